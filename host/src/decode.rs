@@ -1,0 +1,75 @@
+//! Step 1: bytes to columns, or a reason why not.
+//!
+//! Only the columns that some query reads are decoded; the rest of a record is skipped, not validated.
+
+use crate::{column::Column, source::Chunk};
+
+/// A chunk with its decoded columns: row `i` of every column is record `i` of the chunk.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The records.
+    pub chunk: Chunk,
+    /// The decoded columns, in the order of the decoder's schema. Rows named in `rejects` are NULL.
+    pub columns: Vec<Column>,
+    /// What could not be used, by row.
+    pub rejects: Vec<Reject>,
+}
+
+/// A record, or one column of it, that could not be decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// The row in its chunk.
+    pub row: u32,
+    /// The column of the schema; none = the record as a whole: it hurts every query.
+    pub column: Option<u32>,
+    /// Why, from the closed list.
+    pub reason: Reason,
+    /// Why, for people.
+    pub message: String,
+}
+
+/// Why a row became a dead letter: the closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// `malformed`: not exactly one balanced JSON object, or invalid UTF-8 in what is read.
+    Malformed,
+    /// `too_large`: longer than `max_record_bytes`.
+    TooLarge,
+    /// `wrong_type`: a column that is read does not fit its type.
+    WrongType,
+    /// `out_of_range`: a number or a time beyond its type.
+    OutOfRange,
+    /// `null_time`: no event time.
+    NullTime,
+    /// `future`: further ahead than `max_future_skew`.
+    Future,
+    /// `overflow`: an expression's result does not fit.
+    Overflow,
+    /// `division_by_zero`: in an expression.
+    DivisionByZero,
+    /// `invalid_cast`: a text that is not of the type it is cast to.
+    InvalidCast,
+    /// `evaluate`: a reducer has no value for a group.
+    Evaluate,
+    /// `group_limit`: a new group beyond `max_groups`.
+    GroupLimit,
+}
+
+impl Reason {
+    /// The word in a dead letter.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too_large",
+            Self::WrongType => "wrong_type",
+            Self::OutOfRange => "out_of_range",
+            Self::NullTime => "null_time",
+            Self::Future => "future",
+            Self::Overflow => "overflow",
+            Self::DivisionByZero => "division_by_zero",
+            Self::InvalidCast => "invalid_cast",
+            Self::Evaluate => "evaluate",
+            Self::GroupLimit => "group_limit",
+        }
+    }
+}

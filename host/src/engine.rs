@@ -1,0 +1,37 @@
+//! Steps 3 to 5: the pure engine. Columns and watermarks in, rows out: no clock, I/O, threads or randomness.
+
+use crate::column::Column;
+
+/// The states of one aggregate call: step 4, `wit/reducer.wit`. A component behind it, or native code in tests.
+///
+/// A *slot* is the number of one accumulator. Slots come into being empty when they are first named; a slot that was
+/// never given a value evaluates to NULL (COUNT: 0).
+pub trait Accumulators {
+    /// Folds rows into slots: row `i` of every argument goes to `slots[i]`.
+    fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault>;
+    /// Merges pair by pair in list order: `source[i]` into `into[i]`. The source is unchanged; no slot is on both sides.
+    fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault>;
+    /// One value a slot, and the slots that have none, with why. Changes nothing.
+    fn evaluate(&mut self, slots: &[u32]) -> Result<Evaluated, Fault>;
+    /// Empties slots, for use by others.
+    fn release(&mut self, slots: &[u32]) -> Result<(), Fault>;
+}
+
+/// The values of some slots.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// One row a slot.
+    pub column: Column,
+    /// Rows of `column` for which there is no value, and why.
+    pub failed: Vec<(u32, String)>,
+}
+
+/// A guest that failed: its state is lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{who} {what}")]
+pub struct Fault {
+    /// Which plugin or query component.
+    pub who: String,
+    /// What happened: trapped, ran longer than ..., wanted more memory than ..., or its own words.
+    pub what: String,
+}

@@ -1,0 +1,1 @@
+//! The guests that are part of the product, as components

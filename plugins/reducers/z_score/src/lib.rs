@@ -1,0 +1,1 @@
+//! The reducer z_score

@@ -1,0 +1,1 @@
+//! What plugin authors use: the contract's types and a trait for reducers

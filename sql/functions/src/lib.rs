@@ -1,0 +1,1 @@
+//! Scalar functions and text conversions, the same code in host and guests

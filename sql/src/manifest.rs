@@ -1,0 +1,256 @@
+//! What a compiled query tells its host: the plan without its expressions, which are code by then.
+//!
+//! It travels as JSON in the custom section [`SECTION`] of the component, so a component is all a host needs. Column
+//! numbers are positions in the lists named in their docs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{DataType, Value};
+
+/// The name of the custom section.
+pub const SECTION: &str = "streamgauge:query";
+/// The version of this layout; a host refuses any other.
+pub const FORMAT: u32 = 1;
+
+/// One query: a view, an INSERT or a bare SELECT.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// `<view>`, `insert_<sink>_<n>` or `select_<n>`: unique in a program, the name of the component's file.
+    pub name: String,
+    /// The statement as it was written.
+    pub sql: String,
+    /// Where rows come from.
+    pub input: Input,
+    /// The columns of the input that this query reads. [`Column::Input`] counts in this list.
+    pub columns: Vec<Field>,
+    /// WHERE and computed columns; none = every row passes and nothing is computed: the component is not called.
+    pub ingest: Option<Stage>,
+    /// Windows and aggregates; none = row by row.
+    pub window: Option<Window>,
+    /// HAVING and computed output columns; none = the component is not called. Always none row by row.
+    pub emit: Option<Stage>,
+    /// The SELECT list.
+    pub output: Vec<Output>,
+    /// Where rows go.
+    pub target: Target,
+}
+
+/// Where a query reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Input {
+    /// A source, by name.
+    Source(String),
+    /// A view that stands before it in the program, by name; its rows are taken as they are decided.
+    View(String),
+}
+
+/// Where a query's rows go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// Only to the queries that read it: a view.
+    View,
+    /// A sink, by name.
+    Sink(String),
+    /// The console: a bare SELECT.
+    Console,
+}
+
+/// A named, typed place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// As declared or as the alias was written.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+}
+
+/// One export of the component, `ingest` or `emit`, and how to call it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The columns to pass, in order.
+    pub arguments: Vec<Column>,
+    /// Whether it filters: WHERE or HAVING.
+    pub filters: bool,
+    /// The types of the columns it computes: [`Column::Computed`] counts in this list.
+    pub computed: Vec<DataType>,
+    /// The texts of its expressions; a failure's `expression` counts in this list.
+    pub expressions: Vec<String>,
+}
+
+/// A column as some step sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Column {
+    /// Of [`Manifest::columns`]. Not behind a window.
+    Input(usize),
+    /// Computed by the stage of this side of the window (before: `ingest`, behind: `emit`; row by row: `ingest`).
+    Computed(usize),
+    /// Of [`Window::keys`]. Only behind the window.
+    Key(usize),
+    /// The result of [`Window::aggregates`]. Only behind the window.
+    Aggregate(usize),
+    /// The window's start. Only behind the window.
+    WindowStart,
+    /// The window's end. Only behind the window.
+    WindowEnd,
+}
+
+/// Sliding windows over the event time, aligned to the epoch, and what is kept for each group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// The distance between two window starts, in microseconds; TUMBLE: the size.
+    pub slide_us: i64,
+    /// The length of a window, in microseconds; at least the slide.
+    pub size_us: i64,
+    /// The column with the event time, of [`Manifest::columns`].
+    pub time: usize,
+    /// The group's key; empty = one group.
+    pub keys: Vec<Key>,
+    /// One for each different aggregate call.
+    pub aggregates: Vec<Aggregate>,
+}
+
+/// One part of the group's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Where its value is: input or computed by `ingest`.
+    pub column: Column,
+    /// Its type.
+    pub data_type: DataType,
+}
+
+/// One aggregate call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Aggregate {
+    /// The call as it was written, for people.
+    pub text: String,
+    /// The reducer's name.
+    pub reducer: String,
+    /// Which of its signatures.
+    pub signature: u32,
+    /// Its parameters, defaults filled in.
+    pub parameters: Vec<Value>,
+    /// Where its arguments are: input or computed by `ingest`.
+    pub arguments: Vec<Column>,
+    /// Whether the event time goes along as the last argument.
+    pub needs_time: bool,
+    /// Whether a state grows without bound: its slices are merged when a window closes, not kept merged.
+    pub growing: bool,
+    /// The type of the result.
+    pub returns: DataType,
+}
+
+/// One column of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// The field's name.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// Where its value is.
+    pub column: Column,
+}
+
+/// A source as declared by CREATE SOURCE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its name as declared.
+    pub name: String,
+    /// Its columns in order.
+    pub columns: Vec<SourceColumn>,
+    /// WATERMARK FOR; none = rows only, no windows.
+    pub watermark: Option<Watermark>,
+    /// `json`, `kafka` and the like: lower case, checked.
+    pub connector: String,
+    /// How its timestamps are written.
+    pub time_format: TimeFormat,
+    /// `numbers = 'lenient'`: numbers in quotes fit.
+    pub lenient_numbers: bool,
+    /// From where to read.
+    pub start: Start,
+    /// Silence after which a partition that is read to its end no longer holds others back, in microseconds.
+    pub idle_timeout_us: i64,
+    /// How far ahead of its record an event may be, in microseconds; none = the connector's default.
+    pub max_future_skew_us: Option<i64>,
+    /// `dead_letters = '...'`: a file for this source's dead letters.
+    pub dead_letters: Option<String>,
+    /// The connector's own options (`brokers`, `topic`, ...): keys in lower case.
+    pub options: BTreeMap<String, OptionValue>,
+}
+
+/// A column of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceColumn {
+    /// As declared.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// The JSON fields that lead to it, outermost first: `PATH 'usage.total'` = `["usage", "total"]`.
+    pub path: Vec<String>,
+}
+
+/// `WATERMARK FOR column AS column - delay`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// The event time: a TIMESTAMP of [`Source::columns`].
+    pub column: usize,
+    /// How much later than the greatest event time so far an event may come, in microseconds.
+    pub delay_us: i64,
+}
+
+/// How timestamps are written in records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeFormat {
+    /// Text: `2026-01-01T00:00:00.000Z`, with a zone.
+    Rfc3339,
+    /// A number of seconds since the epoch, fractions cut to microseconds.
+    UnixSeconds,
+    /// A number of milliseconds since the epoch.
+    UnixMillis,
+    /// A number of microseconds since the epoch.
+    UnixMicros,
+}
+
+/// From where a source is read when no state says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Now minus the longest window that reads it.
+    Default,
+    /// What the topic still has.
+    Earliest,
+    /// What comes from now on.
+    Latest,
+    /// Records from this time on, in microseconds since the epoch.
+    At(i64),
+    /// Now minus so many microseconds.
+    Ago(i64),
+}
+
+/// The value of a WITH option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptionValue {
+    /// Text, as written.
+    Text(String),
+    /// `secret('NAME')`: filled in by the host when it is used.
+    Secret(String),
+}
+
+/// A sink as declared by CREATE SINK.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sink {
+    /// Its name as declared.
+    pub name: String,
+    /// `console`, `file`, ...: lower case, checked.
+    pub connector: String,
+    /// The connector's own options: keys in lower case.
+    pub options: BTreeMap<String, OptionValue>,
+}
