@@ -1,1 +1,18 @@
-//! Scalar functions and text conversions, the same code in host and guests
+//! Scalar functions and text conversions: what a query computes alike in the host, in `eval` and in WebAssembly.
+//!
+//! Everything is a function of its arguments alone, takes any argument without a panic, and writes text into a buffer
+//! of the caller. Texts are bytes that should be UTF-8; where they are not the result is unspecified, but there is one.
+
+pub mod cast;
+pub mod failure;
+pub mod float;
+pub mod integer;
+pub mod like;
+pub mod round;
+pub mod text;
+pub mod timestamp;
+
+pub use cast::{format_boolean, format_f64, format_i64, parse_boolean, parse_f64, parse_i64};
+pub use failure::Failure;
+pub use like::like;
+pub use timestamp::{format_timestamp, parse_timestamp};
