@@ -54,7 +54,8 @@ pub enum Node {
     Coalesce(Vec<Expr>),
     /// `NULLIF(a, b)`: NULL where `a = b`, else `a`.
     NullIf(Box<Expr>, Box<Expr>),
-    /// A conversion to the expression's type.
+    /// A conversion to the expression's type: of any type to TEXT, of TEXT to any type, of BIGINT to DOUBLE and back
+    /// (ties to even). No other pair, none to its own type.
     Cast(Box<Expr>),
     /// A scalar function; see [`Function`].
     Call(Function, Vec<Expr>),
@@ -131,7 +132,8 @@ pub enum Failure {
 /// The code of one export of a query component: `ingest` (before the window, or row by row) or `emit` (behind it).
 ///
 /// `Node::Column(i)` is `arguments[i]`. A row's filter is evaluated first; a row that it does not keep is done. The
-/// number of an expression, as failures report it: the filter is 0, then the computed columns in order.
+/// number of an expression, as failures report it: the filter first, then the computed columns in order. The first is
+/// 0: without a filter the first computed column is 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Code {
     /// The types of the columns that are passed in.
