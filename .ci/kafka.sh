@@ -24,7 +24,7 @@ need() {
   command -v "$1" >/dev/null && return
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "'$1' is missing: install $2"
   say "installing $2"
-  apt-get -q update >/dev/null
+  apt-get -q update >/dev/null || say "apt-get update failed in part"
   DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$2" >/dev/null
 }
 
