@@ -9,4 +9,5 @@
 
 pub mod types;
 pub mod expr;
+pub mod eval;
 pub mod manifest;
