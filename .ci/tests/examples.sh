@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The examples: their events are what the scripts make, the expected rows are what DuckDB says, and Streamgauge prints
+# them: from the file, from a Kafka topic with four partitions, and as the READMEs' commands say.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+cache=${STREAMGAUGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/streamgauge}
+streamgauge=target/release/streamgauge
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+say() { echo "examples: $*"; }
+events_of() { ls "$1"/events.jsonl*; }
+source_of() { sed -n 's/^CREATE SOURCE \([a-z_]*\).*/\1/p' "$1/queries.sql"; }
+plain() { case $1 in *.gz) gzip -dc "$1" ;; *) cat "$1" ;; esac; }
+
+# outputs EXAMPLE FOLDER: one --output for each sink that has expected rows.
+outputs() {
+  local expected
+  for expected in "$1"/expected/*.jsonl; do
+    echo --output
+    echo "$(basename "$expected" .jsonl)=$2/$(basename "$expected")"
+  done
+}
+
+compare() {
+  local expected
+  for expected in "$1"/expected/*.jsonl; do
+    python3 examples/compare.py "$expected" "$2/$(basename "$expected")"
+  done
+}
+
+from_scripts() {
+  local example=$1 events
+  events=$(events_of "$example")
+  python3 "$example/make_events.py" "$work/$(basename "$events")"
+  cmp <(plain "$events") <(plain "$work/$(basename "$events")") || { say "$example: make_events.py makes other events"; exit 1; }
+  if "$cache/python/bin/python" -c 'import duckdb' 2>/dev/null; then
+    "$cache/python/bin/python" "$example/oracle.py" "$work/oracle"
+    compare "$example" "$work/oracle"
+    rm -r "$work/oracle"
+    say "$example: the expected rows are DuckDB's"
+  else
+    say "SKIPPED: no DuckDB (.ci/setup.sh tests), $example/expected is taken as it is"
+  fi
+}
+
+from_file() {
+  local example=$1
+  mkdir -p "$work/file"
+  mapfile -t arguments < <(outputs "$example" "$work/file")
+  "$streamgauge" run "$example/queries.sql" --input "$(source_of "$example")=$(events_of "$example")" "${arguments[@]}" </dev/null
+  compare "$example" "$work/file"
+  say "$example: the rows from the file are as expected"
+}
+
+# Records go to partitions by hash of a number in front of them: each partition keeps the order of the file.
+from_kafka() {
+  local example=$1 topic
+  topic=$(sed -n "s/.*topic = '\([a-z_]*\)'.*/\1/p" "$example/queries.sql")-$RANDOM
+  local kafka=(java -Xmx128m -XX:TieredStopAtLevel=1 -Dlog4j2.level=ERROR -cp "$(echo "$cache"/kafka-*/libs)/*")
+  "${kafka[@]}" org.apache.kafka.tools.TopicCommand --bootstrap-server "$STREAMGAUGE_KAFKA" \
+    --create --topic "$topic" --partitions 4 --replication-factor 1 2>/dev/null
+  plain "$(events_of "$example")" | awk '{ print NR "\t" $0 }' | "${kafka[@]}" org.apache.kafka.tools.ConsoleProducer \
+    --bootstrap-server "$STREAMGAUGE_KAFKA" --topic "$topic" --reader-property parse.key=true 2>/dev/null
+  sed "s/brokers = '[^']*'/brokers = '$STREAMGAUGE_KAFKA'/; s/topic = '[^']*'/topic = '$topic'/" \
+    "$example/queries.sql" >"$work/kafka.sql"
+  mkdir -p "$work/kafka"
+  mapfile -t arguments < <(outputs "$example" "$work/kafka")
+  timeout 120 "$streamgauge" run --bounded "$work/kafka.sql" "${arguments[@]}" </dev/null
+  compare "$example" "$work/kafka"
+  say "$example: the rows from four partitions are as expected"
+}
+
+# Every `sh` block of a README runs as it stands.
+from_readme() {
+  awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$1/README.md" >"$work/readme.sh"
+  bash -euo pipefail "$work/readme.sh" >"$work/readme.out" 2>&1 || { cat "$work/readme.out"; say "$1/README.md: a command fails"; exit 1; }
+  say "$1: the README's commands work"
+}
+
+for example in examples/llm-monitoring examples/azure-trace; do
+  from_scripts "$example"
+  from_file "$example"
+  from_readme "$example"
+done
+# Late events make llm-monitoring depend on its partitions; the trace is in order, so its rows do not.
+if [ -n "${STREAMGAUGE_KAFKA:-}" ]; then
+  from_kafka examples/azure-trace
+else
+  say "SKIPPED: rows from Kafka (run under .ci/with-kafka.sh)"
+fi
