@@ -1,1 +1,105 @@
-//! What plugin authors use: the contract's types and a trait for reducers
+//! What plugin authors use: a reducer in Rust, from the logic of one state to a component.
+//!
+//! A reducer is written in three steps:
+//! 1. the logic of one state: a [`Fold`], which [`Slots`] turns into accumulators;
+//! 2. what it is called and how it is opened: a [`Reducer`];
+//! 3. [`export_reducer!`], which makes a component of it where it is compiled to WebAssembly. Everywhere else it is an
+//!    ordinary library, and so are its tests.
+//!
+//! ```
+//! use streamgauge_sdk::{
+//!     Accumulators, DataType, Descriptor, Error, Fold, Literal, Reader, Reducer, Signature, Slots, Writer,
+//! };
+//!
+//! /// The product of the values.
+//! struct Product;
+//!
+//! #[derive(Clone, Default)]
+//! struct State(Option<f64>);
+//!
+//! impl Fold for Product {
+//!     type Arguments = (f64,);
+//!     type State = State;
+//!     type Result = f64;
+//!
+//!     fn add(&self, state: &mut State, (value,): (f64,)) {
+//!         state.0 = Some(state.0.unwrap_or(1.0) * value);
+//!     }
+//!
+//!     fn merge(&self, state: &mut State, other: &State) {
+//!         if let Some(product) = other.0 {
+//!             self.add(state, (product,));
+//!         }
+//!     }
+//!
+//!     fn evaluate(&self, state: &State) -> Result<Option<f64>, String> {
+//!         Ok(state.0)
+//!     }
+//!
+//!     fn write(&self, state: &State, writer: &mut Writer<'_>) {
+//!         if let Some(product) = state.0 {
+//!             writer.f64(product);
+//!         }
+//!     }
+//!
+//!     fn read(&self, reader: &mut Reader<'_>) -> Result<State, Error> {
+//!         Ok(State(if reader.is_empty() { None } else { Some(reader.f64()?) }))
+//!     }
+//! }
+//!
+//! impl Reducer for Product {
+//!     fn describe() -> Descriptor {
+//!         Descriptor {
+//!             name: "product".into(),
+//!             version: "1.0.0".into(),
+//!             docs: "The product of the values".into(),
+//!             signatures: vec![Signature::new(&[DataType::Float64], DataType::Float64, 16).tolerance(1e-12)],
+//!         }
+//!     }
+//!
+//!     fn open(signature: u32, _: &[Literal]) -> Result<Box<dyn Accumulators>, Error> {
+//!         match signature {
+//!             0 => Ok(Slots::boxed(Self)),
+//!             _ => Err(streamgauge_sdk::unknown_signature(signature)),
+//!         }
+//!     }
+//! }
+//!
+//! streamgauge_sdk::export_reducer!(Product);
+//! ```
+
+mod descriptor;
+pub use descriptor::{DataType, Descriptor, Error, Field, Literal, Signature, StateSize};
+
+mod column;
+pub use column::{BytesList, Column, ColumnView, Values, ValuesView, bit, bitmap};
+
+mod reducer;
+pub use reducer::{Accumulators, Evaluated, Reducer, unknown_signature};
+
+mod rows;
+pub use rows::{Any, Argument, Arguments, Text, Timestamp};
+
+mod result;
+pub use result::Output;
+
+mod bytes;
+pub use bytes::{Reader, Writer};
+
+mod fold;
+pub use fold::{Fold, Slots};
+
+#[cfg(target_arch = "wasm32")]
+pub mod guest;
+
+/// Makes a component of a [`Reducer`] where the crate is compiled to WebAssembly; elsewhere it does nothing.
+#[macro_export]
+macro_rules! export_reducer {
+    ($reducer:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Component = $crate::guest::Guest<$reducer>;
+    $crate::guest::bindings::export_guest!(Component with_types_in $crate::guest::bindings);
+        };
+    };
+}

@@ -1,1 +1,67 @@
-//! The reducer count
+//! `count(*)` and `count(x)`: how many rows, or how many of them are not NULL.
+
+use std::marker::PhantomData;
+
+use streamgauge_sdk::{
+    Accumulators, Any, Arguments, DataType, Descriptor, Error, Fold, Literal, Reader, Reducer, Signature,
+    Slots, Writer, unknown_signature,
+};
+
+/// The reducer.
+#[derive(Clone, Copy, Debug)]
+pub struct Count;
+
+impl Reducer for Count {
+    fn describe() -> Descriptor {
+        use DataType::{Boolean, Float64, Int64, Text, Timestamp};
+        let arguments: [&[DataType]; 6] = [&[], &[Boolean], &[Int64], &[Float64], &[Timestamp], &[Text]];
+        Descriptor {
+            name: "count".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            docs: "How many rows, or how many values that are not NULL".into(),
+            signatures: arguments.map(|arguments| Signature::new(arguments, Int64, 8)).into(),
+        }
+    }
+
+    fn open(signature: u32, _: &[Literal]) -> Result<Box<dyn Accumulators>, Error> {
+        match signature {
+            0 => Ok(Slots::boxed(Rows::<()>(PhantomData))),
+            1..=5 => Ok(Slots::boxed(Rows::<(Any,)>(PhantomData))),
+            _ => Err(unknown_signature(signature)),
+        }
+    }
+}
+
+/// How many rows of some arguments.
+struct Rows<A>(PhantomData<A>);
+
+impl<A: Arguments + 'static> Fold for Rows<A> {
+    type Arguments = A;
+    type State = i64;
+    type Result = i64;
+
+    fn add(&self, state: &mut i64, _: A::Row<'_>) {
+        *state = state.wrapping_add(1);
+    }
+
+    fn merge(&self, state: &mut i64, other: &i64) {
+        *state = state.wrapping_add(*other);
+    }
+
+    fn evaluate(&self, state: &i64) -> Result<Option<i64>, String> {
+        Ok(Some(*state))
+    }
+
+    fn write(&self, state: &i64, writer: &mut Writer<'_>) {
+        writer.i64(*state);
+    }
+
+    fn read(&self, reader: &mut Reader<'_>) -> Result<i64, Error> {
+        match reader.i64()? {
+            count @ 0.. => Ok(count),
+            count => Err(Error::Corrupt(format!("a count of {count}"))),
+        }
+    }
+}
+
+streamgauge_sdk::export_reducer!(Count);

@@ -1,0 +1,109 @@
+//! Rows in columns: borrowed where they are read, owned where they are made.
+
+/// A column of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnView<'a> {
+    /// How many rows.
+    pub rows: usize,
+    /// One value a row; at rows that are NULL it is present and means nothing.
+    pub values: ValuesView<'a>,
+    /// A bitmap, least bit first, 1 = not NULL; none = no row is NULL. Bits past the last row mean nothing.
+    pub valid: Option<&'a [u8]>,
+}
+
+/// The values of a [`ColumnView`].
+#[derive(Clone, Copy, Debug)]
+pub enum ValuesView<'a> {
+    /// A bitmap, least bit first.
+    Booleans(&'a [u8]),
+    /// One number a row.
+    Int64s(&'a [i64]),
+    /// One number a row.
+    Float64s(&'a [f64]),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamps(&'a [i64]),
+    /// UTF-8: row `i` is `bytes[ends[i - 1]..ends[i]]`, with `ends[-1]` = 0.
+    Texts {
+        /// Where each text ends.
+        ends: &'a [u32],
+        /// All texts, one behind the other.
+        bytes: &'a [u8],
+    },
+}
+
+/// A column that was computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// How many rows.
+    pub rows: usize,
+    /// One value a row.
+    pub values: Values,
+    /// A bitmap, least bit first, 1 = not NULL; none = no row is NULL.
+    pub valid: Option<Vec<u8>>,
+}
+
+/// The values of a [`Column`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// A bitmap, least bit first.
+    Booleans(Vec<u8>),
+    /// One number a row.
+    Int64s(Vec<i64>),
+    /// One number a row.
+    Float64s(Vec<f64>),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamps(Vec<i64>),
+    /// UTF-8.
+    Texts(BytesList),
+}
+
+/// A list of byte strings in two flat lists: item `i` is `bytes[ends[i - 1]..ends[i]]`, with `ends[-1]` = 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BytesList {
+    /// Where each item ends.
+    pub ends: Vec<u32>,
+    /// All items, one behind the other.
+    pub bytes: Vec<u8>,
+}
+
+impl BytesList {
+    /// Ends the item whose bytes were appended to `bytes`.
+    pub fn end_item(&mut self) {
+        debug_assert!(u32::try_from(self.bytes.len()).is_ok(), "the host asks for less than 4 GiB at a time");
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// The items in order; a place outside of `bytes` is an empty item.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        items(&self.ends, &self.bytes)
+    }
+}
+
+/// The items of a list of byte strings in order; a place outside of `bytes` is an empty item.
+pub(crate) fn items<'a>(ends: &'a [u32], bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    ends.iter().scan(0, move |start, &end| {
+        let item = bytes.get(*start as usize..end as usize).unwrap_or_default();
+        *start = end;
+        Some(item)
+    })
+}
+
+/// The bit of a row; true past the end, so that a missing bitmap and a short one mean the same.
+#[inline]
+pub fn bit(bitmap: &[u8], row: usize) -> bool {
+    bitmap.get(row / 8).is_none_or(|byte| byte >> (row % 8) & 1 == 1)
+}
+
+/// A bitmap of some bits.
+pub fn bitmap(bits: impl Iterator<Item = bool>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (row, bit) in bits.enumerate() {
+        if row % 8 == 0 {
+            bytes.push(0);
+        }
+        if let Some(last) = bytes.last_mut() {
+            *last |= u8::from(bit) << (row % 8);
+        }
+    }
+    bytes
+}
