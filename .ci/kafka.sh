@@ -4,6 +4,8 @@
 #   .ci/kafka.sh fetch                         the jars, from Maven Central by their coordinates, into the cache
 #   .ci/kafka.sh start DIR [PORT]              prints the broker's address; data and logs live in DIR
 #   .ci/kafka.sh topic DIR NAME PARTITIONS
+#   .ci/kafka.sh load  ADDRESS NAME PARTITIONS    a new topic with the records on stdin, one a line; each partition
+#                                              keeps their order
 #   .ci/kafka.sh stop  DIR                     ends the broker that `start DIR` started; its data stays
 #
 # Without PORT a broker takes the port that DIR had before, else a free one. It starts with what DIR holds.
@@ -81,7 +83,7 @@ fetch() {
   [ -e "$cache/complete" ] || die "'$cache' is in the way and not complete: remove it"
 }
 
-# java_main DIR CLASS ARGUMENTS...: a quiet command-line tool of Kafka's.
+# java_main CLASS ARGUMENTS...: a quiet command-line tool of Kafka's.
 java_main() {
   local class=$1
   shift
@@ -182,20 +184,33 @@ stop() {
   rm -f "$dir/pid"
 }
 
+# create ADDRESS NAME PARTITIONS OPTIONS...
+create() {
+  java_main org.apache.kafka.tools.TopicCommand --bootstrap-server "$1" --create --topic "$2" --partitions "$3" \
+    --replication-factor 1 "${@:4}" >/dev/null
+}
+
 topic() {
   local dir
   dir=$(cd "$1" && pwd)
   running_pid "$dir" >/dev/null || die "no broker runs in '$dir'"
-  java_main org.apache.kafka.tools.TopicCommand --bootstrap-server "$(address "$dir")" \
-    --create --if-not-exists --topic "$2" --partitions "$3" --replication-factor 1 >/dev/null
+  create "$(address "$dir")" "$2" "$3" --if-not-exists
 }
 
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+# A record's key is its line, so the partitioner spreads them evenly and the same way each time.
+load() {
+  create "$@"
+  awk '{ print NR "\t" $0 }' | java_main org.apache.kafka.tools.ConsoleProducer --bootstrap-server "$1" --topic "$2" \
+    --property parse.key=true
+}
+
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 case "${1:-}:$#" in
   fetch:1) fetch ;;
   start:2 | start:3) shift; start "$@" ;;
   stop:2) stop "$2" ;;
   topic:4) shift; topic "$@" ;;
+  load:4) shift; load "$@" ;;
   *) usage ;;
 esac

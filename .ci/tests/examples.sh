@@ -54,15 +54,10 @@ from_file() {
   say "$example: the rows from the file are as expected"
 }
 
-# Records go to partitions by hash of a number in front of them: each partition keeps the order of the file.
 from_kafka() {
   local example=$1 topic
   topic=$(sed -n "s/.*topic = '\([a-z_]*\)'.*/\1/p" "$example/queries.sql")-$RANDOM
-  local kafka=(java -Xmx128m -XX:TieredStopAtLevel=1 -Dlog4j2.level=ERROR -cp "$(echo "$cache"/kafka-*/libs)/*")
-  "${kafka[@]}" org.apache.kafka.tools.TopicCommand --bootstrap-server "$STREAMGAUGE_KAFKA" \
-    --create --topic "$topic" --partitions 4 --replication-factor 1 2>/dev/null
-  plain "$(events_of "$example")" | awk '{ print NR "\t" $0 }' | "${kafka[@]}" org.apache.kafka.tools.ConsoleProducer \
-    --bootstrap-server "$STREAMGAUGE_KAFKA" --topic "$topic" --reader-property parse.key=true 2>/dev/null
+  plain "$(events_of "$example")" | .ci/kafka.sh load "$STREAMGAUGE_KAFKA" "$topic" 4
   sed "s/brokers = '[^']*'/brokers = '$STREAMGAUGE_KAFKA'/; s/topic = '[^']*'/topic = '$topic'/" \
     "$example/queries.sql" >"$work/kafka.sql"
   mkdir -p "$work/kafka"
