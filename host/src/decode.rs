@@ -2,6 +2,9 @@
 //!
 //! Only the columns that some query reads are decoded; the rest of a record is skipped, not validated.
 
+pub mod json;
+pub mod pool;
+
 use crate::{column::Column, source::Chunk};
 
 /// A chunk with its decoded columns: row `i` of every column is record `i` of the chunk.
@@ -72,4 +75,20 @@ impl Reason {
             Self::GroupLimit => "group_limit",
         }
     }
+}
+
+/// The longest piece of a record in a message, in characters.
+const SHOWN_CHARS_MAX: usize = 40;
+
+/// The start of a piece of a record, fit for a message: on one line, not longer than people read.
+fn shorten(bytes: &[u8]) -> String {
+    let start = bytes.get(..4 * SHOWN_CHARS_MAX + 1).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(start);
+    let shown = text.chars().take(SHOWN_CHARS_MAX);
+    let mut shown: String =
+        shown.map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect();
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
 }

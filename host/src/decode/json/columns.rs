@@ -1,0 +1,187 @@
+//! Values of one field of all records to a column.
+
+use streamgauge_sql::{
+    manifest::{SourceColumn, TimeFormat},
+    types::DataType,
+};
+
+use super::{
+    scan::{Kind, Place},
+    text,
+    value::{Found, Rules},
+};
+use crate::{
+    column::{Bitmap, Column, Texts, Values},
+    decode::{Reason, Reject, shorten},
+    source::Chunk,
+};
+
+/// The places of one field's values in all records of a chunk.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    places: &'a [Place],
+    slot_count: usize,
+    slot: usize,
+    chunk: &'a Chunk,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(places: &'a [Place], slot_count: usize, slot: usize, chunk: &'a Chunk) -> Self {
+        debug_assert_eq!(places.len(), chunk.len() * slot_count, "one place a record and slot");
+        Self { places, slot_count, slot, chunk }
+    }
+
+    fn len(&self) -> usize {
+        self.chunk.len()
+    }
+
+    #[inline]
+    fn iter(&self) -> impl Iterator<Item = Found<'a>> {
+        let bytes = self.chunk.bytes.as_ref();
+        let places = self.places.get(self.slot..).unwrap_or_default().iter().step_by(self.slot_count.max(1));
+        places.map(|place| Found {
+            kind: place.kind,
+            raw: bytes.get(place.start as usize..place.end as usize).unwrap_or_default(),
+        })
+    }
+}
+
+/// What became of a column's values beside the values themselves.
+struct Outcome {
+    valid: Bitmap,
+    nulls: bool,
+    rejects: Vec<(usize, Reason)>,
+}
+
+impl Outcome {
+    fn new(rows: usize) -> Self {
+        Self { valid: Bitmap::filled(rows, true), nulls: false, rejects: Vec::new() }
+    }
+
+    fn null(&mut self, row: usize) {
+        self.valid.set(row, false);
+        self.nulls = true;
+    }
+
+    fn reject(&mut self, row: usize, reason: Reason) {
+        self.null(row);
+        self.rejects.push((row, reason));
+    }
+}
+
+impl Rules {
+    /// The column of a schema at these places; what does not fit goes to the rejects.
+    pub(super) fn column(
+        self,
+        number: usize,
+        column: &SourceColumn,
+        places: &Places<'_>,
+        rejects: &mut Vec<Reject>,
+    ) -> Column {
+        let mut outcome = Outcome::new(places.len());
+        let values = match column.data_type {
+            DataType::Boolean => {
+                let values = fixed(places, &mut outcome, |found| self.boolean(found));
+                Values::Boolean(values.into_iter().collect())
+            }
+            DataType::Int64 => Values::Int64(fixed(places, &mut outcome, |found| self.int64(found))),
+            DataType::Float64 => Values::Float64(fixed(places, &mut outcome, |found| self.float64(found))),
+            DataType::Timestamp => Values::Timestamp(fixed(places, &mut outcome, |found| self.timestamp(found))),
+            DataType::Text => Values::Text(texts(places, &mut outcome)),
+        };
+        for &(row, reason) in &outcome.rejects {
+            let found = places.iter().nth(row);
+            let message = found.map_or(String::new(), |found| self.message(column, reason, found));
+            rejects.push(Reject { row: row as u32, column: Some(number as u32), reason, message });
+        }
+        Column { values, valid: outcome.nulls.then_some(outcome.valid) }
+    }
+
+    /// Why a value does not fit, for people: the column, what it takes, and what was found.
+    fn message(self, column: &SourceColumn, reason: Reason, found: Found<'_>) -> String {
+        let expected = match (column.data_type, self.time_format) {
+            (DataType::Timestamp, TimeFormat::Rfc3339) => "TIMESTAMP as text of RFC 3339".to_string(),
+            (DataType::Timestamp, TimeFormat::UnixSeconds) => "TIMESTAMP as a number of seconds".to_string(),
+            (DataType::Timestamp, TimeFormat::UnixMillis) => "TIMESTAMP as a number of milliseconds".to_string(),
+            (DataType::Timestamp, TimeFormat::UnixMicros) => "TIMESTAMP as a number of microseconds".to_string(),
+            (other, _) => other.to_string(),
+        };
+        let what = match found.kind {
+            Kind::Missing => "nothing".to_string(),
+            Kind::Composite if found.raw == b"{" => "an object".to_string(),
+            Kind::Composite => "an array".to_string(),
+            Kind::Scalar => format!("`{}`", shorten(found.raw)),
+            Kind::Plain | Kind::Escaped => format!("`\"{}\"`", shorten(found.raw)),
+        };
+        let why = match (reason, found.kind) {
+            (Reason::OutOfRange, _) => ", which is out of range",
+            (Reason::Malformed, Kind::Plain) => text::check(found.raw).err().map_or("", |why| why.hint()),
+            (Reason::Malformed, Kind::Escaped) => {
+                text::unescape(found.raw, &mut Vec::new()).err().map_or("", |why| why.hint())
+            }
+            _ => "",
+        };
+        format!("column \"{}\": expected {expected}, found {what}{why}", column.name)
+    }
+}
+
+/// Values of a fixed size.
+#[inline]
+fn fixed<T: Default>(
+    places: &Places<'_>,
+    outcome: &mut Outcome,
+    read: impl Fn(Found<'_>) -> Result<T, Reason>,
+) -> Vec<T> {
+    let mut values = Vec::with_capacity(places.len());
+    for (row, found) in places.iter().enumerate() {
+        values.push(match read(found) {
+            Ok(value) => value,
+            Err(_) if found.is_null() => {
+                outcome.null(row);
+                T::default()
+            }
+            Err(reason) => {
+                outcome.reject(row, reason);
+                T::default()
+            }
+        });
+    }
+    values
+}
+
+/// Texts: copied first and looked at together; one by one only if something is wrong with them.
+fn texts(places: &Places<'_>, outcome: &mut Outcome) -> Texts {
+    let texts = copy(places, outcome, |_| Ok(()));
+    let starts = std::iter::once(0).chain(texts.ends.iter().map(|&end| end as usize));
+    let is_clean = text::is_clean(&texts.bytes)
+        && starts.map(|start| texts.bytes.get(start)).all(|byte| byte.is_none_or(|byte| byte & 0xc0 != 0x80));
+    if is_clean {
+        return texts;
+    }
+    *outcome = Outcome::new(places.len());
+    copy(places, outcome, |raw| text::check(raw).map_err(|_| Reason::Malformed))
+}
+
+/// Copies the texts; those without escapes if they pass `check`.
+#[inline]
+fn copy(places: &Places<'_>, outcome: &mut Outcome, check: impl Fn(&[u8]) -> Result<(), Reason>) -> Texts {
+    let bytes: usize = places.iter().map(|found| found.raw.len()).sum();
+    let mut texts = Texts { ends: Vec::with_capacity(places.len()), bytes: Vec::with_capacity(bytes) };
+    for (row, found) in places.iter().enumerate() {
+        let start = texts.bytes.len();
+        let fits = match found.kind {
+            Kind::Plain => {
+                texts.bytes.extend_from_slice(found.raw);
+                check(found.raw)
+            }
+            Kind::Escaped => text::unescape(found.raw, &mut texts.bytes).map_err(|_| Reason::Malformed),
+            Kind::Missing | Kind::Scalar | Kind::Composite => Err(Reason::WrongType),
+        };
+        if let Err(reason) = fits {
+            texts.bytes.truncate(start);
+            if found.is_null() { outcome.null(row) } else { outcome.reject(row, reason) }
+        }
+        texts.ends.push(texts.bytes.len() as u32);
+    }
+    texts
+}

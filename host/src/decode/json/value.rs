@@ -1,0 +1,93 @@
+//! One value as its column's type wants it, or why it does not fit.
+
+use streamgauge_functions::parse_timestamp;
+use streamgauge_sql::manifest::TimeFormat;
+
+use super::{number, scan::Kind, text};
+use crate::decode::Reason;
+
+/// What the source says about its values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) time_format: TimeFormat,
+    pub(super) lenient_numbers: bool,
+}
+
+/// A value as it stands in its record; strings without their quotes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    pub(super) kind: Kind,
+    pub(super) raw: &'a [u8],
+}
+
+/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z in microseconds.
+const YEARS_US: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
+impl Found<'_> {
+    /// Whether it is NULL: not there, or `null`.
+    #[inline]
+    pub(super) fn is_null(&self) -> bool {
+        match self.kind {
+            Kind::Missing => true,
+            Kind::Scalar => self.raw == b"null",
+            Kind::Plain | Kind::Escaped | Kind::Composite => false,
+        }
+    }
+}
+
+impl Rules {
+    pub(super) fn boolean(self, found: Found<'_>) -> Result<bool, Reason> {
+        match (found.kind, found.raw) {
+            (Kind::Scalar, b"true") => Ok(true),
+            (Kind::Scalar, b"false") => Ok(false),
+            _ => Err(Reason::WrongType),
+        }
+    }
+
+    #[inline]
+    pub(super) fn int64(self, found: Found<'_>) -> Result<i64, Reason> {
+        self.number(found, number::int64)
+    }
+
+    #[inline]
+    pub(super) fn float64(self, found: Found<'_>) -> Result<f64, Reason> {
+        self.number(found, number::float64)
+    }
+
+    pub(super) fn timestamp(self, found: Found<'_>) -> Result<i64, Reason> {
+        let scale = match self.time_format {
+            TimeFormat::Rfc3339 => return time_text(found),
+            TimeFormat::UnixSeconds => 6,
+            TimeFormat::UnixMillis => 3,
+            TimeFormat::UnixMicros => 0,
+        };
+        let micros = self.number(found, |text| number::scaled(text, scale))?;
+        if YEARS_US.contains(&micros) { Ok(micros) } else { Err(Reason::OutOfRange) }
+    }
+
+    #[inline]
+    fn number<T>(self, found: Found<'_>, read: impl Fn(&[u8]) -> Result<T, Reason>) -> Result<T, Reason> {
+        match found.kind {
+            Kind::Scalar => read(found.raw),
+            Kind::Plain if self.lenient_numbers => read(found.raw),
+            Kind::Escaped if self.lenient_numbers => read(&unescaped(found.raw)?),
+            _ => Err(Reason::WrongType),
+        }
+    }
+}
+
+fn time_text(found: Found<'_>) -> Result<i64, Reason> {
+    let time = match found.kind {
+        Kind::Plain => parse_timestamp(found.raw),
+        Kind::Escaped => parse_timestamp(&unescaped(found.raw)?),
+        _ => return Err(Reason::WrongType),
+    };
+    // What is no text is no time either; say the worse of the two.
+    time.map_err(|_| if text::check(found.raw).is_err() { Reason::Malformed } else { Reason::WrongType })
+}
+
+fn unescaped(raw: &[u8]) -> Result<Vec<u8>, Reason> {
+    let mut text = Vec::new();
+    text::unescape(raw, &mut text).map_err(|_| Reason::Malformed)?;
+    Ok(text)
+}
