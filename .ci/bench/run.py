@@ -5,10 +5,12 @@
 
 The events are made once by generate.rs and kept in target/bench. A first read puts the file into the page cache; of the
 repeats the one with the least CPU time counts (what else the machine does only adds to it), and the median is shown too.
+One more run, with `--timings`, says where the CPU time goes; it is not one of the repeats, as timing costs a little.
 """
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -34,7 +36,7 @@ def make_events(count):
             subprocess.run([str(generator), str(count)], stdout=out, check=True)
         part.rename(events)
     with open(events, "rb") as file:  # into the page cache
-        while file.read(1 << 24):
+        while file.read(1 << 20):
             pass
     return events
 
@@ -49,6 +51,16 @@ def measure(command, log):
     if process.returncode:
         sys.exit(f"{' '.join(command)}: exit {process.returncode}\n{Path(log).read_text(errors='replace')}")
     return usage.ru_utime + usage.ru_stime, time.monotonic() - started, usage.ru_maxrss / 1024
+
+
+def shares(log, cpu):
+    """The steps of a run with --timings as per cent of its CPU seconds."""
+    found = re.search(r"^.*\bcpu_ms((?: \w+=\d+)+)", Path(log).read_text(errors="replace"), re.MULTILINE)
+    if not found:
+        return "no timings"
+    steps = [(name, int(ms) / 10 / cpu) for name, ms in re.findall(r"(\w+)=(\d+)", found[1])]
+    steps.append(("rest", 100 - sum(share for _, share in steps)))
+    return ", ".join(f"{name} {share:.0f} %" for name, share in steps)
 
 
 def main():
@@ -72,8 +84,10 @@ def main():
         median = statistics.median(run[0] for run in runs)
         with open(rows, "rb") as file:
             count = sum(1 for _ in file)
+        timed, *_ = measure([*command, "--timings"], WORK / f"{query}.log")
         print(f"{query:6}{options.events / cpu:>16,.0f}{options.events / median:>12,.0f}{options.events / wall:>14,.0f}"
-              f"{cpu:>8.2f}{peak:>10.0f}{count:>8,}", flush=True)
+              f"{cpu:>8.2f}{peak:>10.0f}{count:>8,}")
+        print(f"{'':6}{shares(WORK / f'{query}.log', timed)}", flush=True)
 
 
 if __name__ == "__main__":
