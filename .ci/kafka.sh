@@ -24,7 +24,7 @@ die() { say "$*"; exit 1; }
 # need COMMAND PACKAGE: the command, through apt where we may.
 need() {
   command -v "$1" >/dev/null && return
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "'$1' is missing: install $2"
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die "'$1' is missing: install $2"; fi
   say "installing $2"
   apt-get -q update >/dev/null || say "apt-get update failed in part"
   DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$2" >/dev/null
@@ -104,6 +104,8 @@ property() { sed -n "s/^$2=//p" "$1/server.properties"; }
 
 address() { property "$1" advertised.listeners | sed 's|.*BROKER://||'; }
 
+port_before() { [ ! -e "$1/server.properties" ] || address "$1" | sed 's/.*://'; }
+
 # configure DIR NODE BROKER_PORT CONTROLLER_PORT: one node that is its own quorum.
 configure() {
   cat >"$1/server.properties" <<PROPERTIES
@@ -151,8 +153,8 @@ start() {
   if running_pid "$dir" >/dev/null; then address "$dir"; return; fi
   fetch
   need java openjdk-17-jre-headless
-  port=${2:-}
-  [ -n "$port" ] || port=$([ -e "$dir/server.properties" ] && address "$dir" | sed 's/.*://' || free_port)
+  port=${2:-$(port_before "$dir")}
+  port=${port:-$(free_port)}
   controller_port=$(free_port)
   configure "$dir" 1 "$port" "$controller_port"
   [ -e "$dir/data/meta.properties" ] \
