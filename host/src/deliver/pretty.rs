@@ -19,25 +19,38 @@ use crate::{deliver::output::Format, row::Rows};
 use line::Line;
 use table::Tables;
 
-/// Aligned, in colour where that is wanted, no line longer than the terminal is wide.
+/// Takes away the line that the cursor is in: a [progress line](crate::progress) that was left standing.
+const CLEAR_LINE: &str = "\r\x1b[2K";
+
+/// Where rows are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    /// Whether it is a terminal, where a progress line may stand.
+    pub is_terminal: bool,
+    /// Whether it is in colour.
+    pub colour: bool,
+    /// How many characters fit in a line; asked before every write, for windows change.
+    pub width: fn() -> usize,
+}
+
+/// Aligned, in colour where that is wanted, no line longer than the screen is wide.
 #[derive(Debug)]
 pub struct Pretty {
-    colour: bool,
-    width: fn() -> usize,
+    screen: Screen,
     tables: Mutex<Tables>,
 }
 
 impl Pretty {
-    /// `width` is asked before every write: terminals change.
-    pub fn new(colour: bool, width: fn() -> usize) -> Self {
-        Self { colour, width, tables: Mutex::default() }
+    /// Nothing is shown yet.
+    pub fn new(screen: Screen) -> Self {
+        Self { screen, tables: Mutex::default() }
     }
 }
 
 impl Format for Pretty {
     fn write(&self, out: &mut Vec<u8>, query: &str, fields: &[manifest::Output], rows: &Rows) {
         let fields = field::fields(fields, &rows.columns);
-        let width = (self.width)();
+        let width = (self.screen.width)();
         // A writer that panicked left tables that are at worst uneven.
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<Line> = match message::label(query) {
@@ -47,7 +60,10 @@ impl Format for Pretty {
             }
             None => tables.lines(query, &fields, rows.len, width),
         };
-        lines.iter().for_each(|line| line.write(out, self.colour, width));
+        if self.screen.is_terminal && !lines.is_empty() {
+            out.extend_from_slice(CLEAR_LINE.as_bytes());
+        }
+        lines.iter().for_each(|line| line.write(out, self.screen.colour, width));
     }
 }
 
@@ -57,6 +73,14 @@ mod tests {
     use crate::column::{Column, DataType, Value};
 
     const FIVE_PAST: i64 = 1_767_225_900_000_000;
+
+    fn plain(width: fn() -> usize) -> Pretty {
+        Pretty::new(Screen { is_terminal: false, colour: false, width })
+    }
+
+    fn coloured(width: fn() -> usize) -> Pretty {
+        Pretty::new(Screen { is_terminal: true, colour: true, width })
+    }
 
     fn columns(fields: &[(&str, DataType)]) -> Vec<manifest::Output> {
         let output = |(index, &(name, data_type)): (usize, &(&str, DataType))| manifest::Output {
@@ -105,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_table_has_a_heading_a_window_and_columns_that_do_not_move() {
-        let pretty = Pretty::new(false, || 100);
+        let pretty = plain(|| 100);
         let rows = [
             row(0, "claude-sonnet", 1402, [1137.2, 0.9133, 0.84, 3.178]),
             row(0, "gpt-4o", 98, [2310.0, 0.88, 12.0, 0.0042]),
@@ -116,8 +140,8 @@ mod tests {
             written(&pretty, "select_1", &latency(), &rows),
             "
 00:05:00  model          requests  avg ms  quality  errors %  cost $   avg ms trend
-          claude-sonnet     1,402   1,137     0.91       0.8    3.18   █
-          gpt-4o               98   2,310     0.88      12.0  0.0042   █
+          claude-sonnet     1,402   1,137     0.91       0.8    3.18   ▄
+          gpt-4o               98   2,310     0.88      12.0  0.0042   ▄
 
 00:06:00  model          requests  avg ms  quality  errors %  cost $   avg ms trend
           gpt-4o           12,345     9.4     0.50       0.0   12.00   █▁
@@ -137,7 +161,7 @@ mod tests {
     #[test]
     fn what_a_narrow_terminal_has_no_room_for_is_left_out() {
         let rows = [row(0, "claude-sonnet", 1402, [1137.2, 0.9133, 0.84, 3.178])];
-        let narrow = written(&Pretty::new(false, || 50), "select_1", &latency(), &[&rows[0]]);
+        let narrow = written(&plain(|| 50), "select_1", &latency(), &[&rows[0]]);
         assert_eq!(
             narrow,
             "
@@ -148,7 +172,7 @@ mod tests {
         let widths: [fn() -> usize; 3] = [|| 1, || 25, || 79];
         for width in widths {
             for query in ["select_1", "insert_slow_1"] {
-                let lines = written(&Pretty::new(false, width), query, &latency(), &[&rows[0]]);
+                let lines = written(&plain(width), query, &latency(), &[&rows[0]]);
                 assert!(lines.lines().all(|line| line.chars().count() <= width()), "{lines}");
             }
         }
@@ -172,18 +196,18 @@ mod tests {
     #[test]
     fn a_message_says_what_who_how_much_and_over_which_time() {
         let (fields, row) = slow();
-        let plain = Pretty::new(false, || usize::MAX);
+        let wide = plain(|| usize::MAX);
         assert_eq!(
-            written(&plain, "insert_slow_1", &fields, &[&row]),
+            written(&wide, "insert_slow_1", &fields, &[&row]),
             "00:05:00  ▲ SLOW      gpt-4o  avg 2,310 ms over 5 min (p95 5,120 ms, 431 requests)\n"
         );
         assert_eq!(
-            written(&Pretty::new(false, || 40), "insert_slow_1", &fields, &[&row]),
+            written(&plain(|| 40), "insert_slow_1", &fields, &[&row]),
             "00:05:00  ▲ SLOW      gpt-4o  avg 2,310…\n"
         );
         let quality = columns(&[("deviation", DataType::Float64), ("avg_quality", DataType::Float64)]);
         assert_eq!(
-            written(&plain, "insert_too_unstable_12", &quality, &[&[Value::Float64(0.1834), Value::Null]]),
+            written(&wide, "insert_too_unstable_12", &quality, &[&[Value::Float64(0.1834), Value::Null]]),
             "▲ TOO UNSTABLE  deviation 0.18 (avg quality –)\n"
         );
     }
@@ -191,10 +215,10 @@ mod tests {
     #[test]
     fn colour_is_only_around_the_text() {
         let (fields, row) = slow();
-        let coloured = written(&Pretty::new(true, || 200), "insert_slow_1", &fields, &[&row]);
+        let line = written(&coloured(|| 200), "insert_slow_1", &fields, &[&row]);
         assert_eq!(
-            coloured,
-            "\u{1b}[2m00:05:00\u{1b}[0m  \u{1b}[1;31m▲ SLOW    \u{1b}[0m  \u{1b}[1mgpt-4o\u{1b}[0m  \
+            line,
+            "\r\u{1b}[2K\u{1b}[2m00:05:00\u{1b}[0m  \u{1b}[1;31m▲ SLOW    \u{1b}[0m  \u{1b}[1mgpt-4o\u{1b}[0m  \
              \u{1b}[1mavg 2,310 ms\u{1b}[0m over 5 min (p95 5,120 ms, 431 requests)\n"
         );
     }
@@ -202,14 +226,13 @@ mod tests {
     #[test]
     fn text_of_others_cannot_steer_the_terminal() {
         let fields = columns(&[("model", DataType::Text)]);
-        let line =
-            written(&Pretty::new(true, || 80), "select_1", &fields, &[&[text("a\u{1b}[31m\n\u{9b}b")]]);
+        let line = written(&coloured(|| 80), "select_1", &fields, &[&[text("a\u{1b}[31m\n\u{9b}b")]]);
         assert!(line.ends_with("a�[31m��b\n"), "{line:?}");
     }
 
     #[test]
     fn rows_without_a_window_have_one_heading_until_something_else_is_written() {
-        let pretty = Pretty::new(false, || 80);
+        let pretty = plain(|| 80);
         let fields = columns(&[("model", DataType::Text), ("latency_ms", DataType::Float64)]);
         let row = [text("gpt-4o"), Value::Float64(20_000.0)];
         let first = written(&pretty, "select_1", &fields, &[&row]);

@@ -11,9 +11,12 @@ use super::{
 };
 
 const GAP: &str = "  ";
+const TRAIL_GAP: &str = "   ";
 /// As wide as a time of day.
 const MARGIN: usize = 8;
-const TRAIL_WINDOWS: usize = 20;
+/// How many windows are drawn, and how few are not worth it.
+const TRAIL_WINDOWS: usize = 24;
+const TRAIL_WINDOWS_MIN: usize = 12;
 const MAX_TRAILS: usize = 1000;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
@@ -90,9 +93,10 @@ impl Table {
             used += gap + wide;
             columns.push((field, wide));
         }
-        let fits =
-            columns.len() == fields.len() && used.saturating_add(1 + GAP.len() + TRAIL_WINDOWS) <= width;
-        let drawn = measured(fields).filter(|_| has_window && fits);
+        let room = width.saturating_sub(used + TRAIL_GAP.len()).min(TRAIL_WINDOWS);
+        let drawn = measured(fields)
+            .filter(|_| has_window && columns.len() == fields.len() && room >= TRAIL_WINDOWS_MIN)
+            .map(|field| (field, room));
         Layout { columns, has_window, drawn }
     }
 
@@ -122,7 +126,8 @@ fn measured<'a>(fields: &[&'a Field<'a>]) -> Option<&'a Field<'a>> {
 struct Layout<'a> {
     columns: Vec<(&'a Field<'a>, usize)>,
     has_window: bool,
-    drawn: Option<&'a Field<'a>>,
+    /// The figure whose way is drawn, over how many windows.
+    drawn: Option<(&'a Field<'a>, usize)>,
 }
 
 impl<'a> Layout<'a> {
@@ -133,8 +138,8 @@ impl<'a> Layout<'a> {
             line.push(Style::Bold, format!("{time:MARGIN$}{GAP}"));
         }
         line.push(Style::Dim, self.cells(Field::heading));
-        if let Some(field) = self.drawn {
-            line.push(Style::Dim, format!(" {GAP}{} trend", field.heading()));
+        if let Some((field, _)) = self.drawn {
+            line.push(Style::Dim, format!("{TRAIL_GAP}{} trend", field.heading()));
         }
         line
     }
@@ -145,9 +150,10 @@ impl<'a> Layout<'a> {
             line.push(Style::Plain, format!("{:MARGIN$}{GAP}", ""));
         }
         line.push(Style::Plain, self.cells(|field| field.cell(row)));
-        if self.drawn.is_some() {
-            line.push(Style::Plain, format!(" {GAP}"));
-            line.push(Style::Drawn, sparkline(trail));
+        if let Some((_, room)) = self.drawn {
+            let (_, last) = trail.split_at(trail.len().saturating_sub(room));
+            line.push(Style::Plain, TRAIL_GAP);
+            line.push(Style::Drawn, sparkline(last));
         }
         line
     }
@@ -161,9 +167,10 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// One block a value, from nothing to the greatest of them: what is steady stays level.
+/// One block a value, from nothing to the greatest; what is steady stays level below half.
 fn sparkline(values: &[f64]) -> String {
-    let top = values.iter().copied().fold(0.0, f64::max);
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let top = values.iter().copied().fold(2.2 * least, f64::max);
     let block = |value: &f64| {
         let place = (value / top * BLOCKS.len() as f64).ceil() as usize;
         BLOCKS.get(place.clamp(1, BLOCKS.len()) - 1).copied().unwrap_or(' ')
@@ -178,7 +185,8 @@ mod tests {
     #[test]
     fn a_sparkline_starts_at_nothing() {
         assert_eq!(sparkline(&[1.0, 2.0, 4.0, 8.0, 0.0, -1.0]), "▁▂▄█▁▁");
-        assert_eq!(sparkline(&[900.0, 950.0, 910.0]), "███");
+        assert_eq!(sparkline(&[900.0, 899.0, 980.0]), "▄▄▄");
+        assert_eq!(sparkline(&[900.0, 899.0, 4500.0]), "▂▂█");
         assert_eq!(sparkline(&[0.0]), "▁");
         assert_eq!(sparkline(&[]), "");
     }
