@@ -1,7 +1,7 @@
 -- Q1: five minutes, every minute.
 
 CREATE SOURCE llm_requests (
-  timestamp TIMESTAMP, model_name TEXT, latency_ms DOUBLE,
+  timestamp TIMESTAMP, model_name TEXT, latency_ms DOUBLE, quality_score DOUBLE, status BIGINT,
   WATERMARK FOR timestamp AS timestamp - INTERVAL '5' SECOND
 ) WITH (connector = 'kafka', brokers = 'localhost:9092', topic = 'bench', format = 'json');
 
@@ -10,7 +10,8 @@ CREATE SINK bench WITH (connector = 'console');
 INSERT INTO bench
 SELECT window_start, window_end, model_name,
        avg(latency_ms) AS avg_latency, percentile(latency_ms, 95) AS p95_latency,
-       stddev(latency_ms) AS deviation, count(*) AS requests
+       stddev(quality_score) AS quality_deviation, count(*) AS requests
 FROM HOP(llm_requests, timestamp, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)
+WHERE status = 200
 GROUP BY window_start, window_end, model_name
 HAVING avg(latency_ms) > 1500;
