@@ -1,4 +1,34 @@
 //! Steps 3 to 5: the pure engine. Columns and watermarks in, rows out: no clock, I/O, threads or randomness.
+//!
+//! The way of a row, one module a step:
+//!
+//! 1. `group`: its key becomes a small number (`key` says how keys become bytes);
+//! 2. `slice`: its time names a slice, the piece between two window edges that overlapping windows share;
+//! 3. `fold`: group and slice name a `slot`, or the row is late; `census` bounds the groups; the row moves its
+//!    partition's `watermark`;
+//! 4. `close`: when the source's watermark reaches a window's end, the slices of all partitions come together,
+//!    `stack` keeps them merged so that overlapping windows share the work, and `answer` makes the rows.
+//!
+//! `query` holds it together: one windowed query, one [`WindowQuery`].
+
+mod answer;
+mod census;
+mod close;
+mod dense;
+mod fold;
+mod group;
+mod key;
+mod query;
+mod slice;
+mod slot;
+mod stack;
+mod states;
+mod watermark;
+
+pub use answer::Closed;
+pub use fold::{FoldBatch, Folded};
+pub use query::{Settings, Usage, WindowQuery};
+pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};
 
 use crate::column::Column;
 

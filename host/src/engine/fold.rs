@@ -1,0 +1,343 @@
+//! Step 3: rows of one partition to slots.
+//!
+//! A window is open for a row while the partition's own watermark, as the rows before it left it, has not reached the
+//! window's end, and no idle partition let it close before. A row goes to its slice if the first window of the slice is
+//! open, so that a slice never changes once one of its windows may have closed. If only later windows are open, it goes
+//! to a *late accumulator* that names the first of them. If none is, the row is late.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{
+    census::Census,
+    dense::{Dense, NONE},
+    group::{Groups, Key, Keys},
+    slice::{Slicing, TIME_MAX_US, TIME_MIN_US},
+    slot::Numbers,
+    watermark::Watermark,
+};
+use crate::column::{Bitmap, Column, Values};
+
+/// Rows of one partition, in its order, behind decode and `ingest`. All columns have as many rows as `times`.
+#[derive(Clone, Copy, Debug)]
+pub struct FoldBatch<'a> {
+    /// The event times of all decoded rows; rows that were dead letters at decode, and rows without a time, are not
+    /// here.
+    pub times: &'a Column,
+    /// The rows to fold; the others, which WHERE or a failed expression took out, only move the watermark.
+    pub kept: Option<&'a Bitmap>,
+    /// The group's key.
+    pub keys: &'a [&'a Column],
+    /// The arguments of each aggregate; where it needs the time, the times are the last.
+    pub arguments: &'a [Vec<&'a Column>],
+}
+
+/// What became of the rows of a batch that were not simply folded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folded {
+    /// Rows that were late for every window that covers them.
+    pub late: u64,
+    /// Rows that were late for some of them.
+    pub late_partial: u64,
+    /// Rows of new groups beyond `max_groups`.
+    pub rejected: Vec<u32>,
+    /// Rows without a time, or with one outside of the years 1 to 9999: they moved no watermark. Decode lets none through.
+    pub out_of_range: Vec<u32>,
+}
+
+/// The rows that were folded, and where.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    pub(super) rows: Vec<u32>,
+    pub(super) slots: Vec<u32>,
+    pub(super) folded: Folded,
+}
+
+/// What is the same for all partitions of a query.
+pub(super) struct Plan<'a> {
+    pub(super) slicing: &'a Slicing,
+    pub(super) delay_us: i64,
+    pub(super) groups_max: usize,
+    /// Slices before it are in no window that is emitted.
+    pub(super) first_slice: i64,
+    /// Windows that end at or before it are closed.
+    pub(super) closed: i64,
+    pub(super) slots: &'a mut Numbers,
+}
+
+/// What is kept of a partition.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) watermark: Watermark,
+    groups: Groups,
+    /// By group: how many slots it has here.
+    held: Dense<u32>,
+    census: Census,
+    /// Not yet sealed, ascending.
+    slices: VecDeque<Slice>,
+    late: BTreeMap<Late, u32>,
+}
+
+/// The groups of a slice.
+#[derive(Debug)]
+pub(super) struct Slice {
+    pub(super) number: i64,
+    start: i64,
+    end: i64,
+    /// The groups that are here, as they came.
+    pub(super) groups: Vec<u32>,
+    /// By group.
+    slots: Dense<u32>,
+}
+
+/// The place of a late accumulator: first the window, so that those of a closed one are together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Late {
+    /// The first window that takes it.
+    pub(super) window: i64,
+    pub(super) slice: i64,
+    pub(super) group: u32,
+}
+
+/// The slice of the row before, which is often that of the next.
+struct Current {
+    number: i64,
+    start: i64,
+    end: i64,
+    /// Where its first window ends, and it is sealed.
+    sealed: i64,
+    /// Whether an emitted window covers it.
+    wanted: bool,
+    /// Its place among the slices; past the end where it is not there yet.
+    index: usize,
+}
+
+impl Partition {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self {
+            watermark: Watermark::new(),
+            groups: Groups::default(),
+            held: Dense::new(0),
+            census: Census::new(),
+            slices: VecDeque::new(),
+            late: BTreeMap::new(),
+        }
+    }
+
+    /// Finds the slots of a batch's rows.
+    pub(super) fn place(&mut self, batch: &FoldBatch<'_>, plan: &mut Plan<'_>) -> Placed {
+        let (mut placed, mut room) = (Placed::default(), Vec::new());
+        placed.rows.reserve(batch.times.len());
+        placed.slots.reserve(batch.times.len());
+        let keys = Keys::new(batch.keys);
+        let mut current =
+            Current { number: 0, start: 0, end: 0, sealed: 0, wanted: false, index: usize::MAX };
+        let Values::Timestamp(times) = &batch.times.values else {
+            unreachable!("the plan's time is a TIMESTAMP")
+        };
+        for (row, &time) in (0..).zip(times) {
+            let index = row as usize;
+            if !(TIME_MIN_US..=TIME_MAX_US).contains(&time) || !batch.times.is_valid(index) {
+                placed.folded.out_of_range.push(row);
+                continue;
+            }
+            if batch.kept.is_none_or(|kept| kept.get(index)) {
+                if time < current.start || current.end <= time {
+                    current = self.slice_at(time, plan);
+                }
+                let key = keys.get(index, &mut room);
+                match self.slot(&mut current, key, plan, &mut placed.folded) {
+                    Ok(slot) => {
+                        placed.rows.push(row);
+                        placed.slots.push(slot);
+                    }
+                    Err(Unplaced::TooManyGroups) => placed.folded.rejected.push(row),
+                    Err(Unplaced::Late | Unplaced::Unwanted) => {}
+                }
+            }
+            self.watermark.observe(time.saturating_sub(plan.delay_us));
+        }
+        self.expire(plan);
+        placed
+    }
+
+    /// The slot of a row, given its slice and key.
+    #[inline]
+    fn slot(
+        &mut self,
+        current: &mut Current,
+        key: Key<'_>,
+        plan: &mut Plan<'_>,
+        folded: &mut Folded,
+    ) -> Result<u32, Unplaced> {
+        let barrier = self.watermark.at().max(plan.closed);
+        if current.sealed <= barrier {
+            return self.late_slot(current.number, barrier, key, plan, folded);
+        }
+        if !current.wanted {
+            return Err(Unplaced::Unwanted);
+        }
+        if let (Some(slice), Some(group)) = (self.slices.get(current.index), self.groups.find(key)) {
+            let slot = slice.slots.get(group);
+            if slot != NONE {
+                return Ok(slot);
+            }
+        }
+        self.new_slot(current, key, plan)
+    }
+
+    #[cold]
+    fn new_slot(
+        &mut self,
+        current: &mut Current,
+        key: Key<'_>,
+        plan: &mut Plan<'_>,
+    ) -> Result<u32, Unplaced> {
+        let group = self.admit(key, current.number, plan)?;
+        if current.index == usize::MAX {
+            let index = self.slices.partition_point(|slice| slice.number < current.number);
+            let Current { number, start, end, .. } = *current;
+            self.slices
+                .insert(index, Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) });
+            current.index = index;
+        }
+        let slot = plan.slots.take();
+        let Some(slice) = self.slices.get_mut(current.index) else {
+            unreachable!("it was found or inserted")
+        };
+        debug_assert_eq!(slice.number, current.number, "the row's own slice");
+        slice.groups.push(group);
+        *slice.slots.at(group) = slot;
+        Ok(slot)
+    }
+
+    /// The slot of a row that comes after its slice was sealed.
+    #[cold]
+    fn late_slot(
+        &mut self,
+        slice: i64,
+        barrier: i64,
+        key: Key<'_>,
+        plan: &mut Plan<'_>,
+        folded: &mut Folded,
+    ) -> Result<u32, Unplaced> {
+        if plan.slicing.end(plan.slicing.last_window(slice)) <= barrier {
+            folded.late += 1;
+            return Err(Unplaced::Late);
+        }
+        folded.late_partial += 1;
+        if slice < plan.first_slice {
+            return Err(Unplaced::Unwanted);
+        }
+        let window = plan.slicing.last_ended(barrier) + 1;
+        if let Some(group) = self.groups.find(key)
+            && let Some(&slot) = self.late.get(&Late { window, slice, group })
+        {
+            return Ok(slot);
+        }
+        let group = self.admit(key, slice, plan)?;
+        let slot = plan.slots.take();
+        self.late.insert(Late { window, slice, group }, slot);
+        Ok(slot)
+    }
+
+    /// The group of a key that is about to get one more slot, for a row of `slice`.
+    fn admit(&mut self, key: Key<'_>, slice: i64, plan: &Plan<'_>) -> Result<u32, Unplaced> {
+        self.expire(plan);
+        let counted = self.groups.find(key).filter(|&group| self.census.counts(group));
+        if counted.is_none() && self.census.counted() >= plan.groups_max {
+            return Err(Unplaced::TooManyGroups);
+        }
+        let group = counted.unwrap_or_else(|| self.groups.find_or_add(key));
+        self.census.see(group, slice);
+        *self.held.at(group) += 1;
+        Ok(group)
+    }
+
+    /// The slice of a time.
+    fn slice_at(&self, time: i64, plan: &Plan<'_>) -> Current {
+        let index = self.slices.partition_point(|slice| slice.end <= time);
+        let (number, start, end, index) = match self.slices.get(index) {
+            Some(slice) if slice.start <= time => (slice.number, slice.start, slice.end, index),
+            _ => {
+                let number = plan.slicing.slice_of(time);
+                let (start, end) = plan.slicing.bounds(number);
+                (number, start, end, usize::MAX)
+            }
+        };
+        let sealed = plan.slicing.end(plan.slicing.first_window(number));
+        Current { number, start, end, sealed, wanted: number >= plan.first_slice, index }
+    }
+
+    /// Forgets groups that no longer count, as far as no slot names them.
+    fn expire(&mut self, plan: &Plan<'_>) {
+        for group in self.census.expire(self.watermark.at(), plan.slicing) {
+            self.forget(group);
+        }
+    }
+
+    fn forget(&mut self, group: u32) {
+        if self.held.get(group) == 0 && !self.census.counts(group) {
+            self.groups.remove(group);
+        }
+    }
+
+    /// Expects no more rows.
+    pub(super) fn end(&mut self, slicing: &Slicing) {
+        self.watermark.end();
+        for group in self.census.expire(self.watermark.at(), slicing) {
+            self.forget(group);
+        }
+    }
+
+    /// The first slice that is not sealed.
+    pub(super) fn first_slice(&self) -> Option<i64> {
+        self.slices.front().map(|slice| slice.number)
+    }
+
+    /// The first window that a late accumulator waits for.
+    pub(super) fn first_late_window(&self) -> Option<i64> {
+        self.late.first_key_value().map(|(late, _)| late.window)
+    }
+
+    /// Gives a slice away if it is the first; its groups are released by [`Partition::let_go`].
+    pub(super) fn seal(&mut self, number: i64) -> Option<Slice> {
+        self.slices.pop_front_if(|slice| slice.number == number)
+    }
+
+    /// Gives the first late accumulator away if a window up to `window` takes it.
+    pub(super) fn seal_late(&mut self, window: i64) -> Option<(Late, u32)> {
+        let entry = self.late.first_entry()?;
+        (entry.key().window <= window).then(|| entry.remove_entry())
+    }
+
+    /// The key of a group.
+    pub(super) fn key(&self, group: u32) -> Key<'_> {
+        Key::of(self.groups.key(group))
+    }
+
+    /// A slot of a group went elsewhere.
+    pub(super) fn let_go(&mut self, group: u32) {
+        *self.held.at(group) -= 1;
+        self.forget(group);
+    }
+
+    /// How many groups there are.
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+}
+
+/// Why a row has no slot.
+enum Unplaced {
+    Late,
+    Unwanted,
+    TooManyGroups,
+}
+
+impl Slice {
+    /// The slot of one of its groups.
+    pub(super) fn slot(&self, group: u32) -> u32 {
+        self.slots.get(group)
+    }
+}

@@ -1,0 +1,236 @@
+//! One windowed query: partitions that fold, and windows that close.
+
+use std::collections::BTreeMap;
+
+use streamgauge_sql::manifest::{Aggregate, Window};
+
+use super::{
+    Accumulators, Fault, FoldBatch, Folded,
+    answer::{self, Closed, Open},
+    close::Close,
+    fold::{Partition, Plan},
+    slice::{BadWindow, Slicing},
+    slot::Numbers,
+    states::States,
+    watermark::{SourceWatermark, Watermark},
+};
+use crate::column::DataType;
+
+/// What a query is told beside its windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How much later than the greatest event time so far an event may come, in microseconds.
+    pub delay_us: i64,
+    /// `max_groups`: a partition's rows of new groups beyond it are rejected.
+    pub groups_max: usize,
+    /// Windows that start before it are not emitted; none = all are.
+    pub emit_from_us: Option<i64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { delay_us: 0, groups_max: 1_000_000, emit_from_us: None }
+    }
+}
+
+/// How much a query holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Accumulators, of each aggregate call.
+    pub slots: usize,
+    /// Groups, over all partitions, and those of windows that close.
+    pub groups: usize,
+}
+
+/// The state of one windowed query: a pure state machine.
+///
+/// Partitions are known by number. A query holds its watermark back for a partition from the moment it knows it, so all
+/// that are there are named at the start. After a [`Fault`] states are lost: every later call gives the same fault.
+///
+/// ```
+/// use streamgauge::engine::{Settings, WindowQuery};
+/// use streamgauge_sql::manifest::Window;
+///
+/// let minute = Window { slide_us: 60_000_000, size_us: 60_000_000, time: 0, keys: vec![], aggregates: vec![] };
+/// let query = WindowQuery::new(&minute, Settings::default(), [0])?;
+/// assert_eq!(query.watermark(), i64::MIN);
+/// # Ok::<(), streamgauge::engine::BadWindow>(())
+/// ```
+#[derive(Debug)]
+pub struct WindowQuery {
+    slicing: Slicing,
+    settings: Settings,
+    key_types: Vec<DataType>,
+    aggregates: Vec<Aggregate>,
+    /// The first window that is emitted.
+    first_window: i64,
+    partitions: BTreeMap<u32, Partition>,
+    source: SourceWatermark,
+    slots: Numbers,
+    close: Close,
+    /// The window whose rows are being given out.
+    open: Option<Open>,
+    fault: Option<Fault>,
+}
+
+impl WindowQuery {
+    /// A query without state, over the partitions that are known.
+    pub fn new(
+        window: &Window,
+        settings: Settings,
+        partitions: impl IntoIterator<Item = u32>,
+    ) -> Result<Self, BadWindow> {
+        let slicing = Slicing::new(window)?;
+        let first_window = settings.emit_from_us.map_or(i64::MIN, |from| slicing.first_starting(from));
+        let mut query = Self {
+            slicing,
+            settings,
+            key_types: window.keys.iter().map(|key| key.data_type).collect(),
+            aggregates: window.aggregates.clone(),
+            first_window,
+            partitions: BTreeMap::new(),
+            source: SourceWatermark::new(),
+            slots: Numbers::default(),
+            close: Close::new(),
+            open: None,
+            fault: None,
+        };
+        partitions.into_iter().for_each(|partition| query.active(partition));
+        Ok(query)
+    }
+
+    /// The source's watermark, in microseconds since the epoch: `i64::MIN` = none yet, `i64::MAX` = the end.
+    pub fn watermark(&self) -> i64 {
+        self.source.at()
+    }
+
+    /// How much is held.
+    pub fn usage(&self) -> Usage {
+        let folding: usize = self.partitions.values().map(Partition::groups).sum();
+        Usage { slots: self.slots.in_use() as usize, groups: folding + self.close.groups.len() }
+    }
+
+    /// Folds rows of a partition, which is active from now on. Then windows may be complete: see
+    /// [`WindowQuery::next_closed`].
+    pub fn fold(
+        &mut self,
+        partition: u32,
+        batch: &FoldBatch<'_>,
+        accumulators: &mut [Box<dyn Accumulators>],
+    ) -> Result<Folded, Fault> {
+        self.check(accumulators)?;
+        debug_assert!(
+            batch.keys.iter().map(|key| key.data_type()).eq(self.key_types.iter().copied()),
+            "the plan's keys"
+        );
+        debug_assert_eq!(batch.arguments.len(), self.aggregates.len(), "arguments for each aggregate call");
+        let mut plan = Plan {
+            slicing: &self.slicing,
+            delay_us: self.settings.delay_us,
+            groups_max: self.settings.groups_max,
+            first_slice: self.slicing.first_slice(self.first_window),
+            closed: self.close.closed,
+            slots: &mut self.slots,
+        };
+        let state = self.partitions.entry(partition).or_insert_with(Partition::new);
+        state.watermark.set_idle(false);
+        let placed = state.place(batch, &mut plan);
+        let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
+        let accumulated = states.accumulate(batch, &placed);
+        self.source.follow(watermarks(&self.partitions));
+        self.note(accumulated)?;
+        Ok(placed.folded)
+    }
+
+    /// A partition holds the watermark back: it is there, or it is no longer idle.
+    pub fn active(&mut self, partition: u32) {
+        self.partitions.entry(partition).or_insert_with(Partition::new).watermark.set_idle(false);
+        self.source.follow(watermarks(&self.partitions));
+    }
+
+    /// A partition is silent: it holds nobody back until it is active or has rows again.
+    pub fn idle(&mut self, partition: u32) {
+        self.partitions.entry(partition).or_insert_with(Partition::new).watermark.set_idle(true);
+        self.source.follow(watermarks(&self.partitions));
+    }
+
+    /// All partitions are silent, the last of them since `elapsed_us`: the watermark rises to the greatest event time less
+    /// the delay, plus that. Nothing happens where one is active.
+    pub fn all_idle(&mut self, elapsed_us: i64) {
+        self.source.rise(watermarks(&self.partitions), elapsed_us);
+    }
+
+    /// A partition has ended; when all have, all windows are complete.
+    pub fn end(&mut self, partition: u32) {
+        self.partitions.entry(partition).or_insert_with(Partition::new).end(&self.slicing);
+        self.source.follow(watermarks(&self.partitions));
+    }
+
+    /// Closes the next window that the watermark has reached, and gives its groups, 8192 at a time; none = nothing more is
+    /// complete. Windows come by their ends, groups by their keys. A window without a row is passed over.
+    pub fn next_closed(
+        &mut self,
+        accumulators: &mut [Box<dyn Accumulators>],
+    ) -> Result<Option<Closed>, Fault> {
+        self.check(accumulators)?;
+        let closed = self.try_next_closed(accumulators);
+        self.note(closed)
+    }
+
+    /// All that [`WindowQuery::next_closed`] gives. How much that is depends on how far the watermark has moved: where it is
+    /// not known to be little, take it one by one.
+    pub fn advance(&mut self, accumulators: &mut [Box<dyn Accumulators>]) -> Result<Vec<Closed>, Fault> {
+        std::iter::from_fn(|| self.next_closed(accumulators).transpose()).collect()
+    }
+
+    fn try_next_closed(
+        &mut self,
+        accumulators: &mut [Box<dyn Accumulators>],
+    ) -> Result<Option<Closed>, Fault> {
+        let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let next = self.close.next_window(self.partitions.values(), &self.slicing, self.first_window);
+                let Some(window) = next.filter(|&window| self.slicing.end(window) <= self.source.at()) else {
+                    self.close.closed = self.close.closed.max(self.source.at());
+                    return Ok(None);
+                };
+                let end = self.slicing.end(window);
+                debug_assert!(end > self.close.closed, "a window is decided once");
+                let forced = watermarks(&self.partitions).any(|watermark| watermark.at() < end);
+                self.close.closed = end;
+                self.close.gather(window, &mut self.partitions, &self.slicing, &mut states)?;
+                Open { window, forced, done: 0 }
+            }
+        };
+        let Open { window, forced, done } = open;
+        let stays = self.slicing.first_slice(window + 1);
+        let rows = answer::rows(&self.close, done, stays, self.key_types.iter().copied(), &mut states)?;
+        let done = done + rows.len();
+        if done < self.close.order.len() {
+            self.open = Some(Open { done, ..open });
+        } else {
+            self.close.leave(stays, &mut states)?;
+        }
+        let (window_start, window_end) = (self.slicing.start(window), self.slicing.end(window));
+        Ok(Some(Closed { window_start, window_end, forced, ..rows }))
+    }
+
+    fn check(&self, accumulators: &[Box<dyn Accumulators>]) -> Result<(), Fault> {
+        assert_eq!(accumulators.len(), self.aggregates.len(), "one for each aggregate call");
+        self.fault.clone().map_or(Ok(()), Err)
+    }
+
+    /// Remembers a fault.
+    fn note<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &result {
+            self.fault = Some(fault.clone());
+        }
+        result
+    }
+}
+
+fn watermarks(partitions: &BTreeMap<u32, Partition>) -> impl Iterator<Item = Watermark> + '_ {
+    partitions.values().map(|partition| partition.watermark)
+}
