@@ -40,10 +40,10 @@ fn main() -> Result<()> {
     }
 
     let guests = Guests { target: target_folder(&out).join("guests"), root };
-    let shell = guests.component_or_warning("streamgauge-shell");
+    let shell = guests.component("streamgauge-shell")?;
     fs::write(out.join("shell.wasm"), shell)?;
     for name in REDUCERS {
-        let component = guests.component_or_warning(&format!("reducer-{}", name.replace('_', "-")));
+        let component = guests.component(&format!("reducer-{}", name.replace('_', "-")))?;
         fs::write(out.join(format!("{name}.wasm")), component)?;
     }
     fs::write(out.join("components.rs"), source_text()?)?;
@@ -74,16 +74,6 @@ struct Guests {
 }
 
 impl Guests {
-    /// While guests are being written: one that is not there yet is empty, and said to be.
-    fn component_or_warning(&self, package: &str) -> Vec<u8> {
-        self.component(package).unwrap_or_else(|error| {
-            for line in format!("no guest '{package}': {error:#}").lines() {
-                println!("cargo::warning={line}");
-            }
-            Vec::new()
-        })
-    }
-
     /// The component of a guest package.
     fn component(&self, package: &str) -> Result<Vec<u8>> {
         let module = self.compile(package)?;

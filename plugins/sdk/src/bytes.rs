@@ -160,7 +160,7 @@ mod tests {
         for value in [0, 127, 128, u64::MAX] {
             writer.varint(value);
         }
-        let read = |bytes| -> Result<_, Error> {
+        let read = |bytes: &[u8]| -> Result<_, Error> {
             let mut reader = Reader::new(bytes);
             let head = (reader.u8()?, reader.u32()?, reader.i64()?, reader.i128()?, reader.f64()?);
             let tail = [reader.varint()?, reader.varint()?, reader.varint()?, reader.varint()?];

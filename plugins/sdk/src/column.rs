@@ -66,6 +66,20 @@ pub struct BytesList {
     pub bytes: Vec<u8>,
 }
 
+impl Column {
+    /// The column, borrowed.
+    pub fn view(&self) -> ColumnView<'_> {
+        let values = match &self.values {
+            Values::Booleans(bits) => ValuesView::Booleans(bits),
+            Values::Int64s(values) => ValuesView::Int64s(values),
+            Values::Float64s(values) => ValuesView::Float64s(values),
+            Values::Timestamps(values) => ValuesView::Timestamps(values),
+            Values::Texts(texts) => ValuesView::Texts { ends: &texts.ends, bytes: &texts.bytes },
+        };
+        ColumnView { rows: self.rows, values, valid: self.valid.as_deref() }
+    }
+}
+
 impl BytesList {
     /// Ends the item whose bytes were appended to `bytes`.
     pub fn end_item(&mut self) {

@@ -89,6 +89,16 @@ pub use bytes::{Reader, Writer};
 mod fold;
 pub use fold::{Fold, Slots};
 
+mod pair;
+pub use pair::Pair;
+
+pub mod extreme;
+pub mod moments;
+pub mod sum;
+
+#[cfg(feature = "laws")]
+pub mod laws;
+
 #[cfg(target_arch = "wasm32")]
 pub mod guest;
 

@@ -65,3 +65,13 @@ impl<A: Arguments + 'static> Fold for Rows<A> {
 }
 
 streamgauge_sdk::export_reducer!(Count);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_laws_hold() {
+        streamgauge_sdk::laws::check::<Count>(&[]);
+    }
+}

@@ -1,1 +1,50 @@
-//! The reducer max
+//! `max(x)`: the greatest value.
+
+use streamgauge_sdk::{
+    Accumulators, DataType, Descriptor, Error, Literal, Reducer, Signature, Slots, Text, Timestamp,
+    extreme::{Extreme, Greatest},
+    unknown_signature,
+};
+
+/// The reducer.
+#[derive(Clone, Copy, Debug)]
+pub struct Max;
+
+impl Reducer for Max {
+    fn describe() -> Descriptor {
+        let plain = |data_type| Signature::new(&[data_type], data_type, 16);
+        Descriptor {
+            name: "max".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            docs: "The greatest value; NaN is the greatest number, texts compare by bytes".into(),
+            signatures: vec![
+                plain(DataType::Int64),
+                plain(DataType::Float64),
+                plain(DataType::Timestamp),
+                plain(DataType::Text).growing(),
+            ],
+        }
+    }
+
+    fn open(signature: u32, _: &[Literal]) -> Result<Box<dyn Accumulators>, Error> {
+        match signature {
+            0 => Ok(Slots::boxed(Extreme::<i64, Greatest>::default())),
+            1 => Ok(Slots::boxed(Extreme::<f64, Greatest>::default())),
+            2 => Ok(Slots::boxed(Extreme::<Timestamp, Greatest>::default())),
+            3 => Ok(Slots::boxed(Extreme::<Text, Greatest>::default())),
+            _ => Err(unknown_signature(signature)),
+        }
+    }
+}
+
+streamgauge_sdk::export_reducer!(Max);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_laws_hold() {
+        streamgauge_sdk::laws::check::<Max>(&[]);
+    }
+}
