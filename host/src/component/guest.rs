@@ -20,8 +20,8 @@ const WORDS_MAX: usize = 300;
 /// The store of one instance, or why it is gone.
 pub(super) struct Guest {
     who: String,
-    limits: Limits,
-    call_ticks: u64,
+    /// Kept alive: its ticker ends calls that take too long.
+    runtime: Runtime,
     store: Result<Store<Budget>, Fault>,
 }
 
@@ -32,12 +32,11 @@ impl Guest {
         who: String,
         compiled: &InstancePre<Budget>,
     ) -> Result<(Self, Instance), Fault> {
-        let limits = runtime.limits();
-        let mut store = Store::new(compiled.engine(), Budget::new(limits.plugin_memory));
+        let mut store = Store::new(compiled.engine(), Budget::new(runtime.limits().plugin_memory));
         store.limiter(|budget| budget);
         store.set_hostcall_fuel(RESULT_BYTES_MAX);
         store.set_max_component_handles(HANDLES_MAX);
-        let mut guest = Self { who, limits, call_ticks: runtime.call_ticks(), store: Ok(store) };
+        let mut guest = Self { who, runtime: runtime.clone(), store: Ok(store) };
         let instance = guest.call(|store| compiled.instantiate(store))?;
         Ok((guest, instance))
     }
@@ -48,11 +47,11 @@ impl Guest {
         run: impl FnOnce(&mut Store<Budget>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
         let store = self.store.as_mut().map_err(|fault| fault.clone())?;
-        store.set_epoch_deadline(self.call_ticks);
+        store.set_epoch_deadline(self.runtime.call_ticks());
         store.data_mut().begin_call();
         run(store).map_err(|error| {
             let refused = self.store.as_ref().is_ok_and(|store| store.data().refused());
-            self.lose(what_happened(&error, refused, self.limits))
+            self.lose(what_happened(&error, refused, self.runtime.limits()))
         })
     }
 
