@@ -20,44 +20,65 @@ use rows::{Cell, Row};
 /// Where a law is broken.
 pub fn check<R: Reducer>(parameters: &[Literal]) {
     for (number, signature) in (0..).zip(R::describe().signatures) {
-        let law = Law::<R> { number, parameters, signature: &signature, reducer: std::marker::PhantomData };
-        let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-        let mut types = signature.arguments.clone();
-        types.extend(signature.needs_time.then_some(DataType::Timestamp));
-        let result = runner.run(&(rows::rows(types), any::<u64>()), |(rows, seed)| {
-            law.splitting_changes_nothing(&rows, seed)?;
-            law.merging_has_no_order(&rows, seed)?;
-            law.merging_the_empty_changes_nothing(&rows)?;
-            law.states_come_back(&rows, seed)?;
-            law.nothing_remains_after_release(&rows)?;
-            law.nulls_are_not_seen(&rows)?;
-            law.damaged_states_are_refused(&rows, seed)
+        check_signature(&signature, &|| {
+            let opened = R::open(number, parameters);
+            opened.unwrap_or_else(|error| panic!("signature {number} does not open: {error}"))
         });
-        assert!(result.is_ok(), "signature {number} of {}: {result:?}", R::describe().name);
     }
+}
+
+/// Checks the laws of one signature, by whatever opens its accumulators.
+///
+/// # Panics
+/// Where a law is broken.
+pub fn check_signature(signature: &Signature, open: &dyn Fn() -> Box<dyn Accumulators>) {
+    let law = Law { signature, open };
+    let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let result = runner.run(&(rows::rows(law.types()), any::<u64>()), |(rows, seed)| {
+        law.splitting_changes_nothing(&rows, seed)?;
+        law.merging_has_no_order(&rows, seed)?;
+        law.merging_the_empty_changes_nothing(&rows)?;
+        law.states_come_back(&rows, seed)?;
+        law.nothing_remains_after_release(&rows)?;
+        law.nulls_are_not_seen(&rows)?;
+        law.damaged_states_are_refused(&rows, seed)
+    });
+    assert!(result.is_ok(), "{signature:?}: {result:?}");
 }
 
 /// How many slots the rows go to.
 const SLOTS: u32 = 3;
 
-struct Law<'a, R> {
-    number: u32,
-    parameters: &'a [Literal],
+struct Law<'a> {
     signature: &'a Signature,
-    reducer: std::marker::PhantomData<R>,
+    open: &'a dyn Fn() -> Box<dyn Accumulators>,
 }
 
-impl<R: Reducer> Law<'_, R> {
+impl Law<'_> {
     fn open(&self) -> Box<dyn Accumulators> {
-        let opened = R::open(self.number, self.parameters);
-        opened.unwrap_or_else(|error| panic!("signature {} does not open: {error}", self.number))
+        (self.open)()
+    }
+
+    /// The types of the columns that a batch has.
+    fn types(&self) -> Vec<DataType> {
+        let time = self.signature.needs_time.then_some(DataType::Timestamp);
+        self.signature.arguments.iter().copied().chain(time).collect()
+    }
+
+    /// Gives the rows in one batch.
+    fn give(&self, accumulators: &mut dyn Accumulators, rows: &[Row]) {
+        let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
+        let types = self.types().into_iter().enumerate();
+        let columns: Vec<Column> = types.map(|(index, of)| rows::column(of, index, rows)).collect();
+        let views: Vec<_> = columns.iter().map(Column::view).collect();
+        assert_eq!(accumulators.accumulate(&slots, &views), Ok(()), "a batch was refused");
     }
 
     /// Accumulators that were given the rows at once.
     fn given(&self, rows: &[Row]) -> Box<dyn Accumulators> {
         let mut accumulators = self.open();
-        give(accumulators.as_mut(), self.signature, rows);
+        self.give(accumulators.as_mut(), rows);
         accumulators
     }
 
@@ -67,7 +88,7 @@ impl<R: Reducer> Law<'_, R> {
         let mut seed = seed;
         while !rest.is_empty() {
             let (piece, after) = rest.split_at((seed % 7) as usize % (rest.len() + 1));
-            give(split.as_mut(), self.signature, piece);
+            self.give(split.as_mut(), piece);
             seed = seed.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
             rest = after;
         }
@@ -80,7 +101,7 @@ impl<R: Reducer> Law<'_, R> {
         let in_parts: Vec<Row> = (0..).zip(rows).map(|(index, row)| row.to_slot(part(index))).collect();
         let mut accumulators = self.given(&in_parts);
         let together: Vec<Row> = rows.iter().map(|row| row.to_slot(9)).collect();
-        give(accumulators.as_mut(), self.signature, &together);
+        self.give(accumulators.as_mut(), &together);
         let before = accumulators.snapshot(&[0, 1, 2]);
         accumulators.merge(&[3, 3, 3], &[0, 1, 2]);
         accumulators.merge(&[6, 6, 7, 7], &[1, 0, 1, 2]);
@@ -114,8 +135,8 @@ impl<R: Reducer> Law<'_, R> {
         let result = restored.restore(self.signature.state_version, &all, &states);
         prop_assert_eq!(result, Ok(()), "an own state was refused");
         same(restored.as_ref(), kept.as_ref(), "states were restored")?;
-        give(kept.as_mut(), self.signature, after);
-        give(restored.as_mut(), self.signature, after);
+        self.give(kept.as_mut(), after);
+        self.give(restored.as_mut(), after);
         same(restored.as_ref(), kept.as_ref(), "restored states were given more")
     }
 
@@ -148,7 +169,7 @@ impl<R: Reducer> Law<'_, R> {
         match accumulators.restore(version, &[1], &states) {
             // A flipped bit may give another state: then it works as one.
             Ok(()) => {
-                give(accumulators.as_mut(), self.signature, rows);
+                self.give(accumulators.as_mut(), rows);
                 accumulators.merge(&[0], &[1]);
                 accumulators.evaluate(&[0, 1]);
             }
@@ -160,17 +181,6 @@ impl<R: Reducer> Law<'_, R> {
         prop_assert!(matches!(too_few, Err(Error::Corrupt(_))), "one state for two slots: {:?}", too_few);
         Ok(())
     }
-}
-
-/// Gives the rows in one batch.
-fn give(accumulators: &mut dyn Accumulators, signature: &Signature, rows: &[Row]) {
-    let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
-    let types =
-        signature.arguments.iter().copied().chain(signature.needs_time.then_some(DataType::Timestamp));
-    let columns: Vec<Column> = types.enumerate().map(|(index, of)| rows::column(of, index, rows)).collect();
-    let views: Vec<_> = columns.iter().map(Column::view).collect();
-    let result = accumulators.accumulate(&slots, &views);
-    assert_eq!(result, Ok(()), "a batch was refused");
 }
 
 /// All slots have the same states and results, bit for bit, and reading them changes nothing.

@@ -107,9 +107,11 @@ impl FloatSum {
     /// Writes a state.
     pub fn write(&self, writer: &mut Writer<'_>) {
         writer.u64(self.count);
-        for part in [self.ordinary.high, self.ordinary.low, self.large.high, self.large.low, self.special] {
+        for part in [self.ordinary.high, self.ordinary.low, self.large.high, self.large.low] {
             writer.f64(part);
         }
+        // What the bits of a NaN are depends on the processor.
+        writer.f64(if self.special.is_nan() { f64::NAN } else { self.special });
     }
 
     /// Reads a state.

@@ -1,0 +1,129 @@
+//! Every reducer as a component, with nothing to import: it obeys the laws, and each answer is that of the native logic,
+//! bit for bit.
+
+use streamgauge_bundle::{QUERY_SHELL, REDUCERS};
+use streamgauge_sdk::{
+    Accumulators, BytesList, ColumnView, Error, Evaluated, Literal, Reducer, Values, laws::check_signature,
+};
+
+mod component;
+use component::{Guest, GuestAccumulators};
+
+/// A reducer in a component and natively: both are asked everything and must agree.
+struct Twins {
+    native: Box<dyn Accumulators>,
+    guest: GuestAccumulators,
+}
+
+impl Accumulators for Twins {
+    fn accumulate(&mut self, slots: &[u32], arguments: &[ColumnView<'_>]) -> Result<(), Error> {
+        let result = self.native.accumulate(slots, arguments);
+        assert_eq!(result, self.guest.accumulate(slots, arguments));
+        result
+    }
+
+    fn merge(&mut self, into: &[u32], source: &[u32]) {
+        self.native.merge(into, source);
+        self.guest.merge(into, source);
+    }
+
+    fn evaluate(&self, slots: &[u32]) -> Evaluated {
+        let (native, guest) = (self.native.evaluate(slots), self.guest.evaluate(slots));
+        assert_eq!((&native.column.valid, &native.failed), (&guest.column.valid, &guest.failed));
+        match (&native.column.values, &guest.column.values) {
+            (Values::Float64s(native), Values::Float64s(guest)) => {
+                assert!(
+                    native.iter().map(|value| value.to_bits()).eq(guest.iter().map(|value| value.to_bits()))
+                );
+            }
+            (native, guest) => assert_eq!(native, guest),
+        }
+        native
+    }
+
+    fn snapshot(&self, slots: &[u32]) -> BytesList {
+        let states = self.native.snapshot(slots);
+        assert_eq!(states, self.guest.snapshot(slots));
+        states
+    }
+
+    fn restore(&mut self, state_version: u32, slots: &[u32], states: &BytesList) -> Result<(), Error> {
+        let result = self.native.restore(state_version, slots, states);
+        assert_eq!(result, self.guest.restore(state_version, slots, states));
+        result
+    }
+
+    fn release(&mut self, slots: &[u32]) {
+        self.native.release(slots);
+        self.guest.release(slots);
+    }
+}
+
+/// Checks one component against its native logic.
+fn check<R: Reducer>(parameters: &[Literal]) {
+    let descriptor = R::describe();
+    let (_, component) = REDUCERS.iter().find(|(name, _)| *name == descriptor.name).unwrap();
+    let guest = Guest::new(component, true);
+
+    let described = guest.describe();
+    assert_eq!(described.name, descriptor.name);
+    assert_eq!(described.signatures.len(), descriptor.signatures.len());
+    for (number, signature) in (0..).zip(&descriptor.signatures) {
+        check_signature(signature, &|| {
+            let native = R::open(number, parameters).unwrap();
+            let guest = guest.open(number, parameters).unwrap();
+            Box::new(Twins { native, guest })
+        });
+    }
+    let beyond = descriptor.signatures.len() as u32;
+    assert_eq!(guest.open(beyond, parameters).err(), R::open(beyond, parameters).err());
+}
+
+#[test]
+fn avg() {
+    check::<reducer_avg::Average>(&[]);
+}
+
+#[test]
+fn count() {
+    check::<reducer_count::Count>(&[]);
+}
+
+#[test]
+fn max() {
+    check::<reducer_max::Max>(&[]);
+}
+
+#[test]
+fn min() {
+    check::<reducer_min::Min>(&[]);
+}
+
+#[test]
+fn percentile() {
+    check::<reducer_percentile::Percentile>(&[Literal::Float64(95.0)]);
+}
+
+#[test]
+fn stddev() {
+    check::<reducer_stddev::StandardDeviation>(&[Literal::Boolean(true), Literal::Boolean(true)]);
+}
+
+#[test]
+fn sum() {
+    check::<reducer_sum::Sum>(&[]);
+}
+
+#[test]
+fn z_score() {
+    check::<reducer_z_score::ZScore>(&[]);
+}
+
+#[test]
+fn guests_are_small() {
+    for (name, component) in REDUCERS {
+        assert!(component.len() < 100_000, "{name} has {} bytes", component.len());
+    }
+    assert!(QUERY_SHELL.len() < 200_000, "the shell has {} bytes", QUERY_SHELL.len());
+    assert!(REDUCERS.is_sorted_by_key(|(name, _)| name));
+}
