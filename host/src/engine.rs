@@ -11,19 +11,19 @@
 //!
 //! `query` holds it together: one windowed query, one [`WindowQuery`].
 
-mod answer;
-mod census;
-mod close;
 mod dense;
-mod fold;
-mod group;
 mod key;
-mod query;
+mod group;
 mod slice;
 mod slot;
-mod stack;
-mod states;
+mod census;
 mod watermark;
+mod fold;
+mod states;
+mod close;
+mod stack;
+mod answer;
+mod query;
 
 pub use answer::Closed;
 pub use fold::{FoldBatch, Folded};

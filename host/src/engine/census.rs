@@ -19,12 +19,14 @@ pub(super) struct Census {
     newest: Dense<i64>,
     /// By slice: the groups whose newest it is, or was when they were listed.
     seen: BTreeMap<i64, Vec<u32>>,
+    /// Groups that stopped to count and were not taken; some may count again.
+    expired: Vec<u32>,
 }
 
 impl Census {
     /// Nobody.
     pub(super) fn new() -> Self {
-        Self { counted: 0, newest: Dense::new(GONE), seen: BTreeMap::new() }
+        Self { counted: 0, newest: Dense::new(GONE), seen: BTreeMap::new(), expired: Vec::new() }
     }
 
     /// How many groups count.
@@ -48,9 +50,8 @@ impl Census {
         self.seen.entry(slice).or_default().push(group);
     }
 
-    /// The groups that no longer count once the partition's own watermark is at `watermark`.
-    pub(super) fn expire(&mut self, watermark: i64, slicing: &Slicing) -> Vec<u32> {
-        let mut expired = Vec::new();
+    /// Stops to count the groups whose windows have all ended once the partition's own watermark is at `watermark`.
+    pub(super) fn expire(&mut self, watermark: i64, slicing: &Slicing) {
         while let Some(entry) = self.seen.first_entry() {
             let slice = *entry.key();
             if slicing.end(slicing.last_window(slice)) > watermark {
@@ -60,11 +61,18 @@ impl Census {
                 let newest = self.newest.at(group);
                 if *newest == slice {
                     *newest = GONE;
-                    expired.push(group);
+                    self.counted -= 1;
+                    self.expired.push(group);
                 }
             }
         }
-        self.counted -= expired.len();
+    }
+
+    /// The groups that have stopped to count since the last call, each once.
+    pub(super) fn take_expired(&mut self) -> Vec<u32> {
+        let mut expired = std::mem::take(&mut self.expired);
+        expired.sort_unstable();
+        expired.dedup();
         expired
     }
 }
@@ -83,11 +91,16 @@ mod tests {
         census.see(8, 1);
         census.see(8, 0);
         assert_eq!((census.counted(), census.counts(7), census.counts(9)), (2, true, false));
-        assert_eq!(census.expire(29, &slicing), []);
-        assert_eq!(census.expire(30, &slicing), [7]);
-        assert_eq!(census.counted(), 1);
+        let expired = |census: &mut Census, watermark| {
+            census.expire(watermark, &slicing);
+            (census.counted(), census.take_expired())
+        };
+        assert_eq!(expired(&mut census, 29), (2, vec![]));
+        assert_eq!(expired(&mut census, 30), (1, vec![7]));
         census.see(7, 2);
-        assert_eq!(census.expire(50, &slicing), [8, 7]);
-        assert_eq!((census.counted(), census.seen.len()), (0, 0));
+        census.expire(40, &slicing);
+        census.see(8, 2);
+        assert_eq!(expired(&mut census, 50), (0, vec![7, 8]), "each once");
+        assert!(census.seen.is_empty());
     }
 }

@@ -21,8 +21,9 @@ pub(super) struct Close {
     /// Windows that end at or before it are closed.
     pub(super) closed: i64,
     pub(super) groups: Groups,
-    /// The groups by key.
+    /// The groups by key, as far as `ordered`; then new ones.
     pub(super) order: Vec<u32>,
+    ordered: usize,
     pub(super) stack: Stack,
     /// By group: ascending by slice and window.
     pub(super) late: BTreeMap<u32, Vec<LatePiece>>,
@@ -44,6 +45,7 @@ impl Close {
             closed: NEVER,
             groups: Groups::default(),
             order: Vec::new(),
+            ordered: 0,
             stack: Stack::new(),
             late: BTreeMap::new(),
         }
@@ -86,8 +88,11 @@ impl Close {
             self.stack.extend_back(slice, states)?;
         }
         self.seal_late(window, partitions, states)?;
-        let Self { groups, order, .. } = self;
-        order.sort_by(|&left, &right| groups.key(left).cmp(groups.key(right)));
+        let Self { groups, order, ordered, .. } = self;
+        if *ordered < order.len() {
+            order.sort_by(|&left, &right| groups.key(left).cmp(groups.key(right)));
+            *ordered = order.len();
+        }
         Ok(())
     }
 
@@ -170,7 +175,9 @@ impl Close {
         gone.dedup();
         gone.retain(|group| !self.stack.has(*group) && !self.late.contains_key(group));
         if !gone.is_empty() {
+            debug_assert_eq!(self.ordered, self.order.len(), "groups leave before others come");
             self.order.retain(|group| gone.binary_search(group).is_err());
+            self.ordered = self.order.len();
             gone.iter().for_each(|&group| self.groups.remove(group));
         }
         states.release(&slots)

@@ -31,6 +31,13 @@ pub struct FoldBatch<'a> {
     pub arguments: &'a [Vec<&'a Column>],
 }
 
+impl FoldBatch<'_> {
+    #[inline]
+    fn keeps(&self, row: usize) -> bool {
+        self.kept.is_none_or(|kept| kept.get(row))
+    }
+}
+
 /// What became of the rows of a batch that were not simply folded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folded {
@@ -130,23 +137,29 @@ impl Partition {
         placed.rows.reserve(batch.times.len());
         placed.slots.reserve(batch.times.len());
         let keys = Keys::new(batch.keys);
+        let known = self.known_groups(batch, keys, &mut room);
         let mut current =
             Current { number: 0, start: 0, end: 0, sealed: 0, wanted: false, index: usize::MAX };
         let Values::Timestamp(times) = &batch.times.values else {
             unreachable!("the plan's time is a TIMESTAMP")
         };
-        for (row, &time) in (0..).zip(times) {
+        for ((row, &time), &known) in (0..).zip(times).zip(&known) {
             let index = row as usize;
             if !(TIME_MIN_US..=TIME_MAX_US).contains(&time) || !batch.times.is_valid(index) {
                 placed.folded.out_of_range.push(row);
                 continue;
             }
-            if batch.kept.is_none_or(|kept| kept.get(index)) {
+            if batch.keeps(index) {
                 if time < current.start || current.end <= time {
                     current = self.slice_at(time, plan);
                 }
-                let key = keys.get(index, &mut room);
-                match self.slot(&mut current, key, plan, &mut placed.folded) {
+                let slot = match self.known_slot(&current, known, plan) {
+                    Some(slot) => Ok(slot),
+                    None => {
+                        self.other_slot(&mut current, keys.get(index, &mut room), plan, &mut placed.folded)
+                    }
+                };
+                match slot {
                     Ok(slot) => {
                         placed.rows.push(row);
                         placed.slots.push(slot);
@@ -157,13 +170,30 @@ impl Partition {
             }
             self.watermark.observe(time.saturating_sub(plan.delay_us));
         }
-        self.expire(plan);
+        self.expire(plan.slicing);
         placed
     }
 
-    /// The slot of a row, given its slice and key.
+    /// The groups of a batch's rows as far as there are any before it. They are looked up in a loop of their own: so the
+    /// processor waits for the memory of many at once.
+    fn known_groups(&self, batch: &FoldBatch<'_>, keys: Keys<'_>, room: &mut Vec<u8>) -> Vec<u32> {
+        let group = |row| match batch.keeps(row) {
+            true => self.groups.find(keys.get(row, room)).unwrap_or(NONE),
+            false => NONE,
+        };
+        (0..batch.times.len()).map(group).collect()
+    }
+
+    /// The slot of a row in time whose group has one in its slice.
     #[inline]
-    fn slot(
+    fn known_slot(&self, current: &Current, group: u32, plan: &Plan<'_>) -> Option<u32> {
+        let slice = self.slices.get(current.index)?;
+        let slot = slice.slots.get(group);
+        (slot != NONE && current.sealed > self.watermark.at().max(plan.closed)).then_some(slot)
+    }
+
+    /// The slot of any other row, given its slice and key.
+    fn other_slot(
         &mut self,
         current: &mut Current,
         key: Key<'_>,
@@ -177,22 +207,6 @@ impl Partition {
         if !current.wanted {
             return Err(Unplaced::Unwanted);
         }
-        if let (Some(slice), Some(group)) = (self.slices.get(current.index), self.groups.find(key)) {
-            let slot = slice.slots.get(group);
-            if slot != NONE {
-                return Ok(slot);
-            }
-        }
-        self.new_slot(current, key, plan)
-    }
-
-    #[cold]
-    fn new_slot(
-        &mut self,
-        current: &mut Current,
-        key: Key<'_>,
-        plan: &mut Plan<'_>,
-    ) -> Result<u32, Unplaced> {
         let group = self.admit(key, current.number, plan)?;
         if current.index == usize::MAX {
             let index = self.slices.partition_point(|slice| slice.number < current.number);
@@ -201,14 +215,17 @@ impl Partition {
                 .insert(index, Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) });
             current.index = index;
         }
-        let slot = plan.slots.take();
         let Some(slice) = self.slices.get_mut(current.index) else {
             unreachable!("it was found or inserted")
         };
         debug_assert_eq!(slice.number, current.number, "the row's own slice");
-        slice.groups.push(group);
-        *slice.slots.at(group) = slot;
-        Ok(slot)
+        let slot = slice.slots.at(group);
+        if *slot == NONE {
+            *slot = plan.slots.take();
+            slice.groups.push(group);
+            *self.held.at(group) += 1;
+        }
+        Ok(*slot)
     }
 
     /// The slot of a row that comes after its slice was sealed.
@@ -229,28 +246,26 @@ impl Partition {
         if slice < plan.first_slice {
             return Err(Unplaced::Unwanted);
         }
-        let window = plan.slicing.last_ended(barrier) + 1;
-        if let Some(group) = self.groups.find(key)
-            && let Some(&slot) = self.late.get(&Late { window, slice, group })
-        {
-            return Ok(slot);
-        }
         let group = self.admit(key, slice, plan)?;
-        let slot = plan.slots.take();
-        self.late.insert(Late { window, slice, group }, slot);
-        Ok(slot)
+        let window = plan.slicing.last_ended(barrier) + 1;
+        let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
+            *self.held.at(group) += 1;
+            plan.slots.take()
+        });
+        Ok(*slot)
     }
 
-    /// The group of a key that is about to get one more slot, for a row of `slice`.
+    /// The group of a row's key.
     fn admit(&mut self, key: Key<'_>, slice: i64, plan: &Plan<'_>) -> Result<u32, Unplaced> {
-        self.expire(plan);
-        let counted = self.groups.find(key).filter(|&group| self.census.counts(group));
-        if counted.is_none() && self.census.counted() >= plan.groups_max {
-            return Err(Unplaced::TooManyGroups);
+        let known = self.groups.find(key);
+        if !known.is_some_and(|group| self.census.counts(group)) && self.census.counted() >= plan.groups_max {
+            self.census.expire(self.watermark.at(), plan.slicing);
+            if self.census.counted() >= plan.groups_max {
+                return Err(Unplaced::TooManyGroups);
+            }
         }
-        let group = counted.unwrap_or_else(|| self.groups.find_or_add(key));
+        let group = known.unwrap_or_else(|| self.groups.find_or_add(key));
         self.census.see(group, slice);
-        *self.held.at(group) += 1;
         Ok(group)
     }
 
@@ -269,9 +284,10 @@ impl Partition {
         Current { number, start, end, sealed, wanted: number >= plan.first_slice, index }
     }
 
-    /// Forgets groups that no longer count, as far as no slot names them.
-    fn expire(&mut self, plan: &Plan<'_>) {
-        for group in self.census.expire(self.watermark.at(), plan.slicing) {
+    /// Forgets groups that no longer count, as far as no slot names them. Not within a batch: their numbers are known.
+    fn expire(&mut self, slicing: &Slicing) {
+        self.census.expire(self.watermark.at(), slicing);
+        for group in self.census.take_expired() {
             self.forget(group);
         }
     }
@@ -285,9 +301,7 @@ impl Partition {
     /// Expects no more rows.
     pub(super) fn end(&mut self, slicing: &Slicing) {
         self.watermark.end();
-        for group in self.census.expire(self.watermark.at(), slicing) {
-            self.forget(group);
-        }
+        self.expire(slicing);
     }
 
     /// The first slice that is not sealed.
@@ -313,7 +327,7 @@ impl Partition {
 
     /// The key of a group.
     pub(super) fn key(&self, group: u32) -> Key<'_> {
-        Key::of(self.groups.key(group))
+        self.groups.get(group)
     }
 
     /// A slot of a group went elsewhere.

@@ -37,7 +37,7 @@ impl<'a> Keys<'a> {
         'a: 'k,
     {
         match self {
-            Self::Text(texts) => Key { first: 0, rest: texts.get(row) },
+            Self::Text(texts) => Key::new(0, texts.get(row)),
             Self::Columns(columns) => {
                 room.clear();
                 key::encode(columns, row, room);
@@ -52,22 +52,23 @@ impl<'a> Keys<'a> {
 pub(super) struct Key<'a> {
     first: u8,
     rest: &'a [u8],
+    /// Of the rest.
+    hash: u64,
 }
 
 impl<'a> Key<'a> {
-    /// Of encoded bytes; a key without parts has none.
-    pub(super) fn of(bytes: &'a [u8]) -> Self {
-        match bytes {
-            [first, rest @ ..] => Self { first: *first, rest },
-            [] => Self { first: 0, rest: &[] },
-        }
+    #[inline]
+    fn new(first: u8, rest: &'a [u8]) -> Self {
+        let mut hasher = FixedState::with_seed(SEED).build_hasher();
+        hasher.write(rest);
+        Self { first, rest, hash: hasher.finish() }
     }
 
+    /// Of encoded bytes; a key without parts has none.
     #[inline]
-    fn hash(&self) -> u64 {
-        let mut hasher = FixedState::with_seed(SEED).build_hasher();
-        hasher.write(self.rest);
-        hasher.finish()
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        let (&first, rest) = bytes.split_first().unwrap_or((&0, &[]));
+        Self::new(first, rest)
     }
 }
 
@@ -98,7 +99,7 @@ impl Groups {
             [first, rest @ ..] => *first == key.first && rest == key.rest,
             [] => false,
         };
-        self.table.find(key.hash(), is_it).copied()
+        self.table.find(key.hash, is_it).copied()
     }
 
     /// The number of a key, a new one where there is none.
@@ -107,7 +108,7 @@ impl Groups {
             return group;
         }
         let group = self.numbers.take();
-        let place = Place { hash: key.hash(), start: self.bytes.len(), len: key.rest.len() as u32 + 1 };
+        let place = Place { hash: key.hash, start: self.bytes.len(), len: key.rest.len() as u32 + 1 };
         self.bytes.push(key.first);
         self.bytes.extend_from_slice(key.rest);
         if self.places.len() <= group as usize {
@@ -119,6 +120,12 @@ impl Groups {
         let places = &self.places;
         self.table.insert_unique(place.hash, group, |&group| place_of(places, group).hash);
         group
+    }
+
+    /// The key of a group.
+    pub(super) fn get(&self, group: u32) -> Key<'_> {
+        let (&first, rest) = self.key(group).split_first().unwrap_or((&0, &[]));
+        Key { first, rest, hash: place_of(&self.places, group).hash }
     }
 
     /// The encoded key of a group; a key without parts is one byte all the same.

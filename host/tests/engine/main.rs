@@ -1,10 +1,13 @@
 //! The pure engine against independent programs: see each module.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
+
 mod accumulators;
-mod bounds;
-mod exact;
-mod faults;
 mod harness;
-mod idle;
 mod oracle;
+mod exact;
 mod replay;
+mod idle;
+mod forced;
+mod bounds;
+mod faults;

@@ -51,9 +51,8 @@ pub(crate) fn rows(setup: &Setup, partitions: &[Vec<Event>]) -> (Vec<Expected>, 
 
 fn add(groups: &mut Vec<Expected>, start: i64, setup: &Setup, event: &Event) {
     let key = &event.key[..setup.parts];
-    let same =
-        |group: &&mut Expected| group.key.iter().zip(key).all(|(left, right)| compare(left, right).is_eq());
-    let index = groups.iter_mut().position(|mut group| same(&&mut group)).unwrap_or_else(|| {
+    let same = |group: &Expected| group.key.iter().zip(key).all(|(left, right)| compare(left, right).is_eq());
+    let index = groups.iter().position(same).unwrap_or_else(|| {
         let (end, key) = (start + setup.size, key.to_vec());
         groups.push(Expected { start, end, key, ids: vec![], sum: None });
         groups.len() - 1
