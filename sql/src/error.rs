@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlparser::tokenizer::{Location, Span};
+use sqlparser::tokenizer::Span;
 
 /// One file of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,9 +119,4 @@ fn index(number: u64) -> usize {
 /// Control characters could change the terminal that shows the line.
 fn printable(c: char) -> char {
     if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
-}
-
-/// The place just behind `span`.
-pub(crate) fn behind(span: Span) -> Span {
-    Span::new(span.end, Location::new(span.end.line, span.end.column + 1))
 }

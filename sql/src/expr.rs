@@ -17,6 +17,28 @@ pub struct Expr {
     pub data_type: DataType,
 }
 
+impl Expr {
+    /// The expressions it is made of, in the order of their evaluation.
+    pub fn children_mut(&mut self) -> Vec<&mut Expr> {
+        match &mut self.node {
+            Node::Column(_) | Node::Literal(_) => Vec::new(),
+            Node::Negate(x) | Node::Not(x) | Node::IsNull(x) | Node::Cast(x) => vec![x],
+            Node::Arithmetic(_, a, b)
+            | Node::Compare(_, a, b)
+            | Node::Same(a, b)
+            | Node::Like(a, b)
+            | Node::NullIf(a, b) => vec![a, b],
+            Node::And(list) | Node::Or(list) | Node::Coalesce(list) | Node::Call(_, list) => list.iter_mut().collect(),
+            Node::In(x, list) => std::iter::once(x.as_mut()).chain(list).collect(),
+            Node::Between(x, low, high) => vec![x, low, high],
+            Node::Case(branches, default) => {
+                let branches = branches.iter_mut().flat_map(|(when, then)| [when, then]);
+                branches.chain(default.as_deref_mut()).collect()
+            }
+        }
+    }
+}
+
 /// What an expression computes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {

@@ -1,13 +1,26 @@
 //! The life of a query: text in, WebAssembly components out. No Kafka, no runtime, no I/O.
 //!
-//! 1. [`parse`]: our dialect of SQL to a syntax tree with places; limits before anything recurses.
-//! 2. [`bind`]: names, types and conversions: typed expressions ([`expr`]) over numbered columns.
+//! 1. [`parse`]: our dialect of SQL to statements with places; limits before anything recurses.
+//! 2. [`bind`]: names, types and conversions: typed expressions ([`expr`]) over numbered columns. Which reducers there
+//!    are it asks a [`catalog`].
 //! 3. [`plan`]: what runs before the window, in it and behind it; its `Display` is EXPLAIN.
 //! 4. [`encode`]: the plan as a component: generated code behind a prebuilt shell, the [`manifest`] in a section.
 //!
-//! Beside it: [`eval`], the reference interpreter, folds constants and is the oracle of the generated code.
+//! Beside it: [`eval`], the reference interpreter, is the oracle of the generated code.
 
 pub mod types;
 pub mod expr;
+pub mod error;
+pub mod catalog;
+mod parse;
+mod bind;
+pub mod plan;
 pub mod eval;
+pub mod encode;
 pub mod manifest;
+mod compile;
+
+pub use catalog::Catalog;
+pub use compile::{Compiled, Program, Query, compile};
+pub use error::{Diagnostic, Severity, SourceText};
+pub use plan::Plan;

@@ -1,0 +1,216 @@
+//! Step 2: names, types and conversions. Statements are bound in order; each sees those before it.
+
+mod alias;
+mod relation;
+mod options;
+mod kafka;
+mod source;
+mod sink;
+mod window;
+mod scope;
+mod convert;
+mod literal;
+mod expression;
+mod operator;
+mod function;
+mod aggregate;
+mod signature;
+mod refused;
+mod query;
+
+use sqlparser::tokenizer::Span;
+
+use crate::catalog::Catalog;
+use crate::error::{Checked, Problem};
+use crate::manifest::{Field, Input, Sink, Source, Target};
+use crate::parse::Statement;
+use crate::parse::from::Relation as Written;
+use crate::parse::name::{Name, nearest, same};
+use crate::parse::select::Select;
+use crate::parse::statement::Body;
+use relation::{Relation, RelationColumn, RelationKind};
+
+pub(crate) use aggregate::BoundAggregate;
+pub(crate) use query::{Behind, BoundOutput, BoundSelect, Computed};
+pub(crate) use window::Windows;
+
+/// A query with everything that the plan needs.
+#[derive(Clone, Debug)]
+pub(crate) struct BoundQuery {
+    /// Of the component's file.
+    pub(crate) name: String,
+    pub(crate) sql: String,
+    pub(crate) input: Input,
+    /// All columns of the input.
+    pub(crate) columns: Vec<Field>,
+    pub(crate) select: BoundSelect,
+    pub(crate) target: Target,
+}
+
+/// The statements of a program so far.
+pub(crate) struct Binder<'a> {
+    catalog: &'a dyn Catalog,
+    /// Every name that the program declares somewhere.
+    declared: &'a [String],
+    relations: Vec<Relation>,
+    /// Declared by statements that were reported: what reads them is not reported again.
+    broken: Vec<String>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) sinks: Vec<Sink>,
+    /// Names of queries.
+    names: Vec<String>,
+    pub(crate) warnings: Vec<Problem>,
+}
+
+impl<'a> Binder<'a> {
+    pub(crate) fn new(catalog: &'a dyn Catalog, declared: &'a [String]) -> Self {
+        let (relations, broken, names) = (Vec::new(), Vec::new(), Vec::new());
+        let (sources, sinks, warnings) = (Vec::new(), Vec::new(), Vec::new());
+        Self { catalog, declared, relations, broken, sources, sinks, names, warnings }
+    }
+
+    /// A statement that declares this name was reported.
+    pub(crate) fn mark_broken(&mut self, name: String) {
+        self.broken.push(name);
+    }
+
+    /// Binds a statement; the definitions of sources and sinks give no query.
+    pub(crate) fn bind(&mut self, statement: &Statement) -> Checked<Option<BoundQuery>> {
+        match &statement.body {
+            Body::CreateSource(def) => self.create_source(def).map(|()| None),
+            Body::CreateSink(def) => {
+                self.check_name(&def.name, self.sinks.iter().map(|sink| sink.name.as_str()), "sink")?;
+                let sink = sink::bind(def, &mut self.warnings)?;
+                self.sinks.push(sink);
+                Ok(None)
+            }
+            Body::CreateView(name, select) => self.create_view(name, select, &statement.sql).map(Some),
+            Body::Insert(name, select) => {
+                let sink = self.find_sink(name)?;
+                let query = self.numbered(&format!("insert_{}", sink.to_lowercase()), name.span)?;
+                self.query(query, select, &statement.sql, Target::Sink(sink)).map(Some)
+            }
+            Body::Select(select) => {
+                let query = self.numbered("select", select.span)?;
+                self.query(query, select, &statement.sql, Target::Console).map(Some)
+            }
+        }
+    }
+
+    fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
+        self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
+        let source = source::bind(def, &mut self.warnings)?;
+        let time = source.watermark.map(|watermark| watermark.column);
+        let columns = def.columns.iter();
+        let columns = columns.map(|column| RelationColumn { name: column.name.clone(), data_type: column.data_type });
+        let (name, columns) = (def.name.text.clone(), columns.collect());
+        self.relations.push(Relation { name, kind: RelationKind::Source { time }, columns });
+        self.sources.push(source);
+        Ok(())
+    }
+
+    fn create_view(&mut self, name: &Name, select: &Select, sql: &str) -> Checked<BoundQuery> {
+        self.check_name(name, self.relations.iter().map(|relation| relation.name.as_str()), "view")?;
+        let file = name.text.to_lowercase();
+        if self.names.contains(&file) {
+            return Err(Problem::new(name.span, format!("another query has the name `{file}` already")).help("choose another name"));
+        }
+        self.names.push(file.clone());
+        let query = self.query(file, select, sql, Target::View)?;
+        let output = query.select.output.iter();
+        let columns = output.map(|output| RelationColumn { name: output.name.clone(), data_type: output.expr.data_type });
+        self.relations.push(Relation { name: name.text.clone(), kind: RelationKind::View, columns: columns.collect() });
+        Ok(query)
+    }
+
+    /// A name becomes a file and a field of metrics, and must be new.
+    fn check_name<'n>(&self, name: &Name, mut others: impl Iterator<Item = &'n str>, what: &str) -> Checked<()> {
+        let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+        if !name.text.chars().all(fits) || name.text.chars().count() > 100 {
+            return Err(Problem::new(name.span, format!("`{}` cannot be the name of a {what}", name.text))
+                .help("use up to 100 letters, digits, `_` and `-`"));
+        }
+        if others.any(|other| same(other, &name.text)) {
+            return Err(Problem::new(name.span, format!("`{}` is declared already", name.text)).help("choose another name"));
+        }
+        Ok(())
+    }
+
+    /// `insert_<sink>_<n>` and `select_<n>`, from 1.
+    fn numbered(&mut self, prefix: &str, span: Span) -> Checked<String> {
+        let count = self.names.iter().filter(|name| number(name, prefix)).count();
+        let name = format!("{prefix}_{}", count + 1);
+        if self.relations.iter().any(|relation| same(&relation.name, &name)) {
+            return Err(Problem::new(span, format!("this query would be called `{name}`, as a view is already"))
+                .help("give the view another name"));
+        }
+        self.names.push(name.clone());
+        Ok(name)
+    }
+
+    fn query(&mut self, name: String, select: &Select, sql: &str, target: Target) -> Checked<BoundQuery> {
+        let (relation, windows) = match &select.from.relation {
+            Written::Named(name) => (self.find(name)?, None),
+            Written::Window(call) => {
+                let arguments = window::arguments(call)?;
+                let relation = self.find(arguments.source()?)?;
+                let windows = arguments.windows(&relation)?;
+                (relation, Some(windows))
+            }
+        };
+        let select = query::bind(self.catalog, select, &relation, windows, &mut self.warnings)?;
+        let columns = relation.columns.iter();
+        let columns = columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
+        Ok(BoundQuery { name, sql: sql.to_owned(), input: relation.input(), columns: columns.collect(), select, target })
+    }
+
+    fn find(&self, name: &Name) -> Checked<Relation> {
+        if let Some(relation) = self.relations.iter().find(|relation| name.means(&relation.name)) {
+            return Ok(relation.clone());
+        }
+        self.check_broken(name)?;
+        let problem = Problem::new(name.span, format!("there is no source or view `{}`", name.text));
+        if self.sinks.iter().any(|sink| name.means(&sink.name)) {
+            return Err(problem.help(format!("`{}` is a sink: it can only be written to", name.text)));
+        }
+        if self.declared.iter().any(|declared| name.means(declared)) {
+            return Err(problem.help("it is declared further down: move its CREATE statement before this one"));
+        }
+        let names = self.relations.iter().map(|relation| relation.name.as_str());
+        Err(match nearest(&name.text, names) {
+            Some(near) => problem.suggest(Some(near)),
+            None => problem.help("declare it with CREATE SOURCE or CREATE VIEW"),
+        })
+    }
+
+    fn find_sink(&self, name: &Name) -> Checked<String> {
+        if let Some(sink) = self.sinks.iter().find(|sink| name.means(&sink.name)) {
+            return Ok(sink.name.clone());
+        }
+        self.check_broken(name)?;
+        let problem = Problem::new(name.span, format!("there is no sink `{}`", name.text));
+        if let Some(relation) = self.relations.iter().find(|relation| name.means(&relation.name)) {
+            return Err(problem.help(format!("{} can only be read", relation.describe())));
+        }
+        if self.declared.iter().any(|declared| name.means(declared)) {
+            return Err(problem.help("it is declared further down: move its CREATE statement before this one"));
+        }
+        Err(match nearest(&name.text, self.sinks.iter().map(|sink| sink.name.as_str())) {
+            Some(near) => problem.suggest(Some(near)),
+            None => problem.help(format!("declare it: CREATE SINK {} WITH (connector = 'console')", name.text)),
+        })
+    }
+
+    fn check_broken(&self, name: &Name) -> Checked<()> {
+        match self.broken.iter().any(|broken| name.means(broken)) {
+            true => Err(Problem::follows(name.span)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Whether a name is `prefix_<number>`.
+fn number(name: &str, prefix: &str) -> bool {
+    let digits = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
+    digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,269 @@
+//! Aggregate calls: which reducer, which of its signatures, which arguments and parameters.
+
+use sqlparser::ast::{self, DuplicateTreatment, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentList, OrderBySort};
+use sqlparser::tokenizer::Span;
+
+use super::alias;
+use super::convert::{self, Bound, Kind};
+use super::expression::{Expressions, Place};
+use super::function::SCALARS;
+use super::literal;
+use super::refused;
+use super::signature::{self, Choice};
+use crate::catalog::Reducer;
+use crate::error::{Checked, Problem};
+use crate::expr::{Expr, Node};
+use crate::parse::name::nearest;
+use crate::types::{DataType, Value};
+
+/// An aggregate call, its arguments over the columns of the relation.
+#[derive(Clone, Debug)]
+pub(crate) struct BoundAggregate {
+    /// The call as it was written.
+    pub(crate) text: String,
+    pub(crate) reducer: String,
+    pub(crate) signature: u32,
+    pub(crate) parameters: Vec<Value>,
+    /// Each with its text.
+    pub(crate) arguments: Vec<(Expr, String)>,
+    pub(crate) needs_time: bool,
+    pub(crate) growing: bool,
+    pub(crate) returns: DataType,
+}
+
+impl BoundAggregate {
+    /// Whether both always have the same result.
+    fn same(&self, other: &Self) -> bool {
+        let arguments = |aggregate: &Self| aggregate.arguments.iter().map(|(expr, _)| expr.clone()).collect::<Vec<_>>();
+        (&self.reducer, self.signature, &self.parameters) == (&other.reducer, other.signature, &other.parameters)
+            && arguments(self) == arguments(other)
+    }
+}
+
+/// A constant behind the arguments, or one with a name.
+pub(super) struct Given<'a> {
+    pub(super) name: Option<String>,
+    pub(super) ast: &'a Ast,
+    pub(super) bound: Bound,
+}
+
+impl Expressions<'_> {
+    pub(super) fn aggregate(
+        &mut self,
+        ast: &Ast,
+        call: &ast::Function,
+        name: &str,
+        list: &FunctionArgumentList,
+        span: Span,
+    ) -> Checked<Bound> {
+        let reducer = self.find_reducer(name, span)?;
+        self.check_place(name, span)?;
+        if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
+            return Err(Problem::new(span, format!("{name}(DISTINCT ...) is not in the language yet"))
+                .help("GROUP BY the column in a query of its own"));
+        }
+        let (place, use_aliases, named) = (self.place, self.use_aliases, self.named.len());
+        (self.place, self.use_aliases) = (Place::Argument, false);
+        let bound = self.bind_call(ast, call, name, &reducer, list, span);
+        (self.place, self.use_aliases) = (place, use_aliases);
+        // Inside of an aggregate any column may be named.
+        self.named.truncate(named);
+        let aggregate = bound?;
+        let returns = aggregate.returns;
+        let number = self.aggregates.iter().position(|known| known.same(&aggregate)).unwrap_or_else(|| {
+            self.aggregates.push(aggregate);
+            self.aggregates.len() - 1
+        });
+        Ok(Bound::typed(Node::Column(self.first_virtual() + 2 + number), returns))
+    }
+
+    fn find_reducer(&self, name: &str, span: Span) -> Checked<Reducer> {
+        let wanted = if name == "approx_percentile" { "percentile".to_owned() } else { alias::resolve(name).reducer };
+        match self.catalog.reducer(&wanted) {
+            Ok(Some(reducer)) => return Ok(reducer),
+            Ok(None) => {}
+            Err(error) => return Err(Problem::new(span, format!("the reducer `{wanted}` cannot be used: {error}"))),
+        }
+        if let Some(help) = refused::function(name) {
+            return Err(Problem::new(span, format!("the function `{name}` is not in the language")).help(help));
+        }
+        if let Some(help) = alias::refused(name) {
+            return Err(Problem::new(span, format!("the aggregate `{name}` is not in the language yet")).help(help));
+        }
+        if ["hop", "tumble", "session", "cumulate"].contains(&name) {
+            return Err(Problem::new(span, "a window stands in FROM")
+                .help("write FROM HOP(source, ts, slide, size) or FROM TUMBLE(source, ts, size)"));
+        }
+        let problem = Problem::new(span, format!("there is no function `{name}`"));
+        Err(match nearest(name, SCALARS.iter().chain(alias::KNOWN).copied()) {
+            Some(near) => problem.suggest(Some(near)),
+            None => problem.help(format!("the functions are {}; aggregates are {}", SCALARS.join(", "), alias::KNOWN.join(", "))),
+        })
+    }
+
+    fn check_place(&self, name: &str, span: Span) -> Checked<()> {
+        let (message, help) = match self.place {
+            Place::Group => return Ok(()),
+            Place::Filter => (format!("the aggregate `{name}` cannot stand in WHERE"), "select groups with HAVING"),
+            Place::Key => (format!("the aggregate `{name}` cannot stand in GROUP BY"), "group by columns"),
+            Place::Argument => {
+                (format!("the aggregate `{name}` stands inside another aggregate"), "aggregate once over a window")
+            }
+            Place::Row if self.scope.relation.is_view() => {
+                (format!("the rows of a view cannot be aggregated by `{name}` yet"), "aggregate in the view")
+            }
+            Place::Row => (
+                format!("the aggregate `{name}` needs a window: a stream has no end"),
+                "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
+            ),
+        };
+        Err(Problem::new(span, message).help(help))
+    }
+
+    fn bind_call(
+        &mut self,
+        ast: &Ast,
+        call: &ast::Function,
+        name: &str,
+        reducer: &Reducer,
+        list: &FunctionArgumentList,
+        span: Span,
+    ) -> Checked<BoundAggregate> {
+        let mut given = self.given(name, reducer, list, span)?;
+        let mut fixed = alias::resolve(name).fixed;
+        if name == "approx_percentile" {
+            let (argument, percent) = self.within_group(call, &given, span)?;
+            (given, fixed) = (vec![argument], vec![("p", Value::Float64(percent))]);
+        } else if !call.within_group.is_empty() {
+            return Err(Problem::new(span, format!("`{name}` takes no WITHIN GROUP"))
+                .help("write percentile(x, 95) or approx_percentile(0.95) WITHIN GROUP (ORDER BY x)"));
+        }
+        let Choice { signature, number, arguments, parameters } = signature::choose(name, reducer, &given, &fixed, span)?;
+        self.warn_fraction(name, reducer, &given, &parameters);
+        let filter = match &call.filter {
+            Some(filter) => Some((self.boolean(filter)?, filter.to_string())),
+            None => None,
+        };
+        Ok(BoundAggregate {
+            text: ast.to_string(),
+            reducer: reducer.name.to_lowercase(),
+            signature: number,
+            arguments: filtered(arguments, filter.as_ref(), reducer, signature.arguments.is_empty()),
+            parameters,
+            needs_time: signature.needs_time,
+            growing: signature.growing,
+            returns: signature.returns,
+        })
+        .and_then(|aggregate| counted(aggregate, filter.is_some(), reducer, span))
+    }
+
+    /// What stands between the parentheses; `*` is for COUNT and is nothing.
+    fn given<'c>(
+        &mut self,
+        name: &str,
+        reducer: &Reducer,
+        list: &'c FunctionArgumentList,
+        span: Span,
+    ) -> Checked<Vec<Given<'c>>> {
+        let is_count = reducer.name.eq_ignore_ascii_case("count");
+        let mut given = Vec::new();
+        for argument in &list.args {
+            let (name, ast) = match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if is_count && list.args.len() == 1 => continue,
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(ast)) => (None, ast),
+                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(ast), .. } => (Some(name.value.to_lowercase()), ast),
+                _ => {
+                    let problem = Problem::new(span, format!("`{name}` does not take `*`"));
+                    return Err(problem.help("only count(*) does; name a column"));
+                }
+            };
+            let bound = self.bind(ast)?;
+            // COUNT of a constant counts rows.
+            let constant = matches!(&bound.expr.node, Node::Literal(value) if *value != Value::Null);
+            if !(is_count && constant && list.args.len() == 1) {
+                given.push(Given { name, ast, bound });
+            }
+        }
+        Ok(given)
+    }
+
+    /// `approx_percentile(q) WITHIN GROUP (ORDER BY x)`: x and 100 q.
+    fn within_group<'c>(&mut self, call: &'c ast::Function, given: &[Given<'_>], span: Span) -> Checked<(Given<'c>, f64)> {
+        let help = "write approx_percentile(0.95) WITHIN GROUP (ORDER BY x), or percentile(x, 95)";
+        let ([order], [fraction]) = (call.within_group.as_slice(), given) else {
+            return Err(Problem::new(span, "approx_percentile takes a fraction, and the values from WITHIN GROUP").help(help));
+        };
+        let place = self.span(fraction.ast);
+        let fraction = match literal::constant(&fraction.bound, DataType::Float64, place).transpose()? {
+            Some(Value::Float64(fraction)) if (0.0..=1.0).contains(&fraction) => fraction,
+            Some(_) => {
+                return Err(Problem::new(place, "the fraction of approx_percentile must be in 0 to 1").help(help));
+            }
+            None => return Err(Problem::new(place, "the fraction of approx_percentile must be a constant").help(help)),
+        };
+        if !matches!(order.options.sort, None | Some(OrderBySort::Asc)) {
+            return Err(Problem::new(span, "the order of approx_percentile is ascending").help("leave DESC out"));
+        }
+        let bound = self.bind(&order.expr)?;
+        Ok((Given { name: None, ast: &order.expr, bound }, percent(fraction)))
+    }
+
+    /// `percentile(x, 0.95)` is legal, but hardly meant.
+    fn warn_fraction(&mut self, name: &str, reducer: &Reducer, given: &[Given<'_>], parameters: &[Value]) {
+        let [Value::Float64(p)] = parameters else { return };
+        let is_percentile = reducer.name.eq_ignore_ascii_case("percentile") && name != "approx_percentile";
+        if is_percentile && *p > 0.0 && *p <= 1.0 && let Some(last) = given.last() {
+            let message = format!("percentile takes a percentage from 0 to 100, and {p} % is nearly the least value");
+            let problem = Problem::new(self.span(last.ast), message).help(format!("did you mean {}?", percent(*p)));
+            self.warnings.push(*problem);
+        }
+    }
+}
+
+/// A fraction as a percentage, without the noise of a binary product: 0.999 is 99.9.
+fn percent(fraction: f64) -> f64 {
+    (fraction * 1e12).round() / 1e10
+}
+
+/// FILTER: the argument where the condition is true, else NULL.
+fn filtered(
+    arguments: Vec<(Expr, String)>,
+    filter: Option<&(Expr, String)>,
+    reducer: &Reducer,
+    is_empty: bool,
+) -> Vec<(Expr, String)> {
+    let Some((condition, text)) = filter else { return arguments };
+    let mut arguments = arguments;
+    if is_empty && reducer.name.eq_ignore_ascii_case("count") {
+        arguments = vec![(Bound::literal(Value::Boolean(true), Kind::Typed).expr, "true".to_owned())];
+    }
+    let case = |(value, name): (Expr, String)| {
+        let data_type = value.data_type;
+        let node = Node::Case(vec![(condition.clone(), value)], None);
+        (Expr { node, data_type }, format!("CASE WHEN {text} THEN {name} END"))
+    };
+    arguments.into_iter().map(case).collect()
+}
+
+/// `count(*) FILTER (...)` takes an argument by now, so another signature.
+fn counted(aggregate: BoundAggregate, is_filtered: bool, reducer: &Reducer, span: Span) -> Checked<BoundAggregate> {
+    let types: Vec<DataType> = aggregate.arguments.iter().map(|(expr, _)| expr.data_type).collect();
+    let index = usize::try_from(aggregate.signature).unwrap_or(usize::MAX);
+    let fits = reducer.signatures.get(index).is_some_and(|signature| signature.arguments == types);
+    if fits {
+        return Ok(aggregate);
+    }
+    let found = reducer.signatures.iter().position(|signature| signature.arguments == types);
+    match found.and_then(|number| u32::try_from(number).ok()) {
+        Some(signature) if is_filtered => Ok(BoundAggregate { signature, ..aggregate }),
+        _ => Err(Problem::new(span, format!("`{}` cannot have a FILTER without an argument", aggregate.reducer))),
+    }
+}
+
+/// A value beside its text, cast to what a signature takes.
+pub(super) fn cast_argument(given: &Given<'_>, data_type: DataType, span: Span) -> Checked<(Expr, String)> {
+    let text = given.ast.to_string();
+    let needs_cast = given.bound.expr.data_type != data_type && !matches!(given.bound.expr.node, Node::Literal(_));
+    let text = if needs_cast { format!("CAST({text} AS {data_type})") } else { text };
+    Ok((convert::coerce(given.bound.clone(), data_type, span)?, text))
+}

@@ -1,0 +1,87 @@
+//! Other names of aggregate functions, and those that are not there yet. The one place to add a spelling.
+
+use crate::types::Value;
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Resolved {
+    /// The reducer to look up.
+    pub(super) reducer: String,
+    /// Parameters that the name fixes.
+    pub(super) fixed: Vec<(&'static str, Value)>,
+}
+
+/// Resolves a lower-case name; most stand for themselves.
+pub(super) fn resolve(name: &str) -> Resolved {
+    let flag = |parameter, value| (parameter, Value::Boolean(value));
+    let (reducer, fixed) = match name {
+        "mean" => ("avg", vec![]),
+        "std" | "stddev" | "stddev_samp" => ("stddev", vec![]),
+        "stddev_pop" => ("stddev", vec![flag("sample", false)]),
+        "variance" | "var_samp" => ("stddev", vec![flag("root", false)]),
+        "var_pop" => ("stddev", vec![flag("sample", false), flag("root", false)]),
+        _ => match percent(name) {
+            Some(percent) => ("percentile", vec![("p", Value::Float64(percent))]),
+            None => (name, vec![]),
+        },
+    };
+    Resolved { reducer: reducer.to_owned(), fixed }
+}
+
+/// `p95` is 95 %, `p999` is 99.9 %: two digits before the point, the others behind it.
+fn percent(name: &str) -> Option<f64> {
+    let digits = name.strip_prefix('p')?;
+    let (whole, fraction) = digits.split_at_checked(2)?;
+    let is_number = digits.len() <= 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { format!("{whole}.{fraction}").parse().ok() } else { None }
+}
+
+/// The names to choose from when one is misspelled.
+pub(super) const KNOWN: &[&str] = &[
+    "count", "sum", "avg", "min", "max", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp",
+    "percentile", "p50", "p90", "p95", "p99", "p999", "approx_percentile", "z_score",
+];
+
+/// Functions of other systems: what to write instead.
+pub(super) fn refused(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "percentile_cont" | "percentile_disc" | "quantile_cont" | "quantile_disc" | "quantile" => {
+            "write percentile(x, 95), with a percentage from 0 to 100"
+        }
+        "median" => "write percentile(x, 50)",
+        "approx_quantile" | "approx_percentile_cont" | "percentile_approx" | "quantile_tdigest" => {
+            "write percentile(x, 95), with a percentage from 0 to 100"
+        }
+        "first" | "last" | "first_value" | "last_value" | "arg_max" | "arg_min" | "max_by" | "min_by"
+        | "latest_by_offset" | "earliest_by_offset" => "write min(x) or max(x)",
+        "count_distinct" | "approx_count_distinct" | "approx_distinct" => "write count(x), or GROUP BY x in a query of its own",
+        "any_value" => "write min(x) or max(x)",
+        "string_agg" | "array_agg" | "list" | "listagg" | "collect_list" | "group_concat" => {
+            "GROUP BY the column: each of its values has a row"
+        }
+        "bool_and" | "every" => "write min(CASE WHEN condition THEN 1 ELSE 0 END) = 1",
+        "bool_or" => "write max(CASE WHEN condition THEN 1 ELSE 0 END) = 1",
+        "ewma" | "corr" | "covar_pop" | "covar_samp" | "mode" | "histogram" => {
+            "use count, sum, avg, min, max, stddev, percentile or z_score"
+        }
+        "row_number" | "rank" | "dense_rank" | "lag" | "lead" | "ntile" => "rows of a window come in the order of their keys",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_by_name() {
+        for (name, expected) in [("p50", 50.0), ("p95", 95.0), ("p999", 99.9), ("p9999", 99.99), ("p05", 5.0)] {
+            let resolved = resolve(name);
+            assert_eq!(resolved.reducer, "percentile");
+            assert_eq!(resolved.fixed, [("p", Value::Float64(expected))], "{name}");
+        }
+        for name in ["p", "p5", "p9x", "pä9", "percentile", "p999999999"] {
+            assert_eq!(resolve(name).reducer, name);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Expressions: names to numbers, operands to one type.
+
+use sqlparser::ast::{self, CastKind, CeilFloorKind, DateTimeField, Expr as Ast, Spanned, UnaryOperator};
+use sqlparser::tokenizer::Span;
+
+use super::aggregate::BoundAggregate;
+use super::convert::{self, Bound, Kind};
+use super::literal;
+use super::scope::{Meaning, Scope};
+use crate::catalog::Catalog;
+use crate::error::{Checked, Problem};
+use crate::expr::{Expr, Function, Node};
+use crate::parse::data_type::data_type;
+use crate::parse::from::microseconds;
+use crate::parse::name::Name;
+use crate::parse::select::Written;
+use crate::types::{DataType, Value};
+
+/// How deep a bound expression may be; chains of AND and OR are flat.
+const MAX_DEPTH: usize = 256;
+
+/// Where an expression stands, which decides what it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// WHERE.
+    Filter,
+    /// GROUP BY.
+    Key,
+    /// The argument of an aggregate.
+    Argument,
+    /// The SELECT list of a query without windows.
+    Row,
+    /// The SELECT list or HAVING behind a window.
+    Group,
+}
+
+/// An alias of the SELECT list that HAVING and GROUP BY can name.
+pub(super) struct Alias<'a> {
+    pub(super) name: &'a Name,
+    pub(super) expr: &'a Ast,
+}
+
+/// Binds the expressions of one query.
+///
+/// `Node::Column(i)` is the column `i` of the relation; behind them come window_start, window_end and the aggregates.
+pub(super) struct Expressions<'a> {
+    pub(super) catalog: &'a dyn Catalog,
+    pub(super) scope: Scope<'a>,
+    pub(super) aliases: Vec<Alias<'a>>,
+    /// The columns that HAVING means by their own name although an alias has it too: the group's keys.
+    pub(super) key_columns: Vec<usize>,
+    pub(super) aggregates: Vec<BoundAggregate>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) place: Place,
+    pub(super) use_aliases: bool,
+    /// Where each column of the relation was named last.
+    pub(super) named: Vec<(usize, Span)>,
+    /// The place of the whole expression, where `sqlparser` knows none of a part.
+    here: Span,
+    depth: usize,
+}
+
+impl<'a> Expressions<'a> {
+    pub(super) fn new(catalog: &'a dyn Catalog, scope: Scope<'a>, aliases: Vec<Alias<'a>>) -> Self {
+        Self {
+            catalog,
+            scope,
+            aliases,
+            key_columns: Vec::new(),
+            aggregates: Vec::new(),
+            warnings: Vec::new(),
+            place: Place::Filter,
+            use_aliases: false,
+            named: Vec::new(),
+            here: Span::empty(),
+            depth: 0,
+        }
+    }
+
+    /// A whole expression of a type of its own.
+    pub(super) fn whole(&mut self, written: &Written, place: Place) -> Checked<Expr> {
+        self.begin(written.span, place);
+        let bound = self.bind(&written.expr)?;
+        convert::settle(bound, written.span)
+    }
+
+    /// WHERE or HAVING.
+    pub(super) fn condition(&mut self, written: &Written, place: Place) -> Checked<Expr> {
+        self.begin(written.span, place);
+        let bound = self.bind(&written.expr)?;
+        convert::coerce(bound, DataType::Boolean, written.span)
+    }
+
+    fn begin(&mut self, span: Span, place: Place) {
+        self.here = span;
+        self.place = place;
+        self.depth = 0;
+        self.named.clear();
+    }
+
+    pub(super) fn span(&self, ast: &Ast) -> Span {
+        let span = ast.span();
+        if span == Span::empty() { self.here } else { span }
+    }
+
+    /// The number of window_start; window_end and the aggregates follow.
+    pub(super) fn first_virtual(&self) -> usize {
+        self.scope.relation.columns.len()
+    }
+
+    pub(super) fn bind(&mut self, ast: &Ast) -> Checked<Bound> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Problem::new(self.here, format!("more than {MAX_DEPTH} operations inside each other"))
+                .help("compute a part in a view of its own"));
+        }
+        self.depth += 1;
+        let bound = self.dispatch(ast);
+        self.depth -= 1;
+        bound
+    }
+
+    fn dispatch(&mut self, ast: &Ast) -> Checked<Bound> {
+        match ast {
+            Ast::Identifier(ident) => self.column(&Name::new(ident)),
+            Ast::CompoundIdentifier(parts) => self.qualified(parts),
+            Ast::Value(value) => literal::value(&value.value, false, value.span),
+            Ast::TypedString(typed) => literal::typed(typed, self.span(ast)),
+            Ast::Interval(interval) => {
+                let micros = microseconds(interval, self.span(ast))?;
+                Ok(Bound::literal(Value::Int64(micros), Kind::Interval))
+            }
+            Ast::Nested(inner) => self.bind(inner),
+            Ast::UnaryOp { op: UnaryOperator::Not, expr } => self.not(expr),
+            Ast::UnaryOp { op, expr } => self.sign(*op, expr),
+            Ast::BinaryOp { left, op, right } => self.binary(ast, left, op, right),
+            Ast::Cast { kind, expr, data_type, format } => {
+                self.cast(ast, expr, data_type, kind, format.is_some())
+            }
+            Ast::Case { operand, conditions, else_result, .. } => {
+                self.case(ast, operand.as_deref(), conditions, else_result.as_deref())
+            }
+            Ast::Function(call) => self.call(ast, call),
+            Ast::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                self.rounding(Function::Ceil, expr)
+            }
+            Ast::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                self.rounding(Function::Floor, expr)
+            }
+            _ => self.predicate(ast),
+        }
+    }
+
+    fn column(&mut self, name: &Name) -> Checked<Bound> {
+        let found = self.scope.find(name)?;
+        if self.use_aliases && !self.is_plain(found) {
+            let alias = self.aliases.iter().find(|alias| name.means(&alias.name.text));
+            if let Some(expr) = alias.map(|alias| alias.expr) {
+                self.use_aliases = false;
+                let bound = self.bind(expr);
+                self.use_aliases = true;
+                return bound;
+            }
+        }
+        match found {
+            Some(meaning) => self.meaning(meaning, name.span),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    /// Whether HAVING means the column itself and not an alias of the same name.
+    fn is_plain(&self, found: Option<Meaning>) -> bool {
+        match found {
+            Some(Meaning::Column(column)) => self.place == Place::Key || self.key_columns.contains(&column),
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    fn unknown(&self, name: &Name) -> Box<Problem> {
+        let is_alias = self.aliases.iter().any(|alias| name.means(&alias.name.text));
+        if is_alias && self.place != Place::Group {
+            let problem = Problem::new(name.span, format!("the alias `{}` cannot be named here", name.text));
+            return problem.help(match self.place {
+                Place::Filter => "write its expression; for aggregates use HAVING",
+                _ => "write its expression",
+            });
+        }
+        self.scope.unknown(name, name.span)
+    }
+
+    fn qualified(&mut self, parts: &[ast::Ident]) -> Checked<Bound> {
+        let [qualifier, column] = parts else {
+            return Err(Problem::new(self.here, "a column has at most one name before its own")
+                .help("for a field inside a field give the column of the source a PATH 'a.b'"));
+        };
+        let (qualifier, name) = (Name::new(qualifier), Name::new(column));
+        self.scope.check_qualifier(&qualifier)?;
+        match self.scope.find(&name)? {
+            Some(meaning) => self.meaning(meaning, name.span),
+            None => Err(self.scope.unknown(&name, name.span)),
+        }
+    }
+
+    fn meaning(&mut self, meaning: Meaning, span: Span) -> Checked<Bound> {
+        let bound = match meaning {
+            Meaning::Column(column) => {
+                self.named.push((column, span));
+                return self.relation_column(column);
+            }
+            Meaning::WindowStart => self.first_virtual(),
+            Meaning::WindowEnd => self.first_virtual() + 1,
+        };
+        match self.place {
+            Place::Group | Place::Key => Ok(Bound::typed(Node::Column(bound), DataType::Timestamp)),
+            _ => Err(Problem::new(span, "an event may be in several windows, so their bounds are not known here")
+                .help("select rows of windows with HAVING, events by their time")),
+        }
+    }
+
+    fn relation_column(&self, column: usize) -> Checked<Bound> {
+        match self.scope.relation.columns.get(column) {
+            Some(found) => Ok(Bound::typed(Node::Column(column), found.data_type)),
+            None => Err(Problem::new(self.here, "no such column")),
+        }
+    }
+
+    fn cast(&mut self, ast: &Ast, inner: &Ast, target: &ast::DataType, kind: &CastKind, format: bool) -> Checked<Bound> {
+        let span = self.span(ast);
+        if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
+            return Err(Problem::new(span, "TRY_CAST is not in the language")
+                .help("write CAST; an event whose cast fails is a dead letter"));
+        }
+        if format {
+            return Err(Problem::new(span, "CAST takes no FORMAT"));
+        }
+        let target = data_type(target, span)?;
+        let bound = self.bind(inner)?;
+        let expr = convert::cast(bound, target, span)?;
+        Ok(Bound { expr, kind: Kind::Typed })
+    }
+
+    fn case(
+        &mut self,
+        ast: &Ast,
+        operand: Option<&Ast>,
+        conditions: &[ast::CaseWhen],
+        default: Option<&Ast>,
+    ) -> Checked<Bound> {
+        let span = self.span(ast);
+        let mut whens = Vec::new();
+        for branch in conditions {
+            let when = match operand {
+                Some(operand) => self.compare(crate::expr::Comparison::Equal, operand, &branch.condition)?,
+                None => self.bind(&branch.condition)?,
+            };
+            whens.push(convert::coerce(when, DataType::Boolean, self.span(&branch.condition))?);
+        }
+        let mut values = conditions.iter().map(|branch| self.bind(&branch.result)).collect::<Checked<Vec<_>>>()?;
+        if let Some(default) = default {
+            values.push(self.bind(default)?);
+        }
+        let (mut values, data_type) = self.same_type(values, "the branches of CASE are", span)?;
+        let default = default.and_then(|_| values.pop()).map(Box::new);
+        Ok(Bound::typed(Node::Case(whens.into_iter().zip(values).collect(), default), data_type))
+    }
+
+    /// The values cast to the type that all can have.
+    pub(super) fn same_type(&self, values: Vec<Bound>, what: &str, span: Span) -> Checked<(Vec<Expr>, DataType)> {
+        let data_type = convert::common_type(&values.iter().collect::<Vec<_>>(), what, span)?;
+        let values = values.into_iter().map(|value| convert::coerce(value, data_type, span)).collect::<Checked<_>>()?;
+        Ok((values, data_type))
+    }
+}

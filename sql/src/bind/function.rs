@@ -1,0 +1,178 @@
+//! Calls: scalar functions here, everything else is an aggregate function of the catalog.
+
+use sqlparser::ast::{
+    self, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
+    ObjectNamePart,
+};
+use sqlparser::tokenizer::Span;
+
+use super::convert::{self, Bound};
+use super::expression::Expressions;
+use crate::error::{Checked, Problem};
+use crate::expr::{Arithmetic, Function, Node};
+use crate::types::DataType;
+
+/// The scalar functions, for hints.
+pub(super) const SCALARS: &[&str] =
+    &["lower", "upper", "length", "abs", "round", "floor", "ceil", "coalesce", "nullif", "mod"];
+
+impl Expressions<'_> {
+    pub(super) fn call(&mut self, ast: &Ast, call: &ast::Function) -> Checked<Bound> {
+        let span = self.span(ast);
+        let name = call_name(call, span)?;
+        if call.over.is_some() {
+            return Err(Problem::new(span, "OVER is not in the language yet")
+                .help("aggregate over a window: FROM HOP(source, ts, slide, size) GROUP BY ..."));
+        }
+        if call.null_treatment.is_some() {
+            return Err(Problem::new(span, "IGNORE NULLS and RESPECT NULLS are not in the language")
+                .help("leave it out: aggregates pass over NULL"));
+        }
+        let empty = FunctionArgumentList { duplicate_treatment: None, args: Vec::new(), clauses: Vec::new() };
+        let arguments = match (&call.args, &call.parameters) {
+            (FunctionArguments::List(list), FunctionArguments::None) => list,
+            (FunctionArguments::None, FunctionArguments::None) => &empty,
+            (_, FunctionArguments::List(_)) => {
+                return Err(Problem::new(span, format!("`{name}` takes its arguments in one list"))
+                    .help(format!("write {name}(x, ...)")));
+            }
+            _ => return Err(super::refused::subquery(span)),
+        };
+        match arguments.clauses.first() {
+            Some(FunctionArgumentClause::Where(_)) => {
+                return Err(Problem::new(span, "WHERE stands behind the call").help(format!("write {name}(x) FILTER (WHERE ...)")));
+            }
+            Some(_) => {
+                return Err(Problem::new(span, format!("`{name}` takes arguments only"))
+                    .help("ORDER BY, LIMIT and the like have no place inside a call"));
+            }
+            None => {}
+        }
+        let Some(scalar) = scalar(&name) else { return self.aggregate(ast, call, &name, arguments, span) };
+        if call.filter.is_some() || !call.within_group.is_empty() || arguments.duplicate_treatment.is_some() {
+            return Err(Problem::new(span, format!("`{name}` is no aggregate function"))
+                .help("FILTER, WITHIN GROUP and DISTINCT are for aggregates"));
+        }
+        let arguments = plain(&name, &arguments.args, span)?;
+        self.scalar(scalar, &name, &arguments, span)
+    }
+
+    fn scalar(&mut self, scalar: Scalar, name: &str, arguments: &[&Ast], span: Span) -> Checked<Bound> {
+        match (scalar, arguments) {
+            (Scalar::Text(function, returns), [text]) => {
+                let text = self.argument(text, DataType::Text)?;
+                Ok(Bound::typed(Node::Call(function, vec![text]), returns))
+            }
+            (Scalar::Abs, [number]) => self.number(Function::Abs, number),
+            (Scalar::Rounding(function), [number]) => self.rounding(function, number),
+            (Scalar::Rounding(Function::Round), [number, digits]) => {
+                let number = self.argument(number, DataType::Float64)?;
+                let digits = self.argument(digits, DataType::Int64)?;
+                Ok(Bound::typed(Node::Call(Function::RoundTo, vec![number, digits]), DataType::Float64))
+            }
+            (Scalar::Coalesce, [_, ..]) => {
+                let values = arguments.iter().map(|argument| self.bind(argument)).collect::<Checked<Vec<_>>>()?;
+                let (values, data_type) = self.same_type(values, "the arguments of coalesce are", span)?;
+                Ok(Bound::typed(Node::Coalesce(values), data_type))
+            }
+            (Scalar::NullIf, [a, b]) => {
+                let values = vec![self.bind(a)?, self.bind(b)?];
+                let (values, data_type) = self.same_type(values, "the arguments of nullif are", span)?;
+                let [a, b] = values.try_into().map_err(|_| Problem::new(span, "nullif takes two arguments"))?;
+                Ok(Bound::typed(Node::NullIf(Box::new(a), Box::new(b)), data_type))
+            }
+            (Scalar::Remainder, [a, b]) => {
+                let ast = Ast::BinaryOp {
+                    left: Box::new((*a).clone()),
+                    op: ast::BinaryOperator::Modulo,
+                    right: Box::new((*b).clone()),
+                };
+                self.arithmetic(&ast, Arithmetic::Remainder, a, b)
+            }
+            _ => Err(Problem::new(span, format!("`{name}` does not take {} arguments", arguments.len()))
+                .help(format!("write {}", scalar.spelling()))),
+        }
+    }
+
+    /// `floor(x)` and its like; a BIGINT becomes a DOUBLE as in PostgreSQL.
+    pub(super) fn rounding(&mut self, function: Function, number: &Ast) -> Checked<Bound> {
+        let number = self.argument(number, DataType::Float64)?;
+        Ok(Bound::typed(Node::Call(function, vec![number]), DataType::Float64))
+    }
+
+    fn number(&mut self, function: Function, number: &Ast) -> Checked<Bound> {
+        let span = self.span(number);
+        let bound = self.bind(number)?;
+        let is_integer = bound.expr.data_type == DataType::Int64 && bound.kind != convert::Kind::Interval;
+        let data_type = if is_integer { DataType::Int64 } else { DataType::Float64 };
+        let number = convert::coerce(bound, data_type, span)?;
+        Ok(Bound::typed(Node::Call(function, vec![number]), data_type))
+    }
+
+    fn argument(&mut self, ast: &Ast, data_type: DataType) -> Checked<crate::expr::Expr> {
+        let bound = self.bind(ast)?;
+        convert::coerce(bound, data_type, self.span(ast))
+    }
+}
+
+/// A scalar function by the shape of its call.
+#[derive(Clone, Copy)]
+enum Scalar {
+    Text(Function, DataType),
+    Abs,
+    Rounding(Function),
+    Coalesce,
+    NullIf,
+    Remainder,
+}
+
+impl Scalar {
+    fn spelling(self) -> &'static str {
+        match self {
+            Self::Text(Function::Lower, _) => "lower(text)",
+            Self::Text(Function::Upper, _) => "upper(text)",
+            Self::Text(..) => "length(text)",
+            Self::Abs => "abs(number)",
+            Self::Rounding(Function::Round) => "round(number) or round(number, digits)",
+            Self::Rounding(Function::Floor) => "floor(number)",
+            Self::Rounding(_) => "ceil(number)",
+            Self::Coalesce => "coalesce(a, b, ...)",
+            Self::NullIf => "nullif(a, b)",
+            Self::Remainder => "mod(a, b) or a % b",
+        }
+    }
+}
+
+fn scalar(name: &str) -> Option<Scalar> {
+    Some(match name {
+        "lower" => Scalar::Text(Function::Lower, DataType::Text),
+        "upper" => Scalar::Text(Function::Upper, DataType::Text),
+        "length" | "char_length" | "character_length" => Scalar::Text(Function::Length, DataType::Int64),
+        "abs" => Scalar::Abs,
+        "round" => Scalar::Rounding(Function::Round),
+        "floor" => Scalar::Rounding(Function::Floor),
+        "ceil" | "ceiling" => Scalar::Rounding(Function::Ceil),
+        "coalesce" => Scalar::Coalesce,
+        "nullif" => Scalar::NullIf,
+        "mod" => Scalar::Remainder,
+        _ => return None,
+    })
+}
+
+/// The name of a function in lower case.
+pub(super) fn call_name(call: &ast::Function, span: Span) -> Checked<String> {
+    match call.name.0.as_slice() {
+        [ObjectNamePart::Identifier(name)] => Ok(name.value.to_lowercase()),
+        _ => Err(Problem::new(span, format!("`{}` is no function: functions have no schema", call.name))),
+    }
+}
+
+/// The arguments, which must have no names and be no `*`.
+fn plain<'a>(name: &str, arguments: &'a [FunctionArg], span: Span) -> Checked<Vec<&'a Ast>> {
+    let argument = |argument: &'a FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+        FunctionArg::Unnamed(_) => Err(Problem::new(span, format!("`{name}` does not take `*`")).help("name a column")),
+        _ => Err(Problem::new(span, format!("the arguments of `{name}` have no names")).help("give them in order")),
+    };
+    arguments.iter().map(argument).collect()
+}

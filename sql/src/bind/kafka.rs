@@ -1,0 +1,155 @@
+//! The options of Kafka: where it is, and which client properties may be set.
+
+use std::collections::BTreeMap;
+
+use super::options::Options;
+use crate::error::{Checked, Problem};
+use crate::manifest::OptionValue;
+use crate::parse::name::nearest;
+use crate::parse::options::{OptionDef, OptionText};
+
+/// Client properties of librdkafka that a statement may set: those that neither run nor load code, read no other files
+/// than certificates, and do not take offsets out of the host's hands.
+const ALLOWED: &[&str] = &[
+    "acks",
+    "batch.size",
+    "broker.address.family",
+    "check.crcs",
+    "client.id",
+    "client.rack",
+    "compression.type",
+    "fetch.max.bytes",
+    "fetch.message.max.bytes",
+    "fetch.min.bytes",
+    "fetch.wait.max.ms",
+    "group.id",
+    "isolation.level",
+    "linger.ms",
+    "max.partition.fetch.bytes",
+    "message.max.bytes",
+    "message.timeout.ms",
+    "metadata.max.age.ms",
+    "receive.message.max.bytes",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "request.timeout.ms",
+    "sasl.mechanism",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
+    "socket.connection.setup.timeout.ms",
+    "socket.keepalive.enable",
+    "socket.timeout.ms",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.key.pem",
+];
+
+/// Those that may be secrets.
+const SECRET: &[&str] = &["sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem"];
+
+/// Reads `brokers`, `topic` and client properties into `options`, the latter as `kafka.<property of librdkafka>`.
+pub(super) fn read(
+    options: &mut Options<'_>,
+    found: &mut BTreeMap<String, OptionValue>,
+    warnings: &mut Vec<Problem>,
+) -> Checked<()> {
+    let other = options.take_any(|key| matches!(key, "bootstrap_servers" | "bootstrap.servers"));
+    let brokers = match (options.text("brokers")?, other) {
+        (Some((brokers, _)), None) => brokers,
+        (None, Some(option)) => super::options::text(option)?,
+        (Some(_), Some(option)) => {
+            return Err(Problem::new(option.key_span, "the brokers are given twice").help("write brokers = 'host:9092' alone"));
+        }
+        (None, None) => {
+            return Err(Problem::new(options.span, "the option `brokers` is missing").help("write brokers = 'host:9092'"));
+        }
+    };
+    if brokers.trim().is_empty() {
+        return Err(Problem::new(options.span, "the option `brokers` is empty").help("write brokers = 'host:9092'"));
+    }
+    let (topic, span) = options.required("topic", "write topic = 'name'")?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if topic.len() > 249 || !topic.chars().all(fits) || matches!(topic, "." | "..") {
+        return Err(Problem::new(span, format!("'{topic}' cannot be the name of a topic"))
+            .help("use up to 249 letters, digits, `.`, `_` and `-`"));
+    }
+    found.insert("brokers".to_owned(), OptionValue::Text(brokers.to_owned()));
+    found.insert("topic".to_owned(), OptionValue::Text(topic.to_owned()));
+    while let Some(option) = options.take_any(|key| property(key).is_some()) {
+        let name = property(&option.key).unwrap_or_default();
+        let value = check(&name, option, warnings)?;
+        found.insert(format!("kafka.{name}"), value);
+    }
+    Ok(())
+}
+
+/// The property that a key means: `kafka.fetch.min.bytes`, or `sasl_username` for short.
+fn property(key: &str) -> Option<String> {
+    if let Some(property) = key.strip_prefix("kafka.") {
+        return Some(canonical(property));
+    }
+    let dotted = canonical(key);
+    (ALLOWED.contains(&dotted.as_str()) || reason(&dotted).is_some()).then_some(dotted)
+}
+
+fn canonical(key: &str) -> String {
+    match key.replace('_', ".") {
+        key if key == "sasl.mechanisms" => "sasl.mechanism".to_owned(),
+        key if key == "compression.codec" => "compression.type".to_owned(),
+        key => key,
+    }
+}
+
+fn check(name: &str, option: &OptionDef, warnings: &mut Vec<Problem>) -> Checked<OptionValue> {
+    if !ALLOWED.contains(&name) {
+        let problem = Problem::new(option.key_span, format!("the client property `{name}` may not be set"));
+        return Err(match reason(name) {
+            Some(reason) => problem.help(reason),
+            None => match nearest(name, ALLOWED.iter().copied()) {
+                Some(near) => problem.suggest(Some(near)),
+                None => problem.help("only properties on the list of the documentation may be set"),
+            },
+        });
+    }
+    match &option.value {
+        OptionText::Secret(secret) if SECRET.contains(&name) => Ok(OptionValue::Secret(secret.clone())),
+        OptionText::Secret(_) => Err(Problem::new(option.span, format!("`{}` cannot be a secret", option.key))
+            .help("write a text in single quotes")),
+        OptionText::Interval(_) => Err(Problem::new(option.span, format!("`{}` is no duration", option.key))
+            .help("write it as librdkafka does, in milliseconds")),
+        OptionText::Text(text) => {
+            if matches!(name, "sasl.password" | "ssl.key.password" | "ssl.key.pem") {
+                let warning = Problem::new(option.span, format!("`{}` stands in the SQL text", option.key));
+                warnings.push(*warning.help("write secret('NAME') and give NAME in the environment"));
+            }
+            Ok(OptionValue::Text(text.clone()))
+        }
+    }
+}
+
+/// Why a property is not on the list.
+fn reason(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "bootstrap.servers" | "metadata.broker.list" => "write brokers = 'host:9092'",
+        "plugin.library.paths" | "ssl.engine.location" | "ssl.engine.id" | "ssl.providers" => {
+            "it would load a library into the host"
+        }
+        "auto.offset.reset" => "write start = 'earliest' or start = 'latest'",
+        "enable.auto.commit" | "enable.auto.offset.store" | "auto.commit.interval.ms" | "group.instance.id"
+        | "enable.partition.eof" | "transactional.id" | "enable.idempotence" => "the host keeps offsets and transactions itself",
+        "enable.ssl.certificate.verification" => "certificates are always verified: name yours with ssl_ca_location",
+        "queued.max.messages.kbytes" | "queued.min.messages" | "queue.buffering.max.messages" => {
+            "the host bounds its queues itself"
+        }
+        name if name.starts_with("sasl.kerberos.") => "it would run a command on the host",
+        name if name.starts_with("sasl.oauthbearer.") => "OAUTHBEARER is not there yet; use SCRAM or PLAIN over TLS",
+        name if name.ends_with(".location") => "only certificates and their keys are read from files",
+        _ => return None,
+    })
+}

@@ -1,0 +1,271 @@
+//! Operators and predicates.
+
+use sqlparser::ast::{BinaryOperator, Expr as Ast, UnaryOperator, Value as AstValue};
+use sqlparser::tokenizer::Span;
+
+use super::convert::{self, Bound, Kind};
+use super::expression::Expressions;
+use super::literal;
+use crate::error::{Checked, Problem};
+use crate::expr::{Arithmetic, Comparison, Expr, Function, Node};
+use crate::types::{DataType, Value};
+
+impl Expressions<'_> {
+    pub(super) fn not(&mut self, inner: &Ast) -> Checked<Bound> {
+        let inner = self.boolean(inner)?;
+        Ok(negated(inner))
+    }
+
+    /// `-x` and `+x`; a sign before a number is part of it.
+    pub(super) fn sign(&mut self, op: UnaryOperator, inner: &Ast) -> Checked<Bound> {
+        let span = self.span(inner);
+        let negative = match op {
+            UnaryOperator::Minus => true,
+            UnaryOperator::Plus => false,
+            _ => return Err(Problem::new(span, format!("the operator `{op}` is not in the language"))),
+        };
+        if let Ast::Value(value) = inner
+            && let AstValue::Number(..) = value.value
+        {
+            return literal::value(&value.value, negative, span);
+        }
+        let Bound { expr, kind } = self.bind(inner)?;
+        let expr = match (kind, expr.data_type) {
+            (Kind::Null, _) => Expr { node: expr.node, data_type: DataType::Int64 },
+            (Kind::Typed | Kind::Elapsed | Kind::Interval, DataType::Int64 | DataType::Float64) => expr,
+            (_, found) => return Err(Problem::new(span, format!("`{op}` takes a number, found {found}"))),
+        };
+        if !negative {
+            return Ok(Bound { expr, kind });
+        }
+        let data_type = expr.data_type;
+        let node = match expr.node {
+            Node::Literal(Value::Float64(number)) => Node::Literal(Value::Float64(-number)),
+            Node::Literal(Value::Int64(number)) if number != i64::MIN => Node::Literal(Value::Int64(-number)),
+            node => Node::Negate(Box::new(Expr { node, data_type })),
+        };
+        Ok(Bound { expr: Expr { node, data_type }, kind })
+    }
+
+    pub(super) fn binary(&mut self, ast: &Ast, left: &Ast, op: &BinaryOperator, right: &Ast) -> Checked<Bound> {
+        match op {
+            BinaryOperator::And | BinaryOperator::Or => self.chain(ast, op),
+            BinaryOperator::Eq => self.compare(Comparison::Equal, left, right),
+            BinaryOperator::NotEq => self.compare(Comparison::NotEqual, left, right),
+            BinaryOperator::Lt => self.compare(Comparison::Less, left, right),
+            BinaryOperator::LtEq => self.compare(Comparison::LessOrEqual, left, right),
+            BinaryOperator::Gt => self.compare(Comparison::Greater, left, right),
+            BinaryOperator::GtEq => self.compare(Comparison::GreaterOrEqual, left, right),
+            BinaryOperator::Plus => self.arithmetic(ast, Arithmetic::Add, left, right),
+            BinaryOperator::Minus => self.arithmetic(ast, Arithmetic::Subtract, left, right),
+            BinaryOperator::Multiply => self.arithmetic(ast, Arithmetic::Multiply, left, right),
+            BinaryOperator::Divide => self.arithmetic(ast, Arithmetic::Divide, left, right),
+            BinaryOperator::Modulo => self.arithmetic(ast, Arithmetic::Remainder, left, right),
+            BinaryOperator::StringConcat => self.concat(ast, left, right),
+            _ => Err(unknown_operator(op, self.span(ast))),
+        }
+    }
+
+    /// `a AND b AND c` as one list: the tree leans to the left as deep as the chain is long.
+    fn chain(&mut self, ast: &Ast, op: &BinaryOperator) -> Checked<Bound> {
+        let mut operands = Vec::new();
+        let mut rest = ast;
+        while let Ast::BinaryOp { left, op: next, right } = rest
+            && next == op
+        {
+            operands.push(right.as_ref());
+            rest = left;
+        }
+        operands.push(rest);
+        let operands = operands.into_iter().rev().map(|operand| self.boolean(operand)).collect::<Checked<Vec<_>>>()?;
+        let node = if *op == BinaryOperator::And { Node::And(operands) } else { Node::Or(operands) };
+        Ok(Bound::typed(node, DataType::Boolean))
+    }
+
+    pub(super) fn boolean(&mut self, ast: &Ast) -> Checked<Expr> {
+        let bound = self.bind(ast)?;
+        convert::coerce(bound, DataType::Boolean, self.span(ast))
+    }
+
+    pub(super) fn compare(&mut self, op: Comparison, left: &Ast, right: &Ast) -> Checked<Bound> {
+        let (a, b) = self.pair(left, right, "cannot compare")?;
+        Ok(Bound::typed(Node::Compare(op, Box::new(a), Box::new(b)), DataType::Boolean))
+    }
+
+    /// Two expressions of one type.
+    fn pair(&mut self, left: &Ast, right: &Ast, what: &str) -> Checked<(Expr, Expr)> {
+        let span = self.span(left).union(&self.span(right));
+        let (a, b) = (self.bind(left)?, self.bind(right)?);
+        let data_type = convert::common_type(&[&a, &b], what, span)?;
+        Ok((convert::coerce(a, data_type, self.span(left))?, convert::coerce(b, data_type, self.span(right))?))
+    }
+
+    pub(super) fn arithmetic(&mut self, ast: &Ast, op: Arithmetic, left: &Ast, right: &Ast) -> Checked<Bound> {
+        let span = self.span(ast);
+        let (a, b) = (self.bind(left)?, self.bind(right)?);
+        let is_time = |bound: &Bound| bound.kind == Kind::Typed && bound.expr.data_type == DataType::Timestamp;
+        if is_time(&a) || is_time(&b) {
+            return time_arithmetic(op, a, b, span);
+        }
+        let data_type = convert::common_type(&[&a, &b], "cannot compute with", span)?;
+        if matches!((a.kind, b.kind), (Kind::Null, Kind::Null)) {
+            return Ok(Bound { expr: Expr { node: Node::Literal(Value::Null), data_type: DataType::Int64 }, kind: Kind::Null });
+        }
+        if !matches!(data_type, DataType::Int64 | DataType::Float64) {
+            let problem = Problem::new(span, format!("cannot compute with {} and {}", a.describe(), b.describe()));
+            return Err(match (data_type, op) {
+                (DataType::Text, Arithmetic::Add) => problem.help("texts are joined with `||`"),
+                _ => problem,
+            });
+        }
+        let kind = if a.kind == Kind::Elapsed || b.kind == Kind::Elapsed { Kind::Elapsed } else { Kind::Typed };
+        let (a, b) = (convert::coerce(a, data_type, span)?, convert::coerce(b, data_type, span)?);
+        let expr = Expr { node: Node::Arithmetic(op, Box::new(a), Box::new(b)), data_type };
+        Ok(Bound { expr, kind: if data_type == DataType::Int64 { kind } else { Kind::Typed } })
+    }
+
+    fn concat(&mut self, ast: &Ast, left: &Ast, right: &Ast) -> Checked<Bound> {
+        let span = self.span(ast);
+        let (a, b) = (self.bind(left)?, self.bind(right)?);
+        let is_text = |bound: &Bound| bound.expr.data_type == DataType::Text;
+        if !is_text(&a) && !is_text(&b) {
+            let message = format!("`||` joins texts, found {} and {}", a.describe(), b.describe());
+            return Err(Problem::new(span, message).help("convert one: CAST(... AS TEXT)"));
+        }
+        let operands = [a, b].map(|bound| convert::cast(bound, DataType::Text, span));
+        let operands = operands.into_iter().collect::<Checked<Vec<_>>>()?;
+        Ok(Bound::typed(Node::Call(Function::Concat, operands), DataType::Text))
+    }
+
+    pub(super) fn predicate(&mut self, ast: &Ast) -> Checked<Bound> {
+        match ast {
+            Ast::IsNull(inner) => self.is_null(inner),
+            Ast::IsNotNull(inner) => self.is_null(inner).map(|bound| negated(bound.expr)),
+            Ast::IsUnknown(inner) => self.boolean(inner).map(is_null),
+            Ast::IsNotUnknown(inner) => self.boolean(inner).map(|inner| negated(is_null(inner).expr)),
+            Ast::IsTrue(inner) => self.is(inner, true),
+            Ast::IsNotTrue(inner) => self.is(inner, true).map(|bound| negated(bound.expr)),
+            Ast::IsFalse(inner) => self.is(inner, false),
+            Ast::IsNotFalse(inner) => self.is(inner, false).map(|bound| negated(bound.expr)),
+            Ast::IsNotDistinctFrom(left, right) => self.same(left, right),
+            Ast::IsDistinctFrom(left, right) => self.same(left, right).map(|bound| negated(bound.expr)),
+            Ast::InList { expr, list, negated } => self.in_list(ast, expr, list).map(|bound| negate_if(*negated, bound)),
+            Ast::Between { expr, negated, low, high } => {
+                self.between(ast, expr, low, high).map(|bound| negate_if(*negated, bound))
+            }
+            Ast::Like { negated, any: false, expr, pattern, escape_char } => {
+                let bound = self.like(expr, pattern, escape_char.as_deref())?;
+                Ok(negate_if(*negated, bound))
+            }
+            _ => Err(super::refused::expression(ast, self.span(ast))),
+        }
+    }
+
+    fn is_null(&mut self, inner: &Ast) -> Checked<Bound> {
+        let bound = self.bind(inner)?;
+        let inner = convert::settle(bound, self.span(inner))?;
+        Ok(is_null(inner))
+    }
+
+    fn is(&mut self, inner: &Ast, value: bool) -> Checked<Bound> {
+        let inner = self.boolean(inner)?;
+        let value = Bound::literal(Value::Boolean(value), Kind::Typed).expr;
+        Ok(Bound::typed(Node::Same(Box::new(inner), Box::new(value)), DataType::Boolean))
+    }
+
+    fn same(&mut self, left: &Ast, right: &Ast) -> Checked<Bound> {
+        let (a, b) = self.pair(left, right, "cannot compare")?;
+        Ok(Bound::typed(Node::Same(Box::new(a), Box::new(b)), DataType::Boolean))
+    }
+
+    fn in_list(&mut self, ast: &Ast, expr: &Ast, list: &[Ast]) -> Checked<Bound> {
+        let mut values = vec![self.bind(expr)?];
+        for item in list {
+            values.push(self.bind(item)?);
+        }
+        let (values, _) = self.same_type(values, "cannot compare", self.span(ast))?;
+        let mut values = values.into_iter();
+        let Some(first) = values.next() else { return Err(Problem::new(self.span(ast), "IN has no operand")) };
+        Ok(Bound::typed(Node::In(Box::new(first), values.collect()), DataType::Boolean))
+    }
+
+    fn between(&mut self, ast: &Ast, expr: &Ast, low: &Ast, high: &Ast) -> Checked<Bound> {
+        let values = vec![self.bind(expr)?, self.bind(low)?, self.bind(high)?];
+        let (values, _) = self.same_type(values, "cannot compare", self.span(ast))?;
+        let [x, low, high] = values.try_into().map_err(|_| Problem::new(self.span(ast), "BETWEEN takes two bounds"))?;
+        Ok(Bound::typed(Node::Between(Box::new(x), Box::new(low), Box::new(high)), DataType::Boolean))
+    }
+
+    fn like(&mut self, expr: &Ast, pattern: &Ast, escape: Option<&Ast>) -> Checked<Bound> {
+        let is_backslash = |ast: &Ast| {
+            matches!(ast, Ast::Value(value) if value.value == AstValue::SingleQuotedString("\\".to_owned()))
+        };
+        if let Some(escape) = escape.filter(|escape| !is_backslash(escape)) {
+            return Err(Problem::new(self.span(escape), "the escape of LIKE is always a backslash")
+                .help("leave ESCAPE out and write `\\%` and `\\_`"));
+        }
+        let mut texts = [expr, pattern].into_iter().map(|ast| {
+            let bound = self.bind(ast)?;
+            match convert::coerce(bound, DataType::Text, self.span(ast)) {
+                Err(problem) => Err(Box::new(Problem { message: format!("LIKE compares texts: {}", problem.message), ..*problem })),
+                text => text,
+            }
+        });
+        let (Some(text), Some(pattern)) = (texts.next(), texts.next()) else {
+            return Err(Problem::new(self.span(expr), "LIKE takes two texts"));
+        };
+        Ok(Bound::typed(Node::Like(Box::new(text?), Box::new(pattern?)), DataType::Boolean))
+    }
+}
+
+fn is_null(inner: Expr) -> Bound {
+    Bound::typed(Node::IsNull(Box::new(inner)), DataType::Boolean)
+}
+
+fn negated(inner: Expr) -> Bound {
+    Bound::typed(Node::Not(Box::new(inner)), DataType::Boolean)
+}
+
+fn negate_if(negate: bool, bound: Bound) -> Bound {
+    if negate { negated(bound.expr) } else { bound }
+}
+
+/// TIMESTAMP ± INTERVAL and TIMESTAMP - TIMESTAMP.
+fn time_arithmetic(op: Arithmetic, a: Bound, b: Bound, span: Span) -> Checked<Bound> {
+    let is_time = |bound: &Bound| bound.expr.data_type == DataType::Timestamp || matches!(bound.kind, Kind::Text);
+    let is_span = |bound: &Bound| matches!(bound.kind, Kind::Interval | Kind::Elapsed | Kind::Null);
+    let (kind, data_type, types) = match op {
+        Arithmetic::Subtract if is_time(&a) && is_time(&b) => {
+            (Kind::Elapsed, DataType::Int64, [DataType::Timestamp; 2])
+        }
+        Arithmetic::Add | Arithmetic::Subtract if is_time(&a) && is_span(&b) => {
+            (Kind::Typed, DataType::Timestamp, [DataType::Timestamp, DataType::Int64])
+        }
+        Arithmetic::Add if is_span(&a) && is_time(&b) => return time_arithmetic(op, b, a, span),
+        _ => {
+            let message = format!("cannot compute with {} and {}", a.describe(), b.describe());
+            return Err(Problem::new(span, message).help("add an INTERVAL to a TIMESTAMP: `ts + INTERVAL '5' MINUTE`"));
+        }
+    };
+    let [left, right] = types;
+    let (a, b) = (convert::coerce(a, left, span)?, convert::coerce(b, right, span)?);
+    let expr = Expr { node: Node::Arithmetic(op, Box::new(a), Box::new(b)), data_type };
+    Ok(Bound { expr, kind })
+}
+
+fn unknown_operator(op: &BinaryOperator, span: Span) -> Box<Problem> {
+    let problem = Problem::new(span, format!("the operator `{op}` is not in the language"));
+    match op {
+        BinaryOperator::Spaceship => problem.help("write IS NOT DISTINCT FROM"),
+        BinaryOperator::Xor => problem.help("write a <> b"),
+        BinaryOperator::PGRegexMatch
+        | BinaryOperator::PGRegexIMatch
+        | BinaryOperator::PGRegexNotMatch
+        | BinaryOperator::PGRegexNotIMatch
+        | BinaryOperator::Regexp => problem.help("there are no regular expressions; write LIKE"),
+        BinaryOperator::Arrow | BinaryOperator::LongArrow => {
+            problem.help("declare the field as a column of the source with PATH 'a.b'")
+        }
+        _ => problem,
+    }
+}

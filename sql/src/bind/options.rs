@@ -1,0 +1,122 @@
+//! The options of a WITH list, taken one by one; what is left over is an error.
+
+use sqlparser::tokenizer::Span;
+
+use crate::error::{Checked, Problem};
+use crate::parse::duration;
+use crate::parse::name::nearest;
+use crate::parse::options::{OptionDef, OptionText};
+
+pub(super) struct Options<'a> {
+    list: Vec<&'a OptionDef>,
+    /// The keys that were asked for, for hints.
+    known: Vec<&'static str>,
+    /// Where the name of the source or sink stands.
+    pub(super) span: Span,
+}
+
+impl<'a> Options<'a> {
+    pub(super) fn new(list: &'a [OptionDef], span: Span) -> Self {
+        Self { list: list.iter().collect(), known: Vec::new(), span }
+    }
+
+    pub(super) fn take(&mut self, key: &'static str) -> Option<&'a OptionDef> {
+        self.known.push(key);
+        let at = self.list.iter().position(|option| option.key == key)?;
+        Some(self.list.remove(at))
+    }
+
+    /// The first option whose key fits.
+    pub(super) fn take_any(&mut self, fits: impl Fn(&str) -> bool) -> Option<&'a OptionDef> {
+        let at = self.list.iter().position(|option| fits(&option.key))?;
+        Some(self.list.remove(at))
+    }
+
+    pub(super) fn text(&mut self, key: &'static str) -> Checked<Option<(&'a str, Span)>> {
+        self.take(key).map(|option| Ok((text(option)?, option.span))).transpose()
+    }
+
+    pub(super) fn required(&mut self, key: &'static str, help: &str) -> Checked<(&'a str, Span)> {
+        match self.text(key)? {
+            Some((value, span)) if value.trim().is_empty() => {
+                Err(Problem::new(span, format!("the option `{key}` is empty")).help(help))
+            }
+            Some(found) => Ok(found),
+            None => Err(Problem::new(self.span, format!("the option `{key}` is missing")).help(help)),
+        }
+    }
+
+    /// One of these words, without regard to case.
+    pub(super) fn word(&mut self, key: &'static str, words: &[&'static str]) -> Checked<Option<&'static str>> {
+        let Some((value, span)) = self.text(key)? else { return Ok(None) };
+        match words.iter().find(|word| word.eq_ignore_ascii_case(value.trim())) {
+            Some(word) => Ok(Some(word)),
+            None => {
+                let list = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
+                Err(Problem::new(span, format!("`{key}` cannot be '{value}'")).help(format!("it can be {list}")))
+            }
+        }
+    }
+
+    /// `'10 s'` or an INTERVAL, in microseconds, not negative.
+    pub(super) fn duration(&mut self, key: &'static str) -> Checked<Option<(i64, Span)>> {
+        let Some(option) = self.take(key) else { return Ok(None) };
+        let micros = match &option.value {
+            OptionText::Interval(micros) => *micros,
+            OptionText::Text(text) => duration::microseconds(text, None)
+                .map_err(|wrong| Problem::new(option.span, wrong.message).help("write it like '10 s' or INTERVAL '10' SECOND"))?,
+            OptionText::Secret(_) => return Err(no_secret(option)),
+        };
+        if micros < 0 {
+            return Err(Problem::new(option.span, format!("`{key}` cannot be negative")));
+        }
+        Ok(Some((micros, option.span)))
+    }
+
+    /// Nothing may be left over; `what` is what the options belong to.
+    pub(super) fn finish(self, what: &str) -> Checked<()> {
+        let Some(option) = self.list.first() else { return Ok(()) };
+        let problem = Problem::new(option.key_span, format!("{what} has no option `{}`", option.key));
+        if let Some(help) = foreign(&option.key) {
+            return Err(problem.help(help));
+        }
+        let known = self.known.iter().copied();
+        Err(match nearest(&option.key.replace(['-', '.'], "_"), known) {
+            Some(near) => problem.suggest(Some(near)),
+            None => problem.help(format!("its options are {}", self.known.join(", "))),
+        })
+    }
+}
+
+pub(super) fn text(option: &OptionDef) -> Checked<&str> {
+    match &option.value {
+        OptionText::Text(text) => Ok(text),
+        OptionText::Secret(_) => Err(no_secret(option)),
+        OptionText::Interval(_) => Err(Problem::new(option.span, format!("`{}` is no duration", option.key))
+            .help("write a text in single quotes")),
+    }
+}
+
+fn no_secret(option: &OptionDef) -> Box<Problem> {
+    Problem::new(option.span, format!("`{}` cannot be a secret", option.key)).help("write a text in single quotes")
+}
+
+/// Options of other systems.
+fn foreign(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "properties.bootstrap.servers" | "kafka.bootstrap.servers" | "bootstrap_server" | "broker" => {
+            "write brokers = 'host:9092'"
+        }
+        "kafka_topic" | "topic.name" | "topics" => "write topic = 'name'",
+        "scan.startup.mode" | "auto.offset.reset" | "auto_offset_reset" | "offset" => {
+            "write start = 'earliest' or start = 'latest'"
+        }
+        "value_format" | "value.format" | "encode" => "write format = 'json'",
+        "properties.group.id" => "leave it out: the host keeps offsets itself",
+        "timestamp" | "timestamp_format" | "json.timestamp-format.standard" => "write time_format = 'unix_ms' or 'rfc3339'",
+        "type" => "write connector = 'kafka'",
+        "webhook_url" => "write url = secret('NAME')",
+        "filename" | "file" => "write path = 'events.jsonl'",
+        _ => return None,
+    })
+}

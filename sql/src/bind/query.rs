@@ -1,0 +1,314 @@
+//! A SELECT: what is computed before the windows, in them and behind them.
+
+use sqlparser::ast::{Expr as Ast, Value as AstValue};
+use sqlparser::tokenizer::Span;
+
+use super::aggregate::BoundAggregate;
+use super::expression::{Alias, Expressions, Place};
+use super::function::call_name;
+use super::relation::Relation;
+use super::scope::{Meaning, Scope};
+use super::window::Windows;
+use crate::catalog::Catalog;
+use crate::error::{Checked, Problem};
+use crate::expr::{Expr, Node};
+use crate::parse::name::Name;
+use crate::parse::select::{Item, Select, Written};
+
+/// An expression with its text.
+pub(crate) type Computed = (Expr, String);
+
+/// A bound SELECT.
+///
+/// Before the windows `Node::Column` counts the columns of the relation; behind them see [`Behind`].
+#[derive(Clone, Debug)]
+pub(crate) struct BoundSelect {
+    pub(crate) filter: Option<Computed>,
+    /// None = row by row: then `output` is over the columns of the relation.
+    pub(crate) windows: Option<Windows>,
+    pub(crate) keys: Vec<Computed>,
+    pub(crate) aggregates: Vec<BoundAggregate>,
+    pub(crate) having: Option<Computed>,
+    pub(crate) output: Vec<BoundOutput>,
+}
+
+/// One column of the result.
+#[derive(Clone, Debug)]
+pub(crate) struct BoundOutput {
+    pub(crate) name: Name,
+    pub(crate) expr: Expr,
+    pub(crate) text: String,
+}
+
+/// The numbers of the columns behind the windows: start, end, keys, aggregates.
+pub(crate) struct Behind;
+
+impl Behind {
+    pub(crate) const START: usize = 0;
+    pub(crate) const END: usize = 1;
+    pub(crate) const KEYS: usize = 2;
+}
+
+/// Binds a SELECT over a relation; warnings are for the statement's author.
+pub(super) fn bind(
+    catalog: &dyn Catalog,
+    select: &Select,
+    relation: &Relation,
+    windows: Option<Windows>,
+    warnings: &mut Vec<Problem>,
+) -> Checked<BoundSelect> {
+    let scope = Scope { relation, alias: select.from.alias.as_ref(), windows };
+    let mut expressions = Expressions::new(catalog, scope, aliases(select));
+    let filter = match &select.filter {
+        Some(written) => Some((expressions.condition(written, Place::Filter)?, written.expr.to_string())),
+        None => None,
+    };
+    let bound = match windows {
+        Some(_) => grouped(&mut expressions, select)?,
+        None => row_by_row(&mut expressions, select)?,
+    };
+    warnings.append(&mut expressions.warnings);
+    Ok(BoundSelect { filter, windows, ..bound })
+}
+
+fn aliases(select: &Select) -> Vec<Alias<'_>> {
+    let alias = |item| match item {
+        &Item::Expr(ref written, Some(ref name)) => Some(Alias { name, expr: &written.expr }),
+        _ => None,
+    };
+    select.items.iter().filter_map(alias).collect()
+}
+
+fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundSelect> {
+    let misplaced = [(select.group_by.first(), "GROUP BY"), (select.having.as_ref(), "HAVING")];
+    for (clause, name) in misplaced {
+        if let Some(written) = clause {
+            let help = match expressions.scope.relation.is_view() {
+                true => "group in the view; select its rows with WHERE",
+                false => "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
+            };
+            return Err(Problem::new(written.span, format!("{name} needs a window: a stream has no end")).help(help));
+        }
+    }
+    let mut output = Outputs::default();
+    for item in &select.items {
+        match item {
+            Item::All(qualifier, span) => all(expressions, qualifier.as_ref(), *span, &mut output)?,
+            Item::Expr(written, alias) => {
+                let expr = expressions.whole(written, Place::Row)?;
+                output.push(expressions, written, alias.as_ref(), expr)?;
+            }
+        }
+    }
+    let (keys, aggregates) = (Vec::new(), Vec::new());
+    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having: None, output: output.list })
+}
+
+/// `*`: every column of the relation.
+fn all(expressions: &Expressions<'_>, qualifier: Option<&Name>, span: Span, output: &mut Outputs) -> Checked<()> {
+    if let Some(qualifier) = qualifier {
+        expressions.scope.check_qualifier(qualifier)?;
+    }
+    for (at, column) in expressions.scope.relation.columns.iter().enumerate() {
+        let expr = Expr { node: Node::Column(at), data_type: column.data_type };
+        let name = Name { span, ..column.name.clone() };
+        output.add(BoundOutput { text: name.text.clone(), name, expr })?;
+    }
+    Ok(())
+}
+
+fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundSelect> {
+    let keys = keys(expressions, select)?;
+    let mut items = Vec::new();
+    for item in &select.items {
+        match item {
+            Item::All(_, span) => {
+                return Err(Problem::new(*span, "`*` cannot be selected over windows")
+                    .help("name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)"));
+            }
+            Item::Expr(written, alias) => {
+                let expr = expressions.whole(written, Place::Group)?;
+                items.push((written, alias, ungrouped(expressions, &keys, expr)?));
+            }
+        }
+    }
+    let having = match &select.having {
+        Some(written) => Some((having(expressions, &keys, written)?, written.expr.to_string())),
+        None => None,
+    };
+    if expressions.aggregates.is_empty() {
+        return Err(Problem::new(select.span, "a query over windows needs an aggregate")
+            .help("add one such as count(*), or read the source itself: FROM source"));
+    }
+    let mut output = Outputs::default();
+    for (written, alias, expr) in items {
+        output.push(expressions, written, alias.as_ref(), regroup(expr, &keys, expressions))?;
+    }
+    let having = having.map(|(expr, text)| (regroup(expr, &keys, expressions), text));
+    let aggregates = std::mem::take(&mut expressions.aggregates);
+    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, output: output.list })
+}
+
+fn having(expressions: &mut Expressions<'_>, keys: &[Computed], written: &Written) -> Checked<Expr> {
+    let column = |(expr, _): &Computed| match expr.node {
+        Node::Column(column) => Some(column),
+        _ => None,
+    };
+    expressions.key_columns = keys.iter().filter_map(column).collect();
+    expressions.use_aliases = true;
+    let condition = expressions.condition(written, Place::Group);
+    expressions.use_aliases = false;
+    ungrouped(expressions, keys, condition?)
+}
+
+/// GROUP BY without the window's bounds, which every group has.
+fn keys(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Vec<Computed>> {
+    let mut keys: Vec<Computed> = Vec::new();
+    for written in &select.group_by {
+        let (expr, text) = match ordinal(written, select)? {
+            Some(item) => {
+                let meant = Written { expr: item.expr.clone(), span: written.span };
+                (expressions.whole(&meant, Place::Key)?, item.expr.to_string())
+            }
+            None => {
+                expressions.use_aliases = true;
+                let expr = expressions.whole(written, Place::Key);
+                expressions.use_aliases = false;
+                (expr?, written.expr.to_string())
+            }
+        };
+        let first = expressions.first_virtual();
+        match &expr.node {
+            Node::Column(column) if *column >= first => continue,
+            Node::Literal(_) => {
+                return Err(Problem::new(written.span, "a constant makes no groups").help("group by columns, or leave it out"));
+            }
+            _ => {}
+        }
+        if any_column(expr.clone(), |column| column >= first) {
+            return Err(Problem::new(written.span, "a group cannot be made of the window's bounds")
+                .help("group by window_start and window_end themselves; compute in the SELECT list"));
+        }
+        if !keys.iter().any(|(known, _)| *known == expr) {
+            keys.push((expr, text));
+        }
+    }
+    Ok(keys)
+}
+
+/// `GROUP BY 3`: the third item of the SELECT list.
+fn ordinal<'a>(written: &Written, select: &'a Select) -> Checked<Option<&'a Written>> {
+    let Ast::Value(value) = &written.expr else { return Ok(None) };
+    let AstValue::Number(digits, _) = &value.value else { return Ok(None) };
+    let item = digits.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).and_then(|n| select.items.get(n));
+    match item {
+        Some(Item::Expr(item, _)) => Ok(Some(item)),
+        Some(Item::All(..)) => Err(Problem::new(written.span, format!("{digits} is `*` in the SELECT list")).help("name the column")),
+        None => {
+            let count = select.items.len();
+            Err(Problem::new(written.span, format!("the SELECT list has no item {digits}"))
+                .help(format!("it has {count}: write 1 to {count}, or the name of a column")))
+        }
+    }
+}
+
+/// Whether every column stands in a key or in an aggregate; the expression unchanged.
+fn ungrouped(expressions: &Expressions<'_>, keys: &[Computed], expr: Expr) -> Checked<Expr> {
+    let Some(column) = loose_column(&mut expr.clone(), keys, expressions.first_virtual()) else { return Ok(expr) };
+    let name = expressions.scope.relation.columns.get(column).map_or("", |found| found.name.text.as_str());
+    let place = expressions.named.iter().rev().find(|(named, _)| *named == column).map(|(_, span)| *span);
+    Err(Problem::new(place.unwrap_or_else(Span::empty), format!("`{name}` is neither in GROUP BY nor inside an aggregate"))
+        .help(format!("add it to GROUP BY, or write an aggregate such as max({name})")))
+}
+
+fn loose_column(expr: &mut Expr, keys: &[Computed], first: usize) -> Option<usize> {
+    if keys.iter().any(|(key, _)| key == expr) {
+        return None;
+    }
+    if let Node::Column(column) = expr.node {
+        return (column < first).then_some(column);
+    }
+    expr.children_mut().into_iter().find_map(|child| loose_column(child, keys, first))
+}
+
+fn any_column(mut expr: Expr, test: impl Fn(usize) -> bool + Copy) -> bool {
+    fn any(expr: &mut Expr, test: impl Fn(usize) -> bool + Copy) -> bool {
+        match expr.node {
+            Node::Column(column) => test(column),
+            _ => expr.children_mut().into_iter().any(|child| any(child, test)),
+        }
+    }
+    any(&mut expr, test)
+}
+
+/// From the numbers of the binder to those of [`Behind`].
+fn regroup(mut expr: Expr, keys: &[Computed], expressions: &Expressions<'_>) -> Expr {
+    replace(&mut expr, keys, expressions.first_virtual());
+    expr
+}
+
+fn replace(expr: &mut Expr, keys: &[Computed], first: usize) {
+    if let Some(key) = keys.iter().position(|(key, _)| key == expr) {
+        expr.node = Node::Column(Behind::KEYS + key);
+        return;
+    }
+    if let Node::Column(column) = &mut expr.node {
+        let behind = column.saturating_sub(first);
+        *column = if behind < Behind::KEYS { behind } else { behind + keys.len() };
+        return;
+    }
+    expr.children_mut().into_iter().for_each(|child| replace(child, keys, first));
+}
+
+/// The result's columns, no two of one name.
+#[derive(Default)]
+struct Outputs {
+    list: Vec<BoundOutput>,
+}
+
+impl Outputs {
+    fn push(&mut self, expressions: &Expressions<'_>, written: &Written, alias: Option<&Name>, expr: Expr) -> Checked<()> {
+        let name = match alias {
+            Some(alias) => alias.clone(),
+            None => default_name(expressions, written, self.list.len() + 1)?,
+        };
+        self.add(BoundOutput { name, expr, text: written.expr.to_string() })
+    }
+
+    fn add(&mut self, output: BoundOutput) -> Checked<()> {
+        if self.list.iter().any(|before| before.name.clashes(&output.name)) {
+            let Name { text, span, .. } = output.name;
+            return Err(Problem::new(span, format!("two columns of the result have the name `{text}`"))
+                .help(format!("give one of them another name: ... AS {text}_2")));
+        }
+        self.list.push(output);
+        Ok(())
+    }
+}
+
+/// A column keeps its name, a call takes that of its function.
+fn default_name(expressions: &Expressions<'_>, written: &Written, number: usize) -> Checked<Name> {
+    let unquoted = |text: String| Name { text, quoted: false, span: written.span };
+    let mut ast = &written.expr;
+    while let Ast::Nested(inner) = ast {
+        ast = inner;
+    }
+    let column = match ast {
+        Ast::Identifier(ident) => Some(ident),
+        Ast::CompoundIdentifier(parts) => parts.last(),
+        Ast::Function(call) => return call_name(call, written.span).map(unquoted),
+        Ast::Ceil { .. } => return Ok(unquoted("ceil".to_owned())),
+        Ast::Floor { .. } => return Ok(unquoted("floor".to_owned())),
+        _ => None,
+    };
+    let Some(ident) = column else { return Ok(unquoted(format!("column_{number}"))) };
+    Ok(match expressions.scope.find(&Name::new(ident))? {
+        Some(Meaning::Column(at)) => match expressions.scope.relation.columns.get(at) {
+            Some(column) => Name { span: written.span, ..column.name.clone() },
+            None => unquoted(ident.value.clone()),
+        },
+        Some(Meaning::WindowStart) => unquoted("window_start".to_owned()),
+        Some(Meaning::WindowEnd) => unquoted("window_end".to_owned()),
+        None => unquoted(ident.value.clone()),
+    })
+}

@@ -1,0 +1,48 @@
+//! What a query can read: sources and views.
+
+use crate::manifest::Input;
+use crate::parse::name::Name;
+use crate::types::DataType;
+
+/// A source or a view that was declared before.
+#[derive(Clone, Debug)]
+pub(crate) struct Relation {
+    /// As declared.
+    pub(crate) name: String,
+    pub(crate) kind: RelationKind,
+    pub(crate) columns: Vec<RelationColumn>,
+}
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RelationKind {
+    /// With the column of its WATERMARK.
+    Source { time: Option<usize> },
+    View,
+}
+
+/// A column that a query can name.
+#[derive(Clone, Debug)]
+pub(crate) struct RelationColumn {
+    pub(crate) name: Name,
+    pub(crate) data_type: DataType,
+}
+
+impl Relation {
+    pub(crate) fn is_view(&self) -> bool {
+        self.kind == RelationKind::View
+    }
+
+    pub(crate) fn input(&self) -> Input {
+        match self.kind {
+            RelationKind::Source { .. } => Input::Source(self.name.clone()),
+            RelationKind::View => Input::View(self.name.clone()),
+        }
+    }
+
+    /// In words of an error.
+    pub(crate) fn describe(&self) -> String {
+        let kind = if self.is_view() { "view" } else { "source" };
+        format!("the {kind} `{}`", self.name)
+    }
+}

@@ -1,0 +1,149 @@
+//! CREATE SOURCE: its columns, its watermark and its options.
+
+use std::collections::BTreeMap;
+
+use sqlparser::tokenizer::Span;
+
+use super::convert;
+use super::kafka;
+use super::options::{Options, text};
+use crate::error::{Checked, Problem};
+use crate::manifest::{OptionValue, Source, SourceColumn, Start, TimeFormat, Watermark};
+use crate::parse::duration;
+use crate::parse::name::nearest;
+use crate::parse::options::OptionText;
+use crate::parse::source::SourceDef;
+use crate::types::DataType;
+
+/// `idle_timeout` where none is given: 10 seconds.
+const IDLE_TIMEOUT_US: i64 = 10_000_000;
+/// How many columns a source may have.
+const MAX_COLUMNS: usize = 500;
+
+pub(super) fn bind(def: &SourceDef, warnings: &mut Vec<Problem>) -> Checked<Source> {
+    let columns = columns(def)?;
+    let watermark = watermark(def, &columns)?;
+    let mut options = Options::new(&def.options, def.name.span);
+    let connector = connector(&mut options, &["kafka", "file"])?;
+    options.word("format", &["json"])?;
+    let time_format = match options.word("time_format", &["rfc3339", "unix_s", "unix_ms", "unix_us"])? {
+        Some("unix_s") => TimeFormat::UnixSeconds,
+        Some("unix_ms") => TimeFormat::UnixMillis,
+        Some("unix_us") => TimeFormat::UnixMicros,
+        _ => TimeFormat::Rfc3339,
+    };
+    let lenient_numbers = options.word("numbers", &["strict", "lenient"])? == Some("lenient");
+    let start = start(&mut options)?;
+    let idle_timeout_us = match options.duration("idle_timeout")? {
+        Some((0, span)) => return Err(Problem::new(span, "`idle_timeout` must be above 0")),
+        Some((micros, _)) => micros,
+        None => IDLE_TIMEOUT_US,
+    };
+    let max_future_skew_us = options.duration("max_future_skew")?.map(|(micros, _)| micros);
+    let dead_letters = options.text("dead_letters")?.map(|(path, _)| path.to_owned());
+    let mut found = BTreeMap::new();
+    if connector == "kafka" {
+        kafka::read(&mut options, &mut found, warnings)?;
+    } else {
+        let (path, _) = options.required("path", "write path = 'events.jsonl'")?;
+        found.insert("path".to_owned(), OptionValue::Text(path.to_owned()));
+    }
+    options.finish(&format!("a {connector} source"))?;
+    Ok(Source {
+        name: def.name.text.clone(),
+        columns,
+        watermark,
+        connector: connector.to_owned(),
+        time_format,
+        lenient_numbers,
+        start,
+        idle_timeout_us,
+        max_future_skew_us,
+        dead_letters,
+        options: found,
+    })
+}
+
+fn columns(def: &SourceDef) -> Checked<Vec<SourceColumn>> {
+    if def.columns.is_empty() {
+        return Err(Problem::new(def.name.span, "a source needs at least one column"));
+    }
+    if let Some(column) = def.columns.get(MAX_COLUMNS) {
+        return Err(Problem::new(column.name.span, format!("a source can have at most {MAX_COLUMNS} columns")));
+    }
+    for (at, column) in def.columns.iter().enumerate() {
+        if def.columns.iter().take(at).any(|before| before.name.clashes(&column.name)) {
+            return Err(Problem::new(column.name.span, format!("the column `{}` is declared twice", column.name.text))
+                .help("names without double quotes are equal without regard to case; PATH 'field' names another field"));
+        }
+    }
+    let column = |column: &crate::parse::source::ColumnDef| SourceColumn {
+        name: column.name.text.clone(),
+        data_type: column.data_type,
+        path: column.path.clone(),
+    };
+    Ok(def.columns.iter().map(column).collect())
+}
+
+fn watermark(def: &SourceDef, columns: &[SourceColumn]) -> Checked<Option<Watermark>> {
+    let Some(watermark) = &def.watermark else { return Ok(None) };
+    let name = &watermark.column;
+    let exact = columns.iter().position(|column| column.name == name.text);
+    let Some(at) = exact.or_else(|| columns.iter().position(|column| name.means(&column.name))) else {
+        let names = columns.iter().map(|column| column.name.as_str());
+        return Err(Problem::new(name.span, format!("the source has no column `{}`", name.text))
+            .suggest(nearest(&name.text, names)));
+    };
+    match columns.get(at) {
+        Some(SourceColumn { data_type: DataType::Timestamp, .. }) => {
+            Ok(Some(Watermark { column: at, delay_us: watermark.delay_us }))
+        }
+        found => {
+            let data_type = found.map_or(DataType::Text, |column| column.data_type);
+            Err(Problem::new(name.span, format!("the event time must be a TIMESTAMP, and `{}` is {data_type}", name.text))
+                .help(format!("declare it as {} TIMESTAMP; time_format = 'unix_ms' reads numbers", name.text)))
+        }
+    }
+}
+
+/// The connector, which decides what other options there are.
+pub(super) fn connector<'a>(options: &mut Options<'_>, known: &[&'a str]) -> Checked<&'a str> {
+    let list = known.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let (name, span) = options.required("connector", &format!("write connector = one of {list}"))?;
+    if let Some(found) = known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        return Ok(found);
+    }
+    let problem = Problem::new(span, format!("there is no connector '{name}' here"));
+    Err(match nearest(name, known.iter().copied()) {
+        Some(near) => problem.suggest(Some(near)),
+        None => problem.help(format!("it can be {list}")),
+    })
+}
+
+/// `'latest'`, `'earliest'`, a timestamp or how long ago.
+fn start(options: &mut Options<'_>) -> Checked<Start> {
+    let Some(option) = options.take("start") else { return Ok(Start::Default) };
+    if let OptionText::Interval(micros) = option.value {
+        return ago(micros, option.span);
+    }
+    let value = text(option)?;
+    match value.trim().to_ascii_lowercase().as_str() {
+        "latest" => return Ok(Start::Latest),
+        "earliest" => return Ok(Start::Earliest),
+        _ => {}
+    }
+    if let Ok(micros) = duration::microseconds(value, None) {
+        return ago(micros, option.span);
+    }
+    convert::timestamp(value, option.span).map(Start::At).map_err(|_| {
+        Problem::new(option.span, format!("`start` cannot be '{value}'"))
+            .help("it can be 'earliest', 'latest', a time such as '2026-01-01T00:00:00Z', or how long ago, such as '1 hour'")
+    })
+}
+
+fn ago(micros: i64, span: Span) -> Checked<Start> {
+    if micros < 0 {
+        return Err(Problem::new(span, "`start` cannot be in the future").help("write how long ago, such as '1 hour'"));
+    }
+    Ok(Start::Ago(micros))
+}

@@ -1,0 +1,226 @@
+//! TUMBLE and HOP: which windows a query makes over its source.
+
+use sqlparser::tokenizer::Span;
+
+use super::relation::{Relation, RelationKind};
+use crate::error::{Checked, Problem};
+use crate::parse::from::{Argument, ArgumentValue, WindowCall};
+use crate::parse::name::{Name, nearest};
+
+/// Sliding windows aligned to the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Windows {
+    pub(crate) slide_us: i64,
+    pub(crate) size_us: i64,
+    /// The column of the relation with the event time.
+    pub(crate) time: usize,
+}
+
+const MILLISECOND: i64 = 1_000;
+/// The longest window, ten years.
+const MAX_SIZE_US: i64 = 3_650 * 24 * 3_600 * 1_000_000;
+/// How many windows may cover an event.
+const MAX_OVERLAP: i64 = 1_000_000;
+
+/// The parameters of a window function in order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parameter {
+    Source,
+    Time,
+    Slide,
+    Size,
+}
+
+const TUMBLE: &[Parameter] = &[Parameter::Source, Parameter::Time, Parameter::Size];
+const HOP: &[Parameter] = &[Parameter::Source, Parameter::Time, Parameter::Slide, Parameter::Size];
+
+impl Parameter {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Time => "time",
+            Self::Slide => "slide",
+            Self::Size => "size",
+        }
+    }
+
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Source => &["source", "data", "table"],
+            Self::Time => &["time", "timecol", "time_column", "ts"],
+            Self::Slide => &["slide", "hop"],
+            Self::Size => &["size"],
+        }
+    }
+}
+
+/// The arguments in the order of the parameters.
+pub(super) struct Arguments<'a> {
+    call: &'a WindowCall,
+    found: Vec<(Parameter, &'a Argument)>,
+}
+
+/// Gives each argument of a window function to its parameter.
+pub(super) fn arguments(call: &WindowCall) -> Checked<Arguments<'_>> {
+    let parameters = parameters(call)?;
+    let mut found: Vec<(Parameter, &Argument)> = Vec::new();
+    for (position, argument) in call.arguments.iter().enumerate() {
+        let parameter = match &argument.name {
+            Some(name) => named(name, call, parameters)?,
+            None if found.len() == position && call.arguments.iter().take(position).all(|a| a.name.is_none()) => {
+                *parameters.get(position).ok_or_else(|| too_many(call, argument))?
+            }
+            None => return Err(Problem::new(argument.span, "an argument without name stands before those with names")),
+        };
+        if found.iter().any(|(before, _)| *before == parameter) {
+            return Err(Problem::new(argument.span, format!("`{}` is given twice", parameter.name())));
+        }
+        found.push((parameter, argument));
+    }
+    if let Some(missing) = parameters.iter().find(|parameter| !found.iter().any(|(found, _)| found == *parameter)) {
+        let message = format!("{} lacks its argument `{}`", upper(call), missing.name());
+        return Err(Problem::new(call.span, message).help(spelling(call)));
+    }
+    Ok(Arguments { call, found })
+}
+
+fn parameters(call: &WindowCall) -> Checked<&'static [Parameter]> {
+    let span = call.function.span;
+    let later = |what: &str| {
+        Problem::new(span, format!("{what} windows are not in the language yet"))
+            .help("write TUMBLE(source, ts, size) or HOP(source, ts, slide, size)")
+    };
+    match call.function.text.to_ascii_lowercase().as_str() {
+        "tumble" => Ok(TUMBLE),
+        "hop" => Ok(HOP),
+        "cumulate" => Err(later("CUMULATE")),
+        "session" => Err(later("SESSION")),
+        "tumbling" | "hopping" | "sliding" | "slide" | "tumblingwindow" | "hoppingwindow" => {
+            Err(Problem::new(span, format!("`{}` is no window function", call.function.text))
+                .help("write TUMBLE(source, ts, size) or HOP(source, ts, slide, size)"))
+        }
+        name => Err(Problem::new(span, format!("`{}` is no window function", call.function.text)).help(
+            match nearest(name, ["tumble", "hop"]) {
+                Some(near) => format!("did you mean {}?", near.to_uppercase()),
+                None => "write TUMBLE(source, ts, size) or HOP(source, ts, slide, size)".to_owned(),
+            },
+        )),
+    }
+}
+
+fn named(name: &Name, call: &WindowCall, parameters: &[Parameter]) -> Checked<Parameter> {
+    let matches = |parameter: &&Parameter| parameter.names().iter().any(|known| name.means(known));
+    if let Some(parameter) = parameters.iter().find(matches) {
+        return Ok(*parameter);
+    }
+    let message = format!("{} has no argument `{}`", upper(call), name.text);
+    let help = match name.text.to_ascii_lowercase().as_str() {
+        "offset" => "windows are aligned to the Unix epoch in UTC; leave it out".to_owned(),
+        "step" | "gap" => "the distance of two windows of HOP is its `slide`".to_owned(),
+        _ => spelling(call),
+    };
+    Err(Problem::new(name.span, message).help(help))
+}
+
+fn too_many(call: &WindowCall, argument: &Argument) -> Box<Problem> {
+    let problem = Problem::new(argument.span, format!("{} takes no more arguments", upper(call)));
+    if call.function.means("tumble") && matches!(argument.value, ArgumentValue::Interval(_)) {
+        return problem.help("for windows that overlap write HOP(source, ts, slide, size)");
+    }
+    problem.help(spelling(call))
+}
+
+fn upper(call: &WindowCall) -> String {
+    call.function.text.to_uppercase()
+}
+
+fn spelling(call: &WindowCall) -> String {
+    match call.function.means("tumble") {
+        true => "write TUMBLE(source, ts, INTERVAL '1' MINUTE)".to_owned(),
+        false => "write HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE): source, time, slide, size".to_owned(),
+    }
+}
+
+impl<'a> Arguments<'a> {
+    fn get(&self, parameter: Parameter) -> Option<&'a Argument> {
+        self.found.iter().find(|(found, _)| *found == parameter).map(|(_, argument)| *argument)
+    }
+
+    /// The name of the source.
+    pub(super) fn source(&self) -> Checked<&'a Name> {
+        match self.get(Parameter::Source) {
+            Some(Argument { value: ArgumentValue::Name(name), .. }) => Ok(name),
+            other => Err(Problem::new(self.span(other), "expected the name of a source").help(spelling(self.call))),
+        }
+    }
+
+    fn span(&self, argument: Option<&Argument>) -> Span {
+        argument.map_or(self.call.span, |argument| argument.span)
+    }
+
+    /// The windows, checked against what they stand on.
+    pub(super) fn windows(&self, relation: &Relation) -> Checked<Windows> {
+        let time = self.time(relation)?;
+        let (size_us, size_span) = self.duration(Parameter::Size)?;
+        if size_us > MAX_SIZE_US {
+            return Err(Problem::new(size_span, "a window can be at most 3650 days long"));
+        }
+        if !self.found.iter().any(|(parameter, _)| *parameter == Parameter::Slide) {
+            return Ok(Windows { slide_us: size_us, size_us, time });
+        }
+        let (slide_us, slide_span) = self.duration(Parameter::Slide)?;
+        if slide_us > size_us {
+            let message = "the slide is longer than the window: events between two windows would be lost";
+            return Err(Problem::new(slide_span, message)
+                .help("did you swap them? HOP takes the slide first, then the size"));
+        }
+        if size_us / slide_us > MAX_OVERLAP {
+            let message = format!("more than {MAX_OVERLAP} windows would cover an event");
+            return Err(Problem::new(slide_span, message).help("write a longer slide or a shorter size"));
+        }
+        Ok(Windows { slide_us, size_us, time })
+    }
+
+    fn time(&self, relation: &Relation) -> Checked<usize> {
+        let argument = self.get(Parameter::Time);
+        let span = self.span(argument);
+        let Some(Argument { value: ArgumentValue::Name(name), .. }) = argument else {
+            return Err(Problem::new(span, "expected the column with the event time").help(spelling(self.call)));
+        };
+        let RelationKind::Source { time } = relation.kind else {
+            return Err(Problem::new(span, "windows over a view are not in the language yet"));
+        };
+        let Some(column) = relation.columns.iter().position(|column| name.means(&column.name.text)) else {
+            let names = relation.columns.iter().map(|column| column.name.text.as_str());
+            let problem = Problem::new(span, format!("{} has no column `{}`", relation.describe(), name.text));
+            return Err(problem.suggest(nearest(&name.text, names)));
+        };
+        let Some(time) = time else {
+            return Err(Problem::new(span, format!("{} has no WATERMARK, so no windows can close", relation.describe()))
+                .help(format!("add WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND to CREATE SOURCE", name.text)));
+        };
+        if column != time {
+            let declared = relation.columns.get(time).map_or("", |column| column.name.text.as_str());
+            return Err(Problem::new(span, format!("the WATERMARK of {} is for `{declared}`", relation.describe()))
+                .help(format!("write `{declared}` here: windows close by the watermark")));
+        }
+        Ok(time)
+    }
+
+    fn duration(&self, parameter: Parameter) -> Checked<(i64, Span)> {
+        let argument = self.get(parameter);
+        let span = self.span(argument);
+        let what = parameter.name();
+        let Some(Argument { value: ArgumentValue::Interval(micros), .. }) = argument else {
+            return Err(Problem::new(span, format!("the {what} of a window must be an INTERVAL"))
+                .help("write it like INTERVAL '5' MINUTE"));
+        };
+        if *micros <= 0 {
+            return Err(Problem::new(span, format!("the {what} of a window must be above 0")));
+        }
+        if micros % MILLISECOND != 0 {
+            return Err(Problem::new(span, format!("the {what} of a window must be whole milliseconds")));
+        }
+        Ok((*micros, span))
+    }
+}

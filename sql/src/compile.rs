@@ -1,0 +1,85 @@
+//! The steps in a row: files in, a program out.
+
+use sqlparser::tokenizer::{Location, Span};
+
+use crate::bind::Binder;
+use crate::catalog::Catalog;
+use crate::error::{Diagnostic, Problem, Severity, SourceText};
+use crate::manifest::{Sink, Source};
+use crate::parse::{Parsed, parse};
+use crate::plan::{Plan, build};
+
+/// A program that can run, and what is doubtful in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    /// Its parts.
+    pub program: Program,
+    /// Not errors, but worth a look.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// What the files of a program say together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// CREATE SOURCE, in order, read or not.
+    pub sources: Vec<Source>,
+    /// CREATE SINK, in order, written to or not.
+    pub sinks: Vec<Sink>,
+    /// Views, INSERTs and SELECTs, in order: a query reads only what stands before it.
+    pub queries: Vec<Query>,
+}
+
+/// One query of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// How it runs.
+    pub plan: Plan,
+}
+
+/// Compiles files, which are one program in this order, up to their plans; every statement is looked at, so that one run
+/// shows the errors of all.
+pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
+    let parsed: Vec<(&SourceText, Vec<Parsed>)> = files.iter().map(|file| (file, parse(&file.text))).collect();
+    let statements = parsed.iter().flat_map(|(_, statements)| statements);
+    let declared: Vec<String> = statements.filter_map(|parsed| parsed.declares.clone()).collect();
+    let mut binder = Binder::new(catalog, &declared);
+    let mut queries = Vec::new();
+    let mut diagnostics = Vec::new();
+    let mut last = None;
+    for (file, statements) in parsed {
+        for Parsed { statement, declares } in statements {
+            if let Ok(statement) = &statement {
+                last = Some((file, statement.span));
+            }
+            match statement.and_then(|statement| binder.bind(&statement)) {
+                Ok(query) => queries.extend(query.map(|query| Query { plan: build(query) })),
+                Err(problem) => {
+                    declares.into_iter().for_each(|name| binder.mark_broken(name));
+                    if !problem.follows {
+                        diagnostics.push(problem.locate(file, Severity::Error));
+                    }
+                }
+            }
+            let warnings = std::mem::take(&mut binder.warnings);
+            diagnostics.extend(warnings.into_iter().map(|warning| warning.locate(file, Severity::Warning)));
+        }
+    }
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    let writes = queries.iter().any(|query| query.plan.manifest.target != crate::manifest::Target::View);
+    if !writes && !diagnostics.iter().any(is_error) {
+        diagnostics.extend(writes_nowhere(files, last));
+    }
+    if diagnostics.iter().any(is_error) {
+        return Err(diagnostics);
+    }
+    let Binder { sources, sinks, .. } = binder;
+    Ok(Compiled { program: Program { sources, sinks, queries }, warnings: diagnostics })
+}
+
+fn writes_nowhere(files: &[SourceText], last: Option<(&SourceText, Span)>) -> Option<Diagnostic> {
+    let start = Span::new(Location::new(1, 1), Location::new(1, 2));
+    let (file, span) = last.or(files.last().map(|file| (file, start)))?;
+    let problem = Problem::new(span, "the program writes nowhere")
+        .help("add a SELECT, which prints its rows, or INSERT INTO a sink SELECT ...");
+    Some(problem.locate(file, Severity::Error))
+}

@@ -1,0 +1,48 @@
+//! Step 1: text to statements with places.
+//!
+//! `sqlparser` cuts the text into tokens and parses expressions; the statements and clauses around them are ours
+//! ([`statement`], [`select`]), so that every word of a statement is looked at and what is not in the language yet is
+//! refused by name. [`limits`] are checked on tokens, before anything recurses.
+
+pub(crate) mod name;
+mod dialect;
+mod limits;
+mod tokens;
+mod cursor;
+pub(crate) mod duration;
+pub(crate) mod data_type;
+pub(crate) mod options;
+pub(crate) mod statement;
+pub(crate) mod source;
+pub(crate) mod select;
+pub(crate) mod from;
+mod refused;
+
+use crate::error::Checked;
+
+pub(crate) use statement::Statement;
+
+/// A statement, or what is wrong with it.
+pub(crate) struct Parsed {
+    pub(crate) statement: Checked<Statement>,
+    /// The name that it declares, if that could be read: what reads it is not reported again.
+    pub(crate) declares: Option<String>,
+}
+
+/// The statements of one file in order. After an error in the tokens nothing more is known.
+pub(crate) fn parse(text: &str) -> Vec<Parsed> {
+    let broken = |problem| vec![Parsed { statement: Err(problem), declares: None }];
+    if let Err(problem) = limits::check_text(text) {
+        return broken(problem);
+    }
+    match tokens::split(text) {
+        Ok(pieces) => pieces.into_iter().map(parse_piece).collect(),
+        Err(problem) => broken(problem),
+    }
+}
+
+fn parse_piece(piece: tokens::Piece) -> Parsed {
+    let declares = statement::declared_name(&piece.tokens);
+    let statement = limits::check(&piece).and_then(|()| statement::parse(piece));
+    Parsed { statement, declares }
+}

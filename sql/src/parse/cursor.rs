@@ -1,0 +1,166 @@
+//! A reader of one statement's tokens: our clauses by word, expressions by `sqlparser`.
+
+use sqlparser::ast::{self, Expr};
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
+
+use super::dialect::Streamgauge;
+use super::name::Name;
+use super::refused;
+use crate::error::{Checked, Problem};
+
+/// Our own limit on nesting is lower ([`super::limits`]); this is a second net.
+const RECURSION_LIMIT: usize = 128;
+
+pub(super) struct Cursor {
+    parser: Parser<'static>,
+    /// The places of all tokens.
+    spans: Vec<Span>,
+    /// Behind the last token.
+    end: Span,
+}
+
+impl Cursor {
+    pub(super) fn new(tokens: Vec<TokenWithSpan>, end: Span) -> Self {
+        let spans = tokens.iter().map(|token| token.span).collect();
+        let parser =
+            Parser::new(&Streamgauge).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens);
+        Self { parser, spans, end }
+    }
+
+    pub(super) fn peek(&self) -> &Token {
+        &self.parser.peek_token_ref().token
+    }
+
+    pub(super) fn peek_nth(&self, n: usize) -> &Token {
+        &self.parser.peek_nth_token_ref(n).token
+    }
+
+    /// The place of the next token, or behind the statement.
+    pub(super) fn span(&self) -> Span {
+        let token = self.parser.peek_token_ref();
+        if token.token == Token::EOF { self.end } else { token.span }
+    }
+
+    /// From `start` to the token that was read last.
+    pub(super) fn since(&self, start: Span) -> Span {
+        Span::new(start.start, self.parser.get_current_token().span.end)
+    }
+
+    pub(super) fn at_end(&self) -> bool {
+        *self.peek() == Token::EOF
+    }
+
+    pub(super) fn advance(&mut self) {
+        self.parser.advance_token();
+    }
+
+    pub(super) fn at_word(&self, word: &str) -> bool {
+        is_word(self.peek(), word)
+    }
+
+    /// Whether these words come next.
+    pub(super) fn at_words(&self, words: &[&str]) -> bool {
+        words.iter().enumerate().all(|(n, word)| is_word(self.peek_nth(n), word))
+    }
+
+    pub(super) fn accept_word(&mut self, word: &str) -> bool {
+        let found = self.at_word(word);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    pub(super) fn accept_words(&mut self, words: &[&str]) -> bool {
+        let found = self.at_words(words);
+        if found {
+            words.iter().for_each(|_| self.advance());
+        }
+        found
+    }
+
+    pub(super) fn expect_word(&mut self, word: &str) -> Checked<()> {
+        if self.accept_word(word) { Ok(()) } else { Err(self.unexpected(word)) }
+    }
+
+    pub(super) fn accept(&mut self, token: &Token) -> bool {
+        let found = self.peek() == token;
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    pub(super) fn expect(&mut self, token: &Token) -> Checked<()> {
+        if self.accept(token) { Ok(()) } else { Err(self.unexpected(&format!("`{token}`"))) }
+    }
+
+    /// A name, of whatever word; `what` names it in the error.
+    pub(super) fn name(&mut self, what: &str) -> Checked<Name> {
+        let span = self.span();
+        let Token::Word(Word { value, quote_style, .. }) = self.peek() else { return Err(self.unexpected(what)) };
+        let name = Name { text: value.clone(), quoted: quote_style.is_some(), span };
+        if name.text.is_empty() {
+            return Err(Problem::new(span, "a name cannot be empty"));
+        }
+        self.advance();
+        Ok(name)
+    }
+
+    /// A text in single quotes.
+    pub(super) fn text(&mut self, what: &str) -> Checked<String> {
+        let Token::SingleQuotedString(text) = self.peek() else { return Err(self.unexpected(what)) };
+        let text = text.clone();
+        self.advance();
+        Ok(text)
+    }
+
+    pub(super) fn expr(&mut self) -> Checked<Expr> {
+        self.parser.parse_expr().map_err(|error| self.problem(error))
+    }
+
+    pub(super) fn data_type(&mut self) -> Checked<ast::DataType> {
+        self.parser.parse_data_type().map_err(|error| self.problem(error))
+    }
+
+    pub(super) fn unexpected(&self, expected: &str) -> Box<Problem> {
+        let found = match self.peek() {
+            Token::EOF => "the end of the statement".to_owned(),
+            token => format!("`{token}`"),
+        };
+        Problem::new(self.span(), format!("expected {expected}, found {found}"))
+    }
+
+    /// An error of `sqlparser` in our words: it carries its place in its text.
+    fn problem(&self, error: ParserError) -> Box<Problem> {
+        let text = match error {
+            ParserError::ParserError(text) | ParserError::TokenizerError(text) => text,
+            ParserError::RecursionLimitExceeded => return Problem::new(self.span(), "nested too deeply"),
+        };
+        let (text, span) = self.place(&text);
+        let Some((expected, found)) = text.split_once(", found: ") else {
+            return Problem::new(span, format!("this cannot be read: {}", text.to_lowercase()));
+        };
+        if let Some(problem) = refused::construct(found, span) {
+            return problem;
+        }
+        let expected = expected.trim_start_matches("Expected: ");
+        let found = if found == "EOF" { "the end of the statement".to_owned() } else { format!("`{found}`") };
+        Problem::new(span, format!("expected {expected}, found {found}"))
+    }
+
+    /// Takes `at Line: 1, Column: 8` off the end of an error.
+    fn place<'t>(&self, text: &'t str) -> (&'t str, Span) {
+        let located = text.rsplit_once(" at Line: ").and_then(|(text, place)| {
+            let (line, column) = place.split_once(", Column: ")?;
+            let start = Location::new(line.parse().ok()?, column.parse().ok()?);
+            Some((text, self.spans.iter().find(|span| span.start == start).copied().unwrap_or(self.end)))
+        });
+        located.unwrap_or((text, if text.ends_with("found: EOF") { self.end } else { self.span() }))
+    }
+}
+
+pub(super) fn is_word(token: &Token, expected: &str) -> bool {
+    matches!(token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(expected))
+}

@@ -1,0 +1,62 @@
+//! Our dialect of SQL, as far as tokens and expressions go.
+
+use sqlparser::ast::{DateTimeField, Expr, Ident, Interval};
+use sqlparser::dialect::Dialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+
+use super::duration;
+
+/// Standard SQL with FILTER and INTERVALs in every spelling of [`duration`].
+#[derive(Debug)]
+pub(super) struct Streamgauge;
+
+impl Dialect for Streamgauge {
+    fn is_identifier_start(&self, c: char) -> bool {
+        c.is_alphabetic() || c == '_'
+    }
+
+    fn is_identifier_part(&self, c: char) -> bool {
+        c.is_alphanumeric() || c == '_' || c == '$'
+    }
+
+    fn is_delimited_identifier_start(&self, c: char) -> bool {
+        c == '"'
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        let [interval, amount] = parser.peek_tokens_ref();
+        let is_interval = matches!(&interval.token, Token::Word(word) if word.keyword == Keyword::INTERVAL);
+        let is_amount = matches!(amount.token, Token::SingleQuotedString(_) | Token::Number(..));
+        (is_interval && is_amount).then(|| parse_interval(parser))
+    }
+}
+
+/// `INTERVAL '5' MINUTE`, `INTERVAL 5 MINUTES`, `INTERVAL '1 hour 30 minutes'`; what they mean is for [`duration`].
+fn parse_interval(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    let value = Box::new(Expr::Value(parser.parse_value()?));
+    let unit = match parser.peek_token_ref() {
+        TokenWithSpan { token: Token::Word(Word { value, quote_style: None, .. }), span }
+            if duration::is_unit(value) =>
+        {
+            Some(DateTimeField::Custom(Ident::with_span(*span, value)))
+        }
+        _ => None,
+    };
+    if unit.is_some() {
+        parser.advance_token();
+    }
+    Ok(Expr::Interval(Interval {
+        value,
+        leading_field: unit,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    }))
+}

@@ -1,0 +1,149 @@
+//! What is not in the language, or not yet: each with its own words and what to write instead.
+
+use sqlparser::tokenizer::{Span, Token};
+
+use super::cursor::{Cursor, is_word};
+use crate::error::Problem;
+
+/// Words that a statement or a clause may begin with elsewhere: (words, message, help).
+type Row = (&'static [&'static str], &'static str, &'static str);
+
+const STATEMENTS: &[Row] = &[
+    (&["with"], "common table expressions are not in the language", "write CREATE VIEW name AS SELECT ... and read that view"),
+    (&["from"], "a query begins with SELECT", "write SELECT ... FROM ..."),
+    (&["values"], "rows come from sources, not from VALUES", "write SELECT ... FROM a source"),
+    (&["drop"], "a file only creates: what it does not name is not there", "leave the statement out"),
+    (&["alter"], "nothing can be altered: a file says how things are", "change the CREATE statement"),
+    (&["set"], "settings are not part of SQL", "give them as options of CREATE SOURCE or on the command line"),
+    (&["use"], "there are no databases or schemas", "leave the statement out"),
+    (&["explain"], "EXPLAIN is a command, not a statement", "write `streamgauge explain FILE.sql`"),
+    (&["update"], "a stream cannot be changed", "write SELECT with CASE to compute other values"),
+    (&["delete"], "a stream cannot be changed", "write SELECT with WHERE to leave rows out"),
+];
+
+const CREATES: &[Row] = &[
+    (&["alert"], "CREATE ALERT is not in the language yet", "write INSERT INTO sink SELECT ... FROM view WHERE condition"),
+    (&["aggregate"], "CREATE AGGREGATE is not in the language yet", "use count, sum, avg, min, max, stddev, percentile or z_score"),
+    (&["or", "replace"], "a file is the whole program: nothing is replaced", "write CREATE without OR REPLACE"),
+    (&["materialized"], "every view is kept up to date as events come", "write CREATE VIEW"),
+    (&["temporary"], "a view lives as long as its program", "write CREATE VIEW"),
+    (&["temp"], "a view lives as long as its program", "write CREATE VIEW"),
+    (&["table"], "a stream of events is a source here, not a table", "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW"),
+    (&["external"], "a stream of events is a source here, not a table", "write CREATE SOURCE name (columns) WITH (options)"),
+    (&["stream"], "a stream of events is called a source here", "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW"),
+    (&["function"], "functions are not written in SQL", "an aggregate function is a plugin: see `streamgauge plugin`"),
+];
+
+const CLAUSES: &[Row] = &[
+    (&["order", "by"], "ORDER BY is not in the language", "leave it out: rows come ordered by window_end, window_start and the group's keys"),
+    (&["limit"], "LIMIT is not in the language: a stream has no end", "select with WHERE or HAVING"),
+    (&["offset"], "OFFSET is not in the language: a stream has no end", "select with WHERE or HAVING"),
+    (&["fetch"], "FETCH is not in the language: a stream has no end", "select with WHERE or HAVING"),
+    (&["union"], "UNION is not in the language", "write one INSERT INTO the same sink for each SELECT"),
+    (&["intersect"], "INTERSECT is not in the language", "select with WHERE"),
+    (&["except"], "EXCEPT is not in the language", "select with WHERE"),
+    (&["qualify"], "QUALIFY is not in the language", "select with HAVING, or with WHERE from a view"),
+    (&["emit", "on", "update"], "EMIT ON UPDATE is not in the language yet", "leave it out: a row comes when its window closes"),
+    (&["emit", "changes"], "`EMIT CHANGES` is ksqlDB's", "leave it out: a row comes when its window closes"),
+    (&["emit", "final"], "`EMIT FINAL` is ksqlDB's", "write EMIT ON WINDOW CLOSE, or leave it out"),
+    (&["emit"], "expected EMIT ON WINDOW CLOSE", "leave it out: a row comes when its window closes"),
+    (&["allow", "lateness"], "ALLOW LATENESS is not in the language yet", "give the WATERMARK of the source a greater delay"),
+    (&["late", "data"], "LATE DATA TO is not in the language yet", "leave it out: late events are counted"),
+    (&["window", "tumbling"], "`WINDOW TUMBLING` is ksqlDB's", "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)"),
+    (&["window", "hopping"], "`WINDOW HOPPING` is ksqlDB's", "write FROM HOP(source, ts, slide, size), such as HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)"),
+    (&["window", "session"], "session windows are not in the language yet", "write FROM TUMBLE(source, ts, size) or FROM HOP(source, ts, slide, size)"),
+    (&["window"], "named windows are not in the language", "write FROM TUMBLE(source, ts, size) or FROM HOP(source, ts, slide, size)"),
+    (&["where"], "WHERE stands between FROM and GROUP BY", "move it there; HAVING selects groups"),
+    (&["group", "by"], "GROUP BY stands behind WHERE and before HAVING", "move it there"),
+    (&["into"], "SELECT INTO is not in the language", "write INSERT INTO sink SELECT ..."),
+    (&["for"], "FOR is not part of a query", "leave it out"),
+];
+
+const JOINS: &[&str] = &["join", "inner", "left", "right", "full", "cross", "natural", "asof", "lateral"];
+
+/// A word that begins no statement of ours.
+pub(super) fn statement(cursor: &Cursor) -> Option<Box<Problem>> {
+    if *cursor.peek() == Token::LParen {
+        return Some(Problem::new(cursor.span(), "a query stands without parentheses").help("write SELECT ..."));
+    }
+    find(STATEMENTS, cursor)
+}
+
+/// A word that cannot follow CREATE.
+pub(super) fn create(cursor: &Cursor) -> Option<Box<Problem>> {
+    find(CREATES, cursor)
+}
+
+/// A clause that cannot stand here.
+pub(super) fn clause(cursor: &Cursor) -> Option<Box<Problem>> {
+    find(CLAUSES, cursor)
+}
+
+/// Whether the next word begins a clause and so is no alias.
+pub(super) fn begins_clause(cursor: &Cursor) -> bool {
+    let ours = ["from", "where", "group", "having", "select", "with", "on", "using"];
+    let any = |words: &[&str]| words.iter().any(|word| cursor.at_word(word));
+    any(&ours) || any(JOINS) || CLAUSES.iter().any(|(words, ..)| begins(words, cursor))
+}
+
+/// Names of clauses are good column names too; the second word tells.
+fn begins(words: &[&str], cursor: &Cursor) -> bool {
+    match words {
+        ["emit"] | ["window"] | ["for"] => false,
+        words => cursor.at_words(words),
+    }
+}
+
+fn find(rows: &[Row], cursor: &Cursor) -> Option<Box<Problem>> {
+    let (_, message, help) = rows.iter().find(|(words, ..)| cursor.at_words(words))?;
+    Some(Problem::new(cursor.span(), *message).help(*help))
+}
+
+pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
+    let rows: &[Row] = &[
+        (&["distinct"], "SELECT DISTINCT is not in the language", "write GROUP BY with the columns over a window"),
+        (&["all"], "SELECT ALL is not in the language", "write SELECT"),
+        (&["top"], "TOP is not in the language: a stream has no end", "select with WHERE or HAVING"),
+    ];
+    // `top` and `all` may be columns.
+    let is_column = matches!(cursor.peek_nth(1), Token::Comma | Token::Period) || is_word(cursor.peek_nth(1), "from");
+    if is_column { None } else { find(rows, cursor) }
+}
+
+pub(super) fn behind_from(cursor: &Cursor) -> Option<Box<Problem>> {
+    let joins = *cursor.peek() == Token::Comma || JOINS.iter().any(|word| cursor.at_word(word));
+    joins.then(|| {
+        Problem::new(cursor.span(), "joins are not in the language: a query reads one source or one view")
+            .help("let the producer put the fields into one event")
+    })
+}
+
+/// Windows of other systems in GROUP BY.
+pub(super) fn group(cursor: &Cursor) -> Option<Box<Problem>> {
+    let is_call = *cursor.peek_nth(1) == Token::LParen;
+    let windows = ["hop", "tumble", "session", "cumulate", "sliding", "tumbling", "hopping"];
+    let rows: &[Row] = &[
+        (&["rollup"], "ROLLUP is not in the language", "write one query for each set of columns"),
+        (&["cube"], "CUBE is not in the language", "write one query for each set of columns"),
+        (&["grouping", "sets"], "GROUPING SETS is not in the language", "write one query for each set of columns"),
+    ];
+    let span = cursor.span();
+    if is_call && windows.iter().any(|word| cursor.at_word(word)) {
+        let problem = Problem::new(span, "a window stands in FROM, not in GROUP BY");
+        return Some(problem.help("write FROM HOP(source, ts, slide, size) and GROUP BY the other columns"));
+    }
+    if cursor.at_word("all") && !matches!(cursor.peek_nth(1), Token::Period) {
+        return Some(Problem::new(span, "GROUP BY ALL is not in the language").help("list the columns"));
+    }
+    if is_call || cursor.at_word("grouping") { find(rows, cursor) } else { None }
+}
+
+pub(super) fn subquery(span: Span) -> Box<Problem> {
+    Problem::new(span, "subqueries are not in the language")
+        .help("write CREATE VIEW name AS SELECT ... and read that view")
+}
+
+/// A word in an expression that `sqlparser` did not expect.
+pub(super) fn construct(found: &str, span: Span) -> Option<Box<Problem>> {
+    found.eq_ignore_ascii_case("select").then(|| subquery(span))
+}

@@ -1,0 +1,123 @@
+//! `SELECT items FROM ... [WHERE] [GROUP BY] [HAVING] [EMIT ON WINDOW CLOSE]`.
+
+use sqlparser::ast::Expr;
+use sqlparser::tokenizer::{Span, Token};
+
+use super::cursor::{Cursor, is_word};
+use super::from::{self, From};
+use super::name::Name;
+use super::refused;
+use crate::error::{Checked, Problem};
+
+/// A query as it was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Select {
+    pub(crate) items: Vec<Item>,
+    pub(crate) from: From,
+    pub(crate) filter: Option<Written>,
+    pub(crate) group_by: Vec<Written>,
+    pub(crate) having: Option<Written>,
+    /// From SELECT to the end.
+    pub(crate) span: Span,
+}
+
+/// An expression with the whole of its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) expr: Expr,
+    pub(crate) span: Span,
+}
+
+/// One item of the SELECT list.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    /// `*`, or `relation.*`.
+    All(Option<Name>, Span),
+    /// `expression [AS name]`
+    Expr(Box<Written>, Option<Name>),
+}
+
+pub(super) fn parse(cursor: &mut Cursor) -> Checked<Select> {
+    let start = cursor.span();
+    if !cursor.at_word("select") {
+        return Err(refused::statement(cursor).unwrap_or_else(|| cursor.unexpected("SELECT")));
+    }
+    cursor.advance();
+    if let Some(problem) = refused::behind_select(cursor) {
+        return Err(problem);
+    }
+    let items = list(cursor, item)?;
+    if cursor.at_end() {
+        return Err(cursor.unexpected("FROM"));
+    }
+    if !cursor.accept_word("from") {
+        return Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`,` or FROM")));
+    }
+    let from = from::parse(cursor)?;
+    let filter = if cursor.accept_word("where") { Some(written(cursor)?) } else { None };
+    let group_by = if cursor.accept_words(&["group", "by"]) { list(cursor, group)? } else { Vec::new() };
+    let having = if cursor.accept_word("having") { Some(written(cursor)?) } else { None };
+    let _default = cursor.accept_words(&["emit", "on", "window", "close"]);
+    if !cursor.at_end() {
+        return Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`;`")));
+    }
+    Ok(Select { items, from, filter, group_by, having, span: cursor.since(start) })
+}
+
+/// One or more, with commas between them.
+fn list<T>(cursor: &mut Cursor, read: impl Fn(&mut Cursor) -> Checked<T>) -> Checked<Vec<T>> {
+    let mut items = vec![read(cursor)?];
+    while cursor.accept(&Token::Comma) {
+        items.push(read(cursor)?);
+    }
+    Ok(items)
+}
+
+fn item(cursor: &mut Cursor) -> Checked<Item> {
+    let start = cursor.span();
+    if cursor.accept(&Token::Mul) {
+        return match cursor.peek() {
+            Token::Comma | Token::EOF => Ok(Item::All(None, start)),
+            token if is_word(token, "from") => Ok(Item::All(None, start)),
+            _ => Err(cursor.unexpected("`,` or FROM")),
+        };
+    }
+    if *cursor.peek_nth(1) == Token::Period && *cursor.peek_nth(2) == Token::Mul {
+        let relation = cursor.name("the name of a source or a view")?;
+        cursor.advance();
+        cursor.advance();
+        return Ok(Item::All(Some(relation), cursor.since(start)));
+    }
+    if cursor.at_word("from") {
+        return Err(cursor.unexpected("a column or an expression"));
+    }
+    let written = written(cursor)?;
+    let alias = alias(cursor, "an alias")?;
+    Ok(Item::Expr(Box::new(written), alias))
+}
+
+fn written(cursor: &mut Cursor) -> Checked<Written> {
+    let start = cursor.span();
+    let expr = cursor.expr()?;
+    Ok(Written { expr, span: cursor.since(start) })
+}
+
+fn group(cursor: &mut Cursor) -> Checked<Written> {
+    if let Some(problem) = refused::group(cursor) {
+        return Err(problem);
+    }
+    written(cursor)
+}
+
+/// `AS name`, or a name that begins no clause.
+pub(super) fn alias(cursor: &mut Cursor, what: &str) -> Checked<Option<Name>> {
+    if cursor.accept_word("as") {
+        if let Token::SingleQuotedString(text) = cursor.peek() {
+            return Err(Problem::new(cursor.span(), "an alias stands in double quotes or in none")
+                .help(format!("write AS \"{text}\"")));
+        }
+        return cursor.name(what).map(Some);
+    }
+    let is_name = matches!(cursor.peek(), Token::Word(_)) && !refused::begins_clause(cursor);
+    if is_name { cursor.name(what).map(Some) } else { Ok(None) }
+}

@@ -1,0 +1,102 @@
+//! From a bound query to its plan.
+
+use super::Plan;
+use super::stage::{StageBuilder, collect};
+use crate::bind::{Behind, BoundAggregate, BoundOutput, BoundQuery, BoundSelect, Windows};
+use crate::expr::{Code, Expr};
+use crate::manifest::{Aggregate, Column, FORMAT, Field, Key, Manifest, Output, Stage, Window};
+use crate::types::DataType;
+
+pub(crate) fn build(query: BoundQuery) -> Plan {
+    let BoundQuery { name, sql, input, columns, mut select, target } = query;
+    let read = columns_read(&mut select);
+    let place = |at: usize| read.binary_search(&at).unwrap_or_default();
+    let fields: Vec<Field> = read.iter().filter_map(|at| columns.get(*at).cloned()).collect();
+    // Columns that are not read have a place too, so that `Node::Column` can go on counting all of them.
+    let places = columns.iter().enumerate().map(|(at, column)| (Column::Input(place(at)), column.data_type)).collect();
+    let mut before = StageBuilder::new(places, select.filter.take());
+    let sides = match select.windows {
+        Some(windows) => windowed(&mut before, select, windows, place(windows.time)),
+        None => Sides { window: None, emit: None, output: outputs(&mut before, &select.output) },
+    };
+    let (ingest, ingest_code) = before.finish().unzip();
+    let (emit, emit_code) = sides.emit.unzip();
+    let manifest = Manifest {
+        format: FORMAT,
+        name,
+        sql,
+        input,
+        columns: fields,
+        ingest,
+        window: sides.window,
+        emit,
+        output: sides.output,
+        target,
+    };
+    Plan { manifest, ingest: ingest_code, emit: emit_code }
+}
+
+/// What is in the windows and behind them.
+struct Sides {
+    window: Option<Window>,
+    emit: Option<(Stage, Code)>,
+    output: Vec<Output>,
+}
+
+fn windowed(before: &mut StageBuilder, select: BoundSelect, windows: Windows, time: usize) -> Sides {
+    let place_key = |(expr, text): &(Expr, String)| Key { column: before.place(expr, text), data_type: expr.data_type };
+    let keys: Vec<Key> = select.keys.iter().map(place_key).collect();
+    let aggregates: Vec<Aggregate> = select.aggregates.iter().map(|bound| aggregate(before, bound)).collect();
+    let mut behind = StageBuilder::new(behind(&keys, &aggregates), select.having);
+    let output = outputs(&mut behind, &select.output);
+    let Windows { slide_us, size_us, .. } = windows;
+    assert!(0 < slide_us && slide_us <= size_us, "the binder checks the windows");
+    Sides { window: Some(Window { slide_us, size_us, time, keys, aggregates }), emit: behind.finish(), output }
+}
+
+fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {
+    Aggregate {
+        text: bound.text.clone(),
+        reducer: bound.reducer.clone(),
+        signature: bound.signature,
+        parameters: bound.parameters.clone(),
+        arguments: bound.arguments.iter().map(|(expr, text)| before.place(expr, text)).collect(),
+        needs_time: bound.needs_time,
+        growing: bound.growing,
+        returns: bound.returns,
+    }
+}
+
+/// The columns behind the windows in the order of [`Behind`].
+fn behind(keys: &[Key], aggregates: &[Aggregate]) -> Vec<(Column, DataType)> {
+    let bounds = [(Column::WindowStart, DataType::Timestamp), (Column::WindowEnd, DataType::Timestamp)];
+    assert_eq!((Behind::START, Behind::END, Behind::KEYS), (0, 1, bounds.len()), "the bounds come first");
+    let keys = keys.iter().enumerate().map(|(at, key)| (Column::Key(at), key.data_type));
+    let aggregates = aggregates.iter().enumerate().map(|(at, found)| (Column::Aggregate(at), found.returns));
+    bounds.into_iter().chain(keys).chain(aggregates).collect()
+}
+
+fn outputs(stage: &mut StageBuilder, list: &[BoundOutput]) -> Vec<Output> {
+    let output = |output: &BoundOutput| Output {
+        name: output.name.text.clone(),
+        data_type: output.expr.data_type,
+        column: stage.place(&output.expr, &output.text),
+    };
+    list.iter().map(output).collect()
+}
+
+/// The columns of the input that the query reads, in their order.
+fn columns_read(select: &mut BoundSelect) -> Vec<usize> {
+    let mut used = Vec::new();
+    let mut add = |expr: &mut Expr| collect(expr, &mut used);
+    select.filter.iter_mut().for_each(|(expr, _)| add(expr));
+    select.keys.iter_mut().for_each(|(expr, _)| add(expr));
+    select.aggregates.iter_mut().flat_map(|found| &mut found.arguments).for_each(|(expr, _)| add(expr));
+    match select.windows {
+        Some(windows) => used.push(windows.time),
+        None => select.output.iter_mut().for_each(|output| add(&mut output.expr)),
+    }
+    used.sort_unstable();
+    used.dedup();
+    used
+}

@@ -1,0 +1,152 @@
+//! EXPLAIN: the plan as text, step by step in the order of an event's way.
+
+use std::fmt;
+
+use super::Plan;
+use crate::manifest::{Aggregate, Column, Field, Input, Manifest, Stage, Target, Window};
+use crate::parse::duration::describe;
+use crate::types::{DataType, Value};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let manifest = &self.manifest;
+        writeln!(f, "query {}", manifest.name)?;
+        let input = match &manifest.input {
+            Input::Source(name) => format!("source {name}"),
+            Input::View(name) => format!("view {name}"),
+        };
+        writeln!(f, "  read    {input}: {}", fields(&manifest.columns))?;
+        let names = Names(manifest);
+        stage(f, "ingest", manifest.ingest.as_ref(), &names)?;
+        if let Some(window) = &manifest.window {
+            fold(f, window, &names)?;
+            stage(f, "emit", manifest.emit.as_ref(), &names)?;
+        }
+        for (at, output) in manifest.output.iter().enumerate() {
+            let label = if at == 0 { "output" } else { "" };
+            let value = names.column(output.column);
+            writeln!(f, "  {label:<7} {} {} = {value}", output.name, output.data_type)?;
+        }
+        match &manifest.target {
+            Target::View => write!(f, "  to      the queries that read {}", manifest.name),
+            Target::Sink(name) => write!(f, "  to      sink {name}"),
+            Target::Console => write!(f, "  to      the console"),
+        }
+    }
+}
+
+fn fields(fields: &[Field]) -> String {
+    let list: Vec<String> = fields.iter().map(|field| format!("{} {}", field.name, field.data_type)).collect();
+    if list.is_empty() { "no column".to_owned() } else { list.join(", ") }
+}
+
+fn stage(f: &mut fmt::Formatter<'_>, label: &str, stage: Option<&Stage>, names: &Names<'_>) -> fmt::Result {
+    let Some(stage) = stage else {
+        return writeln!(f, "  {label:<7} nothing to do: does not cross into Wasm");
+    };
+    let arguments: Vec<String> = stage.arguments.iter().map(|column| names.column(*column)).collect();
+    let arguments = if arguments.is_empty() { "no column".to_owned() } else { arguments.join(", ") };
+    writeln!(f, "  {label:<7} crosses into Wasm: {arguments}")?;
+    let mut texts = stage.expressions.iter();
+    if stage.filters && let Some(text) = texts.next() {
+        writeln!(f, "          keep where {text}")?;
+    }
+    for ((at, text), data_type) in texts.enumerate().zip(&stage.computed) {
+        writeln!(f, "          #{} {data_type} = {text}", at + 1)?;
+    }
+    Ok(())
+}
+
+fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::Result {
+    let time = names.column(Column::Input(window.time));
+    let (size, slide) = (describe(window.size_us), describe(window.slide_us));
+    match window.size_us == window.slide_us {
+        true => writeln!(f, "  window  TUMBLE on {time}: {size}, one slice a window")?,
+        false => writeln!(f, "  window  HOP on {time}: {size} every {slide}, {}", slices(window))?,
+    }
+    let keys: Vec<String> = window.keys.iter().map(|key| names.column(key.column)).collect();
+    writeln!(f, "  group   {}", if keys.is_empty() { "all rows in one".to_owned() } else { keys.join(", ") })?;
+    for (at, aggregate) in window.aggregates.iter().enumerate() {
+        let label = if at == 0 { "reduce" } else { "" };
+        writeln!(f, "  {label:<7} {}: {}", aggregate.text, reducer(aggregate, window, names))?;
+    }
+    Ok(())
+}
+
+/// Slices are cut at window starts and ends.
+fn slices(window: &Window) -> String {
+    let (whole, rest) = (window.size_us / window.slide_us, window.size_us % window.slide_us);
+    match rest {
+        0 => format!("{whole} slices of {} a window", describe(window.slide_us)),
+        rest => {
+            let (short, long) = (describe(rest), describe(window.slide_us - rest));
+            format!("{} slices of {short} and {long} by turns a window", 2 * whole + 1)
+        }
+    }
+}
+
+/// What is called in the plugin: arguments; parameters.
+fn reducer(aggregate: &Aggregate, window: &Window, names: &Names<'_>) -> String {
+    let argument = |column: &Column| format!("{} {}", names.column(*column), names.data_type(*column));
+    let mut arguments: Vec<String> = aggregate.arguments.iter().map(argument).collect();
+    if aggregate.needs_time {
+        let time = Column::Input(window.time);
+        arguments.push(format!("{} {}", names.column(time), names.data_type(time)));
+    }
+    let parameters: Vec<String> = aggregate.parameters.iter().map(value).collect();
+    let parameters = if parameters.is_empty() { String::new() } else { format!("; {}", parameters.join(", ")) };
+    let growing = if aggregate.growing { ", keeps every value" } else { "" };
+    let Aggregate { reducer, signature, returns, .. } = aggregate;
+    format!("reducer {reducer}#{signature}({}{parameters}) -> {returns}{growing}", arguments.join(", "))
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Int64(number) | Value::Timestamp(number) => number.to_string(),
+        Value::Float64(number) => format!("{number:?}"),
+        Value::Text(text) => format!("'{text}'"),
+    }
+}
+
+/// Columns in words.
+struct Names<'a>(&'a Manifest);
+
+impl Names<'_> {
+    fn column(&self, column: Column) -> String {
+        let window = self.0.window.as_ref();
+        let name = match column {
+            Column::Input(at) => self.0.columns.get(at).map(|field| field.name.clone()),
+            Column::Computed(at) => Some(format!("#{}", at + 1)),
+            Column::Key(at) => {
+                let key = window.and_then(|window| window.keys.get(at));
+                key.map(|key| match key.column {
+                    Column::Computed(at) => self.text(at),
+                    column => self.column(column),
+                })
+            }
+            Column::Aggregate(at) => {
+                window.and_then(|window| window.aggregates.get(at)).map(|aggregate| aggregate.text.clone())
+            }
+            Column::WindowStart => Some("window start".to_owned()),
+            Column::WindowEnd => Some("window end".to_owned()),
+        };
+        name.unwrap_or_default()
+    }
+
+    /// The text of a column that `ingest` computes.
+    fn text(&self, at: usize) -> String {
+        let text = self.0.ingest.as_ref().and_then(|stage| stage.expressions.get(at + usize::from(stage.filters)));
+        text.cloned().unwrap_or_default()
+    }
+
+    fn data_type(&self, column: Column) -> DataType {
+        let found = match column {
+            Column::Input(at) => self.0.columns.get(at).map(|field| field.data_type),
+            Column::Computed(at) => self.0.ingest.as_ref().and_then(|stage| stage.computed.get(at).copied()),
+            _ => None,
+        };
+        found.unwrap_or(DataType::Timestamp)
+    }
+}

@@ -1,0 +1,62 @@
+//! `tests/cases/*.sql` with the plan beside each, `tests/reject/*.sql` with the diagnostics beside each.
+//!
+//! `UPDATE_GOLDEN=1 cargo test` rewrites what is expected; read it before it is committed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use streamgauge_sql::{SourceText, compile};
+
+use crate::catalog::Builtin;
+
+#[test]
+fn cases() {
+    check("cases", "plan", |files| match compile(files, &Builtin) {
+        Ok(compiled) => {
+            let warnings = compiled.warnings.iter().map(ToString::to_string);
+            let plans = compiled.program.queries.iter().map(|query| query.plan.to_string());
+            Ok(warnings.chain(plans).collect())
+        }
+        Err(diagnostics) => Err(format!("rejected: {}", lines(&diagnostics))),
+    });
+}
+
+#[test]
+fn rejects() {
+    check("reject", "err", |files| match compile(files, &Builtin) {
+        Ok(_) => Err("accepted".to_owned()),
+        Err(diagnostics) => Ok(diagnostics.iter().map(ToString::to_string).collect()),
+    });
+}
+
+fn lines(list: &[impl ToString]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Compares what `run` gives for each `.sql` with the file beside it.
+fn check(folder: &str, extension: &str, run: impl Fn(&[SourceText]) -> Result<Vec<String>, String>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let mut paths: Vec<PathBuf> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+    paths.sort();
+    assert!(!paths.is_empty(), "no case in {}", root.display());
+    let mut failures = Vec::new();
+    for path in &paths {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let file = SourceText { name: name.clone(), text: fs::read_to_string(path).unwrap() };
+        let found = match run(&[file]) {
+            Ok(parts) => parts.join("\n\n") + "\n",
+            Err(error) => {
+                failures.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
+        let beside = path.with_extension(extension);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&beside, &found).unwrap();
+        } else if fs::read_to_string(&beside).unwrap_or_default() != found {
+            failures.push(format!("{name}: {} differs; now it is\n{found}", beside.display()));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
