@@ -2,7 +2,16 @@
 //!
 //! A [`Chunk`] is a run of records of one partition in its order; everything behind it keeps that order.
 
-use std::sync::Arc;
+pub mod file;
+pub mod generator;
+pub mod kafka;
+
+use std::{io, sync::Arc};
+
+/// How many bytes of records go into one chunk, about.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// How many records go into one chunk at most.
+const CHUNK_RECORDS_MAX: usize = 4096;
 
 /// Records of one partition, in order, bytes copied once into one buffer.
 #[derive(Clone, Debug, Default)]
@@ -36,4 +45,27 @@ impl Chunk {
         let span = self.spans.get(row).and_then(|&(start, end)| self.bytes.get(start as usize..end as usize));
         span.unwrap_or_default()
     }
+}
+
+/// A source that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file that cannot be opened or read on.
+    #[error("cannot read \"{name}\": {cause}")]
+    File {
+        /// Its path.
+        name: String,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+    /// What a source's options say is wrong or incomplete.
+    #[error("{0}")]
+    Setting(String),
+    /// What Kafka did not do.
+    #[error("{0}")]
+    Kafka(String),
+    /// The machine gives no more threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
 }

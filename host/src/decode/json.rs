@@ -3,15 +3,15 @@
 //! 1. [`scan`]: is the record one balanced object, and where are the values of the fields that are read?
 //! 2. [`columns`]: those values as a column of its type, or why not.
 
-mod fields;
 mod block;
-mod layout;
-mod skip;
-mod scan;
-mod text;
-mod number;
-mod value;
 mod columns;
+mod fields;
+mod layout;
+mod number;
+mod scan;
+mod skip;
+mod text;
+mod value;
 
 use streamgauge_sql::manifest::{SourceColumn, TimeFormat};
 

@@ -122,7 +122,10 @@ pub struct Late;
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::{Arc, atomic::{AtomicUsize, Ordering}},
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
         thread,
     };
 

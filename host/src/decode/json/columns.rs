@@ -86,7 +86,9 @@ impl Rules {
             }
             DataType::Int64 => Values::Int64(fixed(places, &mut outcome, |found| self.int64(found))),
             DataType::Float64 => Values::Float64(fixed(places, &mut outcome, |found| self.float64(found))),
-            DataType::Timestamp => Values::Timestamp(fixed(places, &mut outcome, |found| self.timestamp(found))),
+            DataType::Timestamp => {
+                Values::Timestamp(fixed(places, &mut outcome, |found| self.timestamp(found)))
+            }
             DataType::Text => Values::Text(texts(places, &mut outcome)),
         };
         for &(row, reason) in &outcome.rejects {
@@ -102,8 +104,12 @@ impl Rules {
         let expected = match (column.data_type, self.time_format) {
             (DataType::Timestamp, TimeFormat::Rfc3339) => "TIMESTAMP as text of RFC 3339".to_string(),
             (DataType::Timestamp, TimeFormat::UnixSeconds) => "TIMESTAMP as a number of seconds".to_string(),
-            (DataType::Timestamp, TimeFormat::UnixMillis) => "TIMESTAMP as a number of milliseconds".to_string(),
-            (DataType::Timestamp, TimeFormat::UnixMicros) => "TIMESTAMP as a number of microseconds".to_string(),
+            (DataType::Timestamp, TimeFormat::UnixMillis) => {
+                "TIMESTAMP as a number of milliseconds".to_string()
+            }
+            (DataType::Timestamp, TimeFormat::UnixMicros) => {
+                "TIMESTAMP as a number of microseconds".to_string()
+            }
             (other, _) => other.to_string(),
         };
         let what = match found.kind {

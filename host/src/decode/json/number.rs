@@ -20,8 +20,8 @@ pub(super) struct Decimal {
 const DIGITS_MAX: u32 = 19;
 /// The powers of ten that are exact in binary64.
 const EXACT: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-    1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 
 /// A `BIGINT`: digits only.
@@ -40,7 +40,8 @@ pub(super) fn float64(text: &[u8]) -> Result<f64, Reason> {
     if let Some(value) = number.exact() {
         return Ok(value);
     }
-    let value = str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()).ok_or(Reason::WrongType)?;
+    let value =
+        str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()).ok_or(Reason::WrongType)?;
     if value.is_finite() { Ok(value) } else { Err(Reason::OutOfRange) }
 }
 
@@ -164,7 +165,10 @@ mod tests {
         for text in ["0", "-0", "0.0", "1e5", "1E+05", "10.25e-3", "123456789012345678901234567890.5"] {
             assert!(decimal(text.as_bytes()).is_some(), "{text}");
         }
-        for text in ["", "-", "01", "-01", "00", "+1", ".5", "1.", "1.e5", "1e", "1e+", "0x1", "1_0", " 1", "NaN", "--1"] {
+        for text in [
+            "", "-", "01", "-01", "00", "+1", ".5", "1.", "1.e5", "1e", "1e+", "0x1", "1_0", " 1", "NaN",
+            "--1",
+        ] {
             assert!(decimal(text.as_bytes()).is_none(), "{text}");
         }
     }
@@ -174,7 +178,12 @@ mod tests {
         assert_eq!(int64(b"-0"), Ok(0));
         assert_eq!(int64(b"9223372036854775807"), Ok(i64::MAX));
         assert_eq!(int64(b"-9223372036854775808"), Ok(i64::MIN));
-        for text in ["9223372036854775808", "-9223372036854775809", "99999999999999999999", "100000000000000000000000"] {
+        for text in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999",
+            "100000000000000000000000",
+        ] {
             assert_eq!(int64(text.as_bytes()), Err(Reason::OutOfRange), "{text}");
         }
         for text in ["5.0", "5e0", "1e400", "99999999999999999999.5", "true"] {

@@ -159,7 +159,8 @@ impl<'a> Scanner<'a> {
     /// Whether the value is an object of which fields are read.
     #[inline(always)]
     fn enters(&self, field: usize, value_at: usize) -> bool {
-        self.bytes.get(value_at) == Some(&b'{') && self.fields.get(field).is_some_and(|field| field.is_inner())
+        self.bytes.get(value_at) == Some(&b'{')
+            && self.fields.get(field).is_some_and(|field| field.is_inner())
     }
 
     /// Steps over a value: where it is, and what is behind it.

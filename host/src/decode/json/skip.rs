@@ -50,7 +50,12 @@ pub(super) fn composite(bytes: &[u8], mut at: usize, end: usize) -> Result<usize
                     return Ok(at);
                 }
             }
-            Some(_) => return Err(Broken { at: at - 1, expected: "the brace or bracket that closes the inner one" }),
+            Some(_) => {
+                return Err(Broken {
+                    at: at - 1,
+                    expected: "the brace or bracket that closes the inner one",
+                });
+            }
             None => return Err(Broken { at: start, expected: "an object or array that is closed" }),
         }
     }
@@ -91,11 +96,14 @@ mod tests {
     #[test]
     fn a_composite_of_any_depth_is_stepped_over() {
         for depth in [1, 2, 63, 64, 65, 127, 128, 129, 200_000] {
-            let opens: String = (0..depth).map(|level| if level % 3 == 0 { "[" } else { "{\"a\":" }).collect();
-            let closes: String = (0..depth).rev().map(|level| if level % 3 == 0 { "]" } else { "}" }).collect();
+            let opens: String =
+                (0..depth).map(|level| if level % 3 == 0 { "[" } else { "{\"a\":" }).collect();
+            let closes: String =
+                (0..depth).rev().map(|level| if level % 3 == 0 { "]" } else { "}" }).collect();
             let text = format!("{opens}{closes},");
             assert_eq!(composite(text.as_bytes(), 0, text.len()).ok(), Some(text.len() - 1), "{depth}");
-            let wrong = format!("{opens}{}", closes.replacen(['}', ']'], if depth == 1 { "}" } else { ":" }, 1));
+            let wrong =
+                format!("{opens}{}", closes.replacen(['}', ']'], if depth == 1 { "}" } else { ":" }, 1));
             assert!(composite(wrong.as_bytes(), 0, wrong.len()).is_err(), "{depth}");
         }
     }

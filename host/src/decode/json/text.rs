@@ -119,7 +119,9 @@ mod tests {
 
     #[test]
     fn what_is_no_text_says_why() {
-        for surrogate in [r"\ud800", r"\ud800x", r"\udc00", r"\udc00\ud800", r"\ud83d\u0041", r"\ud83d\ud83d\ude00"] {
+        for surrogate in
+            [r"\ud800", r"\ud800x", r"\udc00", r"\udc00\ud800", r"\ud83d\u0041", r"\ud83d\ud83d\ude00"]
+        {
             assert_eq!(text(surrogate.as_bytes()), Err(NotText::Surrogate), "{surrogate}");
         }
         for escape in [r"\x", r"\u12", r"\u12g4", r"\u+123", r"\", r"\ud800\u12", r"\U0041"] {

@@ -1,0 +1,301 @@
+//! JSON Lines from a file, packed or not, or from standard input.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    iter::repeat_n,
+    path::Path,
+    sync::Arc,
+};
+
+use flate2::read::MultiGzDecoder;
+
+use super::{CHUNK_BYTES, CHUNK_RECORDS_MAX, Chunk, SourceError};
+
+/// The lines of a file, from its first.
+///
+/// A record is a line, its offset the line's number from 0; blank lines count but are no records. A line longer than
+/// the limit is passed on cut to one byte more, so that memory is bounded and the decoder sees that it is too large.
+pub struct FileSource {
+    name: String,
+    partition: u32,
+    record_bytes_max: usize,
+    input: Box<dyn Read + Send>,
+    /// Whether to hand over what is there when a read gives less than was asked for: somebody may be waiting.
+    eager: bool,
+    block: Block,
+    /// Whether the input was read to its end.
+    ended: bool,
+    /// Whether the rest of a line that was cut is being passed over.
+    in_long_line: bool,
+    /// The number of the next line.
+    line: i64,
+}
+
+/// Bytes that were read, and what of them is not yet passed on.
+#[derive(Default)]
+struct Block {
+    bytes: Arc<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl FileSource {
+    /// Opens a file; `.gz` and `.zst` are unpacked, `-` is standard input.
+    pub fn open(path: &Path, partition: u32, record_bytes_max: usize) -> Result<Self, SourceError> {
+        let name = path.display().to_string();
+        let input = open(path).map_err(|cause| SourceError::File { name: name.clone(), cause })?;
+        let eager = is_stdin(path);
+        Ok(Self::new(name, input, eager, partition, record_bytes_max))
+    }
+
+    fn new(
+        name: String,
+        input: Box<dyn Read + Send>,
+        eager: bool,
+        partition: u32,
+        record_bytes_max: usize,
+    ) -> Self {
+        Self {
+            name,
+            partition,
+            record_bytes_max,
+            input,
+            eager,
+            block: Block::default(),
+            ended: false,
+            in_long_line: false,
+            line: 0,
+        }
+    }
+
+    /// The next records, never none in a chunk; none behind the last line.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "after an error there may be more, which no `for` loop would see"
+    )]
+    pub fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
+        loop {
+            let chunk = self.take_records();
+            if !chunk.is_empty() {
+                return Ok(Some(chunk));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.read_block().map_err(|cause| SourceError::File { name: self.name.clone(), cause })?;
+        }
+    }
+
+    /// The records of the block's whole lines, as many as go into one chunk.
+    fn take_records(&mut self) -> Chunk {
+        let mut chunk =
+            Chunk { partition: self.partition, bytes: Arc::clone(&self.block.bytes), ..Chunk::default() };
+        while chunk.len() < CHUNK_RECORDS_MAX {
+            let Some((start, end)) = self.take_line() else { break };
+            let line = self.block.bytes.get(start..end).unwrap_or_default();
+            if !line.trim_ascii().is_empty() {
+                let length = line.strip_suffix(b"\r").unwrap_or(line).len().min(self.record_bytes_max + 1);
+                chunk.spans.push((start as u32, (start + length) as u32));
+                chunk.offsets.push(self.line);
+            }
+            self.line += 1;
+        }
+        chunk
+    }
+
+    /// Where the next line is, without its end; none if it is not all there yet.
+    fn take_line(&mut self) -> Option<(usize, usize)> {
+        loop {
+            let rest = self.block.rest();
+            let start = self.block.start;
+            let line_end = memchr::memchr(b'\n', rest);
+            let (length, taken) = match line_end {
+                Some(length) => (length, length + 1),
+                None if rest.is_empty() => return None,
+                None if self.ended || self.in_long_line || rest.len() > self.record_bytes_max => {
+                    (rest.len(), rest.len())
+                }
+                None => return None,
+            };
+            self.block.start += taken;
+            let was_in_long_line = self.in_long_line;
+            self.in_long_line = line_end.is_none();
+            if !was_in_long_line {
+                return Some((start, start + length));
+            }
+        }
+    }
+
+    /// Reads a block, behind what is left of the one before.
+    fn read_block(&mut self) -> io::Result<()> {
+        let rest = self.block.rest();
+        let mut end = rest.len();
+        // Doubled, so that the bytes of a long line are copied but a few times.
+        let mut bytes: Arc<[u8]> = repeat_n(0, CHUNK_BYTES.max(2 * end)).collect();
+        let buffer = Arc::get_mut(&mut bytes).unwrap_or_default();
+        buffer.iter_mut().zip(rest).for_each(|(byte, &rest)| *byte = rest);
+        while let Some(room) = buffer.get_mut(end..).filter(|room| !room.is_empty()) {
+            match self.input.read(room) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(read) => end += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if self.eager {
+                break;
+            }
+        }
+        self.block = Block { bytes, start: 0, end };
+        Ok(())
+    }
+}
+
+impl Block {
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    if is_stdin(path) {
+        return Ok(Box::new(io::stdin()));
+    }
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK_BYTES, file))),
+        Some("zst") => Box::new(zstd::Decoder::new(file)?),
+        _ => Box::new(file),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives a few bytes at a time.
+    struct Dribble(Vec<u8>, usize);
+
+    impl Read for Dribble {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(self.0.len()).min(buffer.len());
+            buffer[..count].copy_from_slice(&self.0[..count]);
+            self.0.drain(..count);
+            Ok(count)
+        }
+    }
+
+    fn records(source: &mut FileSource) -> Vec<(i64, Vec<u8>)> {
+        let mut records = Vec::new();
+        while let Some(chunk) = source.next().unwrap() {
+            assert!(!chunk.is_empty() && chunk.len() <= CHUNK_RECORDS_MAX && chunk.arrived_us.is_empty());
+            assert_eq!((chunk.partition, chunk.spans.len()), (7, chunk.offsets.len()));
+            records.extend((0..chunk.len()).map(|row| (chunk.offsets[row], chunk.record(row).to_vec())));
+        }
+        assert!(source.next().unwrap().is_none());
+        records
+    }
+
+    fn read(bytes: &[u8], step: usize, eager: bool, record_bytes_max: usize) -> Vec<(i64, Vec<u8>)> {
+        let input = Box::new(Dribble(bytes.to_vec(), step));
+        records(&mut FileSource::new("test".into(), input, eager, 7, record_bytes_max))
+    }
+
+    /// The same, plainly.
+    fn split(bytes: &[u8], record_bytes_max: usize) -> Vec<(i64, Vec<u8>)> {
+        let lines = bytes.split(|&byte| byte == b'\n').enumerate();
+        let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+        lines
+            .map(|(number, line)| {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                (number as i64, line[..line.len().min(record_bytes_max + 1)].to_vec())
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_what_a_plain_split_gives(
+            lines in prop::collection::vec("[ab\r ]{0,9}|x{20,60}", 0..40),
+            step in 1usize..40,
+            eager: bool,
+        ) {
+            let bytes = lines.join("\n").into_bytes();
+            // A cut record may have lost its carriage return or be cut in the blanks: compared where it matters.
+            let (read, split) = (read(&bytes, step, eager, 15), split(&bytes, 15));
+            prop_assert_eq!(read.len(), split.len());
+            for (read, split) in read.iter().zip(&split) {
+                prop_assert_eq!(read.0, split.0);
+                prop_assert_eq!(read.1.len() > 15, split.1.len() > 15);
+                prop_assert!(read.1 == split.1 || split.1.len() > 15);
+            }
+        }
+    }
+
+    #[test]
+    fn blank_lines_count_and_the_last_line_needs_no_end() {
+        let line = |number: i64, text: &str| (number, text.as_bytes().to_vec());
+        assert_eq!(
+            read(b"\n{}\r\n \t\r\n\n{\"a\":1}\n{", 1000, false, 100),
+            [line(1, "{}"), line(4, "{\"a\":1}"), line(5, "{")]
+        );
+        assert_eq!(read(b"", 1, false, 100), []);
+        assert_eq!(read(b"\n\n\n", 1, true, 100), []);
+    }
+
+    #[test]
+    fn many_short_lines_come_in_bounded_chunks_and_long_ones_are_cut() {
+        let many = b"{}\n".repeat(100_000);
+        assert_eq!(read(&many, 1 << 20, false, 100).len(), 100_000);
+        let blank_first = [b"\n".repeat(50_000), b"{}".to_vec()].concat();
+        assert_eq!(read(&blank_first, 1 << 20, false, 100), [(50_000, b"{}".to_vec())]);
+        let long = [b"x".repeat(3 << 20), b"\n{}\n".to_vec()].concat();
+        assert_eq!(read(&long, 1 << 16, false, 1000), [(0, b"x".repeat(1001)), (1, b"{}".to_vec())]);
+        assert_eq!(read(&long, 1 << 16, false, 4 << 20)[0].1.len(), 3 << 20);
+    }
+
+    #[test]
+    fn packed_files_are_unpacked() {
+        let folder = tempfile::tempdir().unwrap();
+        let lines = b"{\"a\":1}\n{\"a\":2}\n".repeat(50_000);
+        let gz = folder.path().join("a.jsonl.gz");
+        // Two members, as `cat a.gz b.gz` makes them.
+        let mut packed = Vec::new();
+        for part in [&lines[..300_000], &lines[300_000..]] {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            writer.write_all(part).unwrap();
+            packed.extend(writer.finish().unwrap());
+        }
+        std::fs::write(&gz, &packed).unwrap();
+        let zst = folder.path().join("a.jsonl.zst");
+        std::fs::write(&zst, zstd::encode_all(lines.as_slice(), 1).unwrap()).unwrap();
+        for path in [&gz, &zst] {
+            assert_eq!(records(&mut FileSource::open(path, 7, 100).unwrap()), split(&lines, 100));
+        }
+        std::fs::write(&gz, &packed[..packed.len() - 20]).unwrap();
+        let mut source = FileSource::open(&gz, 7, 100).unwrap();
+        let error = std::iter::from_fn(|| source.next().transpose()).find_map(Result::err).unwrap();
+        assert!(error.to_string().contains("a.jsonl.gz"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let missing = FileSource::open(Path::new("/nowhere/events.jsonl"), 0, 100).err().unwrap();
+        assert!(missing.to_string().starts_with("cannot read \"/nowhere/events.jsonl\": "), "{missing}");
+        assert!(FileSource::open(Path::new("/"), 0, 100).is_err());
+    }
+}

@@ -1,0 +1,378 @@
+//! A Kafka topic: the only place that knows rdkafka.
+//!
+//! Partitions are assigned, never subscribed to, and read from offsets that the caller keeps: nothing is committed.
+//! Whatever happens to the brokers, the source says so once and goes on by itself when they are back; only offsets that
+//! are gone for good end it.
+
+mod builder;
+mod client;
+mod mock;
+mod positions;
+mod producer;
+mod settings;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, tick};
+use rdkafka::{
+    Message, Offset, TopicPartitionList,
+    consumer::Consumer as _,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use self::{builder::Builder, client::Consumer, positions::NoPosition};
+pub use self::{
+    mock::MockCluster,
+    positions::{Position, StartAt},
+    producer::{Producer, Record, create_topic},
+    settings::Connection,
+};
+use super::{CHUNK_RECORDS_MAX, Chunk, SourceError};
+
+/// How often the topic is asked for new partitions.
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
+/// How often brokers that were away are asked whether they are back.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// After how many records a partition with few of them is handed over although others have many.
+const RECORDS_HELD_MAX: usize = 4 * CHUNK_RECORDS_MAX;
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The topic.
+    pub topic: String,
+    /// The offset to go on with, of each partition of which the caller has one.
+    pub offsets: BTreeMap<u32, i64>,
+    /// From where to read the others.
+    pub start: StartAt,
+    /// Whether to stop at the end that each partition has at first start.
+    pub bounded: bool,
+    /// Those ends, where an earlier run took them down.
+    pub ends: BTreeMap<u32, i64>,
+    /// Longer records are cut to one byte more.
+    pub record_bytes_max: usize,
+}
+
+/// What a source has to say, in order.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A partition is read from here on, to its end if it has one. Comes before everything else of the partition.
+    Started(Position),
+    /// The next records of a partition.
+    Records(Chunk),
+    /// All that a partition has at the moment was handed over.
+    ReachedEnd {
+        /// The partition.
+        partition: u32,
+    },
+    /// A partition was read to the end that it was to be read to.
+    Done {
+        /// The partition.
+        partition: u32,
+    },
+    /// Kafka is not there, or not as it should be; the source goes on trying. Said once.
+    Waiting {
+        /// Why, for people.
+        message: String,
+    },
+    /// What it waited for has come.
+    Resumed,
+    /// The source cannot go on: offsets are lost. Nothing comes behind it.
+    Failed {
+        /// Why, for people.
+        message: String,
+    },
+}
+
+/// A topic that is read.
+pub struct KafkaSource {
+    consumer: Consumer,
+    reading: Reading,
+    state: State,
+    /// By partition number.
+    partitions: BTreeMap<u32, Partition>,
+    events: VecDeque<Event>,
+    /// What it is waiting for.
+    waiting: Option<String>,
+    /// Records that wait in the partitions' builders.
+    held: usize,
+    refresh: Receiver<Instant>,
+    retry: Receiver<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not all brokers have answered where to start.
+    Starting,
+    Running,
+    Failed,
+}
+
+/// A partition that is read.
+#[derive(Debug, Default)]
+struct Partition {
+    builder: Builder,
+    end: Option<i64>,
+    done: bool,
+}
+
+impl KafkaSource {
+    /// Makes a client; it speaks with no broker yet.
+    pub fn new(connection: &Connection, reading: Reading) -> Result<Self, SourceError> {
+        Ok(Self {
+            consumer: client::consumer(connection)?,
+            reading,
+            state: State::Starting,
+            partitions: BTreeMap::new(),
+            events: VecDeque::new(),
+            waiting: None,
+            held: 0,
+            refresh: tick(REFRESH_EVERY),
+            retry: tick(RETRY_EVERY),
+        })
+    }
+
+    /// What comes next, if it comes about within `patience`. Brokers that do not answer may take some seconds longer.
+    pub fn next(&mut self, patience: Duration) -> Option<Event> {
+        if self.events.is_empty() {
+            match self.state {
+                State::Starting => self.start(patience),
+                State::Running => {
+                    self.look_after();
+                    self.read(patience);
+                }
+                State::Failed => {}
+            }
+        }
+        self.events.pop_front()
+    }
+
+    /// Stops reading partitions until they are resumed: nothing of them is fetched or handed over.
+    pub fn pause(&mut self, partitions: &[u32]) -> Result<(), SourceError> {
+        partitions.iter().for_each(|&partition| self.hand_over(partition));
+        self.consumer.pause(&self.list(partitions)).map_err(client::setting)
+    }
+
+    /// Reads partitions on, from where they were paused.
+    pub fn resume(&mut self, partitions: &[u32]) -> Result<(), SourceError> {
+        self.consumer.resume(&self.list(partitions)).map_err(client::setting)
+    }
+
+    /// Finds the partitions and their positions, and starts.
+    fn start(&mut self, patience: Duration) {
+        let found = positions::partitions(&self.consumer, &self.reading.topic)
+            .and_then(|partitions| self.assign(&partitions, self.reading.start));
+        match found {
+            Ok(()) => {
+                self.state = State::Running;
+                return self.resumed();
+            }
+            Err(NoPosition::Lost(message)) => return self.fail(message),
+            Err(NoPosition::Missing) => {
+                self.wait(format!("topic '{}' does not exist; waiting for it", self.reading.topic));
+            }
+            Err(NoPosition::Waiting(message)) => self.wait(message),
+        }
+        // Serves the client's queue, too: it has nothing but reports yet.
+        drop(self.consumer.poll(patience.min(RETRY_EVERY)));
+    }
+
+    /// Starts reading partitions.
+    fn assign(&mut self, partitions: &[u32], start: StartAt) -> Result<(), NoPosition> {
+        let Reading { topic, offsets, .. } = &self.reading;
+        let starts = positions::starts(&self.consumer, topic, partitions, offsets, start)?;
+        let mut assigned = TopicPartitionList::new();
+        for (mut position, high) in starts {
+            let Position { partition, start, .. } = position;
+            if self.reading.bounded {
+                position.end = Some(self.reading.ends.get(&partition).copied().unwrap_or(high));
+            }
+            let done = position.end.is_some_and(|end| end <= start);
+            self.events.push_back(Event::Started(position));
+            self.partitions.insert(partition, Partition { end: position.end, done, ..Partition::default() });
+            if done {
+                self.events.push_back(Event::Done { partition });
+            } else {
+                // Only offsets below 0 are refused.
+                let added = assigned.add_partition_offset(topic, partition as i32, Offset::Offset(start));
+                added.map_err(|error| NoPosition::Lost(error.to_string()))?;
+            }
+        }
+        self.consumer.incremental_assign(&assigned).map_err(|error| NoPosition::Lost(error.to_string()))
+    }
+
+    /// What is due beside reading: new partitions now and then, brokers that were away.
+    fn look_after(&mut self) {
+        let refresh = self.refresh.try_recv().is_ok() && !self.reading.bounded;
+        let retry = self.retry.try_recv().is_ok() && self.waiting.is_some();
+        if refresh || retry {
+            self.check_topic();
+        }
+    }
+
+    fn check_topic(&mut self) {
+        match positions::partitions(&self.consumer, &self.reading.topic) {
+            Ok(partitions) => {
+                self.resumed();
+                self.add_new(&partitions);
+            }
+            Err(NoPosition::Waiting(message)) => self.wait(message),
+            Err(NoPosition::Missing) => {
+                self.fail(format!("topic '{}' was deleted, its offsets are lost", self.reading.topic));
+            }
+            Err(NoPosition::Lost(message)) => self.fail(message),
+        }
+    }
+
+    /// Reads partitions that the topic did not have before: all of theirs is new.
+    fn add_new(&mut self, partitions: &[u32]) {
+        let new: Vec<u32> =
+            partitions.iter().copied().filter(|partition| !self.partitions.contains_key(partition)).collect();
+        if new.is_empty() || self.reading.bounded {
+            return;
+        }
+        match self.assign(&new, StartAt::Earliest) {
+            // The next look brings it up again.
+            Ok(()) | Err(NoPosition::Missing) => {}
+            Err(NoPosition::Waiting(message)) => self.wait(message),
+            Err(NoPosition::Lost(message)) => self.fail(message),
+        }
+    }
+
+    /// Takes what the client has, until a chunk is full or nothing more is there.
+    fn read(&mut self, patience: Duration) {
+        let mut patience = patience;
+        while self.events.is_empty() {
+            let Some(polled) = self.consumer.poll(patience) else {
+                self.hand_over_all();
+                return;
+            };
+            patience = Duration::ZERO;
+            match polled {
+                Ok(message) => {
+                    let (Ok(number), offset) = (u32::try_from(message.partition()), message.offset()) else {
+                        continue;
+                    };
+                    let Some(partition) =
+                        self.partitions.get_mut(&number).filter(|partition| !partition.done)
+                    else {
+                        continue;
+                    };
+                    if partition.end.is_none_or(|end| offset < end) {
+                        partition.builder.push(&message, self.reading.record_bytes_max);
+                        self.held += 1;
+                    }
+                    let done = partition.end.is_some_and(|end| offset + 1 >= end);
+                    let full = partition.builder.is_full();
+                    drop(message);
+                    match (done, full) {
+                        (true, _) => self.done(number),
+                        (false, true) => self.hand_over(number),
+                        (false, false) if self.held >= RECORDS_HELD_MAX => self.hand_over_all(),
+                        (false, false) => {}
+                    }
+                }
+                Err(KafkaError::PartitionEOF(partition)) => self.reached_end(partition),
+                Err(error) => self.trouble(&error),
+            }
+        }
+    }
+
+    /// The log's end: behind it there is nothing that was there when the ends were taken down, gaps or not.
+    fn reached_end(&mut self, partition: i32) {
+        let Ok(number) = u32::try_from(partition) else { return };
+        match self.partitions.get(&number) {
+            Some(Partition { done: false, end: Some(_), .. }) => self.done(number),
+            Some(Partition { done: false, end: None, .. }) => {
+                self.hand_over(number);
+                self.events.push_back(Event::ReachedEnd { partition: number });
+            }
+            _ => {}
+        }
+    }
+
+    fn done(&mut self, number: u32) {
+        self.hand_over(number);
+        if let Some(partition) = self.partitions.get_mut(&number) {
+            partition.done = true;
+        }
+        self.events.push_back(Event::Done { partition: number });
+        if let Err(error) = self.consumer.incremental_unassign(&self.list(&[number])) {
+            // It goes on being fetched, and is passed over.
+            self.wait(error.to_string());
+        }
+    }
+
+    /// What the client says beside records.
+    fn trouble(&mut self, error: &KafkaError) {
+        let reason = self.consumer.context().take().unwrap_or_else(|| error.to_string());
+        let topic = &self.reading.topic;
+        match (error, error.rdkafka_error_code()) {
+            (KafkaError::MessageConsumptionFatal(_), _) => {
+                self.fail(format!("the Kafka client failed: {reason}"))
+            }
+            (_, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)) => {
+                let message = format!(
+                    "topic '{topic}' no longer has the next offset, records were lost to retention or the topic was \
+                     made anew: {reason}"
+                );
+                self.fail(message);
+            }
+            // Nothing is asked of a group.
+            (
+                _,
+                Some(RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::CoordinatorNotAvailable),
+            ) => {}
+            (_, Some(code)) if positions::is_missing(code) => self.check_topic(),
+            _ => self.wait(format!("Kafka is away: {reason}")),
+        }
+    }
+
+    fn wait(&mut self, message: String) {
+        if self.waiting.is_none() {
+            self.events.push_back(Event::Waiting { message: message.clone() });
+        }
+        self.waiting.get_or_insert(message);
+    }
+
+    fn resumed(&mut self) {
+        if self.waiting.take().is_some() {
+            self.events.push_back(Event::Resumed);
+        }
+    }
+
+    fn fail(&mut self, message: String) {
+        self.hand_over_all();
+        self.state = State::Failed;
+        self.events.push_back(Event::Failed { message });
+    }
+
+    fn hand_over(&mut self, number: u32) {
+        let chunk = self.partitions.get_mut(&number).and_then(|partition| partition.builder.take(number));
+        if let Some(chunk) = chunk {
+            self.held -= chunk.len();
+            self.events.push_back(Event::Records(chunk));
+        }
+    }
+
+    fn hand_over_all(&mut self) {
+        if self.held == 0 {
+            return;
+        }
+        let chunks =
+            self.partitions.iter_mut().filter_map(|(&number, partition)| partition.builder.take(number));
+        self.events.extend(chunks.map(Event::Records));
+        self.held = 0;
+    }
+
+    fn list(&self, partitions: &[u32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for &partition in partitions {
+            list.add_partition(&self.reading.topic, partition as i32);
+        }
+        list
+    }
+}

@@ -1,0 +1,86 @@
+//! Clients of librdkafka, and what they report beside records.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::{
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, ConsumerContext},
+    error::KafkaError,
+};
+
+use super::settings::Connection;
+use crate::source::SourceError;
+
+/// What is set for every consumer; the connection's properties may change the first part only.
+const TUNING: &[(&str, &str)] = &[
+    ("client.id", "streamgauge"),
+    // A client that is handed its partitions needs a group's name, though it never joins, nor commits.
+    ("group.id", "streamgauge"),
+    ("fetch.queue.backoff.ms", "10"),
+    ("isolation.level", "read_committed"),
+    ("queued.max.messages.kbytes", "32768"),
+    ("reconnect.backoff.max.ms", "1000"),
+];
+const PROMISES: &[(&str, &str)] = &[
+    ("allow.auto.create.topics", "false"),
+    ("auto.offset.reset", "error"),
+    ("check.crcs", "true"),
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("enable.partition.eof", "true"),
+];
+
+/// What a client said last about its troubles.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reports {
+    last: Arc<Mutex<Option<String>>>,
+}
+
+impl Reports {
+    /// The last trouble in the client's words, once.
+    pub(super) fn take(&self) -> Option<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl ClientContext for Reports {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {
+        // What matters comes as an error too.
+    }
+
+    fn error(&self, _: KafkaError, reason: &str) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
+    }
+}
+
+impl ConsumerContext for Reports {}
+
+pub(super) type Consumer = BaseConsumer<Reports>;
+
+pub(super) fn consumer(connection: &Connection) -> Result<Consumer, SourceError> {
+    let mut config = ClientConfig::new();
+    config.extend(TUNING.iter().map(|&(name, value)| (name.to_string(), value.to_string())));
+    apply(connection, &mut config);
+    config.extend(PROMISES.iter().map(|&(name, value)| (name.to_string(), value.to_string())));
+    config.create_with_context(Reports::default()).map_err(setting)
+}
+
+/// A client without the consumer's settings: for producers and administration.
+pub(super) fn plain(connection: &Connection) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("client.id", "streamgauge");
+    apply(connection, &mut config);
+    config
+}
+
+fn apply(connection: &Connection, config: &mut ClientConfig) {
+    config.set("bootstrap.servers", &connection.brokers);
+    config.extend(connection.properties.clone());
+    config.set_log_level(RDKafkaLogLevel::Critical);
+}
+
+/// A client that could not be made: its settings are wrong.
+pub(super) fn setting(error: KafkaError) -> SourceError {
+    SourceError::Setting(format!("the Kafka client cannot be made: {error}"))
+}

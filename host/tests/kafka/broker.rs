@@ -1,0 +1,87 @@
+//! What only a real broker does. Its address is in `STREAMGAUGE_KAFKA`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use streamgauge::source::kafka::create_topic;
+
+use super::*;
+
+/// A real broker, or none where tests without one are allowed.
+fn broker() -> Option<Connection> {
+    match (std::env::var("STREAMGAUGE_KAFKA"), std::env::var("STREAMGAUGE_ALLOW_SKIP")) {
+        (Ok(brokers), _) => Some(Connection { brokers, ..Connection::default() }),
+        (Err(_), Ok(allowed)) if allowed == "1" => {
+            eprintln!("skipped: STREAMGAUGE_KAFKA is not set");
+            None
+        }
+        _ => panic!("needs a Kafka: export STREAMGAUGE_KAFKA=$(.ci/kafka.sh start /tmp/kafka)"),
+    }
+}
+
+/// A topic that no other run has used.
+#[expect(clippy::disallowed_methods, reason = "names differ from run to run")]
+fn topic(connection: &Connection, name: &str, partitions: u32) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    let topic = format!("{name}-{now}");
+    create_topic(connection, &topic, partitions).unwrap();
+    topic
+}
+
+#[test]
+fn every_partition_is_read_in_order_to_its_end() {
+    let Some(connection) = broker() else { return };
+    let topic = topic(&connection, "order", 4);
+    for partition in 0..4 {
+        write(&connection, &topic, partition, 0..20_000);
+    }
+    let mut source = open(&connection, Reading { bounded: true, ..reading(&topic) });
+    let seen = read_until(&mut source, |seen| seen.done.len() == 4);
+    for partition in 0..4 {
+        assert_eq!(seen.started[&partition], (0, Some(20_000)));
+        assert!(seen.records[&partition] == numbered(0..20_000), "partition {partition}");
+    }
+}
+
+#[test]
+fn reading_starts_at_a_time() {
+    let Some(connection) = broker() else { return };
+    let topic = topic(&connection, "time", 2);
+    write(&connection, &topic, 0, 0..100);
+    write(&connection, &topic, 1, 0..10);
+    // Between two milliseconds: the record of the earlier one comes along.
+    let start = StartAt::Time(1_700_000_000_050_400);
+    let mut source = open(&connection, Reading { start, ..reading(&topic) });
+    let mut seen = read_until(&mut source, |seen| seen.ended.len() == 2);
+    assert_eq!(seen.started, BTreeMap::from([(0, (50, None)), (1, (10, None))]));
+    write(&connection, &topic, 1, 10..12);
+    read_on(&mut source, &mut seen, |seen| seen.records.contains_key(&1));
+    assert_eq!(seen.records[&0], numbered(0..100).split_off(50));
+    assert_eq!(seen.records[&1][0].0, 10);
+}
+
+#[test]
+fn a_topic_that_is_missing_is_told_once_and_waited_for() {
+    let Some(connection) = broker() else { return };
+    let name = topic(&connection, "before", 1) + "-later";
+    let mut source = open(&connection, reading(&name));
+    let Event::Waiting { message } = next(&mut source) else { panic!("it is missing") };
+    assert_eq!(message, format!("topic '{name}' does not exist; waiting for it"));
+    assert!(source.next(Duration::from_secs(2)).is_none(), "told once");
+    create_topic(&connection, &name, 1).unwrap();
+    write(&connection, &name, 0, 0..3);
+    loop {
+        match next(&mut source) {
+            Event::Records(chunk) => break assert_eq!(chunk.len(), 3),
+            Event::Started(_) | Event::Resumed | Event::ReachedEnd { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn brokers_that_nobody_runs_are_told() {
+    let connection = Connection { brokers: "127.0.0.1:1".into(), ..Connection::default() };
+    let mut source = open(&connection, reading("t"));
+    let Event::Waiting { message } = next(&mut source) else { panic!("nobody is there") };
+    assert!(message.starts_with("Kafka does not answer: "), "{message}");
+}

@@ -1,0 +1,105 @@
+//! The Kafka source against librdkafka's mock broker, and against a real one.
+
+mod broker;
+mod mock;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use streamgauge::source::{
+    Chunk,
+    kafka::{Connection, Event, KafkaSource, Producer, Reading, Record, StartAt},
+};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Reads all of a topic, from its start.
+fn reading(topic: &str) -> Reading {
+    Reading {
+        topic: topic.into(),
+        offsets: BTreeMap::new(),
+        start: StartAt::Earliest,
+        bounded: false,
+        ends: BTreeMap::new(),
+        record_bytes_max: 1 << 20,
+    }
+}
+
+fn open(connection: &Connection, reading: Reading) -> KafkaSource {
+    KafkaSource::new(connection, reading).unwrap()
+}
+
+/// The next event; a test that waits in vain fails.
+fn next(source: &mut KafkaSource) -> Event {
+    let step = Duration::from_millis(100);
+    (0..PATIENCE.as_millis() / step.as_millis()).find_map(|_| source.next(step)).expect("an event in time")
+}
+
+/// What came of a topic, by partition.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    started: BTreeMap<u32, (i64, Option<i64>)>,
+    records: BTreeMap<u32, Vec<(i64, String)>>,
+    ended: Vec<u32>,
+    done: Vec<u32>,
+}
+
+impl Seen {
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Started(position) => {
+                let before = self.started.insert(position.partition, (position.start, position.end));
+                assert_eq!(before, None, "a partition starts once");
+            }
+            Event::Records(chunk) => self.take_chunk(chunk),
+            Event::ReachedEnd { partition } => self.ended.push(*partition),
+            Event::Done { partition } => self.done.push(*partition),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn take_chunk(&mut self, chunk: &Chunk) {
+        assert!(!chunk.is_empty() && chunk.len() <= 4096);
+        assert_eq!((chunk.offsets.len(), chunk.arrived_us.len()), (chunk.len(), chunk.len()));
+        assert!(self.started.contains_key(&chunk.partition) && !self.done.contains(&chunk.partition));
+        let records = self.records.entry(chunk.partition).or_default();
+        for row in 0..chunk.len() {
+            assert!(records.last().is_none_or(|last| last.0 < chunk.offsets[row]), "in order, each once");
+            records.push((chunk.offsets[row], String::from_utf8_lossy(chunk.record(row)).into_owned()));
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.records.values().map(Vec::len).sum()
+    }
+}
+
+/// Reads until `enough`.
+fn read_until(source: &mut KafkaSource, enough: impl Fn(&Seen) -> bool) -> Seen {
+    let mut seen = Seen::default();
+    read_on(source, &mut seen, enough);
+    seen
+}
+
+fn read_on(source: &mut KafkaSource, seen: &mut Seen, enough: impl Fn(&Seen) -> bool) {
+    while !enough(seen) {
+        seen.take(&next(source));
+    }
+}
+
+/// Writes numbered records to one partition, a millisecond of time apart.
+fn write(connection: &Connection, topic: &str, partition: u32, numbers: std::ops::Range<u32>) {
+    let producer = Producer::new(connection, topic).unwrap();
+    for number in numbers {
+        let value = format!("{{\"n\":{number}}}");
+        let time_us = Some(1_700_000_000_000_000 + i64::from(number) * 1000);
+        let value = Some(value.as_bytes());
+        producer.send(&Record { partition: Some(partition), key: Some(b"k"), value, time_us }).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+/// The records of a partition as they are written by [`write`].
+fn numbered(numbers: std::ops::Range<u32>) -> Vec<(i64, String)> {
+    numbers.map(|number| (i64::from(number), format!("{{\"n\":{number}}}"))).collect()
+}
