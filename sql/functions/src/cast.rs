@@ -38,9 +38,9 @@ pub fn parse_f64(text: &[u8]) -> Result<f64, Failure> {
 pub fn parse_boolean(text: &[u8]) -> Result<bool, Failure> {
     let text = text.trim_ascii();
     let is = |word: &&str| text.eq_ignore_ascii_case(word.as_bytes());
-    if ["true", "t", "yes", "y", "on", "1"].iter().any(|word| is(word)) {
+    if ["true", "t", "yes", "y", "on", "1"].iter().any(is) {
         Ok(true)
-    } else if ["false", "f", "no", "n", "off", "0"].iter().any(|word| is(word)) {
+    } else if ["false", "f", "no", "n", "off", "0"].iter().any(is) {
         Ok(false)
     } else {
         Err(Failure::InvalidCast)

@@ -3,14 +3,14 @@
 //! Everything is a function of its arguments alone, takes any argument without a panic, and writes text into a buffer
 //! of the caller. Texts are bytes that should be UTF-8; where they are not the result is unspecified, but there is one.
 
-pub mod cast;
 pub mod failure;
-pub mod float;
 pub mod integer;
-pub mod like;
+pub mod float;
 pub mod round;
-pub mod text;
+pub mod cast;
 pub mod timestamp;
+pub mod text;
+pub mod like;
 
 pub use cast::{format_boolean, format_f64, format_i64, parse_boolean, parse_f64, parse_i64};
 pub use failure::Failure;

@@ -1,0 +1,77 @@
+//! Scalar functions and LIKE.
+
+use wasm_encoder::ValType;
+
+use super::EncodeError;
+use super::generator::Generator;
+use super::operand::Operand;
+use super::runtime::Runtime;
+use crate::expr::{Expr, Failure, Function};
+use crate::types::DataType;
+
+impl Generator<'_> {
+    pub(super) fn like(&mut self, text: &Expr, pattern: &Expr) -> Result<Operand, EncodeError> {
+        let (text, pattern) = (self.text(text)?, self.text(pattern)?);
+        self.strict(DataType::Boolean, &[text, pattern], |generator| {
+            generator.push(text.place);
+            generator.push(pattern.place);
+            generator.call_with_result(Runtime::Like, ValType::I32)
+        })
+    }
+
+    pub(super) fn function(
+        &mut self,
+        function: Function,
+        arguments: &[Expr],
+        returns: DataType,
+    ) -> Result<Operand, EncodeError> {
+        let types: Vec<DataType> = arguments.iter().map(|argument| argument.data_type).collect();
+        if signature(function, returns) != types {
+            return Err(EncodeError::IllTyped(format!("{function:?} of {types:?}")));
+        }
+        let operands =
+            arguments.iter().map(|argument| self.expression(argument)).collect::<Result<Vec<_>, _>>()?;
+        self.strict(returns, &operands, |generator| {
+            for operand in &operands {
+                generator.push(operand.place);
+            }
+            match function {
+                Function::Lower => generator.call_for_text(Runtime::Lower),
+                Function::Upper => generator.call_for_text(Runtime::Upper),
+                Function::Concat => generator.call_for_text(Runtime::Concat),
+                Function::Length => generator.call(Runtime::Length),
+                Function::RoundTo => generator.call_with_result(Runtime::RoundTo, ValType::F64)?,
+                Function::Abs if returns == DataType::Int64 => generator.absolute_integer()?,
+                Function::Abs => drop(generator.op().f64_abs()),
+                Function::Round => drop(generator.op().f64_nearest()),
+                Function::Floor => drop(generator.op().f64_floor()),
+                Function::Ceil => drop(generator.op().f64_ceil()),
+            }
+            if returns == DataType::Float64 {
+                generator.canonical();
+            }
+            Ok(())
+        })
+    }
+
+    /// Of the BIGINT on the stack.
+    fn absolute_integer(&mut self) -> Result<(), EncodeError> {
+        let value = self.local(ValType::I64);
+        self.op().local_tee(value.0).i64_const(i64::MIN).i64_eq();
+        self.fail_if(Failure::Overflow)?;
+        self.op().i64_const(0).local_get(value.0).i64_sub().local_get(value.0);
+        self.get(value).i64_const(0).i64_lt_s().select();
+        Ok(())
+    }
+}
+
+/// The types of a function's arguments.
+fn signature(function: Function, returns: DataType) -> &'static [DataType] {
+    match function {
+        Function::Lower | Function::Upper | Function::Length => &[DataType::Text],
+        Function::Concat => &[DataType::Text, DataType::Text],
+        Function::Abs if returns == DataType::Int64 => &[DataType::Int64],
+        Function::Abs | Function::Round | Function::Floor | Function::Ceil => &[DataType::Float64],
+        Function::RoundTo => &[DataType::Float64, DataType::Int64],
+    }
+}

@@ -1,0 +1,109 @@
+//! Casts: numbers in place, texts by the shell.
+
+use wasm_encoder::{MemArg, ValType};
+
+use super::EncodeError;
+use super::generator::{Generator, RESULT};
+use super::operand::{Local, Operand, Place, scalar_type};
+use super::runtime::Runtime;
+use crate::expr::{Expr, Failure};
+use crate::types::DataType;
+
+/// 2^63: the first DOUBLE above every BIGINT; its opposite is the least BIGINT.
+const BIGINT_END: f64 = 9_223_372_036_854_775_808.0;
+
+impl Generator<'_> {
+    pub(super) fn cast(&mut self, operand: &Expr, to: DataType) -> Result<Operand, EncodeError> {
+        let from = operand.data_type;
+        let operand = self.expression(operand)?;
+        match operand.place {
+            _ if from == to => Ok(operand),
+            Place::Text { .. } => self.parse(operand, to),
+            Place::Scalar(_) if to == DataType::Text => self.format(operand, from),
+            Place::Scalar(value) => self.convert(value, operand, from, to),
+        }
+    }
+
+    fn parse(&mut self, operand: Operand, to: DataType) -> Result<Operand, EncodeError> {
+        let function = match to {
+            DataType::Boolean => Runtime::ParseBoolean,
+            DataType::Int64 => Runtime::ParseInt64,
+            DataType::Float64 => Runtime::ParseFloat64,
+            DataType::Timestamp => Runtime::ParseTimestamp,
+            DataType::Text => return Ok(operand),
+        };
+        self.strict(to, &[operand], |generator| {
+            generator.push(operand.place);
+            generator.call_with_result(function, scalar_type(to))
+        })
+    }
+
+    fn format(&mut self, operand: Operand, from: DataType) -> Result<Operand, EncodeError> {
+        let function = match from {
+            DataType::Boolean => Runtime::FormatBoolean,
+            DataType::Int64 => Runtime::FormatInt64,
+            DataType::Float64 => Runtime::FormatFloat64,
+            DataType::Timestamp => Runtime::FormatTimestamp,
+            DataType::Text => return Ok(operand),
+        };
+        self.strict(DataType::Text, &[operand], |generator| {
+            generator.push(operand.place);
+            generator.call_for_text(function);
+            Ok(())
+        })
+    }
+
+    fn convert(
+        &mut self,
+        value: Local,
+        operand: Operand,
+        from: DataType,
+        to: DataType,
+    ) -> Result<Operand, EncodeError> {
+        self.strict(to, &[operand], |generator| {
+            match (from, to) {
+                (DataType::Boolean, DataType::Int64) => drop(generator.get(value).i64_extend_i32_u()),
+                (DataType::Int64, DataType::Boolean) => drop(generator.get(value).i64_const(0).i64_ne()),
+                (DataType::Int64, DataType::Float64) => drop(generator.get(value).f64_convert_i64_s()),
+                (DataType::Float64, DataType::Int64) => generator.float_to_integer(value)?,
+                (DataType::Int64, DataType::Timestamp) | (DataType::Timestamp, DataType::Int64) => {
+                    generator.get(value);
+                }
+                (from, to) => return Err(EncodeError::IllTyped(format!("a cast of {from} to {to}"))),
+            }
+            Ok(())
+        })
+    }
+
+    /// Rounded, ties to even.
+    fn float_to_integer(&mut self, value: Local) -> Result<(), EncodeError> {
+        let rounded = self.local(ValType::F64);
+        self.get(value).f64_nearest().local_tee(rounded.0).f64_const((-BIGINT_END).into()).f64_ge();
+        self.get(rounded).f64_const(BIGINT_END.into()).f64_lt().i32_and().i32_eqz();
+        self.fail_if(Failure::Overflow)?;
+        self.get(rounded).i64_trunc_f64_s();
+        Ok(())
+    }
+
+    /// Calls a function that gives a text, which it leaves on the stack: address and length.
+    pub(super) fn call_for_text(&mut self, function: Runtime) {
+        let text = self.local(ValType::I64);
+        self.call(function);
+        self.op().local_tee(text.0).i32_wrap_i64().local_get(text.0).i64_const(32).i64_shr_u().i32_wrap_i64();
+    }
+
+    /// Calls a function that can fail; its arguments are on the stack, its result is left there.
+    pub(super) fn call_with_result(&mut self, function: Runtime, result: ValType) -> Result<(), EncodeError> {
+        let at = |align| MemArg { offset: 0, align, memory_index: 0 };
+        self.get(RESULT);
+        self.call(function);
+        self.fail_by_status()?;
+        self.get(RESULT);
+        match result {
+            ValType::I32 => self.op().i32_load(at(2)),
+            ValType::F64 => self.op().f64_load(at(3)),
+            _ => self.op().i64_load(at(3)),
+        };
+        Ok(())
+    }
+}
