@@ -36,7 +36,7 @@ use crate::column::Column;
 ///
 /// A *slot* is the number of one accumulator. Slots come into being empty when they are first named; a slot that was
 /// never given a value evaluates to NULL (COUNT: 0).
-pub trait Accumulators {
+pub trait Accumulators: Send {
     /// Folds rows into slots: row `i` of every argument goes to `slots[i]`.
     fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault>;
     /// Merges pair by pair in list order: `source[i]` into `into[i]`. The source is unchanged; no slot is on both sides.

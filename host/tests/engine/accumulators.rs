@@ -1,6 +1,13 @@
 //! Native accumulators that check how they are called.
 
-use std::{cell::Cell, collections::BTreeMap, fmt::Debug, rc::Rc};
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use streamgauge::{
     column::{Column, DataType, Value, Values},
@@ -8,7 +15,7 @@ use streamgauge::{
 };
 
 /// What a reducer does with one state.
-pub(crate) trait State: Clone + Default + Debug + PartialEq {
+pub(crate) trait State: Clone + Default + Debug + PartialEq + Send + 'static {
     const TYPE: DataType;
     fn add(&mut self, arguments: &[Value]);
     fn merge(&mut self, other: &Self);
@@ -19,11 +26,11 @@ pub(crate) trait State: Clone + Default + Debug + PartialEq {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calls {
     /// Pairs merged.
-    pub(crate) merged: Rc<Cell<usize>>,
+    pub(crate) merged: Arc<AtomicUsize>,
     /// States that were given something and not released.
-    pub(crate) live: Rc<Cell<usize>>,
+    pub(crate) live: Arc<AtomicUsize>,
     /// The longest list of slots in one call behind the fold.
-    pub(crate) longest: Rc<Cell<usize>>,
+    pub(crate) longest: Arc<AtomicUsize>,
 }
 
 /// States by slot.
@@ -33,18 +40,18 @@ pub(crate) struct Native<S> {
     calls: Calls,
 }
 
-impl<S: State + 'static> Native<S> {
+impl<S: State> Native<S> {
     pub(crate) fn boxed(calls: &Calls) -> Box<dyn Accumulators> {
         Box::new(Self { states: BTreeMap::new(), calls: calls.clone() })
     }
 
     fn note(&self, slots: &[u32]) {
-        self.calls.live.set(self.states.len());
-        self.calls.longest.set(self.calls.longest.get().max(slots.len()));
+        self.calls.live.store(self.states.len(), Relaxed);
+        self.calls.longest.fetch_max(slots.len(), Relaxed);
     }
 }
 
-impl<S: State + 'static> Accumulators for Native<S> {
+impl<S: State> Accumulators for Native<S> {
     fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault> {
         assert!(!slots.is_empty(), "a call for nothing");
         assert!(arguments.iter().all(|argument| argument.len() == slots.len()), "one row a slot");
@@ -52,7 +59,7 @@ impl<S: State + 'static> Accumulators for Native<S> {
             let values: Vec<Value> = arguments.iter().map(|argument| argument.value(row)).collect();
             self.states.entry(slot).or_default().add(&values);
         }
-        self.calls.live.set(self.states.len());
+        self.calls.live.store(self.states.len(), Relaxed);
         Ok(())
     }
 
@@ -63,7 +70,7 @@ impl<S: State + 'static> Accumulators for Native<S> {
             let source = self.states.get(source).cloned().unwrap_or_default();
             self.states.entry(into).or_default().merge(&source);
         }
-        self.calls.merged.set(self.calls.merged.get() + into.len());
+        self.calls.merged.fetch_add(into.len(), Relaxed);
         self.note(into);
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! A query with four aggregate calls over events of partitions, cut into batches and interleaved at will.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use proptest::prelude::*;
 use streamgauge::{
     column::{Bitmap, DataType, Value},
@@ -159,7 +161,7 @@ impl Run {
         (0..partitions).for_each(|partition| self.query.end(partition));
         self.advance();
         assert_eq!(self.query.usage(), Default::default(), "slots or groups leak");
-        assert_eq!(self.calls.live.get(), 0, "states leak");
+        assert_eq!(self.calls.live.load(Relaxed), 0, "states leak");
     }
 }
 
