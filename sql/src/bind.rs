@@ -1,22 +1,22 @@
 //! Step 2: names, types and conversions. Statements are bound in order; each sees those before it.
 
-mod alias;
 mod relation;
-mod options;
-mod kafka;
 mod source;
 mod sink;
+mod options;
+mod kafka;
+mod query;
 mod window;
 mod scope;
-mod convert;
-mod literal;
 mod expression;
+mod literal;
+mod convert;
 mod operator;
 mod function;
 mod aggregate;
+mod alias;
 mod signature;
 mod refused;
-mod query;
 
 use sqlparser::tokenizer::Span;
 
@@ -102,7 +102,8 @@ impl<'a> Binder<'a> {
         let source = source::bind(def, &mut self.warnings)?;
         let time = source.watermark.map(|watermark| watermark.column);
         let columns = def.columns.iter();
-        let columns = columns.map(|column| RelationColumn { name: column.name.clone(), data_type: column.data_type });
+        let columns =
+            columns.map(|column| RelationColumn { name: column.name.clone(), data_type: column.data_type });
         let (name, columns) = (def.name.text.clone(), columns.collect());
         self.relations.push(Relation { name, kind: RelationKind::Source { time }, columns });
         self.sources.push(source);
@@ -113,25 +114,37 @@ impl<'a> Binder<'a> {
         self.check_name(name, self.relations.iter().map(|relation| relation.name.as_str()), "view")?;
         let file = name.text.to_lowercase();
         if self.names.contains(&file) {
-            return Err(Problem::new(name.span, format!("another query has the name `{file}` already")).help("choose another name"));
+            return Err(Problem::new(name.span, format!("another query has the name `{file}` already"))
+                .help("choose another name"));
         }
         self.names.push(file.clone());
         let query = self.query(file, select, sql, Target::View)?;
         let output = query.select.output.iter();
-        let columns = output.map(|output| RelationColumn { name: output.name.clone(), data_type: output.expr.data_type });
-        self.relations.push(Relation { name: name.text.clone(), kind: RelationKind::View, columns: columns.collect() });
+        let columns = output
+            .map(|output| RelationColumn { name: output.name.clone(), data_type: output.expr.data_type });
+        self.relations.push(Relation {
+            name: name.text.clone(),
+            kind: RelationKind::View,
+            columns: columns.collect(),
+        });
         Ok(query)
     }
 
     /// A name becomes a file and a field of metrics, and must be new.
-    fn check_name<'n>(&self, name: &Name, mut others: impl Iterator<Item = &'n str>, what: &str) -> Checked<()> {
+    fn check_name<'n>(
+        &self,
+        name: &Name,
+        mut others: impl Iterator<Item = &'n str>,
+        what: &str,
+    ) -> Checked<()> {
         let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
         if !name.text.chars().all(fits) || name.text.chars().count() > 100 {
             return Err(Problem::new(name.span, format!("`{}` cannot be the name of a {what}", name.text))
                 .help("use up to 100 letters, digits, `_` and `-`"));
         }
         if others.any(|other| same(other, &name.text)) {
-            return Err(Problem::new(name.span, format!("`{}` is declared already", name.text)).help("choose another name"));
+            return Err(Problem::new(name.span, format!("`{}` is declared already", name.text))
+                .help("choose another name"));
         }
         Ok(())
     }
@@ -141,8 +154,11 @@ impl<'a> Binder<'a> {
         let count = self.names.iter().filter(|name| number(name, prefix)).count();
         let name = format!("{prefix}_{}", count + 1);
         if self.relations.iter().any(|relation| same(&relation.name, &name)) {
-            return Err(Problem::new(span, format!("this query would be called `{name}`, as a view is already"))
-                .help("give the view another name"));
+            return Err(Problem::new(
+                span,
+                format!("this query would be called `{name}`, as a view is already"),
+            )
+            .help("give the view another name"));
         }
         self.names.push(name.clone());
         Ok(name)
@@ -160,8 +176,16 @@ impl<'a> Binder<'a> {
         };
         let select = query::bind(self.catalog, select, &relation, windows, &mut self.warnings)?;
         let columns = relation.columns.iter();
-        let columns = columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
-        Ok(BoundQuery { name, sql: sql.to_owned(), input: relation.input(), columns: columns.collect(), select, target })
+        let columns =
+            columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
+        Ok(BoundQuery {
+            name,
+            sql: sql.to_owned(),
+            input: relation.input(),
+            columns: columns.collect(),
+            select,
+            target,
+        })
     }
 
     fn find(&self, name: &Name) -> Checked<Relation> {
@@ -174,7 +198,9 @@ impl<'a> Binder<'a> {
             return Err(problem.help(format!("`{}` is a sink: it can only be written to", name.text)));
         }
         if self.declared.iter().any(|declared| name.means(declared)) {
-            return Err(problem.help("it is declared further down: move its CREATE statement before this one"));
+            return Err(
+                problem.help("it is declared further down: move its CREATE statement before this one")
+            );
         }
         let names = self.relations.iter().map(|relation| relation.name.as_str());
         Err(match nearest(&name.text, names) {
@@ -193,11 +219,15 @@ impl<'a> Binder<'a> {
             return Err(problem.help(format!("{} can only be read", relation.describe())));
         }
         if self.declared.iter().any(|declared| name.means(declared)) {
-            return Err(problem.help("it is declared further down: move its CREATE statement before this one"));
+            return Err(
+                problem.help("it is declared further down: move its CREATE statement before this one")
+            );
         }
         Err(match nearest(&name.text, self.sinks.iter().map(|sink| sink.name.as_str())) {
             Some(near) => problem.suggest(Some(near)),
-            None => problem.help(format!("declare it: CREATE SINK {} WITH (connector = 'console')", name.text)),
+            None => {
+                problem.help(format!("declare it: CREATE SINK {} WITH (connector = 'console')", name.text))
+            }
         })
     }
 

@@ -39,7 +39,8 @@ pub struct Query {
 /// Compiles files, which are one program in this order, up to their plans; every statement is looked at, so that one run
 /// shows the errors of all.
 pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
-    let parsed: Vec<(&SourceText, Vec<Parsed>)> = files.iter().map(|file| (file, parse(&file.text))).collect();
+    let parsed: Vec<(&SourceText, Vec<Parsed>)> =
+        files.iter().map(|file| (file, parse(&file.text))).collect();
     let statements = parsed.iter().flat_map(|(_, statements)| statements);
     let declared: Vec<String> = statements.filter_map(|parsed| parsed.declares.clone()).collect();
     let mut binder = Binder::new(catalog, &declared);

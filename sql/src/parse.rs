@@ -4,16 +4,16 @@
 //! ([`statement`], [`select`]), so that every word of a statement is looked at and what is not in the language yet is
 //! refused by name. [`limits`] are checked on tokens, before anything recurses.
 
-pub(crate) mod name;
-mod dialect;
 mod limits;
 mod tokens;
+mod dialect;
 mod cursor;
-pub(crate) mod duration;
-pub(crate) mod data_type;
-pub(crate) mod options;
 pub(crate) mod statement;
+pub(crate) mod name;
 pub(crate) mod source;
+pub(crate) mod data_type;
+pub(crate) mod duration;
+pub(crate) mod options;
 pub(crate) mod select;
 pub(crate) mod from;
 mod refused;

@@ -1,6 +1,8 @@
 //! Aggregate calls: which reducer, which of its signatures, which arguments and parameters.
 
-use sqlparser::ast::{self, DuplicateTreatment, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentList, OrderBySort};
+use sqlparser::ast::{
+    self, DuplicateTreatment, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentList, OrderBySort,
+};
 use sqlparser::tokenizer::Span;
 
 use super::alias;
@@ -34,8 +36,10 @@ pub(crate) struct BoundAggregate {
 impl BoundAggregate {
     /// Whether both always have the same result.
     fn same(&self, other: &Self) -> bool {
-        let arguments = |aggregate: &Self| aggregate.arguments.iter().map(|(expr, _)| expr.clone()).collect::<Vec<_>>();
-        (&self.reducer, self.signature, &self.parameters) == (&other.reducer, other.signature, &other.parameters)
+        let arguments =
+            |aggregate: &Self| aggregate.arguments.iter().map(|(expr, _)| expr.clone()).collect::<Vec<_>>();
+        (&self.reducer, self.signature, &self.parameters)
+            == (&other.reducer, other.signature, &other.parameters)
             && arguments(self) == arguments(other)
     }
 }
@@ -78,17 +82,24 @@ impl Expressions<'_> {
     }
 
     fn find_reducer(&self, name: &str, span: Span) -> Checked<Reducer> {
-        let wanted = if name == "approx_percentile" { "percentile".to_owned() } else { alias::resolve(name).reducer };
+        let wanted =
+            if name == "approx_percentile" { "percentile".to_owned() } else { alias::resolve(name).reducer };
         match self.catalog.reducer(&wanted) {
             Ok(Some(reducer)) => return Ok(reducer),
             Ok(None) => {}
-            Err(error) => return Err(Problem::new(span, format!("the reducer `{wanted}` cannot be used: {error}"))),
+            Err(error) => {
+                return Err(Problem::new(span, format!("the reducer `{wanted}` cannot be used: {error}")));
+            }
         }
         if let Some(help) = refused::function(name) {
-            return Err(Problem::new(span, format!("the function `{name}` is not in the language")).help(help));
+            return Err(
+                Problem::new(span, format!("the function `{name}` is not in the language")).help(help)
+            );
         }
         if let Some(help) = alias::refused(name) {
-            return Err(Problem::new(span, format!("the aggregate `{name}` is not in the language yet")).help(help));
+            return Err(
+                Problem::new(span, format!("the aggregate `{name}` is not in the language yet")).help(help)
+            );
         }
         if ["hop", "tumble", "session", "cumulate"].contains(&name) {
             return Err(Problem::new(span, "a window stands in FROM")
@@ -97,18 +108,25 @@ impl Expressions<'_> {
         let problem = Problem::new(span, format!("there is no function `{name}`"));
         Err(match nearest(name, SCALARS.iter().chain(alias::KNOWN).copied()) {
             Some(near) => problem.suggest(Some(near)),
-            None => problem.help(format!("the functions are {}; aggregates are {}", SCALARS.join(", "), alias::KNOWN.join(", "))),
+            None => problem.help(format!(
+                "the functions are {}; aggregates are {}",
+                SCALARS.join(", "),
+                alias::KNOWN.join(", ")
+            )),
         })
     }
 
     fn check_place(&self, name: &str, span: Span) -> Checked<()> {
         let (message, help) = match self.place {
             Place::Group => return Ok(()),
-            Place::Filter => (format!("the aggregate `{name}` cannot stand in WHERE"), "select groups with HAVING"),
-            Place::Key => (format!("the aggregate `{name}` cannot stand in GROUP BY"), "group by columns"),
-            Place::Argument => {
-                (format!("the aggregate `{name}` stands inside another aggregate"), "aggregate once over a window")
+            Place::Filter => {
+                (format!("the aggregate `{name}` cannot stand in WHERE"), "select groups with HAVING")
             }
+            Place::Key => (format!("the aggregate `{name}` cannot stand in GROUP BY"), "group by columns"),
+            Place::Argument => (
+                format!("the aggregate `{name}` stands inside another aggregate"),
+                "aggregate once over a window",
+            ),
             Place::Row if self.scope.relation.is_view() => {
                 (format!("the rows of a view cannot be aggregated by `{name}` yet"), "aggregate in the view")
             }
@@ -138,7 +156,8 @@ impl Expressions<'_> {
             return Err(Problem::new(span, format!("`{name}` takes no WITHIN GROUP"))
                 .help("write percentile(x, 95) or approx_percentile(0.95) WITHIN GROUP (ORDER BY x)"));
         }
-        let Choice { signature, number, arguments, parameters } = signature::choose(name, reducer, &given, &fixed, span)?;
+        let Choice { signature, number, arguments, parameters } =
+            signature::choose(name, reducer, &given, &fixed, span)?;
         self.warn_fraction(name, reducer, &given, &parameters);
         let filter = match &call.filter {
             Some(filter) => Some((self.boolean(filter)?, filter.to_string())),
@@ -169,9 +188,13 @@ impl Expressions<'_> {
         let mut given = Vec::new();
         for argument in &list.args {
             let (name, ast) = match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if is_count && list.args.len() == 1 => continue,
+                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if is_count && list.args.len() == 1 => {
+                    continue;
+                }
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(ast)) => (None, ast),
-                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(ast), .. } => (Some(name.value.to_lowercase()), ast),
+                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(ast), .. } => {
+                    (Some(name.value.to_lowercase()), ast)
+                }
                 _ => {
                     let problem = Problem::new(span, format!("`{name}` does not take `*`"));
                     return Err(problem.help("only count(*) does; name a column"));
@@ -188,21 +211,38 @@ impl Expressions<'_> {
     }
 
     /// `approx_percentile(q) WITHIN GROUP (ORDER BY x)`: x and 100 q.
-    fn within_group<'c>(&mut self, call: &'c ast::Function, given: &[Given<'_>], span: Span) -> Checked<(Given<'c>, f64)> {
+    fn within_group<'c>(
+        &mut self,
+        call: &'c ast::Function,
+        given: &[Given<'_>],
+        span: Span,
+    ) -> Checked<(Given<'c>, f64)> {
         let help = "write approx_percentile(0.95) WITHIN GROUP (ORDER BY x), or percentile(x, 95)";
         let ([order], [fraction]) = (call.within_group.as_slice(), given) else {
-            return Err(Problem::new(span, "approx_percentile takes a fraction, and the values from WITHIN GROUP").help(help));
+            return Err(Problem::new(
+                span,
+                "approx_percentile takes a fraction, and the values from WITHIN GROUP",
+            )
+            .help(help));
         };
         let place = self.span(fraction.ast);
         let fraction = match literal::constant(&fraction.bound, DataType::Float64, place).transpose()? {
             Some(Value::Float64(fraction)) if (0.0..=1.0).contains(&fraction) => fraction,
             Some(_) => {
-                return Err(Problem::new(place, "the fraction of approx_percentile must be in 0 to 1").help(help));
+                return Err(
+                    Problem::new(place, "the fraction of approx_percentile must be in 0 to 1").help(help)
+                );
             }
-            None => return Err(Problem::new(place, "the fraction of approx_percentile must be a constant").help(help)),
+            None => {
+                return Err(
+                    Problem::new(place, "the fraction of approx_percentile must be a constant").help(help)
+                );
+            }
         };
         if !matches!(order.options.sort, None | Some(OrderBySort::Asc)) {
-            return Err(Problem::new(span, "the order of approx_percentile is ascending").help("leave DESC out"));
+            return Err(
+                Problem::new(span, "the order of approx_percentile is ascending").help("leave DESC out")
+            );
         }
         let bound = self.bind(&order.expr)?;
         Ok((Given { name: None, ast: &order.expr, bound }, percent(fraction)))
@@ -212,9 +252,15 @@ impl Expressions<'_> {
     fn warn_fraction(&mut self, name: &str, reducer: &Reducer, given: &[Given<'_>], parameters: &[Value]) {
         let [Value::Float64(p)] = parameters else { return };
         let is_percentile = reducer.name.eq_ignore_ascii_case("percentile") && name != "approx_percentile";
-        if is_percentile && *p > 0.0 && *p <= 1.0 && let Some(last) = given.last() {
-            let message = format!("percentile takes a percentage from 0 to 100, and {p} % is nearly the least value");
-            let problem = Problem::new(self.span(last.ast), message).help(format!("did you mean {}?", percent(*p)));
+        if is_percentile
+            && *p > 0.0
+            && *p < 1.0
+            && let Some(last) = given.last()
+        {
+            let message =
+                format!("percentile takes a percentage from 0 to 100, and {p} % is nearly the least value");
+            let problem =
+                Problem::new(self.span(last.ast), message).help(format!("did you mean {}?", percent(*p)));
             self.warnings.push(*problem);
         }
     }
@@ -246,7 +292,12 @@ fn filtered(
 }
 
 /// `count(*) FILTER (...)` takes an argument by now, so another signature.
-fn counted(aggregate: BoundAggregate, is_filtered: bool, reducer: &Reducer, span: Span) -> Checked<BoundAggregate> {
+fn counted(
+    aggregate: BoundAggregate,
+    is_filtered: bool,
+    reducer: &Reducer,
+    span: Span,
+) -> Checked<BoundAggregate> {
     let types: Vec<DataType> = aggregate.arguments.iter().map(|(expr, _)| expr.data_type).collect();
     let index = usize::try_from(aggregate.signature).unwrap_or(usize::MAX);
     let fits = reducer.signatures.get(index).is_some_and(|signature| signature.arguments == types);
@@ -256,14 +307,18 @@ fn counted(aggregate: BoundAggregate, is_filtered: bool, reducer: &Reducer, span
     let found = reducer.signatures.iter().position(|signature| signature.arguments == types);
     match found.and_then(|number| u32::try_from(number).ok()) {
         Some(signature) if is_filtered => Ok(BoundAggregate { signature, ..aggregate }),
-        _ => Err(Problem::new(span, format!("`{}` cannot have a FILTER without an argument", aggregate.reducer))),
+        _ => Err(Problem::new(
+            span,
+            format!("`{}` cannot have a FILTER without an argument", aggregate.reducer),
+        )),
     }
 }
 
 /// A value beside its text, cast to what a signature takes.
 pub(super) fn cast_argument(given: &Given<'_>, data_type: DataType, span: Span) -> Checked<(Expr, String)> {
     let text = given.ast.to_string();
-    let needs_cast = given.bound.expr.data_type != data_type && !matches!(given.bound.expr.node, Node::Literal(_));
+    let needs_cast =
+        given.bound.expr.data_type != data_type && !matches!(given.bound.expr.node, Node::Literal(_));
     let text = if needs_cast { format!("CAST({text} AS {data_type})") } else { text };
     Ok((convert::coerce(given.bound.clone(), data_type, span)?, text))
 }

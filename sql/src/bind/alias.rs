@@ -38,8 +38,25 @@ fn percent(name: &str) -> Option<f64> {
 
 /// The names to choose from when one is misspelled.
 pub(super) const KNOWN: &[&str] = &[
-    "count", "sum", "avg", "min", "max", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp",
-    "percentile", "p50", "p90", "p95", "p99", "p999", "approx_percentile", "z_score",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "variance",
+    "var_pop",
+    "var_samp",
+    "percentile",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "p999",
+    "approx_percentile",
+    "z_score",
 ];
 
 /// Functions of other systems: what to write instead.
@@ -54,7 +71,9 @@ pub(super) fn refused(name: &str) -> Option<&'static str> {
         }
         "first" | "last" | "first_value" | "last_value" | "arg_max" | "arg_min" | "max_by" | "min_by"
         | "latest_by_offset" | "earliest_by_offset" => "write min(x) or max(x)",
-        "count_distinct" | "approx_count_distinct" | "approx_distinct" => "write count(x), or GROUP BY x in a query of its own",
+        "count_distinct" | "approx_count_distinct" | "approx_distinct" => {
+            "write count(x), or GROUP BY x in a query of its own"
+        }
         "any_value" => "write min(x) or max(x)",
         "string_agg" | "array_agg" | "list" | "listagg" | "collect_list" | "group_concat" => {
             "GROUP BY the column: each of its values has a row"
@@ -64,7 +83,9 @@ pub(super) fn refused(name: &str) -> Option<&'static str> {
         "ewma" | "corr" | "covar_pop" | "covar_samp" | "mode" | "histogram" => {
             "use count, sum, avg, min, max, stddev, percentile or z_score"
         }
-        "row_number" | "rank" | "dense_rank" | "lag" | "lead" | "ntile" => "rows of a window come in the order of their keys",
+        "row_number" | "rank" | "dense_rank" | "lag" | "lead" | "ntile" => {
+            "rows of a window come in the order of their keys"
+        }
         _ => return None,
     })
 }
@@ -75,7 +96,8 @@ mod tests {
 
     #[test]
     fn percentiles_by_name() {
-        for (name, expected) in [("p50", 50.0), ("p95", 95.0), ("p999", 99.9), ("p9999", 99.99), ("p05", 5.0)] {
+        for (name, expected) in [("p50", 50.0), ("p95", 95.0), ("p999", 99.9), ("p9999", 99.99), ("p05", 5.0)]
+        {
             let resolved = resolve(name);
             assert_eq!(resolved.reducer, "percentile");
             assert_eq!(resolved.fixed, [("p", Value::Float64(expected))], "{name}");

@@ -68,7 +68,9 @@ pub(super) fn common_type(bounds: &[&Bound], what: &str, span: Span) -> Checked<
         found = Some(match (found, next) {
             (None, next) => next,
             (Some(before), next) if before == next => next,
-            (Some(DataType::Int64), DataType::Float64) | (Some(DataType::Float64), DataType::Int64) => DataType::Float64,
+            (Some(DataType::Int64), DataType::Float64) | (Some(DataType::Float64), DataType::Int64) => {
+                DataType::Float64
+            }
             (Some(before), next) => return Err(mismatch(before, next, what, span)),
         });
     }
@@ -76,15 +78,22 @@ pub(super) fn common_type(bounds: &[&Bound], what: &str, span: Span) -> Checked<
 }
 
 pub(super) fn misplaced_interval(span: Span) -> Box<Problem> {
-    Problem::new(span, "an INTERVAL can only be added to or taken from a TIMESTAMP, or compared with a difference of two")
-        .help("write it like `ts + INTERVAL '5' MINUTE`")
+    Problem::new(
+        span,
+        "an INTERVAL can only be added to or taken from a TIMESTAMP, or compared with a difference of two",
+    )
+    .help("write it like `ts + INTERVAL '5' MINUTE`")
 }
 
 fn mismatch(a: DataType, b: DataType, what: &str, span: Span) -> Box<Problem> {
     let problem = Problem::new(span, format!("{what} {a} and {b}, which do not fit together"));
     let help = match (a, b) {
-        (DataType::Text, other) | (other, DataType::Text) => format!("convert one of them: CAST(... AS {other})"),
-        (DataType::Timestamp, _) | (_, DataType::Timestamp) => "compare it with TIMESTAMP '2026-01-01T00:00:00Z'".to_owned(),
+        (DataType::Text, other) | (other, DataType::Text) => {
+            format!("convert one of them: CAST(... AS {other})")
+        }
+        (DataType::Timestamp, _) | (_, DataType::Timestamp) => {
+            "compare it with TIMESTAMP '2026-01-01T00:00:00Z'".to_owned()
+        }
         _ => return problem,
     };
     problem.help(help)
@@ -134,13 +143,20 @@ fn literal(text: String, target: DataType, span: Span) -> Checked<Value> {
         DataType::Float64 => functions::parse_f64(bytes).map(Value::Float64),
         DataType::Boolean => functions::parse_boolean(bytes).map(Value::Boolean),
     };
-    value.map_err(|_| Problem::new(span, format!("'{text}' is no {target}")))
+    value.map_err(|_| {
+        let problem = Problem::new(span, format!("'{text}' is no {target}"));
+        match target {
+            DataType::Boolean => problem.help("write TRUE or FALSE"),
+            _ => problem.help("write a number, without quotes"),
+        }
+    })
 }
 
 /// RFC 3339; without a zone it is UTC, without a time the day's first instant.
 pub(crate) fn timestamp(text: &str, span: Span) -> Checked<i64> {
     let trimmed = text.trim();
-    let spellings = [trimmed.to_owned(), format!("{trimmed}Z"), format!("{trimmed}T00:00:00Z"), format!("{trimmed}:00Z")];
+    let spellings =
+        [trimmed.to_owned(), format!("{trimmed}Z"), format!("{trimmed}T00:00:00Z"), format!("{trimmed}:00Z")];
     spellings.iter().find_map(|text| functions::parse_timestamp(text.as_bytes()).ok()).ok_or_else(|| {
         Problem::new(span, format!("'{text}' is no TIMESTAMP"))
             .help("write it like TIMESTAMP '2026-01-01T00:05:00Z'")

@@ -34,7 +34,7 @@ pub(super) enum Place {
     Group,
 }
 
-/// An alias of the SELECT list that HAVING and GROUP BY can name.
+/// An alias of the SELECT list, which HAVING and GROUP BY can name.
 pub(super) struct Alias<'a> {
     pub(super) name: &'a Name,
     pub(super) expr: &'a Ast,
@@ -56,7 +56,7 @@ pub(super) struct Expressions<'a> {
     /// Where each column of the relation was named last.
     pub(super) named: Vec<(usize, Span)>,
     /// The place of the whole expression, where `sqlparser` knows none of a part.
-    here: Span,
+    pub(super) here: Span,
     depth: usize,
 }
 
@@ -98,6 +98,7 @@ impl<'a> Expressions<'a> {
         self.named.clear();
     }
 
+    /// The place of a part. It visits the part as deep as it goes, so it is asked for behind [`Self::bind`] only.
     pub(super) fn span(&self, ast: &Ast) -> Span {
         let span = ast.span();
         if span == Span::empty() { self.here } else { span }
@@ -110,8 +111,11 @@ impl<'a> Expressions<'a> {
 
     pub(super) fn bind(&mut self, ast: &Ast) -> Checked<Bound> {
         if self.depth >= MAX_DEPTH {
-            return Err(Problem::new(self.here, format!("more than {MAX_DEPTH} operations inside each other"))
-                .help("compute a part in a view of its own"));
+            return Err(Problem::new(
+                self.here,
+                format!("more than {MAX_DEPTH} operations inside each other"),
+            )
+            .help("compute a part in a view of its own"));
         }
         self.depth += 1;
         let bound = self.dispatch(ast);
@@ -136,8 +140,8 @@ impl<'a> Expressions<'a> {
             Ast::Cast { kind, expr, data_type, format } => {
                 self.cast(ast, expr, data_type, kind, format.is_some())
             }
-            Ast::Case { operand, conditions, else_result, .. } => {
-                self.case(ast, operand.as_deref(), conditions, else_result.as_deref())
+            Ast::Case { case_token, operand, conditions, else_result, .. } => {
+                self.case(case_token.0.span, operand.as_deref(), conditions, else_result.as_deref())
             }
             Ast::Function(call) => self.call(ast, call),
             Ast::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
@@ -170,7 +174,7 @@ impl<'a> Expressions<'a> {
     /// Whether HAVING means the column itself and not an alias of the same name.
     fn is_plain(&self, found: Option<Meaning>) -> bool {
         match found {
-            Some(Meaning::Column(column)) => self.place == Place::Key || self.key_columns.contains(&column),
+            Some(Meaning::Column(column)) => self.key_columns.contains(&column),
             Some(_) => true,
             None => false,
         }
@@ -212,8 +216,11 @@ impl<'a> Expressions<'a> {
         };
         match self.place {
             Place::Group | Place::Key => Ok(Bound::typed(Node::Column(bound), DataType::Timestamp)),
-            _ => Err(Problem::new(span, "an event may be in several windows, so their bounds are not known here")
-                .help("select rows of windows with HAVING, events by their time")),
+            _ => Err(Problem::new(
+                span,
+                "an event may be in several windows, so their bounds are not known here",
+            )
+            .help("select rows of windows with HAVING, events by their time")),
         }
     }
 
@@ -224,7 +231,15 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    fn cast(&mut self, ast: &Ast, inner: &Ast, target: &ast::DataType, kind: &CastKind, format: bool) -> Checked<Bound> {
+    fn cast(
+        &mut self,
+        ast: &Ast,
+        inner: &Ast,
+        target: &ast::DataType,
+        kind: &CastKind,
+        format: bool,
+    ) -> Checked<Bound> {
+        let bound = self.bind(inner)?;
         let span = self.span(ast);
         if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
             return Err(Problem::new(span, "TRY_CAST is not in the language")
@@ -234,19 +249,17 @@ impl<'a> Expressions<'a> {
             return Err(Problem::new(span, "CAST takes no FORMAT"));
         }
         let target = data_type(target, span)?;
-        let bound = self.bind(inner)?;
         let expr = convert::cast(bound, target, span)?;
         Ok(Bound { expr, kind: Kind::Typed })
     }
 
     fn case(
         &mut self,
-        ast: &Ast,
+        span: Span,
         operand: Option<&Ast>,
         conditions: &[ast::CaseWhen],
         default: Option<&Ast>,
     ) -> Checked<Bound> {
-        let span = self.span(ast);
         let mut whens = Vec::new();
         for branch in conditions {
             let when = match operand {
@@ -255,19 +268,24 @@ impl<'a> Expressions<'a> {
             };
             whens.push(convert::coerce(when, DataType::Boolean, self.span(&branch.condition))?);
         }
-        let mut values = conditions.iter().map(|branch| self.bind(&branch.result)).collect::<Checked<Vec<_>>>()?;
-        if let Some(default) = default {
-            values.push(self.bind(default)?);
-        }
-        let (mut values, data_type) = self.same_type(values, "the branches of CASE are", span)?;
+        let results = conditions.iter().map(|branch| &branch.result).chain(default);
+        let (mut values, data_type) = self.same_type(results, "the branches of CASE are", span)?;
         let default = default.and_then(|_| values.pop()).map(Box::new);
         Ok(Bound::typed(Node::Case(whens.into_iter().zip(values).collect(), default), data_type))
     }
 
-    /// The values cast to the type that all can have.
-    pub(super) fn same_type(&self, values: Vec<Bound>, what: &str, span: Span) -> Checked<(Vec<Expr>, DataType)> {
-        let data_type = convert::common_type(&values.iter().collect::<Vec<_>>(), what, span)?;
-        let values = values.into_iter().map(|value| convert::coerce(value, data_type, span)).collect::<Checked<_>>()?;
-        Ok((values, data_type))
+    /// Expressions bound and cast to the type that all can have.
+    pub(super) fn same_type<'e>(
+        &mut self,
+        list: impl IntoIterator<Item = &'e Ast>,
+        what: &str,
+        span: Span,
+    ) -> Checked<(Vec<Expr>, DataType)> {
+        let bind = |ast| Ok((self.bind(ast)?, self.span(ast)));
+        let values: Vec<(Bound, Span)> = list.into_iter().map(bind).collect::<Checked<_>>()?;
+        let data_type =
+            convert::common_type(&values.iter().map(|(value, _)| value).collect::<Vec<_>>(), what, span)?;
+        let values = values.into_iter().map(|(value, span)| convert::coerce(value, data_type, span));
+        Ok((values.collect::<Checked<_>>()?, data_type))
     }
 }

@@ -1,8 +1,8 @@
 //! Calls: scalar functions here, everything else is an aggregate function of the catalog.
 
 use sqlparser::ast::{
-    self, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
-    ObjectNamePart,
+    self, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, ObjectNamePart, Spanned,
 };
 use sqlparser::tokenizer::Span;
 
@@ -18,7 +18,8 @@ pub(super) const SCALARS: &[&str] =
 
 impl Expressions<'_> {
     pub(super) fn call(&mut self, ast: &Ast, call: &ast::Function) -> Checked<Bound> {
-        let span = self.span(ast);
+        // The name alone: the arguments may be deep.
+        let span = call.name.span();
         let name = call_name(call, span)?;
         if call.over.is_some() {
             return Err(Problem::new(span, "OVER is not in the language yet")
@@ -40,7 +41,8 @@ impl Expressions<'_> {
         };
         match arguments.clauses.first() {
             Some(FunctionArgumentClause::Where(_)) => {
-                return Err(Problem::new(span, "WHERE stands behind the call").help(format!("write {name}(x) FILTER (WHERE ...)")));
+                return Err(Problem::new(span, "WHERE stands behind the call")
+                    .help(format!("write {name}(x) FILTER (WHERE ...)")));
             }
             Some(_) => {
                 return Err(Problem::new(span, format!("`{name}` takes arguments only"))
@@ -71,14 +73,14 @@ impl Expressions<'_> {
                 Ok(Bound::typed(Node::Call(Function::RoundTo, vec![number, digits]), DataType::Float64))
             }
             (Scalar::Coalesce, [_, ..]) => {
-                let values = arguments.iter().map(|argument| self.bind(argument)).collect::<Checked<Vec<_>>>()?;
-                let (values, data_type) = self.same_type(values, "the arguments of coalesce are", span)?;
+                let what = "the arguments of coalesce are";
+                let (values, data_type) = self.same_type(arguments.iter().copied(), what, span)?;
                 Ok(Bound::typed(Node::Coalesce(values), data_type))
             }
             (Scalar::NullIf, [a, b]) => {
-                let values = vec![self.bind(a)?, self.bind(b)?];
-                let (values, data_type) = self.same_type(values, "the arguments of nullif are", span)?;
-                let [a, b] = values.try_into().map_err(|_| Problem::new(span, "nullif takes two arguments"))?;
+                let (values, data_type) = self.same_type([*a, *b], "the arguments of nullif are", span)?;
+                let [a, b] =
+                    values.try_into().map_err(|_| Problem::new(span, "nullif takes two arguments"))?;
                 Ok(Bound::typed(Node::NullIf(Box::new(a), Box::new(b)), data_type))
             }
             (Scalar::Remainder, [a, b]) => {
@@ -169,10 +171,14 @@ pub(super) fn call_name(call: &ast::Function, span: Span) -> Checked<String> {
 
 /// The arguments, which must have no names and be no `*`.
 fn plain<'a>(name: &str, arguments: &'a [FunctionArg], span: Span) -> Checked<Vec<&'a Ast>> {
-    let argument = |argument: &'a FunctionArg| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
-        FunctionArg::Unnamed(_) => Err(Problem::new(span, format!("`{name}` does not take `*`")).help("name a column")),
-        _ => Err(Problem::new(span, format!("the arguments of `{name}` have no names")).help("give them in order")),
-    };
+    let argument =
+        |argument: &'a FunctionArg| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+            FunctionArg::Unnamed(_) => {
+                Err(Problem::new(span, format!("`{name}` does not take `*`")).help("name a column"))
+            }
+            _ => Err(Problem::new(span, format!("the arguments of `{name}` have no names"))
+                .help("give them in order")),
+        };
     arguments.iter().map(argument).collect()
 }

@@ -64,14 +64,15 @@ pub(super) fn read(
         (Some((brokers, _)), None) => brokers,
         (None, Some(option)) => super::options::text(option)?,
         (Some(_), Some(option)) => {
-            return Err(Problem::new(option.key_span, "the brokers are given twice").help("write brokers = 'host:9092' alone"));
+            return Err(Problem::new(option.key_span, "the brokers are given twice")
+                .help("write brokers = 'host:9092' alone"));
         }
-        (None, None) => {
-            return Err(Problem::new(options.span, "the option `brokers` is missing").help("write brokers = 'host:9092'"));
-        }
+        (None, None) => return Err(options.missing("brokers", "write brokers = 'host:9092'")),
     };
     if brokers.trim().is_empty() {
-        return Err(Problem::new(options.span, "the option `brokers` is empty").help("write brokers = 'host:9092'"));
+        return Err(
+            Problem::new(options.span, "the option `brokers` is empty").help("write brokers = 'host:9092'")
+        );
     }
     let (topic, span) = options.required("topic", "write topic = 'name'")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -119,8 +120,10 @@ fn check(name: &str, option: &OptionDef, warnings: &mut Vec<Problem>) -> Checked
     }
     match &option.value {
         OptionText::Secret(secret) if SECRET.contains(&name) => Ok(OptionValue::Secret(secret.clone())),
-        OptionText::Secret(_) => Err(Problem::new(option.span, format!("`{}` cannot be a secret", option.key))
-            .help("write a text in single quotes")),
+        OptionText::Secret(_) => {
+            Err(Problem::new(option.span, format!("`{}` cannot be a secret", option.key))
+                .help("write a text in single quotes"))
+        }
         OptionText::Interval(_) => Err(Problem::new(option.span, format!("`{}` is no duration", option.key))
             .help("write it as librdkafka does, in milliseconds")),
         OptionText::Text(text) => {
@@ -141,14 +144,23 @@ fn reason(name: &str) -> Option<&'static str> {
             "it would load a library into the host"
         }
         "auto.offset.reset" => "write start = 'earliest' or start = 'latest'",
-        "enable.auto.commit" | "enable.auto.offset.store" | "auto.commit.interval.ms" | "group.instance.id"
-        | "enable.partition.eof" | "transactional.id" | "enable.idempotence" => "the host keeps offsets and transactions itself",
-        "enable.ssl.certificate.verification" => "certificates are always verified: name yours with ssl_ca_location",
+        "enable.auto.commit"
+        | "enable.auto.offset.store"
+        | "auto.commit.interval.ms"
+        | "group.instance.id"
+        | "enable.partition.eof"
+        | "transactional.id"
+        | "enable.idempotence" => "the host keeps offsets and transactions itself",
+        "enable.ssl.certificate.verification" => {
+            "certificates are always verified: name yours with ssl_ca_location"
+        }
         "queued.max.messages.kbytes" | "queued.min.messages" | "queue.buffering.max.messages" => {
             "the host bounds its queues itself"
         }
         name if name.starts_with("sasl.kerberos.") => "it would run a command on the host",
-        name if name.starts_with("sasl.oauthbearer.") => "OAUTHBEARER is not there yet; use SCRAM or PLAIN over TLS",
+        name if name.starts_with("sasl.oauthbearer.") => {
+            "OAUTHBEARER is not there yet; use SCRAM or PLAIN over TLS"
+        }
         name if name.ends_with(".location") => "only certificates and their keys are read from files",
         _ => return None,
     })

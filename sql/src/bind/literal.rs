@@ -23,7 +23,8 @@ fn number(digits: &str, negative: bool, span: Span) -> Checked<Bound> {
     let text = if negative { format!("-{digits}") } else { digits.to_owned() };
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         let number = text.parse().map_err(|_| {
-            Problem::new(span, format!("{text} does not fit a BIGINT")).help(format!("write {text}.0 for a DOUBLE"))
+            Problem::new(span, format!("{text} does not fit a BIGINT"))
+                .help(format!("write {text}.0 for a DOUBLE"))
         })?;
         return Ok(Bound::literal(Value::Int64(number), Kind::Typed));
     }

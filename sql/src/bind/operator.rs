@@ -18,18 +18,23 @@ impl Expressions<'_> {
 
     /// `-x` and `+x`; a sign before a number is part of it.
     pub(super) fn sign(&mut self, op: UnaryOperator, inner: &Ast) -> Checked<Bound> {
-        let span = self.span(inner);
         let negative = match op {
             UnaryOperator::Minus => true,
             UnaryOperator::Plus => false,
-            _ => return Err(Problem::new(span, format!("the operator `{op}` is not in the language"))),
+            _ => {
+                return Err(Problem::new(
+                    self.span(inner),
+                    format!("the operator `{op}` is not in the language"),
+                ));
+            }
         };
         if let Ast::Value(value) = inner
             && let AstValue::Number(..) = value.value
         {
-            return literal::value(&value.value, negative, span);
+            return literal::value(&value.value, negative, value.span);
         }
         let Bound { expr, kind } = self.bind(inner)?;
+        let span = self.span(inner);
         let expr = match (kind, expr.data_type) {
             (Kind::Null, _) => Expr { node: expr.node, data_type: DataType::Int64 },
             (Kind::Typed | Kind::Elapsed | Kind::Interval, DataType::Int64 | DataType::Float64) => expr,
@@ -47,7 +52,13 @@ impl Expressions<'_> {
         Ok(Bound { expr: Expr { node, data_type }, kind })
     }
 
-    pub(super) fn binary(&mut self, ast: &Ast, left: &Ast, op: &BinaryOperator, right: &Ast) -> Checked<Bound> {
+    pub(super) fn binary(
+        &mut self,
+        ast: &Ast,
+        left: &Ast,
+        op: &BinaryOperator,
+        right: &Ast,
+    ) -> Checked<Bound> {
         match op {
             BinaryOperator::And | BinaryOperator::Or => self.chain(ast, op),
             BinaryOperator::Eq => self.compare(Comparison::Equal, left, right),
@@ -77,7 +88,8 @@ impl Expressions<'_> {
             rest = left;
         }
         operands.push(rest);
-        let operands = operands.into_iter().rev().map(|operand| self.boolean(operand)).collect::<Checked<Vec<_>>>()?;
+        let operands =
+            operands.into_iter().rev().map(|operand| self.boolean(operand)).collect::<Checked<Vec<_>>>()?;
         let node = if *op == BinaryOperator::And { Node::And(operands) } else { Node::Or(operands) };
         Ok(Bound::typed(node, DataType::Boolean))
     }
@@ -94,39 +106,54 @@ impl Expressions<'_> {
 
     /// Two expressions of one type.
     fn pair(&mut self, left: &Ast, right: &Ast, what: &str) -> Checked<(Expr, Expr)> {
-        let span = self.span(left).union(&self.span(right));
         let (a, b) = (self.bind(left)?, self.bind(right)?);
+        let span = self.span(left).union(&self.span(right));
         let data_type = convert::common_type(&[&a, &b], what, span)?;
-        Ok((convert::coerce(a, data_type, self.span(left))?, convert::coerce(b, data_type, self.span(right))?))
+        Ok((
+            convert::coerce(a, data_type, self.span(left))?,
+            convert::coerce(b, data_type, self.span(right))?,
+        ))
     }
 
-    pub(super) fn arithmetic(&mut self, ast: &Ast, op: Arithmetic, left: &Ast, right: &Ast) -> Checked<Bound> {
-        let span = self.span(ast);
+    pub(super) fn arithmetic(
+        &mut self,
+        ast: &Ast,
+        op: Arithmetic,
+        left: &Ast,
+        right: &Ast,
+    ) -> Checked<Bound> {
         let (a, b) = (self.bind(left)?, self.bind(right)?);
-        let is_time = |bound: &Bound| bound.kind == Kind::Typed && bound.expr.data_type == DataType::Timestamp;
+        let span = self.span(ast);
+        let is_time =
+            |bound: &Bound| bound.kind == Kind::Typed && bound.expr.data_type == DataType::Timestamp;
         if is_time(&a) || is_time(&b) {
             return time_arithmetic(op, a, b, span);
         }
         let data_type = convert::common_type(&[&a, &b], "cannot compute with", span)?;
         if matches!((a.kind, b.kind), (Kind::Null, Kind::Null)) {
-            return Ok(Bound { expr: Expr { node: Node::Literal(Value::Null), data_type: DataType::Int64 }, kind: Kind::Null });
+            return Ok(Bound {
+                expr: Expr { node: Node::Literal(Value::Null), data_type: DataType::Int64 },
+                kind: Kind::Null,
+            });
         }
         if !matches!(data_type, DataType::Int64 | DataType::Float64) {
-            let problem = Problem::new(span, format!("cannot compute with {} and {}", a.describe(), b.describe()));
+            let problem =
+                Problem::new(span, format!("cannot compute with {} and {}", a.describe(), b.describe()));
             return Err(match (data_type, op) {
                 (DataType::Text, Arithmetic::Add) => problem.help("texts are joined with `||`"),
                 _ => problem,
             });
         }
-        let kind = if a.kind == Kind::Elapsed || b.kind == Kind::Elapsed { Kind::Elapsed } else { Kind::Typed };
+        let kind =
+            if a.kind == Kind::Elapsed || b.kind == Kind::Elapsed { Kind::Elapsed } else { Kind::Typed };
         let (a, b) = (convert::coerce(a, data_type, span)?, convert::coerce(b, data_type, span)?);
         let expr = Expr { node: Node::Arithmetic(op, Box::new(a), Box::new(b)), data_type };
         Ok(Bound { expr, kind: if data_type == DataType::Int64 { kind } else { Kind::Typed } })
     }
 
     fn concat(&mut self, ast: &Ast, left: &Ast, right: &Ast) -> Checked<Bound> {
-        let span = self.span(ast);
         let (a, b) = (self.bind(left)?, self.bind(right)?);
+        let span = self.span(ast);
         let is_text = |bound: &Bound| bound.expr.data_type == DataType::Text;
         if !is_text(&a) && !is_text(&b) {
             let message = format!("`||` joins texts, found {} and {}", a.describe(), b.describe());
@@ -149,7 +176,9 @@ impl Expressions<'_> {
             Ast::IsNotFalse(inner) => self.is(inner, false).map(|bound| negated(bound.expr)),
             Ast::IsNotDistinctFrom(left, right) => self.same(left, right),
             Ast::IsDistinctFrom(left, right) => self.same(left, right).map(|bound| negated(bound.expr)),
-            Ast::InList { expr, list, negated } => self.in_list(ast, expr, list).map(|bound| negate_if(*negated, bound)),
+            Ast::InList { expr, list, negated } => {
+                self.in_list(ast, expr, list).map(|bound| negate_if(*negated, bound))
+            }
             Ast::Between { expr, negated, low, high } => {
                 self.between(ast, expr, low, high).map(|bound| negate_if(*negated, bound))
             }
@@ -179,27 +208,23 @@ impl Expressions<'_> {
     }
 
     fn in_list(&mut self, ast: &Ast, expr: &Ast, list: &[Ast]) -> Checked<Bound> {
-        let mut values = vec![self.bind(expr)?];
-        for item in list {
-            values.push(self.bind(item)?);
-        }
-        let (values, _) = self.same_type(values, "cannot compare", self.span(ast))?;
+        let (values, _) = self.same_type(std::iter::once(expr).chain(list), "cannot compare", self.here)?;
         let mut values = values.into_iter();
-        let Some(first) = values.next() else { return Err(Problem::new(self.span(ast), "IN has no operand")) };
+        let Some(first) = values.next() else {
+            return Err(Problem::new(self.span(ast), "IN has no operand"));
+        };
         Ok(Bound::typed(Node::In(Box::new(first), values.collect()), DataType::Boolean))
     }
 
     fn between(&mut self, ast: &Ast, expr: &Ast, low: &Ast, high: &Ast) -> Checked<Bound> {
-        let values = vec![self.bind(expr)?, self.bind(low)?, self.bind(high)?];
-        let (values, _) = self.same_type(values, "cannot compare", self.span(ast))?;
-        let [x, low, high] = values.try_into().map_err(|_| Problem::new(self.span(ast), "BETWEEN takes two bounds"))?;
+        let (values, _) = self.same_type([expr, low, high], "cannot compare", self.here)?;
+        let [x, low, high] =
+            values.try_into().map_err(|_| Problem::new(self.span(ast), "BETWEEN takes two bounds"))?;
         Ok(Bound::typed(Node::Between(Box::new(x), Box::new(low), Box::new(high)), DataType::Boolean))
     }
 
     fn like(&mut self, expr: &Ast, pattern: &Ast, escape: Option<&Ast>) -> Checked<Bound> {
-        let is_backslash = |ast: &Ast| {
-            matches!(ast, Ast::Value(value) if value.value == AstValue::SingleQuotedString("\\".to_owned()))
-        };
+        let is_backslash = |ast: &Ast| matches!(ast, Ast::Value(value) if value.value == AstValue::SingleQuotedString("\\".to_owned()));
         if let Some(escape) = escape.filter(|escape| !is_backslash(escape)) {
             return Err(Problem::new(self.span(escape), "the escape of LIKE is always a backslash")
                 .help("leave ESCAPE out and write `\\%` and `\\_`"));
@@ -207,7 +232,10 @@ impl Expressions<'_> {
         let mut texts = [expr, pattern].into_iter().map(|ast| {
             let bound = self.bind(ast)?;
             match convert::coerce(bound, DataType::Text, self.span(ast)) {
-                Err(problem) => Err(Box::new(Problem { message: format!("LIKE compares texts: {}", problem.message), ..*problem })),
+                Err(problem) => Err(Box::new(Problem {
+                    message: format!("LIKE compares texts: {}", problem.message),
+                    ..*problem
+                })),
                 text => text,
             }
         });
@@ -232,7 +260,8 @@ fn negate_if(negate: bool, bound: Bound) -> Bound {
 
 /// TIMESTAMP ± INTERVAL and TIMESTAMP - TIMESTAMP.
 fn time_arithmetic(op: Arithmetic, a: Bound, b: Bound, span: Span) -> Checked<Bound> {
-    let is_time = |bound: &Bound| bound.expr.data_type == DataType::Timestamp || matches!(bound.kind, Kind::Text);
+    let is_time =
+        |bound: &Bound| bound.expr.data_type == DataType::Timestamp || matches!(bound.kind, Kind::Text);
     let is_span = |bound: &Bound| matches!(bound.kind, Kind::Interval | Kind::Elapsed | Kind::Null);
     let (kind, data_type, types) = match op {
         Arithmetic::Subtract if is_time(&a) && is_time(&b) => {
@@ -244,7 +273,8 @@ fn time_arithmetic(op: Arithmetic, a: Bound, b: Bound, span: Span) -> Checked<Bo
         Arithmetic::Add if is_span(&a) && is_time(&b) => return time_arithmetic(op, b, a, span),
         _ => {
             let message = format!("cannot compute with {} and {}", a.describe(), b.describe());
-            return Err(Problem::new(span, message).help("add an INTERVAL to a TIMESTAMP: `ts + INTERVAL '5' MINUTE`"));
+            return Err(Problem::new(span, message)
+                .help("add an INTERVAL to a TIMESTAMP: `ts + INTERVAL '5' MINUTE`"));
         }
     };
     let [left, right] = types;

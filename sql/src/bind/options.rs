@@ -42,18 +42,38 @@ impl<'a> Options<'a> {
                 Err(Problem::new(span, format!("the option `{key}` is empty")).help(help))
             }
             Some(found) => Ok(found),
-            None => Err(Problem::new(self.span, format!("the option `{key}` is missing")).help(help)),
+            None => Err(self.missing(key, help)),
+        }
+    }
+
+    /// An option that must be given; perhaps it is, under another name.
+    pub(super) fn missing(&self, key: &'static str, help: &str) -> Box<Problem> {
+        let meant = |option: &&&OptionDef| match foreign(&option.key) {
+            Some(help) => help.contains(&format!("{key} = ")),
+            None => nearest(&option.key, [key]).is_some(),
+        };
+        match self.list.iter().find(meant) {
+            Some(option) => {
+                let problem = Problem::new(option.key_span, format!("there is no option `{}`", option.key));
+                problem.help(format!("did you mean `{key}`? {help}"))
+            }
+            None => Problem::new(self.span, format!("the option `{key}` is missing")).help(help),
         }
     }
 
     /// One of these words, without regard to case.
-    pub(super) fn word(&mut self, key: &'static str, words: &[&'static str]) -> Checked<Option<&'static str>> {
+    pub(super) fn word(
+        &mut self,
+        key: &'static str,
+        words: &[&'static str],
+    ) -> Checked<Option<&'static str>> {
         let Some((value, span)) = self.text(key)? else { return Ok(None) };
         match words.iter().find(|word| word.eq_ignore_ascii_case(value.trim())) {
             Some(word) => Ok(Some(word)),
             None => {
                 let list = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
-                Err(Problem::new(span, format!("`{key}` cannot be '{value}'")).help(format!("it can be {list}")))
+                Err(Problem::new(span, format!("`{key}` cannot be '{value}'"))
+                    .help(format!("it can be {list}")))
             }
         }
     }
@@ -63,8 +83,9 @@ impl<'a> Options<'a> {
         let Some(option) = self.take(key) else { return Ok(None) };
         let micros = match &option.value {
             OptionText::Interval(micros) => *micros,
-            OptionText::Text(text) => duration::microseconds(text, None)
-                .map_err(|wrong| Problem::new(option.span, wrong.message).help("write it like '10 s' or INTERVAL '10' SECOND"))?,
+            OptionText::Text(text) => duration::microseconds(text, None).map_err(|wrong| {
+                Problem::new(option.span, wrong.message).help("write it like '10 s' or INTERVAL '10' SECOND")
+            })?,
             OptionText::Secret(_) => return Err(no_secret(option)),
         };
         if micros < 0 {
@@ -98,7 +119,8 @@ pub(super) fn text(option: &OptionDef) -> Checked<&str> {
 }
 
 fn no_secret(option: &OptionDef) -> Box<Problem> {
-    Problem::new(option.span, format!("`{}` cannot be a secret", option.key)).help("write a text in single quotes")
+    Problem::new(option.span, format!("`{}` cannot be a secret", option.key))
+        .help("write a text in single quotes")
 }
 
 /// Options of other systems.
@@ -113,7 +135,9 @@ fn foreign(key: &str) -> Option<&'static str> {
         }
         "value_format" | "value.format" | "encode" => "write format = 'json'",
         "properties.group.id" => "leave it out: the host keeps offsets itself",
-        "timestamp" | "timestamp_format" | "json.timestamp-format.standard" => "write time_format = 'unix_ms' or 'rfc3339'",
+        "timestamp" | "timestamp_format" | "json.timestamp-format.standard" => {
+            "write time_format = 'unix_ms' or 'rfc3339'"
+        }
         "type" => "write connector = 'kafka'",
         "webhook_url" => "write url = secret('NAME')",
         "filename" | "file" => "write path = 'events.jsonl'",

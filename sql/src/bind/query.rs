@@ -87,7 +87,9 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
                 true => "group in the view; select its rows with WHERE",
                 false => "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
             };
-            return Err(Problem::new(written.span, format!("{name} needs a window: a stream has no end")).help(help));
+            return Err(
+                Problem::new(written.span, format!("{name} needs a window: a stream has no end")).help(help)
+            );
         }
     }
     let mut output = Outputs::default();
@@ -105,7 +107,12 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
 }
 
 /// `*`: every column of the relation.
-fn all(expressions: &Expressions<'_>, qualifier: Option<&Name>, span: Span, output: &mut Outputs) -> Checked<()> {
+fn all(
+    expressions: &Expressions<'_>,
+    qualifier: Option<&Name>,
+    span: Span,
+    output: &mut Outputs,
+) -> Checked<()> {
     if let Some(qualifier) = qualifier {
         expressions.scope.check_qualifier(qualifier)?;
     }
@@ -123,12 +130,13 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
     for item in &select.items {
         match item {
             Item::All(_, span) => {
-                return Err(Problem::new(*span, "`*` cannot be selected over windows")
-                    .help("name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)"));
+                return Err(Problem::new(*span, "`*` cannot be selected over windows").help(
+                    "name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)",
+                ));
             }
             Item::Expr(written, alias) => {
                 let expr = expressions.whole(written, Place::Group)?;
-                items.push((written, alias, ungrouped(expressions, &keys, expr)?));
+                items.push((written, alias, expr, std::mem::take(&mut expressions.named)));
             }
         }
     }
@@ -141,10 +149,17 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
             .help("add one such as count(*), or read the source itself: FROM source"));
     }
     let mut output = Outputs::default();
-    for (written, alias, expr) in items {
+    for (written, alias, expr, named) in items {
+        let expr = ungrouped(expressions, &keys, expr, &named)?;
         output.push(expressions, written, alias.as_ref(), regroup(expr, &keys, expressions))?;
     }
-    let having = having.map(|(expr, text)| (regroup(expr, &keys, expressions), text));
+    let having = match having {
+        Some((expr, text)) => {
+            let expr = ungrouped(expressions, &keys, expr, &expressions.named)?;
+            Some((regroup(expr, &keys, expressions), text))
+        }
+        None => None,
+    };
     let aggregates = std::mem::take(&mut expressions.aggregates);
     Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, output: output.list })
 }
@@ -158,30 +173,24 @@ fn having(expressions: &mut Expressions<'_>, keys: &[Computed], written: &Writte
     expressions.use_aliases = true;
     let condition = expressions.condition(written, Place::Group);
     expressions.use_aliases = false;
-    ungrouped(expressions, keys, condition?)
+    condition
 }
 
 /// GROUP BY without the window's bounds, which every group has.
 fn keys(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Vec<Computed>> {
     let mut keys: Vec<Computed> = Vec::new();
     for written in &select.group_by {
-        let (expr, text) = match ordinal(written, select)? {
-            Some(item) => {
-                let meant = Written { expr: item.expr.clone(), span: written.span };
-                (expressions.whole(&meant, Place::Key)?, item.expr.to_string())
-            }
-            None => {
-                expressions.use_aliases = true;
-                let expr = expressions.whole(written, Place::Key);
-                expressions.use_aliases = false;
-                (expr?, written.expr.to_string())
-            }
+        let meant = match ordinal(written, select)?.or(aliased(expressions, written)?) {
+            Some(expr) => &Written { expr: expr.clone(), span: written.span },
+            None => written,
         };
+        let expr = expressions.whole(meant, Place::Key)?;
         let first = expressions.first_virtual();
         match &expr.node {
             Node::Column(column) if *column >= first => continue,
             Node::Literal(_) => {
-                return Err(Problem::new(written.span, "a constant makes no groups").help("group by columns, or leave it out"));
+                return Err(Problem::new(written.span, "a constant makes no groups")
+                    .help("group by columns, or leave it out"));
             }
             _ => {}
         }
@@ -190,20 +199,23 @@ fn keys(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Vec<Compu
                 .help("group by window_start and window_end themselves; compute in the SELECT list"));
         }
         if !keys.iter().any(|(known, _)| *known == expr) {
-            keys.push((expr, text));
+            keys.push((expr, meant.expr.to_string()));
         }
     }
     Ok(keys)
 }
 
 /// `GROUP BY 3`: the third item of the SELECT list.
-fn ordinal<'a>(written: &Written, select: &'a Select) -> Checked<Option<&'a Written>> {
+fn ordinal<'a>(written: &Written, select: &'a Select) -> Checked<Option<&'a Ast>> {
     let Ast::Value(value) = &written.expr else { return Ok(None) };
     let AstValue::Number(digits, _) = &value.value else { return Ok(None) };
     let item = digits.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).and_then(|n| select.items.get(n));
     match item {
-        Some(Item::Expr(item, _)) => Ok(Some(item)),
-        Some(Item::All(..)) => Err(Problem::new(written.span, format!("{digits} is `*` in the SELECT list")).help("name the column")),
+        Some(Item::Expr(item, _)) => Ok(Some(&item.expr)),
+        Some(Item::All(..)) => {
+            Err(Problem::new(written.span, format!("{digits} is `*` in the SELECT list"))
+                .help("name the column"))
+        }
         None => {
             let count = select.items.len();
             Err(Problem::new(written.span, format!("the SELECT list has no item {digits}"))
@@ -212,13 +224,33 @@ fn ordinal<'a>(written: &Written, select: &'a Select) -> Checked<Option<&'a Writ
     }
 }
 
+/// `GROUP BY alias`, unless a column has that name.
+fn aliased<'a>(expressions: &Expressions<'a>, written: &Written) -> Checked<Option<&'a Ast>> {
+    let Ast::Identifier(ident) = &written.expr else { return Ok(None) };
+    let name = Name::new(ident);
+    if expressions.scope.find(&name)?.is_some() {
+        return Ok(None);
+    }
+    Ok(expressions.aliases.iter().find(|alias| name.means(&alias.name.text)).map(|alias| alias.expr))
+}
+
 /// Whether every column stands in a key or in an aggregate; the expression unchanged.
-fn ungrouped(expressions: &Expressions<'_>, keys: &[Computed], expr: Expr) -> Checked<Expr> {
-    let Some(column) = loose_column(&mut expr.clone(), keys, expressions.first_virtual()) else { return Ok(expr) };
+fn ungrouped(
+    expressions: &Expressions<'_>,
+    keys: &[Computed],
+    expr: Expr,
+    named: &[(usize, Span)],
+) -> Checked<Expr> {
+    let Some(column) = loose_column(&mut expr.clone(), keys, expressions.first_virtual()) else {
+        return Ok(expr);
+    };
     let name = expressions.scope.relation.columns.get(column).map_or("", |found| found.name.text.as_str());
-    let place = expressions.named.iter().rev().find(|(named, _)| *named == column).map(|(_, span)| *span);
-    Err(Problem::new(place.unwrap_or_else(Span::empty), format!("`{name}` is neither in GROUP BY nor inside an aggregate"))
-        .help(format!("add it to GROUP BY, or write an aggregate such as max({name})")))
+    let place = named.iter().rev().find(|(named, _)| *named == column).map(|(_, span)| *span);
+    Err(Problem::new(
+        place.unwrap_or_else(Span::empty),
+        format!("`{name}` is neither in GROUP BY nor inside an aggregate"),
+    )
+    .help(format!("add it to GROUP BY, or write an aggregate such as max({name})")))
 }
 
 fn loose_column(expr: &mut Expr, keys: &[Computed], first: usize) -> Option<usize> {
@@ -267,7 +299,13 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn push(&mut self, expressions: &Expressions<'_>, written: &Written, alias: Option<&Name>, expr: Expr) -> Checked<()> {
+    fn push(
+        &mut self,
+        expressions: &Expressions<'_>,
+        written: &Written,
+        alias: Option<&Name>,
+        expr: Expr,
+    ) -> Checked<()> {
         let name = match alias {
             Some(alias) => alias.clone(),
             None => default_name(expressions, written, self.list.len() + 1)?,

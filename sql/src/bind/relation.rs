@@ -17,7 +17,9 @@ pub(crate) struct Relation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RelationKind {
     /// With the column of its WATERMARK.
-    Source { time: Option<usize> },
+    Source {
+        time: Option<usize>,
+    },
     View,
 }
 

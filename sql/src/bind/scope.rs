@@ -36,8 +36,10 @@ impl Scope<'_> {
             }
         }
         let columns = self.relation.columns.iter().enumerate();
-        let found: Vec<usize> = columns.filter(|(_, column)| name.means(&column.name.text)).map(|(at, _)| at).collect();
-        let exact = |at: &&usize| self.relation.columns.get(**at).is_some_and(|column| column.name.text == name.text);
+        let found: Vec<usize> =
+            columns.filter(|(_, column)| name.means(&column.name.text)).map(|(at, _)| at).collect();
+        let exact =
+            |at: &&usize| self.relation.columns.get(**at).is_some_and(|column| column.name.text == name.text);
         match found.as_slice() {
             [] => Ok(None),
             [at] => Ok(Some(Meaning::Column(*at))),
@@ -55,14 +57,16 @@ impl Scope<'_> {
         if qualifier.means(own) || (self.alias.is_some_and(|alias| same(&alias.text, &qualifier.text))) {
             return Ok(());
         }
-        let problem = Problem::new(qualifier.span, format!("`{}` is not what this query reads", qualifier.text));
+        let problem =
+            Problem::new(qualifier.span, format!("`{}` is not what this query reads", qualifier.text));
         Err(problem.help(format!("write `{own}.column`, or the column alone")))
     }
 
     pub(super) fn unknown(&self, name: &Name, span: Span) -> Box<Problem> {
         let names = || self.relation.columns.iter().map(|column| column.name.text.as_str());
         let bounds = if self.windows.is_some() { ["window_start", "window_end"].as_slice() } else { &[] };
-        let problem = Problem::new(span, format!("{} has no column `{}`", self.relation.describe(), name.text));
+        let problem =
+            Problem::new(span, format!("{} has no column `{}`", self.relation.describe(), name.text));
         if let Some(near) = nearest(&name.text, names().chain(bounds.iter().copied())) {
             return problem.suggest(Some(near));
         }

@@ -28,26 +28,35 @@ pub(super) fn choose<'r>(
 ) -> Checked<Choice<'r>> {
     let positional = given.iter().filter(|given| given.name.is_none()).count();
     let fits_count = |signature: &Signature| {
-        let free = signature.parameters.iter().filter(|p| !fixed.iter().any(|(name, _)| p.name == *name)).count();
+        let free =
+            signature.parameters.iter().filter(|p| !fixed.iter().any(|(name, _)| p.name == *name)).count();
         let arguments = signature.arguments.len();
         (arguments..=arguments + free).contains(&positional)
     };
     let counted: Vec<(usize, &Signature)> =
         reducer.signatures.iter().enumerate().filter(|(_, signature)| fits_count(signature)).collect();
     if counted.is_empty() {
-        return Err(Problem::new(span, format!("`{name}` does not take {} arguments", given.len())).help(spellings(name, reducer, fixed)));
+        return Err(Problem::new(span, format!("`{name}` does not take {} arguments", given.len()))
+            .help(spellings(name, reducer, fixed)));
     }
-    let best = counted.iter().filter_map(|(at, signature)| Some((cost(signature, given)?, *at, *signature))).min_by_key(|(cost, at, _)| (*cost, *at));
+    let best = counted
+        .iter()
+        .filter_map(|(at, signature)| Some((cost(signature, given)?, *at, *signature)))
+        .min_by_key(|(cost, at, _)| (*cost, *at));
     let Some((_, number, signature)) = best else {
         let types: Vec<String> = given.iter().map(|given| given.bound.describe()).collect();
-        return Err(Problem::new(span, format!("`{name}` does not take {}", types.join(", "))).help(spellings(name, reducer, fixed)));
+        return Err(Problem::new(span, format!("`{name}` does not take {}", types.join(", ")))
+            .help(spellings(name, reducer, fixed)));
     };
     let arguments = given.iter().zip(&signature.arguments);
-    let arguments = arguments.map(|(given, data_type)| cast_argument(given, *data_type, place(given, span))).collect::<Checked<Vec<_>>>()?;
+    let arguments = arguments
+        .map(|(given, data_type)| cast_argument(given, *data_type, place(given, span)))
+        .collect::<Checked<Vec<_>>>()?;
     let constants = given.get(signature.arguments.len()..).unwrap_or_default();
     let parameters = parameters(name, signature, constants, fixed, span)?;
     check_range(name, reducer, signature, &parameters, constants, span)?;
-    let number = u32::try_from(number).map_err(|_| Problem::new(span, format!("`{name}` has too many signatures")))?;
+    let number =
+        u32::try_from(number).map_err(|_| Problem::new(span, format!("`{name}` has too many signatures")))?;
     Ok(Choice { signature, number, arguments, parameters })
 }
 
@@ -82,7 +91,8 @@ fn parameters(
 ) -> Checked<Vec<Value>> {
     let mut values: Vec<Option<Value>> = vec![None; signature.parameters.len()];
     let positions: Vec<&Parameter> = signature.parameters.iter().collect();
-    let at = |wanted: &str| positions.iter().position(|parameter| parameter.name.eq_ignore_ascii_case(wanted));
+    let at =
+        |wanted: &str| positions.iter().position(|parameter| parameter.name.eq_ignore_ascii_case(wanted));
     for (parameter, value) in fixed {
         if let Some(slot) = at(parameter).and_then(|at| values.get_mut(at)) {
             *slot = Some(value.clone());
@@ -91,12 +101,17 @@ fn parameters(
     for given in constants {
         let span = place(given, span);
         let position = match &given.name {
-            Some(parameter) => at(parameter).ok_or_else(|| {
-                Problem::new(span, format!("`{name}` has no parameter `{parameter}`"))
-            })?,
-            None => values.iter().position(Option::is_none).ok_or_else(|| Problem::new(span, "one argument too many"))?,
+            Some(parameter) => at(parameter)
+                .ok_or_else(|| Problem::new(span, format!("`{name}` has no parameter `{parameter}`")))?,
+            None => values
+                .iter()
+                .position(Option::is_none)
+                .ok_or_else(|| Problem::new(span, "one argument too many"))?,
         };
-        let (Some(parameter), Some(slot)) = (signature.parameters.get(position), values.get_mut(position)) else { continue };
+        let (Some(parameter), Some(slot)) = (signature.parameters.get(position), values.get_mut(position))
+        else {
+            continue;
+        };
         if slot.is_some() {
             return Err(Problem::new(span, format!("the parameter `{}` is given twice", parameter.name)));
         }
@@ -104,7 +119,11 @@ fn parameters(
     }
     let filled = values.into_iter().zip(&signature.parameters).map(|(value, parameter)| {
         value.or_else(|| parameter.default.clone()).ok_or_else(|| {
-            let help = if parameter.name == "p" { "write percentile(x, 95)".to_owned() } else { parameter.docs.clone() };
+            let help = if parameter.name == "p" {
+                "write percentile(x, 95)".to_owned()
+            } else {
+                parameter.docs.clone()
+            };
             Problem::new(span, format!("`{name}` needs its parameter `{}`", parameter.name)).help(help)
         })
     });
@@ -113,10 +132,19 @@ fn parameters(
 
 fn constant(name: &str, parameter: &Parameter, given: &Given<'_>, span: Span) -> Checked<Value> {
     match literal::constant(&given.bound, parameter.data_type, span) {
-        Some(Ok(Value::Null)) => Err(Problem::new(span, format!("the parameter `{}` of `{name}` cannot be NULL", parameter.name))),
+        Some(Ok(Value::Null)) => {
+            Err(Problem::new(span, format!("the parameter `{}` of `{name}` cannot be NULL", parameter.name)))
+        }
         Some(value) => value,
-        None => Err(Problem::new(span, format!("the parameter `{}` of `{name}` must be a constant", parameter.name))
-            .help(if parameter.name == "p" { "write percentile(x, 95)".to_owned() } else { parameter.docs.clone() })),
+        None => Err(Problem::new(
+            span,
+            format!("the parameter `{}` of `{name}` must be a constant", parameter.name),
+        )
+        .help(if parameter.name == "p" {
+            "write percentile(x, 95)".to_owned()
+        } else {
+            parameter.docs.clone()
+        })),
     }
 }
 
@@ -137,8 +165,11 @@ fn check_range(
             && !(0.0..=100.0).contains(p)
         {
             let span = constants.last().map_or(span, |given| place(given, span));
-            return Err(Problem::new(span, format!("`{}` of `{name}` must be in 0 to 100, found {p}", parameter.name))
-                .help("write the percentage, as in percentile(x, 95)"));
+            return Err(Problem::new(
+                span,
+                format!("`{}` of `{name}` must be in 0 to 100, found {p}", parameter.name),
+            )
+            .help("write the percentage, as in percentile(x, 95)"));
         }
     }
     Ok(())

@@ -71,7 +71,10 @@ fn webhook(
                 warnings.push(*warning.help("write secret('NAME') and give NAME in the environment"));
                 OptionValue::Text(text.clone())
             }
-            _ => return Err(Problem::new(option.span, "`signing_secret` must be a secret").help("write secret('NAME')")),
+            _ => {
+                return Err(Problem::new(option.span, "`signing_secret` must be a secret")
+                    .help("write secret('NAME')"));
+            }
         };
         found.insert("signing_secret".to_owned(), value);
     }
@@ -84,13 +87,15 @@ fn webhook(
 fn prometheus(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
     if let Some((listen, span)) = options.text("listen")? {
         if listen.parse::<SocketAddr>().is_err() {
-            return Err(Problem::new(span, format!("'{listen}' is no address to listen on")).help("write listen = '127.0.0.1:9464'"));
+            return Err(Problem::new(span, format!("'{listen}' is no address to listen on"))
+                .help("write listen = '127.0.0.1:9464'"));
         }
         found.insert("listen".to_owned(), OptionValue::Text(listen.to_owned()));
     }
     if let Some((prefix, span)) = options.text("prefix")? {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
-        if prefix.is_empty() || prefix.starts_with(|c: char| c.is_ascii_digit()) || !prefix.chars().all(fits) {
+        if prefix.is_empty() || prefix.starts_with(|c: char| c.is_ascii_digit()) || !prefix.chars().all(fits)
+        {
             return Err(Problem::new(span, format!("'{prefix}' cannot begin the name of a metric"))
                 .help("use letters, digits and `_`, such as 'llm'"));
         }

@@ -69,7 +69,10 @@ fn columns(def: &SourceDef) -> Checked<Vec<SourceColumn>> {
         return Err(Problem::new(def.name.span, "a source needs at least one column"));
     }
     if let Some(column) = def.columns.get(MAX_COLUMNS) {
-        return Err(Problem::new(column.name.span, format!("a source can have at most {MAX_COLUMNS} columns")));
+        return Err(Problem::new(
+            column.name.span,
+            format!("a source can have at most {MAX_COLUMNS} columns"),
+        ));
     }
     for (at, column) in def.columns.iter().enumerate() {
         if def.columns.iter().take(at).any(|before| before.name.clashes(&column.name)) {
@@ -91,8 +94,11 @@ fn watermark(def: &SourceDef, columns: &[SourceColumn]) -> Checked<Option<Waterm
     let exact = columns.iter().position(|column| column.name == name.text);
     let Some(at) = exact.or_else(|| columns.iter().position(|column| name.means(&column.name))) else {
         let names = columns.iter().map(|column| column.name.as_str());
-        return Err(Problem::new(name.span, format!("the source has no column `{}`", name.text))
-            .suggest(nearest(&name.text, names)));
+        let problem = Problem::new(name.span, format!("the source has no column `{}`", name.text));
+        return Err(match nearest(&name.text, names) {
+            Some(near) => problem.suggest(Some(near)),
+            None => problem.help(format!("declare it: {} TIMESTAMP", name.text)),
+        });
     };
     match columns.get(at) {
         Some(SourceColumn { data_type: DataType::Timestamp, .. }) => {
@@ -100,8 +106,11 @@ fn watermark(def: &SourceDef, columns: &[SourceColumn]) -> Checked<Option<Waterm
         }
         found => {
             let data_type = found.map_or(DataType::Text, |column| column.data_type);
-            Err(Problem::new(name.span, format!("the event time must be a TIMESTAMP, and `{}` is {data_type}", name.text))
-                .help(format!("declare it as {} TIMESTAMP; time_format = 'unix_ms' reads numbers", name.text)))
+            Err(Problem::new(
+                name.span,
+                format!("the event time must be a TIMESTAMP, and `{}` is {data_type}", name.text),
+            )
+            .help(format!("declare it as {} TIMESTAMP; time_format = 'unix_ms' reads numbers", name.text)))
         }
     }
 }
@@ -143,7 +152,8 @@ fn start(options: &mut Options<'_>) -> Checked<Start> {
 
 fn ago(micros: i64, span: Span) -> Checked<Start> {
     if micros < 0 {
-        return Err(Problem::new(span, "`start` cannot be in the future").help("write how long ago, such as '1 hour'"));
+        return Err(Problem::new(span, "`start` cannot be in the future")
+            .help("write how long ago, such as '1 hour'"));
     }
     Ok(Start::Ago(micros))
 }

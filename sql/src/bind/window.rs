@@ -67,17 +67,26 @@ pub(super) fn arguments(call: &WindowCall) -> Checked<Arguments<'_>> {
     for (position, argument) in call.arguments.iter().enumerate() {
         let parameter = match &argument.name {
             Some(name) => named(name, call, parameters)?,
-            None if found.len() == position && call.arguments.iter().take(position).all(|a| a.name.is_none()) => {
+            None if found.len() == position
+                && call.arguments.iter().take(position).all(|a| a.name.is_none()) =>
+            {
                 *parameters.get(position).ok_or_else(|| too_many(call, argument))?
             }
-            None => return Err(Problem::new(argument.span, "an argument without name stands before those with names")),
+            None => {
+                return Err(Problem::new(
+                    argument.span,
+                    "an argument without name stands before those with names",
+                ));
+            }
         };
         if found.iter().any(|(before, _)| *before == parameter) {
             return Err(Problem::new(argument.span, format!("`{}` is given twice", parameter.name())));
         }
         found.push((parameter, argument));
     }
-    if let Some(missing) = parameters.iter().find(|parameter| !found.iter().any(|(found, _)| found == *parameter)) {
+    if let Some(missing) =
+        parameters.iter().find(|parameter| !found.iter().any(|(found, _)| found == *parameter))
+    {
         let message = format!("{} lacks its argument `{}`", upper(call), missing.name());
         return Err(Problem::new(call.span, message).help(spelling(call)));
     }
@@ -137,7 +146,8 @@ fn upper(call: &WindowCall) -> String {
 fn spelling(call: &WindowCall) -> String {
     match call.function.means("tumble") {
         true => "write TUMBLE(source, ts, INTERVAL '1' MINUTE)".to_owned(),
-        false => "write HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE): source, time, slide, size".to_owned(),
+        false => "write HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE): source, time, slide, size"
+            .to_owned(),
     }
 }
 
@@ -150,7 +160,9 @@ impl<'a> Arguments<'a> {
     pub(super) fn source(&self) -> Checked<&'a Name> {
         match self.get(Parameter::Source) {
             Some(Argument { value: ArgumentValue::Name(name), .. }) => Ok(name),
-            other => Err(Problem::new(self.span(other), "expected the name of a source").help(spelling(self.call))),
+            other => {
+                Err(Problem::new(self.span(other), "expected the name of a source").help(spelling(self.call)))
+            }
         }
     }
 
@@ -185,24 +197,36 @@ impl<'a> Arguments<'a> {
         let argument = self.get(Parameter::Time);
         let span = self.span(argument);
         let Some(Argument { value: ArgumentValue::Name(name), .. }) = argument else {
-            return Err(Problem::new(span, "expected the column with the event time").help(spelling(self.call)));
+            return Err(
+                Problem::new(span, "expected the column with the event time").help(spelling(self.call))
+            );
         };
         let RelationKind::Source { time } = relation.kind else {
             return Err(Problem::new(span, "windows over a view are not in the language yet"));
         };
         let Some(column) = relation.columns.iter().position(|column| name.means(&column.name.text)) else {
             let names = relation.columns.iter().map(|column| column.name.text.as_str());
-            let problem = Problem::new(span, format!("{} has no column `{}`", relation.describe(), name.text));
+            let problem =
+                Problem::new(span, format!("{} has no column `{}`", relation.describe(), name.text));
             return Err(problem.suggest(nearest(&name.text, names)));
         };
         let Some(time) = time else {
-            return Err(Problem::new(span, format!("{} has no WATERMARK, so no windows can close", relation.describe()))
-                .help(format!("add WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND to CREATE SOURCE", name.text)));
+            return Err(Problem::new(
+                span,
+                format!("{} has no WATERMARK, so no windows can close", relation.describe()),
+            )
+            .help(format!(
+                "add WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND to CREATE SOURCE",
+                name.text
+            )));
         };
         if column != time {
             let declared = relation.columns.get(time).map_or("", |column| column.name.text.as_str());
-            return Err(Problem::new(span, format!("the WATERMARK of {} is for `{declared}`", relation.describe()))
-                .help(format!("write `{declared}` here: windows close by the watermark")));
+            return Err(Problem::new(
+                span,
+                format!("the WATERMARK of {} is for `{declared}`", relation.describe()),
+            )
+            .help(format!("write `{declared}` here: windows close by the watermark")));
         }
         Ok(time)
     }

@@ -6,7 +6,6 @@ use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
 use super::dialect::Streamgauge;
 use super::name::Name;
-use super::refused;
 use crate::error::{Checked, Problem};
 
 /// Our own limit on nesting is lower ([`super::limits`]); this is a second net.
@@ -23,8 +22,9 @@ pub(super) struct Cursor {
 impl Cursor {
     pub(super) fn new(tokens: Vec<TokenWithSpan>, end: Span) -> Self {
         let spans = tokens.iter().map(|token| token.span).collect();
-        let parser =
-            Parser::new(&Streamgauge).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens);
+        let parser = Parser::new(&Streamgauge)
+            .with_recursion_limit(RECURSION_LIMIT)
+            .with_tokens_with_locations(tokens);
         Self { parser, spans, end }
     }
 
@@ -81,7 +81,7 @@ impl Cursor {
     }
 
     pub(super) fn expect_word(&mut self, word: &str) -> Checked<()> {
-        if self.accept_word(word) { Ok(()) } else { Err(self.unexpected(word)) }
+        if self.accept_word(word) { Ok(()) } else { Err(self.unexpected(&word.to_uppercase())) }
     }
 
     pub(super) fn accept(&mut self, token: &Token) -> bool {
@@ -99,7 +99,9 @@ impl Cursor {
     /// A name, of whatever word; `what` names it in the error.
     pub(super) fn name(&mut self, what: &str) -> Checked<Name> {
         let span = self.span();
-        let Token::Word(Word { value, quote_style, .. }) = self.peek() else { return Err(self.unexpected(what)) };
+        let Token::Word(Word { value, quote_style, .. }) = self.peek() else {
+            return Err(self.unexpected(what));
+        };
         let name = Name { text: value.clone(), quoted: quote_style.is_some(), span };
         if name.text.is_empty() {
             return Err(Problem::new(span, "a name cannot be empty"));
@@ -142,10 +144,9 @@ impl Cursor {
         let Some((expected, found)) = text.split_once(", found: ") else {
             return Problem::new(span, format!("this cannot be read: {}", text.to_lowercase()));
         };
-        if let Some(problem) = refused::construct(found, span) {
-            return problem;
-        }
         let expected = expected.trim_start_matches("Expected: ");
+        let is_sign = !expected.contains(char::is_alphanumeric);
+        let expected = if is_sign { format!("`{expected}`") } else { expected.to_owned() };
         let found = if found == "EOF" { "the end of the statement".to_owned() } else { format!("`{found}`") };
         Problem::new(span, format!("expected {expected}, found {found}"))
     }

@@ -27,15 +27,14 @@ fn foreign(spelling: &Spelling, span: Span) -> Box<Problem> {
     let upper = written.to_uppercase();
     let word = upper.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
     let instead = match word {
-        "VARCHAR" | "CHAR" | "CHARACTER" | "NVARCHAR" | "NCHAR" | "STRING" | "CLOB" | "TINYTEXT" | "MEDIUMTEXT"
-        | "LONGTEXT" | "UUID" | "JSON" | "JSONB" => "write TEXT, without a length",
+        "VARCHAR" | "CHAR" | "CHARACTER" | "NVARCHAR" | "NCHAR" | "STRING" | "CLOB" | "TINYTEXT"
+        | "MEDIUMTEXT" | "LONGTEXT" | "UUID" | "JSON" | "JSONB" => "write TEXT, without a length",
         "DECIMAL" | "NUMERIC" | "DEC" | "FLOAT" | "DOUBLE" | "FLOAT4" | "FLOAT8" | "FLOAT32" | "FLOAT64" => {
             "write DOUBLE"
         }
-        "TINYINT" | "SMALLINT" | "MEDIUMINT" | "BIGINT" | "INT" | "INTEGER" | "HUGEINT" | "INT2" | "INT4" | "INT8"
-        | "INT16" | "INT32" | "INT64" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "LONG" | "SIGNED" | "UNSIGNED" => {
-            "write BIGINT: whole numbers of 64 bits"
-        }
+        "TINYINT" | "SMALLINT" | "MEDIUMINT" | "BIGINT" | "INT" | "INTEGER" | "HUGEINT" | "INT2" | "INT4"
+        | "INT8" | "INT16" | "INT32" | "INT64" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "LONG"
+        | "SIGNED" | "UNSIGNED" => "write BIGINT: whole numbers of 64 bits",
         "TIMESTAMP" | "TIMESTAMPTZ" | "TIMESTAMP_LTZ" | "DATETIME" | "DATETIME64" | "DATE" | "TIME" => {
             "write TIMESTAMP: microseconds since 1970, always in UTC"
         }

@@ -31,10 +31,22 @@ impl Dialect for Streamgauge {
 
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         let [interval, amount] = parser.peek_tokens_ref();
+        if matches!(&interval.token, Token::Word(word) if is_reserved(word.keyword)) {
+            return Some(parser.expected("an expression", interval.clone()));
+        }
         let is_interval = matches!(&interval.token, Token::Word(word) if word.keyword == Keyword::INTERVAL);
         let is_amount = matches!(amount.token, Token::SingleQuotedString(_) | Token::Number(..));
         (is_interval && is_amount).then(|| parse_interval(parser))
     }
+}
+
+/// Words that end an expression and so are no names without quotes.
+fn is_reserved(keyword: Keyword) -> bool {
+    use Keyword::{AND, AS, ELSE, FROM, GROUP, HAVING, LIMIT, OR, ORDER, SELECT, THEN, UNION, WHEN, WHERE};
+    matches!(
+        keyword,
+        AND | AS | ELSE | FROM | GROUP | HAVING | LIMIT | OR | ORDER | SELECT | THEN | UNION | WHEN | WHERE
+    )
 }
 
 /// `INTERVAL '5' MINUTE`, `INTERVAL 5 MINUTES`, `INTERVAL '1 hour 30 minutes'`; what they mean is for [`duration`].

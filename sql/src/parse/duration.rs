@@ -7,7 +7,8 @@ pub(crate) struct Wrong {
     pub(crate) help: &'static str,
 }
 
-const SPELLINGS: &str = "write it like INTERVAL '5' MINUTE; units are MILLISECOND, SECOND, MINUTE, HOUR, DAY and WEEK";
+const SPELLINGS: &str =
+    "write it like INTERVAL '5' MINUTE; units are MILLISECOND, SECOND, MINUTE, HOUR, DAY and WEEK";
 
 const MICROSECOND: i64 = 1;
 const MILLISECOND: i64 = 1_000;
@@ -53,7 +54,8 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> Option<(&str, &str)> {
 
 fn amount(number: &str, name: &str) -> Result<i64, Wrong> {
     if is_calendar(name) {
-        let message = format!("an INTERVAL cannot count in {}: their lengths differ", name.to_lowercase());
+        let message =
+            "an INTERVAL cannot count in months, quarters or years: their lengths differ".to_owned();
         return Err(Wrong { message, help: "count in days or weeks: INTERVAL '30' DAY" });
     }
     let Some(unit) = unit(name) else {
@@ -97,8 +99,10 @@ fn unit(name: &str) -> Option<i64> {
 }
 
 fn is_calendar(name: &str) -> bool {
-    let calendar =
-        ["mon", "mons", "month", "months", "quarter", "quarters", "y", "yr", "year", "years", "decade", "century"];
+    let calendar = [
+        "mon", "mons", "month", "months", "quarter", "quarters", "y", "yr", "year", "years", "decade",
+        "century",
+    ];
     calendar.contains(&name.to_ascii_lowercase().as_str())
 }
 
@@ -121,7 +125,8 @@ pub(crate) fn describe(micros: i64) -> String {
         (MILLISECOND, "millisecond"),
         (MICROSECOND, "microsecond"),
     ];
-    let (unit, name) = units.into_iter().find(|(unit, _)| micros % unit == 0).unwrap_or((MICROSECOND, "microsecond"));
+    let (unit, name) =
+        units.into_iter().find(|(unit, _)| micros % unit == 0).unwrap_or((MICROSECOND, "microsecond"));
     let plural = if micros / unit == 1 { "" } else { "s" };
     format!("{} {name}{plural}", micros / unit)
 }
@@ -154,7 +159,9 @@ mod tests {
 
     #[test]
     fn what_is_no_duration() {
-        for (text, unit) in [("", None), ("5", None), ("minute", None), ("5 minutes 3", None), ("00:05:00", None)] {
+        for (text, unit) in
+            [("", None), ("5", None), ("minute", None), ("5 minutes 3", None), ("00:05:00", None)]
+        {
             assert!(microseconds(text, unit).is_err(), "{text}");
         }
         assert!(microseconds("99999999999999999", Some("WEEK")).is_err());
@@ -165,7 +172,9 @@ mod tests {
 
     #[test]
     fn described_in_the_longest_unit() {
-        for (micros, expected) in [(300_000_000, "5 minutes"), (60_000_000, "1 minute"), (1_500_000, "1500 milliseconds")] {
+        for (micros, expected) in
+            [(300_000_000, "5 minutes"), (60_000_000, "1 minute"), (1_500_000, "1500 milliseconds")]
+        {
             assert_eq!(describe(micros), expected);
         }
     }

@@ -6,8 +6,8 @@ use sqlparser::tokenizer::{Span, Token};
 use super::cursor::Cursor;
 use super::duration;
 use super::name::Name;
-use super::select;
 use super::refused;
+use super::select;
 use crate::error::{Checked, Problem};
 
 /// Where a query reads.
@@ -132,9 +132,7 @@ fn value(cursor: &mut Cursor) -> Checked<ArgumentValue> {
     let start = cursor.span();
     match cursor.expr()? {
         Expr::Identifier(ident) => Ok(ArgumentValue::Name(Name::new(&ident))),
-        Expr::Interval(interval) => {
-            microseconds(&interval, cursor.since(start)).map(ArgumentValue::Interval)
-        }
+        Expr::Interval(interval) => microseconds(&interval, cursor.since(start)).map(ArgumentValue::Interval),
         _ => Ok(ArgumentValue::Other),
     }
 }
@@ -153,5 +151,6 @@ pub(crate) fn microseconds(interval: &ast::Interval, span: Span) -> Checked<i64>
             .help("write it like INTERVAL '5' MINUTE"));
     };
     let unit = interval.leading_field.as_ref().map(ToString::to_string);
-    duration::microseconds(amount, unit.as_deref()).map_err(|wrong| Problem::new(span, wrong.message).help(wrong.help))
+    duration::microseconds(amount, unit.as_deref())
+        .map_err(|wrong| Problem::new(span, wrong.message).help(wrong.help))
 }

@@ -30,12 +30,19 @@ pub(super) fn check_text(text: &str) -> Checked<()> {
 pub(super) fn check(piece: &Piece) -> Checked<()> {
     if piece.sql.len() > MAX_SQL_BYTES {
         let bytes = piece.sql.len();
-        let message = format!("the statement has {bytes} bytes: at most {MAX_SQL_BYTES} are allowed (`max_sql_bytes`)");
-        return Err(Problem::new(first(piece), message).help("split it, for example into a view and an INSERT from it"));
+        let message =
+            format!("the statement has {bytes} bytes: at most {MAX_SQL_BYTES} are allowed (`max_sql_bytes`)");
+        return Err(Problem::new(first(piece), message)
+            .help("split it, for example into a view and an INSERT from it"));
     }
     if let Some(token) = piece.tokens.get(MAX_TOKENS) {
-        let message = format!("the statement has {} words and signs: at most {MAX_TOKENS} are allowed", piece.tokens.len());
-        return Err(Problem::new(token.span, message).help("split it, for example into a view and an INSERT from it"));
+        let message = format!(
+            "the statement has {} words and signs: at most {MAX_TOKENS} are allowed",
+            piece.tokens.len()
+        );
+        return Err(
+            Problem::new(token.span, message).help("split it, for example into a view and an INSERT from it")
+        );
     }
     check_nesting(piece)
 }

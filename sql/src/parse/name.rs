@@ -32,34 +32,49 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
 }
 
-/// The candidate that is spelled most like `name`, if one is near.
+/// The candidate that is spelled most like `name`, or begins with it, if there is one.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = name.to_lowercase();
+    let wanted: String = name.chars().take(MAX_LENGTH).collect::<String>().to_lowercase();
     let most = match wanted.chars().count() {
         0..=2 => 0,
         3..=5 => 1,
         6..=9 => 2,
         _ => 3,
     };
-    let scored = candidates.into_iter().map(|candidate| (distance(&wanted, &candidate.to_lowercase()), candidate));
-    scored.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+    let score = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        let is_start = wanted.chars().count() > 3 && candidate.starts_with(&wanted);
+        if is_start { most } else { distance(&wanted, &candidate) }
+    };
+    let scored = candidates.into_iter().map(|candidate| (score(candidate), candidate));
+    scored
+        .filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
 }
 
-/// How many characters must be inserted, removed or replaced (Levenshtein).
+/// Names are compared up to here: a misspelled one that is longer is not worth the time.
+const MAX_LENGTH: usize = 100;
+
+/// How many characters must be inserted, removed, replaced or swapped with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    let b: Vec<char> = b.chars().take(MAX_LENGTH).collect();
+    let (mut row, mut above): (Vec<usize>, Vec<usize>) = ((0..=b.len()).collect(), Vec::new());
+    let mut before = None;
     for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *cell = left;
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX - 1);
+            let replaced = at(&row, j) + usize::from(x != *y);
+            let mut least = replaced.min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let swapped = j > 0 && before == Some(*y) && b.get(j - 1) == Some(&x);
+            if swapped {
+                least = least.min(at(&above, j - 1) + 1);
+            }
+            next.push(least);
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        above = std::mem::replace(&mut row, next);
+        before = Some(x);
     }
     row.last().copied().unwrap_or_default()
 }
@@ -69,8 +84,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distance_is_levenshtein() {
-        for (a, b, expected) in [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("topic", "tpoic", 2), ("ä", "a", 1)] {
+    fn distances() {
+        let pairs =
+            [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("topic", "tpoic", 1), ("ä", "a", 1)];
+        for (a, b, expected) in pairs {
             assert_eq!(distance(a, b), expected, "{a} {b}");
             assert_eq!(distance(b, a), expected, "{b} {a}");
         }
@@ -79,6 +96,7 @@ mod tests {
     #[test]
     fn nearest_is_near() {
         assert_eq!(nearest("latncy_ms", ["latency_ms", "tokens"]), Some("latency_ms"));
+        assert_eq!(nearest("latency", ["tokens", "latency_ms"]), Some("latency_ms"));
         assert_eq!(nearest("x", ["y"]), None);
     }
 }

@@ -110,7 +110,9 @@ pub(super) fn interval(cursor: &mut Cursor) -> Checked<i64> {
     };
     cursor.advance();
     let unit = match cursor.peek() {
-        Token::Word(word) if word.quote_style.is_none() && duration::is_unit(&word.value) => Some(word.value.clone()),
+        Token::Word(word) if word.quote_style.is_none() && duration::is_unit(&word.value) => {
+            Some(word.value.clone())
+        }
         _ => None,
     };
     if unit.is_some() {

@@ -1,20 +1,28 @@
 //! What is not in the language, or not yet: each with its own words and what to write instead.
 
-use sqlparser::tokenizer::{Span, Token};
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 use super::cursor::{Cursor, is_word};
-use crate::error::Problem;
+use crate::error::{Checked, Problem};
 
 /// Words that a statement or a clause may begin with elsewhere: (words, message, help).
 type Row = (&'static [&'static str], &'static str, &'static str);
 
 const STATEMENTS: &[Row] = &[
-    (&["with"], "common table expressions are not in the language", "write CREATE VIEW name AS SELECT ... and read that view"),
+    (
+        &["with"],
+        "common table expressions are not in the language",
+        "write CREATE VIEW name AS SELECT ... and read that view",
+    ),
     (&["from"], "a query begins with SELECT", "write SELECT ... FROM ..."),
     (&["values"], "rows come from sources, not from VALUES", "write SELECT ... FROM a source"),
     (&["drop"], "a file only creates: what it does not name is not there", "leave the statement out"),
     (&["alter"], "nothing can be altered: a file says how things are", "change the CREATE statement"),
-    (&["set"], "settings are not part of SQL", "give them as options of CREATE SOURCE or on the command line"),
+    (
+        &["set"],
+        "settings are not part of SQL",
+        "give them as options of CREATE SOURCE or on the command line",
+    ),
     (&["use"], "there are no databases or schemas", "leave the statement out"),
     (&["explain"], "EXPLAIN is a command, not a statement", "write `streamgauge explain FILE.sql`"),
     (&["update"], "a stream cannot be changed", "write SELECT with CASE to compute other values"),
@@ -22,20 +30,52 @@ const STATEMENTS: &[Row] = &[
 ];
 
 const CREATES: &[Row] = &[
-    (&["alert"], "CREATE ALERT is not in the language yet", "write INSERT INTO sink SELECT ... FROM view WHERE condition"),
-    (&["aggregate"], "CREATE AGGREGATE is not in the language yet", "use count, sum, avg, min, max, stddev, percentile or z_score"),
-    (&["or", "replace"], "a file is the whole program: nothing is replaced", "write CREATE without OR REPLACE"),
+    (
+        &["alert"],
+        "CREATE ALERT is not in the language yet",
+        "write INSERT INTO sink SELECT ... FROM view WHERE condition",
+    ),
+    (
+        &["aggregate"],
+        "CREATE AGGREGATE is not in the language yet",
+        "use count, sum, avg, min, max, stddev, percentile or z_score",
+    ),
+    (
+        &["or", "replace"],
+        "a file is the whole program: nothing is replaced",
+        "write CREATE without OR REPLACE",
+    ),
     (&["materialized"], "every view is kept up to date as events come", "write CREATE VIEW"),
     (&["temporary"], "a view lives as long as its program", "write CREATE VIEW"),
     (&["temp"], "a view lives as long as its program", "write CREATE VIEW"),
-    (&["table"], "a stream of events is a source here, not a table", "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW"),
-    (&["external"], "a stream of events is a source here, not a table", "write CREATE SOURCE name (columns) WITH (options)"),
-    (&["stream"], "a stream of events is called a source here", "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW"),
-    (&["function"], "functions are not written in SQL", "an aggregate function is a plugin: see `streamgauge plugin`"),
+    (
+        &["table"],
+        "a stream of events is a source here, not a table",
+        "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW",
+    ),
+    (
+        &["external"],
+        "a stream of events is a source here, not a table",
+        "write CREATE SOURCE name (columns) WITH (options)",
+    ),
+    (
+        &["stream"],
+        "a stream of events is called a source here",
+        "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW",
+    ),
+    (
+        &["function"],
+        "functions are not written in SQL",
+        "an aggregate function is a plugin: see `streamgauge plugin`",
+    ),
 ];
 
 const CLAUSES: &[Row] = &[
-    (&["order", "by"], "ORDER BY is not in the language", "leave it out: rows come ordered by window_end, window_start and the group's keys"),
+    (
+        &["order", "by"],
+        "ORDER BY is not in the language",
+        "leave it out: rows come ordered by window_end, window_start and the group's keys",
+    ),
     (&["limit"], "LIMIT is not in the language: a stream has no end", "select with WHERE or HAVING"),
     (&["offset"], "OFFSET is not in the language: a stream has no end", "select with WHERE or HAVING"),
     (&["fetch"], "FETCH is not in the language: a stream has no end", "select with WHERE or HAVING"),
@@ -43,16 +83,40 @@ const CLAUSES: &[Row] = &[
     (&["intersect"], "INTERSECT is not in the language", "select with WHERE"),
     (&["except"], "EXCEPT is not in the language", "select with WHERE"),
     (&["qualify"], "QUALIFY is not in the language", "select with HAVING, or with WHERE from a view"),
-    (&["emit", "on", "update"], "EMIT ON UPDATE is not in the language yet", "leave it out: a row comes when its window closes"),
+    (
+        &["emit", "on", "update"],
+        "EMIT ON UPDATE is not in the language yet",
+        "leave it out: a row comes when its window closes",
+    ),
     (&["emit", "changes"], "`EMIT CHANGES` is ksqlDB's", "leave it out: a row comes when its window closes"),
     (&["emit", "final"], "`EMIT FINAL` is ksqlDB's", "write EMIT ON WINDOW CLOSE, or leave it out"),
     (&["emit"], "expected EMIT ON WINDOW CLOSE", "leave it out: a row comes when its window closes"),
-    (&["allow", "lateness"], "ALLOW LATENESS is not in the language yet", "give the WATERMARK of the source a greater delay"),
+    (
+        &["allow", "lateness"],
+        "ALLOW LATENESS is not in the language yet",
+        "give the WATERMARK of the source a greater delay",
+    ),
     (&["late", "data"], "LATE DATA TO is not in the language yet", "leave it out: late events are counted"),
-    (&["window", "tumbling"], "`WINDOW TUMBLING` is ksqlDB's", "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)"),
-    (&["window", "hopping"], "`WINDOW HOPPING` is ksqlDB's", "write FROM HOP(source, ts, slide, size), such as HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)"),
-    (&["window", "session"], "session windows are not in the language yet", "write FROM TUMBLE(source, ts, size) or FROM HOP(source, ts, slide, size)"),
-    (&["window"], "named windows are not in the language", "write FROM TUMBLE(source, ts, size) or FROM HOP(source, ts, slide, size)"),
+    (
+        &["window", "tumbling"],
+        "`WINDOW TUMBLING` is ksqlDB's",
+        "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
+    ),
+    (
+        &["window", "hopping"],
+        "`WINDOW HOPPING` is ksqlDB's",
+        "write FROM HOP(source, ts, slide, size), such as HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)",
+    ),
+    (
+        &["window", "session"],
+        "session windows are not in the language yet",
+        "write FROM TUMBLE(source, ts, size) or FROM HOP(source, ts, slide, size)",
+    ),
+    (
+        &["window"],
+        "named windows are not in the language",
+        "write FROM TUMBLE(source, ts, size) or FROM HOP(source, ts, slide, size)",
+    ),
     (&["where"], "WHERE stands between FROM and GROUP BY", "move it there; HAVING selects groups"),
     (&["group", "by"], "GROUP BY stands behind WHERE and before HAVING", "move it there"),
     (&["into"], "SELECT INTO is not in the language", "write INSERT INTO sink SELECT ..."),
@@ -64,7 +128,9 @@ const JOINS: &[&str] = &["join", "inner", "left", "right", "full", "cross", "nat
 /// A word that begins no statement of ours.
 pub(super) fn statement(cursor: &Cursor) -> Option<Box<Problem>> {
     if *cursor.peek() == Token::LParen {
-        return Some(Problem::new(cursor.span(), "a query stands without parentheses").help("write SELECT ..."));
+        return Some(
+            Problem::new(cursor.span(), "a query stands without parentheses").help("write SELECT ..."),
+        );
     }
     find(STATEMENTS, cursor)
 }
@@ -101,12 +167,17 @@ fn find(rows: &[Row], cursor: &Cursor) -> Option<Box<Problem>> {
 
 pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
     let rows: &[Row] = &[
-        (&["distinct"], "SELECT DISTINCT is not in the language", "write GROUP BY with the columns over a window"),
+        (
+            &["distinct"],
+            "SELECT DISTINCT is not in the language",
+            "write GROUP BY with the columns over a window",
+        ),
         (&["all"], "SELECT ALL is not in the language", "write SELECT"),
         (&["top"], "TOP is not in the language: a stream has no end", "select with WHERE or HAVING"),
     ];
     // `top` and `all` may be columns.
-    let is_column = matches!(cursor.peek_nth(1), Token::Comma | Token::Period) || is_word(cursor.peek_nth(1), "from");
+    let is_column =
+        matches!(cursor.peek_nth(1), Token::Comma | Token::Period) || is_word(cursor.peek_nth(1), "from");
     if is_column { None } else { find(rows, cursor) }
 }
 
@@ -125,7 +196,11 @@ pub(super) fn group(cursor: &Cursor) -> Option<Box<Problem>> {
     let rows: &[Row] = &[
         (&["rollup"], "ROLLUP is not in the language", "write one query for each set of columns"),
         (&["cube"], "CUBE is not in the language", "write one query for each set of columns"),
-        (&["grouping", "sets"], "GROUPING SETS is not in the language", "write one query for each set of columns"),
+        (
+            &["grouping", "sets"],
+            "GROUPING SETS is not in the language",
+            "write one query for each set of columns",
+        ),
     ];
     let span = cursor.span();
     if is_call && windows.iter().any(|word| cursor.at_word(word)) {
@@ -143,7 +218,16 @@ pub(super) fn subquery(span: Span) -> Box<Problem> {
         .help("write CREATE VIEW name AS SELECT ... and read that view")
 }
 
-/// A word in an expression that `sqlparser` did not expect.
-pub(super) fn construct(found: &str, span: Span) -> Option<Box<Problem>> {
-    found.eq_ignore_ascii_case("select").then(|| subquery(span))
+/// Queries inside of a query, found before anything recurses into them.
+pub(super) fn subqueries(tokens: &[TokenWithSpan]) -> Checked<()> {
+    let inner = |pair: &[TokenWithSpan]| match pair {
+        [open, word] => {
+            open.token == Token::LParen && ["select", "with"].iter().any(|begin| is_word(&word.token, begin))
+        }
+        _ => false,
+    };
+    match tokens.windows(2).find(|pair| inner(pair)).and_then(|pair| pair.last()) {
+        Some(word) => Err(subquery(word.span)),
+        None => Ok(()),
+    }
 }

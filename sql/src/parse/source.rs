@@ -65,13 +65,18 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<SourceDef> {
 fn column(cursor: &mut Cursor) -> Checked<ColumnDef> {
     let constraint = [["primary", "key"], ["foreign", "key"]].iter().any(|words| cursor.at_words(words));
     if constraint || cursor.at_word("constraint") {
-        return Err(Problem::new(cursor.span(), "a source has no keys and no constraints").help("leave it out"));
+        return Err(
+            Problem::new(cursor.span(), "a source has no keys and no constraints").help("leave it out")
+        );
     }
     let name = cursor.name("the name of a column")?;
     let start = cursor.span();
     if matches!(cursor.peek(), Token::Comma | Token::RParen) {
         return Err(Problem::new(name.span, format!("the column `{}` has no type", name.text))
             .help("the types are TEXT, DOUBLE, BIGINT, BOOLEAN and TIMESTAMP"));
+    }
+    if cursor.at_word("as") || cursor.at_word("generated") {
+        return Err(behind_column(cursor));
     }
     let spelling = cursor.data_type()?;
     let data_type = data_type(&spelling, cursor.since(start))?;
@@ -99,8 +104,11 @@ fn watermark_for(cursor: &mut Cursor) -> Checked<WatermarkDef> {
     cursor.expect_word("as")?;
     let again = cursor.name("the same column")?;
     if !again.means(&column.text) && !column.means(&again.text) {
-        return Err(Problem::new(again.span, format!("the watermark of `{}` follows that column itself", column.text))
-            .help(format!("write WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND", column.text)));
+        return Err(Problem::new(
+            again.span,
+            format!("the watermark of `{}` follows that column itself", column.text),
+        )
+        .help(format!("write WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND", column.text)));
     }
     if !cursor.accept(&Token::Minus) {
         return Ok(WatermarkDef { column, delay_us: 0 });
@@ -119,8 +127,16 @@ fn behind_column(cursor: &Cursor) -> Box<Problem> {
         ("not", "columns of a source can always be NULL: a missing field is NULL", "leave out NOT NULL"),
         ("null", "columns of a source can always be NULL", "leave out NULL"),
         ("primary", "a source has no keys", "leave out PRIMARY KEY"),
-        ("default", "a missing field is NULL", "leave out DEFAULT and write coalesce(column, value) in the query"),
-        ("as", "a source has no computed columns", "compute it in the query, or name a field with PATH 'a.b'"),
+        (
+            "default",
+            "a missing field is NULL",
+            "leave out DEFAULT and write coalesce(column, value) in the query",
+        ),
+        (
+            "as",
+            "a source has no computed columns",
+            "compute it in the query, or name a field with PATH 'a.b'",
+        ),
         ("generated", "a source has no computed columns", "compute it in the query"),
         ("metadata", "columns from a record's metadata are not in the language yet", "leave the column out"),
         ("from", "columns from a record's metadata are not in the language yet", "leave the column out"),

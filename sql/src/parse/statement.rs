@@ -5,10 +5,10 @@ use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 use super::cursor::{Cursor, is_word};
 use super::name::Name;
 use super::options::{self, OptionDef};
+use super::refused;
 use super::select::{self, Select};
 use super::source::{self, SourceDef};
 use super::tokens::{Piece, clear_keywords};
-use super::refused;
 use crate::error::{Checked, Problem};
 
 /// A statement as it was written.
@@ -39,8 +39,13 @@ pub(crate) struct SinkDef {
 
 pub(super) fn parse(piece: Piece) -> Checked<Statement> {
     let Piece { mut tokens, sql, end } = piece;
-    let is_definition = ["source", "sink"].iter().any(|word| tokens.get(1).is_some_and(|t| is_word(&t.token, word)));
+    let is_definition =
+        ["source", "sink"].iter().any(|word| tokens.get(1).is_some_and(|t| is_word(&t.token, word)));
     if !is_definition {
+        let is_select = !tokens.first().is_some_and(|token| is_word(&token.token, "with"));
+        if is_select {
+            refused::subqueries(&tokens)?;
+        }
         clear_keywords(&mut tokens);
     }
     let mut cursor = Cursor::new(tokens, end);
@@ -95,8 +100,10 @@ fn insert(cursor: &mut Cursor) -> Checked<Body> {
     match cursor.peek() {
         Token::LParen => Err(Problem::new(cursor.span(), "INSERT takes no list of columns")
             .help("a row has the columns of the SELECT; name them there with AS")),
-        token if is_word(token, "values") => Err(Problem::new(cursor.span(), "INSERT takes its rows from a SELECT")
-            .help("write INSERT INTO sink SELECT ... FROM view")),
+        token if is_word(token, "values") => {
+            Err(Problem::new(cursor.span(), "INSERT takes its rows from a SELECT")
+                .help("write INSERT INTO sink SELECT ... FROM view"))
+        }
         _ => select::parse(cursor).map(|select| Body::Insert(name, select)),
     }
 }

@@ -17,12 +17,17 @@ pub(super) struct Piece {
 
 pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
     let tokens = Tokenizer::new(&Streamgauge, text).tokenize_with_location().map_err(|error| {
-        let message = error.message.to_lowercase();
-        Problem::new(Span::new(error.location, error.location), message)
+        let problem = Problem::new(Span::new(error.location, error.location), error.message.to_lowercase());
+        match problem.message.contains("string literal") {
+            true => problem.help("a text ends with a single quote; a quote inside of it is written twice"),
+            false => problem,
+        }
     })?;
     let offsets = Offsets::new(text);
-    let words: Vec<TokenWithSpan> =
-        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).collect();
+    let words: Vec<TokenWithSpan> = tokens
+        .into_iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
+        .collect();
     let statements = words.split(|token| token.token == Token::SemiColon).filter(|tokens| !tokens.is_empty());
     Ok(statements.map(|tokens| piece(text, &offsets, tokens)).collect())
 }
@@ -84,7 +89,7 @@ fn is_type(before: &Token, next: Option<&Token>) -> bool {
         before => *before == Token::DoubleColon,
     };
     let before_text = match next {
-        Some(Token::Word(word)) => matches!(word.keyword, Keyword::WITH | Keyword::WITHOUT),
+        Some(Token::Word(word)) => matches!(word.keyword, Keyword::WITH | Keyword::WITHOUT | Keyword::ZONE),
         next => matches!(next, Some(Token::SingleQuotedString(_))),
     };
     behind_cast || before_text

@@ -13,7 +13,8 @@ pub(crate) fn build(query: BoundQuery) -> Plan {
     let place = |at: usize| read.binary_search(&at).unwrap_or_default();
     let fields: Vec<Field> = read.iter().filter_map(|at| columns.get(*at).cloned()).collect();
     // Columns that are not read have a place too, so that `Node::Column` can go on counting all of them.
-    let places = columns.iter().enumerate().map(|(at, column)| (Column::Input(place(at)), column.data_type)).collect();
+    let places =
+        columns.iter().enumerate().map(|(at, column)| (Column::Input(place(at)), column.data_type)).collect();
     let mut before = StageBuilder::new(places, select.filter.take());
     let sides = match select.windows {
         Some(windows) => windowed(&mut before, select, windows, place(windows.time)),
@@ -44,14 +45,19 @@ struct Sides {
 }
 
 fn windowed(before: &mut StageBuilder, select: BoundSelect, windows: Windows, time: usize) -> Sides {
-    let place_key = |(expr, text): &(Expr, String)| Key { column: before.place(expr, text), data_type: expr.data_type };
+    let place_key =
+        |(expr, text): &(Expr, String)| Key { column: before.place(expr, text), data_type: expr.data_type };
     let keys: Vec<Key> = select.keys.iter().map(place_key).collect();
     let aggregates: Vec<Aggregate> = select.aggregates.iter().map(|bound| aggregate(before, bound)).collect();
     let mut behind = StageBuilder::new(behind(&keys, &aggregates), select.having);
     let output = outputs(&mut behind, &select.output);
     let Windows { slide_us, size_us, .. } = windows;
     assert!(0 < slide_us && slide_us <= size_us, "the binder checks the windows");
-    Sides { window: Some(Window { slide_us, size_us, time, keys, aggregates }), emit: behind.finish(), output }
+    Sides {
+        window: Some(Window { slide_us, size_us, time, keys, aggregates }),
+        emit: behind.finish(),
+        output,
+    }
 }
 
 fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {

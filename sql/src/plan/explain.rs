@@ -36,7 +36,8 @@ impl fmt::Display for Plan {
 }
 
 fn fields(fields: &[Field]) -> String {
-    let list: Vec<String> = fields.iter().map(|field| format!("{} {}", field.name, field.data_type)).collect();
+    let list: Vec<String> =
+        fields.iter().map(|field| format!("{} {}", field.name, field.data_type)).collect();
     if list.is_empty() { "no column".to_owned() } else { list.join(", ") }
 }
 
@@ -48,7 +49,9 @@ fn stage(f: &mut fmt::Formatter<'_>, label: &str, stage: Option<&Stage>, names: 
     let arguments = if arguments.is_empty() { "no column".to_owned() } else { arguments.join(", ") };
     writeln!(f, "  {label:<7} crosses into Wasm: {arguments}")?;
     let mut texts = stage.expressions.iter();
-    if stage.filters && let Some(text) = texts.next() {
+    if stage.filters
+        && let Some(text) = texts.next()
+    {
         writeln!(f, "          keep where {text}")?;
     }
     for ((at, text), data_type) in texts.enumerate().zip(&stage.computed) {
@@ -65,7 +68,11 @@ fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::
         false => writeln!(f, "  window  HOP on {time}: {size} every {slide}, {}", slices(window))?,
     }
     let keys: Vec<String> = window.keys.iter().map(|key| names.column(key.column)).collect();
-    writeln!(f, "  group   {}", if keys.is_empty() { "all rows in one".to_owned() } else { keys.join(", ") })?;
+    writeln!(
+        f,
+        "  group   {}",
+        if keys.is_empty() { "all rows in one".to_owned() } else { keys.join(", ") }
+    )?;
     for (at, aggregate) in window.aggregates.iter().enumerate() {
         let label = if at == 0 { "reduce" } else { "" };
         writeln!(f, "  {label:<7} {}: {}", aggregate.text, reducer(aggregate, window, names))?;
@@ -94,7 +101,8 @@ fn reducer(aggregate: &Aggregate, window: &Window, names: &Names<'_>) -> String 
         arguments.push(format!("{} {}", names.column(time), names.data_type(time)));
     }
     let parameters: Vec<String> = aggregate.parameters.iter().map(value).collect();
-    let parameters = if parameters.is_empty() { String::new() } else { format!("; {}", parameters.join(", ")) };
+    let parameters =
+        if parameters.is_empty() { String::new() } else { format!("; {}", parameters.join(", ")) };
     let growing = if aggregate.growing { ", keeps every value" } else { "" };
     let Aggregate { reducer, signature, returns, .. } = aggregate;
     format!("reducer {reducer}#{signature}({}{parameters}) -> {returns}{growing}", arguments.join(", "))
@@ -137,7 +145,8 @@ impl Names<'_> {
 
     /// The text of a column that `ingest` computes.
     fn text(&self, at: usize) -> String {
-        let text = self.0.ingest.as_ref().and_then(|stage| stage.expressions.get(at + usize::from(stage.filters)));
+        let text =
+            self.0.ingest.as_ref().and_then(|stage| stage.expressions.get(at + usize::from(stage.filters)));
         text.cloned().unwrap_or_default()
     }
 

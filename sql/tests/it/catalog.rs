@@ -15,18 +15,27 @@ impl Catalog for Builtin {
         }
         let signatures = match name {
             "count" => {
-                let one = [Boolean, Int64, Float64, Timestamp, Text].map(|data_type| signature(&[data_type], Int64));
+                let one = [Boolean, Int64, Float64, Timestamp, Text]
+                    .map(|data_type| signature(&[data_type], Int64));
                 std::iter::once(signature(&[], Int64)).chain(one).collect()
             }
             "sum" => vec![signature(&[Int64], Int64), signature(&[Float64], Float64)],
             "avg" => vec![signature(&[Int64], Float64), signature(&[Float64], Float64)],
-            "min" | "max" => [Int64, Float64, Timestamp, Text].map(|data_type| signature(&[data_type], data_type)).into(),
+            "min" | "max" => {
+                [Int64, Float64, Timestamp, Text].map(|data_type| signature(&[data_type], data_type)).into()
+            }
             "stddev" => {
                 let flag = |name: &str| parameter(name, Boolean, Some(Value::Boolean(true)));
-                vec![Signature { parameters: vec![flag("sample"), flag("root")], ..signature(&[Float64], Float64) }]
+                vec![Signature {
+                    parameters: vec![flag("sample"), flag("root")],
+                    ..signature(&[Float64], Float64)
+                }]
             }
             "percentile" => {
-                vec![Signature { parameters: vec![parameter("p", Float64, None)], ..signature(&[Float64], Float64) }]
+                vec![Signature {
+                    parameters: vec![parameter("p", Float64, None)],
+                    ..signature(&[Float64], Float64)
+                }]
             }
             "z_score" => vec![Signature { needs_time: true, ..signature(&[Float64], Float64) }],
             _ => return Ok(None),

@@ -16,7 +16,8 @@ fn run_text(text: &str) -> bool {
     let files = [SourceText { name: "hostile.sql".to_owned(), text: text.to_owned() }];
     let compile = move || match compile(&files, &Builtin) {
         Ok(compiled) => {
-            let plans: Vec<String> = compiled.program.queries.iter().map(|query| query.plan.to_string()).collect();
+            let plans: Vec<String> =
+                compiled.program.queries.iter().map(|query| query.plan.to_string()).collect();
             assert!(!plans.concat().is_empty());
             true
         }
@@ -120,7 +121,9 @@ fn deep_nesting() {
 #[test]
 fn nested_from() {
     for depth in [1, 10, 45, 100, 10_000] {
-        for (open, close) in [("(", ")"), ("(SELECT * FROM ", ")"), ("TABLE(", ")"), ("HOP(", ")"), ("LATERAL (", ")")] {
+        for (open, close) in
+            [("(", ")"), ("(SELECT * FROM ", ")"), ("TABLE(", ")"), ("HOP(", ")"), ("LATERAL (", ")")]
+        {
             let text = format!("{SOURCE}SELECT x FROM {}s{};", open.repeat(depth), close.repeat(depth));
             run_text(&text);
         }
@@ -129,7 +132,18 @@ fn nested_from() {
 
 #[test]
 fn unfinished_text() {
-    for text in ["SELECT 'abc", "SELECT \"abc", "/* open", "/* /* */", "SELECT $$a", "SELECT 1 FROM", ";;;", "", "--", "\u{0}"] {
+    for text in [
+        "SELECT 'abc",
+        "SELECT \"abc",
+        "/* open",
+        "/* /* */",
+        "SELECT $$a",
+        "SELECT 1 FROM",
+        ";;;",
+        "",
+        "--",
+        "\u{0}",
+    ] {
         assert!(!run_text(text), "{text}");
     }
     for n in [1_000, 100_000] {
@@ -157,7 +171,8 @@ fn every_token_left_out_is_answered() {
     let text = include_str!("../cases/llm_monitoring.sql");
     let words: Vec<&str> = text.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_').collect();
     for left_out in 0..words.len() {
-        let rest: String = words.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, word)| *word).collect();
+        let rest: String =
+            words.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, word)| *word).collect();
         run_text(&rest);
     }
 }

@@ -61,9 +61,14 @@ fn names_of_queries() {
 
 #[test]
 fn several_files_are_one_program() {
-    let files = [file("a.sql", SOURCE), file("b.sql", "SELECT id FROM s"), file("c.sql", "SELECT y FROM s;\nSELECT z FROM s")];
+    let files = [
+        file("a.sql", SOURCE),
+        file("b.sql", "SELECT id FROM s"),
+        file("c.sql", "SELECT y FROM s;\nSELECT z FROM s"),
+    ];
     let diagnostics = compile(&files, &Builtin).unwrap_err();
-    let places: Vec<(&str, usize, usize)> = diagnostics.iter().map(|d| (d.file.as_str(), d.line, d.column)).collect();
+    let places: Vec<(&str, usize, usize)> =
+        diagnostics.iter().map(|d| (d.file.as_str(), d.line, d.column)).collect();
     assert_eq!(places, [("c.sql", 1, 8), ("c.sql", 2, 8)]);
     assert_eq!(compile(&files[..2], &Builtin).unwrap().program.queries.len(), 1);
 }
@@ -76,8 +81,10 @@ fn statements_keep_their_text() {
 
 #[test]
 fn names_of_columns() {
-    assert_eq!(names("SELECT ID, X AS Y, x + 1, lower(id), Lower(id) l, -n, CAST(n AS TEXT), (n), s.Ts FROM s"),
-        ["id", "Y", "column_3", "lower", "l", "column_6", "column_7", "n", "ts"]);
+    assert_eq!(
+        names("SELECT ID, X AS Y, x + 1, lower(id), Lower(id) l, -n, CAST(n AS TEXT), (n), s.Ts FROM s"),
+        ["id", "Y", "column_3", "lower", "l", "column_6", "column_7", "n", "ts"]
+    );
     assert_eq!(
         names("SELECT Window_End, avg(x), P95(x), count(*) \"Count\" FROM TUMBLE(s, ts, INTERVAL 1 MINUTE)"),
         ["window_end", "avg", "p95", "Count"]
@@ -117,8 +124,17 @@ fn equal_aggregates_and_columns_are_computed_once() {
     assert_eq!(
         columns,
         [
-            Column::Key(0), aggregate(0), aggregate(0), aggregate(1), aggregate(2), aggregate(3), aggregate(3),
-            aggregate(3), aggregate(4), aggregate(4), aggregate(4)
+            Column::Key(0),
+            aggregate(0),
+            aggregate(0),
+            aggregate(1),
+            aggregate(2),
+            aggregate(3),
+            aggregate(3),
+            aggregate(3),
+            aggregate(4),
+            aggregate(4),
+            aggregate(4)
         ]
     );
 }
@@ -190,7 +206,10 @@ fn windows() {
         assert_eq!(window(from), (60_000, 300_000), "{from}");
     }
     assert_eq!(window("TUMBLE(s, ts, INTERVAL '1 hour 30 minutes')"), (5_400_000, 5_400_000));
-    assert_eq!(window("TUMBLE(s, ts, size => INTERVAL '250' MILLISECOND) t EMIT ON WINDOW CLOSE"), (250, 250));
+    assert_eq!(
+        window("TUMBLE(s, ts, size => INTERVAL '250' MILLISECOND) t EMIT ON WINDOW CLOSE"),
+        (250, 250)
+    );
     assert_eq!(window("HOP(s, ts, INTERVAL '7' SECOND, INTERVAL '0.5' MINUTE)"), (7_000, 30_000));
     assert_eq!(window("TUMBLE(s, ts, INTERVAL '1' WEEK)"), (604_800_000, 604_800_000));
 }
@@ -207,12 +226,16 @@ fn soft_words_are_names() {
           FROM TUMBLE(e, timestamp, INTERVAL '1' MINUTE) AS time GROUP BY time.key, time, value HAVING avg(value) > 1;";
     let program = compile(&[file("q.sql", text)], &Builtin).unwrap_or_else(|d| panic!("{}", d[0])).program;
     let output: Vec<&str> = program.queries[0].plan.manifest.output.iter().map(|o| o.name.as_str()).collect();
-    assert_eq!(output, ["timestamp", "start", "value", "time", "date", "end", "key", "user", "position", "text"]);
+    assert_eq!(
+        output,
+        ["timestamp", "start", "value", "time", "date", "end", "key", "user", "position", "text"]
+    );
 }
 
 #[test]
 fn quoted_names_match_exactly() {
-    let text = "CREATE SOURCE e (\"Id\" TEXT, \"ID\" TEXT, Model TEXT) WITH (connector = 'file', path = 'x');\n";
+    let text =
+        "CREATE SOURCE e (\"Id\" TEXT, \"ID\" TEXT, Model TEXT) WITH (connector = 'file', path = 'x');\n";
     let run = |select: &str| compile(&[file("q.sql", &format!("{text}{select}"))], &Builtin);
     let columns = |select: &str| -> Vec<String> {
         let program = run(select).unwrap_or_else(|d| panic!("{}", d[0])).program;
@@ -272,8 +295,16 @@ fn types_of_expressions() {
 #[test]
 fn literals_are_converted_at_once() {
     let micros = 1_767_225_600_000_000;
-    for spelling in ["'2026-01-01T00:00:00Z'", "TIMESTAMP '2026-01-01 00:00:00'", "'2026-01-01'", "'2026-01-01T02:00:00+02:00'"] {
-        let Node::Compare(_, _, right) = first_expr(&format!("SELECT ts > {spelling} AS y FROM s")).node else { panic!() };
+    for spelling in [
+        "'2026-01-01T00:00:00Z'",
+        "TIMESTAMP '2026-01-01 00:00:00'",
+        "'2026-01-01'",
+        "'2026-01-01T02:00:00+02:00'",
+    ] {
+        let Node::Compare(_, _, right) = first_expr(&format!("SELECT ts > {spelling} AS y FROM s")).node
+        else {
+            panic!()
+        };
         assert_eq!(right.node, Node::Literal(Value::Timestamp(micros)), "{spelling}");
     }
     let Node::Compare(_, _, right) = first_expr("SELECT x > -2000 AS y FROM s").node else { panic!() };
@@ -286,7 +317,11 @@ fn literals_are_converted_at_once() {
 fn options_of_sources() {
     let source = |options: &str| {
         let text = format!("CREATE SOURCE s (ts TIMESTAMP) WITH ({options}); SELECT ts FROM s");
-        compile(&[file("q.sql", &text)], &Builtin).unwrap_or_else(|d| panic!("{}", d[0])).program.sources.remove(0)
+        compile(&[file("q.sql", &text)], &Builtin)
+            .unwrap_or_else(|d| panic!("{}", d[0]))
+            .program
+            .sources
+            .remove(0)
     };
     let kafka = "connector = 'kafka', brokers = 'a:1,b:2', topic = 't'";
     let found = source(&format!(
@@ -294,9 +329,13 @@ fn options_of_sources() {
          max_future_skew = '1 hour', dead_letters = 'd.jsonl', start = 'latest', sasl_username = 'u',
          sasl_password = secret('PW'), kafka.fetch.min.bytes = 10, security_protocol = 'SASL_SSL'"
     ));
-    assert_eq!((found.time_format, found.lenient_numbers, found.start), (TimeFormat::UnixMillis, true, Start::Latest));
+    assert_eq!(
+        (found.time_format, found.lenient_numbers, found.start),
+        (TimeFormat::UnixMillis, true, Start::Latest)
+    );
     assert_eq!((found.idle_timeout_us, found.max_future_skew_us), (3_000_000, Some(3_600_000_000)));
-    let options: Vec<(&str, &OptionValue)> = found.options.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let options: Vec<(&str, &OptionValue)> =
+        found.options.iter().map(|(key, value)| (key.as_str(), value)).collect();
     let text = |text: &str| OptionValue::Text(text.to_owned());
     assert_eq!(
         options,
@@ -329,7 +368,10 @@ fn diagnostics_count_characters() {
 
 #[test]
 fn what_follows_from_an_error_is_not_reported() {
-    let diagnostics = try_compile("CREATE VIEW v AS SELECT wrong FROM s; CREATE VIEW w AS SELECT * FROM v; SELECT * FROM w;").unwrap_err();
+    let diagnostics = try_compile(
+        "CREATE VIEW v AS SELECT wrong FROM s; CREATE VIEW w AS SELECT * FROM v; SELECT * FROM w;",
+    )
+    .unwrap_err();
     assert_eq!(diagnostics.len(), 1);
 }
 
@@ -341,7 +383,9 @@ fn a_failing_reducer_is_an_error_of_its_call() {
 
 #[test]
 fn manifests_survive_json() {
-    let found = manifest("SELECT avg(x) + 1 AS y FROM HOP(s, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) WHERE n > 1 GROUP BY id");
+    let found = manifest(
+        "SELECT avg(x) + 1 AS y FROM HOP(s, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) WHERE n > 1 GROUP BY id",
+    );
     let text = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), found);
 }

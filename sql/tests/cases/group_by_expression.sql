@@ -1,0 +1,8 @@
+CREATE SOURCE requests (
+  model TEXT, latency_ms DOUBLE, tokens BIGINT, cached BOOLEAN, ts TIMESTAMP,
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (connector = 'file', path = 'requests.jsonl');
+SELECT lower(model) AS family, lower(model) || '!' AS loud, count(*) AS n
+FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE)
+GROUP BY lower(model)
+HAVING lower(model) <> 'x';

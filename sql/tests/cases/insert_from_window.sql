@@ -1,0 +1,7 @@
+CREATE SOURCE requests (
+  model TEXT, latency_ms DOUBLE, tokens BIGINT, cached BOOLEAN, ts TIMESTAMP,
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (connector = 'file', path = 'requests.jsonl');
+CREATE SINK out WITH (connector = 'console');
+INSERT INTO out SELECT model, count(*) AS n FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE) GROUP BY model;
+INSERT INTO out SELECT model FROM requests;

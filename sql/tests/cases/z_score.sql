@@ -1,0 +1,8 @@
+CREATE SOURCE requests (
+  model TEXT, latency_ms DOUBLE, tokens BIGINT, cached BOOLEAN, ts TIMESTAMP,
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (connector = 'file', path = 'requests.jsonl');
+SELECT model, z_score(latency_ms) AS z, z_score(tokens) AS zt
+FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE)
+GROUP BY model
+HAVING abs(z) > 3;

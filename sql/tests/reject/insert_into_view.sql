@@ -1,0 +1,6 @@
+CREATE SOURCE requests (
+  model TEXT, latency_ms DOUBLE, tokens BIGINT, cached BOOLEAN, ts TIMESTAMP,
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (connector = 'file', path = 'requests.jsonl');
+CREATE VIEW v AS SELECT model FROM requests;
+INSERT INTO v SELECT model FROM requests;

@@ -1,0 +1,1 @@
+CREATE SINK k WITH (connector = 'prometheus', prefix = '1-x');

@@ -1,0 +1,2 @@
+CREATE SOURCE s (a TEXT) WITH (connector = 'file');
+SELECT * FROM s;

@@ -1,0 +1,2 @@
+CREATE SOURCE s (a TEXT) WITH (topic = 't');
+SELECT * FROM s;

@@ -1,0 +1,2 @@
+CREATE SOURCE s (a TEXT);
+SELECT a FROM s;
