@@ -27,7 +27,7 @@ use self::{builder::Builder, client::Consumer, positions::NoPosition};
 pub use self::{
     mock::MockCluster,
     positions::{Position, StartAt},
-    producer::{Producer, Record, create_topic},
+    producer::{Producer, Record, create_topic, delete_topic},
     settings::Connection,
 };
 use super::{CHUNK_RECORDS_MAX, Chunk, SourceError};
@@ -59,7 +59,7 @@ pub struct Reading {
 /// What a source has to say, in order.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A partition is read from here on, to its end if it has one. Comes before everything else of the partition.
+    /// A partition is read from here on, to its end if it has one. Those that are there at start come before all else.
     Started(Position),
     /// The next records of a partition.
     Records(Chunk),
@@ -185,6 +185,7 @@ impl KafkaSource {
         let Reading { topic, offsets, .. } = &self.reading;
         let starts = positions::starts(&self.consumer, topic, partitions, offsets, start)?;
         let mut assigned = TopicPartitionList::new();
+        let mut done_at_once = Vec::new();
         for (mut position, high) in starts {
             let Position { partition, start, .. } = position;
             if self.reading.bounded {
@@ -194,13 +195,14 @@ impl KafkaSource {
             self.events.push_back(Event::Started(position));
             self.partitions.insert(partition, Partition { end: position.end, done, ..Partition::default() });
             if done {
-                self.events.push_back(Event::Done { partition });
+                done_at_once.push(Event::Done { partition });
             } else {
                 // Only offsets below 0 are refused.
                 let added = assigned.add_partition_offset(topic, partition as i32, Offset::Offset(start));
                 added.map_err(|error| NoPosition::Lost(error.to_string()))?;
             }
         }
+        self.events.extend(done_at_once);
         self.consumer.incremental_assign(&assigned).map_err(|error| NoPosition::Lost(error.to_string()))
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use streamgauge::source::kafka::create_topic;
+use streamgauge::source::kafka::{create_topic, delete_topic};
 
 use super::*;
 
@@ -76,6 +76,36 @@ fn a_topic_that_is_missing_is_told_once_and_waited_for() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_topic_that_is_deleted_while_it_is_read_ends_the_source() {
+    let Some(connection) = broker() else { return };
+    let topic = topic(&connection, "deleted", 1);
+    write(&connection, &topic, 0, 0..10);
+    let mut source = open(&connection, reading(&topic));
+    let seen = read_until(&mut source, |seen| seen.ended.len() == 1);
+    assert_eq!(seen.records[&0], numbered(0..10));
+    delete_topic(&connection, &topic).unwrap();
+    let message = loop {
+        match next(&mut source) {
+            Event::Failed { message } => break message,
+            Event::Waiting { .. } | Event::Resumed => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(message, format!("topic '{topic}' was deleted, its offsets are lost"));
+    // Made anew, it does not have the offset to go on with.
+    create_topic(&connection, &topic, 1).unwrap();
+    let mut source = open(&connection, Reading { offsets: BTreeMap::from([(0, 10)]), ..reading(&topic) });
+    let message = loop {
+        match next(&mut source) {
+            Event::Failed { message } => break message,
+            Event::Waiting { .. } | Event::Resumed => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(message.contains("or the topic was made anew"), "{message}");
 }
 
 #[test]

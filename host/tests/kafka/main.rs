@@ -1,4 +1,11 @@
 //! The Kafka source against librdkafka's mock broker, and against a real one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod broker;
 mod mock;

@@ -25,7 +25,7 @@ fn load_tail(bytes: &[u8], at: usize) -> [u8; WIDTH] {
 /// The place of the first byte of the block for which `is` holds; [`WIDTH`] if there is none.
 #[inline(always)]
 fn first(block: [u8; WIDTH], is: impl Fn(u8) -> bool) -> usize {
-    let hits: [u8; WIDTH] = std::array::from_fn(|place| if is(block[place]) { 0xff } else { 0 });
+    let hits = block.map(|byte| if is(byte) { 0xff } else { 0 });
     u128::from_le_bytes(hits).trailing_zeros() as usize / 8
 }
 

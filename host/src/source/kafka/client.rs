@@ -29,6 +29,8 @@ const PROMISES: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("enable.partition.eof", "true"),
+    // How long a topic that was there may be unknown to its brokers before it counts as deleted.
+    ("topic.metadata.propagation.max.ms", "5000"),
 ];
 
 /// What a client said last about its troubles.

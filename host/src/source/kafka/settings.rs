@@ -15,42 +15,42 @@ pub struct Connection {
     pub properties: BTreeMap<String, String>,
 }
 
-/// The properties that may be set; the others could run programs, load code, write files, or change what the source
+/// The properties that may be set, as the SQL front end has them too; the others could run programs, load code, write files, or change what the source
 /// promises about offsets.
 const ALLOWED: &[&str] = &[
+    "acks",
+    "batch.size",
     "broker.address.family",
+    "check.crcs",
     "client.id",
     "client.rack",
-    "connections.max.idle.ms",
-    "fetch.error.backoff.ms",
+    "compression.type",
     "fetch.max.bytes",
     "fetch.message.max.bytes",
     "fetch.min.bytes",
-    "fetch.queue.backoff.ms",
     "fetch.wait.max.ms",
     "group.id",
     "isolation.level",
+    "linger.ms",
     "max.partition.fetch.bytes",
+    "message.max.bytes",
+    "message.timeout.ms",
     "metadata.max.age.ms",
-    "queued.max.messages.kbytes",
-    "queued.min.messages",
     "receive.message.max.bytes",
     "reconnect.backoff.max.ms",
     "reconnect.backoff.ms",
+    "request.timeout.ms",
     "sasl.mechanism",
-    "sasl.mechanisms",
     "sasl.password",
     "sasl.username",
     "security.protocol",
     "socket.connection.setup.timeout.ms",
     "socket.keepalive.enable",
-    "socket.receive.buffer.bytes",
     "socket.timeout.ms",
     "ssl.ca.location",
     "ssl.ca.pem",
     "ssl.certificate.location",
     "ssl.certificate.pem",
-    "ssl.cipher.suites",
     "ssl.endpoint.identification.algorithm",
     "ssl.key.location",
     "ssl.key.password",
@@ -106,7 +106,7 @@ mod tests {
         let options = options.iter().map(|&(name, text)| (name.to_string(), value(text))).collect();
         Connection::from_options(
             &options,
-            |name| if name == "PW" { Ok("hush") } else { Err("there is none") },
+            |name| if name == "PW" { Ok("hush".to_string()) } else { Err("there is none") },
         )
     }
 

@@ -1,0 +1,55 @@
+//! The JSON decoder from outside: a table of corner cases, and `serde_json` as an oracle.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
+
+mod cases;
+mod oracle;
+mod order;
+
+use streamgauge::{
+    decode::{Batch, Reason, json::Decoder},
+    source::Chunk,
+};
+use streamgauge_sql::{
+    manifest::{SourceColumn, TimeFormat},
+    types::{DataType, Value},
+};
+
+const RECORD_BYTES_MAX: usize = 100_000;
+
+fn column(path: &str, data_type: DataType) -> SourceColumn {
+    SourceColumn { name: path.into(), data_type, path: path.split('.').map(String::from).collect() }
+}
+
+/// A chunk of records with `between` them.
+fn chunk(records: &[impl AsRef<[u8]>], between: &[u8]) -> Chunk {
+    let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+    for record in records {
+        let start = bytes.len() as u32;
+        bytes.extend_from_slice(record.as_ref());
+        spans.push((start, bytes.len() as u32));
+        bytes.extend_from_slice(between);
+    }
+    let offsets = (0..records.len() as i64).collect();
+    Chunk { bytes: bytes.into(), spans, offsets, ..Chunk::default() }
+}
+
+/// A column's value in a row, or why there is none.
+fn outcome(batch: &Batch, column: usize, row: usize) -> Result<Value, Reason> {
+    let about = |reject: &&streamgauge::decode::Reject| {
+        reject.row as usize == row && reject.column.is_none_or(|rejected| rejected as usize == column)
+    };
+    let mut rejects = batch.rejects.iter().filter(about);
+    let rejected = rejects.next().map(|reject| reject.reason);
+    assert_eq!(rejects.next(), None, "one reason is enough");
+    match rejected {
+        Some(reason) => {
+            assert_eq!(batch.columns[column].value(row), Value::Null, "what is rejected is NULL");
+            Err(reason)
+        }
+        None => Ok(batch.columns[column].value(row)),
+    }
+}
+
+fn decoder(schema: &[SourceColumn]) -> Decoder {
+    Decoder::new(schema, TimeFormat::Rfc3339, false, RECORD_BYTES_MAX)
+}
