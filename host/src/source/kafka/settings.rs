@@ -104,10 +104,9 @@ mod tests {
             None => OptionValue::Text(text.into()),
         };
         let options = options.iter().map(|&(name, text)| (name.to_string(), value(text))).collect();
-        Connection::from_options(
-            &options,
-            |name| if name == "PW" { Ok("hush".to_string()) } else { Err("there is none") },
-        )
+        Connection::from_options(&options, |name| {
+            if name == "PW" { Ok("hush".to_string()) } else { Err("there is none") }
+        })
     }
 
     #[test]
