@@ -3,8 +3,6 @@
 //! Which of the two, and every number in it, depends on the values alone, not on the order in which they came or were
 //! merged.
 
-use std::cmp::Ordering;
-
 use streamgauge_sdk::{Error, Reader, Writer};
 
 use crate::{
@@ -34,7 +32,6 @@ pub(crate) enum State {
 /// How often each place occurs.
 #[derive(Clone, Debug)]
 pub(crate) struct Counts {
-    count: u64,
     /// The least and the greatest value as [`order`] numbers.
     least: i64,
     greatest: i64,
@@ -55,7 +52,7 @@ impl State {
     pub(crate) fn count(&self) -> u64 {
         match self {
             Self::Few(values) => values.len() as u64,
-            Self::Many(counts) => counts.count,
+            Self::Many(counts) => counts.count(),
         }
     }
 
@@ -101,8 +98,7 @@ impl State {
     #[cold]
     fn many(&mut self) -> &mut Counts {
         if let Self::Few(values) = self {
-            let mut counts =
-                Counts { count: 0, least: i64::MAX, greatest: i64::MIN, first: 0, blocks: Vec::new() };
+            let mut counts = Counts { least: i64::MAX, greatest: i64::MIN, first: 0, blocks: Vec::new() };
             values.iter().for_each(|&value| counts.add(double(value)));
             *self = Self::Many(Box::new(counts));
         }
@@ -148,29 +144,33 @@ impl State {
 }
 
 impl Counts {
+    /// How many values.
+    fn count(&self) -> u64 {
+        self.numbered().map(|(_, block)| block.count()).sum()
+    }
+
     #[inline]
     fn add(&mut self, value: f64) {
         let order = order(value);
-        self.count += 1;
         self.least = self.least.min(order);
         self.greatest = self.greatest.max(order);
         let (number, place) = split(place(value));
-        self.block(number).add(place);
+        match self.blocks.get_mut((number - self.first) as usize) {
+            Some(Some(block)) => block.add(place),
+            _ => self.block(number).add(place),
+        }
     }
 
     /// The block of a number, made if need be.
-    #[inline]
+    #[cold]
     fn block(&mut self, number: i32) -> &mut Block {
-        if usize::try_from(number - self.first).map_or(true, |index| index >= self.blocks.len()) {
-            self.reach(number);
-        }
+        self.reach(number);
         let index = (number - self.first) as usize;
         #[expect(clippy::indexing_slicing, reason = "the blocks reach to the number")]
         self.blocks[index].get_or_insert_with(|| Box::new(Block::new()))
     }
 
     /// Makes a place for the block of a number.
-    #[cold]
     fn reach(&mut self, number: i32) {
         debug_assert!((FIRST..=LAST).contains(&number), "a double has a place");
         if self.blocks.is_empty() {
@@ -189,7 +189,6 @@ impl Counts {
         for (number, block) in other.numbered() {
             self.block(number).merge(block);
         }
-        self.count = self.count.wrapping_add(other.count);
         self.least = self.least.min(other.least);
         self.greatest = self.greatest.max(other.greatest);
     }
@@ -197,7 +196,7 @@ impl Counts {
     fn at(&self, rank: u64) -> f64 {
         match rank {
             ..=1 => return double(self.least),
-            rank if rank >= self.count => return double(self.greatest),
+            rank if rank >= self.count() => return double(self.greatest),
             _ => {}
         }
         let mut below = 0;
@@ -232,24 +231,23 @@ impl Counts {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let (least, greatest) = (reader.i64()?, reader.i64()?);
-        let mut counts = Self { count: 0, least, greatest, first: 0, blocks: Vec::new() };
+        let mut counts = Self { least, greatest, first: 0, blocks: Vec::new() };
+        let mut total = 0_u64;
         while !reader.is_empty() {
             let number = i32::try_from(reader.u32()?).ok().and_then(|number| FIRST.checked_add(number));
             let number =
                 number.filter(|&number| number <= LAST).ok_or_else(|| corrupt("there is no such block"))?;
             let block = counts.block(number);
-            let before = block.count();
             for _ in 0..reader.varint()? {
                 let place = reader.varint()?;
                 let place = u32::try_from(place).ok().filter(|&place| place < PLACES);
                 let place = place.ok_or_else(|| corrupt("there is no such place"))?;
-                block.add_many(place, reader.varint()?);
+                let count = reader.varint()?;
+                block.add_many(place, count);
+                total = total.checked_add(count).ok_or_else(|| corrupt("too many values"))?;
             }
-            let added = block.count() - before;
-            counts.count =
-                counts.count.checked_add(added).ok_or_else(|| corrupt("the counts are too large"))?;
         }
-        if least.cmp(&greatest) == Ordering::Greater || counts.count <= EXACT_MAX as u64 {
+        if least > greatest || total <= EXACT_MAX as u64 {
             return Err(corrupt("too few values"));
         }
         Ok(counts)
