@@ -13,7 +13,7 @@ pub(crate) fn is_continuation(byte: u8) -> bool {
 /// Appends `lower(text)`, by Unicode.
 pub fn lower(text: &[u8], out: &mut Vec<u8>) {
     if text.is_ascii() {
-        out.extend(text.iter().map(u8::to_ascii_lowercase));
+        append(text, out).make_ascii_lowercase();
     } else {
         out.extend_from_slice(String::from_utf8_lossy(text).to_lowercase().as_bytes());
     }
@@ -22,10 +22,17 @@ pub fn lower(text: &[u8], out: &mut Vec<u8>) {
 /// Appends `upper(text)`, by Unicode.
 pub fn upper(text: &[u8], out: &mut Vec<u8>) {
     if text.is_ascii() {
-        out.extend(text.iter().map(u8::to_ascii_uppercase));
+        append(text, out).make_ascii_uppercase();
     } else {
         out.extend_from_slice(String::from_utf8_lossy(text).to_uppercase().as_bytes());
     }
+}
+
+/// Appends bytes; where they are now.
+fn append<'a>(bytes: &[u8], out: &'a mut Vec<u8>) -> &'a mut [u8] {
+    let start = out.len();
+    out.extend_from_slice(bytes);
+    out.get_mut(start..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -20,12 +20,6 @@ impl Generator<'_> {
         b: &Expr,
         returns: DataType,
     ) -> Result<Operand, EncodeError> {
-        if (a.data_type == DataType::Float64) != (b.data_type == DataType::Float64) {
-            return Err(EncodeError::IllTyped(format!(
-                "{operator:?} of {} and {}",
-                a.data_type, b.data_type
-            )));
-        }
         let is_float = a.data_type == DataType::Float64;
         let ((a, a_operand), (b, b_operand)) = (self.scalar(a)?, self.scalar(b)?);
         self.strict(returns, &[a_operand, b_operand], |generator| {

@@ -25,10 +25,6 @@ impl Generator<'_> {
         arguments: &[Expr],
         returns: DataType,
     ) -> Result<Operand, EncodeError> {
-        let types: Vec<DataType> = arguments.iter().map(|argument| argument.data_type).collect();
-        if signature(function, returns) != types {
-            return Err(EncodeError::IllTyped(format!("{function:?} of {types:?}")));
-        }
         let operands =
             arguments.iter().map(|argument| self.expression(argument)).collect::<Result<Vec<_>, _>>()?;
         self.strict(returns, &operands, |generator| {
@@ -62,16 +58,5 @@ impl Generator<'_> {
         self.op().i64_const(0).local_get(value.0).i64_sub().local_get(value.0);
         self.get(value).i64_const(0).i64_lt_s().select();
         Ok(())
-    }
-}
-
-/// The types of a function's arguments.
-fn signature(function: Function, returns: DataType) -> &'static [DataType] {
-    match function {
-        Function::Lower | Function::Upper | Function::Length => &[DataType::Text],
-        Function::Concat => &[DataType::Text, DataType::Text],
-        Function::Abs if returns == DataType::Int64 => &[DataType::Int64],
-        Function::Abs | Function::Round | Function::Floor | Function::Ceil => &[DataType::Float64],
-        Function::RoundTo => &[DataType::Float64, DataType::Int64],
     }
 }

@@ -3,6 +3,7 @@
 use super::EncodeError;
 use super::generator::Generator;
 use super::operand::{Local, Operand, Place, Valid};
+use super::typing::check;
 use crate::expr::{Expr, Node};
 use crate::types::{DataType, Value};
 
@@ -13,6 +14,7 @@ impl Generator<'_> {
     }
 
     fn node(&mut self, expr: &Expr) -> Result<Operand, EncodeError> {
+        check(expr)?;
         match &expr.node {
             Node::Column(number) => self.column(*number, expr.data_type),
             Node::Literal(value) => self.literal(value, expr.data_type),

@@ -9,7 +9,7 @@ use streamgauge_sql::types::{
 use crate::batch::{Batch, Column, TYPES, value};
 use crate::random::Random;
 
-const COMPARISONS: [Comparison; 6] = [
+pub const COMPARISONS: [Comparison; 6] = [
     Comparison::Equal,
     Comparison::NotEqual,
     Comparison::Less,
@@ -17,7 +17,7 @@ const COMPARISONS: [Comparison; 6] = [
     Comparison::Greater,
     Comparison::GreaterOrEqual,
 ];
-const OPERATORS: [Arithmetic; 5] =
+pub const OPERATORS: [Arithmetic; 5] =
     [Arithmetic::Add, Arithmetic::Subtract, Arithmetic::Multiply, Arithmetic::Divide, Arithmetic::Remainder];
 
 /// A filter, or none, and computed columns.

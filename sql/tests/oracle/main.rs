@@ -6,9 +6,11 @@
 mod random;
 mod batch;
 mod expressions;
+mod edges;
 mod manifests;
 mod guest;
 mod component;
+mod refused;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -63,7 +65,7 @@ fn assert_agree(code: &Code, batch: &Batch, selected: &Selected) -> Result<(), T
 #[test]
 fn generated_code_computes_what_the_interpreter_says() {
     let shell = Shell::compile();
-    let config = Config { max_shrink_iters: 0, ..Config::with_cases(3000) };
+    let config = Config { max_shrink_iters: 0, ..Config::with_cases(2000) };
     proptest!(config, |(seed: u64)| {
         let (code, batches) = case(seed);
         let mut guest = shell.instantiate(&code);
@@ -71,6 +73,38 @@ fn generated_code_computes_what_the_interpreter_says() {
             assert_agree(&code, batch, &guest.call(batch))?;
         }
     });
+}
+
+#[test]
+fn operators_compute_what_the_interpreter_says_on_every_pair_of_edges() {
+    let shell = Shell::compile();
+    for (code, batch) in edges::cases() {
+        let selected = shell.instantiate(&code).call(&batch);
+        assert_agree(&code, &batch, &selected).unwrap();
+    }
+}
+
+#[test]
+fn random_cases_meet_every_outcome() {
+    let (mut dropped, mut failed, mut null, mut present) = (0, 0, 0, 0);
+    for seed in 0..300 {
+        let (code, batches) = case(seed);
+        let [batch, _] = &batches[..] else { unreachable!("two batches a case") };
+        for row in 0..batch.rows {
+            match run(&code, &|column| batch.columns[column].value(row)) {
+                Outcome::Dropped => dropped += 1,
+                Outcome::Failed { .. } => failed += 1,
+                Outcome::Kept(values) => {
+                    let nulls = values.iter().filter(|value| **value == Value::Null).count();
+                    null += nulls;
+                    present += values.len() - nulls;
+                }
+            }
+        }
+    }
+    for (outcome, rows) in [("dropped", dropped), ("failed", failed), ("NULL", null), ("present", present)] {
+        assert!(rows > 1000, "{rows} rows {outcome}");
+    }
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! Every pair of edge values through every operator: what random cases meet too rarely.
+
+use streamgauge_sql::expr::{Arithmetic, Code, Comparison, Expr, Function, Node};
+use streamgauge_sql::types::DataType::{self, Boolean, Float64, Int64, Text, Timestamp};
+use streamgauge_sql::types::Value;
+
+use crate::batch::{Batch, Column, FLOATS, INTEGERS, TEXTS, TIMES, TYPES};
+use crate::expressions::{COMPARISONS, OPERATORS};
+
+/// One query for each operator and type, over all pairs of edge values.
+pub fn cases() -> Vec<(Code, Batch)> {
+    let mut cases = Vec::new();
+    for data_type in TYPES {
+        for expr in operations(data_type) {
+            cases.push((code(expr, [data_type; 2]), pairs(data_type, data_type)));
+        }
+    }
+    let round_to = call(Function::RoundTo, vec![column(0, Float64), column(1, Int64)], Float64);
+    cases.push((code(round_to, [Float64, Int64]), pairs(Float64, Int64)));
+    for operator in [Arithmetic::Add, Arithmetic::Subtract] {
+        let sum = arithmetic(operator, [Timestamp, Int64], Timestamp);
+        cases.push((code(sum, [Timestamp, Int64]), pairs(Timestamp, Int64)));
+    }
+    cases
+}
+
+fn column(number: usize, data_type: DataType) -> Expr {
+    Expr { node: Node::Column(number), data_type }
+}
+
+fn boxed(number: usize, data_type: DataType) -> Box<Expr> {
+    Box::new(column(number, data_type))
+}
+
+fn call(function: Function, arguments: Vec<Expr>, data_type: DataType) -> Expr {
+    Expr { node: Node::Call(function, arguments), data_type }
+}
+
+fn arithmetic(operator: Arithmetic, [a, b]: [DataType; 2], data_type: DataType) -> Expr {
+    Expr { node: Node::Arithmetic(operator, boxed(0, a), boxed(1, b)), data_type }
+}
+
+fn code(expr: Expr, arguments: [DataType; 2]) -> Code {
+    Code { arguments: arguments.to_vec(), filter: None, computed: vec![expr] }
+}
+
+/// All operators on two values of a type, all functions and casts of one.
+fn operations(of: DataType) -> Vec<Expr> {
+    let boolean = |node| Expr { node, data_type: Boolean };
+    let compare = |comparison: Comparison| boolean(Node::Compare(comparison, boxed(0, of), boxed(1, of)));
+    let function = |function| call(function, vec![column(0, of)], of);
+    let mut operations: Vec<Expr> = COMPARISONS.into_iter().map(compare).collect();
+    operations.push(boolean(Node::Same(boxed(0, of), boxed(1, of))));
+    operations.extend(casts(of).iter().map(|&data_type| Expr { node: Node::Cast(boxed(0, of)), data_type }));
+    if matches!(of, Int64 | Float64) {
+        operations.extend(OPERATORS.map(|operator| arithmetic(operator, [of, of], of)));
+        operations.push(Expr { node: Node::Negate(boxed(0, of)), data_type: of });
+        operations.push(function(Function::Abs));
+    }
+    match of {
+        Boolean | Int64 => {}
+        Float64 => operations.extend([Function::Round, Function::Floor, Function::Ceil].map(function)),
+        Timestamp => operations.push(arithmetic(Arithmetic::Subtract, [of, of], Int64)),
+        Text => {
+            operations.push(boolean(Node::Like(boxed(0, of), boxed(1, of))));
+            operations.push(call(Function::Concat, vec![column(0, of), column(1, of)], Text));
+            operations.push(call(Function::Length, vec![column(0, of)], Int64));
+            operations.extend([Function::Lower, Function::Upper].map(function));
+        }
+    }
+    operations
+}
+
+/// The types that a type is cast to.
+fn casts(from: DataType) -> &'static [DataType] {
+    match from {
+        Boolean | Float64 | Timestamp => &[Int64, Text],
+        Int64 => &[Boolean, Float64, Timestamp, Text],
+        Text => &[Boolean, Int64, Float64, Timestamp],
+    }
+}
+
+/// The values of a type at which operators are most often wrong.
+fn edges(data_type: DataType) -> Vec<Value> {
+    match data_type {
+        Boolean => [false, true].map(Value::Boolean).into(),
+        Int64 => INTEGERS.map(Value::Int64).into(),
+        Float64 => FLOATS.map(Value::Float64).into(),
+        Timestamp => TIMES.map(Value::Timestamp).into(),
+        Text => TEXTS.map(|text| Value::Text(text.into())).into(),
+    }
+}
+
+/// Two columns that hold every pair of the edge values of their types.
+fn pairs(a: DataType, b: DataType) -> Batch {
+    let (first, second) = (edges(a), edges(b));
+    let pairs = || first.iter().flat_map(|x| second.iter().map(move |y| (x, y)));
+    let columns = vec![Column::of(a, pairs().map(|(x, _)| x)), Column::of(b, pairs().map(|(_, y)| y))];
+    Batch { rows: first.len() * second.len(), columns }
+}
