@@ -1,6 +1,27 @@
-//! The life of an event.
+//! The life of an event, a module a step.
+//!
+//! 1. [`source`] reads records of a partition, in order; [`decode`] makes columns of the fields that queries read, or a
+//!    dead letter.
+//! 2. [`component`] runs guests: a query component's `ingest` filters and computes, for a whole batch in one call.
+//! 3. [`engine`] finds each row's group and slice, and so its slot;
+//! 4. the reducer component folds the columns into the slots.
+//! 5. [`engine`] closes windows when the watermark reaches their end: slices are merged, slots evaluated.
+//! 6. The query component's `emit` applies HAVING and the SELECT list.
+//! 7. [`deliver`] sends the [`row`]s on; what could not be used goes to the dead letters.
+//!
+//! [`query`] is this way as one statement sees it; [`pipeline`] is the loop that names all steps. What moves between them
+//! is a [`column`]. [`cli`] is the command line.
 
 pub mod column;
 pub mod source;
 pub mod decode;
+pub mod component;
 pub mod engine;
+pub mod query;
+pub mod row;
+pub mod deliver;
+pub mod pipeline;
+pub mod timings;
+pub mod progress;
+pub mod clock;
+pub mod cli;

@@ -1,1 +1,9 @@
-fn main() {}
+//! The binary: the command line and its exit status; everything else is in the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    streamgauge::cli::Cli::parse().run()
+}

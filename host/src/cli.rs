@@ -1,0 +1,108 @@
+//! The command line: one file a subcommand, each with its options and `run`.
+
+mod check;
+mod compile;
+mod demo;
+mod explain;
+mod program;
+mod run;
+
+use std::{fmt, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// SQL window queries, compiled to WebAssembly components, over Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "streamgauge", version, about, after_help = EXIT_STATUS)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Rows go to standard output, everything else to standard error.
+
+Exit status:
+  0  done
+  1  the input is wrong: SQL, an unreadable file, a missing secret
+  2  usage: an unknown flag, source or sink
+  3  failed at run time: a query failed";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show everything at work in one process: traffic, a Kafka broker, the example queries
+    Demo(demo::Options),
+    /// Check query files, offline: silent, or diagnostics and exit status 1
+    Check(check::Options),
+    /// Print the plan of a query file: slices, reducers and what crosses into WebAssembly
+    Explain(explain::Options),
+    /// Compile a query file: one WebAssembly component a query
+    Compile(compile::Options),
+    /// Run query files over Kafka or over files
+    Run(run::Options),
+}
+
+impl Cli {
+    /// Runs the command that was given.
+    pub fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Demo(options) => demo::run(options),
+            Command::Check(options) => check::run(&options),
+            Command::Explain(options) => explain::run(&options),
+            Command::Compile(options) => compile::run(&options),
+            Command::Run(options) => run::run(&options),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                say(&failure);
+                ExitCode::from(failure.status())
+            }
+        }
+    }
+}
+
+/// Why a command ended without doing its work; says what the reader must do.
+#[derive(Debug)]
+enum Failure {
+    /// The user's input is wrong; the text is complete, diagnostics included.
+    Input(String),
+    /// The command line is wrong.
+    Usage(String),
+    /// Something failed while it ran.
+    Runtime(String),
+}
+
+impl Failure {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Input(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Runtime(_) => 3,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Input(text) | Self::Usage(text) | Self::Runtime(text)) = self;
+        f.write_str(text)
+    }
+}
+
+/// Tells people: diagnostics, notices and the closing line, on standard error.
+#[expect(clippy::print_stderr, reason = "the command line is where standard error is written")]
+pub(crate) fn say(text: &dyn fmt::Display) {
+    eprintln!("{text}");
+}
+
+/// Prints what was asked for, on standard output; a reader that went away is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::{ErrorKind, Write, stdout};
+    match stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Runtime(format!("error: cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,19 @@
+//! `streamgauge check`: is this file right?
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Failure, program};
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Query files; together they are one program
+    #[arg(required = true, value_name = "FILE.sql")]
+    files: Vec<PathBuf>,
+}
+
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    program::compile(&options.files).map(drop)
+}

@@ -1,0 +1,21 @@
+//! `streamgauge explain`: what would run?
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Failure, print, program};
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The query file
+    #[arg(value_name = "FILE.sql")]
+    file: PathBuf,
+}
+
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let compiled = program::compile(std::slice::from_ref(&options.file))?;
+    let plans: Vec<String> = compiled.program.queries.iter().map(|query| query.plan.to_string()).collect();
+    print(&plans.join("\n"))
+}

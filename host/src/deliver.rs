@@ -1,0 +1,5 @@
+//! Step 7: where rows and dead letters go.
+
+pub mod dead_letter;
+pub mod output;
+pub mod pretty;

@@ -1,0 +1,208 @@
+//! Step 1, on other threads: a reader, and a pool of decoders behind bounded queues, in order.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    decode::{
+        Batch,
+        json::Decoder,
+        pool::{self, Collector, Feeder, Late},
+    },
+    source::{
+        Chunk, SourceError,
+        file::FileSource,
+        kafka::{self, KafkaSource},
+    },
+    timings::{Step, Timings},
+};
+
+/// Chunks that wait for each decoder, and batches that wait behind it.
+const QUEUE_CHUNKS: usize = 4;
+
+/// What comes from a source, partition by partition in order.
+#[derive(Debug)]
+pub enum Event {
+    /// Decoded records.
+    Batch(Batch),
+    /// The partition is there; it holds others back until it has a watermark or is idle.
+    Assigned {
+        /// Its number.
+        partition: u32,
+    },
+    /// The partition was read to its end as it is now.
+    ReachedEnd {
+        /// Its number.
+        partition: u32,
+    },
+    /// Nothing more will come from the partition.
+    Done {
+        /// Its number.
+        partition: u32,
+    },
+    /// Whether there is a connection.
+    Connected(bool),
+    /// Something that people should know.
+    Notice(String),
+    /// Nothing came within the time given.
+    Quiet,
+    /// Nothing more will come.
+    Over,
+    /// The source cannot go on; why.
+    Failed(String),
+}
+
+/// Where a pipeline's events come from.
+pub struct Feed {
+    collector: Collector<Event>,
+    /// Tells the reader that nobody listens.
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.over.store(true, Relaxed);
+    }
+}
+
+impl Feed {
+    /// What comes next, within the time given.
+    pub fn next(&mut self, patience: Duration) -> Event {
+        match self.collector.next_within(patience) {
+            Ok(Some(event)) => event,
+            Ok(None) => Event::Over,
+            Err(Late) => Event::Quiet,
+        }
+    }
+}
+
+/// What the reader hands to the decoders: work, or news that keep their place among it.
+enum Item {
+    Chunk(Chunk),
+    News(Event),
+}
+
+/// A feed whose reader runs `read` on its own thread.
+fn start(
+    decoder: Decoder,
+    timings: Arc<Timings>,
+    read: impl FnOnce(&mut Feeder<Item>, &AtomicBool) + Send + 'static,
+) -> io::Result<Feed> {
+    let over = Arc::new(AtomicBool::new(false));
+    let seen = over.clone();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let decoder = Arc::new(decoder);
+    let (mut feeder, collector) = pool::start("decode", threads, QUEUE_CHUNKS, move |item| match item {
+        Item::Chunk(chunk) => Event::Batch(timings.of(Step::Decode, || decoder.decode(chunk))),
+        Item::News(event) => event,
+    })?;
+    thread::Builder::new().name("read".to_owned()).spawn(move || read(&mut feeder, &seen))?;
+    Ok(Feed { collector, over })
+}
+
+/// JSON Lines files, each a partition, read in turn to their ends.
+///
+/// # Errors
+/// A file that cannot be opened.
+pub fn files(
+    paths: &[PathBuf],
+    decoder: Decoder,
+    record_bytes_max: usize,
+    timings: Arc<Timings>,
+) -> Result<Feed, SourceError> {
+    let mut sources = Vec::new();
+    for (path, partition) in paths.iter().zip(0..) {
+        sources.push((partition, FileSource::open(path, partition, record_bytes_max)?));
+    }
+    start(decoder, timings, move |feeder, _| drop(read_files(sources, feeder))).map_err(SourceError::Thread)
+}
+
+/// One chunk of each file in turn, so that their watermarks rise together.
+fn read_files(mut sources: Vec<(u32, FileSource)>, feeder: &mut Feeder<Item>) -> Result<(), pool::Closed<Item>> {
+    for &(partition, _) in &sources {
+        feeder.feed(Item::News(Event::Assigned { partition }))?;
+    }
+    while !sources.is_empty() {
+        let mut open = Vec::new();
+        for (partition, mut source) in sources {
+            match source.next() {
+                Ok(Some(chunk)) => {
+                    feeder.feed(Item::Chunk(chunk))?;
+                    open.push((partition, source));
+                }
+                Ok(None) => feeder.feed(Item::News(Event::Done { partition }))?,
+                Err(error) => return feeder.feed(Item::News(Event::Failed(error.to_string()))),
+            }
+        }
+        sources = open;
+    }
+    Ok(())
+}
+
+/// A Kafka topic; where it is bounded it is over when all its partitions are done.
+///
+/// # Errors
+/// Settings that the client does not take.
+pub fn kafka(
+    name: &str,
+    connection: &kafka::Connection,
+    reading: kafka::Reading,
+    decoder: Decoder,
+    timings: Arc<Timings>,
+) -> Result<Feed, SourceError> {
+    let bounded = reading.bounded;
+    let source = KafkaSource::new(connection, reading)?;
+    let name = name.to_owned();
+    let read = move |feeder: &mut Feeder<Item>, over: &AtomicBool| {
+        drop(read_kafka(source, &name, bounded, feeder, over));
+    };
+    start(decoder, timings, read).map_err(SourceError::Thread)
+}
+
+fn read_kafka(
+    mut source: KafkaSource,
+    name: &str,
+    bounded: bool,
+    feeder: &mut Feeder<Item>,
+    over: &AtomicBool,
+) -> Result<(), pool::Closed<Item>> {
+    let mut unfinished = BTreeSet::new();
+    while !over.load(Relaxed) {
+        let Some(event) = source.next(Duration::from_millis(100)) else { continue };
+        match event {
+            kafka::Event::Started(position) => {
+                let partition = position.partition;
+                unfinished.insert(partition);
+                feeder.feed(Item::News(Event::Assigned { partition }))?;
+            }
+            kafka::Event::Records(chunk) => feeder.feed(Item::Chunk(chunk))?,
+            kafka::Event::ReachedEnd { partition } => feeder.feed(Item::News(Event::ReachedEnd { partition }))?,
+            kafka::Event::Done { partition } => {
+                unfinished.remove(&partition);
+                feeder.feed(Item::News(Event::Done { partition }))?;
+                if bounded && unfinished.is_empty() {
+                    return Ok(());
+                }
+            }
+            kafka::Event::Waiting { message } => {
+                feeder.feed(Item::News(Event::Connected(false)))?;
+                feeder.feed(Item::News(Event::Notice(format!("source '{name}' waits: {message}"))))?;
+            }
+            kafka::Event::Resumed => {
+                feeder.feed(Item::News(Event::Connected(true)))?;
+                feeder.feed(Item::News(Event::Notice(format!("source '{name}' goes on"))))?;
+            }
+            kafka::Event::Failed { message } => return feeder.feed(Item::News(Event::Failed(message))),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Rows as they leave: columns with names, and each row as one JSON object.
+
+use streamgauge_functions::{format_f64, format_timestamp};
+
+use crate::column::{Column, Values};
+
+/// Rows that a query decided, in their order.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// One column a SELECT field.
+    pub columns: Vec<Column>,
+    /// How many rows.
+    pub len: usize,
+}
+
+/// Appends row `row` as one JSON object: the fields in order, no spaces, text not escaped beyond need.
+///
+/// BIGINT is written as digits, DOUBLE as its shortest round trip with `.` or `e`, NULL and what JSON has no number for as
+/// null, TIMESTAMP as RFC 3339 in UTC cut to milliseconds.
+pub fn write_json<'a>(
+    out: &mut Vec<u8>,
+    fields: impl Iterator<Item = (&'a str, &'a Column)>,
+    row: usize,
+) {
+    out.push(b'{');
+    for (index, (name, column)) in fields.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_json_text(out, name.as_bytes());
+        out.push(b':');
+        write_json_value(out, column, row);
+    }
+    out.push(b'}');
+}
+
+/// Appends the value of a row as JSON.
+pub fn write_json_value(out: &mut Vec<u8>, column: &Column, row: usize) {
+    if !column.is_valid(row) || row >= column.len() {
+        return out.extend_from_slice(b"null");
+    }
+    match &column.values {
+        Values::Boolean(values) => out.extend_from_slice(if values.get(row) { b"true" } else { b"false" }),
+        Values::Int64(values) => {
+            let value = values.get(row).copied().unwrap_or_default();
+            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        }
+        Values::Float64(values) => match values.get(row) {
+            Some(value) if value.is_finite() => format_f64(*value, out),
+            _ => out.extend_from_slice(b"null"),
+        },
+        Values::Timestamp(values) => {
+            out.push(b'"');
+            format_timestamp(values.get(row).copied().unwrap_or_default(), out);
+            out.push(b'"');
+        }
+        Values::Text(values) => write_json_text(out, values.get(row)),
+    }
+}
+
+/// Appends UTF-8 text as a JSON string: quotes, backslashes and control characters are escaped, nothing else.
+pub fn write_json_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    for &byte in text {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column::{DataType, Value};
+
+    fn json(data_type: DataType, value: Value) -> String {
+        let mut column = Column::empty(data_type);
+        column.push(&value);
+        let mut out = Vec::new();
+        write_json(&mut out, [("a", &column)].into_iter(), 0);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn values_are_written_as_the_contract_says() {
+        assert_eq!(json(DataType::Int64, Value::Int64(-7)), r#"{"a":-7}"#);
+        assert_eq!(json(DataType::Float64, Value::Float64(2000.0)), r#"{"a":2000.0}"#);
+        assert_eq!(json(DataType::Float64, Value::Float64(0.1 + 0.2)), r#"{"a":0.30000000000000004}"#);
+        assert_eq!(json(DataType::Float64, Value::Float64(f64::NAN)), r#"{"a":null}"#);
+        assert_eq!(json(DataType::Boolean, Value::Null), r#"{"a":null}"#);
+        let five_past = Value::Timestamp(1_767_225_900_123_999);
+        assert_eq!(json(DataType::Timestamp, five_past), r#"{"a":"2026-01-01T00:05:00.123Z"}"#);
+        let text = Value::Text("é \"\\\n\u{1}/".into());
+        assert_eq!(json(DataType::Text, text), "{\"a\":\"é \\\"\\\\\\n\\u0001/\"}");
+    }
+
+    #[test]
+    fn text_survives_a_round_trip_through_another_reader() {
+        let text: String = (0..0x250).filter_map(char::from_u32).collect();
+        let mut out = Vec::new();
+        write_json_text(&mut out, text.as_bytes());
+        assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+    }
+}

@@ -1,0 +1,109 @@
+//! Where the processor's time goes, step by step: `run --timings` and `make bench`.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use crate::{
+    clock,
+    column::Column,
+    engine::{Accumulators, Evaluated, Fault},
+};
+
+/// A step of the way of an event, as far as it is timed apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Waiting for and cutting input is the rest; this is JSON to columns.
+    Decode,
+    /// The query component: `ingest` and `emit`.
+    Query,
+    /// Groups, slices, slots and closing, without the reducers.
+    Grouping,
+    /// The reducer components.
+    Reducers,
+    /// Rows to lines.
+    Output,
+}
+
+const STEPS: [(Step, &str); 5] = [
+    (Step::Decode, "decode"),
+    (Step::Query, "query"),
+    (Step::Grouping, "grouping"),
+    (Step::Reducers, "reducers"),
+    (Step::Output, "output"),
+];
+
+/// Processor time by step, over all threads.
+#[derive(Debug, Default)]
+pub struct Timings {
+    spent_ns: [AtomicU64; STEPS.len()],
+}
+
+impl Timings {
+    /// Runs `work` and counts the processor time of this thread for `step`.
+    #[inline]
+    pub fn of<T>(&self, step: Step, work: impl FnOnce() -> T) -> T {
+        let before = clock::thread_cpu_ns();
+        let done = work();
+        self.add(step, clock::thread_cpu_ns().saturating_sub(before));
+        done
+    }
+
+    /// Counts time for a step.
+    pub fn add(&self, step: Step, spent_ns: u64) {
+        if let Some(spent) = self.spent_ns.get(step as usize) {
+            spent.fetch_add(spent_ns, Relaxed);
+        }
+    }
+
+    /// What a step took so far, in nanoseconds.
+    pub fn spent_ns(&self, step: Step) -> u64 {
+        self.spent_ns.get(step as usize).map_or(0, |spent| spent.load(Relaxed))
+    }
+}
+
+impl fmt::Display for Timings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cpu_ms")?;
+        for (step, name) in STEPS {
+            write!(f, " {name}={}", Duration::from_nanos(self.spent_ns(step)).as_millis())?;
+        }
+        Ok(())
+    }
+}
+
+/// An aggregate call whose time is counted for the reducers.
+pub struct Timed<A> {
+    inner: A,
+    timings: Arc<Timings>,
+}
+
+impl<A> Timed<A> {
+    /// Counts the time of `inner`'s calls.
+    pub fn new(inner: A, timings: Arc<Timings>) -> Self {
+        Self { inner, timings }
+    }
+}
+
+impl<A: Accumulators> Accumulators for Timed<A> {
+    fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault> {
+        self.timings.of(Step::Reducers, || self.inner.accumulate(slots, arguments))
+    }
+
+    fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault> {
+        self.timings.of(Step::Reducers, || self.inner.merge(into, source))
+    }
+
+    fn evaluate(&mut self, slots: &[u32]) -> Result<Evaluated, Fault> {
+        self.timings.of(Step::Reducers, || self.inner.evaluate(slots))
+    }
+
+    fn release(&mut self, slots: &[u32]) -> Result<(), Fault> {
+        self.timings.of(Step::Reducers, || self.inner.release(slots))
+    }
+}

@@ -1,0 +1,19 @@
+//! The binary, from outside: what people and scripts see.
+
+mod scripts;
+
+use std::process::{Command, Output};
+
+/// The binary under test.
+pub fn streamgauge() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_streamgauge"));
+    command.env("NO_COLOR", "1");
+    command
+}
+
+/// Runs it and gives its exit status, standard output and standard error.
+pub fn outcome(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the binary starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (status.code().expect("it was not killed"), text(stdout), text(stderr))
+}
