@@ -152,6 +152,8 @@ fn config() -> Config {
     config.epoch_interruption(true);
     config.max_wasm_stack(STACK_BYTES);
     config.wasm_backtrace_max_frames(TRAP_FRAMES);
+    // Traps are walked by wasmtime itself; registering tables for others costs at each load.
+    config.native_unwind_info(false);
     // 4 GiB of addresses a memory, none of them used before they are touched: no bounds checks in loops. There are
     // addresses for thousands of instances.
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20).memory_may_move(false);
