@@ -47,6 +47,24 @@ pub fn check_signature(signature: &Signature, open: &dyn Fn() -> Box<dyn Accumul
     assert!(result.is_ok(), "{signature:?}: {result:?}");
 }
 
+/// What accumulators of doubles make of some values in one slot.
+///
+/// # Panics
+/// Where the accumulators take or give anything but doubles.
+pub fn fold(accumulators: &mut dyn Accumulators, values: &[f64]) -> Result<Option<f64>, String> {
+    let column = Column { rows: values.len(), values: Values::Float64s(values.to_vec()), valid: None };
+    assert_eq!(accumulators.accumulate(&vec![0; values.len()], &[column.view()]), Ok(()));
+    let evaluated = accumulators.evaluate(&[0]);
+    if let Some((_, why)) = evaluated.failed.first() {
+        return Err(why.clone());
+    }
+    match result(&evaluated, 0) {
+        Cell::Null => Ok(None),
+        Cell::Float(value) => Ok(Some(value)),
+        other => panic!("{other:?} is not a double"),
+    }
+}
+
 /// How many slots the rows go to.
 const SLOTS: u32 = 3;
 
@@ -234,5 +252,57 @@ fn result(evaluated: &Evaluated, row: usize) -> Cell<'_> {
         }
         Values::Float64s(values) => values.get(row).map_or(Cell::Null, |&v| Cell::Float(v)),
         Values::Texts(texts) => texts.iter().nth(row).map_or(Cell::Null, Cell::Text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fold, Reader, Slots, Writer};
+
+    /// The sum of some doubles, wrong in one way.
+    struct Wrong(fn(&mut f64, f64), fn(&mut f64, f64));
+
+    impl Fold for Wrong {
+        type Arguments = (f64,);
+        type State = f64;
+        type Result = f64;
+
+        fn add(&self, state: &mut f64, (value,): (f64,)) {
+            (self.0)(state, value);
+        }
+
+        fn merge(&self, state: &mut f64, other: &f64) {
+            (self.1)(state, *other);
+        }
+
+        fn evaluate(&self, state: &f64) -> Result<Option<f64>, String> {
+            Ok(Some(*state))
+        }
+
+        fn write(&self, state: &f64, writer: &mut Writer<'_>) {
+            writer.f64(*state);
+        }
+
+        fn read(&self, reader: &mut Reader<'_>) -> Result<f64, Error> {
+            reader.f64()
+        }
+    }
+
+    fn check(add: fn(&mut f64, f64), merge: fn(&mut f64, f64)) {
+        let signature = Signature::new(&[DataType::Float64], DataType::Float64, 8);
+        check_signature(&signature, &|| Slots::boxed(Wrong(add, merge)));
+    }
+
+    #[test]
+    #[should_panic(expected = "the order of merges matters")]
+    fn a_plain_sum_is_not_exact() {
+        check(|state, value| *state += value, |state, other| *state += other);
+    }
+
+    #[test]
+    #[should_panic(expected = "the order of merges matters")]
+    fn the_last_value_has_no_merge() {
+        check(|state, value| *state = value, |state, other| *state = other);
     }
 }

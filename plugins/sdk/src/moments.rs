@@ -193,3 +193,92 @@ impl Moments {
 fn whole(count: u64) -> Pair {
     Pair { high: count as f64, low: 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn moments(values: &[f64]) -> Moments {
+        let mut moments = Moments::default();
+        values.iter().for_each(|&value| moments.add(value));
+        moments
+    }
+
+    /// The variance of a population of whole numbers, exactly but for one division.
+    fn exact_variance(values: &[i64]) -> f64 {
+        let count = values.len() as i128;
+        let sum: i128 = values.iter().map(|&value| i128::from(value)).sum();
+        let squares: i128 = values.iter().map(|&value| i128::from(value).pow(2)).sum();
+        (count * squares - sum * sum) as f64 / (count * count) as f64
+    }
+
+    fn near(found: f64, exact: f64) -> bool {
+        (found - exact).abs() <= 1e-13 * exact.abs()
+    }
+
+    proptest! {
+        #[test]
+        fn the_variance_is_exact_far_from_zero(
+            offset in -(1_i64 << 52)..1 << 52,
+            noise in prop::collection::vec(-1000_i64..1000, 2..200),
+            power in -600_i32..400,
+            cuts in prop::collection::vec(0_usize..200, 0..4),
+        ) {
+            let whole: Vec<i64> = noise.iter().map(|noise| offset + noise).collect();
+            let unit = 2.0_f64.powi(power);
+            let values: Vec<f64> = whole.iter().map(|&value| value as f64 * unit).collect();
+            let exact = exact_variance(&whole).sqrt() * unit;
+            prop_assert!(near(moments(&values).deviation(false).unwrap(), exact));
+
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % values.len()).collect();
+            cuts.sort_unstable();
+            let ends = cuts.iter().copied().chain([values.len()]);
+            let mut merged = Moments::default();
+            let mut start = 0;
+            for end in ends {
+                merged.merge(&moments(&values[start..end]));
+                start = end;
+            }
+            let found = merged.deviation(false).unwrap();
+            prop_assert!(near(found, exact), "merged {found:e}, not {exact:e}");
+        }
+    }
+
+    #[test]
+    fn a_first_value_far_away_costs_no_digits() {
+        let mut values = vec![0.0];
+        values.resize(1_000_000, 1e9 + 0.5);
+        let count = values.len() as f64;
+        let exact = (1e9 + 0.5) * ((count - 1.0) / count / count).sqrt();
+        assert!(near(moments(&values).deviation(false).unwrap(), exact));
+        values.reverse();
+        assert!(near(moments(&values).deviation(false).unwrap(), exact));
+    }
+
+    #[test]
+    fn the_ends_of_the_range_have_deviations() {
+        assert_eq!(moments(&[f64::MAX, f64::MIN]).deviation(false), Some(f64::MAX));
+        assert_eq!(moments(&[0.0, 1e-320]).deviation(false), Some(5e-321));
+        assert_eq!(moments(&[f64::MAX, f64::MIN]).variance(false), Some(f64::INFINITY));
+        assert!(moments(&[1.0, f64::INFINITY]).deviation(true).unwrap().is_nan());
+        assert!(moments(&[f64::NAN, 1.0]).variance(true).unwrap().is_nan());
+    }
+
+    #[test]
+    fn one_value_deviates_by_nothing_and_a_sample_of_one_not_at_all() {
+        assert_eq!(moments(&[]).deviation(false), None);
+        assert_eq!(moments(&[7.5]).deviation(false), Some(0.0));
+        assert_eq!(moments(&[7.5]).deviation(true), None);
+        assert_eq!(moments(&[0.1; 999]).deviation(true), Some(0.0));
+    }
+
+    #[test]
+    fn a_score_counts_deviations_from_the_mean() {
+        let moments = moments(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+        assert_eq!(moments.score(9.0), Some(2.0));
+        assert_eq!(moments.score(5.0), Some(0.0));
+        assert_eq!(Moments::default().score(1.0), None);
+    }
+}

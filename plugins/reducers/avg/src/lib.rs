@@ -103,10 +103,29 @@ streamgauge_sdk::export_reducer!(Average);
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_sdk::laws::{check, fold};
+
     use super::*;
 
     #[test]
     fn the_laws_hold() {
-        streamgauge_sdk::laws::check::<Average>(&[]);
+        check::<Average>(&[]);
+    }
+
+    #[test]
+    fn the_mean_of_doubles_is_compensated() {
+        let average = |values: &[f64]| fold(Average::open(1, &[]).unwrap().as_mut(), values);
+        assert_eq!(average(&[]), Ok(None));
+        assert_eq!(average(&[1e100, 3.0, -1e100]), Ok(Some(1.0)));
+        assert_eq!(average(&[f64::MAX; 7]), Ok(Some(f64::MAX)));
+        assert_eq!(average(&[f64::MIN; 3]), Ok(Some(f64::MIN)));
+        assert_eq!(average(&[f64::INFINITY, 1.0]), Ok(Some(f64::INFINITY)));
+    }
+
+    #[test]
+    fn the_mean_of_whole_numbers_is_exact_beyond_64_bits() {
+        let mut sum = IntegerSum::default();
+        [i64::MAX, i64::MAX, 2].into_iter().for_each(|value| OfIntegers.add(&mut sum, (value,)));
+        assert_eq!(OfIntegers.evaluate(&sum), Ok(Some(2.0_f64.powi(64) / 3.0)));
     }
 }

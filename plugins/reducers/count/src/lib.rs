@@ -70,8 +70,25 @@ streamgauge_sdk::export_reducer!(Count);
 mod tests {
     use super::*;
 
+    use streamgauge_sdk::{Column, Values};
+
     #[test]
     fn the_laws_hold() {
         streamgauge_sdk::laws::check::<Count>(&[]);
+    }
+
+    #[test]
+    fn rows_are_counted_and_nulls_are_not() {
+        let mut rows = Count::open(0, &[]).unwrap();
+        rows.accumulate(&[0, 0, 2], &[]).unwrap();
+        assert_eq!(rows.evaluate(&[0, 1, 2]).column.values, Values::Int64s(vec![2, 0, 1]));
+
+        let mut values = Count::open(5, &[]).unwrap();
+        let texts = streamgauge_sdk::BytesList { ends: vec![0; 3], bytes: vec![] };
+        let column = Column { rows: 3, values: Values::Texts(texts), valid: Some(vec![0b101]) };
+        values.accumulate(&[0; 3], &[column.view()]).unwrap();
+        assert_eq!(values.evaluate(&[0]).column.values, Values::Int64s(vec![2]));
+        assert!(values.accumulate(&[0; 3], &[]).is_err());
+        assert!(values.accumulate(&[0; 2], &[column.view()]).is_err());
     }
 }

@@ -41,10 +41,21 @@ streamgauge_sdk::export_reducer!(Max);
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_sdk::laws::{check, fold};
+
     use super::*;
 
     #[test]
     fn the_laws_hold() {
-        streamgauge_sdk::laws::check::<Max>(&[]);
+        check::<Max>(&[]);
+    }
+
+    #[test]
+    fn nan_is_the_greatest_number() {
+        let found = |values: &[f64]| fold(Max::open(1, &[]).unwrap().as_mut(), values).unwrap();
+        assert_eq!(found(&[]), None);
+        assert_eq!(found(&[3.0, -1.0, 2.0]), Some(3.0));
+        assert_eq!(found(&[f64::INFINITY, f64::NEG_INFINITY]), Some(f64::INFINITY));
+        assert!(found(&[-f64::NAN, f64::INFINITY]).unwrap().is_nan());
     }
 }

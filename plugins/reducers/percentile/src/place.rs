@@ -19,7 +19,7 @@ pub(crate) const RANGE: std::ops::RangeInclusive<i32> = !INFINITY..=NAN;
 #[inline]
 pub(crate) fn place(value: f64) -> i32 {
     let magnitude = value.abs();
-    let place = if magnitude >= f64::MIN_POSITIVE && magnitude <= f64::MAX {
+    let place = if (f64::MIN_POSITIVE..=f64::MAX).contains(&magnitude) {
         (magnitude.to_bits() >> REST) as i32 + (DENORMALS << BITS)
     } else {
         rare_place(magnitude)

@@ -256,7 +256,7 @@ impl Counts {
 
 /// Appends a value; a quarter more room each time, so that few values take little memory.
 #[inline]
-fn push(values: &mut Vec<i64>, value: i64) {
+pub(crate) fn push(values: &mut Vec<i64>, value: i64) {
     if values.len() == values.capacity() {
         values.reserve_exact((values.len() / 4).max(4));
     }

@@ -75,15 +75,46 @@ streamgauge_sdk::export_reducer!(StandardDeviation);
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_sdk::laws::{check, fold};
+
     use super::*;
+
+    fn deviation(sample: bool, root: bool, values: &[f64]) -> Result<Option<f64>, String> {
+        let parameters = [Literal::Boolean(sample), Literal::Boolean(root)];
+        fold(StandardDeviation::open(0, &parameters).unwrap().as_mut(), values)
+    }
 
     #[test]
     fn the_laws_hold() {
         for (sample, root) in [(true, true), (true, false), (false, true), (false, false)] {
-            streamgauge_sdk::laws::check::<StandardDeviation>(&[
-                Literal::Boolean(sample),
-                Literal::Boolean(root),
-            ]);
+            check::<StandardDeviation>(&[Literal::Boolean(sample), Literal::Boolean(root)]);
         }
+    }
+
+    #[test]
+    fn each_of_the_four_is_as_in_postgresql() {
+        let values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];
+        assert_eq!(deviation(false, true, &values), Ok(Some(2.0)));
+        assert_eq!(deviation(false, false, &values), Ok(Some(4.0)));
+        assert_eq!(deviation(true, false, &values), Ok(Some(32.0 / 7.0)));
+        assert_eq!(deviation(true, true, &values), Ok(Some((32.0_f64 / 7.0).sqrt())));
+        assert_eq!(deviation(true, true, &[1.0]), Ok(None));
+        assert_eq!(deviation(false, true, &[1.0]), Ok(Some(0.0)));
+        assert_eq!(deviation(false, true, &[]), Ok(None));
+    }
+
+    #[test]
+    fn a_variance_that_does_not_fit_fails() {
+        assert_eq!(deviation(false, true, &[-1e200, 1e200]), Ok(Some(1e200)));
+        assert_eq!(
+            deviation(false, false, &[-1e200, 1e200]),
+            Err("the variance does not fit a DOUBLE".into())
+        );
+    }
+
+    #[test]
+    fn parameters_are_checked() {
+        assert!(StandardDeviation::open(0, &[]).is_err());
+        assert!(StandardDeviation::open(0, &[Literal::Boolean(true), Literal::Null]).is_err());
     }
 }

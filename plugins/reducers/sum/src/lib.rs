@@ -108,10 +108,32 @@ streamgauge_sdk::export_reducer!(Sum);
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_sdk::laws::{check, fold};
+
     use super::*;
 
     #[test]
     fn the_laws_hold() {
-        streamgauge_sdk::laws::check::<Sum>(&[]);
+        check::<Sum>(&[]);
+    }
+
+    #[test]
+    fn a_sum_of_doubles_that_does_not_fit_fails() {
+        let sum = |values: &[f64]| fold(Sum::open(1, &[]).unwrap().as_mut(), values);
+        assert_eq!(sum(&[]), Ok(None));
+        assert_eq!(sum(&[1e100, 3.0, -1e100]), Ok(Some(3.0)));
+        assert_eq!(sum(&[f64::MAX, f64::MAX, f64::MIN]), Ok(Some(f64::MAX)));
+        assert_eq!(sum(&[f64::MAX, f64::MAX]), Err("the sum does not fit a DOUBLE".into()));
+        assert_eq!(sum(&[f64::INFINITY, f64::MAX]), Ok(Some(f64::INFINITY)));
+    }
+
+    #[test]
+    fn a_sum_of_whole_numbers_may_leave_64_bits_on_the_way() {
+        let mut sum = IntegerSum::default();
+        [i64::MAX, 1].into_iter().for_each(|value| OfIntegers.add(&mut sum, (value,)));
+        let fails = Err("the sum 9223372036854775808 does not fit a BIGINT".into());
+        assert_eq!(OfIntegers.evaluate(&sum), fails);
+        OfIntegers.add(&mut sum, (-1,));
+        assert_eq!(OfIntegers.evaluate(&sum), Ok(Some(i64::MAX)));
     }
 }

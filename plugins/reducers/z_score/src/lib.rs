@@ -89,10 +89,32 @@ streamgauge_sdk::export_reducer!(ZScore);
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_sdk::laws::check;
+
     use super::*;
+
+    fn score(rows: &[(f64, i64)]) -> Option<f64> {
+        let mut state = State::default();
+        rows.iter().for_each(|&(value, time)| Score.add(&mut state, (value, Timestamp(time))));
+        Score.evaluate(&state).unwrap()
+    }
 
     #[test]
     fn the_laws_hold() {
-        streamgauge_sdk::laws::check::<ZScore>(&[]);
+        check::<ZScore>(&[]);
+    }
+
+    #[test]
+    fn the_last_value_by_event_time_is_scored() {
+        let by_time = [(9.0, 8), (2.0, 1), (4.0, 2), (4.0, 3), (4.0, 4), (5.0, 5), (5.0, 6), (7.0, 7)];
+        assert_eq!(score(&by_time), Some(2.0));
+        assert_eq!(score(&[(5.0, i64::MIN), (-1.0, i64::MIN)]), Some(1.0), "of two at one time the greatest");
+    }
+
+    #[test]
+    fn below_two_values_or_without_deviation_there_is_no_score() {
+        assert_eq!(score(&[]), None);
+        assert_eq!(score(&[(1.0, 1)]), None);
+        assert_eq!(score(&[(0.1, 1), (0.1, 2), (0.1, 3)]), None);
     }
 }
