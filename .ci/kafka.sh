@@ -160,6 +160,7 @@ start() {
   [ -e "$dir/data/meta.properties" ] \
     || java_main kafka.tools.StorageTool format -t c3RyZWFtZ2F1Z2UtdGVzdA -c "$dir/server.properties" >"$dir/format.log" 2>&1 \
     || { cat "$dir/format.log" >&2; die "cannot format '$dir/data'"; }
+  : >"$dir/broker.log" # what an earlier start wrote must not pass for this one's
   setsid "${jvm[@]}" -cp "$cache/libs/*" -Dlog4j2.configurationFile="file:$cache/log4j2.xml" \
     kafka.Kafka "$dir/server.properties" >"$dir/broker.log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
