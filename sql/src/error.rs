@@ -4,6 +4,8 @@ use std::fmt;
 
 use sqlparser::tokenizer::Span;
 
+use crate::parse::BYTE_ORDER_MARK;
+
 /// One file of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceText {
@@ -99,7 +101,7 @@ impl Problem {
     pub(crate) fn locate(self, file: &SourceText, severity: Severity) -> Diagnostic {
         let start = self.span.start;
         let (line, column) = (index(start.line).max(1), index(start.column).max(1));
-        let text = file.text.split('\n').nth(line - 1).unwrap_or_default();
+        let text = file.text.trim_start_matches(BYTE_ORDER_MARK).split('\n').nth(line - 1).unwrap_or_default();
         let source_line: String = text.trim_end_matches('\r').chars().map(printable).collect();
         let length = source_line.chars().count();
         let end = match self.span.end {

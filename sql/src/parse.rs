@@ -29,8 +29,12 @@ pub(crate) struct Parsed {
     pub(crate) declares: Option<String>,
 }
 
+/// What some editors put at the start of a file.
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The statements of one file in order. After an error in the tokens nothing more is known.
 pub(crate) fn parse(text: &str) -> Vec<Parsed> {
+    let text = text.trim_start_matches(BYTE_ORDER_MARK);
     let broken = |problem| vec![Parsed { statement: Err(problem), declares: None }];
     if let Err(problem) = limits::check_text(text) {
         return broken(problem);

@@ -76,6 +76,9 @@ impl Scope<'_> {
                 false => "windows are made in FROM: TUMBLE(source, ts, INTERVAL '1' MINUTE)",
             });
         }
+        if name.quoted {
+            return problem.help(format!("double quotes are for names; a text is written '{}'", name.text));
+        }
         let list = names().take(20).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         problem.help(format!("its columns are {list}"))
     }

@@ -23,6 +23,10 @@ pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
             false => problem,
         }
     })?;
+    if let Some(token) = tokens.iter().find(|token| token.token == Token::Char('`')) {
+        return Err(Problem::new(token.span, "a backtick has no meaning")
+            .help("a name with other characters stands in double quotes"));
+    }
     let offsets = Offsets::new(text);
     let words: Vec<TokenWithSpan> = tokens
         .into_iter()

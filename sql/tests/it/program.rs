@@ -367,6 +367,15 @@ fn diagnostics_count_characters() {
 }
 
 #[test]
+fn line_ends_and_byte_order_marks_of_windows() {
+    let text = format!("\u{feff}{}SELECT id,\r\n  wrong FROM s;\r\n", SOURCE.replace('\n', "\r\n"));
+    let diagnostics = compile(&[file("q.sql", &text)], &Builtin).unwrap_err();
+    assert_eq!(diagnostics.len(), 1);
+    let found = &diagnostics[0];
+    assert_eq!((found.line, found.column, found.source_line.as_str()), (4, 3, "  wrong FROM s;"));
+}
+
+#[test]
 fn what_follows_from_an_error_is_not_reported() {
     let diagnostics = try_compile(
         "CREATE VIEW v AS SELECT wrong FROM s; CREATE VIEW w AS SELECT * FROM v; SELECT * FROM w;",
