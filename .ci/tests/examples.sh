@@ -74,6 +74,9 @@ from_readme() {
   say "$1: the README's commands work"
 }
 
+for queries in examples/*/queries.sql .ci/bench/*.sql; do
+  "$streamgauge" check "$queries"
+done
 for example in examples/llm-monitoring examples/azure-trace; do
   from_scripts "$example"
   from_file "$example"
