@@ -1,14 +1,14 @@
 //! A plan's expressions as a WebAssembly component.
 //!
-//! A [`component`] is the prebuilt *shell* (`sql/shell`, compiled with the product) with sections behind it: a generated
+//! A [`component()`] is the prebuilt *shell* (`sql/shell`, compiled with the product) with sections behind it: a generated
 //! core module, its instance, and the manifest. Nothing of the shell is read or written anew, so it takes microseconds.
 //!
-//! 1. [`component`]: the sections behind the shell.
-//! 2. [`module`]: the core module: it imports the shell's memory, table and [`runtime`] and puts two kernels in the table.
-//! 3. [`kernel`]: one loop over the rows: filter, computed columns, output.
-//! 4. [`expression`]: a node becomes instructions that leave a value and its validity in locals ([`operand`]), if its
-//!    types fit ([`typing`]); the nodes by kind: [`column`], [`logic`], [`compare`], [`arithmetic`], [`cast`], [`call`].
-//! 5. [`generator`]: the function in the making that all of these write to.
+//! 1. `component`: the sections behind the shell.
+//! 2. `module`: the core module: it imports the shell's memory, table and `runtime` and puts two kernels in the table.
+//! 3. `kernel`: one loop over the rows: filter, computed columns, output.
+//! 4. `expression`: a node becomes instructions that leave a value and its validity in locals (`operand`), if its
+//!    types fit (`typing`); the nodes by kind: `column`, `logic`, `compare`, `arithmetic`, `cast`, `call`.
+//! 5. `generator`: the function in the making that all of these write to.
 //!
 //! Generated code knows rows, addresses and locals. It never meets the canonical ABI: the shell does that.
 

@@ -89,13 +89,17 @@ impl Output {
 
 /// The texts one behind the other; those that are NULL are empty.
 fn collect(texts: &[TextView], valid: Option<&[u8]>) -> BytesList {
-    let mut list = BytesList { ends: Vec::with_capacity(texts.len()), bytes: Vec::new() };
-    for (row, text) in texts.iter().enumerate() {
-        if valid.is_none_or(|valid| valid.get(row) == Some(&1)) {
-            #[expect(unsafe_code, reason = "the kernel names texts by address")]
-            // SAFETY: a kernel writes texts of the columns and of the arena, both of which are left until the call ends.
-            list.bytes.extend_from_slice(unsafe { text.bytes() });
-        }
+    let is_null = |row: usize| valid.is_some_and(|valid| valid.get(row) != Some(&1));
+    let present =
+        || texts.iter().enumerate().map(|(row, &text)| if is_null(row) { TextView::EMPTY } else { text });
+    let mut list = BytesList {
+        ends: Vec::with_capacity(texts.len()),
+        bytes: Vec::with_capacity(present().map(|text| text.length).sum()),
+    };
+    for text in present() {
+        #[expect(unsafe_code, reason = "the kernel names texts by address")]
+        // SAFETY: a kernel writes texts of the columns and of the arena, both of which are left until the call ends.
+        list.bytes.extend_from_slice(unsafe { text.bytes() });
         list.ends.push(list.bytes.len() as u32);
     }
     list

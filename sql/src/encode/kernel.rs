@@ -98,7 +98,7 @@ fn write(generator: &mut Generator<'_>, expr: &Expr, Operand { place, valid }: O
 fn write_scalar(generator: &mut Generator<'_>, data_type: DataType, values: Local, value: Local) {
     let eight = MemArg { offset: 0, align: 3, memory_index: 0 };
     match scalar_type(data_type) {
-        ValType::I32 => write_byte(generator, values, |generator| drop(generator.get(value))),
+        ValType::I32 => write_byte(generator, values, |generator| generator.push(Place::Scalar(value))),
         ValType::F64 => {
             generator.push_address(values, 3);
             generator.get(value).f64_store(eight);

@@ -237,7 +237,7 @@ impl Column {
         // Values at NULL rows are as random as others, and so are the bits past the last row.
         let valid = (!random.one_in(3)).then(|| {
             let mut valid = bitmap(rows, |_| !random.one_in(5));
-            if let (Some(last), true) = (valid.last_mut(), rows % 8 != 0) {
+            if let (Some(last), true) = (valid.last_mut(), !rows.is_multiple_of(8)) {
                 *last |= (random.next() as u8) << (rows % 8);
             }
             valid

@@ -3,6 +3,13 @@
 //! Random typed expressions over random columns run in both. To be quick the shell is compiled once and the generated
 //! module is linked to it by hand ([`guest`]); a few go through the component as a host sees it ([`component`]).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "helpers of tests may panic, as tests do; nothing outside reads them"
+)]
+
 mod random;
 mod batch;
 mod expressions;
