@@ -65,11 +65,11 @@ FROM HOP(llm_requests, timestamp, INTERVAL '30' SECOND, INTERVAL '1' MINUTE)
 GROUP BY window_start, window_end, model_name
 HAVING errors_pct > 10 AND requests >= 20;
 
--- Outlier: the newest answer is far slower than the model's last 5 minutes: the first sign of a slow spell.
+-- Outlier: the newest answer is far slower than the model's last 5 minutes, as at the start of a slow spell.
 INSERT INTO outlier
 SELECT window_start, window_end, model_name,
        z_score(latency_ms) AS z_score, avg(latency_ms) AS usually_ms, max(latency_ms) AS slowest_ms
-FROM HOP(llm_requests, timestamp, INTERVAL '10' SECOND, INTERVAL '5' MINUTE)
+FROM HOP(llm_requests, timestamp, INTERVAL '5' SECOND, INTERVAL '5' MINUTE)
 WHERE status = 200
 GROUP BY window_start, window_end, model_name
-HAVING z_score > 4;
+HAVING z_score > 5.5;

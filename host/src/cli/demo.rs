@@ -30,7 +30,7 @@ use crate::{
 
 const QUERIES: &str = include_str!("../../../examples/demo/queries.sql");
 const QUERIES_FILE: &str = "examples/demo/queries.sql";
-/// How the history ends and the traffic goes live is the same for all: see [`crate::source::generator`].
+/// How much is written before the traffic goes live.
 const HISTORY: Duration = Duration::from_secs(600);
 
 /// Options of `demo`.
@@ -105,14 +105,14 @@ fn pipelines(options: &Options, compiled: &Compiled, plugins: &Plugins) -> Resul
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {
     let Options { topic, rate, .. } = options;
     let (address, minutes) = (broker.address(), HISTORY.as_secs() / 60);
-    let place = if broker.is_embedded() { "a broker inside this process" } else { "Kafka" };
+    let place = if broker.is_embedded() { "a broker inside this process" } else { "yours" };
     format!(
         "Made-up traffic of five language models, measured by SQL over Kafka.\n\
          \n  \
-         traffic  about {rate} requests a second to topic {topic} of {place} at {address};\n           \
-         the last {minutes} minutes first, then live\n  \
+         traffic  about {rate} requests a second: the last {minutes} minutes first, then live\n  \
+         Kafka    {place} at {address}, topic {topic}\n  \
          queries  {queries}, each a WebAssembly component: streamgauge demo --sql prints them\n  \
-         yours    streamgauge demo --brokers HOST:9092 --topic NAME does the same on your Kafka\n\
+         yours    streamgauge demo --brokers HOST:9092 --topic NAME\n\
          \n\
          Times are UTC. Ctrl-C ends it."
     )

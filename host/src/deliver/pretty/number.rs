@@ -18,7 +18,7 @@ pub(super) fn real(value: f64, unit: Unit) -> String {
         _ if size >= 1000.0 => 0,
         Unit::None if size >= 100.0 => 1,
         _ if size >= 0.01 || size == 0.0 => 2,
-        _ if size >= 0.0001 => 4,
+        _ if size >= 0.0001 || unit == Unit::Dollars => 4,
         _ => return format!("{value:.1e}"),
     };
     grouped(&format!("{value:.decimals$}"))
@@ -72,7 +72,10 @@ mod tests {
             ["0.0", "9.9", "10", "2,310", "1,000,000"]
         );
         assert_eq!([0.04, 12.36].map(|value| real(value, Unit::Percent)), ["0.0", "12.4"]);
-        assert_eq!([0.0042, 3.178].map(|value| real(value, Unit::Dollars)), ["0.0042", "3.18"]);
+        assert_eq!(
+            [0.000_037, 0.0042, 3.178].map(|value| real(value, Unit::Dollars)),
+            ["0.0000", "0.0042", "3.18"]
+        );
     }
 
     #[test]
