@@ -67,22 +67,23 @@ impl<'a> Incoming<'a> {
         let hurts = |reject: &&Reject| {
             reject.column.is_none_or(|column| places.contains(&(column as usize)))
         };
-        let mut usable = Bitmap::filled(self.len, true);
-        for reject in self.rejects.iter().filter(hurts) {
-            if usable.get(reject.row as usize) {
-                self.dead_letter(Some(reject.row), query, reject.reason, &reject.message, context);
-                usable.set(reject.row as usize, false);
-            }
-        }
         let times = time.and_then(|time| places.get(time)).and_then(|&place| self.columns.get(place));
-        if let Some(times) = times.filter(|times| times.valid.is_some()) {
-            for row in 0..self.len {
-                if usable.get(row) && !times.is_valid(row) {
-                    let message = "the event time is missing or null";
-                    self.dead_letter(Some(row as u32), query, Reason::NullTime, message, context);
-                    usable.set(row, false);
-                }
-            }
+        let timeless = times.filter(|times| times.valid.is_some()).into_iter().flat_map(|times| {
+            (0..self.len as u32).filter(|&row| !times.is_valid(row as usize)).map(|row| (row, None))
+        });
+        let rejected = self.rejects.iter().filter(hurts).map(|reject| (reject.row, Some(reject)));
+        let mut unusable: Vec<(u32, Option<&Reject>)> = rejected.chain(timeless).collect();
+        // Stable: the first reject of a row says why, and a row without a time only where nothing else does.
+        unusable.sort_by_key(|&(row, _)| row);
+        unusable.dedup_by_key(|(row, _)| *row);
+        let mut usable = Bitmap::filled(self.len, true);
+        for (row, reject) in unusable {
+            let (reason, message) = match reject {
+                Some(reject) => (reject.reason, reject.message.as_str()),
+                None => (Reason::NullTime, "the event time is missing or null"),
+            };
+            self.dead_letter(Some(row), query, reason, message, context);
+            usable.set(row as usize, false);
         }
         if usable.count_ones() == self.len {
             return None;
