@@ -23,5 +23,6 @@ pub mod deliver;
 pub mod pipeline;
 pub mod timings;
 pub mod progress;
+pub mod terminal;
 pub mod clock;
 pub mod cli;

@@ -10,6 +10,7 @@ use streamgauge_functions::format_timestamp;
 use crate::{
     clock::{self, Stopwatch},
     pipeline::Progress,
+    terminal,
 };
 
 /// A line on standard error that is written over.
@@ -36,6 +37,8 @@ impl ProgressLine {
         let rate = if seconds > 0.0 { (events.saturating_sub(self.events)) as f64 / seconds } else { 0.0 };
         (self.since, self.events) = (Stopwatch::start(), events);
         let line = format!("{events} events  {rate:.0} events/s  {rows} rows  {}", at(watermark));
+        // A line that wraps could not be taken away.
+        let line: String = line.chars().take(terminal::width(stderr()).saturating_sub(1)).collect();
         // What a terminal does not take is not worth failing for.
         drop(write!(stderr(), "\r\x1b[2K{line}").and_then(|()| stderr().flush()));
     }
@@ -54,7 +57,11 @@ fn at(watermark: Option<i64>) -> String {
             let mut text = Vec::new();
             format_timestamp(watermark, &mut text);
             let behind = clock::now_us().saturating_sub(watermark) as f64 / 1e6;
-            let lag = if (0.0..86_400.0).contains(&behind) { format!(", {behind:.1} s behind") } else { String::new() };
+            let lag = if (0.0..86_400.0).contains(&behind) {
+                format!(", {behind:.1} s behind")
+            } else {
+                String::new()
+            };
             format!("watermark {}{lag}", String::from_utf8_lossy(&text))
         }
     }

@@ -5,19 +5,12 @@ use std::{
     io::{IsTerminal, stdout},
 };
 
-use crate::deliver::pretty::Screen;
+use crate::{deliver::pretty::Screen, terminal};
 
 /// A terminal, in colour unless NO_COLOR is set (<https://no-color.org>), or something that takes lines of any length.
 pub(super) fn screen() -> Screen {
     let is_terminal = stdout().is_terminal();
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    Screen { is_terminal, colour: is_terminal && !no_color && !is_dumb, width }
-}
-
-fn width() -> usize {
-    match rustix::termios::tcgetwinsize(stdout()) {
-        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-        _ => usize::MAX,
-    }
+    Screen { is_terminal, colour: is_terminal && !no_color && !is_dumb, width: || terminal::width(stdout()) }
 }
