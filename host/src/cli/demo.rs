@@ -105,15 +105,18 @@ fn pipelines(options: &Options, compiled: &Compiled, plugins: &Plugins) -> Resul
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {
     let Options { topic, rate, .. } = options;
     let (address, minutes) = (broker.address(), HISTORY.as_secs() / 60);
-    let place = if broker.is_embedded() { "a broker inside this process" } else { "yours" };
+    let (place, yours) = if broker.is_embedded() {
+        ("a broker inside this process", "  yours    streamgauge demo --brokers HOST:9092 --topic NAME\n")
+    } else {
+        ("yours", "")
+    };
     format!(
         "Made-up traffic of five language models, measured by SQL over Kafka.\n\
          \n  \
          traffic  about {rate} requests a second: the last {minutes} minutes first, then live\n  \
          Kafka    {place} at {address}, topic {topic}\n  \
-         queries  {queries}, each a WebAssembly component: streamgauge demo --sql prints them\n  \
-         yours    streamgauge demo --brokers HOST:9092 --topic NAME\n\
-         \n\
+         queries  {queries}, each a WebAssembly component: streamgauge demo --sql prints them\n\
+         {yours}\n\
          Times are UTC. Ctrl-C ends it."
     )
 }

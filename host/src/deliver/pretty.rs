@@ -56,7 +56,7 @@ impl Format for Pretty {
         let lines: Vec<Line> = match message::label(query) {
             Some(label) => {
                 tables.interrupt();
-                (0..rows.len).map(|row| message::line(&label, &fields, row)).collect()
+                (0..rows.len).map(|row| message::line(&label, &fields, row, width)).collect()
             }
             None => tables.lines(query, &fields, rows.len, width),
         };
@@ -200,6 +200,10 @@ mod tests {
         assert_eq!(
             written(&wide, "insert_slow_1", &fields, &[&row]),
             "00:05:00  ▲ SLOW      gpt-4o  avg 2,310 ms over 5 min (p95 5,120 ms, 431 requests)\n"
+        );
+        assert_eq!(
+            written(&plain(|| 70), "insert_slow_1", &fields, &[&row]),
+            "00:05:00  ▲ SLOW      gpt-4o  avg 2,310 ms over 5 min (p95 5,120 ms)\n"
         );
         assert_eq!(
             written(&plain(|| 40), "insert_slow_1", &fields, &[&row]),

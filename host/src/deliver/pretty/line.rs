@@ -27,11 +27,15 @@ impl Line {
         self.pieces.push((style, text.into()));
     }
 
+    /// How many characters it has.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| text.chars().count()).sum()
+    }
+
     /// Appends the line and its end, cut with `…` where it is longer than `width` characters.
     pub(super) fn write(&self, out: &mut Vec<u8>, colour: bool, width: usize) {
-        let length: usize = self.pieces.iter().map(|(_, text)| text.chars().count()).sum();
-        let is_cut = length > width;
-        let mut room = if is_cut { width.saturating_sub(1) } else { length };
+        let is_cut = self.len() > width;
+        let mut room = if is_cut { width.saturating_sub(1) } else { self.len() };
         let mut line = String::new();
         for (style, text) in &self.pieces {
             let shown: String = text.chars().take(room).collect();
