@@ -1,4 +1,5 @@
 //! The demo as somebody sees it who has nothing but the binary.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::{
     collections::BTreeSet,
