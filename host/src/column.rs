@@ -210,7 +210,9 @@ impl Column {
             Values::Boolean(values) => Value::Boolean(values.get(row)),
             Values::Int64(values) => values.get(row).map_or(Value::Null, |&value| Value::Int64(value)),
             Values::Float64(values) => values.get(row).map_or(Value::Null, |&value| Value::Float64(value)),
-            Values::Timestamp(values) => values.get(row).map_or(Value::Null, |&value| Value::Timestamp(value)),
+            Values::Timestamp(values) => {
+                values.get(row).map_or(Value::Null, |&value| Value::Timestamp(value))
+            }
             Values::Text(values) => Value::Text(String::from_utf8_lossy(values.get(row)).into_owned()),
         }
     }
@@ -266,7 +268,8 @@ impl Column {
                 Values::Text(taken)
             }
         };
-        let valid = self.valid.as_ref().map(|valid| rows.iter().map(|&row| valid.get(row as usize)).collect());
+        let valid =
+            self.valid.as_ref().map(|valid| rows.iter().map(|&row| valid.get(row as usize)).collect());
         Self { values, valid }
     }
 }

@@ -285,8 +285,9 @@ fn pick<'a>(
 
 /// The rows that are kept, of columns that must all be there.
 fn gather(columns: Vec<Option<Column>>, kept: Option<&Bitmap>, len: usize) -> Result<Rows, Fault> {
-    let rows: Option<Vec<u32>> = kept
-        .map(|kept| kept.iter().zip(0..).filter_map(|(keep, row): (bool, u32)| keep.then_some(row)).collect());
+    let rows: Option<Vec<u32>> = kept.map(|kept| {
+        kept.iter().zip(0..).filter_map(|(keep, row): (bool, u32)| keep.then_some(row)).collect()
+    });
     let columns = columns
         .into_iter()
         .map(|column| {

@@ -17,11 +17,7 @@ pub struct Rows {
 ///
 /// BIGINT is written as digits, DOUBLE as its shortest round trip with `.` or `e`, NULL and what JSON has no number for as
 /// null, TIMESTAMP as RFC 3339 in UTC cut to milliseconds.
-pub fn write_json<'a>(
-    out: &mut Vec<u8>,
-    fields: impl Iterator<Item = (&'a str, &'a Column)>,
-    row: usize,
-) {
+pub fn write_json<'a>(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'a str, &'a Column)>, row: usize) {
     out.push(b'{');
     for (index, (name, column)) in fields.enumerate() {
         if index > 0 {

@@ -9,7 +9,7 @@ pub mod kafka;
 use std::{io, sync::Arc};
 
 /// How many bytes of records go into one chunk, about.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 512 << 10;
 /// How many records go into one chunk at most.
 const CHUNK_RECORDS_MAX: usize = 4096;
 

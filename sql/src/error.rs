@@ -101,7 +101,8 @@ impl Problem {
     pub(crate) fn locate(self, file: &SourceText, severity: Severity) -> Diagnostic {
         let start = self.span.start;
         let (line, column) = (index(start.line).max(1), index(start.column).max(1));
-        let text = file.text.trim_start_matches(BYTE_ORDER_MARK).split('\n').nth(line - 1).unwrap_or_default();
+        let text =
+            file.text.trim_start_matches(BYTE_ORDER_MARK).split('\n').nth(line - 1).unwrap_or_default();
         let source_line: String = text.trim_end_matches('\r').chars().map(printable).collect();
         let length = source_line.chars().count();
         let end = match self.span.end {

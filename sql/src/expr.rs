@@ -28,7 +28,9 @@ impl Expr {
             | Node::Same(a, b)
             | Node::Like(a, b)
             | Node::NullIf(a, b) => vec![a, b],
-            Node::And(list) | Node::Or(list) | Node::Coalesce(list) | Node::Call(_, list) => list.iter_mut().collect(),
+            Node::And(list) | Node::Or(list) | Node::Coalesce(list) | Node::Call(_, list) => {
+                list.iter_mut().collect()
+            }
             Node::In(x, list) => std::iter::once(x.as_mut()).chain(list).collect(),
             Node::Between(x, low, high) => vec![x, low, high],
             Node::Case(branches, default) => {

@@ -19,7 +19,8 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let compiled = program::compile(std::slice::from_ref(&options.file))?;
-    let failed = |path: &PathBuf, error| Failure::Input(format!("error: cannot write {}: {error}", path.display()));
+    let failed =
+        |path: &PathBuf, error| Failure::Input(format!("error: cannot write {}: {error}", path.display()));
     fs::create_dir_all(&options.output).map_err(|error| failed(&options.output, error))?;
     for query in &compiled.program.queries {
         let component = program::component(query)?;

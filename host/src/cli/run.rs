@@ -168,10 +168,17 @@ async fn interrupted() {
 fn conclude(ended: &[Ended]) -> Result<(), Failure> {
     let mut counts = Counts::default();
     ended.iter().for_each(|one| counts.add(&one.counts));
-    let failures: Vec<String> =
-        ended.iter().flat_map(|one| &one.failures).map(|(who, why)| format!("error: {who} failed: {why}")).collect();
+    let failures: Vec<String> = ended
+        .iter()
+        .flat_map(|one| &one.failures)
+        .map(|(who, why)| format!("error: {who} failed: {why}"))
+        .collect();
     let Counts { events, rows, late, dead_letters, .. } = counts;
     failures.iter().for_each(|failure| say(failure));
     say(&format!("events={events} rows={rows} late={late} dead_letters={dead_letters}"));
-    if failures.is_empty() { Ok(()) } else { Err(Failure::Runtime("error: not everything ran to its end".into())) }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Runtime("error: not everything ran to its end".into()))
+    }
 }

@@ -89,7 +89,12 @@ impl Output {
     ///
     /// # Errors
     /// Where the place does not take them.
-    pub fn write_rows(&self, query: &str, fields: &[manifest::Output], rows: &Rows) -> Result<(), OutputError> {
+    pub fn write_rows(
+        &self,
+        query: &str,
+        fields: &[manifest::Output],
+        rows: &Rows,
+    ) -> Result<(), OutputError> {
         let mut lines = Vec::new();
         self.format.write(&mut lines, query, fields, rows);
         self.write(&lines)

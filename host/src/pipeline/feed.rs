@@ -127,7 +127,10 @@ pub fn files(
 }
 
 /// One chunk of each file in turn, so that their watermarks rise together.
-fn read_files(mut sources: Vec<(u32, FileSource)>, feeder: &mut Feeder<Item>) -> Result<(), pool::Closed<Item>> {
+fn read_files(
+    mut sources: Vec<(u32, FileSource)>,
+    feeder: &mut Feeder<Item>,
+) -> Result<(), pool::Closed<Item>> {
     for &(partition, _) in &sources {
         feeder.feed(Item::News(Event::Assigned { partition }))?;
     }
@@ -185,7 +188,9 @@ fn read_kafka(
                 feeder.feed(Item::News(Event::Assigned { partition }))?;
             }
             kafka::Event::Records(chunk) => feeder.feed(Item::Chunk(chunk))?,
-            kafka::Event::ReachedEnd { partition } => feeder.feed(Item::News(Event::ReachedEnd { partition }))?,
+            kafka::Event::ReachedEnd { partition } => {
+                feeder.feed(Item::News(Event::ReachedEnd { partition }))?
+            }
             kafka::Event::Done { partition } => {
                 unfinished.remove(&partition);
                 feeder.feed(Item::News(Event::Done { partition }))?;

@@ -66,7 +66,9 @@ impl Idleness {
 
     /// Where all partitions are idle and connected: for how long nothing has come.
     pub(super) fn all_idle(&self) -> Option<Duration> {
-        let all = self.connected && !self.partitions.is_empty() && self.partitions.values().all(|partition| partition.idle);
+        let all = self.connected
+            && !self.partitions.is_empty()
+            && self.partitions.values().all(|partition| partition.idle);
         all.then(|| self.partitions.values().map(|partition| partition.silent.elapsed()).min()).flatten()
     }
 }

@@ -64,9 +64,7 @@ impl<'a> Incoming<'a> {
         query: &str,
         context: &mut Context,
     ) -> Option<Vec<u32>> {
-        let hurts = |reject: &&Reject| {
-            reject.column.is_none_or(|column| places.contains(&(column as usize)))
-        };
+        let hurts = |reject: &&Reject| reject.column.is_none_or(|column| places.contains(&(column as usize)));
         let times = time.and_then(|time| places.get(time)).and_then(|&place| self.columns.get(place));
         let timeless = times.filter(|times| times.valid.is_some()).into_iter().flat_map(|times| {
             (0..self.len as u32).filter(|&row| !times.is_valid(row as usize)).map(|row| (row, None))

@@ -91,7 +91,11 @@ fn needed(program: &Program) -> Vec<&Query> {
 fn check_names(kind: &str, flag: &str, bindings: &[Binding], names: &[&str]) -> Result<(), Failure> {
     for binding in bindings {
         if !names.iter().any(|name| name.eq_ignore_ascii_case(&binding.name)) {
-            let there = if names.is_empty() { "there is none".into() } else { format!("there is {}", names.join(", ")) };
+            let there = if names.is_empty() {
+                "there is none".into()
+            } else {
+                format!("there is {}", names.join(", "))
+            };
             let Binding { name, path } = binding;
             return Err(Failure::Usage(format!(
                 "error: {flag} {name}={}: no {kind} is called '{name}'\nhelp: {there}",
@@ -190,7 +194,8 @@ impl Wiring<'_> {
         }
         let settings = Settings { delay_us, emit_from_us, ..Settings::default() };
         let engine = WindowQuery::new(window, settings, []);
-        let engine = engine.map_err(|error| Failure::Runtime(format!("error: query '{}': {error}", manifest.name)))?;
+        let engine =
+            engine.map_err(|error| Failure::Runtime(format!("error: query '{}': {error}", manifest.name)))?;
         Ok(Some(Windows { engine, accumulators }))
     }
 }
@@ -205,7 +210,8 @@ struct Begin {
 impl Wiring<'_> {
     /// From where a source is read, with relative times made absolute.
     fn start(&self, source: &Source, roots: &[&Query]) -> Begin {
-        let longest_us = roots.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.size_us)).max();
+        let longest_us =
+            roots.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.size_us)).max();
         let from_start = self.bounded || !self.inputs.is_empty() || source.connector == "file";
         let now_us = clock::now_us();
         let at = |time_us| (StartAt::Time(time_us), Some(time_us));
@@ -221,7 +227,12 @@ impl Wiring<'_> {
     }
 
     /// The input of a source, and whether it comes from files.
-    fn feed(&self, source: &Source, schema: Vec<SourceColumn>, begin: &Begin) -> Result<(Feed, bool), Failure> {
+    fn feed(
+        &self,
+        source: &Source,
+        schema: Vec<SourceColumn>,
+        begin: &Begin,
+    ) -> Result<(Feed, bool), Failure> {
         let decoder = Decoder::new(&schema, source.time_format, source.lenient_numbers, MAX_RECORD_BYTES);
         let mut paths: Vec<PathBuf> = Vec::new();
         for binding in self.inputs.iter().filter(|input| input.name.eq_ignore_ascii_case(&source.name)) {

@@ -1,4 +1,6 @@
-//! What is kept of the values: all of them while they are few, then how often each place occurs.
+//! What is kept of the values: all of them while they are few, then their places, then how often each place occurs.
+//!
+//! A list of places is what most slices of a short slide are: to merge it is a step a value, not one a counter.
 //!
 //! Which of the two, and every number in it, depends on the values alone, not on the order in which they came or were
 //! merged.
@@ -12,6 +14,8 @@ use crate::{
 
 /// So many values are kept as they are.
 const EXACT_MAX: usize = 256;
+/// So many places are kept as they are: 8 KiB, about what the blocks of as many values take.
+const LISTED_MAX: usize = 2048;
 
 /// The numbers of the least and the greatest block.
 const FIRST: i32 = *RANGE.start() >> PLACES.trailing_zeros();
@@ -39,6 +43,8 @@ pub(crate) struct Counts {
     first: i32,
     /// Blocks with consecutive numbers; those without a value are not there.
     blocks: Vec<Option<Box<Block>>>,
+    /// While there is no block: the places of all values, as they came.
+    listed: Vec<i32>,
 }
 
 impl Default for State {
@@ -98,7 +104,7 @@ impl State {
     #[cold]
     fn many(&mut self) -> &mut Counts {
         if let Self::Few(values) = self {
-            let mut counts = Counts { least: i64::MAX, greatest: i64::MIN, first: 0, blocks: Vec::new() };
+            let mut counts = Counts::between(i64::MAX, i64::MIN);
             values.iter().for_each(|&value| counts.add(double(value)));
             *self = Self::Many(Box::new(counts));
         }
@@ -144,9 +150,14 @@ impl State {
 }
 
 impl Counts {
+    /// No value yet, between these.
+    fn between(least: i64, greatest: i64) -> Self {
+        Self { least, greatest, first: 0, blocks: Vec::new(), listed: Vec::new() }
+    }
+
     /// How many values.
     fn count(&self) -> u64 {
-        self.numbered().map(|(_, block)| block.count()).sum()
+        self.listed.len() as u64 + self.numbered().map(|(_, block)| block.count()).sum::<u64>()
     }
 
     #[inline]
@@ -154,10 +165,34 @@ impl Counts {
         let order = order(value);
         self.least = self.least.min(order);
         self.greatest = self.greatest.max(order);
-        let (number, place) = split(place(value));
+        self.add_place(place(value));
+    }
+
+    #[inline]
+    fn add_place(&mut self, place: i32) {
+        if self.blocks.is_empty() && self.listed.len() < LISTED_MAX {
+            self.listed.push(place);
+            return;
+        }
+        let (number, within) = split(place);
         match self.blocks.get_mut((number - self.first) as usize) {
-            Some(Some(block)) => block.add(place),
-            _ => self.block(number).add(place),
+            Some(Some(block)) => block.add(within),
+            _ => self.add_apart(number, within),
+        }
+    }
+
+    /// Adds to a block that is not there yet.
+    #[cold]
+    fn add_apart(&mut self, number: i32, within: u32) {
+        self.spread();
+        self.block(number).add(within);
+    }
+
+    /// Counts what was listed.
+    fn spread(&mut self) {
+        for place in std::mem::take(&mut self.listed) {
+            let (number, within) = split(place);
+            self.block(number).add(within);
         }
     }
 
@@ -186,11 +221,16 @@ impl Counts {
     }
 
     fn merge(&mut self, other: &Self) {
+        self.least = self.least.min(other.least);
+        self.greatest = self.greatest.max(other.greatest);
+        if self.blocks.is_empty() && !other.blocks.is_empty() {
+            (self.first, self.blocks) = (other.first, other.blocks.clone());
+            return self.spread();
+        }
         for (number, block) in other.numbered() {
             self.block(number).merge(block);
         }
-        self.least = self.least.min(other.least);
-        self.greatest = self.greatest.max(other.greatest);
+        other.listed.iter().for_each(|&place| self.add_place(place));
     }
 
     fn at(&self, rank: u64) -> f64 {
@@ -199,16 +239,28 @@ impl Counts {
             rank if rank >= self.count() => return double(self.greatest),
             _ => {}
         }
+        let place = if self.blocks.is_empty() { self.listed_at(rank) } else { self.counted_at(rank) };
+        place.map_or(double(self.greatest), |place| {
+            double(order(middle(place)).clamp(self.least, self.greatest))
+        })
+    }
+
+    fn listed_at(&self, rank: u64) -> Option<i32> {
+        let index = (rank as usize).checked_sub(1).filter(|&index| index < self.listed.len())?;
+        let (_, &mut place, _) = self.listed.clone().select_nth_unstable(index);
+        Some(place)
+    }
+
+    fn counted_at(&self, rank: u64) -> Option<i32> {
         let mut below = 0;
         for (number, block) in self.numbered() {
             let up_to = below + block.count();
             if rank <= up_to {
-                let middle = middle(join(number, block.at(rank - below)));
-                return double(order(middle).clamp(self.least, self.greatest));
+                return Some(join(number, block.at(rank - below)));
             }
             below = up_to;
         }
-        double(self.greatest)
+        None
     }
 
     /// The blocks that are there, in order.
@@ -217,6 +269,11 @@ impl Counts {
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
+        if !self.listed.is_empty() {
+            let mut counted = self.clone();
+            counted.spread();
+            return counted.write(writer);
+        }
         writer.i64(self.least);
         writer.i64(self.greatest);
         for (number, block) in self.numbered() {
@@ -231,7 +288,7 @@ impl Counts {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let (least, greatest) = (reader.i64()?, reader.i64()?);
-        let mut counts = Self { least, greatest, first: 0, blocks: Vec::new() };
+        let mut counts = Self::between(least, greatest);
         let mut total = 0_u64;
         while !reader.is_empty() {
             let number = i32::try_from(reader.u32()?).ok().and_then(|number| FIRST.checked_add(number));
