@@ -21,7 +21,7 @@ use crate::source::SourceError;
 /// How long a full queue is waited for before it is looked at again.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long the brokers have to do what they are asked.
-const ASKED_WITHIN: Duration = Duration::from_secs(30);
+const ASKED_WITHIN: Duration = Duration::from_secs(10);
 
 type Admin = AdminClient<DefaultClientContext>;
 
