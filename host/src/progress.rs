@@ -13,6 +13,9 @@ use crate::{
     terminal,
 };
 
+/// Takes away the line that the cursor is in.
+pub(crate) const CLEAR_LINE: &str = "\r\x1b[2K";
+
 /// A line on standard error that is written over.
 #[derive(Debug)]
 pub struct ProgressLine {
@@ -40,12 +43,12 @@ impl ProgressLine {
         // A line that wraps could not be taken away.
         let line: String = line.chars().take(terminal::width(stderr()).saturating_sub(1)).collect();
         // What a terminal does not take is not worth failing for.
-        drop(write!(stderr(), "\r\x1b[2K{line}").and_then(|()| stderr().flush()));
+        drop(write!(stderr(), "{CLEAR_LINE}{line}").and_then(|()| stderr().flush()));
     }
 
     /// Takes the line away, so that something else can be written.
     pub fn clear(&self) {
-        drop(write!(stderr(), "\r\x1b[2K").and_then(|()| stderr().flush()));
+        drop(write!(stderr(), "{CLEAR_LINE}").and_then(|()| stderr().flush()));
     }
 }
 

@@ -127,6 +127,8 @@ async fn watch(
     let mut line = stderr().is_terminal().then(ProgressLine::default);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     let mut ended = Vec::new();
+    let interrupted = interrupted();
+    tokio::pin!(interrupted);
     loop {
         tokio::select! {
             report = reports.recv() => match report {
@@ -137,7 +139,7 @@ async fn watch(
                 Some(Report::Ended(one)) => ended.push(one),
                 None => break,
             },
-            _ = interrupted() => stop.store(true, Relaxed),
+            () = &mut interrupted, if !stop.load(Relaxed) => stop.store(true, Relaxed),
             _ = tick.tick() => {
                 if limit.is_some_and(|limit| since.elapsed() >= limit) {
                     stop.store(true, Relaxed);

@@ -4,14 +4,17 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use streamgauge_sql::manifest;
 
-use crate::row::{Rows, write_json};
+use crate::{
+    progress::CLEAR_LINE,
+    row::{Rows, write_json},
+};
 
 /// How rows become lines.
 pub trait Format: Send + Sync {
@@ -37,6 +40,8 @@ impl Format for JsonLines {
 pub struct Output {
     name: String,
     format: Box<dyn Format>,
+    /// Whether a progress line may stand where lines are written: it is taken away first.
+    beside_progress: bool,
     writer: Mutex<BufWriter<Box<dyn Write + Send>>>,
 }
 
@@ -59,7 +64,8 @@ impl OutputError {
 impl Output {
     /// The process's standard output.
     pub fn stdout() -> Self {
-        Self::new("standard output", Box::new(io::stdout()))
+        let beside_progress = io::stdout().is_terminal() && io::stderr().is_terminal();
+        Self { beside_progress, ..Self::new("standard output", Box::new(io::stdout())) }
     }
 
     /// Lines of another look.
@@ -82,7 +88,7 @@ impl Output {
 
     fn new(name: &str, writer: Box<dyn Write + Send>) -> Self {
         let writer = Mutex::new(BufWriter::with_capacity(1 << 16, writer));
-        Self { name: name.to_owned(), format: Box::new(JsonLines), writer }
+        Self { name: name.to_owned(), format: Box::new(JsonLines), beside_progress: false, writer }
     }
 
     /// Writes the rows of a query as lines.
@@ -105,7 +111,10 @@ impl Output {
     /// # Errors
     /// Where the place does not take them.
     pub fn write(&self, lines: &[u8]) -> Result<(), OutputError> {
-        self.lock().write_all(lines).map_err(|cause| self.error(cause))
+        let mut writer = self.lock();
+        let room = if self.beside_progress && !lines.is_empty() { CLEAR_LINE } else { "" };
+        let written = writer.write_all(room.as_bytes()).and_then(|()| writer.write_all(lines));
+        written.map_err(|cause| self.error(cause))
     }
 
     /// Hands on what was written so far.

@@ -19,14 +19,9 @@ use crate::{deliver::output::Format, row::Rows};
 use line::Line;
 use table::Tables;
 
-/// Takes away the line that the cursor is in: a [progress line](crate::progress) that was left standing.
-const CLEAR_LINE: &str = "\r\x1b[2K";
-
 /// Where rows are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
-    /// Whether it is a terminal, where a progress line may stand.
-    pub is_terminal: bool,
     /// Whether it is in colour.
     pub colour: bool,
     /// How many characters fit in a line; asked before every write, for windows change.
@@ -60,9 +55,6 @@ impl Format for Pretty {
             }
             None => tables.lines(query, &fields, rows.len, width),
         };
-        if self.screen.is_terminal && !lines.is_empty() {
-            out.extend_from_slice(CLEAR_LINE.as_bytes());
-        }
         lines.iter().for_each(|line| line.write(out, self.screen.colour, width));
     }
 }
@@ -75,11 +67,11 @@ mod tests {
     const FIVE_PAST: i64 = 1_767_225_900_000_000;
 
     fn plain(width: fn() -> usize) -> Pretty {
-        Pretty::new(Screen { is_terminal: false, colour: false, width })
+        Pretty::new(Screen { colour: false, width })
     }
 
     fn coloured(width: fn() -> usize) -> Pretty {
-        Pretty::new(Screen { is_terminal: true, colour: true, width })
+        Pretty::new(Screen { colour: true, width })
     }
 
     fn columns(fields: &[(&str, DataType)]) -> Vec<manifest::Output> {
@@ -222,7 +214,7 @@ mod tests {
         let line = written(&coloured(|| 200), "insert_slow_1", &fields, &[&row]);
         assert_eq!(
             line,
-            "\r\u{1b}[2K\u{1b}[2m00:05:00\u{1b}[0m  \u{1b}[1;31m▲ SLOW    \u{1b}[0m  \u{1b}[1mgpt-4o\u{1b}[0m  \
+            "\u{1b}[2m00:05:00\u{1b}[0m  \u{1b}[1;31m▲ SLOW    \u{1b}[0m  \u{1b}[1mgpt-4o\u{1b}[0m  \
              \u{1b}[1mavg 2,310 ms\u{1b}[0m over 5 min (p95 5,120 ms, 431 requests)\n"
         );
     }

@@ -91,6 +91,13 @@ enum Item {
     News(Event),
 }
 
+/// Nobody takes what is read any more.
+struct Gone;
+
+fn hand(feeder: &mut Feeder<Item>, item: Item) -> Result<(), Gone> {
+    feeder.feed(item).map_err(|_| Gone)
+}
+
 /// A feed whose reader runs `read` on its own thread.
 fn start(
     decoder: Decoder,
@@ -127,23 +134,20 @@ pub fn files(
 }
 
 /// One chunk of each file in turn, so that their watermarks rise together.
-fn read_files(
-    mut sources: Vec<(u32, FileSource)>,
-    feeder: &mut Feeder<Item>,
-) -> Result<(), pool::Closed<Item>> {
+fn read_files(mut sources: Vec<(u32, FileSource)>, feeder: &mut Feeder<Item>) -> Result<(), Gone> {
     for &(partition, _) in &sources {
-        feeder.feed(Item::News(Event::Assigned { partition }))?;
+        hand(feeder, Item::News(Event::Assigned { partition }))?;
     }
     while !sources.is_empty() {
         let mut open = Vec::new();
         for (partition, mut source) in sources {
             match source.next() {
                 Ok(Some(chunk)) => {
-                    feeder.feed(Item::Chunk(chunk))?;
+                    hand(feeder, Item::Chunk(chunk))?;
                     open.push((partition, source));
                 }
-                Ok(None) => feeder.feed(Item::News(Event::Done { partition }))?,
-                Err(error) => return feeder.feed(Item::News(Event::Failed(error.to_string()))),
+                Ok(None) => hand(feeder, Item::News(Event::Done { partition }))?,
+                Err(error) => return hand(feeder, Item::News(Event::Failed(error.to_string()))),
             }
         }
         sources = open;
@@ -164,7 +168,7 @@ pub fn kafka(
 ) -> Result<Feed, SourceError> {
     let bounded = reading.bounded;
     let source = KafkaSource::new(connection, reading)?;
-    let name = name.to_owned();
+    let name = format!("source '{name}' at {}", connection.brokers);
     let read = move |feeder: &mut Feeder<Item>, over: &AtomicBool| {
         drop(read_kafka(source, &name, bounded, feeder, over));
     };
@@ -177,7 +181,7 @@ fn read_kafka(
     bounded: bool,
     feeder: &mut Feeder<Item>,
     over: &AtomicBool,
-) -> Result<(), pool::Closed<Item>> {
+) -> Result<(), Gone> {
     let mut unfinished = BTreeSet::new();
     while !over.load(Relaxed) {
         let Some(event) = source.next(Duration::from_millis(100)) else { continue };
@@ -185,28 +189,28 @@ fn read_kafka(
             kafka::Event::Started(position) => {
                 let partition = position.partition;
                 unfinished.insert(partition);
-                feeder.feed(Item::News(Event::Assigned { partition }))?;
+                hand(feeder, Item::News(Event::Assigned { partition }))?;
             }
-            kafka::Event::Records(chunk) => feeder.feed(Item::Chunk(chunk))?,
+            kafka::Event::Records(chunk) => hand(feeder, Item::Chunk(chunk))?,
             kafka::Event::ReachedEnd { partition } => {
-                feeder.feed(Item::News(Event::ReachedEnd { partition }))?
+                hand(feeder, Item::News(Event::ReachedEnd { partition }))?
             }
             kafka::Event::Done { partition } => {
                 unfinished.remove(&partition);
-                feeder.feed(Item::News(Event::Done { partition }))?;
+                hand(feeder, Item::News(Event::Done { partition }))?;
                 if bounded && unfinished.is_empty() {
                     return Ok(());
                 }
             }
             kafka::Event::Waiting { message } => {
-                feeder.feed(Item::News(Event::Connected(false)))?;
-                feeder.feed(Item::News(Event::Notice(format!("source '{name}' waits: {message}"))))?;
+                hand(feeder, Item::News(Event::Connected(false)))?;
+                hand(feeder, Item::News(Event::Notice(format!("{name} waits: {message}"))))?;
             }
             kafka::Event::Resumed => {
-                feeder.feed(Item::News(Event::Connected(true)))?;
-                feeder.feed(Item::News(Event::Notice(format!("source '{name}' goes on"))))?;
+                hand(feeder, Item::News(Event::Connected(true)))?;
+                hand(feeder, Item::News(Event::Notice(format!("{name} goes on"))))?;
             }
-            kafka::Event::Failed { message } => return feeder.feed(Item::News(Event::Failed(message))),
+            kafka::Event::Failed { message } => return hand(feeder, Item::News(Event::Failed(message))),
         }
     }
     Ok(())

@@ -83,7 +83,7 @@ mod tests {
         idleness.arrived(0);
         idleness.reached_end(1);
         assert_eq!(idleness.newly_idle(), [1]);
-        assert_eq!(idleness.newly_idle(), [], "each is told once");
+        assert_eq!(idleness.newly_idle(), Vec::<u32>::new(), "each is told once");
         assert!(idleness.all_idle().is_none(), "partition 0 may have more");
         idleness.reached_end(0);
         assert_eq!(idleness.newly_idle(), [0]);
@@ -97,7 +97,7 @@ mod tests {
         let mut idleness = Idleness::new(Duration::from_secs(3600));
         idleness.arrived(0);
         idleness.reached_end(0);
-        assert_eq!(idleness.newly_idle(), []);
+        assert_eq!(idleness.newly_idle(), Vec::<u32>::new());
     }
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
         let mut idleness = Idleness::new(Duration::ZERO);
         idleness.reached_end(0);
         idleness.connected(false);
-        assert_eq!(idleness.newly_idle(), []);
+        assert_eq!(idleness.newly_idle(), Vec::<u32>::new());
         idleness.connected(true);
         assert_eq!(idleness.newly_idle(), [0]);
     }

@@ -12,5 +12,5 @@ pub(super) fn screen() -> Screen {
     let is_terminal = stdout().is_terminal();
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    Screen { is_terminal, colour: is_terminal && !no_color && !is_dumb, width: || terminal::width(stdout()) }
+    Screen { colour: is_terminal && !no_color && !is_dumb, width: || terminal::width(stdout()) }
 }

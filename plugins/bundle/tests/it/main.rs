@@ -1,6 +1,8 @@
 //! Every reducer as a component, with nothing to import: it obeys the laws, and each answer is that of the native logic,
 //! bit for bit.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
+
 use streamgauge_bundle::{QUERY_SHELL, REDUCERS};
 use streamgauge_sdk::{
     Accumulators, BytesList, ColumnView, Error, Evaluated, Literal, Reducer, Values, laws::check_signature,

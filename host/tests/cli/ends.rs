@@ -1,0 +1,129 @@
+//! How a run ends: early, late, or badly.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::{outcome, streamgauge};
+
+const QUERY: &str = "
+CREATE SOURCE s (n BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts)
+WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json');
+SELECT window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' SECOND);
+";
+
+fn query(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("query.sql");
+    fs::write(&path, QUERY).unwrap();
+    path
+}
+
+#[test]
+fn rows_come_as_windows_close_not_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = streamgauge()
+        .arg("run")
+        .arg(query(folder.path()))
+        .args(["--input", "s=-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut events = run.stdin.take().unwrap();
+    let mut rows = BufReader::new(run.stdout.take().unwrap()).lines();
+    for second in 0..3 {
+        writeln!(events, "{{\"ts\":\"2026-01-01T00:00:0{second}Z\"}}").unwrap();
+        writeln!(events, "{{\"ts\":\"2026-01-01T00:00:0{}Z\"}}", second + 1).unwrap();
+        let row = rows.next().unwrap().unwrap();
+        let n = if second == 0 { 1 } else { 2 };
+        assert_eq!(row, format!("{{\"window_end\":\"2026-01-01T00:00:0{}.000Z\",\"n\":{n}}}", second + 1));
+    }
+    drop(events);
+    assert_eq!(rows.next().unwrap().unwrap(), "{\"window_end\":\"2026-01-01T00:00:04.000Z\",\"n\":1}");
+    assert!(run.wait().unwrap().success());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events.jsonl");
+    let lines: String =
+        (0..200_000).map(|n| format!("{{\"n\":{n},\"ts\":\"2026-01-01T00:00:00Z\"}}\n")).collect();
+    fs::write(&events, lines).unwrap();
+    let path = folder.path().join("all.sql");
+    fs::write(
+        &path,
+        QUERY.replace("window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' SECOND)", "n FROM s"),
+    )
+    .unwrap();
+    let mut run = streamgauge()
+        .arg("run")
+        .arg(path)
+        .arg("--input")
+        .arg(format!("s={}", events.display()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut rows = BufReader::new(run.stdout.take().unwrap());
+    let mut first = String::new();
+    rows.read_line(&mut first).unwrap();
+    assert_eq!(first, "{\"n\":0}\n");
+    drop(rows);
+    let output = run.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("error"), "{output:?}");
+}
+
+#[test]
+fn ctrl_c_ends_a_run_that_waits_for_its_broker() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = streamgauge()
+        .arg("run")
+        .arg(query(folder.path()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
+    let waits = said.next().unwrap().unwrap();
+    assert!(waits.starts_with("source 's' at 127.0.0.1:1 waits: "), "{waits}");
+    let interrupt = Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let last = said.map_while(Result::ok).last().unwrap();
+    assert_eq!(last, "events=0 rows=0 late=0 dead_letters=0");
+    assert!(run.wait().unwrap().success());
+}
+
+#[test]
+fn what_is_asked_wrongly_is_told_apart_from_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let query = query(folder.path());
+    let missing = folder.path().join("missing.jsonl");
+    let input = |value: &str| outcome(streamgauge().arg("run").arg(&query).args(["--input", value])).0;
+    assert_eq!(input(&format!("s={}", missing.display())), 1, "an unreadable file");
+    assert_eq!(input("other=-"), 2, "an unknown source");
+    assert_eq!(input("s"), 2, "no path");
+    let nowhere = folder.path().join("nowhere.sql");
+    fs::write(&nowhere, "CREATE SINK k WITH (connector = 'console');").unwrap();
+    let (exit, rows, said) = outcome(streamgauge().arg("check").arg(&nowhere));
+    assert_eq!((exit, rows.as_str()), (1, ""));
+    assert!(said.contains("error: "), "{said}");
+    assert_eq!(outcome(streamgauge().arg("check").arg(&query)), (0, String::new(), String::new()));
+}
+
+#[test]
+fn a_query_compiles_into_a_component_under_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let query = query(folder.path());
+    let out = folder.path().join("out");
+    let (exit, ..) = outcome(streamgauge().arg("compile").arg(&query).arg("-o").arg(&out));
+    assert_eq!(exit, 0);
+    let component = fs::read(out.join("select_1.wasm")).unwrap();
+    let mut validator = wasmparser::Validator::new();
+    validator.validate_all(&component).unwrap();
+}
