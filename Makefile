@@ -76,9 +76,10 @@ clippy:
 	  && $(CARGO) clippy --profile guest --target wasm32-unknown-unknown --target-dir target/guests $(GUESTS) -- -D warnings; \
 	else $(call skip,no clippy here); fi
 
+# Private items are documented too, so links to them lead somewhere.
 doc:
 	$(call step,documentation)
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --release --workspace --no-deps --document-private-items
 
 scripts:
 	$(call step,scripts)

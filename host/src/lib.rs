@@ -10,7 +10,7 @@
 //! 7. [`deliver`] sends the [`row`]s on; what could not be used goes to the dead letters.
 //!
 //! [`query`] is this way as one statement sees it; [`pipeline`] is the loop that names all steps. What moves between them
-//! is a [`column`]. [`cli`] is the command line.
+//! is a [`mod@column`]. [`cli`] is the command line.
 
 pub mod column;
 pub mod source;

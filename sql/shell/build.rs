@@ -3,8 +3,8 @@
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32") {
-        println!("cargo:rustc-link-arg-cdylib=--export-table");
+        println!("cargo:rustc-link-arg=--export-table");
         // Slots 1 to 15 stay free; slot 0 is the null function.
-        println!("cargo:rustc-link-arg-cdylib=--table-base=16");
+        println!("cargo:rustc-link-arg=--table-base=16");
     }
 }

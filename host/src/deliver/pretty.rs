@@ -1,7 +1,7 @@
 //! Rows for people at a terminal: the format of `streamgauge demo`.
 //!
-//! What a SELECT prints is a [table](table): one line a row under a heading, one heading a window. What goes to a sink of
-//! its own is a [message](message) under the sink's name: `SLOW  gpt-4o  avg 2,310 ms over 5 min (p95 5,120 ms)`. Units come
+//! What a SELECT prints is a [table]: one line a row under a heading, one heading a window. What goes to a sink of
+//! its own is a [message] under the sink's name: `SLOW  gpt-4o  avg 2,310 ms over 5 min (p95 5,120 ms)`. Units come
 //! from the columns' names: see [`field`].
 
 mod field;
