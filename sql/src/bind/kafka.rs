@@ -4,51 +4,9 @@ use std::collections::BTreeMap;
 
 use super::options::Options;
 use crate::error::{Checked, Problem};
-use crate::manifest::OptionValue;
+use crate::manifest::{KAFKA_PROPERTIES, OptionValue};
 use crate::parse::name::nearest;
 use crate::parse::options::{OptionDef, OptionText};
-
-/// Client properties of librdkafka that a statement may set: those that neither run nor load code, read no other files
-/// than certificates, and do not take offsets out of the host's hands.
-const ALLOWED: &[&str] = &[
-    "acks",
-    "batch.size",
-    "broker.address.family",
-    "check.crcs",
-    "client.id",
-    "client.rack",
-    "compression.type",
-    "fetch.max.bytes",
-    "fetch.message.max.bytes",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
-    "group.id",
-    "isolation.level",
-    "linger.ms",
-    "max.partition.fetch.bytes",
-    "message.max.bytes",
-    "message.timeout.ms",
-    "metadata.max.age.ms",
-    "receive.message.max.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "request.timeout.ms",
-    "sasl.mechanism",
-    "sasl.password",
-    "sasl.username",
-    "security.protocol",
-    "socket.connection.setup.timeout.ms",
-    "socket.keepalive.enable",
-    "socket.timeout.ms",
-    "ssl.ca.location",
-    "ssl.ca.pem",
-    "ssl.certificate.location",
-    "ssl.certificate.pem",
-    "ssl.endpoint.identification.algorithm",
-    "ssl.key.location",
-    "ssl.key.password",
-    "ssl.key.pem",
-];
 
 /// Those that may be secrets.
 const SECRET: &[&str] = &["sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem"];
@@ -96,7 +54,7 @@ fn property(key: &str) -> Option<String> {
         return Some(canonical(property));
     }
     let dotted = canonical(key);
-    (ALLOWED.contains(&dotted.as_str()) || reason(&dotted).is_some()).then_some(dotted)
+    (KAFKA_PROPERTIES.contains(&dotted.as_str()) || reason(&dotted).is_some()).then_some(dotted)
 }
 
 fn canonical(key: &str) -> String {
@@ -108,11 +66,11 @@ fn canonical(key: &str) -> String {
 }
 
 fn check(name: &str, option: &OptionDef, warnings: &mut Vec<Problem>) -> Checked<OptionValue> {
-    if !ALLOWED.contains(&name) {
+    if !KAFKA_PROPERTIES.contains(&name) {
         let problem = Problem::new(option.key_span, format!("the client property `{name}` may not be set"));
         return Err(match reason(name) {
             Some(reason) => problem.help(reason),
-            None => match nearest(name, ALLOWED.iter().copied()) {
+            None => match nearest(name, KAFKA_PROPERTIES.iter().copied()) {
                 Some(near) => problem.suggest(Some(near)),
                 None => problem.help("only properties on the list of the documentation may be set"),
             },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use streamgauge_sql::manifest::OptionValue;
+use streamgauge_sql::manifest::{KAFKA_PROPERTIES, OptionValue};
 
 use crate::source::SourceError;
 
@@ -15,47 +15,6 @@ pub struct Connection {
     pub properties: BTreeMap<String, String>,
 }
 
-/// The properties that may be set, as the SQL front end has them too; the others could run programs, load code, write files, or change what the source
-/// promises about offsets.
-const ALLOWED: &[&str] = &[
-    "acks",
-    "batch.size",
-    "broker.address.family",
-    "check.crcs",
-    "client.id",
-    "client.rack",
-    "compression.type",
-    "fetch.max.bytes",
-    "fetch.message.max.bytes",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
-    "group.id",
-    "isolation.level",
-    "linger.ms",
-    "max.partition.fetch.bytes",
-    "message.max.bytes",
-    "message.timeout.ms",
-    "metadata.max.age.ms",
-    "receive.message.max.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "request.timeout.ms",
-    "sasl.mechanism",
-    "sasl.password",
-    "sasl.username",
-    "security.protocol",
-    "socket.connection.setup.timeout.ms",
-    "socket.keepalive.enable",
-    "socket.timeout.ms",
-    "ssl.ca.location",
-    "ssl.ca.pem",
-    "ssl.certificate.location",
-    "ssl.certificate.pem",
-    "ssl.endpoint.identification.algorithm",
-    "ssl.key.location",
-    "ssl.key.password",
-    "ssl.key.pem",
-];
 /// The options that are not properties.
 const OWN: &[&str] = &["brokers", "bootstrap_servers", "topic", "connector", "format"];
 
@@ -85,7 +44,7 @@ impl Connection {
         let mut properties = BTreeMap::new();
         for (name, value) in options.iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
             let property = name.strip_prefix("kafka.").unwrap_or(name).replace('_', ".");
-            if !ALLOWED.contains(&property.as_str()) {
+            if !KAFKA_PROPERTIES.contains(&property.as_str()) {
                 return Err(SourceError::Setting(format!("the client property '{property}' may not be set")));
             }
             properties.insert(property, text(value)?);
