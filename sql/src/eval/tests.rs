@@ -1,3 +1,5 @@
+//! The interpreter on expressions written by hand, NULLs and errors included.
+
 use super::*;
 use crate::expr::{Arithmetic, Comparison, Function};
 use crate::types::DataType::{self, Boolean, Float64, Int64, Text, Timestamp};

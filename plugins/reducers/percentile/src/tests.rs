@@ -1,3 +1,5 @@
+//! The reducer against sorted values, and its laws.
+
 use proptest::prelude::*;
 use streamgauge_sdk::laws::{check, fold};
 
