@@ -105,7 +105,8 @@ impl<'a> Binder<'a> {
         let columns =
             columns.map(|column| RelationColumn { name: column.name.clone(), data_type: column.data_type });
         let (name, columns) = (def.name.text.clone(), columns.collect());
-        self.relations.push(Relation { name, kind: RelationKind::Source { time }, columns });
+        let input = Input::Source(name.clone());
+        self.relations.push(Relation { name, kind: RelationKind::Source { time }, input, columns });
         self.sources.push(source);
         Ok(())
     }
@@ -118,13 +119,14 @@ impl<'a> Binder<'a> {
                 .help("choose another name"));
         }
         self.names.push(file.clone());
-        let query = self.query(file, select, sql, Target::View)?;
+        let query = self.query(file.clone(), select, sql, Target::View)?;
         let output = query.select.output.iter();
         let columns = output
             .map(|output| RelationColumn { name: output.name.clone(), data_type: output.expr.data_type });
         self.relations.push(Relation {
             name: name.text.clone(),
             kind: RelationKind::View,
+            input: Input::View(file),
             columns: columns.collect(),
         });
         Ok(query)
@@ -181,7 +183,7 @@ impl<'a> Binder<'a> {
         Ok(BoundQuery {
             name,
             sql: sql.to_owned(),
-            input: relation.input(),
+            input: relation.input.clone(),
             columns: columns.collect(),
             select,
             target,

@@ -5,7 +5,7 @@ use sqlparser::tokenizer::{Location, Span};
 use crate::bind::Binder;
 use crate::catalog::Catalog;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
-use crate::manifest::{Sink, Source};
+use crate::manifest::{Input, Sink, Source, Target};
 use crate::parse::{Parsed, parse};
 use crate::plan::{Plan, build};
 
@@ -66,15 +66,28 @@ pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, 
         }
     }
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-    let writes = queries.iter().any(|query| query.plan.manifest.target != crate::manifest::Target::View);
+    let writes = queries.iter().any(|query| query.plan.manifest.target != Target::View);
     if !writes && !diagnostics.iter().any(is_error) {
         diagnostics.extend(writes_nowhere(files, last));
     }
     if diagnostics.iter().any(is_error) {
         return Err(diagnostics);
     }
+    debug_assert!(views_exist(&queries), "every view that is read is a query before");
     let Binder { sources, sinks, .. } = binder;
     Ok(Compiled { program: Program { sources, sinks, queries }, warnings: diagnostics })
+}
+
+/// Whether each view that a query reads is the name of a view before it, spelled exactly so.
+fn views_exist(queries: &[Query]) -> bool {
+    queries.iter().enumerate().all(|(at, query)| match &query.plan.manifest.input {
+        Input::View(name) => queries
+            .iter()
+            .take(at)
+            .map(|before| &before.plan.manifest)
+            .any(|before| before.name == *name && before.target == Target::View),
+        Input::Source(_) => true,
+    })
 }
 
 fn writes_nowhere(files: &[SourceText], last: Option<(&SourceText, Span)>) -> Option<Diagnostic> {

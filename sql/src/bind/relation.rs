@@ -10,6 +10,8 @@ pub(crate) struct Relation {
     /// As declared.
     pub(crate) name: String,
     pub(crate) kind: RelationKind,
+    /// As manifests name it: a view by the name of its query.
+    pub(crate) input: Input,
     pub(crate) columns: Vec<RelationColumn>,
 }
 
@@ -33,13 +35,6 @@ pub(crate) struct RelationColumn {
 impl Relation {
     pub(crate) fn is_view(&self) -> bool {
         self.kind == RelationKind::View
-    }
-
-    pub(crate) fn input(&self) -> Input {
-        match self.kind {
-            RelationKind::Source { .. } => Input::Source(self.name.clone()),
-            RelationKind::View => Input::View(self.name.clone()),
-        }
     }
 
     /// In words of an error.

@@ -1,0 +1,5 @@
+CREATE SOURCE s (a BIGINT) WITH (connector = 'file', path = 'e.jsonl');
+CREATE VIEW Loud AS SELECT a FROM s;
+CREATE VIEW "LOUDER" AS SELECT a FROM LOUD;
+SELECT a FROM loud;
+SELECT a FROM Louder;
