@@ -1,5 +1,7 @@
 //! TIMESTAMP and its text: microseconds since 1970-01-01T00:00:00Z, RFC 3339, proleptic Gregorian.
 
+use std::ops::RangeInclusive;
+
 use crate::Failure;
 
 /// Microseconds of a second.
@@ -10,6 +12,14 @@ const DAY: i64 = 86_400;
 const FIRST: i64 = -62_135_596_800 * SECOND;
 /// 9999-12-31T23:59:59.999999Z, in microseconds.
 const LAST: i64 = 253_402_300_800 * SECOND - 1;
+
+/// The instants that a TIMESTAMP can be: years 1 to 9999.
+pub const RANGE: RangeInclusive<i64> = FIRST..=LAST;
+
+/// The sum or difference of a TIMESTAMP and an INTERVAL, unless it is outside of [`RANGE`].
+pub fn in_range(micros: i64) -> Result<i64, Failure> {
+    if RANGE.contains(&micros) { Ok(micros) } else { Err(Failure::Overflow) }
+}
 
 /// Reads RFC 3339: `2026-01-01T00:05:00.000Z`, a space for the `T`, an offset for the `Z`.
 ///
@@ -55,7 +65,7 @@ fn read(text: &[u8]) -> Option<i64> {
         days_from_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second - read_zone(zone)?;
     // Years of four digits and an offset of a day at most: far inside of 64 bits.
     let micros = seconds * SECOND + fraction;
-    (FIRST..=LAST).contains(&micros).then_some(micros)
+    RANGE.contains(&micros).then_some(micros)
 }
 
 /// Two digits as a number.
@@ -224,6 +234,15 @@ mod tests {
         ];
         for text in cases {
             assert_eq!(parse_timestamp(text.as_bytes()), Err(Failure::InvalidCast), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_years_end() {
+        assert_eq!(in_range(FIRST), Ok(FIRST));
+        assert_eq!(in_range(LAST), Ok(LAST));
+        for outside in [FIRST - 1, LAST + 1, i64::MIN, i64::MAX] {
+            assert_eq!(in_range(outside), Err(Failure::Overflow));
         }
     }
 

@@ -1,5 +1,6 @@
 //! `+ - * / %` and `-`: checked, as `streamgauge_functions::{integer, float}` has them.
 
+use streamgauge_functions::timestamp;
 use wasm_encoder::ValType;
 
 use super::EncodeError;
@@ -26,7 +27,8 @@ impl Generator<'_> {
             if is_float {
                 generator.float_arithmetic(operator, a, b)
             } else {
-                generator.integer_arithmetic(operator, a, b)
+                generator.integer_arithmetic(operator, a, b)?;
+                if returns == DataType::Timestamp { generator.check_timestamp() } else { Ok(()) }
             }
         })
     }
@@ -45,6 +47,17 @@ impl Generator<'_> {
             generator.op().i64_const(0).local_get(a.0).i64_sub();
             Ok(())
         })
+    }
+
+    /// The TIMESTAMP on the stack, unless it is outside of the years 1 to 9999.
+    fn check_timestamp(&mut self) -> Result<(), EncodeError> {
+        let result = self.local(ValType::I64);
+        let (first, last) = timestamp::RANGE.into_inner();
+        self.op().local_tee(result.0).i64_const(first).i64_lt_s();
+        self.get(result).i64_const(last).i64_gt_s().i32_or();
+        self.fail_if(Failure::Overflow)?;
+        self.get(result);
+        Ok(())
     }
 
     fn integer_arithmetic(&mut self, operator: Arithmetic, a: Local, b: Local) -> Result<(), EncodeError> {

@@ -50,7 +50,11 @@ pub(super) fn arithmetic(operator: Arithmetic, a: Value, b: Value, returns: Data
                 Arithmetic::Divide => integer::divide,
                 Arithmetic::Remainder => integer::remainder,
             };
-            operate(a, b).map(if returns == DataType::Timestamp { Value::Timestamp } else { Value::Int64 })
+            let result = operate(a, b)?;
+            match returns {
+                DataType::Timestamp => timestamp::in_range(result).map(Value::Timestamp),
+                _ => Ok(Value::Int64(result)),
+            }
         }
         (a, b) => unreachable!("{operator:?} of {a:?} and {b:?} passed the binder"),
     }
