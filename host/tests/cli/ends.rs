@@ -92,7 +92,7 @@ fn ctrl_c_ends_a_run_that_waits_for_its_broker() {
     let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
     let waits = said.next().unwrap().unwrap();
     assert!(waits.starts_with("source 's' at 127.0.0.1:1 waits: "), "{waits}");
-    let interrupt = Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+    let interrupt = Command::new("sh").args(["-c", &format!("kill -INT {}", run.id())]).status().unwrap();
     assert!(interrupt.success());
     let last = said.map_while(Result::ok).last().unwrap();
     assert_eq!(last, "events=0 rows=0 late=0 dead_letters=0");

@@ -14,6 +14,10 @@ fn record() -> impl Strategy<Value = String> {
         Just(r#""a":"text""#),
         Just(r#""a_long_name_that_is_not_remembered_at_all":5"#),
         Just(r#""b":{"c":7,"a":8}"#),
+        Just(r#""b": {"c":7,"a":8}"#),
+        Just("\"b\"\t: \n{ \"c\" : 7,\t\"a\": 8 }"),
+        Just(r#""b":{"c": 7,"d":{"e":1}}"#),
+        Just(r#""b":{"c":7,"d": {"e":2}}"#),
         Just(r#""b":{"a":8}"#),
         Just(r#""b":{}"#),
         Just(r#""b": null"#),
@@ -33,7 +37,7 @@ proptest! {
         records in prop::collection::vec(record(), 1..12),
         between in prop::sample::select(vec!["", "\n", "\"", "}", "}}}}}}}}}}}}}}}}}}"]),
     ) {
-        let schema = [column("a", DataType::Int64), column("b.c", DataType::Int64), column("b", DataType::Text)];
+        let schema = [column("a", DataType::Int64), column("b.c", DataType::Int64), column("b", DataType::Text), column("b.d.e", DataType::Int64)];
         let decoder = decoder(&schema);
         let together = decoder.decode(chunk(&records, between.as_bytes()));
         for (row, record) in records.iter().enumerate() {

@@ -102,12 +102,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The value and the field that come next, if the object is laid out as the one before it.
+    /// The value and the field that come next, if the object is laid out as the one before it. More blanks in front of the
+    /// value are another layout: what is remembered here never changes what a record means.
     #[inline(always)]
     fn known(&self, object: usize, passed: usize, at: usize, end: usize) -> Option<(usize, Option<usize>)> {
         let gap = self.layouts.get(object)?.get(passed)?;
         let value_at = at + gap.len;
-        (gap.is_at(self.bytes, at) && value_at < end).then_some((value_at, gap.field))
+        let first = self.byte(value_at, end)?;
+        (gap.is_at(self.bytes, at) && !is_blank(first)).then_some((value_at, gap.field))
     }
 
     /// Reads what stands between two values, and remembers it.
@@ -173,18 +175,11 @@ impl<'a> Scanner<'a> {
                 Ok((place(at + 1, quoted.close, kind), quoted.close + 1))
             }
             Some(b'{' | b'[') => Ok((self.composite_at(at), skip::composite(self.bytes, at, end)?)),
-            Some(b' ' | b'\t' | b'\n' | b'\r') => self.value_behind_blanks(at, end),
             _ => match find_delimiter(self.bytes, at, end) {
                 behind if behind == at => Err(Broken { at, expected: "a value" }),
                 behind => Ok((place(at, behind, Kind::Scalar), behind)),
             },
         }
-    }
-
-    /// More blanks than in the record before.
-    #[cold]
-    fn value_behind_blanks(&self, at: usize, end: usize) -> Result<(Place, usize), Broken> {
-        self.value(self.skip_blanks(at, end), end)
     }
 
     fn composite_at(&self, at: usize) -> Place {
@@ -198,11 +193,16 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn skip_blanks(&self, mut at: usize, end: usize) -> usize {
-        while matches!(self.byte(at, end), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        while self.byte(at, end).is_some_and(is_blank) {
             at += 1;
         }
         at
     }
+}
+
+#[inline(always)]
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 #[inline(always)]
