@@ -7,7 +7,11 @@ mod explain;
 mod program;
 mod run;
 
-use std::{fmt, process::ExitCode};
+use std::{
+    fmt,
+    io::{ErrorKind, Write, stderr, stdout},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -91,14 +95,13 @@ impl fmt::Display for Failure {
 }
 
 /// Tells people: diagnostics, notices and the closing line, on standard error.
-#[expect(clippy::print_stderr, reason = "the command line is where standard error is written")]
 pub(crate) fn say(text: &dyn fmt::Display) {
-    eprintln!("{text}");
+    // Where nobody can be told, that cannot be told either.
+    drop(stderr().lock().write_all(format!("{text}\n").as_bytes()));
 }
 
 /// Prints what was asked for, on standard output; a reader that went away is no failure.
 fn print(text: &str) -> Result<(), Failure> {
-    use std::io::{ErrorKind, Write, stdout};
     match stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::Runtime(format!("error: cannot write to standard output: {error}")))

@@ -16,6 +16,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let compiled = program::compile(std::slice::from_ref(&options.file))?;
-    let plans: Vec<String> = compiled.program.queries.iter().map(|query| format!("{}\n", query.plan)).collect();
+    let plans: Vec<String> =
+        compiled.program.queries.iter().map(|query| format!("{}\n", query.plan)).collect();
     print(&plans.join("\n"))
 }
