@@ -74,16 +74,9 @@ impl Output {
         Self { format: Box::new(format), ..self }
     }
 
-    /// A file, emptied first.
-    ///
-    /// # Errors
-    /// Where it cannot be made or written to.
-    pub fn create(path: &Path) -> Result<Self, OutputError> {
-        let name = path.display().to_string();
-        match File::create(path) {
-            Ok(file) => Ok(Self::new(&name, Box::new(file))),
-            Err(cause) => Err(OutputError { name, cause }),
-        }
+    /// A file that is open for writing; errors call it by its path.
+    pub fn to_file(path: &Path, file: File) -> Self {
+        Self::new(&path.display().to_string(), Box::new(file))
     }
 
     fn new(name: &str, writer: Box<dyn Write + Send>) -> Self {
@@ -140,16 +133,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_emptied_and_takes_whole_lines() {
+    fn a_file_takes_whole_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.jsonl");
-        std::fs::write(&path, "old").unwrap();
-        let output = Output::create(&path).unwrap();
+        let output = Output::to_file(&path, File::create(&path).unwrap());
         output.write(b"{}\n").unwrap();
         output.write(b"{\"a\":1}\n").unwrap();
         output.flush().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}\n{\"a\":1}\n");
-        let error = Output::create(folder.path()).err().unwrap();
+        let output = Output::to_file(&path, File::open(&path).unwrap());
+        let error = output.write(b"{}\n").and_then(|()| output.flush()).err().unwrap();
         assert!(error.to_string().starts_with("cannot write to "), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 
 mod invariants;
 mod scripts;
+mod outputs;
 mod ends;
 
 use std::process::{Command, Output};

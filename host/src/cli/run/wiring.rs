@@ -1,5 +1,7 @@
 //! A program and its bindings to pipelines: which query reads what, and where its rows go.
 
+mod places;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -13,6 +15,7 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, OptionValue, Source, SourceColumn, Start, Target},
 };
 
+use self::places::Places;
 use super::{super::program, Binding};
 use crate::{
     cli::Failure,
@@ -58,16 +61,21 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>) -> Result<Vec<Pipeline>, Failure
     check_names("source", "--input", inputs, &sources.collect::<Vec<_>>())?;
     let sinks = program.sinks.iter().map(|sink| sink.name.as_str());
     check_names("sink", "--output", outputs, &sinks.collect::<Vec<_>>())?;
+    check_once(wiring)?;
     let needed = needed(program);
-    let mut places = Places::new(wiring.console.clone());
-    let mut pipelines = Vec::new();
+    let mut readings = Vec::new();
     for source in &program.sources {
         let reads = |query: &&&Query| query.plan.manifest.input == Input::Source(source.name.clone());
         let roots: Vec<&Query> = needed.iter().filter(reads).copied().collect();
         if !roots.is_empty() {
-            pipelines.push(wiring.pipeline(source, &roots, &needed, &mut places)?);
+            readings.push(wiring.read(source, roots)?);
         }
     }
+    let inputs = program.sources.iter().flat_map(|source| wiring.input_files(source));
+    let mut places = Places::new(wiring.console.clone(), inputs);
+    let pipelines = readings.into_iter().map(|reading| wiring.pipeline(reading, &needed, &mut places));
+    let pipelines = pipelines.collect::<Result<Vec<_>, _>>()?;
+    places.empty()?;
     Ok(pipelines)
 }
 
@@ -106,16 +114,54 @@ fn check_names(kind: &str, flag: &str, bindings: &[Binding], names: &[&str]) -> 
     Ok(())
 }
 
+/// A sink has one output, and standard input one reader.
+fn check_once(wiring: &Wiring<'_>) -> Result<(), Failure> {
+    for (index, Binding { name, path }) in wiring.outputs.iter().enumerate() {
+        let earlier = wiring.outputs.iter().take(index);
+        if earlier.into_iter().any(|earlier| earlier.name.eq_ignore_ascii_case(name)) {
+            let path = path.display();
+            return Err(Failure::Usage(format!(
+                "error: --output {name}={path}: the sink '{name}' has an output already\n\
+                 help: a sink sends its rows to one place"
+            )));
+        }
+    }
+    let inputs = wiring.program.sources.iter().flat_map(|source| wiring.input_files(source));
+    if inputs.filter(|path| path == Path::new("-")).count() > 1 {
+        return Err(Failure::Usage(
+            "error: standard input is read twice\nhelp: only one input can be -; give the others files"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+/// A source that is open, and who reads it.
+struct OpenSource<'a> {
+    source: &'a Source,
+    roots: Vec<&'a Query>,
+    /// The columns that are read.
+    schema: Vec<SourceColumn>,
+    begin: Begin,
+    feed: Feed,
+    from_file: bool,
+}
+
 impl Wiring<'_> {
+    fn read<'a>(&self, source: &'a Source, roots: Vec<&'a Query>) -> Result<OpenSource<'a>, Failure> {
+        let schema = union(source, &roots);
+        let begin = self.start(source, &roots);
+        let (feed, from_file) = self.feed(source, schema.clone(), &begin)?;
+        Ok(OpenSource { source, roots, schema, begin, feed, from_file })
+    }
+
     fn pipeline(
         &self,
-        source: &Source,
-        roots: &[&Query],
+        open: OpenSource<'_>,
         needed: &[&Query],
         places: &mut Places,
     ) -> Result<Pipeline, Failure> {
-        let schema = union(source, roots);
-        let start = self.start(source, roots);
+        let OpenSource { source, roots, schema, begin, feed, from_file } = open;
         let dead_letters = match (self.dead_letters, &source.dead_letters) {
             (Some(path), _) => Some(places.file(path)?),
             (None, Some(path)) => Some(places.file(Path::new(path))?),
@@ -124,9 +170,8 @@ impl Wiring<'_> {
         let mut queries = Vec::new();
         for root in roots {
             let columns = positions(&root.plan.manifest, schema.iter().map(|column| column.name.as_str()));
-            queries.push(self.query(root, columns, start.emit_from_us, needed, places)?);
+            queries.push(self.query(root, columns, begin.emit_from_us, needed, places)?);
         }
-        let (feed, from_file) = self.feed(source, schema.clone(), &start)?;
         let skew = source.max_future_skew_us.or((!from_file).then_some(MAX_FUTURE_SKEW_US));
         let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
         let time = time.and_then(|time| schema.iter().position(|column| column.name == time.name));
@@ -226,6 +271,16 @@ impl Wiring<'_> {
         Begin { start, emit_from_us }
     }
 
+    /// The files that a source is read from; none where it is not read from files.
+    fn input_files(&self, source: &Source) -> Vec<PathBuf> {
+        let given = self.inputs.iter().filter(|input| input.name.eq_ignore_ascii_case(&source.name));
+        let mut paths: Vec<PathBuf> = given.map(|input| input.path.clone()).collect();
+        if self.inputs.is_empty() && source.connector == "file" {
+            paths.extend(text(source.options.get("path")).map(PathBuf::from));
+        }
+        paths
+    }
+
     /// The input of a source, and whether it comes from files.
     fn feed(
         &self,
@@ -234,18 +289,12 @@ impl Wiring<'_> {
         begin: &Begin,
     ) -> Result<(Feed, bool), Failure> {
         let decoder = Decoder::new(&schema, source.time_format, source.lenient_numbers, MAX_RECORD_BYTES);
-        let mut paths: Vec<PathBuf> = Vec::new();
-        for binding in self.inputs.iter().filter(|input| input.name.eq_ignore_ascii_case(&source.name)) {
-            paths.push(binding.path.clone());
-        }
+        let paths = self.input_files(source);
         if paths.is_empty() && !self.inputs.is_empty() {
             let name = &source.name;
             return Err(Failure::Usage(format!(
                 "error: source '{name}' is read, but has no --input\nhelp: add --input {name}=PATH"
             )));
-        }
-        if paths.is_empty() && source.connector == "file" {
-            paths.extend(text(source.options.get("path")).map(PathBuf::from));
         }
         let unusable = |error: &dyn std::fmt::Display| Failure::Input(format!("error: {error}"));
         if !paths.is_empty() {
@@ -316,40 +365,8 @@ fn secret(name: &str) -> Result<String, String> {
     let file = folder.and_then(|folder| fs::read_to_string(folder.join(name)).ok());
     file.map(|value| value.trim_end_matches(['\r', '\n']).to_owned()).ok_or_else(|| {
         format!(
-            "the secret '{name}' is missing: set the environment variable {name}, or put it into a file of that name in \
+            "it is missing: set the environment variable {name}, or put it into a file of that name in \
              $STREAMGAUGE_SECRETS_DIR"
         )
     })
-}
-
-/// The outputs that are open, each once.
-struct Places {
-    console: Option<Arc<Output>>,
-    files: BTreeMap<PathBuf, Arc<Output>>,
-}
-
-impl Places {
-    fn new(console: Option<Arc<Output>>) -> Self {
-        Self { console, files: BTreeMap::new() }
-    }
-
-    fn console(&mut self) -> Arc<Output> {
-        self.console.get_or_insert_with(|| Arc::new(Output::stdout())).clone()
-    }
-
-    /// A file, emptied when it is named first; `-` is the console.
-    fn file(&mut self, path: &Path) -> Result<Arc<Output>, Failure> {
-        if path == Path::new("-") {
-            return Ok(self.console());
-        }
-        if let Some(open) = self.files.get(path) {
-            return Ok(open.clone());
-        }
-        let output = Output::create(path).map_err(|error| Failure::Input(format!("error: {error}")))?;
-        Ok(self.files.entry(path.to_owned()).or_insert(Arc::new(output)).clone())
-    }
-
-    fn all(&self) -> Vec<Arc<Output>> {
-        self.console.iter().chain(self.files.values()).cloned().collect()
-    }
 }
