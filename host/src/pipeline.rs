@@ -7,6 +7,7 @@ pub mod feed;
 mod idleness;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
@@ -85,7 +86,7 @@ impl Pipeline {
     /// Runs to the end of the input, or until `stop`.
     pub fn run(mut self, stop: &AtomicBool, notice: &dyn Fn(&str)) -> Ended {
         let mut idleness = Idleness::new(self.idle_timeout);
-        let mut source_failure = None;
+        let (mut source_failure, mut told) = (None, BTreeSet::new());
         while !stop.load(Relaxed) && !self.context.is_cut_off() && !self.is_over() {
             match self.next_event() {
                 Event::Batch(batch) => self.take(batch, &mut idleness),
@@ -97,11 +98,13 @@ impl Pipeline {
                 Event::Quiet => {}
                 Event::Over => break,
                 Event::Failed(why) => {
+                    notice(&format!("source '{}' failed: {why}", self.context.source));
                     source_failure = Some(why);
                     break;
                 }
             }
             self.watch_idle(&mut idleness);
+            self.tell_failures(&mut told, notice);
             self.report();
         }
         self.flush();
@@ -176,6 +179,16 @@ impl Pipeline {
             let letters = self.context.dead_letters.clone();
             for output in self.outputs.iter().chain(&letters) {
                 self.context.check(output.flush());
+            }
+        }
+    }
+
+    /// Says at once which queries have failed: they may be few of many.
+    fn tell_failures(&self, told: &mut BTreeSet<String>, notice: &dyn Fn(&str)) {
+        for (query, why) in self.queries.iter().flat_map(RunningQuery::failures) {
+            if !told.contains(query) {
+                told.insert(query.to_owned());
+                notice(&format!("query '{query}' failed: {why}"));
             }
         }
     }

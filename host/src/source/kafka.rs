@@ -33,9 +33,13 @@ pub use self::{
 use super::{CHUNK_RECORDS_MAX, Chunk, SourceError};
 
 /// How often the topic is asked for new partitions.
-const REFRESH_EVERY: Duration = Duration::from_secs(60);
+const REFRESH_EVERY: Duration = Duration::from_secs(5);
 /// How often brokers that were away are asked whether they are back.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// How long a first look at the client's reports takes.
+const FIRST_REPORT_WITHIN: Duration = Duration::from_millis(50);
+/// After how long without an answer a broker counts as away, in microseconds.
+const SILENT_US_MAX: i64 = 2_000_000;
 /// After how many records a partition with few of them is handed over although others have many.
 const RECORDS_HELD_MAX: usize = 4 * CHUNK_RECORDS_MAX;
 
@@ -163,6 +167,8 @@ impl KafkaSource {
 
     /// Finds the partitions and their positions, and starts.
     fn start(&mut self, patience: Duration) {
+        // Serves the client's queue, which has nothing but reports yet: they say why there is no answer.
+        drop(self.consumer.poll(FIRST_REPORT_WITHIN.min(patience)));
         let found = positions::partitions(&self.consumer, &self.reading.topic)
             .and_then(|partitions| self.assign(&partitions, self.reading.start));
         match found {
@@ -172,11 +178,15 @@ impl KafkaSource {
             }
             Err(NoPosition::Lost(message)) => return self.fail(message),
             Err(NoPosition::Missing) => {
+                // When it is made, what comes from now on is all that it has.
+                self.reading.start = match self.reading.start {
+                    StartAt::Latest => StartAt::Earliest,
+                    start => start,
+                };
                 self.wait(format!("topic '{}' does not exist; waiting for it", self.reading.topic));
             }
             Err(NoPosition::Waiting(message)) => self.wait(message),
         }
-        // Serves the client's queue, too: it has nothing but reports yet.
         drop(self.consumer.poll(patience.min(RETRY_EVERY)));
     }
 
@@ -210,6 +220,9 @@ impl KafkaSource {
     fn look_after(&mut self) {
         let refresh = self.refresh.try_recv().is_ok() && !self.reading.bounded;
         let retry = self.retry.try_recv().is_ok() && self.waiting.is_some();
+        if self.consumer.context().silent_us() > SILENT_US_MAX {
+            self.wait("a broker does not answer".to_owned());
+        }
         if refresh || retry {
             self.check_topic();
         }
@@ -342,6 +355,7 @@ impl KafkaSource {
 
     fn resumed(&mut self) {
         if self.waiting.take().is_some() {
+            self.consumer.context().forget();
             self.events.push_back(Event::Resumed);
         }
     }
