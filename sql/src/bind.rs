@@ -80,7 +80,7 @@ impl<'a> Binder<'a> {
             Body::CreateSource(def) => self.create_source(def).map(|()| None),
             Body::CreateSink(def) => {
                 self.check_name(&def.name, self.sinks.iter().map(|sink| sink.name.as_str()), "sink")?;
-                let sink = sink::bind(def, &mut self.warnings)?;
+                let sink = sink::bind(def)?;
                 self.sinks.push(sink);
                 Ok(None)
             }
@@ -99,7 +99,7 @@ impl<'a> Binder<'a> {
 
     fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
         self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
-        let source = source::bind(def, &mut self.warnings)?;
+        let source = source::bind(def)?;
         let time = source.watermark.map(|watermark| watermark.column);
         let columns = def.columns.iter();
         let columns =

@@ -6,8 +6,10 @@ use crate::bind::Binder;
 use crate::catalog::Catalog;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
 use crate::manifest::{Input, Sink, Source, Target};
-use crate::parse::{Parsed, parse};
+use crate::parse::secret::masked;
+use crate::parse::{BYTE_ORDER_MARK, Parsed, parse};
 use crate::plan::{Plan, build};
+use crate::report::Report;
 
 /// A program that can run, and what is doubtful in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,13 +41,14 @@ pub struct Query {
 /// Compiles files, which are one program in this order, up to their plans; every statement is looked at, so that one run
 /// shows the errors of all.
 pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
+    let shown: Vec<SourceText> = files.iter().map(shown).collect();
     let parsed: Vec<(&SourceText, Vec<Parsed>)> =
-        files.iter().map(|file| (file, parse(&file.text))).collect();
+        files.iter().zip(&shown).map(|(file, shown)| (shown, parse(&file.text))).collect();
     let statements = parsed.iter().flat_map(|(_, statements)| statements);
     let declared: Vec<String> = statements.filter_map(|parsed| parsed.declares.clone()).collect();
     let mut binder = Binder::new(catalog, &declared);
     let mut queries = Vec::new();
-    let mut diagnostics = Vec::new();
+    let mut report = Report::default();
     let mut last = None;
     for (file, statements) in parsed {
         for Parsed { statement, declares } in statements {
@@ -57,18 +60,20 @@ pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, 
                 Err(problem) => {
                     declares.into_iter().for_each(|name| binder.mark_broken(name));
                     if !problem.follows {
-                        diagnostics.push(problem.locate(file, Severity::Error));
+                        report.push(*problem, file, Severity::Error);
                     }
                 }
             }
-            let warnings = std::mem::take(&mut binder.warnings);
-            diagnostics.extend(warnings.into_iter().map(|warning| warning.locate(file, Severity::Warning)));
+            for warning in std::mem::take(&mut binder.warnings) {
+                report.push(warning, file, Severity::Warning);
+            }
         }
     }
+    let mut diagnostics = report.finish();
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
     let writes = queries.iter().any(|query| query.plan.manifest.target != Target::View);
     if !writes && !diagnostics.iter().any(is_error) {
-        diagnostics.extend(writes_nowhere(files, last));
+        diagnostics.extend(writes_nowhere(&shown, last));
     }
     if diagnostics.iter().any(is_error) {
         return Err(diagnostics);
@@ -76,6 +81,12 @@ pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, 
     debug_assert!(views_exist(&queries), "every view that is read is a query before");
     let Binder { sources, sinks, .. } = binder;
     Ok(Compiled { program: Program { sources, sinks, queries }, warnings: diagnostics })
+}
+
+/// A file as diagnostics quote it.
+fn shown(file: &SourceText) -> SourceText {
+    let text = file.text.trim_start_matches(BYTE_ORDER_MARK);
+    SourceText { name: file.name.clone(), text: masked(text) }
 }
 
 /// Whether each view that a query reads is the name of a view before it, spelled exactly so.

@@ -4,8 +4,6 @@ use std::fmt;
 
 use sqlparser::tokenizer::Span;
 
-use crate::parse::BYTE_ORDER_MARK;
-
 /// One file of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceText {
@@ -14,6 +12,11 @@ pub struct SourceText {
     /// Its SQL.
     pub text: String,
 }
+
+/// How many characters of a source line are shown.
+const MAX_SHOWN: usize = 160;
+/// How many characters a message or a help has: names and texts of the program stand in them.
+const MAX_MESSAGE: usize = 600;
 
 /// How grave a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +55,38 @@ impl fmt::Display for Diagnostic {
             Severity::Warning => "warning",
         };
         writeln!(f, "{}:{}:{}: {severity}: {}", self.file, self.line, self.column, self.message)?;
-        writeln!(f, "{}", self.source_line)?;
-        let before = self.source_line.chars().take(self.column.saturating_sub(1));
-        let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        write!(f, "{indent}{}", "^".repeat(self.width.max(1)))?;
+        let excerpt = self.excerpt();
+        writeln!(f, "{}", excerpt.text)?;
+        write!(f, "{}{}", excerpt.indent, "^".repeat(excerpt.width))?;
         match &self.help {
             Some(help) => write!(f, "\nhelp: {help}"),
             None => Ok(()),
         }
+    }
+}
+
+/// The part of a source line that is shown.
+struct Excerpt {
+    text: String,
+    /// What stands before the caret in the line below.
+    indent: String,
+    width: usize,
+}
+
+impl Diagnostic {
+    /// The source line; of a long one what is around the caret.
+    fn excerpt(&self) -> Excerpt {
+        let line: Vec<char> = self.source_line.chars().collect();
+        let at = self.column.saturating_sub(1);
+        let start =
+            if line.len() <= MAX_SHOWN { 0 } else { at.saturating_sub(MAX_SHOWN / 2).min(line.len()) };
+        let end = line.len().min(start.saturating_add(MAX_SHOWN));
+        let (left, right) = (if start > 0 { "..." } else { "" }, if end < line.len() { "..." } else { "" });
+        let shown = line.get(start..end).unwrap_or_default();
+        let before = left.chars().chain(shown.iter().take(at - start.min(at)).copied());
+        let indent = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let width = self.width.min(end.saturating_sub(at)).max(1);
+        Excerpt { text: format!("{left}{}{right}", shown.iter().collect::<String>()), indent, width }
     }
 }
 
@@ -101,8 +128,7 @@ impl Problem {
     pub(crate) fn locate(self, file: &SourceText, severity: Severity) -> Diagnostic {
         let start = self.span.start;
         let (line, column) = (index(start.line).max(1), index(start.column).max(1));
-        let text =
-            file.text.trim_start_matches(BYTE_ORDER_MARK).split('\n').nth(line - 1).unwrap_or_default();
+        let text = file.text.split('\n').nth(line - 1).unwrap_or_default();
         let source_line: String = text.trim_end_matches('\r').chars().map(printable).collect();
         let length = source_line.chars().count();
         let end = match self.span.end {
@@ -110,7 +136,7 @@ impl Problem {
             _ => length + 1,
         };
         let width = end.min(length + 1).saturating_sub(column).max(1);
-        let Self { message, help, .. } = self;
+        let (message, help) = (plain(&self.message), self.help.as_deref().map(plain));
         Diagnostic { file: file.name.clone(), line, column, severity, message, help, source_line, width }
     }
 }
@@ -119,7 +145,65 @@ fn index(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Control characters could change the terminal that shows the line.
+/// A text in one line, of bounded length.
+fn plain(text: &str) -> String {
+    let mut plain: String =
+        text.chars().take(MAX_MESSAGE).map(printable).map(|c| if c == '\t' { ' ' } else { c }).collect();
+    if text.chars().nth(MAX_MESSAGE).is_some() {
+        plain.push_str("...");
+    }
+    plain
+}
+
+/// Control characters could change the terminal that shows the text, those of bidirectional text its order.
 fn printable(c: char) -> char {
-    if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if turns || (c.is_control() && c != '\t') { char::REPLACEMENT_CHARACTER } else { c }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diagnostic(source_line: String, column: usize, width: usize) -> Diagnostic {
+        let (file, message) = ("q.sql".to_owned(), "wrong".to_owned());
+        Diagnostic {
+            file,
+            line: 1,
+            column,
+            severity: Severity::Error,
+            message,
+            help: None,
+            source_line,
+            width,
+        }
+    }
+
+    #[test]
+    fn the_caret_stays_below_its_place_in_a_long_line() {
+        let blanks = |count| " ".repeat(count);
+        for (before, behind) in [(0, 0), (10, 100), (70, 5_000), (5_000, 5_000), (5_000, 0), (200, 3)] {
+            let line = format!("{}{}{}", blanks(before), "x".repeat(5), "-".repeat(behind));
+            let shown = diagnostic(line, before + 1, 5).to_string();
+            let [_, text, caret] = shown.lines().collect::<Vec<_>>().try_into().unwrap();
+            assert!(text.chars().count() <= MAX_SHOWN + 6, "{text}");
+            assert_eq!(text.find("xxxxx"), caret.find("^^^^^"), "{shown}");
+            assert_eq!(caret.trim_start().len(), 5, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_mark_over_a_whole_long_line_is_cut_with_it() {
+        let shown = diagnostic("x".repeat(100_000), 1, 100_000).to_string();
+        assert!(shown.len() < 400, "{}", shown.len());
+        let beyond = diagnostic("x".repeat(100_000), 200_000, 1).to_string();
+        assert!(beyond.len() < 400, "{}", beyond.len());
+    }
+
+    #[test]
+    fn messages_are_one_bounded_line_without_controls() {
+        assert_eq!(plain("a\u{1b}[31m\nb\tc\u{202e}"), "a\u{fffd}[31m\u{fffd}b c\u{fffd}");
+        assert_eq!(plain(&"ä".repeat(9_999)).chars().count(), MAX_MESSAGE + 3);
+    }
 }

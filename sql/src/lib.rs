@@ -18,6 +18,7 @@ pub mod plan;
 pub mod eval;
 pub mod encode;
 pub mod manifest;
+mod report;
 mod compile;
 
 pub use catalog::Catalog;

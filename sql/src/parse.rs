@@ -6,6 +6,7 @@
 
 mod limits;
 mod tokens;
+pub(crate) mod secret;
 mod dialect;
 mod cursor;
 pub(crate) mod statement;

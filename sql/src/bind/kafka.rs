@@ -6,17 +6,14 @@ use super::options::Options;
 use crate::error::{Checked, Problem};
 use crate::manifest::{KAFKA_PROPERTIES, OptionValue};
 use crate::parse::name::nearest;
-use crate::parse::options::{OptionDef, OptionText};
+use crate::parse::options::{OptionDef, OptionText, plain_secret};
+use crate::parse::secret::is_secret;
 
 /// Those that may be secrets.
 const SECRET: &[&str] = &["sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem"];
 
 /// Reads `brokers`, `topic` and client properties into `options`, the latter as `kafka.<property of librdkafka>`.
-pub(super) fn read(
-    options: &mut Options<'_>,
-    found: &mut BTreeMap<String, OptionValue>,
-    warnings: &mut Vec<Problem>,
-) -> Checked<()> {
+pub(super) fn read(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
     let other = options.take_any(|key| matches!(key, "bootstrap_servers" | "bootstrap.servers"));
     let brokers = match (options.text("brokers")?, other) {
         (Some((brokers, _)), None) => brokers,
@@ -42,7 +39,7 @@ pub(super) fn read(
     found.insert("topic".to_owned(), OptionValue::Text(topic.to_owned()));
     while let Some(option) = options.take_any(|key| property(key).is_some()) {
         let name = property(&option.key).unwrap_or_default();
-        let value = check(&name, option, warnings)?;
+        let value = check(&name, option)?;
         found.insert(format!("kafka.{name}"), value);
     }
     Ok(())
@@ -65,7 +62,7 @@ fn canonical(key: &str) -> String {
     }
 }
 
-fn check(name: &str, option: &OptionDef, warnings: &mut Vec<Problem>) -> Checked<OptionValue> {
+fn check(name: &str, option: &OptionDef) -> Checked<OptionValue> {
     if !KAFKA_PROPERTIES.contains(&name) {
         let problem = Problem::new(option.key_span, format!("the client property `{name}` may not be set"));
         return Err(match reason(name) {
@@ -84,13 +81,8 @@ fn check(name: &str, option: &OptionDef, warnings: &mut Vec<Problem>) -> Checked
         }
         OptionText::Interval(_) => Err(Problem::new(option.span, format!("`{}` is no duration", option.key))
             .help("write it as librdkafka does, in milliseconds")),
-        OptionText::Text(text) => {
-            if matches!(name, "sasl.password" | "ssl.key.password" | "ssl.key.pem") {
-                let warning = Problem::new(option.span, format!("`{}` stands in the SQL text", option.key));
-                warnings.push(*warning.help("write secret('NAME') and give NAME in the environment"));
-            }
-            Ok(OptionValue::Text(text.clone()))
-        }
+        OptionText::Text(_) if is_secret(name) => Err(plain_secret(&option.key, option.span)),
+        OptionText::Text(text) => Ok(OptionValue::Text(text.clone())),
     }
 }
 

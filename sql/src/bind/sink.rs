@@ -8,12 +8,12 @@ use super::options::Options;
 use super::source::connector;
 use crate::error::{Checked, Problem};
 use crate::manifest::{OptionValue, Sink};
-use crate::parse::options::OptionText;
+use crate::parse::options::{OptionText, plain_secret};
 use crate::parse::statement::SinkDef;
 
 const CONNECTORS: &[&str] = &["console", "file", "kafka", "slack", "webhook", "prometheus"];
 
-pub(super) fn bind(def: &SinkDef, warnings: &mut Vec<Problem>) -> Checked<Sink> {
+pub(super) fn bind(def: &SinkDef) -> Checked<Sink> {
     let mut options = Options::new(&def.options, def.name.span);
     let connector = connector(&mut options, CONNECTORS)?;
     let mut found = BTreeMap::new();
@@ -25,10 +25,10 @@ pub(super) fn bind(def: &SinkDef, warnings: &mut Vec<Problem>) -> Checked<Sink> 
         }
         "kafka" => {
             options.word("format", &["json"])?;
-            kafka::read(&mut options, &mut found, warnings)?;
+            kafka::read(&mut options, &mut found)?;
         }
         "slack" => url(&mut options, &mut found)?,
-        "webhook" => webhook(&mut options, &mut found, warnings)?,
+        "webhook" => webhook(&mut options, &mut found)?,
         "prometheus" => prometheus(&mut options, &mut found)?,
         _ => {
             options.word("format", &["json"])?;
@@ -57,24 +57,12 @@ fn is_http(url: &str) -> bool {
     host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !url.contains(char::is_whitespace))
 }
 
-fn webhook(
-    options: &mut Options<'_>,
-    found: &mut BTreeMap<String, OptionValue>,
-    warnings: &mut Vec<Problem>,
-) -> Checked<()> {
+fn webhook(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
     url(options, found)?;
     if let Some(option) = options.take("signing_secret") {
         let value = match &option.value {
             OptionText::Secret(name) => OptionValue::Secret(name.clone()),
-            OptionText::Text(text) if !text.is_empty() => {
-                let warning = Problem::new(option.span, "`signing_secret` stands in the SQL text");
-                warnings.push(*warning.help("write secret('NAME') and give NAME in the environment"));
-                OptionValue::Text(text.clone())
-            }
-            _ => {
-                return Err(Problem::new(option.span, "`signing_secret` must be a secret")
-                    .help("write secret('NAME')"));
-            }
+            _ => return Err(plain_secret("signing_secret", option.span)),
         };
         found.insert("signing_secret".to_owned(), value);
     }

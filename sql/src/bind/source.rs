@@ -20,7 +20,7 @@ const IDLE_TIMEOUT_US: i64 = 10_000_000;
 /// How many columns a source may have.
 const MAX_COLUMNS: usize = 500;
 
-pub(super) fn bind(def: &SourceDef, warnings: &mut Vec<Problem>) -> Checked<Source> {
+pub(super) fn bind(def: &SourceDef) -> Checked<Source> {
     let columns = columns(def)?;
     let watermark = watermark(def, &columns)?;
     let mut options = Options::new(&def.options, def.name.span);
@@ -43,7 +43,7 @@ pub(super) fn bind(def: &SourceDef, warnings: &mut Vec<Problem>) -> Checked<Sour
     let dead_letters = options.text("dead_letters")?.map(|(path, _)| path.to_owned());
     let mut found = BTreeMap::new();
     if connector == "kafka" {
-        kafka::read(&mut options, &mut found, warnings)?;
+        kafka::read(&mut options, &mut found)?;
     } else {
         let (path, _) = options.required("path", "write path = 'events.jsonl'")?;
         found.insert("path".to_owned(), OptionValue::Text(path.to_owned()));

@@ -4,6 +4,7 @@ use sqlparser::tokenizer::{Span, Token};
 
 use super::cursor::Cursor;
 use super::duration;
+use super::secret::is_secret;
 use crate::error::{Checked, Problem};
 
 /// One option as it was written; what keys there are is for the binder.
@@ -49,8 +50,18 @@ fn option(cursor: &mut Cursor) -> Checked<OptionDef> {
     let key_span = cursor.since(start);
     cursor.expect(&Token::Eq)?;
     let start = cursor.span();
-    let value = value(cursor)?;
+    let is_reference = cursor.at_word("secret");
+    let value = match value(cursor) {
+        Err(_) if is_secret(&key) && !is_reference => return Err(plain_secret(&key, cursor.span())),
+        value => value?,
+    };
     Ok(OptionDef { key, key_span, value, span: cursor.since(start) })
+}
+
+/// A secret in the SQL text: the text is shown, kept and sent to others.
+pub(crate) fn plain_secret(key: &str, span: Span) -> Box<Problem> {
+    Problem::new(span, format!("`{key}` must not stand in the SQL text"))
+        .help(format!("write {key} = secret('NAME') and give NAME in the environment"))
 }
 
 /// `topic`, `kafka.fetch.min.bytes`, `"topic"` or `'topic'`.

@@ -176,3 +176,14 @@ fn every_token_left_out_is_answered() {
         run_text(&rest);
     }
 }
+
+#[test]
+fn many_errors_in_a_long_line_are_few_lines() {
+    let text = format!("{SOURCE}{}", "SELECT wrong FROM s; ".repeat(5_000));
+    let files = [SourceText { name: "hostile.sql".to_owned(), text }];
+    let diagnostics = compile(&files, &Builtin).unwrap_err();
+    assert_eq!(diagnostics.len(), 51);
+    assert_eq!(diagnostics[50].message, "and 4950 more from here on");
+    let output: usize = diagnostics.iter().map(|diagnostic| diagnostic.to_string().len()).sum();
+    assert!(output < 30_000, "{output} bytes");
+}
