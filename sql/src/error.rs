@@ -113,6 +113,11 @@ impl Problem {
         self
     }
 
+    /// Help for a whole clause, where there is none that knows better.
+    pub(crate) fn or_help(self: Box<Self>, help: &str) -> Box<Self> {
+        if self.help.is_some() { self } else { self.help(help) }
+    }
+
     /// What `nearest` found, as help.
     pub(crate) fn suggest(self: Box<Self>, name: Option<&str>) -> Box<Self> {
         match name {

@@ -17,7 +17,7 @@ pub(crate) mod duration;
 pub(crate) mod options;
 pub(crate) mod select;
 pub(crate) mod from;
-mod refused;
+pub(crate) mod refused;
 
 use crate::error::Checked;
 

@@ -108,6 +108,7 @@ impl Expressions<'_> {
         let problem = Problem::new(span, format!("there is no function `{name}`"));
         Err(match nearest(name, SCALARS.iter().chain(alias::KNOWN).copied()) {
             Some(near) => problem.suggest(Some(near)),
+            None if alias::meant(name).is_some() => problem.suggest(alias::meant(name)),
             None => problem.help(format!(
                 "the functions are {}; aggregates are {}",
                 SCALARS.join(", "),
@@ -185,6 +186,9 @@ impl Expressions<'_> {
         span: Span,
     ) -> Checked<Vec<Given<'c>>> {
         let is_count = reducer.name.eq_ignore_ascii_case("count");
+        if is_count && list.args.is_empty() {
+            return Err(Problem::new(span, "`count` takes an argument").help("write count(*)"));
+        }
         let mut given = Vec::new();
         for argument in &list.args {
             let (name, ast) = match argument {

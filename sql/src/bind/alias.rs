@@ -1,5 +1,6 @@
 //! Other names of aggregate functions, and those that are not there yet. The one place to add a spelling.
 
+use crate::parse::name::nearest;
 use crate::types::Value;
 
 /// What a name stands for.
@@ -58,6 +59,13 @@ pub(super) const KNOWN: &[&str] = &[
     "approx_percentile",
     "z_score",
 ];
+
+/// The aggregate whose full English name this is, or nearly.
+pub(super) fn meant(name: &str) -> Option<&'static str> {
+    let words = [("average", "avg"), ("minimum", "min"), ("maximum", "max"), ("total", "sum")];
+    let near = nearest(name, words.iter().map(|(word, _)| *word))?;
+    words.iter().find(|(word, _)| *word == near).map(|(_, aggregate)| *aggregate)
+}
 
 /// Functions of other systems: what to write instead.
 pub(super) fn refused(name: &str) -> Option<&'static str> {

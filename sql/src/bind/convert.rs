@@ -94,7 +94,10 @@ fn mismatch(a: DataType, b: DataType, what: &str, span: Span) -> Box<Problem> {
         (DataType::Timestamp, _) | (_, DataType::Timestamp) => {
             "compare it with TIMESTAMP '2026-01-01T00:00:00Z'".to_owned()
         }
-        _ => return problem,
+        (DataType::Boolean, _) | (_, DataType::Boolean) => {
+            "write CASE WHEN condition THEN 1 ELSE 0 END for the BOOLEAN".to_owned()
+        }
+        _ => format!("convert one of them: CAST(... AS {a})"),
     };
     problem.help(help)
 }

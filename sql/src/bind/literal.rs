@@ -30,7 +30,8 @@ fn number(digits: &str, negative: bool, span: Span) -> Checked<Bound> {
     }
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(Bound::literal(Value::Float64(number), Kind::Typed)),
-        _ => Err(Problem::new(span, format!("{text} does not fit a DOUBLE"))),
+        _ => Err(Problem::new(span, format!("{text} does not fit a DOUBLE"))
+            .help("the greatest DOUBLE is about 1.8e308")),
     }
 }
 

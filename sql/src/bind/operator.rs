@@ -8,6 +8,7 @@ use super::expression::Expressions;
 use super::literal;
 use crate::error::{Checked, Problem};
 use crate::expr::{Arithmetic, Comparison, Expr, Function, Node};
+use crate::parse::refused;
 use crate::types::{DataType, Value};
 
 impl Expressions<'_> {
@@ -22,10 +23,7 @@ impl Expressions<'_> {
             UnaryOperator::Minus => true,
             UnaryOperator::Plus => false,
             _ => {
-                return Err(Problem::new(
-                    self.span(inner),
-                    format!("the operator `{op}` is not in the language"),
-                ));
+                return Err(refused::operator(&op.to_string(), self.span(inner)));
             }
         };
         if let Ast::Value(value) = inner
@@ -38,7 +36,10 @@ impl Expressions<'_> {
         let expr = match (kind, expr.data_type) {
             (Kind::Null, _) => Expr { node: expr.node, data_type: DataType::Int64 },
             (Kind::Typed | Kind::Elapsed | Kind::Interval, DataType::Int64 | DataType::Float64) => expr,
-            (_, found) => return Err(Problem::new(span, format!("`{op}` takes a number, found {found}"))),
+            (_, found) => {
+                return Err(Problem::new(span, format!("`{op}` takes a number, found {found}"))
+                    .help(not_number(found)));
+            }
         };
         if !negative {
             return Ok(Bound { expr, kind });
@@ -73,7 +74,7 @@ impl Expressions<'_> {
             BinaryOperator::Divide => self.arithmetic(ast, Arithmetic::Divide, left, right),
             BinaryOperator::Modulo => self.arithmetic(ast, Arithmetic::Remainder, left, right),
             BinaryOperator::StringConcat => self.concat(ast, left, right),
-            _ => Err(unknown_operator(op, self.span(ast))),
+            _ => Err(refused::operator(&op.to_string(), self.span(ast))),
         }
     }
 
@@ -141,7 +142,7 @@ impl Expressions<'_> {
                 Problem::new(span, format!("cannot compute with {} and {}", a.describe(), b.describe()));
             return Err(match (data_type, op) {
                 (DataType::Text, Arithmetic::Add) => problem.help("texts are joined with `||`"),
-                _ => problem,
+                (found, _) => problem.help(not_number(found)),
             });
         }
         let kind =
@@ -283,19 +284,11 @@ fn time_arithmetic(op: Arithmetic, a: Bound, b: Bound, span: Span) -> Checked<Bo
     Ok(Bound { expr, kind })
 }
 
-fn unknown_operator(op: &BinaryOperator, span: Span) -> Box<Problem> {
-    let problem = Problem::new(span, format!("the operator `{op}` is not in the language"));
-    match op {
-        BinaryOperator::Spaceship => problem.help("write IS NOT DISTINCT FROM"),
-        BinaryOperator::Xor => problem.help("write a <> b"),
-        BinaryOperator::PGRegexMatch
-        | BinaryOperator::PGRegexIMatch
-        | BinaryOperator::PGRegexNotMatch
-        | BinaryOperator::PGRegexNotIMatch
-        | BinaryOperator::Regexp => problem.help("there are no regular expressions; write LIKE"),
-        BinaryOperator::Arrow | BinaryOperator::LongArrow => {
-            problem.help("declare the field as a column of the source with PATH 'a.b'")
-        }
-        _ => problem,
+/// What to write where an operator takes numbers.
+fn not_number(found: DataType) -> &'static str {
+    match found {
+        DataType::Boolean => "write CASE WHEN condition THEN 1 ELSE 0 END",
+        DataType::Timestamp => "take the difference of two timestamps: a BIGINT of microseconds",
+        _ => "convert it: CAST(... AS DOUBLE)",
     }
 }

@@ -89,7 +89,8 @@ impl<'a> Options<'a> {
             OptionText::Secret(_) => return Err(no_secret(option)),
         };
         if micros < 0 {
-            return Err(Problem::new(option.span, format!("`{key}` cannot be negative")));
+            return Err(Problem::new(option.span, format!("`{key}` cannot be negative"))
+                .help("write it like '10 s' or INTERVAL '10' SECOND"));
         }
         Ok(Some((micros, option.span)))
     }

@@ -35,7 +35,9 @@ pub(super) fn bind(def: &SourceDef) -> Checked<Source> {
     let lenient_numbers = options.word("numbers", &["strict", "lenient"])? == Some("lenient");
     let start = start(&mut options)?;
     let idle_timeout_us = match options.duration("idle_timeout")? {
-        Some((0, span)) => return Err(Problem::new(span, "`idle_timeout` must be above 0")),
+        Some((0, span)) => {
+            return Err(Problem::new(span, "`idle_timeout` must be above 0").help("write it like '10 s'"));
+        }
         Some((micros, _)) => micros,
         None => IDLE_TIMEOUT_US,
     };

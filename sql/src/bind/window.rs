@@ -4,6 +4,7 @@ use sqlparser::tokenizer::Span;
 
 use super::relation::{Relation, RelationKind};
 use crate::error::{Checked, Problem};
+use crate::parse::duration;
 use crate::parse::from::{Argument, ArgumentValue, WindowCall};
 use crate::parse::name::{Name, nearest};
 
@@ -76,11 +77,13 @@ pub(super) fn arguments(call: &WindowCall) -> Checked<Arguments<'_>> {
                 return Err(Problem::new(
                     argument.span,
                     "an argument without name stands before those with names",
-                ));
+                )
+                .help(spelling(call)));
             }
         };
         if found.iter().any(|(before, _)| *before == parameter) {
-            return Err(Problem::new(argument.span, format!("`{}` is given twice", parameter.name())));
+            return Err(Problem::new(argument.span, format!("`{}` is given twice", parameter.name()))
+                .help(spelling(call)));
         }
         found.push((parameter, argument));
     }
@@ -175,7 +178,8 @@ impl<'a> Arguments<'a> {
         let time = self.time(relation)?;
         let (size_us, size_span) = self.duration(Parameter::Size)?;
         if size_us > MAX_SIZE_US {
-            return Err(Problem::new(size_span, "a window can be at most 3650 days long"));
+            return Err(Problem::new(size_span, "a window can be at most 3650 days long")
+                .help("write a size of at most INTERVAL '3650' DAY"));
         }
         if !self.found.iter().any(|(parameter, _)| *parameter == Parameter::Slide) {
             return Ok(Windows { slide_us: size_us, size_us, time });
@@ -202,13 +206,22 @@ impl<'a> Arguments<'a> {
             );
         };
         let RelationKind::Source { time } = relation.kind else {
-            return Err(Problem::new(span, "windows over a view are not in the language yet"));
+            return Err(Problem::new(span, "windows over a view are not in the language yet")
+                .help("aggregate in the view itself: it can read FROM TUMBLE(source, ts, size)"));
         };
         let Some(column) = relation.columns.iter().position(|column| name.means(&column.name.text)) else {
             let names = relation.columns.iter().map(|column| column.name.text.as_str());
             let problem =
                 Problem::new(span, format!("{} has no column `{}`", relation.describe(), name.text));
-            return Err(problem.suggest(nearest(&name.text, names)));
+            return Err(
+                match (nearest(&name.text, names), time.and_then(|time| relation.columns.get(time))) {
+                    (Some(near), _) => problem.suggest(Some(near)),
+                    (None, Some(time)) => {
+                        problem.help(format!("write `{}`, which has the WATERMARK", time.name.text))
+                    }
+                    (None, None) => problem.help("name the column with the event time"),
+                },
+            );
         };
         let Some(time) = time else {
             return Err(Problem::new(
@@ -240,10 +253,18 @@ impl<'a> Arguments<'a> {
                 .help("write it like INTERVAL '5' MINUTE"));
         };
         if *micros <= 0 {
-            return Err(Problem::new(span, format!("the {what} of a window must be above 0")));
+            return Err(Problem::new(span, format!("the {what} of a window must be above 0"))
+                .help("write it like INTERVAL '5' MINUTE"));
         }
         if micros % MILLISECOND != 0 {
-            return Err(Problem::new(span, format!("the {what} of a window must be whole milliseconds")));
+            return Err(Problem::new(
+                span,
+                format!(
+                    "the {what} of a window must be whole milliseconds, found {}",
+                    duration::describe(*micros)
+                ),
+            )
+            .help("write it like INTERVAL '250' MILLISECOND"));
         }
         Ok((*micros, span))
     }

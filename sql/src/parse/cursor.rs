@@ -1,15 +1,19 @@
 //! A reader of one statement's tokens: our clauses by word, expressions by `sqlparser`.
 
 use sqlparser::ast::{self, Expr};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
-use super::dialect::Streamgauge;
+use super::dialect::{NO_OPERATOR, Streamgauge, is_reserved};
 use super::name::Name;
+use super::refused;
 use crate::error::{Checked, Problem};
 
 /// Our own limit on nesting is lower ([`super::limits`]); this is a second net.
 const RECURSION_LIMIT: usize = 128;
+
+const AFTER_IS: &str = "NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM behind IS [NOT]";
 
 pub(super) struct Cursor {
     parser: Parser<'static>,
@@ -141,14 +145,41 @@ impl Cursor {
             ParserError::RecursionLimitExceeded => return Problem::new(self.span(), "nested too deeply"),
         };
         let (text, span) = self.place(&text);
+        if text.starts_with(NO_OPERATOR) {
+            let operator = self.parser.get_current_token();
+            return refused::operator(&operator.token.to_string(), operator.span);
+        }
         let Some((expected, found)) = text.split_once(", found: ") else {
             return Problem::new(span, format!("this cannot be read: {}", text.to_lowercase()));
         };
         let expected = expected.trim_start_matches("Expected: ");
+        let expected = if expected.ends_with(" after IS") { AFTER_IS } else { expected };
         let is_sign = !expected.contains(char::is_alphanumeric);
         let expected = if is_sign { format!("`{expected}`") } else { expected.to_owned() };
         let found = if found == "EOF" { "the end of the statement".to_owned() } else { format!("`{found}`") };
-        Problem::new(span, format!("expected {expected}, found {found}"))
+        let problem = Problem::new(span, format!("expected {expected}, found {found}"));
+        match expected.as_str() {
+            "WHEN" | "THEN" | "END" => problem.help("write CASE WHEN condition THEN value ELSE value END"),
+            "AS" => problem.help("write CAST(x AS type)"),
+            _ => problem,
+        }
+    }
+
+    /// Whether the token that was read last is a number with the next one close behind it.
+    pub(super) fn is_behind_digits(&self) -> bool {
+        let last = self.parser.get_current_token();
+        matches!(last.token, Token::Number(..)) && last.span.end == self.span().start
+    }
+
+    /// Whether the next word has a meaning in expressions or begins a clause, and so is no name without quotes.
+    pub(super) fn at_reserved(&self) -> bool {
+        use Keyword::{CASE, CAST, FALSE, NOT, NULL, TRUE};
+        match self.peek() {
+            Token::Word(word) => {
+                is_reserved(word.keyword) || matches!(word.keyword, CASE | CAST | FALSE | NOT | NULL | TRUE)
+            }
+            _ => false,
+        }
     }
 
     /// Takes `at Line: 1, Column: 8` off the end of an error.

@@ -1,6 +1,6 @@
 //! Our dialect of SQL, as far as tokens and expressions go.
 
-use sqlparser::ast::{DateTimeField, Expr, Ident, Interval};
+use sqlparser::ast::{CastKind, DateTimeField, Expr, Ident, Interval};
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -36,16 +36,65 @@ impl Dialect for Streamgauge {
         }
         let is_interval = matches!(&interval.token, Token::Word(word) if word.keyword == Keyword::INTERVAL);
         let is_amount = matches!(amount.token, Token::SingleQuotedString(_) | Token::Number(..));
-        (is_interval && is_amount).then(|| parse_interval(parser))
+        if is_interval && is_amount {
+            return Some(parse_interval(parser));
+        }
+        let Token::Word(Word { keyword, .. }) = interval.token else { return None };
+        parse_keyword(parser, keyword)
+    }
+
+    fn parse_infix(&self, parser: &mut Parser<'_>, _: &Expr, _: u8) -> Option<Result<Expr, ParserError>> {
+        let TokenWithSpan { token, span } = parser.peek_token_ref();
+        let (is_double, place) = (*token == Token::DoubleEq, span.start);
+        is_double.then(|| {
+            parser.advance_token();
+            Err(ParserError::ParserError(format!("{NO_OPERATOR}{place}")))
+        })
     }
 }
 
+/// How `sqlparser` begins its error for an operator that it does not know.
+pub(super) const NO_OPERATOR: &str = "No infix parser for token";
+
+/// What begins with CASE, CAST and NOT is nothing else: `sqlparser` would try it as a name next, and report that.
+fn parse_keyword(parser: &mut Parser<'_>, keyword: Keyword) -> Option<Result<Expr, ParserError>> {
+    if !matches!(keyword, Keyword::CASE | Keyword::CAST | Keyword::NOT) {
+        return None;
+    }
+    parser.advance_token();
+    Some(match keyword {
+        Keyword::CASE => parser.parse_case_expr(),
+        Keyword::CAST => parser.parse_cast_expr(CastKind::Cast),
+        _ => parser.parse_not(),
+    })
+}
+
 /// Words that end an expression and so are no names without quotes.
-fn is_reserved(keyword: Keyword) -> bool {
-    use Keyword::{AND, AS, ELSE, FROM, GROUP, HAVING, LIMIT, OR, ORDER, SELECT, THEN, UNION, WHEN, WHERE};
+pub(super) fn is_reserved(keyword: Keyword) -> bool {
+    use Keyword::{
+        AND, AS, BETWEEN, ELSE, END, FROM, GROUP, HAVING, IN, IS, LIKE, LIMIT, OR, ORDER, SELECT, THEN,
+        UNION, WHEN, WHERE,
+    };
     matches!(
         keyword,
-        AND | AS | ELSE | FROM | GROUP | HAVING | LIMIT | OR | ORDER | SELECT | THEN | UNION | WHEN | WHERE
+        AND | AS
+            | BETWEEN
+            | ELSE
+            | END
+            | FROM
+            | GROUP
+            | HAVING
+            | IN
+            | IS
+            | LIKE
+            | LIMIT
+            | OR
+            | ORDER
+            | SELECT
+            | THEN
+            | UNION
+            | WHEN
+            | WHERE
     )
 }
 

@@ -86,12 +86,21 @@ fn window(cursor: &mut Cursor, function: Name) -> Checked<WindowCall> {
     while *cursor.peek() != Token::RParen {
         arguments.push(argument(cursor)?);
         if !cursor.accept(&Token::Comma) && *cursor.peek() != Token::RParen {
-            return Err(cursor.unexpected("`,` or `)`"));
+            return Err(lacks_interval(cursor).unwrap_or_else(|| cursor.unexpected("`,` or `)`")));
         }
     }
     cursor.advance();
     let span = cursor.since(function.span);
     Ok(WindowCall { function, arguments, span })
+}
+
+/// `5 MINUTES` for `INTERVAL 5 MINUTES`.
+fn lacks_interval(cursor: &Cursor) -> Option<Box<Problem>> {
+    let Token::Word(unit) = cursor.peek() else { return None };
+    duration::is_unit(&unit.value).then(|| {
+        let problem = Problem::new(cursor.span(), "a duration begins with INTERVAL");
+        problem.help(format!("write it like INTERVAL 5 {}", unit.value))
+    })
 }
 
 fn argument(cursor: &mut Cursor) -> Checked<Argument> {

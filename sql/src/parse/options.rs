@@ -34,7 +34,8 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<Vec<OptionDef>> {
     while !cursor.accept(&Token::RParen) {
         let option = option(cursor)?;
         if options.iter().any(|before| before.key == option.key) {
-            return Err(Problem::new(option.key_span, format!("the option `{}` is given twice", option.key)));
+            return Err(Problem::new(option.key_span, format!("the option `{}` is given twice", option.key))
+                .help("leave one of them out"));
         }
         options.push(option);
         if !cursor.accept(&Token::Comma) && *cursor.peek() != Token::RParen {

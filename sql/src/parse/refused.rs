@@ -26,6 +26,12 @@ const STATEMENTS: &[Row] = &[
     (&["use"], "there are no databases or schemas", "leave the statement out"),
     (&["explain"], "EXPLAIN is a command, not a statement", "write `streamgauge explain FILE.sql`"),
     (&["update"], "a stream cannot be changed", "write SELECT with CASE to compute other values"),
+    (&["show"], "SHOW is not in the language", "`streamgauge explain FILE.sql` shows what there is"),
+    (&["describe"], "DESCRIBE is not in the language", "`streamgauge explain FILE.sql` shows what there is"),
+    (&["begin"], "there are no transactions", "leave the statement out"),
+    (&["start"], "there are no transactions", "leave the statement out"),
+    (&["commit"], "there are no transactions", "leave the statement out"),
+    (&["rollback"], "there are no transactions", "leave the statement out"),
     (&["delete"], "a stream cannot be changed", "write SELECT with WHERE to leave rows out"),
 ];
 
@@ -124,6 +130,41 @@ const CLAUSES: &[Row] = &[
 ];
 
 const JOINS: &[&str] = &["join", "inner", "left", "right", "full", "cross", "natural", "asof", "lateral"];
+
+/// An operator of other systems.
+pub(crate) fn operator(operator: &str, span: Span) -> Box<Problem> {
+    let help = match operator.to_ascii_uppercase().as_str() {
+        "==" => "write a = b",
+        "<=>" => "write IS NOT DISTINCT FROM",
+        "XOR" => "write a <> b",
+        "!" => "write NOT",
+        "DIV" | "//" => "write a / b: the quotient of two BIGINTs is a BIGINT",
+        "GLOB" => "write LIKE, where % stands for any text and _ for a character",
+        "~" => "there are no bit operations; texts match with LIKE",
+        "~*" | "!~" | "!~*" | "REGEXP" | "MATCH" => "there are no regular expressions; write LIKE",
+        "->" | "->>" | "#>" | "#>>" => "declare the field as a column of the source with PATH 'a.b'",
+        _ => "the operators on numbers are +, -, *, / and %",
+    };
+    Problem::new(span, format!("the operator `{operator}` is not in the language")).help(help)
+}
+
+/// `FILTER (condition)` in a query: `sqlparser` would read FILTER as an alias.
+pub(super) fn filters(tokens: &[TokenWithSpan]) -> Checked<()> {
+    let is_wrong = |tokens: &&[TokenWithSpan]| match tokens {
+        [close, filter, open, next] => {
+            close.token == Token::RParen
+                && is_word(&filter.token, "filter")
+                && open.token == Token::LParen
+                && !is_word(&next.token, "where")
+        }
+        _ => false,
+    };
+    match tokens.windows(4).find(is_wrong) {
+        Some([.., next]) => Err(Problem::new(next.span, "expected WHERE behind FILTER (")
+            .help("write FILTER (WHERE condition), such as count(*) FILTER (WHERE x > 0)")),
+        _ => Ok(()),
+    }
+}
 
 /// A word that begins no statement of ours.
 pub(super) fn statement(cursor: &Cursor) -> Option<Box<Problem>> {

@@ -37,6 +37,14 @@ pub(crate) enum Item {
     Expr(Box<Written>, Option<Name>),
 }
 
+const ITEMS: &str = "write SELECT column, expression AS name, ... FROM source";
+const FROM: &str = "write FROM source, or FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)";
+const WHERE: &str = "write WHERE condition, such as WHERE x > 0";
+const GROUP_BY: &str = "write GROUP BY column, ...";
+const HAVING: &str = "write HAVING condition, such as HAVING count(*) > 10";
+const CLAUSES: &str =
+    "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ..., each once, and ends with `;`";
+
 pub(super) fn parse(cursor: &mut Cursor) -> Checked<Select> {
     let start = cursor.span();
     if !cursor.at_word("select") {
@@ -46,22 +54,35 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<Select> {
     if let Some(problem) = refused::behind_select(cursor) {
         return Err(problem);
     }
-    let items = list(cursor, item)?;
+    let items = list(cursor, item).map_err(|problem| problem.or_help(ITEMS))?;
     if cursor.at_end() {
-        return Err(cursor.unexpected("FROM"));
+        return Err(cursor
+            .unexpected("FROM")
+            .help("a query reads a source or a view: SELECT ... FROM source"));
     }
     if !cursor.accept_word("from") {
-        return Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`,` or FROM")));
+        return Err(refused::clause(cursor)
+            .unwrap_or_else(|| cursor.unexpected("`,` or FROM"))
+            .or_help(ITEMS));
     }
-    let from = from::parse(cursor)?;
-    let filter = if cursor.accept_word("where") { Some(written(cursor)?) } else { None };
-    let group_by = if cursor.accept_words(&["group", "by"]) { list(cursor, group)? } else { Vec::new() };
-    let having = if cursor.accept_word("having") { Some(written(cursor)?) } else { None };
+    let from = from::parse(cursor).map_err(|problem| problem.or_help(FROM))?;
+    let filter = condition(cursor, "where").map_err(|problem| problem.or_help(WHERE))?;
+    let group_by = if cursor.accept_words(&["group", "by"]) {
+        list(cursor, group).map_err(|problem| problem.or_help(GROUP_BY))?
+    } else {
+        Vec::new()
+    };
+    let having = condition(cursor, "having").map_err(|problem| problem.or_help(HAVING))?;
     let _default = cursor.accept_words(&["emit", "on", "window", "close"]);
     if !cursor.at_end() {
-        return Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`;`")));
+        return Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`;`")).or_help(CLAUSES));
     }
     Ok(Select { items, from, filter, group_by, having, span: cursor.since(start) })
+}
+
+/// WHERE or HAVING, if it comes next.
+fn condition(cursor: &mut Cursor, word: &str) -> Checked<Option<Written>> {
+    if cursor.accept_word(word) { written(cursor).map(Some) } else { Ok(None) }
 }
 
 /// One or more, with commas between them.
@@ -111,13 +132,27 @@ fn group(cursor: &mut Cursor) -> Checked<Written> {
 
 /// `AS name`, or a name that begins no clause.
 pub(super) fn alias(cursor: &mut Cursor, what: &str) -> Checked<Option<Name>> {
+    if cursor.is_behind_digits() && matches!(cursor.peek(), Token::Word(_)) {
+        return Err(Problem::new(cursor.span(), "a name cannot begin with digits")
+            .help("write it in double quotes, or a blank behind the number"));
+    }
     if cursor.accept_word("as") {
+        if cursor.at_reserved() {
+            let problem = cursor.unexpected(what);
+            let Token::Word(word) = cursor.peek() else { return Err(problem) };
+            let help = format!(
+                "leave AS out or write a name; this word would be in double quotes: AS \"{}\"",
+                word.value
+            );
+            return Err(problem.help(help));
+        }
         if let Token::SingleQuotedString(text) = cursor.peek() {
             return Err(Problem::new(cursor.span(), "an alias stands in double quotes or in none")
                 .help(format!("write AS \"{text}\"")));
         }
         return cursor.name(what).map(Some);
     }
-    let is_name = matches!(cursor.peek(), Token::Word(_)) && !refused::begins_clause(cursor);
+    let is_name =
+        matches!(cursor.peek(), Token::Word(_)) && !cursor.at_reserved() && !refused::begins_clause(cursor);
     if is_name { cursor.name(what).map(Some) } else { Ok(None) }
 }

@@ -44,7 +44,8 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<SourceDef> {
         if cursor.accept_words(&["watermark", "for"]) {
             let found = watermark_for(cursor)?;
             if watermark.replace(found).is_some() {
-                return Err(Problem::new(cursor.since(start), "a source has one WATERMARK"));
+                return Err(Problem::new(cursor.since(start), "a source has one WATERMARK")
+                    .help("leave the others out"));
             }
         } else {
             columns.push(column(cursor)?);
@@ -117,7 +118,8 @@ fn watermark_for(cursor: &mut Cursor) -> Checked<WatermarkDef> {
     let delay_us = options::interval(cursor)?;
     let span: Span = cursor.since(start);
     if delay_us < 0 {
-        return Err(Problem::new(span, "the delay of a watermark cannot be negative"));
+        return Err(Problem::new(span, "the delay of a watermark cannot be negative")
+            .help("write how late events may come: INTERVAL '5' SECOND"));
     }
     Ok(WatermarkDef { column, delay_us })
 }

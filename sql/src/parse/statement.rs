@@ -3,7 +3,7 @@
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::cursor::{Cursor, is_word};
-use super::name::Name;
+use super::name::{Name, nearest};
 use super::options::{self, OptionDef};
 use super::refused;
 use super::select::{self, Select};
@@ -45,6 +45,7 @@ pub(super) fn parse(piece: Piece) -> Checked<Statement> {
         let is_select = !tokens.first().is_some_and(|token| is_word(&token.token, "with"));
         if is_select {
             refused::subqueries(&tokens)?;
+            refused::filters(&tokens)?;
         }
         clear_keywords(&mut tokens);
     }
@@ -59,31 +60,50 @@ fn body(cursor: &mut Cursor) -> Checked<Body> {
         return select::parse(cursor).map(Body::Select);
     }
     if cursor.accept_word("insert") {
-        return insert(cursor);
+        return insert(cursor)
+            .map_err(|problem| problem.or_help("write INSERT INTO sink SELECT ... FROM view"));
     }
     if cursor.accept_word("create") {
         return create(cursor);
     }
-    Err(refused::statement(cursor).unwrap_or_else(|| cursor.unexpected("CREATE, INSERT or SELECT")))
+    Err(refused::statement(cursor)
+        .unwrap_or_else(|| misspelled(cursor, "CREATE, INSERT or SELECT", &["CREATE", "INSERT", "SELECT"])))
 }
 
 fn create(cursor: &mut Cursor) -> Checked<Body> {
     if cursor.accept_word("source") {
-        return source::parse(cursor).map(Body::CreateSource);
+        let help = "write CREATE SOURCE name (column TYPE, ...) WITH (option = 'value', ...)";
+        return source::parse(cursor).map(Body::CreateSource).map_err(|problem| problem.or_help(help));
     }
     if cursor.accept_word("sink") {
-        return sink(cursor).map(Body::CreateSink);
+        let help = "write CREATE SINK name WITH (option = 'value', ...)";
+        return sink(cursor).map(Body::CreateSink).map_err(|problem| problem.or_help(help));
     }
     if cursor.accept_word("view") {
-        let name = cursor.name("the name of the view")?;
-        if *cursor.peek() == Token::LParen {
-            return Err(Problem::new(cursor.span(), "a view takes its column names from its SELECT")
-                .help("name them there with AS"));
-        }
-        cursor.expect_word("as")?;
-        return select::parse(cursor).map(|select| Body::CreateView(name, select));
+        return view(cursor).map_err(|problem| problem.or_help("write CREATE VIEW name AS SELECT ..."));
     }
-    Err(refused::create(cursor).unwrap_or_else(|| cursor.unexpected("SOURCE, SINK or VIEW")))
+    Err(refused::create(cursor)
+        .unwrap_or_else(|| misspelled(cursor, "SOURCE, SINK or VIEW", &["SOURCE", "SINK", "VIEW"])))
+}
+
+/// None of the words that can stand here.
+fn misspelled(cursor: &Cursor, expected: &str, words: &[&str]) -> Box<Problem> {
+    let found = cursor.peek().to_string();
+    let problem = cursor.unexpected(expected);
+    match nearest(&found, words.iter().copied()) {
+        Some(word) => problem.help(format!("did you mean {word}?")),
+        None => problem.help("a statement is CREATE SOURCE, CREATE SINK, CREATE VIEW, INSERT INTO or SELECT"),
+    }
+}
+
+fn view(cursor: &mut Cursor) -> Checked<Body> {
+    let name = cursor.name("the name of the view")?;
+    if *cursor.peek() == Token::LParen {
+        return Err(Problem::new(cursor.span(), "a view takes its column names from its SELECT")
+            .help("name them there with AS"));
+    }
+    cursor.expect_word("as")?;
+    select::parse(cursor).map(|select| Body::CreateView(name, select))
 }
 
 fn sink(cursor: &mut Cursor) -> Checked<SinkDef> {
@@ -113,14 +133,17 @@ pub(super) fn end(cursor: &Cursor) -> Checked<()> {
     if cursor.at_end() { Ok(()) } else { Err(cursor.unexpected("`;`")) }
 }
 
-/// The name in `CREATE SOURCE name`, even if the statement is wrong further on.
+/// The name in `CREATE SOURCE name`, even if the statement is wrong further on or its first words are misspelled.
 pub(super) fn declared_name(tokens: &[TokenWithSpan]) -> Option<String> {
-    let mut words = tokens.iter().map(|token| &token.token);
-    words.next().filter(|token| is_word(token, "create"))?;
     let kinds = ["source", "sink", "view", "table", "stream", "alert", "aggregate"];
-    words.find(|token| kinds.iter().any(|kind| is_word(token, kind)))?;
-    match words.next()? {
-        Token::Word(Word { value, .. }) => Some(value.clone()),
+    let mut words = tokens.iter().map_while(|token| match &token.token {
+        Token::Word(Word { value, quote_style, .. }) => Some((value, quote_style.is_none())),
         _ => None,
-    }
+    });
+    words.next().filter(|(word, _)| nearest(word, ["create"]).is_some())?;
+    words.find(|(word, _)| nearest(word, kinds).is_some())?;
+    let condition = ["if", "not", "exists"];
+    let (name, _) = words
+        .find(|(word, plain)| !plain || !condition.iter().any(|skip| word.eq_ignore_ascii_case(skip)))?;
+    Some(name.clone())
 }

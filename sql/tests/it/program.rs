@@ -172,7 +172,6 @@ fn parameters_of_aggregates() {
     for (call, reducer, signature) in [
         ("count(*)", "count", 0),
         ("count(1)", "count", 0),
-        ("count()", "count", 0),
         ("count(id)", "count", 5),
         ("count(*) FILTER (WHERE b)", "count", 1),
         ("count(1) FILTER (WHERE x > 0)", "count", 1),

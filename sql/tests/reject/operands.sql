@@ -1,0 +1,11 @@
+CREATE SOURCE s (a BIGINT, p BOOLEAN, x DOUBLE, t TEXT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH (connector='kafka', brokers='localhost:1', topic='x', format='json');
+CREATE VIEW v AS SELECT a, ts FROM s;
+SELECT -t FROM s;
+SELECT p + 1 FROM s;
+SELECT a FROM s WHERE a IN (1, p);
+SELECT 1e400 FROM s;
+SELECT a & 1 FROM s;
+SELECT a | 1 FROM s;
+SELECT a ^ 1 FROM s;
+SELECT ~a FROM s;
+SELECT a != 1, a <=> 2 FROM s;

@@ -1,0 +1,10 @@
+CREATE SOURCE s (a BIGINT, p BOOLEAN, x DOUBLE, t TEXT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH (connector='kafka', brokers='localhost:1', topic='x', format='json');
+CREATE VIEW v AS SELECT a, ts FROM s;
+SELECT count(*) FROM TUMBLE(s, ts, INTERVAL '0' MINUTE);
+SELECT count(*) FROM TUMBLE(s, ts, INTERVAL '-1' MINUTE);
+SELECT count(*) FROM TUMBLE(s, ts, INTERVAL '1' MICROSECOND);
+SELECT count(*) FROM TUMBLE(s, ts, INTERVAL '4000' DAY);
+SELECT count(*) FROM TUMBLE(s, ts, 5 MINUTES);
+SELECT count(*) FROM TUMBLE(s, tz, INTERVAL '1' MINUTE);
+SELECT count(*) FROM HOP(s, ts, slide => INTERVAL '1' MINUTE, slide => INTERVAL '1' MINUTE);
+SELECT count(*) FROM HOP(s, slide => INTERVAL '1' MINUTE, ts);
