@@ -6,6 +6,7 @@
 //! instance is thrown away, the host goes on.
 
 mod bindings;
+mod cache;
 pub mod check;
 mod columns;
 mod guest;

@@ -18,6 +18,7 @@ use wasmtime::{
 };
 
 use super::{
+    cache::FunctionCache,
     check::{Refusal, Refused, World, check},
     limits::{Budget, Limits},
 };
@@ -57,7 +58,8 @@ impl Runtime {
 
     /// A runtime.
     pub fn with_limits(limits: Limits) -> Result<Self, RuntimeError> {
-        let engine = Engine::new(&config()).map_err(|error| RuntimeError(format!("{error:#}")))?;
+        let engine = config().and_then(|config| Engine::new(&config));
+        let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
         let shared = Shared { engine, limits, compiled: Mutex::default(), _ticker: ticker };
         Ok(Self { shared: Arc::new(shared) })
@@ -126,7 +128,7 @@ fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
 }
 
 /// What guests may be made of, as in [`check`], and how they run: the same bits each time, never without end.
-fn config() -> Config {
+fn config() -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -158,7 +160,8 @@ fn config() -> Config {
     // 4 GiB of addresses a memory, none of them used before they are touched: no bounds checks in loops. There are
     // addresses for thousands of instances.
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20).memory_may_move(false);
-    config
+    config.enable_incremental_compilation(Arc::new(FunctionCache::default()))?;
+    Ok(config)
 }
 
 /// Counts the engine's epochs until the returned end of a channel is dropped.

@@ -1,0 +1,68 @@
+//! Machine code by function: the functions of the shell, which are the same in every query, are compiled once.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use wasmtime::CacheStore;
+
+/// How much is kept; what comes later is compiled each time. A query of its own takes a few KiB.
+const CACHE_BYTES_MAX: usize = 16 << 20;
+
+/// What was compiled by one runtime.
+#[derive(Debug, Default)]
+pub(super) struct FunctionCache {
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_key: HashMap<Box<[u8]>, Vec<u8>>,
+    /// The bytes of all keys and values.
+    bytes: usize,
+}
+
+impl FunctionCache {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CacheStore for FunctionCache {
+    fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
+        self.entries().by_key.get(key).map(|value| Cow::Owned(value.clone()))
+    }
+
+    fn insert(&self, key: &[u8], value: Vec<u8>) -> bool {
+        let mut entries = self.entries();
+        let bytes = entries.bytes + key.len() + value.len();
+        if bytes > CACHE_BYTES_MAX {
+            return false;
+        }
+        // Of two threads that compiled the same function the later one's is left out.
+        if !entries.by_key.contains_key(key) {
+            entries.bytes = bytes;
+            entries.by_key.insert(key.into(), value);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_found_and_has_a_bound() {
+        let cache = FunctionCache::default();
+        assert!(cache.insert(b"a", vec![1, 2]));
+        assert!(cache.insert(b"a", vec![1, 2]));
+        assert_eq!(cache.entries().bytes, 3, "kept once");
+        assert!(cache.insert(b"b", vec![0; CACHE_BYTES_MAX - 4]));
+        assert!(!cache.insert(b"c", vec![0]), "full");
+        assert_eq!(cache.get(b"a").as_deref(), Some(&[1, 2][..]));
+        assert_eq!(cache.get(b"c"), None);
+    }
+}
