@@ -64,6 +64,11 @@ impl QueryComponent {
         Ok(Self { manifest, guest, exports })
     }
 
+    /// Compiles several components and starts them, on all cores; in the order given.
+    pub fn new_all(runtime: &Runtime, components: &[Vec<u8>]) -> Result<Vec<Self>, Refused> {
+        runtime.for_each(components, |bytes| Self::new(runtime, bytes)).into_iter().collect()
+    }
+
     /// The plan that came with the code.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

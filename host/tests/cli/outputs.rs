@@ -84,6 +84,7 @@ fn a_file_that_is_standard_output_is_written_through_it() {
     let rows = folder.path().join("rows.jsonl");
     let status = run(folder.path(), &["--input", "s=events.jsonl", "--output", "k2=rows.jsonl"])
         .stdout(File::create(&rows).unwrap())
+        .stderr(Stdio::null())
         .status();
     assert!(status.unwrap().success());
     assert_rows_of_both(&rows);

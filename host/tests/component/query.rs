@@ -120,3 +120,24 @@ fn a_stage_that_is_not_there_lets_all_rows_pass() {
     assert_eq!(guest.emit(3, &[]).unwrap(), Selected::default());
     assert!(guest.ingest(3, &[]).unwrap_err().what.starts_with("trapped"));
 }
+
+#[test]
+fn many_at_once_come_in_their_order_each_itself() {
+    let mut plan = manifest(&[DataType::Int64]);
+    let names: Vec<String> = (0..9).map(|number| format!("query_{number}")).collect();
+    let components: Vec<Vec<u8>> = names
+        .iter()
+        .zip([ECHO, "unreachable"].into_iter().cycle())
+        .map(|(name, stage)| {
+            plan.name.clone_from(name);
+            let plan = serde_json::to_vec(&plan).unwrap();
+            with_section(bare_query(stage), "streamgauge:query", &plan)
+        })
+        .collect();
+    let mut guests = QueryComponent::new_all(&Runtime::new().unwrap(), &components).unwrap();
+    assert_eq!(guests.iter().map(|guest| &guest.manifest().name).collect::<Vec<_>>(), Vec::from_iter(&names));
+    let one = column(DataType::Int64, 5, 9);
+    for (guest, echoes) in guests.iter_mut().zip([true, false].into_iter().cycle()) {
+        assert_eq!(guest.ingest(5, &[&one]).is_ok(), echoes, "{}", guest.manifest().name);
+    }
+}

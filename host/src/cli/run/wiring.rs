@@ -63,6 +63,7 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>) -> Result<Vec<Pipeline>, Failure
     check_names("sink", "--output", outputs, &sinks.collect::<Vec<_>>())?;
     check_once(wiring)?;
     let needed = needed(program);
+    let components = wiring.components(&needed)?;
     let mut readings = Vec::new();
     for source in &program.sources {
         let reads = |query: &&&Query| query.plan.manifest.input == Input::Source(source.name.clone());
@@ -72,10 +73,10 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>) -> Result<Vec<Pipeline>, Failure
         }
     }
     let inputs = program.sources.iter().flat_map(|source| wiring.input_files(source));
-    let mut places = Places::new(wiring.console.clone(), inputs);
-    let pipelines = readings.into_iter().map(|reading| wiring.pipeline(reading, &needed, &mut places));
+    let mut parts = Parts { needed, components, places: Places::new(wiring.console.clone(), inputs) };
+    let pipelines = readings.into_iter().map(|reading| wiring.pipeline(reading, &mut parts));
     let pipelines = pipelines.collect::<Result<Vec<_>, _>>()?;
-    places.empty()?;
+    parts.places.empty()?;
     Ok(pipelines)
 }
 
@@ -136,6 +137,14 @@ fn check_once(wiring: &Wiring<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What pipelines are put together from.
+struct Parts<'a> {
+    needed: Vec<&'a Query>,
+    /// By the name of the query; none where no column enters it.
+    components: BTreeMap<String, QueryComponent>,
+    places: Places,
+}
+
 /// A source that is open, and who reads it.
 struct OpenSource<'a> {
     source: &'a Source,
@@ -155,22 +164,26 @@ impl Wiring<'_> {
         Ok(OpenSource { source, roots, schema, begin, feed, from_file })
     }
 
-    fn pipeline(
-        &self,
-        open: OpenSource<'_>,
-        needed: &[&Query],
-        places: &mut Places,
-    ) -> Result<Pipeline, Failure> {
+    /// The components of the queries that need one, compiled at once.
+    fn components(&self, needed: &[&Query]) -> Result<BTreeMap<String, QueryComponent>, Failure> {
+        let staged = needed.iter().filter(|query| has_stages(&query.plan.manifest));
+        let bytes = staged.map(|query| program::component(query)).collect::<Result<Vec<_>, _>>()?;
+        let components = QueryComponent::new_all(self.plugins.runtime(), &bytes);
+        let components = components.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+        Ok(components.into_iter().map(|one| (one.manifest().name.clone(), one)).collect())
+    }
+
+    fn pipeline(&self, open: OpenSource<'_>, parts: &mut Parts<'_>) -> Result<Pipeline, Failure> {
         let OpenSource { source, roots, schema, begin, feed, from_file } = open;
         let dead_letters = match (self.dead_letters, &source.dead_letters) {
-            (Some(path), _) => Some(places.file(path)?),
-            (None, Some(path)) => Some(places.file(Path::new(path))?),
+            (Some(path), _) => Some(parts.places.file(path)?),
+            (None, Some(path)) => Some(parts.places.file(Path::new(path))?),
             (None, None) => None,
         };
         let mut queries = Vec::new();
         for root in roots {
             let columns = positions(&root.plan.manifest, schema.iter().map(|column| column.name.as_str()));
-            queries.push(self.query(root, columns, begin.emit_from_us, needed, places)?);
+            queries.push(self.query(root, columns, begin.emit_from_us, parts)?);
         }
         let skew = source.max_future_skew_us.or((!from_file).then_some(MAX_FUTURE_SKEW_US));
         let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
@@ -187,7 +200,7 @@ impl Wiring<'_> {
                 broken: None,
                 unread: false,
             },
-            outputs: places.all(),
+            outputs: parts.places.all(),
             idle_timeout: Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned()),
             future: time.zip(skew).map(|(column, max_skew_us)| Future { column, max_skew_us }),
             progress: Arc::new(Progress::default()),
@@ -200,25 +213,23 @@ impl Wiring<'_> {
         query: &Query,
         columns: Vec<usize>,
         emit_from_us: Option<i64>,
-        needed: &[&Query],
-        places: &mut Places,
+        parts: &mut Parts<'_>,
     ) -> Result<RunningQuery, Failure> {
         let manifest = &query.plan.manifest;
-        let bytes = program::component(query)?;
-        let component = QueryComponent::new(self.plugins.runtime(), &bytes);
-        let component = component.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+        let component = parts.components.remove(&manifest.name);
+        assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
         let windows = self.windows(manifest, emit_from_us)?;
-        let mut running = RunningQuery::new(manifest.clone(), Some(component), windows, columns);
+        let mut running = RunningQuery::new(manifest.clone(), component, windows, columns);
         match &manifest.target {
             Target::View => {}
-            Target::Console => running.send_to(places.console()),
-            Target::Sink(sink) => running.send_to(self.sink(sink, places)?),
+            Target::Console => running.send_to(parts.places.console()),
+            Target::Sink(sink) => running.send_to(self.sink(sink, &mut parts.places)?),
         }
-        for reader in needed {
+        for reader in parts.needed.clone() {
             if reader.plan.manifest.input == Input::View(manifest.name.clone()) {
                 let names = manifest.output.iter().map(|output| output.name.as_str());
                 let columns = positions(&reader.plan.manifest, names);
-                running.add_reader(self.query(reader, columns, None, needed, places)?);
+                running.add_reader(self.query(reader, columns, None, parts)?);
             }
         }
         Ok(running)
@@ -331,6 +342,11 @@ impl Wiring<'_> {
             ))),
         }
     }
+}
+
+/// Whether columns enter a query's component.
+fn has_stages(manifest: &Manifest) -> bool {
+    manifest.ingest.is_some() || manifest.emit.is_some()
 }
 
 /// The columns that the queries read, in the order in which the source declares them.
