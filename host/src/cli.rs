@@ -59,7 +59,9 @@ impl Cli {
         match done {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
-                say(&failure);
+                if !matches!(failure, Failure::Told) {
+                    say(&failure);
+                }
                 ExitCode::from(failure.status())
             }
         }
@@ -75,6 +77,8 @@ enum Failure {
     Usage(String),
     /// Something failed while it ran.
     Runtime(String),
+    /// The same, and it was said already.
+    Told,
 }
 
 impl Failure {
@@ -82,15 +86,17 @@ impl Failure {
         match self {
             Self::Input(_) => 1,
             Self::Usage(_) => 2,
-            Self::Runtime(_) => 3,
+            Self::Runtime(_) | Self::Told => 3,
         }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Input(text) | Self::Usage(text) | Self::Runtime(text)) = self;
-        f.write_str(text)
+        match self {
+            Self::Input(text) | Self::Usage(text) | Self::Runtime(text) => f.write_str(text),
+            Self::Told => Ok(()),
+        }
     }
 }
 

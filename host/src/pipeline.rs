@@ -22,7 +22,6 @@ use crate::{
     clock,
     column::Values,
     decode::{Batch, Reason, Reject},
-    deliver::output::Output,
     query::{Context, Counts, Incoming, RunningQuery},
 };
 
@@ -37,8 +36,6 @@ pub struct Pipeline {
     pub queries: Vec<RunningQuery>,
     /// What they share.
     pub context: Context,
-    /// Every output that they write to.
-    pub outputs: Vec<Arc<Output>>,
     /// Silence after which a partition no longer holds others back.
     pub idle_timeout: Duration,
     /// How far ahead of its record an event may be; none = as far as it likes.
@@ -176,9 +173,9 @@ impl Pipeline {
 
     fn flush(&mut self) {
         if std::mem::take(&mut self.context.wrote) {
-            let letters = self.context.dead_letters.clone();
-            for output in self.outputs.iter().chain(&letters) {
-                self.context.check(output.flush());
+            self.queries.iter().for_each(|query| query.flush(&mut self.context));
+            if let Some(letters) = self.context.dead_letters.clone() {
+                self.context.check(letters.flush());
             }
         }
     }

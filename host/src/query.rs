@@ -77,6 +77,14 @@ impl RunningQuery {
         self.windows.as_mut().filter(|_| self.failed.is_none())
     }
 
+    /// Hands on what was written so far, by this query and its readers.
+    pub fn flush(&self, context: &mut Context) {
+        if let Some(output) = &self.output {
+            context.check(output.flush());
+        }
+        self.readers.iter().for_each(|reader| reader.flush(context));
+    }
+
     /// Whether this query and all that read it have failed: nothing needs its input.
     pub fn is_over(&self) -> bool {
         self.failed.is_some()

@@ -60,6 +60,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     if options.sql {
         return print(QUERIES);
     }
+    let stop = run::listen()?;
     let plugins = program::plugins()?;
     let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
     let mut compiled = program::compile_texts(&[queries], &plugins)?;
@@ -71,7 +72,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     traffic.write_history()?;
     let pipelines = pipelines(&options, &compiled, &plugins)?;
     let live = traffic.go_live()?;
-    let done = run::host(pipelines, options.seconds.map(Duration::from_secs));
+    let done = run::host(pipelines, &stop, options.seconds.map(Duration::from_secs));
     live.stop();
     done
 }

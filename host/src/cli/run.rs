@@ -1,5 +1,6 @@
 //! `streamgauge run`: query files over Kafka or over files.
 
+mod interrupt;
 mod wiring;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 use clap::Args;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+pub(super) use interrupt::listen;
 pub(super) use wiring::{Wiring, wire};
 
 use super::{Failure, program, say};
@@ -68,6 +70,7 @@ fn binding(text: &str) -> Result<Binding, String> {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let stop = listen()?;
     let plugins = program::plugins()?;
     let compiled = program::compile_with(&options.files, &plugins)?;
     let timings = Arc::new(Timings::default());
@@ -81,7 +84,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         timings: &timings,
         console: None,
     })?;
-    let done = host(pipelines, None);
+    let done = host(pipelines, &stop, None);
     if options.timings {
         say(&timings);
     }
@@ -89,15 +92,18 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// Runs pipelines, a thread each, until their input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
-pub(super) fn host(pipelines: Vec<Pipeline>, limit: Option<Duration>) -> Result<(), Failure> {
+pub(super) fn host(
+    pipelines: Vec<Pipeline>,
+    stop: &AtomicBool,
+    limit: Option<Duration>,
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
-    let stop = AtomicBool::new(false);
     let (report, reports) = unbounded_channel();
     let progress: Vec<Arc<Progress>> = pipelines.iter().map(|pipeline| pipeline.progress.clone()).collect();
     let ended = thread::scope(|scope| {
         for pipeline in pipelines {
-            let (stop, report) = (&stop, report.clone());
+            let report = report.clone();
             scope.spawn(move || {
                 let notice = |text: &str| drop(report.send(Report::Notice(text.to_owned())));
                 let ended = pipeline.run(stop, &notice);
@@ -105,7 +111,7 @@ pub(super) fn host(pipelines: Vec<Pipeline>, limit: Option<Duration>) -> Result<
             });
         }
         drop(report);
-        runtime.block_on(watch(reports, &progress, &stop, limit))
+        runtime.block_on(watch(reports, &progress, stop, limit))
     });
     conclude(&ended)
 }
@@ -116,7 +122,7 @@ enum Report {
     Ended(Ended),
 }
 
-/// Waits for all pipelines, shows how far they are, and passes Ctrl-C on.
+/// Waits for all pipelines and shows how far they are.
 async fn watch(
     mut reports: UnboundedReceiver<Report>,
     progress: &[Arc<Progress>],
@@ -127,8 +133,6 @@ async fn watch(
     let mut line = stderr().is_terminal().then(ProgressLine::default);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     let mut ended = Vec::new();
-    let interrupted = interrupted();
-    tokio::pin!(interrupted);
     loop {
         tokio::select! {
             report = reports.recv() => match report {
@@ -139,7 +143,6 @@ async fn watch(
                 Some(Report::Ended(one)) => ended.push(one),
                 None => break,
             },
-            () = &mut interrupted, if !stop.load(Relaxed) => stop.store(true, Relaxed),
             _ = tick.tick() => {
                 if limit.is_some_and(|limit| since.elapsed() >= limit) {
                     stop.store(true, Relaxed);
@@ -154,19 +157,6 @@ async fn watch(
     ended
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        drop(tokio::signal::ctrl_c().await);
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
 fn conclude(ended: &[Ended]) -> Result<(), Failure> {
     let mut counts = Counts::default();
     ended.iter().for_each(|one| counts.add(&one.counts));
@@ -178,9 +168,5 @@ fn conclude(ended: &[Ended]) -> Result<(), Failure> {
     let Counts { events, rows, late, dead_letters, .. } = counts;
     failures.iter().for_each(|failure| say(failure));
     say(&format!("events={events} rows={rows} late={late} dead_letters={dead_letters}"));
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Runtime("error: not everything ran to its end".into()))
-    }
+    if failures.is_empty() { Ok(()) } else { Err(Failure::Told) }
 }

@@ -39,7 +39,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long a first look at the client's reports takes.
 const FIRST_REPORT_WITHIN: Duration = Duration::from_millis(50);
 /// After how long without an answer a broker counts as away, in microseconds.
-const SILENT_US_MAX: i64 = 2_000_000;
+const SILENT_US_MAX: i64 = 1_500_000;
 /// After how many records a partition with few of them is handed over although others have many.
 const RECORDS_HELD_MAX: usize = 4 * CHUNK_RECORDS_MAX;
 

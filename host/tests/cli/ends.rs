@@ -127,3 +127,43 @@ fn a_query_compiles_into_a_component_under_its_name() {
     let mut validator = wasmparser::Validator::new();
     validator.validate_all(&component).unwrap();
 }
+
+#[test]
+fn a_second_ctrl_c_ends_a_run_whose_rows_nobody_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events.jsonl");
+    let lines: String =
+        (0..200_000).map(|n| format!("{{\"n\":{n},\"ts\":\"2026-01-01T00:00:00Z\"}}\n")).collect();
+    fs::write(&events, lines).unwrap();
+    let path = folder.path().join("all.sql");
+    fs::write(
+        &path,
+        QUERY.replace("window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' SECOND)", "n FROM s"),
+    )
+    .unwrap();
+    let input = format!("s={}", events.display());
+    let mut run = streamgauge()
+        .arg("run")
+        .arg(path)
+        .args(["--input", &input])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut rows = BufReader::with_capacity(64, run.stdout.take().unwrap());
+    let mut first = String::new();
+    rows.read_line(&mut first).unwrap();
+    let kill = format!("kill -INT {}", run.id());
+    let interrupt = || {
+        Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status().unwrap();
+    };
+    // The second may come while the first is being told: both are one signal then, and another is needed.
+    interrupt();
+    let status = loop {
+        interrupt();
+        if let Some(status) = run.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert!(!status.success(), "it was ended, not done: {status}");
+}

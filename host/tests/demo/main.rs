@@ -87,7 +87,9 @@ fn it_is_plain_text_where_nobody_watches_and_control_c_ends_it_well() {
     }
     assert!(shown.contains("claude-sonnet"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "{shown}");
-    assert!(Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success());
+    assert!(
+        Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success()
+    );
     out.read_to_string(&mut shown).unwrap();
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();

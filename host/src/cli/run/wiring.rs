@@ -200,7 +200,6 @@ impl Wiring<'_> {
                 broken: None,
                 unread: false,
             },
-            outputs: parts.places.all(),
             idle_timeout: Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned()),
             future: time.zip(skew).map(|(column, max_skew_us)| Future { column, max_skew_us }),
             progress: Arc::new(Progress::default()),

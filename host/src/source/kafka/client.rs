@@ -9,7 +9,7 @@ use rdkafka::{
     ClientConfig, ClientContext, Statistics,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, ConsumerContext},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::settings::Connection;
@@ -78,7 +78,10 @@ impl ClientContext for Reports {
         self.silent_us.store(silent.unwrap_or(0), Relaxed);
     }
 
-    fn error(&self, _: KafkaError, reason: &str) {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
     }
 }

@@ -74,10 +74,6 @@ impl Places {
         self.files.get(&id).map(|place| place.output.clone())
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<Output>> {
-        self.console.iter().chain(self.files.values().map(|place| &place.output)).cloned().collect()
-    }
-
     /// Empties the files, so that they hold the rows of this run.
     pub(super) fn empty(&self) -> Result<(), Failure> {
         for Place { path, file, .. } in self.files.values() {
