@@ -38,8 +38,8 @@ const REFRESH_EVERY: Duration = Duration::from_secs(5);
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long a first look at the client's reports takes.
 const FIRST_REPORT_WITHIN: Duration = Duration::from_millis(50);
-/// After how long without an answer a broker counts as away, in microseconds.
-const SILENT_US_MAX: i64 = 1_500_000;
+/// How long a broker may take to say where a partition ends.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// After how many records a partition with few of them is handed over although others have many.
 const RECORDS_HELD_MAX: usize = 4 * CHUNK_RECORDS_MAX;
 
@@ -101,6 +101,8 @@ pub struct KafkaSource {
     events: VecDeque<Event>,
     /// What it is waiting for.
     waiting: Option<String>,
+    /// Whether no record came since the last tick.
+    quiet: bool,
     /// Records that wait in the partitions' builders.
     held: usize,
     refresh: Receiver<Instant>,
@@ -119,6 +121,8 @@ enum State {
 #[derive(Debug, Default)]
 struct Partition {
     builder: Builder,
+    /// The offset behind the last record.
+    next: i64,
     end: Option<i64>,
     done: bool,
 }
@@ -133,6 +137,7 @@ impl KafkaSource {
             partitions: BTreeMap::new(),
             events: VecDeque::new(),
             waiting: None,
+            quiet: true,
             held: 0,
             refresh: tick(REFRESH_EVERY),
             retry: tick(RETRY_EVERY),
@@ -203,7 +208,10 @@ impl KafkaSource {
             }
             let done = position.end.is_some_and(|end| end <= start);
             self.events.push_back(Event::Started(position));
-            self.partitions.insert(partition, Partition { end: position.end, done, ..Partition::default() });
+            self.partitions.insert(
+                partition,
+                Partition { next: start, end: position.end, done, ..Partition::default() },
+            );
             if done {
                 done_at_once.push(Event::Done { partition });
             } else {
@@ -219,12 +227,33 @@ impl KafkaSource {
     /// What is due beside reading: new partitions now and then, brokers that were away.
     fn look_after(&mut self) {
         let refresh = self.refresh.try_recv().is_ok() && !self.reading.bounded;
-        let retry = self.retry.try_recv().is_ok() && self.waiting.is_some();
-        if self.consumer.context().silent_us() > SILENT_US_MAX {
-            self.wait("a broker does not answer".to_owned());
-        }
-        if refresh || retry {
+        let tick = self.retry.try_recv().is_ok();
+        if refresh || (tick && self.waiting.is_some()) {
             self.check_topic();
+        }
+        if tick && self.waiting.is_none() && std::mem::replace(&mut self.quiet, true) {
+            self.check_ends();
+        }
+    }
+
+    /// Asks the leaders where their partitions end. Nothing came of late: is that so, or does nobody answer? A connection
+    /// that hangs looks like silence, and would make a partition idle.
+    fn check_ends(&mut self) {
+        let reading = self.partitions.iter().filter(|(_, partition)| !partition.done);
+        let reading: Vec<(u32, i64)> = reading.map(|(&number, partition)| (number, partition.next)).collect();
+        for (number, next) in reading {
+            match self.consumer.fetch_watermarks(&self.reading.topic, number as i32, ANSWER_WITHIN) {
+                Ok((_, high)) if high < next => {
+                    let topic = &self.reading.topic;
+                    return self.fail(format!(
+                        "topic '{topic}' partition {number} ends at {high}, but {next} is next: the topic was made anew"
+                    ));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    return self.wait(format!("the leader of partition {number} does not answer: {error}"));
+                }
+            }
         }
     }
 
@@ -276,6 +305,8 @@ impl KafkaSource {
                     else {
                         continue;
                     };
+                    self.quiet = false;
+                    partition.next = offset + 1;
                     if partition.end.is_none_or(|end| offset < end) {
                         partition.builder.push(&message, self.reading.record_bytes_max);
                         self.held += 1;

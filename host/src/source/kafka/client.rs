@@ -1,12 +1,9 @@
 //! Clients of librdkafka, and what they report beside records.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicI64, Ordering::Relaxed},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::{
-    ClientConfig, ClientContext, Statistics,
+    ClientConfig, ClientContext,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
@@ -36,11 +33,10 @@ const PROMISES: &[(&str, &str)] = &[
     ("topic.metadata.propagation.max.ms", "5000"),
 ];
 
-/// What a client said last about its troubles, and for how long brokers have not spoken.
+/// What a client said last about its troubles.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reports {
     last: Arc<Mutex<Option<String>>>,
-    silent_us: Arc<AtomicI64>,
 }
 
 impl Reports {
@@ -49,33 +45,15 @@ impl Reports {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// For how long, in microseconds, the most silent of the brokers that lead a partition has sent nothing. One that is
-    /// well answers each fetch within half a second, with records or without.
-    pub(super) fn silent_us(&self) -> i64 {
-        self.silent_us.load(Relaxed)
-    }
-
     /// What was said before now is no news.
     pub(super) fn forget(&self) {
         drop(self.take());
-        self.silent_us.store(0, Relaxed);
     }
 }
 
 impl ClientContext for Reports {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {
         // What matters comes as an error too.
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        let leads = |broker: &i32| {
-            let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-            partitions.filter(|partition| partition.desired).any(|partition| partition.leader == *broker)
-        };
-        let leaders =
-            statistics.brokers.values().filter(|broker| broker.nodeid >= 0 && leads(&broker.nodeid));
-        let silent = leaders.map(|broker| broker.rxidle).max();
-        self.silent_us.store(silent.unwrap_or(0), Relaxed);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
