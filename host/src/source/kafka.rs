@@ -373,6 +373,8 @@ impl KafkaSource {
                 Some(RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::CoordinatorNotAvailable),
             ) => {}
             (_, Some(code)) if positions::is_missing(code) => self.check_topic(),
+            // What a client says of an outage may reach us when it is over: asked, the brokers answer.
+            _ if self.waiting.is_none() && positions::partitions(&self.consumer, topic).is_ok() => {}
             _ => self.wait(format!("Kafka is away: {reason}")),
         }
     }
