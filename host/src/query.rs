@@ -191,21 +191,16 @@ impl RunningQuery {
         let bound = |time| constant(time, len);
         let (starts, ends) = (bound(closed.window_start), bound(closed.window_end));
         let letters = letters::OfWindow { manifest: &self.manifest, closed, starts: &starts, ends: &ends };
-        let behind = |place: manifest::Column, computed: &'_ [Column]| -> Option<Column> {
-            match place {
-                manifest::Column::Key(index) => closed.keys.get(index).cloned(),
-                manifest::Column::Aggregate(index) => closed.aggregates.get(index).cloned(),
-                manifest::Column::WindowStart => Some(starts.clone()),
-                manifest::Column::WindowEnd => Some(ends.clone()),
-                manifest::Column::Computed(index) => computed.get(index).cloned(),
-                manifest::Column::Input(_) => None,
-            }
+        let behind = |place| match place {
+            manifest::Column::Key(index) => closed.keys.get(index),
+            manifest::Column::Aggregate(index) => closed.aggregates.get(index),
+            manifest::Column::WindowStart => Some(&starts),
+            manifest::Column::WindowEnd => Some(&ends),
+            manifest::Column::Computed(_) | manifest::Column::Input(_) => None,
         };
         let mut selected = Selected::default();
         if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
-            let columns: Vec<Column> =
-                stage.arguments.iter().filter_map(|&place| behind(place, &[])).collect();
-            let arguments: Vec<&Column> = columns.iter().collect();
+            let arguments = arguments(stage, behind)?;
             selected = context.timings.of(Step::Query, || component.emit(len, &arguments))?;
         }
         let mut kept = kept(&selected, len);
@@ -214,14 +209,16 @@ impl RunningQuery {
             kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(*row as usize, false);
         }
         for failure in &selected.failed {
-            if !closed.failed.iter().any(|(row, _, _)| *row == failure.row) {
+            if closed.failed.binary_search_by_key(&failure.row, |(row, _, _)| *row).is_err() {
                 let text = expression(self.manifest.emit.as_ref(), failure.expression);
                 letters.expression(failure, &format!("{} in {text}", words(failure.reason)), context);
             }
         }
-        let columns: Vec<Option<Column>> =
-            self.manifest.output.iter().map(|output| behind(output.column, &selected.columns)).collect();
-        let rows = gather(columns, kept.as_ref(), len)?;
+        let column = |place| match place {
+            manifest::Column::Computed(index) => selected.columns.get(index),
+            place => behind(place),
+        };
+        let rows = pick(&self.manifest.output, kept.as_ref(), len, column)?;
         self.deliver(&rows, context);
         Ok(())
     }
@@ -281,29 +278,21 @@ fn fold<'a>(
     Ok(folded)
 }
 
-/// The SELECT list, row by row.
+/// The SELECT list of the rows that are kept.
 fn pick<'a>(
     outputs: &[manifest::Output],
     kept: Option<&Bitmap>,
     len: usize,
     column: impl Fn(manifest::Column) -> Option<&'a Column>,
 ) -> Result<Rows, Fault> {
-    gather(outputs.iter().map(|output| column(output.column).cloned()).collect(), kept, len)
-}
-
-/// The rows that are kept, of columns that must all be there.
-fn gather(columns: Vec<Option<Column>>, kept: Option<&Bitmap>, len: usize) -> Result<Rows, Fault> {
     let rows: Option<Vec<u32>> = kept.map(|kept| {
         kept.iter().zip(0..).filter_map(|(keep, row): (bool, u32)| keep.then_some(row)).collect()
     });
-    let columns = columns
-        .into_iter()
-        .map(|column| {
-            let column = column.ok_or_else(|| lost("of the SELECT list"))?;
-            Ok(match &rows {
-                Some(rows) => column.take(rows),
-                None => column,
-            })
+    let columns = outputs
+        .iter()
+        .map(|output| {
+            let column = column(output.column).ok_or_else(|| lost(output.column))?;
+            Ok(rows.as_ref().map_or_else(|| column.clone(), |rows| column.take(rows)))
         })
         .collect::<Result<Vec<_>, Fault>>()?;
     Ok(Rows { columns, len: rows.map_or(len, |rows| rows.len()) })

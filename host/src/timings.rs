@@ -38,19 +38,31 @@ const STEPS: [(Step, &str); 5] = [
     (Step::Output, "output"),
 ];
 
-/// Processor time by step, over all threads.
+/// Processor time by step, over all threads; or nothing, which costs nothing.
 #[derive(Debug, Default)]
 pub struct Timings {
+    wanted: bool,
     spent_ns: [AtomicU64; STEPS.len()],
 }
 
 impl Timings {
+    /// Counts if it is wanted.
+    pub fn new(wanted: bool) -> Self {
+        Self { wanted, ..Self::default() }
+    }
+
+    /// The processor time that this thread has used, in nanoseconds; 0 where nothing is counted.
+    #[inline]
+    pub fn now_ns(&self) -> u64 {
+        if self.wanted { clock::thread_cpu_ns() } else { 0 }
+    }
+
     /// Runs `work` and counts the processor time of this thread for `step`.
     #[inline]
     pub fn of<T>(&self, step: Step, work: impl FnOnce() -> T) -> T {
-        let before = clock::thread_cpu_ns();
+        let before = self.now_ns();
         let done = work();
-        self.add(step, clock::thread_cpu_ns().saturating_sub(before));
+        self.add(step, self.now_ns().saturating_sub(before));
         done
     }
 

@@ -73,7 +73,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let stop = listen()?;
     let plugins = program::plugins()?;
     let compiled = program::compile_with(&options.files, &plugins)?;
-    let timings = Arc::new(Timings::default());
+    let timings = Arc::new(Timings::new(options.timings));
     let pipelines = wire(&Wiring {
         program: &compiled.program,
         plugins: &plugins,

@@ -1,7 +1,9 @@
 //! Step 2: a compiled query, WHERE, HAVING and computed columns.
 
-use streamgauge_sql::manifest::{FORMAT, Manifest, SECTION, Stage};
-use wasmparser::{Encoding, Parser, Payload};
+use streamgauge_sql::{
+    encode,
+    manifest::{Manifest, Stage},
+};
 
 use super::{
     bindings::{columns::ColumnParam, query as wit},
@@ -51,7 +53,8 @@ impl QueryComponent {
         let refused = |who: &str, why| Refused { who: who.to_owned(), why };
         let nameless = "query component";
         let compiled = runtime.compile(nameless, World::Query, bytes)?;
-        let manifest = manifest(bytes).map_err(|why| refused(nameless, why))?;
+        let manifest = encode::manifest(bytes)
+            .map_err(|error| refused(nameless, Refusal::Manifest(error.to_string())))?;
         let who = format!("query `{}`", manifest.name);
         let export = |error: wasmtime::Error| {
             refused(&who, Refusal::Export(World::Query.interface(), error.root_cause().to_string()))
@@ -124,31 +127,4 @@ fn reason(code: wit::FailureCode) -> Reason {
         wit::FailureCode::InvalidCast => Reason::InvalidCast,
         wit::FailureCode::OutOfRange => Reason::OutOfRange,
     }
-}
-
-/// The plan in a component's own custom section.
-fn manifest(bytes: &[u8]) -> Result<Manifest, Refusal> {
-    let wrong = |what: String| Refusal::Manifest(what);
-    let section = section(bytes).map_err(|error| wrong(error.to_string()))?;
-    let section = section.ok_or_else(|| wrong(format!("there is no section `{SECTION}`")))?;
-    let manifest: Manifest = serde_json::from_slice(section).map_err(|error| wrong(error.to_string()))?;
-    match manifest.format {
-        FORMAT => Ok(manifest),
-        other => Err(wrong(format!("its format is {other}, not {FORMAT}"))),
-    }
-}
-
-fn section(bytes: &[u8]) -> wasmparser::Result<Option<&[u8]>> {
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload? {
-            Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
-                return Ok(Some(section.data()));
-            }
-            _ => {}
-        }
-    }
-    Ok(None)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use streamgauge_sql::manifest::{self, Manifest};
 
 use crate::{
-    clock,
     column::Column,
     component::query::Failure,
     decode::Reason,
@@ -91,9 +90,9 @@ impl Context {
     /// Times the engine, without the reducers that it calls.
     pub(super) fn grouping<T>(&self, work: impl FnOnce() -> T) -> T {
         let reducers = self.timings.spent_ns(Step::Reducers);
-        let before = clock::thread_cpu_ns();
+        let before = self.timings.now_ns();
         let done = work();
-        let spent = clock::thread_cpu_ns().saturating_sub(before);
+        let spent = self.timings.now_ns().saturating_sub(before);
         let inside = self.timings.spent_ns(Step::Reducers).saturating_sub(reducers);
         self.timings.add(Step::Grouping, spent.saturating_sub(inside));
         done

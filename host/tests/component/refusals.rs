@@ -94,12 +94,13 @@ fn a_query_without_a_plan_of_this_version_is_refused() {
     let said = refusal(&bare_query(ECHO));
     assert_eq!(
         said,
-        "query component has no plan that this version reads: there is no section `streamgauge:query`"
+        "query component has no plan that this version reads: the component is not a query: it has no section \
+         'streamgauge:query'"
     );
     let said = refusal(&with_section(bare_query(ECHO), section, b"{}"));
     assert!(said.contains("missing field `format`"), "{said}");
     let mut plan = manifest(&[]);
     plan.format = 99;
     let said = refusal(&with_section(bare_query(ECHO), section, &serde_json::to_vec(&plan).unwrap()));
-    assert!(said.ends_with("its format is 99, not 1"), "{said}");
+    assert!(said.ends_with("the query's manifest has format 99, not 1; compile the query again"), "{said}");
 }

@@ -71,7 +71,7 @@ pub enum ManifestError {
     #[error("the component is not a query: it has no section '{SECTION}'")]
     Missing,
     /// The section does not hold a manifest.
-    #[error("the query's manifest cannot be read")]
+    #[error("the query's manifest cannot be read: {0}")]
     Malformed(#[source] serde_json::Error),
     /// It was compiled for another version.
     #[error("the query's manifest has format {0}, not {FORMAT}; compile the query again")]
