@@ -3,6 +3,7 @@
 
 mod guests;
 mod limits;
+mod neighbours;
 mod query;
 mod reducer;
 mod refusals;
