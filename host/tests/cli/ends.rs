@@ -2,9 +2,9 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Write},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use crate::{outcome, streamgauge};
@@ -15,6 +15,42 @@ WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json'
 SELECT window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' SECOND);
 ";
 
+/// A run that does not outlive its test, however that ends.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn interrupt(&self) {
+        let kill = format!("kill -INT {}", self.0.id());
+        Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended; then there is nothing to kill.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A query that prints each of 200,000 events.
+fn all_rows(folder: &Path) -> Command {
+    let events = folder.join("events.jsonl");
+    let lines: String =
+        (0..200_000).map(|n| format!("{{\"n\":{n},\"ts\":\"2026-01-01T00:00:00Z\"}}\n")).collect();
+    fs::write(&events, lines).unwrap();
+    let path = folder.join("all.sql");
+    let windowed = "window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' SECOND)";
+    fs::write(&path, QUERY.replace(windowed, "n FROM s")).unwrap();
+    let mut command = streamgauge();
+    command.arg("run").arg(path).arg("--input").arg(format!("s={}", events.display()));
+    command
+}
+
 fn query(folder: &Path) -> std::path::PathBuf {
     let path = folder.join("query.sql");
     fs::write(&path, QUERY).unwrap();
@@ -24,17 +60,11 @@ fn query(folder: &Path) -> std::path::PathBuf {
 #[test]
 fn rows_come_as_windows_close_not_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let mut run = streamgauge()
-        .arg("run")
-        .arg(query(folder.path()))
-        .args(["--input", "s=-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut events = run.stdin.take().unwrap();
-    let mut rows = BufReader::new(run.stdout.take().unwrap()).lines();
+    let mut command = streamgauge();
+    command.arg("run").arg(query(folder.path())).args(["--input", "s=-"]).stdin(Stdio::piped());
+    let mut run = Running::start(&mut command);
+    let mut events = run.0.stdin.take().unwrap();
+    let mut rows = BufReader::new(run.0.stdout.take().unwrap()).lines();
     for second in 0..3 {
         writeln!(events, "{{\"ts\":\"2026-01-01T00:00:0{second}Z\"}}").unwrap();
         writeln!(events, "{{\"ts\":\"2026-01-01T00:00:0{}Z\"}}", second + 1).unwrap();
@@ -44,59 +74,52 @@ fn rows_come_as_windows_close_not_at_the_end() {
     }
     drop(events);
     assert_eq!(rows.next().unwrap().unwrap(), "{\"window_end\":\"2026-01-01T00:00:04.000Z\",\"n\":1}");
-    assert!(run.wait().unwrap().success());
+    assert!(run.0.wait().unwrap().success());
 }
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let events = folder.path().join("events.jsonl");
-    let lines: String =
-        (0..200_000).map(|n| format!("{{\"n\":{n},\"ts\":\"2026-01-01T00:00:00Z\"}}\n")).collect();
-    fs::write(&events, lines).unwrap();
-    let path = folder.path().join("all.sql");
-    fs::write(
-        &path,
-        QUERY.replace("window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' SECOND)", "n FROM s"),
-    )
-    .unwrap();
-    let mut run = streamgauge()
-        .arg("run")
-        .arg(path)
-        .arg("--input")
-        .arg(format!("s={}", events.display()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut rows = BufReader::new(run.stdout.take().unwrap());
+    let mut run = Running::start(&mut all_rows(folder.path()));
+    let mut rows = BufReader::new(run.0.stdout.take().unwrap());
     let mut first = String::new();
     rows.read_line(&mut first).unwrap();
     assert_eq!(first, "{\"n\":0}\n");
     drop(rows);
-    let output = run.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert!(!String::from_utf8_lossy(&output.stderr).contains("error"), "{output:?}");
+    let said = io::read_to_string(run.0.stderr.take().unwrap()).unwrap();
+    assert!(run.0.wait().unwrap().success(), "{said}");
+    assert!(!said.contains("error"), "{said}");
+}
+
+#[test]
+fn a_second_ctrl_c_ends_a_run_whose_rows_nobody_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Running::start(&mut all_rows(folder.path()));
+    let mut rows = BufReader::with_capacity(64, run.0.stdout.take().unwrap());
+    let mut first = String::new();
+    rows.read_line(&mut first).unwrap();
+    // The second may come while the first is being told: both are one signal then, and another is needed.
+    run.interrupt();
+    let status = loop {
+        run.interrupt();
+        if let Some(status) = run.0.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert!(!status.success(), "it was ended, not done: {status}");
 }
 
 #[test]
 fn ctrl_c_ends_a_run_that_waits_for_its_broker() {
     let folder = tempfile::tempdir().unwrap();
-    let mut run = streamgauge()
-        .arg("run")
-        .arg(query(folder.path()))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
+    let mut run = Running::start(streamgauge().arg("run").arg(query(folder.path())));
+    let mut said = BufReader::new(run.0.stderr.take().unwrap()).lines();
     let waits = said.next().unwrap().unwrap();
     assert!(waits.starts_with("source 's' at 127.0.0.1:1 waits: "), "{waits}");
-    let interrupt = Command::new("sh").args(["-c", &format!("kill -INT {}", run.id())]).status().unwrap();
-    assert!(interrupt.success());
+    run.interrupt();
     let last = said.map_while(Result::ok).last().unwrap();
     assert_eq!(last, "events=0 rows=0 late=0 dead_letters=0");
-    assert!(run.wait().unwrap().success());
+    assert!(run.0.wait().unwrap().success());
 }
 
 #[test]
@@ -126,44 +149,4 @@ fn a_query_compiles_into_a_component_under_its_name() {
     let component = fs::read(out.join("select_1.wasm")).unwrap();
     let mut validator = wasmparser::Validator::new();
     validator.validate_all(&component).unwrap();
-}
-
-#[test]
-fn a_second_ctrl_c_ends_a_run_whose_rows_nobody_reads() {
-    let folder = tempfile::tempdir().unwrap();
-    let events = folder.path().join("events.jsonl");
-    let lines: String =
-        (0..200_000).map(|n| format!("{{\"n\":{n},\"ts\":\"2026-01-01T00:00:00Z\"}}\n")).collect();
-    fs::write(&events, lines).unwrap();
-    let path = folder.path().join("all.sql");
-    fs::write(
-        &path,
-        QUERY.replace("window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' SECOND)", "n FROM s"),
-    )
-    .unwrap();
-    let input = format!("s={}", events.display());
-    let mut run = streamgauge()
-        .arg("run")
-        .arg(path)
-        .args(["--input", &input])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut rows = BufReader::with_capacity(64, run.stdout.take().unwrap());
-    let mut first = String::new();
-    rows.read_line(&mut first).unwrap();
-    let kill = format!("kill -INT {}", run.id());
-    let interrupt = || {
-        Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status().unwrap();
-    };
-    // The second may come while the first is being told: both are one signal then, and another is needed.
-    interrupt();
-    let status = loop {
-        interrupt();
-        if let Some(status) = run.try_wait().unwrap() {
-            break status;
-        }
-    };
-    assert!(!status.success(), "it was ended, not done: {status}");
 }

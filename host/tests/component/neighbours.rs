@@ -40,7 +40,7 @@ fn run(body: &str) -> (Ended, String, Vec<String>) {
 
     let plugins = Plugins::embedded(Runtime::new().unwrap());
     let program = program(&plugins);
-    let schema = &program.sources[0].columns;
+    let schema = &program.sources.first().unwrap().columns;
     let output = Arc::new(Output::to_file(&rows, fs::File::create(&rows).unwrap()));
     let limits = Limits { plugin_call_timeout: Duration::from_millis(100), ..Limits::default() };
     let mut queries = Vec::new();
