@@ -24,5 +24,6 @@ pub mod pipeline;
 pub mod timings;
 pub mod progress;
 pub mod terminal;
+pub mod crash;
 pub mod clock;
 pub mod cli;
