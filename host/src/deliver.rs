@@ -1,6 +1,8 @@
 //! Step 7: where rows and dead letters go.
 
+pub mod key;
 pub mod message;
+pub mod encode;
 pub mod outbox;
 pub mod dead_letter;
 pub mod output;

@@ -31,6 +31,7 @@ mod restore;
 
 pub use answer::Closed;
 pub use fold::{FoldBatch, Folded};
+pub use key::encode as encode_key;
 pub use part::{Capture, Part, PartId, Place, RestoreError, Standing};
 pub use query::{Settings, Usage, WindowQuery};
 pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};

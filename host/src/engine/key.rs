@@ -12,8 +12,8 @@ const TEXT_END: [u8; 2] = [0, 0];
 const ZERO_IN_TEXT: [u8; 2] = [0, 255];
 const SIGN: u64 = 1 << 63;
 
-/// Appends a row's key.
-pub(super) fn encode(columns: &[&Column], row: usize, key: &mut Vec<u8>) {
+/// Appends a row's key: the encoding of these columns' values, which is the same for ever.
+pub fn encode(columns: &[&Column], row: usize, key: &mut Vec<u8>) {
     for (part, column) in columns.iter().enumerate() {
         if !column.is_valid(row) {
             key.push(NULL);

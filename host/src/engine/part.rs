@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fault, slice::Slicing};
+use super::{Fault, slice::Slicing, watermark::NEVER};
 use crate::column::Texts;
 
 /// Which part of a query's state.
@@ -48,7 +48,7 @@ pub struct Part {
 }
 
 /// Where a query stands beside its parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Windows that end at or before it are closed.
     pub closed: i64,
@@ -56,6 +56,13 @@ pub struct Standing {
     pub watermark: i64,
     /// The partitions' own watermarks.
     pub partitions: Vec<(u32, i64)>,
+}
+
+impl Default for Standing {
+    /// Before any event.
+    fn default() -> Self {
+        Self { closed: NEVER, watermark: NEVER, partitions: Vec::new() }
+    }
 }
 
 /// A consistent copy of a query's state, or of what has changed in it.
