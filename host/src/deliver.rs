@@ -2,6 +2,8 @@
 
 pub mod message;
 pub mod outbox;
+pub mod http;
+pub mod scrape;
 pub mod dead_letter;
 pub mod output;
 pub mod pretty;
