@@ -80,7 +80,7 @@ impl Scrape {
         loop {
             select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return,
+                () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
                 Some(_) = connections.join_next() => {}
                 accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                     Ok((stream, _)) => {

@@ -37,7 +37,7 @@ const RESPONSE_HEADER_BYTES_MAX: usize = 16 << 10;
 /// Response headers; an answer with more is none.
 const RESPONSE_HEADERS_MAX: usize = 100;
 
-/// Bytes of a cause in an error's text.
+/// Characters of a cause in an error's text.
 const CAUSE_CHARS_MAX: usize = 300;
 
 /// Headers that are the client's own: a guest that set them could smuggle a second request behind the first.
@@ -237,9 +237,9 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
 }
 
 fn method(name: &str) -> Result<Method, String> {
-    let method = Method::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is no method"))?;
+    let method = Method::from_bytes(name.as_bytes()).map_err(|_| format!("'{name:.60}' is no method"))?;
     match method {
-        Method::CONNECT | Method::TRACE => Err(format!("method '{name}' is not for sinks")),
+        Method::CONNECT | Method::TRACE => Err(format!("method '{name:.60}' is not for sinks")),
         _ => Ok(method),
     }
 }
@@ -247,8 +247,8 @@ fn method(name: &str) -> Result<Method, String> {
 fn headers(pairs: &[(String, String)], filled: &mut Filled, secrets: &Lookup) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for (name, template) in pairs {
-        let header =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is no header's name"))?;
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| format!("'{name:.60}' is no header's name"))?;
         if OWN_HEADERS.contains(&header) {
             return Err(format!("header '{header}' is set by the host; leave it out"));
         }
@@ -261,7 +261,8 @@ fn headers(pairs: &[(String, String)], filled: &mut Filled, secrets: &Lookup) ->
 }
 
 fn value(name: &str, text: &str) -> Result<HeaderValue, String> {
-    HeaderValue::from_str(text).map_err(|_| format!("header '{name}' has a value that no header can have"))
+    HeaderValue::from_str(text)
+        .map_err(|_| format!("header '{name:.60}' has a value that no header can have"))
 }
 
 /// The headers of a response, as many as fit.

@@ -88,6 +88,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// Between tries that are not: shorter, so that a sink that is back is soon noticed.
     pub unanswered: Backoff,
+    /// The least time between the starts of two requests to a sink that is silent, whatever the number of its lanes.
+    pub silent_gap: Duration,
     /// What to do when no answer came.
     pub on_ambiguous: OnAmbiguous,
 }
@@ -99,6 +101,7 @@ impl Default for Settings {
             gap: Duration::ZERO,
             backoff: Backoff::default(),
             unanswered: Backoff { cap: Duration::from_secs(5), ..Backoff::default() },
+            silent_gap: Duration::from_millis(200),
             on_ambiguous: OnAmbiguous::Resend,
         }
     }
@@ -138,7 +141,7 @@ impl Sender {
             let pause = work.pause().filter(|_| in_flight.len() < self.settings.in_flight_max);
             select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return,
+                () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
                 Some((message, result)) = in_flight.next() => work.finish(&message, result),
                 () = self.outbox.changed() => {}
                 () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
@@ -213,8 +216,8 @@ impl<'a> Work<'a> {
 
     /// When the next request may begin: a receiver that is silent is not asked for all lanes at once.
     fn may_begin(&self) -> Duration {
-        let Settings { gap, unanswered, .. } = self.sender.settings;
-        let gap = if self.silence >= FAILURES_MAX { gap.max(unanswered.base) } else { gap };
+        let Settings { gap, silent_gap, .. } = self.sender.settings;
+        let gap = if self.silence >= FAILURES_MAX { gap.max(silent_gap) } else { gap };
         self.began.map_or(Duration::ZERO, |began| began + gap)
     }
 
