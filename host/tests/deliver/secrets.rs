@@ -1,7 +1,10 @@
 //! Secrets are in what is sent, and nowhere else.
 
 use streamgauge::deliver::{
-    http::client::{Client, Limits, SendError},
+    http::{
+        client::{Client, Limits, SendError},
+        resolver::Resolver,
+    },
     message::{Request, Response},
 };
 
@@ -62,6 +65,12 @@ async fn an_error_does_not_tell_them() {
     let error = send(&hurried, "{secret:NOWHERE}", "").await.unwrap_err();
     assert!(matches!(error, SendError::Unreachable(_)), "{error}");
     clean((&error, error.to_string()));
+    let talkative = Resolver::with_lookup(true, |name| {
+        Box::pin(async move { Err(std::io::Error::other(format!("'{name}' is nowhere"))) })
+    });
+    let talkative = Client::with_resolver(talkative, limits(200)).unwrap();
+    let error = send(&talkative, "http://{secret:TOKEN}/", "").await.unwrap_err();
+    assert_eq!(error.to_string(), "it cannot be reached: '{secret:TOKEN}' is nowhere");
     let garbage = Behaviour::Answer(format!("{CANARY} {CANARY}\r\n\r\n").into_bytes());
     for behaviour in [Behaviour::Hang, Behaviour::CutRead, Behaviour::CutUnread, garbage] {
         let receiver = Receiver::start(move |_| behaviour.clone()).await;

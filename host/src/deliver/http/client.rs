@@ -188,8 +188,7 @@ impl Client {
 
     fn url(&self, template: &str, filled: &mut Filled, secrets: &Lookup) -> Result<Url, String> {
         let text = filled.fill(template, secrets)?;
-        let mut url = Url::parse(&text).map_err(|cause| format!("the url is none: {cause}"))?;
-        url.set_fragment(None);
+        let url = Url::parse(&text).map_err(|cause| format!("the url is none: {cause}"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err("the url must begin with 'https://' or 'http://'".into());
         }
