@@ -336,5 +336,5 @@ fn words(reason: Reason) -> &'static str {
 
 /// The plan names a column that is not there: a component that was not made by this version.
 fn lost(place: impl std::fmt::Debug) -> Fault {
-    Fault { who: "the plan".into(), what: format!("names a column that is not there: {place:?}") }
+    Fault::certain("the plan", format!("names a column that is not there: {place:?}"))
 }
