@@ -4,6 +4,8 @@ pub mod key;
 pub mod message;
 pub mod encode;
 pub mod outbox;
+pub mod http;
+pub mod scrape;
 pub mod dead_letter;
 pub mod output;
 pub mod pretty;
