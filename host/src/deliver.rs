@@ -4,4 +4,5 @@ pub mod message;
 pub mod outbox;
 pub mod dead_letter;
 pub mod output;
+pub mod kafka;
 pub mod pretty;
