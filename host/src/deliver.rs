@@ -8,4 +8,5 @@ pub mod http;
 pub mod scrape;
 pub mod dead_letter;
 pub mod output;
+pub mod kafka;
 pub mod pretty;
