@@ -42,8 +42,10 @@ pub type OpenFeed = Box<dyn Fn(&Positions, &Beginning) -> Result<Feed, String> +
 pub struct Source {
     /// Its name.
     pub name: String,
-    /// Opens a reader of it; none where it can be read only once (standard input).
-    pub open: Option<OpenFeed>,
+    /// Opens a reader of it.
+    pub open: OpenFeed,
+    /// Whether it can be read only once (standard input).
+    pub once: bool,
     /// Silence after which a partition no longer holds others back.
     pub idle_timeout: Duration,
     /// How far ahead of its record an event may be; none = as far as it likes.
@@ -278,7 +280,7 @@ impl Pipeline {
             clock::pause(LOOK);
         }
         run.idleness.passed_over();
-        if self.roots.len() > 1 && self.source.open.is_some() {
+        if self.roots.len() > 1 && !self.source.once {
             let (blocked, others) = std::mem::take(&mut self.roots).into_iter().partition(Root::is_blocked);
             self.roots = others;
             let blocked: Vec<Root> = blocked;

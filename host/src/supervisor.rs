@@ -129,11 +129,10 @@ fn go_on(
     notice: Notice<'_>,
 ) -> Result<crate::pipeline::feed::Feed, String> {
     let source = &share.source;
-    let Some(open) = &source.open else {
-        return Err(root
-            .fallen()
-            .map_or_else(|| "its sink takes nothing more".to_owned(), |fallen| fallen.fault.to_string()));
-    };
+    if source.once {
+        let blocked = || "its sink takes nothing more".to_owned();
+        return Err(root.fallen().map_or_else(blocked, |fallen| fallen.fault.to_string()));
+    }
     if let Some(fallen) = root.fallen().cloned() {
         let fault = fallen.fault.to_string();
         if !root.count_trap(fallen.batch, TRAPS_MAX) || stop.load(Relaxed) {
@@ -154,5 +153,5 @@ fn go_on(
         let windows = root.windows(&saved, parts.iter()).map_err(|error| error.to_string())?;
         root.replace_windows(windows);
     }
-    open(root.positions(), root.beginning())
+    (source.open)(root.positions(), root.beginning())
 }

@@ -72,13 +72,12 @@ pub fn find(
     (partition, first, last): (u32, i64, i64),
     stop: &AtomicBool,
 ) -> Result<Option<(i64, String)>, String> {
-    let Some(open) = &source.open else { return Err("the input cannot be read again".to_owned()) };
     let reached = root.positions().clone();
     let (saved, parts) = root.last_checkpoint()?;
     let mut copy = Copy::new(saved, parts);
     root.go_back(&copy.saved.positions.clone())?;
     copy.restore(root)?;
-    let mut feed = open(root.positions(), root.beginning())?;
+    let mut feed = (source.open)(root.positions(), root.beginning())?;
     let mut context = Context::mute(&source.name);
     while !stop.load(Relaxed) {
         match feed.next(TICK) {
