@@ -88,7 +88,12 @@ fn read_from(source: &mut Source, broker: &Broker) {
     }
 }
 
-fn wired(options: &Options, compiled: &Compiled, plugins: &Arc<Plugins>, notice: Notice) -> Result<Wired, Failure> {
+fn wired(
+    options: &Options,
+    compiled: &Compiled,
+    plugins: &Arc<Plugins>,
+    notice: Notice,
+) -> Result<Wired, Failure> {
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
     let wiring = Wiring {

@@ -122,19 +122,12 @@ impl Encode for Kept {
 }
 
 /// Gives rows to a component; `first` is the number of the first.
-pub fn encode_with(
-    encoder: &Encoder,
-    rows: &Rows,
-    keys: &Texts,
-    first: u64,
-) -> Result<Vec<Encoded>, Fault> {
+pub fn encode_with(encoder: &Encoder, rows: &Rows, keys: &Texts, first: u64) -> Result<Vec<Encoded>, Fault> {
     let sequences: Vec<u64> = (first..).take(rows.len).collect();
     let bounds = match &rows.identity {
-        Identity::Window { start_us, end_us, forced, .. } => Some((
-            vec![*start_us; rows.len],
-            vec![*end_us; rows.len],
-            Bitmap::filled(rows.len, *forced),
-        )),
+        Identity::Window { start_us, end_us, forced, .. } => {
+            Some((vec![*start_us; rows.len], vec![*end_us; rows.len], Bitmap::filled(rows.len, *forced)))
+        }
         Identity::Records { .. } => None,
     };
     let windows = bounds.as_ref().map(|(starts, ends, forced)| Windows { starts, ends, forced });

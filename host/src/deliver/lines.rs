@@ -250,13 +250,20 @@ mod tests {
         let output = Arc::new(Output::to_file(&path, File::create(&path).unwrap()));
         let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
         for sequence in 1..=3 {
-            let outbox = Outbox::new(Bounds::default(), Settled { upto: sequence - 1, ..Settled::default() }, |_| {});
+            let outbox =
+                Outbox::new(Bounds::default(), Settled { upto: sequence - 1, ..Settled::default() }, |_| {});
             outbox.push([message(sequence)]);
             outbox.close();
             lines.deliver("q", &outbox, &AtomicBool::new(false));
             assert_eq!(outbox.settled().upto, sequence);
             let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
-            assert_eq!(mark, Mark { length: fs::metadata(&path).unwrap().len(), sequences: [("q".into(), sequence)].into() });
+            assert_eq!(
+                mark,
+                Mark {
+                    length: fs::metadata(&path).unwrap().len(),
+                    sequences: [("q".into(), sequence)].into()
+                }
+            );
         }
         // Turn 3 is in `b`, turn 2 in `a`.
         let newest = folder.path().join("m.b");

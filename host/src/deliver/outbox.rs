@@ -234,7 +234,11 @@ mod tests {
 
     #[test]
     fn there_is_room_until_what_was_taken_is_settled() {
-        let outbox = Outbox::new(Bounds { keeps_last: false, rows_max: 4, bytes_max: 1 << 20 }, Settled::default(), |_| {});
+        let outbox = Outbox::new(
+            Bounds { keeps_last: false, rows_max: 4, bytes_max: 1 << 20 },
+            Settled::default(),
+            |_| {},
+        );
         outbox.push([message(1), message(2)]);
         assert!(!outbox.has_room());
         let taken = outbox.take_within(10, Duration::ZERO);

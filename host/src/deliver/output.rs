@@ -85,7 +85,13 @@ impl Output {
 
     fn new(name: &str, writer: Box<dyn Write + Send>) -> Self {
         let writer = Mutex::new(BufWriter::with_capacity(1 << 16, writer));
-        Self { name: name.to_owned(), format: Box::new(JsonLines), beside_progress: false, writer, file: None }
+        Self {
+            name: name.to_owned(),
+            format: Box::new(JsonLines),
+            beside_progress: false,
+            writer,
+            file: None,
+        }
     }
 
     /// Writes the rows of a query as lines.

@@ -8,11 +8,7 @@ use crate::{
     column::Column,
     component::query::Failure,
     decode::Reason,
-    deliver::{
-        dead_letter::DeadLetter,
-        letters::Letters,
-        output::OutputError,
-    },
+    deliver::{dead_letter::DeadLetter, letters::Letters, output::OutputError},
     engine::Closed,
     row::write_json,
     state::decision::Sent,

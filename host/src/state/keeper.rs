@@ -197,7 +197,7 @@ impl Keeper {
             let (done, wait) = bounded(1);
             self.tell(Command::Flush(done));
             // An end of the thread is a failure, told by `failure`.
-            drop(wait.recv());
+            let _ = wait.recv();
             if !self.is_busy() {
                 return;
             }

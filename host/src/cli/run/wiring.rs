@@ -14,14 +14,14 @@ use std::{
 
 use streamgauge_sql::{
     Program, Query,
-    manifest::{Input, Manifest, OptionValue, Source, SourceColumn, Start},
+    manifest::{Input, Manifest, OptionValue, Source, SourceColumn, Start, Target},
 };
 
+pub(in crate::cli) use self::sinks::{Notice, Workers};
 use self::{
     places::Places,
     sinks::{Deliver, Rejections},
 };
-pub(in crate::cli) use self::sinks::{Notice, Workers};
 use super::{super::program, Binding};
 use crate::{
     cli::Failure,
@@ -29,10 +29,7 @@ use crate::{
     component::{plugins::Plugins, query::QueryComponent},
     decode::json::Decoder,
     deliver::{outbox::Outbox, output::Output},
-    pipeline::{
-        self, Future, OpenFeed, Pipeline, Progress,
-        feed,
-    },
+    pipeline::{self, Future, OpenFeed, Pipeline, Progress, feed},
     query::{Context, Root},
     source::kafka::{Connection, Reading, StartAt},
     state::store::Store,
@@ -192,7 +189,12 @@ impl Wiring<'_> {
     }
 
     /// The pipelines of a source: one for the queries that begin, and one for those that go on from the same place.
-    fn pipelines(&self, source: &Source, roots: Vec<&Query>, parts: &mut Parts<'_>) -> Result<Vec<Pipeline>, Failure> {
+    fn pipelines(
+        &self,
+        source: &Source,
+        roots: Vec<&Query>,
+        parts: &mut Parts<'_>,
+    ) -> Result<Vec<Pipeline>, Failure> {
         let schema = union(source, &roots);
         let begin = self.start(source, &roots);
         let reading = Arc::new(self.source(source, &schema, &begin)?);
@@ -204,8 +206,13 @@ impl Wiring<'_> {
         let mut levels: Vec<Vec<Root>> = Vec::new();
         for root in roots {
             let columns = positions(&root.plan.manifest, schema.iter().map(|column| column.name.as_str()));
-            let Some(root) = self.root(root, source, columns, &begin, letters.as_ref(), parts)? else { continue };
-            match levels.iter_mut().find(|level| level.iter().any(|other| other.positions() == root.positions())) {
+            let Some(root) = self.root(root, source, columns, &begin, letters.as_ref(), parts)? else {
+                continue;
+            };
+            match levels
+                .iter_mut()
+                .find(|level| level.iter().any(|other| other.positions() == root.positions()))
+            {
                 Some(level) => level.push(root),
                 None => levels.push(vec![root]),
             }
@@ -215,11 +222,16 @@ impl Wiring<'_> {
             let unusable = |why: String| Failure::Input(format!("error: {why}"));
             let feed = (reading.open)(first.positions(), first.beginning()).map_err(unusable)?;
             let context = Context::new(&source.name, letters.clone(), self.timings.clone());
-            Ok(Pipeline { source: reading.clone(), feed, roots, context, progress: Arc::new(Progress::default()) })
+            Ok(Pipeline {
+                source: reading.clone(),
+                feed,
+                roots,
+                context,
+                progress: Arc::new(Progress::default()),
+            })
         });
         pipelines.collect()
     }
-
 }
 
 /// Where to begin reading a source.
@@ -259,7 +271,12 @@ impl Wiring<'_> {
     }
 
     /// How a source is read.
-    fn source(&self, source: &Source, schema: &[SourceColumn], begin: &Begin) -> Result<pipeline::Source, Failure> {
+    fn source(
+        &self,
+        source: &Source,
+        schema: &[SourceColumn],
+        begin: &Begin,
+    ) -> Result<pipeline::Source, Failure> {
         let paths = self.input_files(source);
         if paths.is_empty() && !self.inputs.is_empty() {
             let name = &source.name;
@@ -289,11 +306,13 @@ impl Wiring<'_> {
                 let (topic, ends) = (topic.clone(), beginning.ends.clone());
                 let record_bytes_max = MAX_RECORD_BYTES;
                 let reading = Reading { topic, offsets, start, bounded, ends, record_bytes_max };
-                feed::kafka(&name, &connection, reading, decoder(), timings.clone()).map_err(|error| error.to_string())
+                feed::kafka(&name, &connection, reading, decoder(), timings.clone())
+                    .map_err(|error| error.to_string())
             })
         } else {
             Box::new(move |positions, _| {
-                let starts = positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+                let starts =
+                    positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
                 feed::files(&paths, &starts, decoder(), MAX_RECORD_BYTES, timings.clone())
                     .map_err(|error| error.to_string())
             })

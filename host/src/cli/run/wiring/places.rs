@@ -63,7 +63,8 @@ impl Places {
         if let Some(output) = fs::metadata(path).ok().and_then(|there| self.known(FileId::of(&there))) {
             return Ok(output);
         }
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         let id = FileId::of(&file.metadata().map_err(failed)?);
         if let Some(input) = self.inputs.get(&id) {
             let (path, input) = (path.display(), input.display());
@@ -73,14 +74,17 @@ impl Places {
             )));
         }
         let output = Arc::new(Output::to_file(path, file.try_clone().map_err(failed)?));
-        self.files.insert(id, Place {
-            path: path.to_owned(),
-            file,
-            output: output.clone(),
-            letters: None,
-            lines: None,
-            length: None,
-        });
+        self.files.insert(
+            id,
+            Place {
+                path: path.to_owned(),
+                file,
+                output: output.clone(),
+                letters: None,
+                lines: None,
+                length: None,
+            },
+        );
         Ok(output)
     }
 

@@ -128,10 +128,13 @@ impl Wiring<'_> {
             let (past, unsettled) = (Past::default(), BTreeMap::new());
             return Ok(Kept { timeline, begin: None, checkpoint: None, past, unsettled });
         };
-        let bad = |error: &dyn std::fmt::Display| Failure::Runtime(format!("error: query '{}': {error}", manifest.name));
+        let bad = |error: &dyn std::fmt::Display| {
+            Failure::Runtime(format!("error: query '{}': {error}", manifest.name))
+        };
         let folder = store.folder(&manifest.name).map_err(|error| bad(&error))?;
         let meaning = Meaning::of(manifest, Some(source), versions);
-        let recovered = recovery::open(folder, &meaning, self.checkpoints_kept).map_err(|error| bad(&error))?;
+        let recovered =
+            recovery::open(folder, &meaning, self.checkpoints_kept).map_err(|error| bad(&error))?;
         let Recovered { begin, timeline, checkpoint, past, unsettled, notices } = recovered;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.places.resumed |= checkpoint.is_some();
@@ -153,7 +156,9 @@ impl Wiring<'_> {
         match self.way(manifest, tree, parts)? {
             None => {}
             Some((_, Way::Direct(output))) => running.send_to(output),
-            Some((sink, Way::Outbox(posted))) => running.post_to(self.post(manifest, &sink, *posted, tree, parts)),
+            Some((sink, Way::Outbox(posted))) => {
+                running.post_to(self.post(manifest, &sink, *posted, tree, parts))
+            }
         }
         for reader in parts.needed.clone() {
             if reader.plan.manifest.input == Input::View(manifest.name.clone()) {
@@ -183,7 +188,10 @@ impl Wiring<'_> {
             Target::View => return Ok(None),
             Target::Console => {
                 let console = places.console();
-                return Ok(Some(("the console".to_owned(), workers.to_output(console, None, &route, places)?)));
+                return Ok(Some((
+                    "the console".to_owned(),
+                    workers.to_output(console, None, &route, places)?,
+                )));
             }
             Target::Sink(name) => name,
         };

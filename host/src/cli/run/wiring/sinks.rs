@@ -20,7 +20,11 @@ use tokio::{runtime::Runtime, sync::watch};
 use super::{places::Places, secret};
 use crate::{
     cli::Failure,
-    component::{self, sink::{Encoder, Outcome, SinkComponent, SinkInstance}},
+    component::{
+        self,
+        sink::{Encoder, Outcome, SinkComponent, SinkInstance},
+    },
+    decode::Reason,
     deliver::{
         dead_letter::DeadLetter,
         encode::{self, Encode},
@@ -39,7 +43,6 @@ use crate::{
         rows,
         scrape::Scrape,
     },
-    decode::Reason,
     source::kafka::{Connection, Control},
 };
 
@@ -64,7 +67,7 @@ pub(in crate::cli) struct Workers {
     rejected: Arc<AtomicU64>,
     clients: [Option<Client>; 2],
     /// By sink: its component, with all encoders.
-    instances: Vec<(String, SinkInstance)>,
+    instances: Vec<(String, Arc<SinkInstance>)>,
 }
 
 /// How the rows of a query leave.
@@ -141,7 +144,13 @@ impl Workers {
     }
 
     /// What is told of a query's messages that nobody takes.
-    pub(super) fn rejections(&self, source: &str, query: &str, sink: &str, letters: Option<Arc<Letters>>) -> Rejections {
+    pub(super) fn rejections(
+        &self,
+        source: &str,
+        query: &str,
+        sink: &str,
+        letters: Option<Arc<Letters>>,
+    ) -> Rejections {
         let (notice, count) = (self.notice.clone(), self.rejected.clone());
         let [source, query, sink] = [source, query, sink].map(str::to_owned);
         Rejections { source, query, sink, letters, notice, count }
@@ -171,16 +180,19 @@ impl Workers {
         route: &Route<'_>,
         runtime: &component::runtime::Runtime,
     ) -> Result<Way, Failure> {
-        let wrong = |why: &dyn std::fmt::Display| Failure::Input(format!("error: sink '{}': {why}", sink.name));
+        let wrong =
+            |why: &dyn std::fmt::Display| Failure::Input(format!("error: sink '{}': {why}", sink.name));
         check_secrets(sink).map_err(|why| wrong(&why))?;
         if sink.connector == "kafka" {
             return self.to_kafka(sink, route).map_err(|why| wrong(&why));
         }
         let fields = &route.query.output;
         let options = options(sink);
-        let options: Vec<(&str, Value)> = options.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let options: Vec<(&str, Value)> =
+            options.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let instance = self.instance(sink, runtime)?;
-        let known: Vec<String> = instance.described().options.iter().map(|option| option.name.clone()).collect();
+        let known: Vec<String> =
+            instance.described().options.iter().map(|option| option.name.clone()).collect();
         let options: Vec<(&str, Value)> =
             options.into_iter().filter(|(name, _)| known.iter().any(|known| known == name)).collect();
         let encoder = instance.open(&options, &route.query.name, fields).map_err(|fault| wrong(&fault))?;
@@ -190,7 +202,8 @@ impl Workers {
             return Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: true })));
         }
         let in_one_lane = sink.connector == "slack";
-        let encode = Box::new(encode::Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane });
+        let encode =
+            Box::new(encode::Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane });
         let client = self.client(text(sink, "allow_private") == Some("true"))?;
         let deliver = Deliver::Http { encoder, sink: sink.clone(), client };
         Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: false })))
@@ -213,14 +226,15 @@ impl Workers {
         &mut self,
         sink: &Declared,
         runtime: &component::runtime::Runtime,
-    ) -> Result<SinkInstance, Failure> {
+    ) -> Result<Arc<SinkInstance>, Failure> {
         if let Some((_, instance)) = self.instances.iter().find(|(name, _)| *name == sink.name) {
             return Ok(instance.clone());
         }
-        let failed = |why: &dyn std::fmt::Display| Failure::Runtime(format!("error: sink '{}': {why}", sink.name));
+        let failed =
+            |why: &dyn std::fmt::Display| Failure::Runtime(format!("error: sink '{}': {why}", sink.name));
         let component = SinkComponent::embedded(runtime, &sink.connector).map_err(|error| failed(&error))?;
         let component = component.ok_or_else(|| failed(&format!("there is no sink '{}'", sink.connector)))?;
-        let instance = component.start().map_err(|fault| failed(&fault))?;
+        let instance = Arc::new(component.start().map_err(|fault| failed(&fault))?);
         if component.answers_scrapes() {
             self.listen(sink, instance.clone())?;
         }
@@ -228,23 +242,32 @@ impl Workers {
         Ok(instance)
     }
 
-    fn listen(&self, sink: &Declared, instance: SinkInstance) -> Result<(), Failure> {
+    fn listen(&self, sink: &Declared, instance: Arc<SinkInstance>) -> Result<(), Failure> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let listen = text(sink, "listen").unwrap_or("127.0.0.1:9464");
         let render = move || match instance.render() {
             Ok(page) => page,
-            Err(fault) => Response { status: 500, body: fault.to_string().into_bytes(), ..Response::default() },
+            Err(fault) => {
+                Response { status: 500, body: fault.to_string().into_bytes(), ..Response::default() }
+            }
         };
         let bound = runtime.block_on(Scrape::bind(listen, Arc::new(render)));
-        let scrape = bound.map_err(|error| Failure::Input(format!("error: sink '{}': {error}", sink.name)))?;
-        (self.notice)(&format!("sink '{}' answers scrapes at http://{}/metrics", sink.name, scrape.address()));
+        let scrape =
+            bound.map_err(|error| Failure::Input(format!("error: sink '{}': {error}", sink.name)))?;
+        (self.notice)(&format!(
+            "sink '{}' answers scrapes at http://{}/metrics",
+            sink.name,
+            scrape.address()
+        ));
         runtime.spawn(scrape.serve(self.cancel.subscribe()));
         Ok(())
     }
 
     /// One client for all sinks with the same rights: it is slow to make.
     fn client(&mut self, allow_private: bool) -> Result<Client, Failure> {
-        let Some(slot) = self.clients.get_mut(usize::from(allow_private)) else { unreachable!("there are two") };
+        let Some(slot) = self.clients.get_mut(usize::from(allow_private)) else {
+            unreachable!("there are two")
+        };
         if let Some(client) = slot {
             return Ok(client.clone());
         }
@@ -254,8 +277,14 @@ impl Workers {
     }
 
     /// Delivers what comes into an outbox.
-    pub(super) fn start(&mut self, deliver: Deliver, outbox: Outbox, rejections: Rejections) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
+    pub(super) fn start(
+        &mut self,
+        deliver: Deliver,
+        outbox: Outbox,
+        rejections: Rejections,
+    ) -> Result<(), Failure> {
+        let failed =
+            |error: std::io::Error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
         let stop = self.stop.clone();
         let thread = |name: &str, work: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.to_owned()).spawn(work).map_err(failed)
@@ -296,7 +325,7 @@ impl Drop for Workers {
     fn drop(&mut self) {
         self.stop.store(true, Relaxed);
         // Nobody listens where nobody was started.
-        drop(self.cancel.send(true));
+        let _ = self.cancel.send(true);
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_millis(500));
         }
@@ -325,7 +354,13 @@ fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
             match shown {
                 Ok(window_end) => {
                     if window_end > end {
-                        outbox.settle(kept.drain(..).map(|message| message).collect::<Vec<_>>().iter().map(|message| &**message));
+                        outbox.settle(
+                            kept.drain(..)
+                                .map(|message| message)
+                                .collect::<Vec<_>>()
+                                .iter()
+                                .map(|message| &**message),
+                        );
                         end = window_end;
                     }
                     kept.push(message);
@@ -364,7 +399,9 @@ impl Sink for Judge {
     fn trouble(&self, trouble: Trouble) {
         let sink = &self.rejections.sink;
         match trouble {
-            Trouble::Began { why, rows } => (self.rejections.notice)(&format!("sink '{sink}': {why}; {rows} rows wait")),
+            Trouble::Began { why, rows } => {
+                (self.rejections.notice)(&format!("sink '{sink}': {why}; {rows} rows wait"))
+            }
             Trouble::Over => (self.rejections.notice)(&format!("sink '{sink}' takes rows again")),
         }
     }
@@ -397,7 +434,8 @@ impl Rejections {
         let mut line = Vec::new();
         let message = format!("sink '{}': {why}", self.sink);
         let (source, query) = (self.source.as_str(), self.query.as_str());
-        DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }.write(&mut line);
+        DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
+            .write(&mut line);
         if let Err(error) = letters.write(&line).and_then(|()| letters.sync()) {
             (self.notice)(&error.to_string());
         }
@@ -455,7 +493,13 @@ pub(super) fn marker(folder: &Path, path: &Path) -> Result<Marker, Failure> {
         .display()
         .to_string()
         .bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() || byte == b'.' { char::from(byte).to_string() } else { format!("%{byte:02x}") })
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || byte == b'.' {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02x}")
+            }
+        })
         .collect();
     Marker::open(&folder.join("+outputs"), &name).map_err(|error| Failure::Runtime(format!("error: {error}")))
 }
