@@ -85,6 +85,7 @@ scripts:
 	$(call step,scripts)
 	@for script in .ci/*.sh .ci/tests/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 	.ci/tests/kafka.sh
+	.ci/tests/prometheus.sh
 
 examples:
 	$(call step,examples)

@@ -5,11 +5,11 @@ use wasmtime::component::{Instance, InstancePre, ResourceAny};
 
 use super::{
     bindings::{
-        columns::{ColumnParam, Error, FailedRow, Field, LiteralParam},
+        columns::{ColumnParam, FailedRow, LiteralParam},
         reducer as wit,
     },
     check::{Refusal, Refused, World},
-    columns::{lift, lift_type, lift_value, lower, lower_value},
+    columns::{error_text, lift, lift_field, lift_type, lower, lower_value},
     guest::{Guest, words},
     limits::Budget,
     runtime::Runtime,
@@ -68,7 +68,7 @@ impl ReducerComponent {
         let opened =
             guest.call(|store| exports.accumulators().call_open(store, aggregate.signature, &parameters))?;
         let accumulators =
-            opened.map_err(|error| guest.lose(format!("refused its parameters: {}", text(&error))))?;
+            opened.map_err(|error| guest.lose(format!("refused its parameters: {}", error_text(&error))))?;
         Ok(ReducerInstance { guest, exports, accumulators, returns: aggregate.returns })
     }
 
@@ -87,7 +87,7 @@ impl Accumulators for ReducerInstance {
         let calls = self.exports.accumulators();
         let done =
             self.guest.call(|store| calls.call_accumulate(store, self.accumulators, slots, &arguments))?;
-        done.map_err(|error| self.guest.lose(format!("refused a batch: {}", text(&error))))
+        done.map_err(|error| self.guest.lose(format!("refused a batch: {}", error_text(&error))))
     }
 
     fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault> {
@@ -123,27 +123,10 @@ fn checked(evaluated: wit::Evaluated, returns: DataType, rows: usize) -> Result<
 fn signature(signature: wit::Signature) -> catalog::Signature {
     catalog::Signature {
         arguments: signature.arguments.into_iter().map(lift_type).collect(),
-        parameters: signature.parameters.into_iter().map(parameter).collect(),
+        parameters: signature.parameters.into_iter().map(lift_field).collect(),
         returns: lift_type(signature.returns),
         needs_time: signature.needs_time,
         growing: matches!(signature.state, wit::StateSize::Growing),
         tolerance: signature.tolerance,
-    }
-}
-
-fn parameter(field: Field) -> catalog::Parameter {
-    catalog::Parameter {
-        name: words(&field.name),
-        data_type: lift_type(field.data_type),
-        docs: words(&field.docs),
-        default: field.default.map(lift_value),
-    }
-}
-
-/// A guest's refusal in its own words.
-fn text(error: &Error) -> String {
-    match error {
-        Error::Invalid(text) | Error::Corrupt(text) => words(text),
-        Error::UnsupportedVersion(version) => format!("it cannot read states of version {version}"),
     }
 }

@@ -141,11 +141,11 @@ macro_rules! export_scrape {
         const _: () = {
             use $crate::guest::{
                 self,
-        bindings::{scrape, sink},
-    };
+                bindings::{scrape, sink},
+            };
             type Component = guest::sink::Guest<$sink>;
-            sink::__export_streamgauge_plugin_sink_0_1_0_cabi!(Component with_types_in sink);
-            scrape::__export_streamgauge_plugin_scrape_0_1_0_cabi!(Component with_types_in scrape);
+    sink::__export_streamgauge_plugin_sink_0_1_0_cabi!(Component with_types_in sink);
+    scrape::__export_streamgauge_plugin_scrape_0_1_0_cabi!(Component with_types_in scrape);
             $crate::declare_world!("scrape-plugin", SCRAPE_PLUGIN);
         };
     };
