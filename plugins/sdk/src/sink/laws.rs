@@ -37,8 +37,9 @@ pub fn check<S: Sink>(options: &[Literal], schema: &Schema, answers_scrapes: boo
     let run = TestRunner::new(ProptestConfig::with_cases(200)).run(&rows, |rows| {
         let (mut one, mut other) = (open(), open());
         let batch = batch(schema, &rows);
-        let requests = batch.encode(&mut one).unwrap();
-        prop_assert_eq!(&requests, &batch.encode(&mut other).unwrap());
+        let requests = batch.encode(&mut one);
+        prop_assert_eq!(&requests, &batch.encode(&mut other));
+        let requests = requests.map_err(|error| TestCaseError::fail(format!("refused: {error}")))?;
         let carried: usize = requests.iter().map(|request| request.deliveries as usize).sum();
         prop_assert_eq!(carried, if answers_scrapes { 0 } else { batch.len() });
         for request in &requests {

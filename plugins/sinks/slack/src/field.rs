@@ -52,7 +52,7 @@ mod tests {
     fn numbers_are_short() {
         let read = |value| self::value(Some(Cell::Float64(value)));
         assert_eq!(read(2000.0), "2000");
-        assert_eq!(read(2350.256_789), "2350.26");
+        assert_eq!(read(2_350.256_789), "2350.26");
         assert_eq!(read(-0.123_456_789), "-0.12346");
         assert_eq!(read(1_234_567.8), "1234568");
         assert_eq!(read(0.0), "0");

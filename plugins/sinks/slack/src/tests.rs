@@ -71,7 +71,7 @@ fn the_laws_hold() {
 #[test]
 fn the_rows_of_a_window_are_one_message() {
     let batch = Batch::new(&schema())
-        .row(window(0), &row("gpt-4 <x> & co", Some(2350.256_789)))
+        .row(window(0), &row("gpt-4 <x> & co", Some(2_350.256_789)))
         .row(window(0), &row("_a_", None))
         .row(window(1), &row("b", Some(1.0)));
     let requests = encode(&batch);
