@@ -14,4 +14,4 @@ pub mod header;
 pub mod store;
 pub mod lock;
 pub mod log;
-// pub mod checkpoint;
+pub mod checkpoint;

@@ -288,7 +288,8 @@ mod tests {
             any::<u64>().prop_map(Field::F64),
             any::<bool>().prop_map(Field::Bool),
             prop::collection::vec(any::<u8>(), 0..40).prop_map(Field::Bytes),
-            prop::collection::vec(any::<char>(), 0..10).prop_map(|text| Field::Str(text.into_iter().collect())),
+            prop::collection::vec(any::<char>(), 0..10)
+                .prop_map(|text| Field::Str(text.into_iter().collect())),
             (0..5usize).prop_map(Field::Count),
         ]
     }

@@ -101,7 +101,9 @@ pub enum StateError {
         known: u32,
     },
     /// Written for another query, or for this one when it meant something else.
-    #[error("{file:?} belongs to another query: put the file where it was, or choose another place for the state")]
+    #[error(
+        "{file:?} belongs to another query: put the file where it was, or choose another place for the state"
+    )]
     Foreign {
         /// The path.
         file: String,

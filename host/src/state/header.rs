@@ -105,9 +105,10 @@ impl Header {
         number: u64,
     ) -> Result<Self, StateError> {
         let damaged = |at, what: &str| StateError::damaged(file, at, what);
-        let header = bytes.get(..HEADER_BYTES).ok_or_else(|| damaged(bytes.len() as u64, "it ends in its header"))?;
-        let (format, header) = Self::fields(header, kind)
-            .map_err(|malformed| damaged(malformed.at as u64, &malformed.what))?;
+        let header =
+            bytes.get(..HEADER_BYTES).ok_or_else(|| damaged(bytes.len() as u64, "it ends in its header"))?;
+        let (format, header) =
+            Self::fields(header, kind).map_err(|malformed| damaged(malformed.at as u64, &malformed.what))?;
         if format != FORMAT {
             return Err(StateError::Version { file: file.to_owned(), found: format, known: FORMAT });
         }
@@ -191,10 +192,7 @@ mod tests {
         let bytes = header().encode_as(FORMAT + 1);
         assert!(matches!(read(&bytes), Err(StateError::Version { found: 2, known: 1, .. })));
         let bytes = header().encode();
-        assert!(matches!(
-            Header::decode(&bytes, "f", Kind::Manifest, 8, 3),
-            Err(StateError::Foreign { .. })
-        ));
+        assert!(matches!(Header::decode(&bytes, "f", Kind::Manifest, 8, 3), Err(StateError::Foreign { .. })));
         assert!(Header::decode(&bytes, "f", Kind::Section, 7, 3).is_err_and(|error| error.is_damage()));
         assert!(Header::decode(&bytes, "f", Kind::Manifest, 7, 4).is_err_and(|error| error.is_damage()));
     }

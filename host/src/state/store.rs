@@ -18,7 +18,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{
-    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload, memory::InMemory, path::Path,
+    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload, memory::InMemory,
+    path::Path,
 };
 
 use super::{error::StateError, lock::Lock};
@@ -72,7 +73,7 @@ impl Store {
     fn directory(folder: &FilePath) -> Result<Self, StateError> {
         create_folder(folder)?;
         let folder = fs::canonicalize(folder).map_err(StateError::file("open", folder.display()))?;
-        let lock = Lock::take(&folder)?;
+        let lock = Lock::take(&folder, ".lock")?;
         let shown = folder.display().to_string();
         let objects = place::directory(&folder)?;
         let store = Self::objects(objects, "", &shown)?;

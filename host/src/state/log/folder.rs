@@ -36,7 +36,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Takes the log over: what its last segment holds is made sure of and a new segment is begun.
     pub(super) fn open(folder: &Path, identity: u128) -> Result<(Self, Found), StateError> {
-        let lock = Lock::take(folder)?;
+        let lock = Lock::take(folder, ".log-lock")?;
         let mut notices = Vec::new();
         let mut firsts = list(folder, &mut notices)?;
         let last = firsts.back().map(|last| Read::open(folder, identity, *last)).transpose()?;
@@ -75,7 +75,9 @@ impl Folder {
             }
             notices.append(&mut read.notices);
             let payloads = (*first..end).zip(&read.payloads).skip_while(|(index, _)| *index < from);
-            entries.extend(payloads.map(|(index, payload)| Entry { index, payload: read.payload(payload).to_vec() }));
+            entries.extend(
+                payloads.map(|(index, payload)| Entry { index, payload: read.payload(payload).to_vec() }),
+            );
         }
         Ok(entries)
     }
@@ -152,7 +154,8 @@ fn list(folder: &Path, notices: &mut Vec<String>) -> Result<VecDeque<u64>, State
         } else if name.strip_suffix(".new").is_some_and(|name| segment::first_of(name).is_some()) {
             fs::remove_file(&path).map_err(StateError::file("remove", path.display()))?;
         } else if name.starts_with("log-") {
-            notices.push(format!("{:?} is no part of the log and is passed over", path.display().to_string()));
+            notices
+                .push(format!("{:?} is no part of the log and is passed over", path.display().to_string()));
         }
     }
     firsts.sort_unstable();

@@ -2,6 +2,9 @@
 //!
 //! An owner begins with an object without entries, so the one before it finds its next number taken. That object is never
 //! removed: it fences its predecessor however late that one wakes up.
+//!
+//! A bucket does not lose objects, so nothing here would notice that somebody deleted the last ones, if no checkpoint stands
+//! behind them. (In a directory the segment before says that there is another.)
 
 use std::{collections::VecDeque, io};
 
@@ -178,7 +181,8 @@ fn list(store: &Store, notices: &mut Vec<String>) -> Result<VecDeque<Group>, Sta
     for (name, _) in store.list("log-")? {
         match Group::of(&name) {
             Some(group) => groups.push(group),
-            None => notices.push(format!("{:?} is no part of the log and is passed over", store.shown_name(&name))),
+            None => notices
+                .push(format!("{:?} is no part of the log and is passed over", store.shown_name(&name))),
         }
     }
     groups.sort_unstable();

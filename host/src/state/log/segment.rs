@@ -174,13 +174,16 @@ impl Read {
         let file = path.display().to_string();
         let bytes = fs::read(&path).map_err(StateError::file("read", &file))?;
         Header::decode(&bytes, &file, Kind::Segment, identity, first)?;
-        let page = |number| bytes.get(number * PAGE_BYTES..).and_then(|rest| rest.get(..PAGE_BYTES)).unwrap_or_default();
+        let page = |number| {
+            bytes.get(number * PAGE_BYTES..).and_then(|rest| rest.get(..PAGE_BYTES)).unwrap_or_default()
+        };
         let mut notices = Vec::new();
         if page(0).iter().skip(HEADER_BYTES).any(|byte| *byte != 0) {
             notices.push(format!("{file:?} has something behind its header that nobody reads"));
         }
         let (mark, is_damaged) = Mark::newest([page(1), page(2)], identity, first);
-        let mark = mark.ok_or_else(|| StateError::damaged(&file, PAGE_BYTES as u64, "none of its marks is intact"))?;
+        let mark =
+            mark.ok_or_else(|| StateError::damaged(&file, PAGE_BYTES as u64, "none of its marks is intact"))?;
         if is_damaged {
             notices.push(format!("{file:?} has a damaged mark; the other one stands"));
         }
@@ -211,12 +214,15 @@ impl Read {
     }
 
     fn check_mark(&self, end: usize, found: &Found) -> Result<(), StateError> {
-        let marked = self.mark.next.checked_sub(self.mark.first).and_then(|count| usize::try_from(count).ok());
+        let marked =
+            self.mark.next.checked_sub(self.mark.first).and_then(|count| usize::try_from(count).ok());
         let what = match (marked, found) {
-            (Some(count), _) if count <= self.payloads.len() => match self.entries_end(count) as u64 == self.mark.end {
-                true => return Ok(()),
-                false => "its entries do not end where its mark says",
-            },
+            (Some(count), _) if count <= self.payloads.len() => {
+                match self.entries_end(count) as u64 == self.mark.end {
+                    true => return Ok(()),
+                    false => "its entries do not end where its mark says",
+                }
+            }
             (_, Found::Torn(why)) => why,
             _ => "it lacks entries that were synced",
         };

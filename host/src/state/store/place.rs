@@ -45,7 +45,8 @@ pub(super) fn parse(place: &str) -> Result<Place, StateError> {
 /// A bucket and the path in it.
 pub(super) fn bucket(place: &str, url: &Url) -> Result<(Arc<dyn ObjectStore>, ObjectPath), StateError> {
     let variables = env::vars_os().filter_map(|(key, value)| {
-        let key = key.into_string().ok().filter(|key| VARIABLES.iter().any(|known| key.starts_with(known)))?;
+        let key =
+            key.into_string().ok().filter(|key| VARIABLES.iter().any(|known| key.starts_with(known)))?;
         Some((key, value.into_string().ok()?))
     });
     let options = [("timeout".to_owned(), REQUEST_TIMEOUT.to_owned())].into_iter().chain(variables);
