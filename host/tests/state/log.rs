@@ -60,9 +60,12 @@ fn entries_come_back_over_segments_rotations_and_openings() {
         let mut log = Log::open(&store, 7).unwrap();
         append(&mut log, 2);
         log.sync().unwrap();
+        assert_eq!(last(&log, None), 30, "when it was opened");
         log.remove_below(21).unwrap();
+        log.rotate().unwrap();
         append(&mut log, 1);
         log.sync().unwrap();
+        assert_eq!(last(&log, Some(21)), 30, "when it was opened");
         drop(log);
         let log = Log::open(&store, 7).unwrap();
         assert_eq!(last(&log, Some(21)), 33);
