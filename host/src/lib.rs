@@ -23,6 +23,7 @@ pub mod row;
 pub mod deliver;
 pub mod state;
 pub mod pipeline;
+pub mod supervisor;
 pub mod timings;
 pub mod progress;
 pub mod terminal;

@@ -61,7 +61,6 @@ impl Checkpoints {
     /// The checkpoints of a folder, for the owner that the log calls by this epoch. Whatever is there must be of this
     /// identity, or it is refused when it is read.
     pub fn open(store: &Store, identity: u128, epoch: u64) -> Result<Self, StateError> {
-        store.sweep()?;
         let mut checkpoints = Self { store: store.clone(), identity, epoch, next: 1 };
         let taken = [checkpoints.generations(DATA)?, checkpoints.generations(MANIFEST)?].concat();
         checkpoints.next = taken.into_iter().max().unwrap_or(0) + 1;
