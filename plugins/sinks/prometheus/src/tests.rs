@@ -1,3 +1,5 @@
+//! Pages, seen as Prometheus sees them.
+
 use super::*;
 
 use streamgauge_sdk::{
