@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# A real Apache Kafka for the tests: one process, broker and controller in one, on loopback.
+# A real Apache Kafka for the tests: processes that are broker and controller in one, on loopback.
 #
 #   .ci/kafka.sh fetch                         the jars, from Maven Central by their coordinates, into the cache
 #   .ci/kafka.sh start DIR [PORT]              prints the broker's address; data and logs live in DIR
-#   .ci/kafka.sh topic DIR NAME PARTITIONS
+#   .ci/kafka.sh start-cluster DIR N           N brokers in DIR/1, DIR/2, ..., each of which `stop` and `start` take too;
+#                                              topics have min(N, 3) replicas, of which a majority must have a record
+#   .ci/kafka.sh topic DIR NAME PARTITIONS [OPTIONS]
 #   .ci/kafka.sh load  ADDRESS NAME PARTITIONS    a new topic with the records on stdin, one a line; each partition
 #                                              keeps their order
-#   .ci/kafka.sh stop  DIR                     ends the broker that `start DIR` started; its data stays
+#   .ci/kafka.sh stop  DIR                     ends the broker or the cluster that was started in DIR; its data stays
 #
 # Without PORT a broker takes the port that DIR had before, else a free one. It starts with what DIR holds.
 set -euo pipefail
@@ -106,12 +108,12 @@ address() { property "$1" advertised.listeners | sed 's|.*BROKER://||'; }
 
 port_before() { [ ! -e "$1/server.properties" ] || address "$1" | sed 's/.*://'; }
 
-# configure DIR NODE BROKER_PORT CONTROLLER_PORT: one node that is its own quorum.
+# configure DIR NODE BROKER_PORT CONTROLLER_PORT VOTERS REPLICAS: one node of a quorum.
 configure() {
   cat >"$1/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=$2
-controller.quorum.voters=$2@127.0.0.1:$4
+controller.quorum.voters=$5
 listeners=BROKER://127.0.0.1:$3,CONTROLLER://127.0.0.1:$4
 advertised.listeners=BROKER://127.0.0.1:$3
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -127,14 +129,20 @@ log.index.size.max.bytes=1048576
 log.retention.ms=-1
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+log.cleaner.backoff.ms=1000
+default.replication.factor=$6
+min.insync.replicas=$(($6 / 2 + 1))
 offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor=$6
 transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=$6
+transaction.state.log.min.isr=$(($6 / 2 + 1))
 share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor=$6
+share.coordinator.state.topic.min.isr=$(($6 / 2 + 1))
+# A broker that was killed is missed soon.
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 PROPERTIES
 }
 
@@ -146,6 +154,29 @@ running_pid() {
   echo "$pid"
 }
 
+# spawn DIR: the configured node, formatted if it is new.
+spawn() {
+  [ -e "$1/data/meta.properties" ] \
+    || java_main kafka.tools.StorageTool format -t c3RyZWFtZ2F1Z2UtdGVzdA -c "$1/server.properties" >"$1/format.log" 2>&1 \
+    || { cat "$1/format.log" >&2; die "cannot format '$1/data'"; }
+  : >"$1/broker.log" # what an earlier start wrote must not pass for this one's
+  setsid "${jvm[@]}" -cp "$cache/libs/*" -Dlog4j2.configurationFile="file:$cache/log4j2.xml" \
+    kafka.Kafka "$1/server.properties" >"$1/broker.log" 2>&1 </dev/null &
+  echo $! >"$1/pid"
+}
+
+# await DIR: until the node that was spawned is ready; its address.
+await() {
+  local deadline=$((SECONDS + start_timeout_s))
+  until grep -q 'Kafka Server started' "$1/broker.log"; do
+    kill -0 "$(cat "$1/pid")" 2>/dev/null || { tail -20 "$1/broker.log" >&2; die "the broker ended: $1/broker.log"; }
+    [ $SECONDS -lt $deadline ] || { stop "$1"; die "the broker was not ready after $start_timeout_s s: $1/broker.log"; }
+    sleep 0.2
+  done
+  say "Apache Kafka $version, pid $(cat "$1/pid"), data in $1"
+  address "$1"
+}
+
 start() {
   local dir port controller_port
   mkdir -p "$1"
@@ -153,30 +184,45 @@ start() {
   if running_pid "$dir" >/dev/null; then address "$dir"; return; fi
   fetch
   need java openjdk-17-jre-headless
-  port=${2:-$(port_before "$dir")}
-  port=${port:-$(free_port)}
-  controller_port=$(free_port)
-  configure "$dir" 1 "$port" "$controller_port"
-  [ -e "$dir/data/meta.properties" ] \
-    || java_main kafka.tools.StorageTool format -t c3RyZWFtZ2F1Z2UtdGVzdA -c "$dir/server.properties" >"$dir/format.log" 2>&1 \
-    || { cat "$dir/format.log" >&2; die "cannot format '$dir/data'"; }
-  : >"$dir/broker.log" # what an earlier start wrote must not pass for this one's
-  setsid "${jvm[@]}" -cp "$cache/libs/*" -Dlog4j2.configurationFile="file:$cache/log4j2.xml" \
-    kafka.Kafka "$dir/server.properties" >"$dir/broker.log" 2>&1 </dev/null &
-  echo $! >"$dir/pid"
-  local deadline=$((SECONDS + start_timeout_s))
-  until grep -q 'Kafka Server started' "$dir/broker.log"; do
-    kill -0 "$(cat "$dir/pid")" 2>/dev/null || { tail -20 "$dir/broker.log" >&2; die "the broker ended: $dir/broker.log"; }
-    [ $SECONDS -lt $deadline ] || { stop "$dir"; die "the broker was not ready after $start_timeout_s s: $dir/broker.log"; }
-    sleep 0.2
+  if [ ! -e "$dir/../nodes" ]; then # one of a cluster stays as it is
+    port=${2:-$(port_before "$dir")}
+    port=${port:-$(free_port)}
+    controller_port=$(free_port)
+    configure "$dir" 1 "$port" "$controller_port" "1@127.0.0.1:$controller_port" 1
+  fi
+  spawn "$dir"
+  await "$dir"
+}
+
+start_cluster() {
+  local dir node port voters='' controllers=()
+  mkdir -p "$1"
+  dir=$(cd "$1" && pwd)
+  [ ! -e "$dir/nodes" ] || die "'$dir' has a cluster: start its nodes"
+  fetch
+  need java openjdk-17-jre-headless
+  for ((node = 1; node <= $2; node++)); do
+    port=$(free_port)
+    controllers[node]=$port
+    voters+=${voters:+,}$node@127.0.0.1:$port
   done
-  say "Apache Kafka $version, pid $(cat "$dir/pid"), data in $dir"
-  address "$dir"
+  echo "$2" >"$dir/nodes"
+  for ((node = 1; node <= $2; node++)); do
+    mkdir -p "$dir/$node"
+    configure "$dir/$node" "$node" "$(free_port)" "${controllers[node]}" "$voters" $(($2 < 3 ? $2 : 3))
+    spawn "$dir/$node"
+  done
+  for ((node = 1; node <= $2; node++)); do await "$dir/$node"; done | paste -sd, || { stop "$dir"; exit 1; }
 }
 
 stop() {
-  local dir pid
+  local dir node pid
   dir=$(cd "$1" 2>/dev/null && pwd) || return 0
+  if [ -e "$dir/nodes" ]; then
+    for node in $(seq "$(cat "$dir/nodes")"); do stop "$dir/$node" & done
+    wait
+    return
+  fi
   pid=$(running_pid "$dir") || { rm -f "$dir/pid"; return 0; }
   kill "$pid"
   local deadline=$((SECONDS + stop_timeout_s))
@@ -190,14 +236,14 @@ stop() {
 # create ADDRESS NAME PARTITIONS OPTIONS...
 create() {
   java_main org.apache.kafka.tools.TopicCommand --bootstrap-server "$1" --create --topic "$2" --partitions "$3" \
-    --replication-factor 1 "${@:4}" >/dev/null
+    "${@:4}" >/dev/null
 }
 
 topic() {
   local dir
   dir=$(cd "$1" && pwd)
   running_pid "$dir" >/dev/null || die "no broker runs in '$dir'"
-  create "$(address "$dir")" "$2" "$3" --if-not-exists
+  create "$(address "$dir")" "$2" "$3" --if-not-exists "${@:4}"
 }
 
 # A record's key is its line, so the partitioner spreads them evenly and the same way each time.
@@ -207,13 +253,14 @@ load() {
     --property parse.key=true
 }
 
-usage() { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 case "${1:-}:$#" in
   fetch:1) fetch ;;
   start:2 | start:3) shift; start "$@" ;;
   stop:2) stop "$2" ;;
-  topic:4) shift; topic "$@" ;;
+  start-cluster:3) shift; start_cluster "$@" ;;
+  topic:?*) [ $# -ge 4 ] || usage; shift; topic "$@" ;;
   load:4) shift; load "$@" ;;
   *) usage ;;
 esac

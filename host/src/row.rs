@@ -11,6 +11,57 @@ pub struct Rows {
     pub columns: Vec<Column>,
     /// How many rows.
     pub len: usize,
+    /// What they are of.
+    pub identity: Identity,
+}
+
+/// What rows are of: with the name of their query it names each of them for ever.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// Groups of a window.
+    Window {
+        /// The window's start, in microseconds since the epoch.
+        start_us: i64,
+        /// Its end.
+        end_us: i64,
+        /// Whether it was closed before some partition had reached its end.
+        forced: bool,
+        /// The groups' keys, one row a row.
+        keys: Vec<Column>,
+    },
+    /// Records of a partition.
+    Records {
+        /// The partition.
+        partition: u32,
+        /// Their offsets, one a row.
+        offsets: Vec<i64>,
+    },
+}
+
+impl Identity {
+    /// Of the named rows, in the order they are named.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Window { start_us, end_us, forced, keys } => {
+                let keys = keys.iter().map(|key| key.take(rows)).collect();
+                Self::Window { start_us: *start_us, end_us: *end_us, forced: *forced, keys }
+            }
+            Self::Records { partition, offsets } => {
+                let offset = |&row: &u32| offsets.get(row as usize).copied().unwrap_or_default();
+                Self::Records { partition: *partition, offsets: rows.iter().map(offset).collect() }
+            }
+        }
+    }
+}
+
+impl Rows {
+    /// The named rows, in the order they are named.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        let columns = self.columns.iter().map(|column| column.take(rows)).collect();
+        Self { columns, len: rows.len(), identity: self.identity.take(rows) }
+    }
 }
 
 /// Appends row `row` as one JSON object: the fields in order, no spaces, text not escaped beyond need.

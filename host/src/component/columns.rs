@@ -51,6 +51,16 @@ pub(super) fn lift(column: ColumnResult, data_type: DataType, rows: usize) -> Re
     Ok(Column { values, valid })
 }
 
+/// States that a guest gave, one a slot.
+pub(super) fn lift_states(states: BytesListResult, slots: usize) -> Result<Texts, String> {
+    let BytesListResult { ends, bytes } = states;
+    let in_order = ends.is_sorted() && ends.last().is_none_or(|&end| end as usize == bytes.len());
+    if ends.len() != slots || !in_order || (ends.is_empty() && !bytes.is_empty()) {
+        return Err(format!("gave {} states of {} bytes for {slots} slots", ends.len(), bytes.len()));
+    }
+    Ok(Texts { ends, bytes })
+}
+
 /// A bitmap that a guest gave.
 pub(super) fn bitmap(bytes: Vec<u8>, rows: usize) -> Result<Bitmap, String> {
     let given = bytes.len();

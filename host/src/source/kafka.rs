@@ -4,12 +4,17 @@
 //! Whatever happens to the brokers, the source says so once and goes on by itself when they are back; only offsets that
 //! are gone for good end it.
 
+mod acknowledged;
+mod admin;
 mod builder;
 mod client;
+mod control;
 mod mock;
+mod outgoing;
 mod positions;
 mod producer;
 mod settings;
+mod transactions;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,13 +28,18 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use self::{builder::Builder, client::Consumer, positions::NoPosition};
 pub use self::{
+    acknowledged::Acknowledged,
+    admin::{create_topic, delete_topic},
+    control::Control,
     mock::MockCluster,
+    outgoing::{GoOn, WriteError},
     positions::{Position, StartAt},
-    producer::{Producer, Record, create_topic, delete_topic},
+    producer::{Producer, Record},
     settings::Connection,
+    transactions::Transactions,
 };
+use self::{builder::Builder, client::Consumer, positions::NoPosition};
 use super::{CHUNK_RECORDS_MAX, Chunk, SourceError};
 
 /// How often the topic is asked for new partitions.

@@ -247,5 +247,5 @@ pub(crate) fn aggregate(reducer: &str, returns: DataType, parameters: Vec<Value>
 pub(crate) fn open(limits: Limits, guest: &Reducer<'_>) -> Result<impl Accumulators + use<>, Fault> {
     let runtime = Runtime::with_limits(limits).unwrap();
     let component = ReducerComponent::new(&runtime, "probe", &reducer(guest)).unwrap();
-    component.open(&aggregate("probe", DataType::Float64, Vec::new()))
+    component.open(&aggregate("probe", DataType::Float64, Vec::new()), 1)
 }

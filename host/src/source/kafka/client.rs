@@ -69,19 +69,35 @@ impl ConsumerContext for Reports {}
 pub(super) type Consumer = BaseConsumer<Reports>;
 
 pub(super) fn consumer(connection: &Connection) -> Result<Consumer, SourceError> {
-    let mut config = ClientConfig::new();
-    config.extend(TUNING.iter().map(|&(name, value)| (name.to_string(), value.to_string())));
-    apply(connection, &mut config);
-    config.extend(PROMISES.iter().map(|&(name, value)| (name.to_string(), value.to_string())));
+    consumer_with(connection, &[])
+}
+
+/// A consumer with settings that the connection's properties do not change.
+pub(super) fn consumer_with(
+    connection: &Connection,
+    settings: &[(&str, &str)],
+) -> Result<Consumer, SourceError> {
+    let mut config = tuned(connection, TUNING);
+    extend(&mut config, PROMISES);
+    extend(&mut config, settings);
     config.create_with_context(Reports::default()).map_err(setting)
 }
 
 /// A client without the consumer's settings: for producers and administration.
 pub(super) fn plain(connection: &Connection) -> ClientConfig {
+    tuned(connection, &[("client.id", "streamgauge")])
+}
+
+/// A client's settings, which the connection's properties may change.
+pub(super) fn tuned(connection: &Connection, settings: &[(&str, &str)]) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("client.id", "streamgauge");
+    extend(&mut config, settings);
     apply(connection, &mut config);
     config
+}
+
+pub(super) fn extend(config: &mut ClientConfig, settings: &[(&str, &str)]) {
+    config.extend(settings.iter().map(|&(name, value)| (name.to_string(), value.to_string())));
 }
 
 fn apply(connection: &Connection, config: &mut ClientConfig) {

@@ -7,10 +7,8 @@ use std::{
 
 use rdkafka::{
     ClientContext, Message,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult},
-    client::DefaultClientContext,
     config::RDKafkaLogLevel,
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    error::{KafkaError, RDKafkaErrorCode},
     message::DeliveryResult,
     producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
 };
@@ -20,11 +18,6 @@ use crate::source::SourceError;
 
 /// How long a full queue is waited for before it is looked at again.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How long the brokers have to do what they are asked.
-const ASKED_WITHIN: Duration = Duration::from_secs(10);
-
-type Admin = AdminClient<DefaultClientContext>;
-
 /// A record to write.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Record<'a> {
@@ -106,35 +99,4 @@ impl Producer {
         let failed = failed.or(flushed.err().map(|error| error.to_string()));
         failed.map_or(Ok(()), |why| Err(SourceError::Kafka(format!("cannot write: {why}"))))
     }
-}
-
-/// Makes a topic, with as many replicas as the brokers do by default. One that exists is left as it is.
-pub fn create_topic(connection: &Connection, topic: &str, partitions: u32) -> Result<(), SourceError> {
-    let new = NewTopic::new(topic, partitions as i32, TopicReplication::Fixed(-1));
-    let done = administer(connection, async |admin, options| admin.create_topics([&new], options).await);
-    match done? {
-        Ok(()) | Err(RDKafkaErrorCode::TopicAlreadyExists) => Ok(()),
-        Err(why) => Err(SourceError::Kafka(format!("cannot create topic '{topic}': {why}"))),
-    }
-}
-
-/// Deletes a topic and its records.
-pub fn delete_topic(connection: &Connection, topic: &str) -> Result<(), SourceError> {
-    let done = administer(connection, async |admin, options| admin.delete_topics(&[topic], options).await);
-    done?.map_err(|why| SourceError::Kafka(format!("cannot delete topic '{topic}': {why}")))
-}
-
-/// Asks the brokers for one thing, and waits for it.
-fn administer(
-    connection: &Connection,
-    ask: impl AsyncFnOnce(&Admin, &AdminOptions) -> KafkaResult<Vec<TopicResult>>,
-) -> Result<Result<(), RDKafkaErrorCode>, SourceError> {
-    let failed = |why: String| SourceError::Kafka(format!("Kafka did not answer: {why}"));
-    let admin: Admin = client::plain(connection).create().map_err(client::setting)?;
-    let options =
-        AdminOptions::new().request_timeout(Some(ASKED_WITHIN)).operation_timeout(Some(ASKED_WITHIN));
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.map_err(|error| failed(error.to_string()))?;
-    let answers = runtime.block_on(ask(&admin, &options)).map_err(|error| failed(error.to_string()))?;
-    Ok(answers.into_iter().try_for_each(|answer| answer.map(drop).map_err(|(_, why)| why)))
 }

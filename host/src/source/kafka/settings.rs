@@ -1,4 +1,4 @@
-//! What a source says about its Kafka, checked: an allow-list of client properties.
+//! What a source or sink says about its Kafka, checked: an allow-list of client properties.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Connection {
 const OWN: &[&str] = &["brokers", "bootstrap_servers", "topic", "connector", "format"];
 
 impl Connection {
-    /// Reads `brokers` and the client's properties from a source's options, secrets filled in, and gives the topic
+    /// Reads `brokers` and the client's properties from the options of a source or sink, secrets filled in, and gives the topic
     /// beside them.
     ///
     /// A property is written as `sasl_username` or `kafka.sasl.username`.
@@ -34,9 +34,8 @@ impl Connection {
         };
         let required = |names: &[&str]| {
             let value = names.iter().find_map(|&name| options.get(name));
-            let missing = || {
-                SourceError::Setting(format!("a kafka source needs the option '{}'", names.join("' or '")))
-            };
+            let missing =
+                || SourceError::Setting(format!("Kafka needs the option '{}'", names.join("' or '")));
             value.ok_or_else(missing).and_then(text)
         };
         let brokers = required(&["brokers", "bootstrap_servers"])?;
@@ -98,10 +97,7 @@ mod tests {
             let told = message(&[base[0], base[1], (&format!("kafka.{property}"), "x")]);
             assert_eq!(told, format!("the client property '{property}' may not be set"));
         }
-        assert_eq!(
-            message(&[("topic", "t")]),
-            "a kafka source needs the option 'brokers' or 'bootstrap_servers'"
-        );
+        assert_eq!(message(&[("topic", "t")]), "Kafka needs the option 'brokers' or 'bootstrap_servers'");
         assert_eq!(message(&[base[0], base[1], ("sasl_password", "$X")]), "secret 'X': there is none");
     }
 }

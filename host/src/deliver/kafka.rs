@@ -1,0 +1,278 @@
+//! Rows to a Kafka topic: the worker of one outbox.
+//!
+//! With a control topic each message is there exactly once for whoever reads what is committed
+//! ([`crate::source::kafka::Transactions`]); without, once while this process lives. Kafka may be away for as long as it
+//! likes: the worker says so once and goes on when it is back.
+
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use crossbeam_channel::after;
+
+use super::{message::Message, outbox::Outbox};
+use crate::{
+    clock::Stopwatch,
+    crash::{self, Phase},
+    source::kafka::{Acknowledged, Connection, Control, Transactions, WriteError},
+};
+
+/// The most that one transaction holds.
+const MESSAGES_MAX: usize = 4096;
+const BYTES_MAX: usize = 8 << 20;
+/// Transactions begin at least so far apart, unless one is full: under load they are few, and the first goes at once.
+const APART: Duration = Duration::from_millis(10);
+/// How long an empty outbox is waited for before the stop flag is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long nothing may come before Kafka is said to be away.
+const TOLD_AFTER: Duration = Duration::from_secs(5);
+/// How long to wait before Kafka is tried again: doubled each time.
+const BACK_OFF: Duration = Duration::from_millis(100);
+const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+
+/// Where rows go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaSink {
+    /// How to speak with the brokers.
+    pub connection: Connection,
+    /// The topic.
+    pub topic: String,
+    /// Where what was delivered is remembered; none where nothing is.
+    pub control: Option<Control>,
+}
+
+/// Who is told what becomes of a sink.
+pub trait Watch {
+    /// Kafka will never take a message. It is settled when this returns; after a crash it may be told again.
+    fn rejected(&self, message: &Message, why: &str);
+    /// Kafka is away, or not as it should be; why, for people. Said once.
+    fn down(&self, why: &str);
+    /// What was down works again.
+    fn back(&self);
+}
+
+impl KafkaSink {
+    /// Delivers what is in the outbox, until all is settled and it is closed, `stop` is set, or nothing goes any more:
+    /// then the outbox has failed. Blocks.
+    pub fn deliver(&self, outbox: &Outbox, stop: &AtomicBool, watch: &dyn Watch) {
+        let worker = Worker {
+            sink: self,
+            outbox,
+            stop,
+            watch,
+            writer: None,
+            ready: false,
+            delivered: 0,
+            pending: Vec::new(),
+            messages_max: MESSAGES_MAX,
+            began: None,
+            failures: 0,
+            down: Cell::new(false),
+        };
+        worker.run();
+    }
+}
+
+enum Writer {
+    Transactions(Box<Transactions>),
+    Acknowledged(Acknowledged),
+}
+
+struct Worker<'a> {
+    sink: &'a KafkaSink,
+    outbox: &'a Outbox,
+    stop: &'a AtomicBool,
+    watch: &'a dyn Watch,
+    writer: Option<Writer>,
+    /// Whether the writer can write: not before it is opened, and not after an error.
+    ready: bool,
+    /// Up to this number all was delivered.
+    delivered: u64,
+    /// Taken and not settled, in order.
+    pending: Vec<Arc<Message>>,
+    /// How many go into one transaction: halved by each that fails, so that the message that is at fault is found.
+    messages_max: usize,
+    /// When the last transaction began.
+    began: Option<Stopwatch>,
+    /// One behind the other.
+    failures: u32,
+    /// Whether it was said that Kafka is away.
+    down: Cell<bool>,
+}
+
+impl Worker<'_> {
+    fn run(mut self) {
+        while !self.is_over() {
+            let done = self.make_ready().and_then(|()| {
+                self.gather();
+                self.write()
+            });
+            self.ready = done.is_ok();
+            match done {
+                Ok(()) => self.went_well(),
+                Err(WriteError::Refused { sequences, why, others_written }) => {
+                    self.sort_out(&sequences, &why, others_written);
+                }
+                Err(WriteError::Away(why)) => self.back_off(&why),
+                Err(WriteError::Stopped) => return,
+                Err(error @ (WriteError::Setting(_) | WriteError::Superseded(_))) => {
+                    return self.outbox.fail(error.to_string());
+                }
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.load(Relaxed) || self.outbox.is_drained()
+    }
+
+    /// Opens the writer, and settles what turns out to be delivered.
+    fn make_ready(&mut self) -> Result<(), WriteError> {
+        if self.ready {
+            return Ok(());
+        }
+        let KafkaSink { connection, topic, control } = self.sink;
+        match (self.writer.take(), control) {
+            (Some(Writer::Transactions(mut transactions)), _) => {
+                let opened = transactions.reopen(&|quiet| self.waits(quiet));
+                self.writer = Some(Writer::Transactions(transactions));
+                self.delivered = opened?;
+            }
+            (_, Some(control)) => {
+                let opened = Transactions::open(connection, topic, control, &|quiet| self.waits(quiet));
+                let (transactions, delivered) = opened?;
+                self.writer = Some(Writer::Transactions(Box::new(transactions)));
+                self.delivered = delivered;
+            }
+            (_, None) => {
+                self.writer = Some(Writer::Acknowledged(Acknowledged::open(connection, topic)?));
+            }
+        }
+        self.settle_delivered();
+        Ok(())
+    }
+
+    /// Asked while nothing comes from Kafka: whether to wait on.
+    fn waits(&self, nothing_for: Duration) -> bool {
+        if nothing_for >= TOLD_AFTER {
+            self.tell_down("Kafka does not answer");
+        }
+        !self.is_over()
+    }
+
+    /// Takes messages for the next transaction, if there are any.
+    fn gather(&mut self) {
+        self.take(if self.pending.is_empty() { LOOK_EVERY } else { Duration::ZERO });
+        let since = self.began.map_or(APART, |began| began.elapsed());
+        if let Some(early) = APART.checked_sub(since)
+            && !self.pending.is_empty()
+        {
+            self.pause(early);
+            self.take(Duration::ZERO);
+        }
+        self.settle_delivered();
+    }
+
+    fn take(&mut self, patience: Duration) {
+        let room = MESSAGES_MAX.saturating_sub(self.pending.len());
+        if room > 0 {
+            self.pending.extend(self.outbox.take_within(room, patience));
+        }
+    }
+
+    /// Writes the first of the messages that were taken.
+    fn write(&mut self) -> Result<(), WriteError> {
+        let sizes = self.pending.iter().scan(0, |bytes, message| {
+            *bytes += message.bytes();
+            Some(*bytes)
+        });
+        let fitting = sizes.take(self.messages_max).take_while(|&bytes| bytes <= BYTES_MAX).count();
+        let batch = self.pending.get(..fitting.max(1)).unwrap_or_default();
+        let Some(last) = batch.last().map(|message| message.sequence) else { return Ok(()) };
+        let sending = crash::during(Phase::Send);
+        self.began = Some(Stopwatch::start());
+        let mut writer = self.writer.take();
+        let go_on = |quiet| self.waits(quiet);
+        let written = match &mut writer {
+            Some(Writer::Transactions(transactions)) => transactions.write(batch, &go_on),
+            Some(Writer::Acknowledged(acknowledged)) => acknowledged.write(batch, &go_on),
+            None => Err(WriteError::Away("nothing is open".into())),
+        };
+        self.writer = writer;
+        written?;
+        self.delivered = last;
+        crash::point("kafka.before_settle");
+        self.settle_delivered();
+        drop(sending);
+        Ok(())
+    }
+
+    /// Settles what was taken up to the last that was delivered.
+    fn settle_delivered(&mut self) {
+        let count = self.pending.partition_point(|message| message.sequence <= self.delivered);
+        if count > 0 {
+            let settled: Vec<Arc<Message>> = self.pending.drain(..count).collect();
+            self.outbox.settle(settled.iter().map(|message| &**message));
+        }
+    }
+
+    fn went_well(&mut self) {
+        self.failures = 0;
+        self.messages_max = (self.messages_max * 2).min(MESSAGES_MAX);
+        if self.down.replace(false) {
+            self.watch.back();
+        }
+    }
+
+    /// One of these messages is at fault. One alone is it; of several each half is tried.
+    fn sort_out(&mut self, accused: &[u64], why: &str, others_written: bool) {
+        let tried = self.messages_max.min(self.pending.len());
+        if others_written {
+            let (left, done) =
+                self.pending.drain(..).partition(|message| accused.contains(&message.sequence));
+            let done: Vec<Arc<Message>> = done;
+            self.pending = left;
+            self.outbox.settle(done.iter().map(|message| &**message));
+        }
+        let [guilty] = accused else {
+            self.messages_max = (accused.len().min(tried) / 2).max(1);
+            return;
+        };
+        if let Some(at) = self.pending.iter().position(|message| message.sequence == *guilty) {
+            let message = self.pending.remove(at);
+            self.watch.rejected(&message, why);
+            self.outbox.settle([&*message]);
+        }
+    }
+
+    /// Says that Kafka is away, and waits before it is tried again, with less.
+    fn back_off(&mut self, why: &str) {
+        self.tell_down(why);
+        self.messages_max = (self.messages_max / 2).max(1);
+        let longest = BACK_OFF.saturating_mul(1 << self.failures.min(16)).min(BACK_OFF_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.pause(longest.mul_f64(0.5 + fastrand::f64() / 2.0));
+    }
+
+    fn tell_down(&self, why: &str) {
+        if !self.down.replace(true) {
+            self.watch.down(why);
+        }
+    }
+
+    /// Lets time pass, unless it is over.
+    fn pause(&self, duration: Duration) {
+        let mut left = duration;
+        while !left.is_zero() && !self.is_over() {
+            let step = left.min(LOOK_EVERY);
+            // Nothing is ever sent there: it is a pause.
+            after(step).recv().ok();
+            left -= step;
+        }
+    }
+}

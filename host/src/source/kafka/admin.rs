@@ -1,0 +1,85 @@
+//! Topics: making and deleting them, and what is set for one.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
+    client::DefaultClientContext,
+    error::{KafkaResult, RDKafkaErrorCode},
+};
+
+use super::{client, positions, settings::Connection};
+use crate::source::SourceError;
+
+/// How long the brokers have to do what they are asked.
+const ASKED_WITHIN: Duration = Duration::from_secs(10);
+
+type Admin = AdminClient<DefaultClientContext>;
+
+/// Makes a topic, with as many replicas as the brokers do by default. One that exists is left as it is.
+pub fn create_topic(connection: &Connection, topic: &str, partitions: u32) -> Result<(), SourceError> {
+    create(connection, topic, partitions, &[])
+}
+
+/// As [`create_topic`], with settings of its own.
+pub(super) fn create(
+    connection: &Connection,
+    topic: &str,
+    partitions: u32,
+    settings: &[(&str, &str)],
+) -> Result<(), SourceError> {
+    let new = NewTopic::new(topic, partitions as i32, TopicReplication::Fixed(-1));
+    let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
+    let answers = administer(connection, async |admin, options| admin.create_topics([&new], options).await)?;
+    match first_error(answers) {
+        None | Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(()),
+        Some(why) => Err(SourceError::Kafka(format!("cannot create topic '{topic}': {why}"))),
+    }
+}
+
+/// Deletes a topic and its records.
+pub fn delete_topic(connection: &Connection, topic: &str) -> Result<(), SourceError> {
+    let answers =
+        administer(connection, async |admin, options| admin.delete_topics(&[topic], options).await)?;
+    let failed = |why| SourceError::Kafka(format!("cannot delete topic '{topic}': {why}"));
+    first_error(answers).map_or(Ok(()), |why| Err(failed(why)))
+}
+
+/// What is set for a topic, by itself or by default; none if there is no such topic.
+pub(super) fn topic_settings(
+    connection: &Connection,
+    topic: &str,
+) -> Result<Option<BTreeMap<String, String>>, SourceError> {
+    let which = [ResourceSpecifier::Topic(topic)];
+    let answers =
+        administer(connection, async |admin, options| admin.describe_configs(&which, options).await)?;
+    let failed =
+        |why: String| SourceError::Kafka(format!("cannot see the settings of topic '{topic}': {why}"));
+    match answers.into_iter().next() {
+        Some(Ok(resource)) => {
+            let set = resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?)));
+            Ok(Some(set.collect()))
+        }
+        Some(Err(code)) if positions::is_missing(code) => Ok(None),
+        Some(Err(code)) => Err(failed(code.to_string())),
+        None => Err(failed("there is no answer".into())),
+    }
+}
+
+fn first_error(answers: Vec<Result<String, (String, RDKafkaErrorCode)>>) -> Option<RDKafkaErrorCode> {
+    answers.into_iter().find_map(|answer| answer.err().map(|(_, why)| why))
+}
+
+/// Asks the brokers for one thing, and waits for it.
+fn administer<T>(
+    connection: &Connection,
+    ask: impl AsyncFnOnce(&Admin, &AdminOptions) -> KafkaResult<T>,
+) -> Result<T, SourceError> {
+    let failed = |why: String| SourceError::Kafka(format!("Kafka did not answer: {why}"));
+    let admin: Admin = client::plain(connection).create().map_err(client::setting)?;
+    let options =
+        AdminOptions::new().request_timeout(Some(ASKED_WITHIN)).operation_timeout(Some(ASKED_WITHIN));
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.map_err(|error| failed(error.to_string()))?;
+    runtime.block_on(ask(&admin, &options)).map_err(|error| failed(error.to_string()))
+}
