@@ -69,6 +69,7 @@ impl KafkaSink {
             ready: false,
             delivered: 0,
             pending: Vec::new(),
+            tried: 0,
             messages_max: MESSAGES_MAX,
             began: None,
             failures: 0,
@@ -95,6 +96,8 @@ struct Worker<'a> {
     delivered: u64,
     /// Taken and not settled, in order.
     pending: Vec<Arc<Message>>,
+    /// How many of them were written last, or tried to be.
+    tried: usize,
     /// How many go into one transaction: halved by each that fails, so that the message that is at fault is found.
     messages_max: usize,
     /// When the last transaction began.
@@ -194,6 +197,7 @@ impl Worker<'_> {
         let fitting = sizes.take(self.messages_max).take_while(|&bytes| bytes <= BYTES_MAX).count();
         let batch = self.pending.get(..fitting.max(1)).unwrap_or_default();
         let Some(last) = batch.last().map(|message| message.sequence) else { return Ok(()) };
+        self.tried = batch.len();
         let sending = crash::during(Phase::Send);
         self.began = Some(Stopwatch::start());
         let mut writer = self.writer.take();
@@ -231,16 +235,16 @@ impl Worker<'_> {
 
     /// One of these messages is at fault. One alone is it; of several each half is tried.
     fn sort_out(&mut self, accused: &[u64], why: &str, others_written: bool) {
-        let tried = self.messages_max.min(self.pending.len());
         if others_written {
-            let (left, done) =
-                self.pending.drain(..).partition(|message| accused.contains(&message.sequence));
-            let done: Vec<Arc<Message>> = done;
-            self.pending = left;
+            let (accused, done): (Vec<_>, Vec<_>) = self
+                .pending
+                .drain(..self.tried.min(self.pending.len()))
+                .partition(|message| accused.contains(&message.sequence));
+            self.pending.splice(0..0, accused);
             self.outbox.settle(done.iter().map(|message| &**message));
         }
         let [guilty] = accused else {
-            self.messages_max = (accused.len().min(tried) / 2).max(1);
+            self.messages_max = (accused.len().min(self.tried) / 2).max(1);
             return;
         };
         if let Some(at) = self.pending.iter().position(|message| message.sequence == *guilty) {

@@ -109,16 +109,10 @@ pub(super) fn load(store: &Store, identity: u128) -> Result<Option<Loaded>, Stat
 
 fn load_from(checkpoints: &Checkpoints, store: &Store) -> Result<Option<Loaded>, StateError> {
     let Some(mut found) = checkpoints.newest()? else { return Ok(None) };
-    let mut notices = Vec::new();
     loop {
-        notices.append(&mut found.notices);
         match read(checkpoints, &found, store) {
-            Ok(loaded) => return Ok(Some(Loaded { notices, ..loaded })),
-            Err(error) if error.is_damage() => {
-                let older = checkpoints.before(found.generation)?;
-                notices.push(format!("{error}; going back to generation {}", older.generation));
-                found = older;
-            }
+            Ok(loaded) => return Ok(Some(Loaded { notices: found.notices, ..loaded })),
+            Err(error) if error.is_damage() => found = checkpoints.before(found, &error)?,
             Err(error) => return Err(error),
         }
     }

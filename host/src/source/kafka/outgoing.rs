@@ -26,6 +26,9 @@ use crate::{
 
 /// How long one look at the client takes.
 pub(super) const STEP: Duration = Duration::from_millis(100);
+/// The same while acknowledgements are due any moment, and how many such looks there are.
+const SHORT_STEP: Duration = Duration::from_millis(1);
+const SHORT_LOOKS: usize = 500;
 /// How long a question to the brokers may take.
 const ASKED_WITHIN: Duration = Duration::from_secs(2);
 /// A header that every record has: its message's key.
@@ -290,8 +293,11 @@ impl Outgoing {
     /// Waits until all records are acknowledged, or one is not.
     pub(super) fn acknowledged(&self, go_on: &GoOn<'_>, patience: Duration) -> Result<(), WriteError> {
         let mut left = self.producer.in_flight_count();
+        let mut looks = 0;
         let waited = wait(go_on, patience, || {
-            let flushed = self.producer.flush(STEP);
+            // A look takes its whole time even if all is acknowledged at once, so first they are short.
+            looks += 1;
+            let flushed = self.producer.flush(if looks <= SHORT_LOOKS { SHORT_STEP } else { STEP });
             self.verdict()?;
             let before = std::mem::replace(&mut left, self.producer.in_flight_count());
             Ok(match flushed {

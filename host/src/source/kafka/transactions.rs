@@ -24,7 +24,7 @@ use crate::{crash, deliver::message::Message, source::SourceError};
 const TRANSACTION_MS: &str = "60000";
 /// How long nothing may come from the brokers before a client is given up.
 const QUIET_MAX: Duration = Duration::from_secs(15);
-/// What the transactional id begins with.
+/// What the transactional id begins with; the control topic and the name follow.
 const ID_PREFIX: &str = "streamgauge/";
 
 /// A writer of one topic under one name.
@@ -138,7 +138,7 @@ fn start(
     from: Option<i64>,
     go_on: &GoOn<'_>,
 ) -> Result<(Outgoing, Mark, Option<u64>), WriteError> {
-    let id = format!("{ID_PREFIX}{}", control.id);
+    let id = format!("{ID_PREFIX}{}/{}", control.topic, control.id);
     let promises = [
         ("transactional.id", id.as_str()),
         ("transaction.timeout.ms", TRANSACTION_MS),
@@ -153,6 +153,7 @@ fn start(
         error => error,
     };
     transact(&client, go_on, |client| client.init_transactions(STEP)).map_err(overtaken)?;
+    crash::point("kafka.after_fence");
     if from.is_none() {
         control.prepare(connection)?;
     }
