@@ -64,7 +64,7 @@ impl Plan {
                     let seconds = column.data_type == DataType::Timestamp && !word.ends_with("_seconds");
                     let name =
                         name::metric(prefix, &format!("{word}{}", if seconds { "_seconds" } else { "" }));
-                    let help = format!("{} in the last closed window of {}", column.name, schema.query);
+                    let help = format!("{} of the last closed window", column.name);
                     let name = metrics.add(name, &column.name)?;
                     plan.metrics.push(Metric { name, help, column: number });
                 }

@@ -1,3 +1,5 @@
+//! Pages, seen as Prometheus sees them.
+
 use super::*;
 
 use streamgauge_sdk::{
@@ -69,21 +71,21 @@ fn a_window_is_a_page() {
     assert_eq!(batch.encode(&mut gauges).unwrap(), []);
     assert_eq!(
         page(&[&gauges]),
-        r#"# HELP latency_hidden_rows Rows of the last closed window of latency that are not shown: others have the same labels, or there are too many
+        r#"# HELP latency_hidden_rows Rows of the last closed window that are not shown: others have the same labels, or there are too many
 # TYPE latency_hidden_rows gauge
 latency_hidden_rows 0
-# HELP latency_last_seconds last in the last closed window of latency
+# HELP latency_last_seconds last of the last closed window
 # TYPE latency_last_seconds gauge
 latency_last_seconds{model="a \"1\"\\\n",ok="true"} 1767225600.500000
 latency_last_seconds{ok="true"} 1767225600.500000
-# HELP latency_p95 p95 in the last closed window of latency
+# HELP latency_p95 p95 of the last closed window
 # TYPE latency_p95 gauge
 latency_p95{model="a \"1\"\\\n",ok="true"} 2000.0
-# HELP latency_requests requests in the last closed window of latency
+# HELP latency_requests requests of the last closed window
 # TYPE latency_requests gauge
 latency_requests{model="a \"1\"\\\n",ok="true"} 7
 latency_requests{ok="true"} 8
-# HELP latency_window_end_seconds The end of the last closed window of latency
+# HELP latency_window_end_seconds The end of the last closed window
 # TYPE latency_window_end_seconds gauge
 latency_window_end_seconds 1767225900
 "#
@@ -156,14 +158,16 @@ fn queries_share_a_page_and_what_both_give_says_from_which() {
     let (mut one, mut other) = (open(prefix(), "one"), open(prefix(), "other"));
     let other_schema = Schema::of("third", &[("free", DataType::Int64)]);
     let mut third = Prometheus::open(&[prefix()], &other_schema).unwrap();
-    for (gauges, p95) in [(&mut one, 1.0), (&mut other, 2.0)] {
+    let mut again = open(prefix(), "one");
+    for (gauges, p95) in [(&mut one, 1.0), (&mut other, 2.0), (&mut again, 3.0)] {
         Batch::new(&schema()).row(window(5), &row(Some("a"), Some(p95), 1)).encode(gauges).unwrap();
     }
     Batch::new(&other_schema).row(window(6), &[Some(Cell::Int64(9))]).encode(&mut third).unwrap();
-    let page = page(&[&one, &other, &third]);
+    let page = page(&[&one, &other, &third, &again]);
     for line in [
         r#"llm_p95{model="a",ok="true",streamgauge_query="one"} 1.0"#,
         r#"llm_p95{model="a",ok="true",streamgauge_query="other"} 2.0"#,
+        r#"llm_p95{model="a",ok="true",streamgauge_query="one (2)"} 3.0"#,
         r#"llm_window_end_seconds{streamgauge_query="third"} 1767225960"#,
         "llm_free 9",
     ] {

@@ -1,3 +1,5 @@
+//! Messages, seen as Slack sees them.
+
 use super::*;
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! Rows as POSTs, seen from outside.
+
 use super::*;
 
 use streamgauge_sdk::{
