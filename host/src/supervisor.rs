@@ -141,11 +141,18 @@ fn go_on(
         let suspect = fallen.batch.filter(|_| fallen.in_fold && fallen.fault.kind == FaultKind::Certain);
         let name = root.name().to_owned();
         notice(&format!("query '{name}': {fault}; it goes back to its last checkpoint"));
-        if let Some(batch) = suspect
-            && let Some((offset, why)) = inquest::find(root, source, batch, stop)?
-        {
-            notice(&format!("query '{name}': partition {} offset {offset} is a dead letter: {why}", batch.0));
-            root.condemn(batch.0, offset, why);
+        let guilty = match suspect {
+            Some(batch) => inquest::find(root, source, batch, stop)?,
+            None => Vec::new(),
+        };
+        for (offset, why) in &guilty {
+            let (partition, ..) = fallen.batch.unwrap_or_default();
+            notice(&format!("query '{name}': partition {partition} offset {offset} is a dead letter: {why}"));
+        }
+        if guilty.len() >= inquest::RECORDS_MAX {
+            return Err(format!("{fault}, for record after record"));
+        }
+        if !guilty.is_empty() {
             root.forget_traps();
         }
         let (saved, parts) = root.last_checkpoint()?;

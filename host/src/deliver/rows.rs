@@ -13,6 +13,7 @@ pub fn encode(rows: &Rows) -> Vec<u8> {
         Identity::Window { start_us, end_us, forced, .. } => (*start_us, *end_us, *forced),
         Identity::Records { .. } => (0, 0, false),
     };
+    out.bool(matches!(rows.identity, Identity::Window { .. }));
     out.i64(start_us);
     out.i64(end_us);
     out.bool(forced);
@@ -53,6 +54,7 @@ fn write_numbers(out: &mut Writer, kind: u8, values: &[i64]) {
 /// Rows from bytes that [`encode`] gave.
 pub fn decode(bytes: &[u8]) -> Result<Rows, Malformed> {
     let mut input = Reader::new(bytes);
+    let of_window = input.bool()?;
     let (start_us, end_us, forced) = (input.i64()?, input.i64()?, input.bool()?);
     let len = input.u64()? as usize;
     let count = input.count(10)?;
@@ -67,7 +69,11 @@ pub fn decode(bytes: &[u8]) -> Result<Rows, Malformed> {
         columns.push(column);
     }
     input.finish()?;
-    Ok(Rows { columns, len, identity: Identity::Window { start_us, end_us, forced, keys: Vec::new() } })
+    let identity = match of_window {
+        true => Identity::Window { start_us, end_us, forced, keys: Vec::new() },
+        false => Identity::Records { partition: 0, offsets: vec![0; len] },
+    };
+    Ok(Rows { columns, len, identity })
 }
 
 fn read_values(input: &mut Reader<'_>, len: usize) -> Result<Values, Malformed> {

@@ -47,8 +47,19 @@ impl Checkpointer {
         commands: Sender<Command>,
         shared: Arc<Shared>,
     ) -> Self {
-        let kept = newest.map(|(generation, log_from)| Kept { generation, needed: sections.generations(), log_from });
-        Self { checkpoints, sections, generations: generations.max(1), kept: kept.into_iter().collect(), commands, shared }
+        let kept = newest.map(|(generation, log_from)| Kept {
+            generation,
+            needed: sections.generations(),
+            log_from,
+        });
+        Self {
+            checkpoints,
+            sections,
+            generations: generations.max(1),
+            kept: kept.into_iter().collect(),
+            commands,
+            shared,
+        }
     }
 
     /// Runs until nobody gives it jobs any more, or one fails.

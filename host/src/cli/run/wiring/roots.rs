@@ -49,6 +49,8 @@ struct Tree<'a> {
     outboxes: BTreeMap<String, Outbox>,
     source: &'a Source,
     letters: Option<&'a Arc<Letters>>,
+    /// Whether the root has windows.
+    windowed: bool,
 }
 
 impl Wiring<'_> {
@@ -83,6 +85,7 @@ impl Wiring<'_> {
             outboxes: BTreeMap::new(),
             source,
             letters,
+            windowed: manifest.window.is_some(),
         };
         let running = self.query(query, columns, &mut tree, parts)?;
         let beginning = match &checkpoint {
@@ -179,6 +182,7 @@ impl Wiring<'_> {
     ) -> Result<Option<(String, Way)>, Failure> {
         let route = Route {
             query: manifest,
+            windowed: tree.windowed,
             keys: Keys::new(tree.timeline, &manifest.name),
             identity: tree.settling.is_some().then_some(tree.timeline),
             folder: self.state.as_ref().and_then(|store| store.local_folder()),

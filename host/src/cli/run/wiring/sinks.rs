@@ -12,7 +12,7 @@ use std::{
 
 use streamgauge_sql::{
     Program,
-    manifest::{self, OptionValue, Sink as Declared},
+    manifest::{self, Input, OptionValue, Sink as Declared},
     types::Value,
 };
 use tokio::{runtime::Runtime, sync::watch};
@@ -20,6 +20,7 @@ use tokio::{runtime::Runtime, sync::watch};
 use super::{places::Places, secret};
 use crate::{
     cli::Failure,
+    column::Texts,
     component::{
         self,
         sink::{Encoder, Outcome, SinkComponent, SinkInstance},
@@ -43,6 +44,7 @@ use crate::{
         rows,
         scrape::Scrape,
     },
+    row::Identity,
     source::kafka::{Connection, Control},
 };
 
@@ -50,6 +52,8 @@ use crate::{
 const CONTROL_TOPIC: &str = "streamgauge-control";
 /// Slack takes one message a second.
 const SLACK_GAP: Duration = Duration::from_secs(1);
+/// Messages that are shown together at most.
+const MESSAGES_MAX: usize = 64;
 /// How long an outbox is waited for before it is looked whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -110,6 +114,8 @@ pub(super) struct Rejections {
 /// Which query's rows go where.
 pub(super) struct Route<'a> {
     pub(super) query: &'a manifest::Manifest,
+    /// Whether its rows are of windows.
+    pub(super) windowed: bool,
     pub(super) keys: Keys,
     /// The identity of the state; none where nothing is durable.
     pub(super) identity: Option<u128>,
@@ -195,9 +201,17 @@ impl Workers {
             instance.described().options.iter().map(|option| option.name.clone()).collect();
         let options: Vec<(&str, Value)> =
             options.into_iter().filter(|(name, _)| known.iter().any(|known| known == name)).collect();
-        let encoder = instance.open(&options, &route.query.name, fields).map_err(|fault| wrong(&fault))?;
+        // A view is what people named; the statement that sends its rows has only a number.
+        let name = match &route.query.input {
+            Input::View(view) => view,
+            Input::Source(_) => &route.query.name,
+        };
+        let encoder = instance.open(&options, name, fields).map_err(|fault| wrong(&fault))?;
         let encoder = Arc::new(encoder);
         if sink.connector == "prometheus" {
+            if !route.windowed {
+                return Err(wrong(&"it shows the last window of a view, but these rows have no window"));
+            }
             let (encode, deliver) = (Box::new(encode::Kept), Deliver::Kept(encoder));
             return Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: true })));
         }
@@ -337,37 +351,31 @@ impl Drop for Workers {
 
 /// Gives rows to a sink that is asked: those of a window are settled when rows of a later one are there.
 fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
-    let (mut kept, mut end): (Vec<Arc<Message>>, i64) = (Vec::new(), i64::MIN);
+    let (mut kept, mut newest): (Vec<Arc<Message>>, i64) = (Vec::new(), i64::MIN);
     while !stop.load(Relaxed) && !outbox.is_drained() {
-        for message in outbox.take_within(64, LOOK_EVERY) {
-            let Payload::Rows(bytes) = &message.payload else { unreachable!("its messages are rows") };
-            let shown = rows::decode(bytes).map_err(|error| error.to_string()).and_then(|rows| {
-                let window_end = match rows.identity {
-                    crate::row::Identity::Window { end_us, .. } => end_us,
-                    crate::row::Identity::Records { .. } => i64::MIN,
-                };
-                let mut keys = crate::column::Texts::default();
-                (0..rows.len).for_each(|row| keys.push(format!("{}-{row}", message.sequence).as_bytes()));
-                let shown = encode::encode_with(encoder, &rows, &keys, message.sequence);
-                shown.map(|_| window_end).map_err(|fault| fault.to_string())
-            });
-            match shown {
-                Ok(window_end) => {
-                    if window_end > end {
-                        outbox.settle(
-                            kept.drain(..)
-                                .map(|message| message)
-                                .collect::<Vec<_>>()
-                                .iter()
-                                .map(|message| &**message),
-                        );
-                        end = window_end;
-                    }
-                    kept.push(message);
+        for message in outbox.take_within(MESSAGES_MAX, LOOK_EVERY) {
+            match show(encoder, &message) {
+                Ok(window_end) if window_end > newest => {
+                    outbox.settle(kept.iter().map(|message| &**message));
+                    (kept, newest) = (vec![message], window_end);
                 }
+                Ok(_) => kept.push(message),
                 Err(why) => return outbox.fail(why),
             }
         }
+    }
+}
+
+/// Lets a component show rows; gives the end of their window.
+fn show(encoder: &Encoder, message: &Message) -> Result<i64, String> {
+    let Payload::Rows(bytes) = &message.payload else { unreachable!("its messages are rows") };
+    let rows = rows::decode(bytes).map_err(|error| error.to_string())?;
+    let mut keys = Texts::default();
+    (0..rows.len).for_each(|row| keys.push(format!("{}-{row}", message.sequence).as_bytes()));
+    encode::encode_with(encoder, &rows, &keys, message.sequence).map_err(|fault| fault.to_string())?;
+    match rows.identity {
+        Identity::Window { end_us, .. } => Ok(end_us),
+        Identity::Records { .. } => unreachable!("the sink takes rows of windows only"),
     }
 }
 
@@ -388,6 +396,10 @@ impl Sink for Judge {
             Ok(outcomes) => outcomes.into_iter().map(verdict).collect(),
             // Its words are lost, the answer is not: 2xx is a receipt whatever the component says.
             Err(_) if (200..300).contains(&response.status) => vec![Verdict::Delivered],
+            // Judging is stateless, and its instance is gone: the receiver's answer decides alone.
+            Err(fault) if (400..500).contains(&response.status) && response.status != 429 => {
+                vec![Verdict::Rejected(format!("it answers {}; {fault}", response.status))]
+            }
             Err(_) => vec![Verdict::Retry(None)],
         }
     }
