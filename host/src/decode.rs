@@ -5,6 +5,8 @@
 pub mod json;
 pub mod pool;
 
+use std::ops::Range;
+
 use crate::{column::Column, source::Chunk};
 
 /// A chunk with its decoded columns: row `i` of every column is record `i` of the chunk.
@@ -16,6 +18,29 @@ pub struct Batch {
     pub columns: Vec<Column>,
     /// What could not be used, by row.
     pub rejects: Vec<Reject>,
+}
+
+impl Batch {
+    /// Some of the records, in their order.
+    #[must_use]
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        let Chunk { partition, bytes, spans, offsets, arrived_us } = &self.chunk;
+        let chunk = Chunk {
+            partition: *partition,
+            bytes: bytes.clone(),
+            spans: spans.get(rows.clone()).unwrap_or_default().to_vec(),
+            offsets: offsets.get(rows.clone()).unwrap_or_default().to_vec(),
+            arrived_us: arrived_us.get(rows.clone()).unwrap_or_default().to_vec(),
+        };
+        let numbers: Vec<u32> = (rows.start as u32..rows.end as u32).collect();
+        let rejects = self.rejects.iter().filter(|reject| rows.contains(&(reject.row as usize)));
+        let rejects = rejects.map(|reject| Reject { row: reject.row - rows.start as u32, ..reject.clone() });
+        Self {
+            chunk,
+            columns: self.columns.iter().map(|column| column.take(&numbers)).collect(),
+            rejects: rejects.collect(),
+        }
+    }
 }
 
 /// A record, or one column of it, that could not be decoded.
@@ -56,6 +81,10 @@ pub enum Reason {
     Evaluate,
     /// `group_limit`: a new group beyond `max_groups`.
     GroupLimit,
+    /// `plugin`: a plugin fails for this record.
+    Plugin,
+    /// `rejected`: a sink's receiver will never take this row.
+    Rejected,
 }
 
 impl Reason {
@@ -73,6 +102,8 @@ impl Reason {
             Self::InvalidCast => "invalid_cast",
             Self::Evaluate => "evaluate",
             Self::GroupLimit => "group_limit",
+            Self::Plugin => "plugin",
+            Self::Rejected => "rejected",
         }
     }
 }

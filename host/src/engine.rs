@@ -9,7 +9,8 @@
 //! 4. `close`: when the source's watermark reaches a window's end, the slices of all partitions come together,
 //!    `stack` keeps them merged so that overlapping windows share the work, and `answer` makes the rows.
 //!
-//! `query` holds it together: one windowed query, one [`WindowQuery`].
+//! `query` holds it together: one windowed query, one [`WindowQuery`]. What of it survives a crash, and how it comes back,
+//! is in `part`, `capture` and `restore`.
 
 mod dense;
 mod key;
@@ -20,17 +21,22 @@ mod census;
 mod watermark;
 mod fold;
 mod states;
+mod part;
 mod close;
 mod stack;
 mod answer;
 mod query;
+mod capture;
+mod restore;
 
 pub use answer::Closed;
 pub use fold::{FoldBatch, Folded};
+pub use key::encode as encode_key;
+pub use part::{Capture, Part, PartId, Place, RestoreError, Standing};
 pub use query::{Settings, Usage, WindowQuery};
 pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};
 
-use crate::column::Column;
+use crate::column::{Column, Texts};
 
 /// The states of one aggregate call: step 4, `wit/reducer.wit`. A component behind it, or native code in tests.
 ///
@@ -45,6 +51,12 @@ pub trait Accumulators: Send {
     fn evaluate(&mut self, slots: &[u32]) -> Result<Evaluated, Fault>;
     /// Empties slots, for use by others.
     fn release(&mut self, slots: &[u32]) -> Result<(), Fault>;
+    /// One state a slot, as bytes. Changes nothing.
+    fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault>;
+    /// Puts states of this version into slots, whatever was in them.
+    fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault>;
+    /// The version of the bytes that `snapshot` gives.
+    fn state_version(&self) -> u32;
 }
 
 /// The values of some slots.
@@ -64,4 +76,22 @@ pub struct Fault {
     pub who: String,
     /// What happened: trapped, ran longer than ..., wanted more memory than ..., or its own words.
     pub what: String,
+    /// Whether the same input does it again.
+    pub kind: FaultKind,
+}
+
+/// Whether the same input does the same again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It does: a trap, a broken contract, a refusal in its own words.
+    Certain,
+    /// It may not: out of time or memory, which depend on the machine.
+    Chance,
+}
+
+impl Fault {
+    /// One that the same input brings about again.
+    pub fn certain(who: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { who: who.into(), what: what.into(), kind: FaultKind::Certain }
+    }
 }

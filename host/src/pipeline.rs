@@ -1,13 +1,15 @@
 //! The loop, in the order of an event's way: the only file that names all steps.
 //!
-//! One thread a source. What waits (files, Kafka) and what is heavy (JSON) happens on other threads, behind bounded
-//! queues; this thread folds, closes and delivers.
+//! One thread for queries that read a source and are level. What waits (files, Kafka, receivers) and what is heavy (JSON)
+//! happens on other threads, behind bounded queues; this thread folds, closes and decides. A query that falls, or whose sink
+//! takes nothing more, leaves the others and goes on by a reader of its own.
 
 pub mod feed;
 mod idleness;
+pub mod inquest;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
@@ -19,27 +21,51 @@ use feed::{Event, Feed};
 use idleness::Idleness;
 
 use crate::{
-    clock,
+    clock::{self, Stopwatch},
     column::Values,
     decode::{Batch, Reason, Reject},
-    query::{Context, Counts, Incoming, RunningQuery},
+    query::{Context, Counts, Root},
+    state::saved::{Beginning, Positions},
 };
 
 /// How long the loop waits for input before it looks at idleness, outputs and whether to stop.
 const TICK: Duration = Duration::from_millis(20);
+/// How long a query whose sink takes nothing more may hold up the others.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often an outbox at its bound is looked at.
+const LOOK: Duration = Duration::from_millis(2);
 
-/// A source and everything that reads it.
-pub struct Pipeline {
-    /// Where decoded batches come from.
-    pub feed: Feed,
-    /// The queries that read the source; their readers hang on them.
-    pub queries: Vec<RunningQuery>,
-    /// What they share.
-    pub context: Context,
+/// Opens a reader at some positions.
+pub type OpenFeed = Box<dyn Fn(&Positions, &Beginning) -> Result<Feed, String> + Send + Sync>;
+
+/// What is the same for all that read a source.
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Opens a reader of it.
+    pub open: OpenFeed,
+    /// Whether it can be read only once (standard input).
+    pub once: bool,
     /// Silence after which a partition no longer holds others back.
     pub idle_timeout: Duration,
     /// How far ahead of its record an event may be; none = as far as it likes.
     pub future: Option<Future>,
+    /// How often state is captured.
+    pub checkpoint_interval: Duration,
+    /// How long deliveries may take at the end.
+    pub drain_timeout: Duration,
+}
+
+/// A reader, and the queries that are level with it.
+pub struct Pipeline {
+    /// What is read.
+    pub source: Arc<Source>,
+    /// Where decoded batches come from.
+    pub feed: Feed,
+    /// The queries that read the source.
+    pub roots: Vec<Root>,
+    /// What they share.
+    pub context: Context,
     /// What others may see of it.
     pub progress: Arc<Progress>,
 }
@@ -70,8 +96,16 @@ impl Default for Progress {
     }
 }
 
+/// What a pipeline has to tell while it runs.
+pub enum Told {
+    /// Something that people should know.
+    Notice(String),
+    /// A query cannot go on with the others: it fell, or its sink takes nothing more.
+    Left(Box<Root>),
+}
+
 /// How a pipeline ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ended {
     /// What was counted.
     pub counts: Counts,
@@ -81,31 +115,64 @@ pub struct Ended {
 
 impl Pipeline {
     /// Runs to the end of the input, or until `stop`.
-    pub fn run(mut self, stop: &AtomicBool, notice: &dyn Fn(&str)) -> Ended {
-        let mut idleness = Idleness::new(self.idle_timeout);
-        let (mut source_failure, mut told) = (None, BTreeSet::new());
-        while !stop.load(Relaxed) && !self.context.is_cut_off() && !self.is_over() {
+    pub fn run(mut self, stop: &AtomicBool, tell: &dyn Fn(Told)) -> Ended {
+        let mut run = Run {
+            idleness: Idleness::new(self.source.idle_timeout),
+            told: BTreeSet::new(),
+            since_checkpoint: Stopwatch::start(),
+            assigned: BTreeMap::new(),
+            held: BTreeSet::new(),
+            begun: false,
+            ended: false,
+            failure: None,
+        };
+        while !stop.load(Relaxed)
+            && !self.context.is_cut_off()
+            && !self.roots.is_empty()
+            && run.failure.is_none()
+        {
+            if self.is_blocked(&mut run, stop, tell) {
+                continue;
+            }
             match self.next_event() {
-                Event::Batch(batch) => self.take(batch, &mut idleness),
-                Event::Assigned { partition } => self.assign(partition, &mut idleness),
-                Event::ReachedEnd { partition } => idleness.reached_end(partition),
-                Event::Done { partition } => self.end(partition),
-                Event::Connected(connected) => idleness.connected(connected),
-                Event::Notice(text) => notice(&text),
-                Event::Quiet => {}
-                Event::Over => break,
-                Event::Failed(why) => {
-                    notice(&format!("source '{}' failed: {why}", self.context.source));
-                    source_failure = Some(why);
+                Event::Over => {
+                    run.ended = true;
                     break;
                 }
+                event => self.handle(event, &mut run, tell),
             }
-            self.watch_idle(&mut idleness);
-            self.tell_failures(&mut told, notice);
+            self.watch_idle(&mut run);
+            self.look_after_roots(&mut run, tell);
             self.report();
         }
-        self.flush();
-        self.ended(source_failure)
+        self.end_well(&mut run, stop, tell);
+        self.ended(run.failure)
+    }
+
+    fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(Told)) {
+        match event {
+            Event::Assigned { partition, start, end } => self.assign(partition, start, end, run),
+            Event::Batch(batch) => {
+                self.begin(run);
+                self.take(batch, run);
+            }
+            Event::ReachedEnd { partition } => {
+                self.begin(run);
+                run.idleness.reached_end(partition);
+                self.each_root(|root, context| root.reached_end(partition, context));
+            }
+            Event::Done { partition } => {
+                self.begin(run);
+                self.each_root(|root, context| root.end(partition, context));
+            }
+            Event::Connected(connected) => run.idleness.connected(connected),
+            Event::Notice(text) => tell(Told::Notice(text)),
+            Event::Failed(why) => {
+                tell(Told::Notice(format!("source '{}' failed: {why}", self.context.source)));
+                run.failure = Some(why);
+            }
+            Event::Quiet | Event::Over => {}
+        }
     }
 
     /// What comes next; before waiting for it, rows that are decided go out.
@@ -119,73 +186,143 @@ impl Pipeline {
         }
     }
 
-    fn take(&mut self, mut batch: Batch, idleness: &mut Idleness) {
+    fn assign(&mut self, partition: u32, start: i64, end: Option<i64>, run: &mut Run) {
+        run.idleness.arrived(partition);
+        run.assigned.insert(partition, end);
+        for root in &mut self.roots {
+            root.assign(partition, start);
+            if let Some(engine) = root.engine_mut() {
+                engine.active(partition);
+            }
+        }
+    }
+
+    /// Everything that there was at the start is assigned: what is fixed at a query's first start is known now, and kept
+    /// before anything is decided.
+    fn begin(&mut self, run: &mut Run) {
+        if std::mem::replace(&mut run.begun, true) {
+            return;
+        }
+        let ends: BTreeMap<u32, i64> =
+            run.assigned.iter().filter_map(|(&partition, &end)| Some((partition, end?))).collect();
+        for root in &mut self.roots {
+            if root.journal().keeper().is_some_and(|keeper| !keeper.has_checkpoint()) {
+                let beginning = Beginning { ends: ends.clone(), ..root.beginning().clone() };
+                let positions = root.positions().clone();
+                root.begin(beginning, positions);
+                root.checkpoint(false);
+                root.journal().keeper().iter().for_each(|keeper| keeper.wait());
+            }
+        }
+    }
+
+    fn take(&mut self, mut batch: Batch, run: &mut Run) {
         let partition = batch.chunk.partition;
-        if idleness.arrived(partition) {
-            self.engines(|engine| engine.active(partition));
+        if run.idleness.arrived(partition) {
+            self.each_root(|root, _| {
+                if let Some(engine) = root.engine_mut() {
+                    engine.active(partition);
+                }
+            });
         }
         self.context.counts.events += batch.chunk.len() as u64;
-        if let Some(future) = self.future {
+        if let Some(future) = self.source.future {
             reject_future(&mut batch, future, clock::now_us());
         }
-        let incoming = Incoming::of_batch(&batch);
-        self.queries.iter_mut().for_each(|query| query.take(&incoming, &mut self.context));
-    }
-
-    fn assign(&mut self, partition: u32, idleness: &mut Idleness) {
-        idleness.arrived(partition);
-        self.engines(|engine| engine.active(partition));
-    }
-
-    fn end(&mut self, partition: u32) {
-        self.engines(|engine| engine.end(partition));
-        self.close();
-    }
-
-    /// Partitions that have gone quiet stop holding windows open; when all are, time itself goes on.
-    fn watch_idle(&mut self, idleness: &mut Idleness) {
-        let idle = idleness.newly_idle();
-        for &partition in &idle {
-            self.engines(|engine| engine.idle(partition));
-        }
-        let all_idle = idleness.all_idle();
-        if let Some(silent) = all_idle {
-            let elapsed_us = i64::try_from(silent.as_micros()).unwrap_or(i64::MAX);
-            self.engines(|engine| engine.all_idle(elapsed_us));
-        }
-        if !idle.is_empty() || all_idle.is_some() {
-            self.close();
+        self.each_root(|root, context| root.take(&batch, context));
+        let held: BTreeSet<u32> = self.roots.iter().flat_map(Root::held).collect();
+        if held != run.held {
+            self.feed.hold(held.clone());
+            run.held = held;
         }
     }
 
-    fn close(&mut self) {
-        self.queries.iter_mut().for_each(|query| query.close(&mut self.context));
+    fn each_root(&mut self, mut tell: impl FnMut(&mut Root, &mut Context)) {
+        let Self { roots, context, .. } = self;
+        roots.iter_mut().for_each(|root| tell(root, context));
     }
 
-    fn engines(&mut self, mut tell: impl FnMut(&mut crate::engine::WindowQuery)) {
-        let windows = self.queries.iter_mut().filter_map(RunningQuery::windows_mut);
-        windows.for_each(|windows| tell(&mut windows.engine));
+    /// Partitions that have gone quiet stop holding windows open; when all are, time itself goes on. Not while a replay has
+    /// still to do what earlier silence brought about.
+    fn watch_idle(&mut self, run: &mut Run) {
+        if self.roots.iter().any(Root::is_gated) {
+            return;
+        }
+        let idle = run.idleness.newly_idle();
+        let all_idle = run.idleness.all_idle();
+        if idle.is_empty() && all_idle.is_none() {
+            return;
+        }
+        self.each_root(|root, context| {
+            if let Some(engine) = root.engine_mut() {
+                idle.iter().for_each(|&partition| engine.idle(partition));
+                if let Some(silent) = all_idle {
+                    engine.all_idle(i64::try_from(silent.as_micros()).unwrap_or(i64::MAX));
+                }
+            }
+            root.close(context);
+        });
     }
 
-    fn is_over(&self) -> bool {
-        self.queries.iter().all(RunningQuery::is_over)
+    /// Whether nothing can be taken now. A query that holds up others for too long leaves them.
+    fn is_blocked(&mut self, run: &mut Run, stop: &AtomicBool, tell: &dyn Fn(Told)) -> bool {
+        let Self { roots, context, .. } = self;
+        roots
+            .iter_mut()
+            .filter(|root| !root.is_level() && !root.is_blocked())
+            .for_each(|root| root.close(context));
+        if !self.roots.iter().any(Root::is_blocked) {
+            return false;
+        }
+        self.flush();
+        let since = Stopwatch::start();
+        while self.roots.iter().any(Root::is_blocked) && !stop.load(Relaxed) && since.elapsed() < PATIENCE {
+            clock::pause(LOOK);
+        }
+        run.idleness.passed_over();
+        if self.roots.len() > 1 && !self.source.once {
+            let (blocked, others) = std::mem::take(&mut self.roots).into_iter().partition(Root::is_blocked);
+            self.roots = others;
+            let blocked: Vec<Root> = blocked;
+            blocked.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+        }
+        self.look_after_roots(run, tell);
+        true
+    }
+
+    /// What is due beside events: checkpoints, queries that fell, deliveries that cannot go on.
+    fn look_after_roots(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
+        if run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
+            run.since_checkpoint = Stopwatch::start();
+            self.flush();
+            self.roots.iter_mut().for_each(|root| root.checkpoint(false));
+        }
+        if let Some(why) = self.roots.iter().find_map(|root| root.journal().failure()) {
+            run.failure.get_or_insert(why);
+        }
+        let (fallen, others) =
+            std::mem::take(&mut self.roots).into_iter().partition(|root| root.fallen().is_some());
+        self.roots = others;
+        let fallen: Vec<Root> = fallen;
+        fallen.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+        self.tell_failures(&mut run.told, tell);
     }
 
     fn flush(&mut self) {
         if std::mem::take(&mut self.context.wrote) {
-            self.queries.iter().for_each(|query| query.flush(&mut self.context));
+            self.roots.iter().for_each(|root| root.query().flush(&mut self.context));
             if let Some(letters) = self.context.dead_letters.clone() {
                 self.context.check(letters.flush());
             }
         }
     }
 
-    /// Says at once which queries have failed: they may be few of many.
-    fn tell_failures(&self, told: &mut BTreeSet<String>, notice: &dyn Fn(&str)) {
-        for (query, why) in self.queries.iter().flat_map(RunningQuery::failures) {
+    /// Says at once which readers of views have failed: they may be few of many.
+    fn tell_failures(&self, told: &mut BTreeSet<String>, tell: &dyn Fn(Told)) {
+        for (query, why) in self.roots.iter().flat_map(|root| root.query().failures()) {
             if !told.contains(query) {
                 told.insert(query.to_owned());
-                notice(&format!("query '{query}' failed: {why}"));
+                tell(Told::Notice(format!("query '{query}' failed: {why}")));
             }
         }
     }
@@ -193,22 +330,76 @@ impl Pipeline {
     fn report(&mut self) {
         self.progress.events.store(self.context.counts.events, Relaxed);
         self.progress.rows.store(self.context.counts.rows, Relaxed);
-        let windows = self.queries.iter_mut().filter_map(RunningQuery::windows_mut);
-        if let Some(least) = windows.map(|windows| windows.engine.watermark()).min() {
+        let engines = self.roots.iter_mut().filter_map(Root::engine_mut);
+        if let Some(least) = engines.map(|engine| engine.watermark()).min() {
             self.progress.watermark_us.store(least, Relaxed);
         }
     }
 
-    fn ended(self, source_failure: Option<String>) -> Ended {
+    /// What is decided is delivered, as far as it can be in time; where everything is, that is kept.
+    fn end_well(&mut self, run: &mut Run, stop: &AtomicBool, tell: &dyn Fn(Told)) {
+        let since = Stopwatch::start();
+        let timeout = self.source.drain_timeout;
+        while run.ended && since.elapsed() < timeout && self.roots.iter().any(|root| !root.is_level()) {
+            self.each_root(|root, context| root.close(context));
+            clock::pause(LOOK);
+            if stop.load(Relaxed) {
+                break;
+            }
+        }
+        self.flush();
+        self.look_after_roots(run, tell);
+        if run.failure.is_some() {
+            return;
+        }
+        let unsettled = |roots: &[Root]| roots.iter().map(|root| root.journal().unsettled()).sum::<usize>();
+        self.roots.iter().for_each(|root| root.journal().keeper().iter().for_each(|keeper| keeper.wait()));
+        while unsettled(&self.roots) > 0 && since.elapsed() < timeout && run.failure.is_none() {
+            clock::pause(LOOK);
+            run.failure = self.roots.iter().find_map(|root| root.journal().failure());
+        }
+        let left = unsettled(&self.roots);
+        if left > 0 && run.failure.is_none() {
+            run.failure = Some(format!("{left} rows were not delivered within {} s", timeout.as_secs()));
+        }
+        let finished = run.ended && left == 0;
+        for root in &mut self.roots {
+            root.journal().keeper().iter().for_each(|keeper| keeper.wait());
+            if finished {
+                root.finish();
+            }
+            root.checkpoint(finished);
+            root.journal().keeper().iter().for_each(|keeper| keeper.wait());
+        }
+    }
+
+    fn ended(self, failure: Option<String>) -> Ended {
         let mut failures: Vec<(String, String)> = Vec::new();
-        for (query, why) in self.queries.iter().flat_map(RunningQuery::failures) {
+        for (query, why) in self.roots.iter().flat_map(|root| root.query().failures()) {
             failures.push((format!("query '{query}'"), why.to_owned()));
         }
         let source = format!("source '{}'", self.context.source);
-        let own = source_failure.into_iter().chain(self.context.broken);
+        let own = failure.into_iter().chain(self.context.broken);
         failures.extend(own.map(|why| (source.clone(), why)));
         Ended { counts: self.context.counts, failures }
     }
+}
+
+/// What a run of the loop remembers.
+struct Run {
+    idleness: Idleness,
+    /// Failures that people know of.
+    told: BTreeSet<String>,
+    since_checkpoint: Stopwatch,
+    /// Partitions, with the ends to which they are read.
+    assigned: BTreeMap<u32, Option<i64>>,
+    /// Partitions that are not read on for now.
+    held: BTreeSet<u32>,
+    /// Whether the first checkpoints are made.
+    begun: bool,
+    /// Whether the input has ended.
+    ended: bool,
+    failure: Option<String>,
 }
 
 /// Turns events that are too far ahead of their record into dead letters.

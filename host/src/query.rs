@@ -1,26 +1,33 @@
 //! Steps 2 to 6 for one statement: a query that runs, and the queries that read its rows.
 //!
 //! [`RunningQuery::take`] is the way of a batch in order: leave out what is a dead letter for this query, `ingest`, then
-//! either windows ([`RunningQuery::close`] when they are complete, then `emit`) or rows as they are; then on to the output
-//! and to the readers. A fault ends this query and its readers; nothing else notices.
+//! either windows ([`RunningQuery::close`] when they are complete, then `emit`) or rows as they are; then on to the sink
+//! and to the readers. What is decided goes through the [`Journal`]. A [`Root`] is a query that reads a source, with its
+//! readers: it goes back to its checkpoint when a plugin fails; nothing else notices.
 
 mod incoming;
 mod letters;
+mod journal;
+mod root;
 
 use std::sync::Arc;
 
 use streamgauge_sql::manifest::{self, Manifest, Stage};
 
 pub use incoming::{Incoming, Origin};
+pub use journal::{Decided, Journal, Past};
 pub use letters::{Context, Counts};
+pub use root::{Making, Reopen, Root};
 
 use crate::{
     column::{Bitmap, Column, DataType, Value},
     component::query::{QueryComponent, Selected},
+    crash,
     decode::Reason,
-    deliver::output::Output,
+    deliver::{encode::Encode, output::Output},
     engine::{Accumulators, Closed, Fault, FoldBatch, Folded, WindowQuery},
-    row::Rows,
+    row::{Identity, Rows},
+    state::{decision::Sent, saved::Positions},
     timings::Step,
 };
 
@@ -32,9 +39,48 @@ pub struct RunningQuery {
     windows: Option<Windows>,
     /// Where each of the manifest's columns is in what comes in.
     columns: Vec<usize>,
-    output: Option<Arc<Output>>,
+    sink: Sink,
     readers: Vec<RunningQuery>,
     failed: Option<String>,
+}
+
+/// Where a query's rows go.
+enum Sink {
+    /// To its readers only.
+    None,
+    /// Written as they are decided: nothing is durable.
+    Output(Arc<Output>),
+    /// Into an outbox, as messages.
+    Outbox(Box<dyn Encode>),
+}
+
+/// What a query of a root works in.
+pub struct Scope<'a> {
+    /// What the queries of the source share.
+    pub context: &'a mut Context,
+    /// The root's decisions.
+    pub journal: &'a mut Journal,
+    /// Where the root stands.
+    pub positions: &'a Positions,
+    /// What of records before was said already.
+    pub told: &'a Positions,
+}
+
+/// Why a query cannot go on from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fallen {
+    /// What happened.
+    pub fault: Fault,
+    /// Whether rows were being folded: then one of them may be to blame.
+    pub in_fold: bool,
+    /// The partition, the first and the last offset of what was being folded.
+    pub batch: Option<(u32, i64, i64)>,
+}
+
+impl From<Fault> for Fallen {
+    fn from(fault: Fault) -> Self {
+        Self { fault, in_fold: false, batch: None }
+    }
 }
 
 /// The windows of a query and the states of its aggregate calls.
@@ -54,12 +100,23 @@ impl RunningQuery {
         columns: Vec<usize>,
     ) -> Self {
         debug_assert_eq!(manifest.columns.len(), columns.len(), "every column has a place");
-        Self { manifest, component, windows, columns, output: None, readers: Vec::new(), failed: None }
+        Self { manifest, component, windows, columns, sink: Sink::None, readers: Vec::new(), failed: None }
     }
 
-    /// Sends the rows to an output.
+    /// Writes the rows to an output as they are decided.
     pub fn send_to(&mut self, output: Arc<Output>) {
-        self.output = Some(output);
+        self.sink = Sink::Output(output);
+    }
+
+    /// Makes messages of the rows; they go to the outbox of this query's name.
+    pub fn post_to(&mut self, encoder: Box<dyn Encode>) {
+        self.sink = Sink::Outbox(encoder);
+    }
+
+    /// Other windows instead of those that failed.
+    pub fn replace_windows(&mut self, windows: Option<Windows>) {
+        self.windows = windows;
+        self.failed = None;
     }
 
     /// Lets another query read the rows.
@@ -72,6 +129,16 @@ impl RunningQuery {
         &self.manifest.name
     }
 
+    /// What its windows are, if it has any.
+    pub fn window(&self) -> Option<&manifest::Window> {
+        self.manifest.window.as_ref()
+    }
+
+    /// The windows, if it has any.
+    pub fn windows(&self) -> Option<&Windows> {
+        self.windows.as_ref()
+    }
+
     /// The windows, if it has any.
     pub fn windows_mut(&mut self) -> Option<&mut Windows> {
         self.windows.as_mut().filter(|_| self.failed.is_none())
@@ -79,15 +146,10 @@ impl RunningQuery {
 
     /// Hands on what was written so far, by this query and its readers.
     pub fn flush(&self, context: &mut Context) {
-        if let Some(output) = &self.output {
+        if let Sink::Output(output) = &self.sink {
             context.check(output.flush());
         }
         self.readers.iter().for_each(|reader| reader.flush(context));
-    }
-
-    /// Whether this query and all that read it have failed: nothing needs its input.
-    pub fn is_over(&self) -> bool {
-        self.failed.is_some()
     }
 
     /// The queries that failed, with why: this one and its readers.
@@ -96,27 +158,15 @@ impl RunningQuery {
         own.into_iter().chain(self.readers.iter().flat_map(Self::failures)).collect()
     }
 
-    /// Takes a batch.
-    pub fn take(&mut self, incoming: &Incoming<'_>, context: &mut Context) {
-        if self.failed.is_none()
-            && let Err(fault) = self.try_take(incoming, context)
-        {
-            self.failed = Some(fault.to_string());
-        }
+    /// It is over with this query and its readers.
+    pub fn fail(&mut self, why: String) {
+        self.failed.get_or_insert(why);
     }
 
-    /// Decides the windows that are complete.
-    pub fn close(&mut self, context: &mut Context) {
-        if self.failed.is_none()
-            && let Err(fault) = self.try_close(context)
-        {
-            self.failed = Some(fault.to_string());
-        }
-    }
-
-    fn try_take(&mut self, incoming: &Incoming<'_>, context: &mut Context) -> Result<(), Fault> {
+    /// Takes rows.
+    pub fn take(&mut self, incoming: &Incoming<'_>, scope: &mut Scope<'_>) -> Result<(), Fallen> {
         let time = self.manifest.window.as_ref().map(|window| window.time);
-        let usable = incoming.usable(&self.columns, time, &self.manifest.name, context);
+        let usable = incoming.usable(&self.columns, time, &self.manifest.name, scope);
         let taken: Vec<Column>;
         let columns: Vec<&Column> = match &usable {
             None => incoming.columns_at(&self.columns).collect(),
@@ -128,11 +178,17 @@ impl RunningQuery {
         let len = usable.as_ref().map_or(incoming.len, Vec::len);
         let record = |row: u32| usable.as_ref().map_or(Some(row), |rows| rows.get(row as usize).copied());
 
-        let (selected, kept) = self.ingest(len, &columns, context)?;
+        let (selected, mut kept) = self.ingest(len, &columns, scope.context)?;
         for failure in &selected.failed {
             let text = expression(self.manifest.ingest.as_ref(), failure.expression);
             let message = format!("{} in {text}", words(failure.reason));
-            incoming.dead_letter(record(failure.row), &self.manifest.name, failure.reason, &message, context);
+            incoming.dead_letter(record(failure.row), &self.manifest.name, failure.reason, &message, scope);
+        }
+        for row in 0..len as u32 {
+            if let Some(why) = record(row).and_then(|record| incoming.condemned(record)) {
+                incoming.dead_letter(record(row), &self.manifest.name, Reason::Plugin, why, scope);
+                kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(row as usize, false);
+            }
         }
         let column = |place: manifest::Column| match place {
             manifest::Column::Input(index) => columns.get(index).copied(),
@@ -140,21 +196,46 @@ impl RunningQuery {
             _ => None,
         };
         let Some(windows) = &mut self.windows else {
-            let rows = pick(&self.manifest.output, kept.as_ref(), len, column)?;
-            self.deliver(&rows, context);
-            return Ok(());
+            let picked = pick(&self.manifest.output, kept.as_ref(), column)?;
+            let records: Vec<u32> = match &picked.rows {
+                Some(rows) => rows.iter().filter_map(|&row| record(row)).collect(),
+                None => (0..len as u32).filter_map(record).collect(),
+            };
+            let rows =
+                Rows { columns: picked.columns, len: records.len(), identity: incoming.identity(&records) };
+            return self.pass(incoming, rows, scope);
         };
-        let folded = fold(windows, &self.manifest, incoming.partition(), kept.as_ref(), column, context)?;
+        let folded = fold(windows, &self.manifest, incoming, kept.as_ref(), column, scope);
+        let folded = folded.map_err(|fault| Fallen { fault, in_fold: true, batch: None })?;
         let name = &self.manifest.name;
         for row in folded.rejected {
             let message = "a new group beyond max_groups; fewer groups, or a higher limit";
-            incoming.dead_letter(record(row), name, Reason::GroupLimit, message, context);
+            incoming.dead_letter(record(row), name, Reason::GroupLimit, message, scope);
         }
         for row in folded.out_of_range {
             let message = "the event time is outside of the years 1 to 9999";
-            incoming.dead_letter(record(row), name, Reason::OutOfRange, message, context);
+            incoming.dead_letter(record(row), name, Reason::OutOfRange, message, scope);
         }
-        self.try_close(context)
+        Ok(())
+    }
+
+    /// Rows that are of no window: decided as they come.
+    fn pass(&mut self, incoming: &Incoming<'_>, rows: Rows, scope: &mut Scope<'_>) -> Result<(), Fallen> {
+        let Some((partition, next)) = incoming.behind() else {
+            return self.deliver(&rows, scope);
+        };
+        let Identity::Records { offsets, .. } = &rows.identity else { unreachable!("rows of records") };
+        let decided = offsets.partition_point(|&offset| offset < scope.journal.passed(partition));
+        match decided {
+            0 => self.deliver(&rows, scope)?,
+            decided => {
+                self.deliver(&rows.take(&(decided as u32..rows.len as u32).collect::<Vec<_>>()), scope)?
+            }
+        }
+        if next > scope.journal.passed(partition) {
+            scope.journal.pass(partition, next, std::mem::take(&mut scope.context.sent));
+        }
+        Ok(())
     }
 
     /// Step 2: WHERE and computed columns. Also gives which rows go on; none = all.
@@ -176,17 +257,35 @@ impl RunningQuery {
         Ok((selected, kept))
     }
 
-    fn try_close(&mut self, context: &mut Context) -> Result<(), Fault> {
-        while let Some(windows) = &mut self.windows {
-            let closed = context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
+    /// Decides the windows that are complete, as long as there is room for their rows.
+    pub fn close(&mut self, scope: &mut Scope<'_>) -> Result<(), Fallen> {
+        if let Some(windows) = &self.windows
+            && let Some(end) = windows.engine.forces()
+        {
+            scope.journal.force(end, scope.positions);
+        }
+        while scope.journal.has_room()
+            && let Some(windows) = &mut self.windows
+        {
+            let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
             let Some(closed) = closed else { break };
-            self.emit(&closed, context)?;
+            let (end, run) = (closed.window_end, closed.run);
+            scope.context.muted = scope.journal.is_decided(end, run);
+            let emitted = self.emit(&closed, scope);
+            let muted = std::mem::take(&mut scope.context.muted);
+            let sent = std::mem::take(&mut scope.context.sent);
+            emitted?;
+            if !muted {
+                crash::point("close.decided");
+                scope.journal.close(end, run, sent);
+            }
         }
         Ok(())
     }
 
     /// Steps 5 and 6: HAVING and the SELECT list over the groups of a complete window.
-    fn emit(&mut self, closed: &Closed, context: &mut Context) -> Result<(), Fault> {
+    fn emit(&mut self, closed: &Closed, scope: &mut Scope<'_>) -> Result<(), Fallen> {
+        let context = &mut *scope.context;
         let len = closed.len();
         let bound = |time| constant(time, len);
         let (starts, ends) = (bound(closed.window_start), bound(closed.window_end));
@@ -218,25 +317,49 @@ impl RunningQuery {
             manifest::Column::Computed(index) => selected.columns.get(index),
             place => behind(place),
         };
-        let rows = pick(&self.manifest.output, kept.as_ref(), len, column)?;
-        self.deliver(&rows, context);
-        Ok(())
+        let picked = pick(&self.manifest.output, kept.as_ref(), column)?;
+        let identity = Identity::Window {
+            start_us: closed.window_start,
+            end_us: closed.window_end,
+            forced: closed.forced,
+            keys: closed.keys.clone(),
+        };
+        let identity = picked.rows.as_ref().map_or_else(|| identity.clone(), |rows| identity.take(rows));
+        let rows =
+            Rows { columns: picked.columns, len: picked.rows.map_or(len, |rows| rows.len()), identity };
+        self.deliver(&rows, scope)
     }
 
-    /// Step 7: on to the output and to the readers.
-    fn deliver(&mut self, rows: &Rows, context: &mut Context) {
-        if rows.len == 0 {
-            return;
+    /// Step 7: on to the sink and to the readers; not where it was decided before.
+    fn deliver(&mut self, rows: &Rows, scope: &mut Scope<'_>) -> Result<(), Fallen> {
+        let context = &mut *scope.context;
+        if rows.len == 0 || context.muted {
+            return Ok(());
         }
-        if let Some(output) = &self.output {
-            let Manifest { name, output: fields, .. } = &self.manifest;
-            let written = context.timings.of(Step::Output, || output.write_rows(name, fields, rows));
-            context.check(written);
-            context.counts.rows += rows.len as u64;
-            context.wrote = true;
+        let Manifest { name, output: fields, .. } = &self.manifest;
+        match &mut self.sink {
+            Sink::None => {}
+            Sink::Output(output) => {
+                let written = context.timings.of(Step::Output, || output.write_rows(name, fields, rows));
+                context.check(written);
+                context.counts.rows += rows.len as u64;
+                context.wrote = true;
+            }
+            Sink::Outbox(encoder) => {
+                let first = scope.journal.next_sequence(name);
+                let timings = context.timings.clone();
+                let messages = timings.of(Step::Output, || encoder.encode(fields, rows, first))?;
+                context.sent.push(Sent { query: name.clone(), messages });
+                context.counts.rows += rows.len as u64;
+            }
         }
         let incoming = Incoming::of_rows(rows, &self.manifest.output);
-        self.readers.iter_mut().for_each(|reader| reader.take(&incoming, context));
+        for reader in self.readers.iter_mut().filter(|reader| reader.failed.is_none()) {
+            if let Err(fallen) = reader.take(&incoming, scope) {
+                reader.failed = Some(fallen.fault.to_string());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -244,10 +367,10 @@ impl RunningQuery {
 fn fold<'a>(
     windows: &mut Windows,
     manifest: &Manifest,
-    partition: u32,
+    incoming: &Incoming<'_>,
     kept: Option<&Bitmap>,
     column: impl Fn(manifest::Column) -> Option<&'a Column>,
-    context: &mut Context,
+    scope: &mut Scope<'_>,
 ) -> Result<Folded, Fault> {
     let Some(window) = &manifest.window else { return Ok(Folded::default()) };
     let times = column(manifest::Column::Input(window.time)).ok_or_else(|| lost(window.time))?;
@@ -272,19 +395,29 @@ fn fold<'a>(
         })
         .collect::<Result<Vec<_>, Fault>>()?;
     let batch = FoldBatch { times, kept, keys: &keys, arguments: &arguments };
-    let folded = context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;
-    context.counts.late += folded.late;
-    context.counts.late_partial += folded.late_partial;
+    let partition = incoming.partition();
+    let folded =
+        scope.context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;
+    if !incoming.was_told(scope.told) {
+        scope.context.counts.late += folded.late;
+        scope.context.counts.late_partial += folded.late_partial;
+    }
     Ok(folded)
+}
+
+/// The SELECT list of some rows.
+struct Picked {
+    columns: Vec<Column>,
+    /// Which rows; none = all.
+    rows: Option<Vec<u32>>,
 }
 
 /// The SELECT list of the rows that are kept.
 fn pick<'a>(
     outputs: &[manifest::Output],
     kept: Option<&Bitmap>,
-    len: usize,
     column: impl Fn(manifest::Column) -> Option<&'a Column>,
-) -> Result<Rows, Fault> {
+) -> Result<Picked, Fault> {
     let rows: Option<Vec<u32>> = kept.map(|kept| {
         kept.iter().zip(0..).filter_map(|(keep, row): (bool, u32)| keep.then_some(row)).collect()
     });
@@ -295,7 +428,7 @@ fn pick<'a>(
             Ok(rows.as_ref().map_or_else(|| column.clone(), |rows| column.take(rows)))
         })
         .collect::<Result<Vec<_>, Fault>>()?;
-    Ok(Rows { columns, len: rows.map_or(len, |rows| rows.len()) })
+    Ok(Picked { columns, rows })
 }
 
 /// Which rows go on: kept by the filter and without a failure; none = all.
@@ -336,5 +469,5 @@ fn words(reason: Reason) -> &'static str {
 
 /// The plan names a column that is not there: a component that was not made by this version.
 fn lost(place: impl std::fmt::Debug) -> Fault {
-    Fault { who: "the plan".into(), what: format!("names a column that is not there: {place:?}") }
+    Fault::certain("the plan", format!("names a column that is not there: {place:?}"))
 }

@@ -1,6 +1,6 @@
 //! Rows as they leave: columns with names, and each row as one JSON object.
 
-use streamgauge_functions::{format_f64, format_timestamp};
+use streamgauge_functions::{format_json_f64, format_json_text, format_json_timestamp};
 
 use crate::column::{Column, Values};
 
@@ -11,6 +11,57 @@ pub struct Rows {
     pub columns: Vec<Column>,
     /// How many rows.
     pub len: usize,
+    /// What they are of.
+    pub identity: Identity,
+}
+
+/// What rows are of: with the name of their query it names each of them for ever.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// Groups of a window.
+    Window {
+        /// The window's start, in microseconds since the epoch.
+        start_us: i64,
+        /// Its end.
+        end_us: i64,
+        /// Whether it was closed before some partition had reached its end.
+        forced: bool,
+        /// The groups' keys, one row a row.
+        keys: Vec<Column>,
+    },
+    /// Records of a partition.
+    Records {
+        /// The partition.
+        partition: u32,
+        /// Their offsets, one a row.
+        offsets: Vec<i64>,
+    },
+}
+
+impl Identity {
+    /// Of the named rows, in the order they are named.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Window { start_us, end_us, forced, keys } => {
+                let keys = keys.iter().map(|key| key.take(rows)).collect();
+                Self::Window { start_us: *start_us, end_us: *end_us, forced: *forced, keys }
+            }
+            Self::Records { partition, offsets } => {
+                let offset = |&row: &u32| offsets.get(row as usize).copied().unwrap_or_default();
+                Self::Records { partition: *partition, offsets: rows.iter().map(offset).collect() }
+            }
+        }
+    }
+}
+
+impl Rows {
+    /// The named rows, in the order they are named.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        let columns = self.columns.iter().map(|column| column.take(rows)).collect();
+        Self { columns, len: rows.len(), identity: self.identity.take(rows) }
+    }
 }
 
 /// Appends row `row` as one JSON object: the fields in order, no spaces, text not escaped beyond need.
@@ -41,36 +92,17 @@ pub fn write_json_value(out: &mut Vec<u8>, column: &Column, row: usize) {
             let value = values.get(row).copied().unwrap_or_default();
             out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         }
-        Values::Float64(values) => match values.get(row) {
-            Some(value) if value.is_finite() => format_f64(*value, out),
-            _ => out.extend_from_slice(b"null"),
-        },
+        Values::Float64(values) => format_json_f64(values.get(row).copied().unwrap_or_default(), out),
         Values::Timestamp(values) => {
-            out.push(b'"');
-            format_timestamp(values.get(row).copied().unwrap_or_default(), out);
-            out.push(b'"');
+            format_json_timestamp(values.get(row).copied().unwrap_or_default(), out);
         }
-        Values::Text(values) => write_json_text(out, values.get(row)),
+        Values::Text(values) => format_json_text(values.get(row), out),
     }
 }
 
 /// Appends UTF-8 text as a JSON string: quotes, backslashes and control characters are escaped, nothing else.
 pub fn write_json_text(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
-    for &byte in text {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            _ => out.push(byte),
-        }
-    }
-    out.push(b'"');
+    format_json_text(text, out);
 }
 
 #[cfg(test)]

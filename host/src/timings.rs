@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     clock,
-    column::Column,
+    column::{Column, Texts},
     engine::{Accumulators, Evaluated, Fault},
 };
 
@@ -117,5 +117,17 @@ impl<A: Accumulators> Accumulators for Timed<A> {
 
     fn release(&mut self, slots: &[u32]) -> Result<(), Fault> {
         self.timings.of(Step::Reducers, || self.inner.release(slots))
+    }
+
+    fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault> {
+        self.timings.of(Step::Reducers, || self.inner.snapshot(slots))
+    }
+
+    fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault> {
+        self.timings.of(Step::Reducers, || self.inner.restore(state_version, slots, states))
+    }
+
+    fn state_version(&self) -> u32 {
+        self.inner.state_version()
     }
 }

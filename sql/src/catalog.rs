@@ -36,6 +36,8 @@ pub struct Signature {
     pub growing: bool,
     /// The largest relative difference between two orders of merging; 0 = bit for bit.
     pub tolerance: f64,
+    /// The version of the bytes that its states are kept in.
+    pub state_version: u32,
 }
 
 /// A constant that a reducer is opened with.

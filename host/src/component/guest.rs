@@ -8,11 +8,11 @@ use wasmtime::{
 };
 
 use super::{limits::Budget, limits::Limits, runtime::Runtime};
-use crate::engine::Fault;
+use crate::engine::{Fault, FaultKind};
 
 /// Bytes that a guest may hand over in one call, as they are counted on this side.
 const RESULT_BYTES_MAX: usize = 256 << 20;
-/// Resources of one instance: a reducer has one.
+/// Resources of one instance: a reducer has one, a sink one a query.
 const HANDLES_MAX: usize = 1000;
 /// The longest text of a guest that is passed on to people.
 const WORDS_MAX: usize = 300;
@@ -51,28 +51,36 @@ impl Guest {
         store.data_mut().begin_call();
         run(store).map_err(|error| {
             let refused = self.store.as_ref().is_ok_and(|store| store.data().refused());
-            self.lose(what_happened(&error, refused, self.runtime.limits()))
+            let (kind, what) = what_happened(&error, refused, self.runtime.limits());
+            let fault = Fault { who: self.who.clone(), what, kind };
+            self.store = Err(fault.clone());
+            fault
         })
+    }
+
+    /// What is wrong with a call that the guest survived.
+    pub(super) fn refuse(&self, what: String) -> Fault {
+        Fault::certain(self.who.clone(), what)
     }
 
     /// Gives the guest up: what it did is not to be trusted.
     pub(super) fn lose(&mut self, what: String) -> Fault {
-        let fault = Fault { who: self.who.clone(), what };
+        let fault = Fault::certain(self.who.clone(), what);
         self.store = Err(fault.clone());
         fault
     }
 }
 
-/// What a call failed of, as the end of a sentence.
-fn what_happened(error: &wasmtime::Error, refused: bool, limits: Limits) -> String {
+/// What a call failed of, as the end of a sentence, and whether it would do so again.
+fn what_happened(error: &wasmtime::Error, refused: bool, limits: Limits) -> (FaultKind, String) {
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) {
-        return format!("ran longer than {}", duration(limits.plugin_call_timeout));
+        return (FaultKind::Chance, format!("ran longer than {}", duration(limits.plugin_call_timeout)));
     }
     if refused {
-        return format!("wanted more than {} of memory", bytes(limits.plugin_memory));
+        return (FaultKind::Chance, format!("wanted more than {} of memory", bytes(limits.plugin_memory)));
     }
-    match trap {
+    let what = match trap {
         Some(trap) => {
             let trap = trap.to_string();
             let trap = trap.trim_start_matches("wasm trap: ");
@@ -80,7 +88,8 @@ fn what_happened(error: &wasmtime::Error, refused: bool, limits: Limits) -> Stri
             function.map_or_else(|| format!("trapped: {trap}"), |name| format!("trapped in `{name}`: {trap}"))
         }
         None => format!("broke its contract: {}", words(&error.root_cause().to_string())),
-    }
+    };
+    (FaultKind::Certain, what)
 }
 
 /// The innermost function that has a name.

@@ -58,12 +58,14 @@ impl Plugins {
 
     /// Opens the accumulators of an aggregate call.
     pub fn open(&self, aggregate: &Aggregate) -> Result<ReducerInstance, Fault> {
-        let fault = |what| Fault { who: format!("reducer `{}`", aggregate.reducer), what };
+        let fault = |what: String| Fault::certain(format!("reducer `{}`", aggregate.reducer), what);
         let loaded = self.loaded(&aggregate.reducer).map_err(|refused| fault(refused.why.to_string()))?;
         let loaded = loaded.ok_or_else(|| fault("is not there".to_owned()))?;
         let signature = loaded.description.signatures.get(aggregate.signature as usize);
         match signature {
-            Some(signature) if signature.returns == aggregate.returns => loaded.component.open(aggregate),
+            Some(signature) if signature.returns == aggregate.returns => {
+                loaded.component.open(aggregate, signature.state_version)
+            }
             _ => Err(fault(format!("is not the one that `{}` was compiled for", aggregate.text))),
         }
     }

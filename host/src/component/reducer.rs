@@ -5,17 +5,17 @@ use wasmtime::component::{Instance, InstancePre, ResourceAny};
 
 use super::{
     bindings::{
-        columns::{ColumnParam, Error, FailedRow, Field, LiteralParam},
+        columns::{BytesListParam, ColumnParam, FailedRow, LiteralParam},
         reducer as wit,
     },
     check::{Refusal, Refused, World},
-    columns::{lift, lift_type, lift_value, lower, lower_value},
+    columns::{error_text, lift, lift_field, lift_states, lift_type, lower, lower_value},
     guest::{Guest, words},
     limits::Budget,
     runtime::Runtime,
 };
 use crate::{
-    column::Column,
+    column::{Column, Texts},
     engine::{Accumulators, Evaluated, Fault},
 };
 
@@ -34,6 +34,7 @@ pub struct ReducerInstance {
     exports: wit::Guest,
     accumulators: ResourceAny,
     returns: DataType,
+    state_version: u32,
 }
 
 impl ReducerComponent {
@@ -61,15 +62,15 @@ impl ReducerComponent {
         })
     }
 
-    /// Opens the accumulators of an aggregate call.
-    pub fn open(&self, aggregate: &Aggregate) -> Result<ReducerInstance, Fault> {
+    /// Opens the accumulators of an aggregate call, of a signature whose states have this version.
+    pub fn open(&self, aggregate: &Aggregate, state_version: u32) -> Result<ReducerInstance, Fault> {
         let (mut guest, exports) = self.start()?;
         let parameters: Vec<LiteralParam<'_>> = aggregate.parameters.iter().map(lower_value).collect();
         let opened =
             guest.call(|store| exports.accumulators().call_open(store, aggregate.signature, &parameters))?;
         let accumulators =
-            opened.map_err(|error| guest.lose(format!("refused its parameters: {}", text(&error))))?;
-        Ok(ReducerInstance { guest, exports, accumulators, returns: aggregate.returns })
+            opened.map_err(|error| guest.lose(format!("refused its parameters: {}", error_text(&error))))?;
+        Ok(ReducerInstance { guest, exports, accumulators, returns: aggregate.returns, state_version })
     }
 
     fn start(&self) -> Result<(Guest, wit::Guest), Fault> {
@@ -87,7 +88,7 @@ impl Accumulators for ReducerInstance {
         let calls = self.exports.accumulators();
         let done =
             self.guest.call(|store| calls.call_accumulate(store, self.accumulators, slots, &arguments))?;
-        done.map_err(|error| self.guest.lose(format!("refused a batch: {}", text(&error))))
+        done.map_err(|error| self.guest.lose(format!("refused a batch: {}", error_text(&error))))
     }
 
     fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault> {
@@ -106,6 +107,26 @@ impl Accumulators for ReducerInstance {
         let calls = self.exports.accumulators();
         self.guest.call(|store| calls.call_release(store, self.accumulators, slots))
     }
+
+    fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault> {
+        let calls = self.exports.accumulators();
+        let states = self.guest.call(|store| calls.call_snapshot(store, self.accumulators, slots))?;
+        lift_states(states, slots.len()).map_err(|what| self.guest.lose(what))
+    }
+
+    fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault> {
+        debug_assert_eq!(slots.len(), states.len(), "one state a slot");
+        let states = BytesListParam { ends: &states.ends, bytes: &states.bytes };
+        let calls = self.exports.accumulators();
+        let done = self
+            .guest
+            .call(|store| calls.call_restore(store, self.accumulators, state_version, slots, states))?;
+        done.map_err(|error| self.guest.lose(format!("refused a state: {}", error_text(&error))))
+    }
+
+    fn state_version(&self) -> u32 {
+        self.state_version
+    }
 }
 
 /// Values as the signature promises them, one a slot; else what is wrong with them.
@@ -123,27 +144,11 @@ fn checked(evaluated: wit::Evaluated, returns: DataType, rows: usize) -> Result<
 fn signature(signature: wit::Signature) -> catalog::Signature {
     catalog::Signature {
         arguments: signature.arguments.into_iter().map(lift_type).collect(),
-        parameters: signature.parameters.into_iter().map(parameter).collect(),
+        parameters: signature.parameters.into_iter().map(lift_field).collect(),
         returns: lift_type(signature.returns),
         needs_time: signature.needs_time,
         growing: matches!(signature.state, wit::StateSize::Growing),
         tolerance: signature.tolerance,
-    }
-}
-
-fn parameter(field: Field) -> catalog::Parameter {
-    catalog::Parameter {
-        name: words(&field.name),
-        data_type: lift_type(field.data_type),
-        docs: words(&field.docs),
-        default: field.default.map(lift_value),
-    }
-}
-
-/// A guest's refusal in its own words.
-fn text(error: &Error) -> String {
-    match error {
-        Error::Invalid(text) | Error::Corrupt(text) => words(text),
-        Error::UnsupportedVersion(version) => format!("it cannot read states of version {version}"),
+        state_version: signature.state_version,
     }
 }

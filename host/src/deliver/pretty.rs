@@ -62,7 +62,10 @@ impl Format for Pretty {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column::{Column, DataType, Value};
+    use crate::{
+        column::{Column, DataType, Value},
+        row::Identity,
+    };
 
     const FIVE_PAST: i64 = 1_767_225_900_000_000;
 
@@ -84,7 +87,9 @@ mod tests {
     }
 
     fn written(pretty: &Pretty, query: &str, fields: &[manifest::Output], values: &[&[Value]]) -> String {
+        let identity = Identity::Records { partition: 0, offsets: vec![] };
         let mut rows = Rows {
+            identity,
             columns: fields.iter().map(|field| Column::empty(field.data_type)).collect(),
             len: values.len(),
         };

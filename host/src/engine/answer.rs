@@ -16,6 +16,8 @@ pub struct Closed {
     pub window_start: i64,
     /// The window's end.
     pub window_end: i64,
+    /// Which run of the window's groups these are, from 0.
+    pub run: u32,
     /// Whether some partition's own watermark had not reached the window's end: it was idle.
     pub forced: bool,
     /// The group keys, one row a group, ascending.
@@ -93,6 +95,7 @@ pub(super) fn rows(
     Ok(Closed {
         window_start: 0,
         window_end: 0,
+        run: (done / CALL_MAX) as u32,
         forced: false,
         keys,
         aggregates,

@@ -68,6 +68,17 @@ impl Census {
         }
     }
 
+    /// The groups whose newest slice is before one, slice by slice.
+    pub(super) fn before(&self, slice: i64) -> impl Iterator<Item = (i64, Vec<u32>)> + '_ {
+        self.seen.range(..slice).filter_map(|(&slice, groups)| {
+            let mut newest: Vec<u32> =
+                groups.iter().copied().filter(|&group| self.newest.get(group) == slice).collect();
+            newest.sort_unstable();
+            newest.dedup();
+            (!newest.is_empty()).then_some((slice, newest))
+        })
+    }
+
     /// The groups that have stopped to count since the last call, each once.
     pub(super) fn take_expired(&mut self) -> Vec<u32> {
         let mut expired = std::mem::take(&mut self.expired);

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Fault,
+    Fault, capture,
     fold::Partition,
     group::Groups,
+    part::{Changes, PartId, Place},
     slice::Slicing,
     stack::Stack,
     states::{Pairs, States, Which},
@@ -76,18 +77,21 @@ impl Close {
         partitions: &mut BTreeMap<u32, Partition>,
         slicing: &Slicing,
         states: &mut States<'_>,
+        changes: Option<&mut Changes>,
     ) -> Result<(), Fault> {
+        let stays = slicing.first_slice(window + 1);
+        let mut sealing = Sealing { changes, stays };
         let first = slicing.first_slice(window);
         let (boundary, end) = (slicing.next_block(first), first + slicing.per_window());
         self.leave(first, states)?;
         if boundary > self.stack.boundary() {
-            while self.seal_slice(boundary, partitions, states)?.is_some() {}
+            while self.seal_slice(boundary, partitions, states, &mut sealing)?.is_some() {}
             self.stack.flip(boundary, states)?;
         }
-        while let Some(slice) = self.seal_slice(end, partitions, states)? {
+        while let Some(slice) = self.seal_slice(end, partitions, states, &mut sealing)? {
             self.stack.extend_back(slice, states)?;
         }
-        self.seal_late(window, partitions, states)?;
+        self.seal_late(window, partitions, states, &mut sealing)?;
         let Self { groups, order, ordered, .. } = self;
         if *ordered < order.len() {
             order.sort_by(|&left, &right| groups.key(left).cmp(groups.key(right)));
@@ -102,11 +106,15 @@ impl Close {
         end: i64,
         partitions: &mut BTreeMap<u32, Partition>,
         states: &mut States<'_>,
+        sealing: &mut Sealing<'_>,
     ) -> Result<Option<i64>, Fault> {
         let first = partitions.values().filter_map(Partition::first_slice).min();
         let Some(number) = first.filter(|&first| first < end) else { return Ok(None) };
-        for partition in partitions.values_mut() {
+        for (&number_of, partition) in partitions.iter_mut() {
             let Some(slice) = partition.seal(number) else { continue };
+            let id = PartId { partition: number_of, place: Place::Slice(number) };
+            let groups = slice.groups.iter().map(|&group| (group, slice.slot(group)));
+            sealing.note(id, partition, groups, states)?;
             let mut pairs = Pairs::default();
             for &theirs in &slice.groups {
                 let group = self.group(partition, theirs);
@@ -127,8 +135,10 @@ impl Close {
         window: i64,
         partitions: &mut BTreeMap<u32, Partition>,
         states: &mut States<'_>,
+        sealing: &mut Sealing<'_>,
     ) -> Result<(), Fault> {
-        for partition in partitions.values_mut() {
+        for (&number, partition) in partitions.iter_mut() {
+            sealing.note_late(number, partition, window, states)?;
             let mut pairs = Pairs::default();
             while let Some((late, slot)) = partition.seal_late(window) {
                 let group = self.group(partition, late.group);
@@ -181,5 +191,49 @@ impl Close {
             gone.iter().for_each(|&group| self.groups.remove(group));
         }
         states.release(&slots)
+    }
+}
+
+/// Takes down what is sealed, where somebody wants to know.
+struct Sealing<'a> {
+    changes: Option<&'a mut Changes>,
+    /// Slices before it are needed by no window behind the one that closes.
+    stays: i64,
+}
+
+impl Sealing<'_> {
+    /// A part is sealed, with these groups and slots; none of them was merged yet.
+    fn note(
+        &mut self,
+        id: PartId,
+        partition: &Partition,
+        groups: impl Iterator<Item = (u32, u32)>,
+        states: &mut States<'_>,
+    ) -> Result<(), Fault> {
+        let Some(changes) = self.changes.as_deref_mut() else { return Ok(()) };
+        if id.place.slice() < self.stays {
+            return Ok(());
+        }
+        let touched: Vec<(u32, u32)> = groups.filter(|&(_, slot)| changes.is_touched(slot)).collect();
+        let parts = capture::parts(id, false, partition, &touched, states)?;
+        changes.seal(id, parts);
+        Ok(())
+    }
+
+    /// The late accumulators that windows up to `window` take are about to be sealed.
+    fn note_late(
+        &mut self,
+        number: u32,
+        partition: &Partition,
+        window: i64,
+        states: &mut States<'_>,
+    ) -> Result<(), Fault> {
+        if self.changes.is_none() {
+            return Ok(());
+        }
+        for (id, groups) in capture::late(number, partition, |late| late.window <= window) {
+            self.note(id, partition, groups.into_iter(), states)?;
+        }
+        Ok(())
     }
 }

@@ -11,6 +11,7 @@ use super::{
     census::Census,
     dense::{Dense, NONE},
     group::{Groups, Key, Keys},
+    part::Place,
     slice::{Slicing, TIME_MAX_US, TIME_MIN_US},
     slot::Numbers,
     watermark::Watermark,
@@ -328,6 +329,74 @@ impl Partition {
     /// The key of a group.
     pub(super) fn key(&self, group: u32) -> Key<'_> {
         self.groups.get(group)
+    }
+
+    /// The encoded key of a group.
+    pub(super) fn key_bytes(&self, group: u32) -> &[u8] {
+        self.groups.key(group)
+    }
+
+    /// The slices that are not sealed.
+    pub(super) fn slices(&self) -> impl Iterator<Item = &Slice> {
+        self.slices.iter()
+    }
+
+    /// The late accumulators that are not sealed, with their slots.
+    pub(super) fn late(&self) -> impl Iterator<Item = (Late, u32)> + '_ {
+        self.late.iter().map(|(&late, &slot)| (late, slot))
+    }
+
+    /// The groups that count although all windows of their newest slice, which is before `slice`, are closed.
+    pub(super) fn counted_before(&self, slice: i64) -> impl Iterator<Item = (i64, Vec<u32>)> + '_ {
+        self.census.before(slice)
+    }
+
+    /// A partition whose own watermark was captured; its groups follow.
+    pub(super) fn restored(watermark: i64) -> Self {
+        Self { watermark: Watermark::restored(watermark), ..Self::new() }
+    }
+
+    /// Puts a group back into a place, and gives it a slot; none where it only counts.
+    pub(super) fn put_back(
+        &mut self,
+        place: Place,
+        key: &[u8],
+        slicing: &Slicing,
+        slots: &mut Numbers,
+    ) -> Option<u32> {
+        let group = self.groups.find_or_add(Key::of(key));
+        self.census.see(group, place.slice());
+        match place {
+            Place::Counted(_) => None,
+            Place::Slice(number) => {
+                let index = self.slices.partition_point(|slice| slice.number < number);
+                if self.slices.get(index).is_none_or(|slice| slice.number != number) {
+                    let (start, end) = slicing.bounds(number);
+                    let slice = Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) };
+                    self.slices.insert(index, slice);
+                }
+                let slot = self.slices.get_mut(index)?.slots.at(group);
+                if *slot == NONE {
+                    *slot = slots.take();
+                    self.slices.get_mut(index)?.groups.push(group);
+                    *self.held.at(group) += 1;
+                }
+                self.slices.get(index).map(|slice| slice.slot(group))
+            }
+            Place::Late { window, slice } => {
+                let held = &mut self.held;
+                let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
+                    *held.at(group) += 1;
+                    slots.take()
+                });
+                Some(*slot)
+            }
+        }
+    }
+
+    /// All groups are back: those that no longer count are forgotten, as they were before.
+    pub(super) fn settle(&mut self, slicing: &Slicing) {
+        self.expire(slicing);
     }
 
     /// A slot of a group went elsewhere.

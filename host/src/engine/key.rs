@@ -12,8 +12,8 @@ const TEXT_END: [u8; 2] = [0, 0];
 const ZERO_IN_TEXT: [u8; 2] = [0, 255];
 const SIGN: u64 = 1 << 63;
 
-/// Appends a row's key.
-pub(super) fn encode(columns: &[&Column], row: usize, key: &mut Vec<u8>) {
+/// Appends a row's key: the encoding of these columns' values, which is the same for ever.
+pub fn encode(columns: &[&Column], row: usize, key: &mut Vec<u8>) {
     for (part, column) in columns.iter().enumerate() {
         if !column.is_valid(row) {
             key.push(NULL);
@@ -40,6 +40,45 @@ pub(super) fn encode(columns: &[&Column], row: usize, key: &mut Vec<u8>) {
                 }
                 key.extend_from_slice(&TEXT_END);
             }
+        }
+    }
+}
+
+/// Whether bytes are a key with parts of these types.
+pub(super) fn is_key(mut key: &[u8], types: &[DataType]) -> bool {
+    let Some((last, before)) = types.split_last() else { return key == [VALUE] };
+    before.iter().all(|&part| skip(&mut key, part, false)) && skip(&mut key, *last, true) && key.is_empty()
+}
+
+/// Passes over one part; whether it was there.
+fn skip(key: &mut &[u8], part: DataType, is_last: bool) -> bool {
+    let Some((&kind, rest)) = key.split_first() else { return false };
+    *key = rest;
+    if kind != VALUE {
+        return kind == NULL;
+    }
+    let len = match part {
+        DataType::Boolean => Some(1),
+        DataType::Int64 | DataType::Timestamp | DataType::Float64 => Some(8),
+        DataType::Text if is_last => Some(key.len()),
+        DataType::Text => text_len(key),
+    };
+    match len.and_then(|len| key.split_at_checked(len)) {
+        Some((_, rest)) => *key = rest,
+        None => return false,
+    }
+    true
+}
+
+/// How long a text that is not the last part is, its end included; none where it has no end.
+fn text_len(key: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let zero = at + memchr::memchr(0, key.get(at..)?)?;
+        match key.get(zero + 1)? {
+            0 => return Some(zero + 2),
+            255 => at = zero + 2,
+            _ => return None,
         }
     }
 }
@@ -199,6 +238,10 @@ mod tests {
             let expected = keys[0].iter().zip(&keys[1]).map(|(left, right)| compare(left, right));
             let expected = expected.fold(Ordering::Equal, Ordering::then);
             prop_assert_eq!(bytes[0].cmp(&bytes[1]), expected);
+            for key in &bytes {
+                prop_assert!(types.is_empty() || is_key(key, &types));
+                prop_assert!(types.is_empty() || !is_key(&key[..key.len() - 1], &types) || types.last() == Some(&DataType::Text));
+            }
             for (row, key) in keys.iter().enumerate() {
                 for (column, value) in decoded.iter().zip(key) {
                     prop_assert_eq!(compare(&column.value(row), value), Ordering::Equal);

@@ -9,6 +9,7 @@ use super::{
     answer::{self, Closed, Open},
     close::Close,
     fold::{Partition, Plan},
+    part::Changes,
     slice::{BadWindow, Slicing},
     slot::Numbers,
     states::States,
@@ -58,18 +59,20 @@ pub struct Usage {
 /// ```
 #[derive(Debug)]
 pub struct WindowQuery {
-    slicing: Slicing,
+    pub(super) slicing: Slicing,
     settings: Settings,
-    key_types: Vec<DataType>,
-    aggregates: Vec<Aggregate>,
+    pub(super) key_types: Vec<DataType>,
+    pub(super) aggregates: Vec<Aggregate>,
     /// The first window that is emitted.
-    first_window: i64,
-    partitions: BTreeMap<u32, Partition>,
-    source: SourceWatermark,
-    slots: Numbers,
-    close: Close,
+    pub(super) first_window: i64,
+    pub(super) partitions: BTreeMap<u32, Partition>,
+    pub(super) source: SourceWatermark,
+    pub(super) slots: Numbers,
+    pub(super) close: Close,
     /// The window whose rows are being given out.
-    open: Option<Open>,
+    pub(super) open: Option<Open>,
+    /// What changed, where that is tracked.
+    pub(super) changes: Option<Changes>,
     fault: Option<Fault>,
 }
 
@@ -93,6 +96,7 @@ impl WindowQuery {
             slots: Numbers::default(),
             close: Close::new(),
             open: None,
+            changes: None,
             fault: None,
         };
         partitions.into_iter().for_each(|partition| query.active(partition));
@@ -135,6 +139,9 @@ impl WindowQuery {
         let state = self.partitions.entry(partition).or_insert_with(Partition::new);
         state.watermark.set_idle(false);
         let placed = state.place(batch, &mut plan);
+        if let Some(changes) = &mut self.changes {
+            changes.touch(&placed.slots);
+        }
         let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
         let accumulated = states.accumulate(batch, &placed);
         self.source.follow(watermarks(&self.partitions));
@@ -164,6 +171,16 @@ impl WindowQuery {
     pub fn end(&mut self, partition: u32) {
         self.partitions.entry(partition).or_insert_with(Partition::new).end(&self.slicing);
         self.source.follow(watermarks(&self.partitions));
+    }
+
+    /// Whether the next closes go beyond some partition's own watermark: then rows that are still to come there will be late,
+    /// and a replay must close at the same positions. Gives the end of the last window that is closed so, with rows or
+    /// without; [`WindowQuery::force`] does it again.
+    pub fn forces(&self) -> Option<i64> {
+        let window = self.slicing.last_ended(self.source.at());
+        let end = self.slicing.end(window);
+        let is_new = window > self.slicing.last_ended(self.close.closed);
+        (is_new && watermarks(&self.partitions).any(|watermark| watermark.at() < end)).then_some(end)
     }
 
     /// Closes the next window that the watermark has reached, and gives its groups, 8192 at a time; none = nothing more is
@@ -200,7 +217,8 @@ impl WindowQuery {
                 debug_assert!(end > self.close.closed, "a window is decided once");
                 let forced = watermarks(&self.partitions).any(|watermark| watermark.at() < end);
                 self.close.closed = end;
-                self.close.gather(window, &mut self.partitions, &self.slicing, &mut states)?;
+                let changes = self.changes.as_mut();
+                self.close.gather(window, &mut self.partitions, &self.slicing, &mut states, changes)?;
                 Open { window, forced, done: 0 }
             }
         };
@@ -217,13 +235,13 @@ impl WindowQuery {
         Ok(Some(Closed { window_start, window_end, forced, ..rows }))
     }
 
-    fn check(&self, accumulators: &[Box<dyn Accumulators>]) -> Result<(), Fault> {
+    pub(super) fn check(&self, accumulators: &[Box<dyn Accumulators>]) -> Result<(), Fault> {
         assert_eq!(accumulators.len(), self.aggregates.len(), "one for each aggregate call");
         self.fault.clone().map_or(Ok(()), Err)
     }
 
     /// Remembers a fault.
-    fn note<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn note<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
         if let Err(fault) = &result {
             self.fault = Some(fault.clone());
         }

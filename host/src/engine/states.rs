@@ -5,7 +5,7 @@
 use streamgauge_sql::manifest::Aggregate;
 
 use super::{Accumulators, Evaluated, Fault, FoldBatch, fold::Placed, slot::Numbers};
-use crate::column::Column;
+use crate::column::{Column, Texts};
 
 /// The longest list of slots or pairs in one call, and the most groups of a [`Closed`](super::Closed).
 pub(super) const CALL_MAX: usize = 8192;
@@ -99,7 +99,7 @@ impl States<'_> {
             unreachable!("the query has aggregate {aggregate}")
         };
         let evaluated = accumulators.evaluate(slots)?;
-        let wrong = |what: String| Err(Fault { who: format!("reducer '{}'", call.reducer), what });
+        let wrong = |what: String| Err(Fault::certain(format!("reducer '{}'", call.reducer), what));
         if evaluated.column.len() != slots.len() {
             return wrong(format!("gave {} values for {} slots", evaluated.column.len(), slots.len()));
         }
@@ -114,6 +114,30 @@ impl States<'_> {
             return wrong(format!("failed for value {row} of {}", slots.len()));
         }
         Ok(evaluated)
+    }
+
+    /// The states of a few slots as bytes, for each aggregate call.
+    pub(super) fn snapshot(&mut self, slots: &[u32]) -> Result<Vec<Texts>, Fault> {
+        debug_assert!(slots.len() <= CALL_MAX, "parts are small");
+        let calls = self.aggregates.iter().zip(self.accumulators.iter_mut());
+        calls
+            .map(|(call, accumulators)| {
+                let states = accumulators.snapshot(slots)?;
+                if states.len() != slots.len() {
+                    let what = format!("gave {} states for {} slots", states.len(), slots.len());
+                    return Err(Fault::certain(format!("reducer '{}'", call.reducer), what));
+                }
+                Ok(states)
+            })
+            .collect()
+    }
+
+    /// Puts states into a few slots: for each aggregate call one state a slot, of the version named.
+    pub(super) fn restore(&mut self, versions: &[u32], slots: &[u32], states: &[Texts]) -> Result<(), Fault> {
+        for ((accumulators, &version), states) in self.accumulators.iter_mut().zip(versions).zip(states) {
+            accumulators.restore(version, slots, states)?;
+        }
+        Ok(())
     }
 
     /// Empties slots and gives their numbers back.

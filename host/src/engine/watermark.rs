@@ -35,6 +35,11 @@ impl Watermark {
         self.idle = idle;
     }
 
+    /// Where it was when its state was captured.
+    pub(super) fn restored(at: i64) -> Self {
+        Self { at, idle: false }
+    }
+
     /// No event will come.
     pub(super) fn end(&mut self) {
         self.at = FOREVER;
@@ -56,6 +61,11 @@ impl SourceWatermark {
     /// Where it is.
     pub(super) fn at(&self) -> i64 {
         self.at
+    }
+
+    /// Rises to a time that was decided before.
+    pub(super) fn rise_to(&mut self, time: i64) {
+        self.at = self.at.max(time);
     }
 
     /// Follows the partitions. Those that have ended hold nobody back, but while others are only idle the end is not

@@ -1,11 +1,11 @@
 //! Step 1, on other threads: a reader, and a pool of decoders behind bounded queues, in order.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
@@ -13,6 +13,7 @@ use std::{
 };
 
 use crate::{
+    clock,
     decode::{
         Batch,
         json::Decoder,
@@ -29,6 +30,9 @@ use crate::{
 /// Chunks that wait for each decoder, and batches that wait behind it.
 const QUEUE_CHUNKS: usize = 4;
 
+/// How long a reader waits that has nothing to read for now.
+const HELD_PAUSE: Duration = Duration::from_millis(5);
+
 /// What comes from a source, partition by partition in order.
 #[derive(Debug)]
 pub enum Event {
@@ -38,6 +42,10 @@ pub enum Event {
     Assigned {
         /// Its number.
         partition: u32,
+        /// The first offset that is read.
+        start: i64,
+        /// The first that is not, where it is read to an end.
+        end: Option<i64>,
     },
     /// The partition was read to its end as it is now.
     ReachedEnd {
@@ -64,13 +72,31 @@ pub enum Event {
 /// Where a pipeline's events come from.
 pub struct Feed {
     collector: Collector<Event>,
-    /// Tells the reader that nobody listens.
-    over: Arc<AtomicBool>,
+    reader: Arc<Reader>,
+}
+
+/// What the reader is told.
+#[derive(Default)]
+struct Reader {
+    /// Nobody listens.
+    over: AtomicBool,
+    /// Partitions that are not to be read on for now.
+    held: Mutex<BTreeSet<u32>>,
+}
+
+impl Reader {
+    fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
+    }
+
+    fn held(&self) -> BTreeSet<u32> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.over.store(true, Relaxed);
+        self.reader.over.store(true, Relaxed);
     }
 }
 
@@ -82,6 +108,11 @@ impl Feed {
             Ok(None) => Event::Over,
             Err(Late) => Event::Quiet,
         }
+    }
+
+    /// Reads these partitions no further for now; what was read of them still comes.
+    pub fn hold(&self, partitions: BTreeSet<u32>) {
+        *self.reader.held.lock().unwrap_or_else(PoisonError::into_inner) = partitions;
     }
 }
 
@@ -102,10 +133,10 @@ fn hand(feeder: &mut Feeder<Item>, item: Item) -> Result<(), Gone> {
 fn start(
     decoder: Decoder,
     timings: Arc<Timings>,
-    read: impl FnOnce(&mut Feeder<Item>, &AtomicBool) + Send + 'static,
+    read: impl FnOnce(&mut Feeder<Item>, &Reader) + Send + 'static,
 ) -> io::Result<Feed> {
-    let over = Arc::new(AtomicBool::new(false));
-    let seen = over.clone();
+    let reader = Arc::new(Reader::default());
+    let seen = reader.clone();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let decoder = Arc::new(decoder);
     let (mut feeder, collector) = pool::start("decode", threads, QUEUE_CHUNKS, move |item| match item {
@@ -113,34 +144,55 @@ fn start(
         Item::News(event) => event,
     })?;
     thread::Builder::new().name("read".to_owned()).spawn(move || read(&mut feeder, &seen))?;
-    Ok(Feed { collector, over })
+    Ok(Feed { collector, reader })
 }
 
-/// JSON Lines files, each a partition, read in turn to their ends.
+/// JSON Lines files, each a partition, read in turn to their ends, from `starts`: lines; where there is none, from the first.
 ///
 /// # Errors
 /// A file that cannot be opened.
 pub fn files(
     paths: &[PathBuf],
+    starts: &BTreeMap<u32, i64>,
     decoder: Decoder,
     record_bytes_max: usize,
     timings: Arc<Timings>,
 ) -> Result<Feed, SourceError> {
     let mut sources = Vec::new();
     for (path, partition) in paths.iter().zip(0..) {
-        sources.push((partition, FileSource::open(path, partition, record_bytes_max)?));
+        let start = starts.get(&partition).copied().unwrap_or(0);
+        sources.push((
+            partition,
+            start,
+            FileSource::open(path, partition, record_bytes_max)?.from_line(start),
+        ));
     }
-    start(decoder, timings, move |feeder, _| drop(read_files(sources, feeder))).map_err(SourceError::Thread)
+    start(decoder, timings, move |feeder, reader| drop(read_files(sources, feeder, reader)))
+        .map_err(SourceError::Thread)
 }
 
 /// One chunk of each file in turn, so that their watermarks rise together.
-fn read_files(mut sources: Vec<(u32, FileSource)>, feeder: &mut Feeder<Item>) -> Result<(), Gone> {
-    for &(partition, _) in &sources {
-        hand(feeder, Item::News(Event::Assigned { partition }))?;
+fn read_files(
+    sources: Vec<(u32, i64, FileSource)>,
+    feeder: &mut Feeder<Item>,
+    reader: &Reader,
+) -> Result<(), Gone> {
+    for &(partition, start, _) in &sources {
+        hand(feeder, Item::News(Event::Assigned { partition, start, end: None }))?;
     }
-    while !sources.is_empty() {
+    let mut sources: Vec<(u32, FileSource)> =
+        sources.into_iter().map(|(partition, _, source)| (partition, source)).collect();
+    while !sources.is_empty() && !reader.is_over() {
+        let held = reader.held();
+        if sources.iter().all(|(partition, _)| held.contains(partition)) {
+            clock::pause(HELD_PAUSE);
+        }
         let mut open = Vec::new();
         for (partition, mut source) in sources {
+            if held.contains(&partition) {
+                open.push((partition, source));
+                continue;
+            }
             match source.next() {
                 Ok(Some(chunk)) => {
                     hand(feeder, Item::Chunk(chunk))?;
@@ -169,8 +221,8 @@ pub fn kafka(
     let bounded = reading.bounded;
     let source = KafkaSource::new(connection, reading)?;
     let name = format!("source '{name}' at {}", connection.brokers);
-    let read = move |feeder: &mut Feeder<Item>, over: &AtomicBool| {
-        drop(read_kafka(source, &name, bounded, feeder, over));
+    let read = move |feeder: &mut Feeder<Item>, reader: &Reader| {
+        drop(read_kafka(source, &name, bounded, feeder, reader));
     };
     start(decoder, timings, read).map_err(SourceError::Thread)
 }
@@ -180,16 +232,28 @@ fn read_kafka(
     name: &str,
     bounded: bool,
     feeder: &mut Feeder<Item>,
-    over: &AtomicBool,
+    reader: &Reader,
 ) -> Result<(), Gone> {
     let mut unfinished = BTreeSet::new();
-    while !over.load(Relaxed) {
+    let mut paused = BTreeSet::new();
+    while !reader.is_over() {
+        let held = reader.held();
+        if held != paused {
+            let list =
+                |from: &BTreeSet<u32>, to: &BTreeSet<u32>| to.difference(from).copied().collect::<Vec<_>>();
+            let told =
+                source.pause(&list(&paused, &held)).and_then(|()| source.resume(&list(&held, &paused)));
+            if let Err(error) = told {
+                return hand(feeder, Item::News(Event::Failed(error.to_string())));
+            }
+            paused = held;
+        }
         let Some(event) = source.next(Duration::from_millis(100)) else { continue };
         match event {
             kafka::Event::Started(position) => {
-                let partition = position.partition;
+                let kafka::Position { partition, start, end } = position;
                 unfinished.insert(partition);
-                hand(feeder, Item::News(Event::Assigned { partition }))?;
+                hand(feeder, Item::News(Event::Assigned { partition, start, end }))?;
             }
             kafka::Event::Records(chunk) => hand(feeder, Item::Chunk(chunk))?,
             kafka::Event::ReachedEnd { partition } => {

@@ -51,6 +51,11 @@ impl Idleness {
         self.connected = connected;
     }
 
+    /// Nothing was looked at for a while: silence counts from now on.
+    pub(super) fn passed_over(&mut self) {
+        self.partitions.values_mut().for_each(|partition| partition.silent = Stopwatch::start());
+    }
+
     /// The partitions that have become idle since the last call.
     pub(super) fn newly_idle(&mut self) -> Vec<u32> {
         let (timeout, connected) = (self.timeout, self.connected);

@@ -2,13 +2,14 @@
 
 use streamgauge_sql::manifest;
 
-use super::Context;
+use super::Scope;
 use crate::{
     column::{Bitmap, Column},
     decode::{Batch, Reason, Reject},
     deliver::dead_letter::DeadLetter,
-    row::{Rows, write_json},
+    row::{Identity, Rows, write_json},
     source::Chunk,
+    state::{decision::Verdict, saved::Positions},
 };
 
 /// Rows on their way into a query.
@@ -19,6 +20,10 @@ pub struct Incoming<'a> {
     /// Where they are from.
     pub origin: Origin<'a>,
     rejects: &'a [Reject],
+    /// What was decided of single records before.
+    judged: Vec<Reject>,
+    /// Records for which a plugin failed: why.
+    condemned: Vec<(u32, String)>,
 }
 
 /// Where rows are from.
@@ -26,27 +31,96 @@ pub enum Origin<'a> {
     /// Records of a partition.
     Records(&'a Chunk),
     /// Rows of a view, with their names.
-    View(&'a [manifest::Output]),
+    View(&'a [manifest::Output], &'a Identity),
 }
 
 impl<'a> Incoming<'a> {
     /// Decoded records.
     pub fn of_batch(batch: &'a Batch) -> Self {
         let origin = Origin::Records(&batch.chunk);
-        Self { columns: &batch.columns, len: batch.chunk.len(), origin, rejects: &batch.rejects }
+        Self {
+            columns: &batch.columns,
+            len: batch.chunk.len(),
+            origin,
+            rejects: &batch.rejects,
+            judged: vec![],
+            condemned: vec![],
+        }
     }
 
     /// Rows of a view.
     pub fn of_rows(rows: &'a Rows, names: &'a [manifest::Output]) -> Self {
-        Self { columns: &rows.columns, len: rows.len, origin: Origin::View(names), rejects: &[] }
+        let origin = Origin::View(names, &rows.identity);
+        Self {
+            columns: &rows.columns,
+            len: rows.len,
+            origin,
+            rejects: &[],
+            judged: vec![],
+            condemned: vec![],
+        }
     }
 
     /// The partition; a view's rows have none and count as one.
     pub fn partition(&self) -> u32 {
         match self.origin {
             Origin::Records(chunk) => chunk.partition,
-            Origin::View(_) => 0,
+            Origin::View(..) => 0,
         }
+    }
+
+    /// A record on which there is a verdict.
+    pub(super) fn judge(&mut self, row: u32, verdict: &Verdict) {
+        match verdict {
+            Verdict::Plugin(why) => self.condemned.push((row, why.clone())),
+            Verdict::Future(why) => {
+                let message = why.clone();
+                self.judged.push(Reject { row, column: None, reason: Reason::Future, message });
+            }
+        }
+    }
+
+    /// Why a record is a dead letter: a plugin failed for it.
+    pub(super) fn condemned(&self, row: u32) -> Option<&str> {
+        self.condemned.iter().find(|(condemned, _)| *condemned == row).map(|(_, why)| why.as_str())
+    }
+
+    /// Records that are too far ahead of the clock, which a replay would not find: their offsets, and what is said.
+    pub(super) fn undated_future(&self) -> Vec<(i64, String)> {
+        let Origin::Records(chunk) = self.origin else { return Vec::new() };
+        if !chunk.arrived_us.is_empty() {
+            return Vec::new();
+        }
+        let future = self.rejects.iter().filter(|reject| reject.reason == Reason::Future);
+        future
+            .filter_map(|reject| Some((*chunk.offsets.get(reject.row as usize)?, reject.message.clone())))
+            .collect()
+    }
+
+    /// What the rows made of these records are called.
+    pub(super) fn identity(&self, rows: &[u32]) -> Identity {
+        match self.origin {
+            Origin::Records(chunk) => {
+                let offset = |&row: &u32| chunk.offsets.get(row as usize).copied().unwrap_or_default();
+                Identity::Records { partition: chunk.partition, offsets: rows.iter().map(offset).collect() }
+            }
+            Origin::View(_, identity) => identity.take(rows),
+        }
+    }
+
+    /// The partition, and the offset behind its last record here; none for rows of a view.
+    pub(super) fn behind(&self) -> Option<(u32, i64)> {
+        match self.origin {
+            Origin::Records(chunk) => Some((chunk.partition, chunk.offsets.last()? + 1)),
+            Origin::View(..) => None,
+        }
+    }
+
+    /// Whether everything that is to be said of these records was said before a query went back.
+    pub(super) fn was_told(&self, told: &Positions) -> bool {
+        self.behind().is_some_and(|(partition, next)| {
+            told.get(&partition).is_some_and(|progress| next <= progress.next)
+        })
     }
 
     /// The columns at these places.
@@ -62,14 +136,15 @@ impl<'a> Incoming<'a> {
         places: &[usize],
         time: Option<usize>,
         query: &str,
-        context: &mut Context,
+        scope: &mut Scope<'_>,
     ) -> Option<Vec<u32>> {
         let hurts = |reject: &&Reject| reject.column.is_none_or(|column| places.contains(&(column as usize)));
         let times = time.and_then(|time| places.get(time)).and_then(|&place| self.columns.get(place));
         let timeless = times.filter(|times| times.valid.is_some()).into_iter().flat_map(|times| {
             (0..self.len as u32).filter(|&row| !times.is_valid(row as usize)).map(|row| (row, None))
         });
-        let rejected = self.rejects.iter().filter(hurts).map(|reject| (reject.row, Some(reject)));
+        let rejected = self.rejects.iter().chain(&self.judged);
+        let rejected = rejected.filter(hurts).map(|reject| (reject.row, Some(reject)));
         let mut unusable: Vec<(u32, Option<&Reject>)> = rejected.chain(timeless).collect();
         // Stable: the first reject of a row says why, and a row without a time only where nothing else does.
         unusable.sort_by_key(|&(row, _)| row);
@@ -80,7 +155,7 @@ impl<'a> Incoming<'a> {
                 Some(reject) => (reject.reason, reject.message.as_str()),
                 None => (Reason::NullTime, "the event time is missing or null"),
             };
-            self.dead_letter(Some(row), query, reason, message, context);
+            self.dead_letter(Some(row), query, reason, message, scope);
             usable.set(row as usize, false);
         }
         if usable.count_ones() == self.len {
@@ -96,17 +171,22 @@ impl<'a> Incoming<'a> {
         query: &str,
         reason: Reason,
         message: &str,
-        context: &mut Context,
+        scope: &mut Scope<'_>,
     ) {
+        let Scope { context, told, .. } = scope;
         let row = row.map_or(usize::MAX, |row| row as usize);
         match self.origin {
             Origin::Records(chunk) => {
                 let offset = chunk.offsets.get(row).copied();
+                let told = told.get(&chunk.partition).map_or(i64::MIN, |progress| progress.next);
+                if offset.is_some_and(|offset| offset < told) && reason != Reason::Plugin {
+                    return;
+                }
                 let place = offset.map(|offset| (chunk.partition, offset));
                 let record = chunk.record(row);
                 context.dead_letter(&DeadLetter { source: "", query, place, reason, message, record });
             }
-            Origin::View(names) => {
+            Origin::View(names, _) => {
                 let mut record = Vec::new();
                 let names = names.iter().map(|output| output.name.as_str());
                 write_json(&mut record, names.zip(self.columns), row);

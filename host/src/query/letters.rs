@@ -8,12 +8,10 @@ use crate::{
     column::Column,
     component::query::Failure,
     decode::Reason,
-    deliver::{
-        dead_letter::DeadLetter,
-        output::{Output, OutputError},
-    },
+    deliver::{dead_letter::DeadLetter, letters::Letters, output::OutputError},
     engine::Closed,
     row::write_json,
+    state::decision::Sent,
     timings::{Step, Timings},
 };
 
@@ -44,11 +42,12 @@ impl Counts {
 }
 
 /// What the queries of one source share.
+#[derive(Clone)]
 pub struct Context {
     /// The source's name.
     pub source: String,
     /// Where dead letters go; none = they are only counted.
-    pub dead_letters: Option<Arc<Output>>,
+    pub dead_letters: Option<Arc<Letters>>,
     /// What was counted so far.
     pub counts: Counts,
     /// Where the time went.
@@ -59,18 +58,83 @@ pub struct Context {
     pub broken: Option<String>,
     /// Whether a reader of our rows went away (`streamgauge ... | head`): reading stops, and that is no failure.
     pub unread: bool,
+    /// Whether what is being decided was decided before: nothing of it is sent or told.
+    pub muted: bool,
+    /// Messages of what is being decided.
+    pub sent: Vec<Sent>,
+    /// Dead letters of the batch that is being taken, as lines: a fault takes them back.
+    pub letters: Vec<u8>,
+}
+
+/// What can be taken back.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    counts: Counts,
+    letters: usize,
 }
 
 impl Context {
+    /// For queries of a source; nothing is counted yet.
+    pub fn new(source: &str, dead_letters: Option<Arc<Letters>>, timings: Arc<Timings>) -> Self {
+        Self {
+            source: source.to_owned(),
+            dead_letters,
+            counts: Counts::default(),
+            timings,
+            wrote: false,
+            broken: None,
+            unread: false,
+            muted: false,
+            sent: Vec::new(),
+            letters: Vec::new(),
+        }
+    }
+
+    /// For the same source, with nothing counted.
+    pub fn fresh(&self) -> Self {
+        Self::new(&self.source, self.dead_letters.clone(), self.timings.clone())
+    }
+
+    /// For what nobody is to hear of.
+    pub fn mute(source: &str) -> Self {
+        Self::new(source, None, Arc::default())
+    }
+
     /// Counts and writes a dead letter; its source is this one.
     pub fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
+        if self.muted {
+            return;
+        }
         self.counts.dead_letters += 1;
-        let Some(output) = &self.dead_letters else { return };
-        let mut line = Vec::with_capacity(letter.record.len() + 256);
-        DeadLetter { source: &self.source, ..letter.clone() }.write(&mut line);
-        let written = output.write(&line);
-        self.wrote = true;
-        self.check(written);
+        if self.dead_letters.is_some() {
+            DeadLetter { source: &self.source, ..letter.clone() }.write(&mut self.letters);
+        }
+    }
+
+    /// What is counted and said from here on can be taken back.
+    pub fn begin(&self) -> Before {
+        Before { counts: self.counts, letters: self.letters.len() }
+    }
+
+    /// Takes back what was counted and said since.
+    pub fn roll_back(&mut self, before: Before) {
+        self.counts = before.counts;
+        self.letters.truncate(before.letters);
+        self.sent.clear();
+        self.muted = false;
+    }
+
+    /// What was said stays said.
+    pub fn commit(&mut self) {
+        if self.letters.is_empty() {
+            return;
+        }
+        let lines = std::mem::take(&mut self.letters);
+        if let Some(letters) = &self.dead_letters {
+            let written = letters.write(&lines);
+            self.wrote = true;
+            self.check(written);
+        }
     }
 
     /// Notes an output that no longer takes lines.

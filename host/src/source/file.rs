@@ -30,6 +30,8 @@ pub struct FileSource {
     in_long_line: bool,
     /// The number of the next line.
     line: i64,
+    /// Lines before it are passed over.
+    first: i64,
 }
 
 /// Bytes that were read, and what of them is not yet passed on.
@@ -66,7 +68,14 @@ impl FileSource {
             ended: false,
             in_long_line: false,
             line: 0,
+            first: 0,
         }
+    }
+
+    /// Passes over the lines before this one.
+    #[must_use]
+    pub fn from_line(self, line: i64) -> Self {
+        Self { first: line, ..self }
     }
 
     /// The next records, never none in a chunk; none behind the last line.
@@ -94,7 +103,7 @@ impl FileSource {
         while chunk.len() < CHUNK_RECORDS_MAX {
             let Some((start, end)) = self.take_line() else { break };
             let line = self.block.bytes.get(start..end).unwrap_or_default();
-            if !line.trim_ascii().is_empty() {
+            if self.line >= self.first && !line.trim_ascii().is_empty() {
                 let length = line.strip_suffix(b"\r").unwrap_or(line).len().min(self.record_bytes_max + 1);
                 chunk.spans.push((start as u32, (start + length) as u32));
                 chunk.offsets.push(self.line);

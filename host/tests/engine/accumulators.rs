@@ -10,7 +10,7 @@ use std::{
 };
 
 use streamgauge::{
-    column::{Column, DataType, Value, Values},
+    column::{Column, DataType, Texts, Value, Values},
     engine::{Accumulators, Evaluated, Fault},
 };
 
@@ -20,6 +20,8 @@ pub(crate) trait State: Clone + Default + Debug + PartialEq + Send + 'static {
     fn add(&mut self, arguments: &[Value]);
     fn merge(&mut self, other: &Self);
     fn value(&self) -> Value;
+    fn bytes(&self) -> Vec<u8>;
+    fn from_bytes(bytes: &[u8]) -> Self;
 }
 
 /// How often reducers were called.
@@ -95,6 +97,28 @@ impl<S: State> Accumulators for Native<S> {
         self.note(slots);
         Ok(())
     }
+
+    fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault> {
+        assert!(!slots.is_empty(), "a call for nothing");
+        let mut states = Texts::default();
+        slots
+            .iter()
+            .for_each(|slot| states.push(&self.states.get(slot).cloned().unwrap_or_default().bytes()));
+        self.note(slots);
+        Ok(states)
+    }
+
+    fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault> {
+        assert_eq!(state_version, 1);
+        for (row, &slot) in slots.iter().enumerate() {
+            self.states.insert(slot, S::from_bytes(states.get(row)));
+        }
+        Ok(())
+    }
+
+    fn state_version(&self) -> u32 {
+        1
+    }
 }
 
 /// `count(*)`.
@@ -115,6 +139,14 @@ impl State for Count {
 
     fn value(&self) -> Value {
         Value::Int64(self.0)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.0.to_le_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self(i64::from_le_bytes(bytes.try_into().unwrap()))
     }
 }
 
@@ -143,6 +175,14 @@ impl State for Sum {
     fn value(&self) -> Value {
         self.0.map_or(Value::Null, Value::Float64)
     }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.0.map_or(vec![], |sum| sum.to_le_bytes().to_vec())
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self((!bytes.is_empty()).then(|| f64::from_le_bytes(bytes.try_into().unwrap())))
+    }
 }
 
 /// The values as they came, and how they were merged: `((1 2)(3))`.
@@ -170,6 +210,14 @@ impl State for Tree {
     fn value(&self) -> Value {
         Value::Text(self.0.clone())
     }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.0.clone().into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self(String::from_utf8(bytes.to_vec()).unwrap())
+    }
 }
 
 /// Has no value where the text `fail` is the last seen.
@@ -190,6 +238,14 @@ impl State for Last {
 
     fn value(&self) -> Value {
         Value::Text(self.0.clone())
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.0.clone().into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self(String::from_utf8(bytes.to_vec()).unwrap())
     }
 }
 

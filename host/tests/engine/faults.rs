@@ -1,7 +1,7 @@
 //! Reducers that fail, or answer wrongly.
 
 use streamgauge::{
-    column::{Column, DataType, Value},
+    column::{Column, DataType, Texts, Value},
     engine::{Accumulators, Evaluated, Fault, FoldBatch, Settings, WindowQuery},
 };
 use streamgauge_sql::manifest::{self, Aggregate, Key, Window};
@@ -55,7 +55,7 @@ struct Broken(&'static str);
 impl Broken {
     fn call(&self, name: &str) -> Result<(), Fault> {
         if self.0 == name {
-            return Err(Fault { who: "reducer 'last'".into(), what: format!("trapped in {name}") });
+            return Err(Fault::certain("reducer 'last'", format!("trapped in {name}")));
         }
         Ok(())
     }
@@ -80,6 +80,18 @@ impl Accumulators for Broken {
 
     fn release(&mut self, _: &[u32]) -> Result<(), Fault> {
         self.call("release")
+    }
+
+    fn snapshot(&mut self, _: &[u32]) -> Result<Texts, Fault> {
+        self.call("snapshot").map(|()| Texts::default())
+    }
+
+    fn restore(&mut self, _: u32, _: &[u32], _: &Texts) -> Result<(), Fault> {
+        self.call("restore")
+    }
+
+    fn state_version(&self) -> u32 {
+        1
     }
 }
 

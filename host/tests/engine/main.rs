@@ -9,5 +9,6 @@ mod exact;
 mod replay;
 mod idle;
 mod forced;
+mod survival;
 mod bounds;
 mod faults;

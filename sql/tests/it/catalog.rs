@@ -47,7 +47,15 @@ impl Catalog for Builtin {
 
 fn signature(arguments: &[DataType], returns: DataType) -> Signature {
     let (arguments, parameters) = (arguments.to_vec(), Vec::new());
-    Signature { arguments, parameters, returns, needs_time: false, growing: false, tolerance: 0.0 }
+    Signature {
+        arguments,
+        parameters,
+        returns,
+        needs_time: false,
+        growing: false,
+        tolerance: 0.0,
+        state_version: 1,
+    }
 }
 
 fn parameter(name: &str, data_type: DataType, default: Option<Value>) -> Parameter {

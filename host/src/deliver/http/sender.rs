@@ -1,0 +1,325 @@
+//! The worker of one sink: sends the messages of an outbox until each is settled.
+//!
+//! A message is tried again until somebody answers something final, however long that takes: a sink that is down loses
+//! nothing. Messages of a lane leave one after the other; a lane that fails holds back only itself.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{select, sync::watch, time::sleep};
+
+use super::{
+    backoff::{Backoff, RETRY_AFTER_MAX, retry_after},
+    client::{Client, SendError},
+    lanes::Lanes,
+    secrets::Lookup,
+    signature::SigningSecret,
+};
+use crate::{
+    clock::{self, Stopwatch},
+    crash::{self, Phase},
+    deliver::{
+        message::{Message, Payload, Request, Response},
+        outbox::Outbox,
+    },
+};
+
+/// Messages that are moved from the outbox at a time.
+const TAKEN_AT_ONCE: usize = 1024;
+
+/// After so many failures one behind the other a sink is in trouble: it is told, and tried less often.
+const FAILURES_MAX: u32 = 4;
+
+/// What becomes of one row of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The receiver has it.
+    Delivered,
+    /// Again, no sooner than that; none = as `Retry-After` says, or as the host sees fit.
+    Retry(Option<Duration>),
+    /// The receiver will never take it; why.
+    Rejected(String),
+}
+
+/// The sink, as its worker sees it. No call may block for long: the worker does nothing else meanwhile.
+pub trait Sink: Send + Sync {
+    /// What a response means: a verdict for each row of the message.
+    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict>;
+
+    /// A message will never be delivered; why. It is settled when this returns.
+    fn rejected(&self, message: &Message, why: &str);
+
+    /// It is in trouble, or no longer.
+    fn trouble(&self, trouble: Trouble);
+}
+
+/// Told once when it begins and once when it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Messages are tried again and again.
+    Began {
+        /// Why the last one failed, as `it cannot be reached: ...`.
+        why: String,
+        /// How many rows wait.
+        rows: usize,
+    },
+    /// All that had failed are settled.
+    Over,
+}
+
+/// What to do when a request was sent and no answer came: the receiver may have got it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnAmbiguous {
+    /// Send it again: it may arrive twice.
+    #[default]
+    Resend,
+    /// Reject it: it may never arrive.
+    Drop,
+}
+
+/// How a sink is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Requests under way at a time.
+    pub in_flight_max: usize,
+    /// The least time between the starts of two requests.
+    pub gap: Duration,
+    /// Between tries that are answered.
+    pub backoff: Backoff,
+    /// Between tries that are not: shorter, so that a sink that is back is soon noticed.
+    pub unanswered: Backoff,
+    /// The least time between the starts of two requests to a sink that is silent, whatever the number of its lanes.
+    pub silent_gap: Duration,
+    /// What to do when no answer came.
+    pub on_ambiguous: OnAmbiguous,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            in_flight_max: 16,
+            gap: Duration::ZERO,
+            backoff: Backoff::default(),
+            unanswered: Backoff { cap: Duration::from_secs(5), ..Backoff::default() },
+            silent_gap: Duration::from_millis(200),
+            on_ambiguous: OnAmbiguous::Resend,
+        }
+    }
+}
+
+/// Sends the messages of one outbox.
+pub struct Sender {
+    /// Where they are; it has no other worker.
+    pub outbox: Outbox,
+    /// How they are sent.
+    pub client: Client,
+    /// Who judges what comes back.
+    pub sink: Arc<dyn Sink>,
+    /// What is filled into URLs and headers.
+    pub secrets: Arc<Lookup>,
+    /// Signs each message, where there is one.
+    pub signing: Option<SigningSecret>,
+    /// How fast, how often.
+    pub settings: Settings,
+}
+
+impl Sender {
+    /// Sends until the outbox is drained, or until `stop` is true or gone: then what is under way is given up, and not settled.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut work = Work::new(&self);
+        let mut in_flight = FuturesUnordered::new();
+        loop {
+            work.take();
+            while in_flight.len() < self.settings.in_flight_max
+                && let Some(message) = work.next()
+            {
+                in_flight.push(self.try_once(message));
+            }
+            if self.outbox.is_drained() {
+                return;
+            }
+            let pause = work.pause().filter(|_| in_flight.len() < self.settings.in_flight_max);
+            select! {
+                biased;
+                () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
+                Some((message, result)) = in_flight.next() => work.finish(&message, result),
+                () = self.outbox.changed() => {}
+                () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            }
+        }
+    }
+
+    async fn try_once(&self, message: Arc<Message>) -> (Arc<Message>, Result<Response, SendError>) {
+        let result = match &message.payload {
+            Payload::Request(request) => {
+                crash::point("send.before_request");
+                let inside = crash::during(Phase::Send);
+                let signing = self.signing.as_ref();
+                let result = self.client.send(request, &*self.secrets, signing, &message.key).await;
+                drop(inside);
+                if result.is_ok() {
+                    crash::point("send.after_response");
+                }
+                result
+            }
+            _ => Err(SendError::Impossible("the sink made no request of it".into())),
+        };
+        (message, result)
+    }
+}
+
+/// What the worker knows while it works.
+struct Work<'a> {
+    sender: &'a Sender,
+    lanes: Lanes,
+    watch: Stopwatch,
+    /// When the last request was begun.
+    began: Option<Duration>,
+    /// Requests without an answer since the last one with.
+    silence: u32,
+    /// Lanes that failed too often.
+    stuck: usize,
+}
+
+impl<'a> Work<'a> {
+    fn new(sender: &'a Sender) -> Self {
+        Self { sender, lanes: Lanes::default(), watch: Stopwatch::start(), began: None, silence: 0, stuck: 0 }
+    }
+
+    /// Takes all that is in the outbox, whose bound is this one's.
+    fn take(&mut self) {
+        loop {
+            let taken = self.sender.outbox.take(TAKEN_AT_ONCE);
+            if taken.is_empty() {
+                return;
+            }
+            taken.into_iter().for_each(|message| self.lanes.add(message));
+        }
+    }
+
+    /// The next message that may be sent now.
+    fn next(&mut self) -> Option<Arc<Message>> {
+        let now = self.watch.elapsed();
+        self.lanes.wake(now);
+        if !self.lanes.is_ready() || now < self.may_begin() {
+            return None;
+        }
+        self.began = Some(now);
+        self.lanes.next()
+    }
+
+    /// How long until [`Work::next`] may have one, if nothing happens before.
+    fn pause(&self) -> Option<Duration> {
+        let at = if self.lanes.is_ready() { Some(self.may_begin()) } else { self.lanes.next_wake() };
+        at.map(|at| at.saturating_sub(self.watch.elapsed()))
+    }
+
+    /// When the next request may begin: a receiver that is silent is not asked for all lanes at once.
+    fn may_begin(&self) -> Duration {
+        let Settings { gap, silent_gap, .. } = self.sender.settings;
+        let gap = if self.silence >= FAILURES_MAX { gap.max(silent_gap) } else { gap };
+        self.began.map_or(Duration::ZERO, |began| began + gap)
+    }
+
+    /// Goes on from what came of a message.
+    fn finish(&mut self, message: &Message, result: Result<Response, SendError>) {
+        match result {
+            Ok(response) => self.judge(message, &response),
+            Err(SendError::Impossible(why)) => self.reject(message, &why),
+            Err(error) => {
+                self.silence = self.silence.saturating_add(1);
+                let drops = self.sender.settings.on_ambiguous == OnAmbiguous::Drop;
+                if drops && matches!(error, SendError::Unanswered(_)) {
+                    let why = format!(
+                        "{error}; it may have arrived, and on_ambiguous = 'drop' sends nothing twice"
+                    );
+                    return self.reject(message, &why);
+                }
+                let failures = self.fail(message, || error.to_string());
+                let wait = self.sender.settings.unanswered.wait(failures, fastrand::f64());
+                self.lanes.retry_unanswered(message.lane, self.watch.elapsed() + wait);
+            }
+        }
+    }
+
+    fn judge(&mut self, message: &Message, response: &Response) {
+        if self.silence >= FAILURES_MAX {
+            self.lanes.wake_unanswered();
+        }
+        self.silence = 0;
+        let Payload::Request(request) = &message.payload else { return };
+        match together(self.sender.sink.judge(request, message.rows, response)) {
+            Verdict::Delivered => self.settle(message),
+            Verdict::Rejected(why) => self.reject(message, &why),
+            Verdict::Retry(asked) => {
+                let failures = self.fail(message, || format!("it answers {}", response.status));
+                let asked = asked.or_else(|| retry_after_of(response)).unwrap_or_default();
+                let wait = self.sender.settings.backoff.wait(failures, fastrand::f64());
+                let wait = wait.max(asked.min(RETRY_AFTER_MAX));
+                self.lanes.retry(message.lane, self.watch.elapsed() + wait);
+            }
+        }
+    }
+
+    /// Counts a failure of a message, and tells of trouble if it is one too many.
+    fn fail(&mut self, message: &Message, why: impl FnOnce() -> String) -> u32 {
+        let failures = self.lanes.fail(message.lane);
+        if failures == FAILURES_MAX {
+            self.stuck += 1;
+            if self.stuck == 1 {
+                let rows = self.sender.outbox.rows();
+                self.sender.sink.trouble(Trouble::Began { why: why(), rows });
+            }
+        }
+        failures
+    }
+
+    fn reject(&mut self, message: &Message, why: &str) {
+        self.sender.sink.rejected(message, why);
+        self.settle(message);
+    }
+
+    fn settle(&mut self, message: &Message) {
+        crash::point("send.before_settle");
+        self.sender.outbox.settle([message]);
+        if self.lanes.settle(message.lane) >= FAILURES_MAX {
+            self.stuck -= 1;
+            if self.stuck == 0 {
+                self.sender.sink.trouble(Trouble::Over);
+            }
+        }
+    }
+}
+
+/// The verdict on a message from those on its rows: it goes as a whole, so it is delivered if all rows are.
+fn together(verdicts: Vec<Verdict>) -> Verdict {
+    // A sink that says nothing is asked again.
+    let nothing = verdicts.is_empty().then_some(Verdict::Retry(None));
+    verdicts.into_iter().chain(nothing).fold(Verdict::Delivered, |so_far, verdict| match (so_far, verdict) {
+        (Verdict::Retry(a), Verdict::Retry(b)) => Verdict::Retry(a.max(b)),
+        (Verdict::Retry(wait), _) | (_, Verdict::Retry(wait)) => Verdict::Retry(wait),
+        (Verdict::Rejected(why), _) | (_, Verdict::Rejected(why)) => Verdict::Rejected(why),
+        _ => Verdict::Delivered,
+    })
+}
+
+fn retry_after_of(response: &Response) -> Option<Duration> {
+    let (_, value) = response.headers.iter().find(|(name, _)| name == "retry-after")?;
+    retry_after(value, clock::now_us())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_delivered_if_all_its_rows_are() {
+        use Verdict::{Delivered, Rejected, Retry};
+        let rejected = |why: &str| Rejected(why.into());
+        let second = Some(Duration::from_secs(1));
+        assert_eq!(together(vec![Delivered, Delivered]), Delivered);
+        assert_eq!(together(vec![Delivered, rejected("a"), rejected("b")]), rejected("a"));
+        assert_eq!(together(vec![rejected("a"), Retry(None), Retry(second), Delivered]), Retry(second));
+        assert_eq!(together(vec![]), Retry(None));
+    }
+}

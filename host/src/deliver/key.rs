@@ -1,0 +1,115 @@
+//! Idempotency keys: what a row is called, the same after any crash, so that receivers drop repeats.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{engine::encode_key, row::Identity};
+
+/// The bytes of a key that are kept: 128 bits, so that no two rows share one.
+const KEY_BYTES: usize = 16;
+
+/// Makes the keys of one query's rows.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// What all of its keys begin with.
+    begun: Sha256,
+}
+
+/// What a row is called, and with which others it stays in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The idempotency key: 32 hexadecimal digits.
+    pub key: String,
+    /// Rows of one group, or of one partition, share a lane.
+    pub lane: u64,
+}
+
+impl Keys {
+    /// Keys of a query. A timeline is one course of its rows: it changes when they get another meaning, never in a crash.
+    pub fn new(timeline: u128, query: &str) -> Self {
+        let mut begun = Sha256::new();
+        begun.update(b"streamgauge row 1");
+        begun.update(timeline.to_le_bytes());
+        begun.update((query.len() as u64).to_le_bytes());
+        begun.update(query.as_bytes());
+        Self { begun }
+    }
+
+    /// The name of a row: of (timeline, query, window, group), or of (timeline, query, partition, offset).
+    pub fn name(&self, identity: &Identity, row: usize) -> Named {
+        let mut hash = self.begun.clone();
+        let lane = match identity {
+            Identity::Window { start_us, end_us, keys, .. } => {
+                let mut group = Vec::new();
+                encode_key(&keys.iter().collect::<Vec<_>>(), row, &mut group);
+                hash.update(b"w");
+                hash.update(start_us.to_le_bytes());
+                hash.update(end_us.to_le_bytes());
+                hash.update(&group);
+                xxh3_64(&group)
+            }
+            Identity::Records { partition, offsets } => {
+                hash.update(b"r");
+                hash.update(partition.to_le_bytes());
+                hash.update(offsets.get(row).copied().unwrap_or_default().to_le_bytes());
+                u64::from(*partition)
+            }
+        };
+        let mut key = String::with_capacity(2 * KEY_BYTES);
+        for byte in hash.finalize().iter().take(KEY_BYTES) {
+            // Writing to a string does not fail.
+            let _ = write!(key, "{byte:02x}");
+        }
+        Named { key, lane }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::column::{Column, DataType, Value};
+
+    fn window(end_us: i64, forced: bool) -> Identity {
+        let mut keys = Column::empty(DataType::Text);
+        ["a", "b"].into_iter().for_each(|key| keys.push(&Value::Text(key.into())));
+        Identity::Window { start_us: 0, end_us, forced, keys: vec![keys] }
+    }
+
+    #[test]
+    fn a_row_keeps_its_name_and_shares_it_with_no_other() {
+        let keys = Keys::new(7, "latency");
+        let name = |identity: &Identity, row| keys.name(identity, row).key;
+        assert_eq!(
+            name(&window(60, false), 0),
+            name(&window(60, true), 0),
+            "how it was closed does not matter"
+        );
+        let records = |partition, offset| Identity::Records { partition, offsets: vec![offset] };
+        let names = [
+            name(&window(60, false), 0),
+            name(&window(60, false), 1),
+            name(&window(61, false), 0),
+            name(&records(0, 60), 0),
+            name(&records(1, 60), 0),
+            name(&records(0, 61), 0),
+            Keys::new(8, "latency").name(&window(60, false), 0).key,
+            Keys::new(7, "latenc").name(&window(60, false), 0).key,
+        ];
+        assert!(
+            names.iter().all(|name| name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        );
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    }
+
+    #[test]
+    fn a_group_keeps_its_lane_from_window_to_window() {
+        let keys = Keys::new(7, "latency");
+        let lane = |end, row| keys.name(&window(end, false), row).lane;
+        assert_eq!(lane(60, 0), lane(120, 0));
+        assert_ne!(lane(60, 0), lane(60, 1));
+    }
+}

@@ -1,0 +1,241 @@
+//! What a query has decided: written down before it is sent, and known when it is decided again.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    deliver::outbox::Outbox,
+    state::{
+        decision::{Decision, Forced, Sent, Verdict},
+        keeper::{Job, Keeper, Release},
+        saved::Positions,
+    },
+};
+
+/// Forced closes that are remembered where no checkpoint forgets them.
+const FORCED_MAX: usize = 100_000;
+
+/// The decisions of one query and of those that read its rows.
+pub struct Journal {
+    /// Makes them durable; none = nothing is, and messages leave at once.
+    keeper: Option<Keeper>,
+    /// By query.
+    outboxes: BTreeMap<String, Outbox>,
+    /// The number of the last message of each query.
+    sequences: BTreeMap<String, u64>,
+    decided: Decided,
+    /// Forced closes that a replay has still to do.
+    gates: VecDeque<Forced>,
+    /// Those since the last durable checkpoint, numbered from `forced_before`.
+    forced: VecDeque<Forced>,
+    forced_before: u64,
+    verdicts: BTreeMap<(u32, i64), Verdict>,
+}
+
+/// How far decisions go: what lies before is not decided again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// The last run of groups: its window's end and its number.
+    pub run: Option<(i64, u32)>,
+    /// The last forced close.
+    pub forced: Option<i64>,
+    /// By partition: the offset behind the last record whose row is of no window.
+    pub passed: BTreeMap<u32, i64>,
+}
+
+/// What a journal goes on from.
+#[derive(Default)]
+pub struct Past {
+    /// How far decisions go.
+    pub decided: Decided,
+    /// The number of the last message of each query.
+    pub sequences: BTreeMap<String, u64>,
+    /// Forced closes behind the checkpoint.
+    pub forced: Vec<Forced>,
+    /// Verdicts on records that are read again.
+    pub verdicts: BTreeMap<(u32, i64), Verdict>,
+}
+
+impl Journal {
+    /// Goes on from the past; messages go to these outboxes, by query.
+    pub fn new(keeper: Option<Keeper>, outboxes: BTreeMap<String, Outbox>, past: Past) -> Self {
+        let Past { decided, sequences, forced, verdicts } = past;
+        Self {
+            keeper,
+            outboxes,
+            sequences,
+            decided,
+            gates: forced.iter().cloned().collect(),
+            forced: forced.into(),
+            forced_before: 0,
+            verdicts,
+        }
+    }
+
+    /// A journal that nothing is sent from.
+    pub fn idle() -> Self {
+        Self::new(None, BTreeMap::new(), Past::default())
+    }
+
+    /// Whether decisions are durable.
+    pub fn is_durable(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    /// Whether more may be decided: no outbox is at its bound.
+    pub fn has_room(&self) -> bool {
+        self.outboxes.values().all(Outbox::has_room)
+    }
+
+    /// Why nothing can be decided any more.
+    pub fn failure(&self) -> Option<String> {
+        let outboxes = self.outboxes.values().find_map(Outbox::failure);
+        self.keeper.as_ref().and_then(Keeper::failure).or(outboxes)
+    }
+
+    /// Rows that are decided and not settled.
+    pub fn unsettled(&self) -> usize {
+        self.outboxes.values().map(Outbox::rows).sum()
+    }
+
+    /// The outboxes, by query.
+    pub fn outboxes(&self) -> &BTreeMap<String, Outbox> {
+        &self.outboxes
+    }
+
+    /// The number of a query's next message.
+    pub fn next_sequence(&self, query: &str) -> u64 {
+        self.sequences.get(query).copied().unwrap_or(0) + 1
+    }
+
+    /// The numbers of the last messages.
+    pub fn sequences(&self) -> &BTreeMap<String, u64> {
+        &self.sequences
+    }
+
+    /// Whether a run of groups was decided before.
+    pub fn is_decided(&self, window_end: i64, run: u32) -> bool {
+        self.decided.run.is_some_and(|decided| (window_end, run) <= decided)
+    }
+
+    /// Records of a partition before this offset were decided before.
+    pub fn passed(&self, partition: u32) -> i64 {
+        self.decided.passed.get(&partition).copied().unwrap_or(i64::MIN)
+    }
+
+    /// A run of groups of a complete window is decided.
+    pub fn close(&mut self, window_end: i64, run: u32, sent: Vec<Sent>) {
+        debug_assert!(!self.is_decided(window_end, run), "a run is decided once");
+        self.decided.run = Some((window_end, run));
+        self.decide(Decision::Closed { window_end, run, sent });
+    }
+
+    /// Rows of records before `next` are decided.
+    pub fn pass(&mut self, partition: u32, next: i64, sent: Vec<Sent>) {
+        self.decided.passed.insert(partition, next);
+        if !sent.is_empty() {
+            self.decide(Decision::Passed { partition, next, sent });
+        }
+    }
+
+    /// Windows up to this end are about to be closed although some partition has not reached it.
+    pub fn force(&mut self, window_end: i64, positions: &Positions) {
+        if self.decided.forced.is_some_and(|decided| window_end <= decided) {
+            return;
+        }
+        self.decided.forced = Some(window_end);
+        let positions = positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+        let forced = Forced { window_end, positions };
+        self.forced.push_back(forced.clone());
+        if self.keeper.is_some() {
+            self.decide(Decision::Forced(forced));
+        }
+    }
+
+    /// A record is a dead letter, now and whenever it is read again.
+    pub fn judge(&mut self, partition: u32, offset: i64, verdict: Verdict) {
+        if self.verdicts.insert((partition, offset), verdict.clone()).is_none() && self.keeper.is_some() {
+            self.decide(Decision::Verdict { partition, offset, verdict });
+        }
+    }
+
+    /// The verdicts on a partition's records with these offsets.
+    pub fn verdicts(&self, partition: u32, first: i64, last: i64) -> impl Iterator<Item = (i64, &Verdict)> {
+        self.verdicts
+            .range((partition, first)..=(partition, last))
+            .map(|(&(_, offset), verdict)| (offset, verdict))
+    }
+
+    /// The verdicts on records that are not folded yet.
+    pub fn verdicts_from(&self, positions: &Positions) -> BTreeMap<(u32, i64), Verdict> {
+        let ahead = |&(partition, offset): &(u32, i64)| {
+            positions.get(&partition).is_none_or(|progress| offset >= progress.next)
+        };
+        self.verdicts.iter().filter(|(at, _)| ahead(at)).map(|(&at, verdict)| (at, verdict.clone())).collect()
+    }
+
+    /// The forced close that a replay comes to next.
+    pub fn gate(&self) -> Option<&Forced> {
+        self.gates.front()
+    }
+
+    /// The replay has come through a gate.
+    pub fn pass_gate(&mut self) -> Option<Forced> {
+        self.gates.pop_front()
+    }
+
+    /// The replay begins again at the last durable checkpoint. False where too much happened since to be known.
+    pub fn rewind(&mut self) -> bool {
+        self.forget();
+        self.gates = self.forced.clone();
+        self.keeper.is_some() || self.forced.len() < FORCED_MAX
+    }
+
+    /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable.
+    pub fn checkpoint(&mut self, job: Job) {
+        self.forget();
+        let mark = self.forced_before + self.forced.len() as u64;
+        if let Some(keeper) = &self.keeper {
+            keeper.checkpoint(Job { mark, ..job });
+        }
+    }
+
+    /// What keeps the state.
+    pub fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_ref()
+    }
+
+    /// Forgets the forced closes that are before the last durable checkpoint.
+    fn forget(&mut self) {
+        let durable = self.keeper.as_ref().map_or(0, Keeper::mark);
+        while self.forced_before < durable && self.forced.pop_front().is_some() {
+            self.forced_before += 1;
+        }
+        if let Some(positions) = self.keeper.as_ref().and_then(Keeper::durable_positions) {
+            self.verdicts = self.verdicts_from(&positions);
+        }
+    }
+
+    fn decide(&mut self, mut decision: Decision) {
+        let bytes = self.keeper.is_some().then(|| decision.encode());
+        let sent = match &mut decision {
+            Decision::Closed { sent, .. } | Decision::Passed { sent, .. } => std::mem::take(sent),
+            _ => Vec::new(),
+        };
+        let mut releases = Vec::new();
+        for Sent { query, messages } in sent {
+            if let Some(last) = messages.last() {
+                self.sequences.insert(query.clone(), last.sequence);
+            }
+            let Some(outbox) = self.outboxes.get(&query) else { unreachable!("'{query}' has an outbox") };
+            let messages = messages.into_iter().map(Arc::new).collect();
+            releases.push(Release { query, outbox: outbox.clone(), messages });
+        }
+        match (&self.keeper, bytes) {
+            (Some(keeper), Some(bytes)) => keeper.enter(bytes, releases),
+            _ => releases.into_iter().for_each(Release::send),
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! A query that reads a source, with all that read its rows: the unit of state, of offsets and of failure.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{Context, Fallen, Incoming, Journal, RunningQuery, Scope, Windows};
+use crate::{
+    crash::{self, Phase},
+    decode::Batch,
+    deliver::outbox::Outbox,
+    engine::{Accumulators, Capture, Fault, Part, RestoreError, Settings, WindowQuery},
+    state::{
+        decision::Verdict,
+        keeper::Job,
+        saved::{Beginning, Positions, Progress, Saved},
+    },
+};
+
+/// Opens the accumulators of a query's aggregate calls anew.
+pub type Reopen = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;
+
+/// A query at work, and where it stands.
+pub struct Root {
+    query: RunningQuery,
+    journal: Journal,
+    beginning: Beginning,
+    positions: Positions,
+    /// Where it began in this process.
+    start: Positions,
+    /// How far it was before it had to go back: what it has to say of records before that was said.
+    told: Positions,
+    /// Batches behind the gate that a replay comes to next.
+    held: BTreeMap<u32, VecDeque<Batch>>,
+    /// Partitions that were read to their end since their last record.
+    at_end: BTreeMap<u32, bool>,
+    making: Making,
+    fallen: Option<Fallen>,
+    /// Faults that were not traced to a record, without progress since the first of them.
+    traps: u32,
+    /// Where the last of them was: the query has come on when it is past it.
+    trapped_at: Option<(u32, i64)>,
+    finished: bool,
+}
+
+/// How the windows of a query are made.
+#[derive(Clone)]
+pub struct Making {
+    /// What it is told beside its windows; from where windows are emitted stands in [`Beginning`].
+    pub settings: Settings,
+    /// Opens the accumulators of its aggregate calls.
+    pub open: Reopen,
+}
+
+impl Root {
+    /// A query that begins, or goes on at `positions`.
+    pub fn new(
+        query: RunningQuery,
+        journal: Journal,
+        beginning: Beginning,
+        positions: Positions,
+        making: Making,
+    ) -> Self {
+        Self {
+            query,
+            journal,
+            beginning,
+            told: Positions::new(),
+            start: positions.clone(),
+            positions,
+            held: BTreeMap::new(),
+            at_end: BTreeMap::new(),
+            making,
+            fallen: None,
+            traps: 0,
+            trapped_at: None,
+            finished: false,
+        }
+    }
+
+    /// The query's name.
+    pub fn name(&self) -> &str {
+        self.query.name()
+    }
+
+    /// Where it stands.
+    pub fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
+    /// What was fixed when it began.
+    pub fn beginning(&self) -> &Beginning {
+        &self.beginning
+    }
+
+    /// Fixes what is known only when the source is open.
+    pub fn begin(&mut self, beginning: Beginning, positions: Positions) {
+        (self.beginning, self.positions) = (beginning, positions);
+    }
+
+    /// Its decisions.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The statement, and those that read its rows.
+    pub fn query(&self) -> &RunningQuery {
+        &self.query
+    }
+
+    /// The windows, if it has any.
+    pub fn engine_mut(&mut self) -> Option<&mut WindowQuery> {
+        self.query.windows_mut().map(|windows| &mut windows.engine)
+    }
+
+    /// Why it cannot go on from here.
+    pub fn fallen(&self) -> Option<&Fallen> {
+        self.fallen.as_ref()
+    }
+
+    /// Whether a replay has still to do what idle partitions brought about: nothing is idle before.
+    pub fn is_gated(&self) -> bool {
+        self.journal.gate().is_some()
+    }
+
+    /// Partitions that a gate holds back: they need not be read on.
+    pub fn held(&self) -> impl Iterator<Item = u32> + '_ {
+        self.held.keys().copied()
+    }
+
+    /// Whether it can take nothing: an outbox is at its bound.
+    pub fn is_blocked(&self) -> bool {
+        self.fallen.is_none() && !self.journal.has_room()
+    }
+
+    /// A partition is there.
+    pub fn assign(&mut self, partition: u32, start: i64) {
+        let progress = Progress { next: start, done: false };
+        self.positions.entry(partition).or_insert(progress);
+        self.start.entry(partition).or_insert(progress);
+        self.at_end.insert(partition, false);
+    }
+
+    /// A partition is there, and holds others back.
+    pub fn assign_active(&mut self, partition: u32, start: i64) {
+        self.assign(partition, start);
+        if let Some(engine) = self.engine_mut() {
+            engine.active(partition);
+        }
+    }
+
+    /// Takes a batch.
+    pub fn take(&mut self, batch: &Batch, context: &mut Context) {
+        if self.fallen.is_some() || self.finished {
+            return;
+        }
+        let partition = batch.chunk.partition;
+        self.at_end.insert(partition, false);
+        if let Some(held) = self.held.get_mut(&partition) {
+            return held.push_back(batch.clone());
+        }
+        match self.limit(partition) {
+            None => self.fold(batch, context),
+            Some(limit) => {
+                let before = batch.chunk.offsets.partition_point(|&offset| offset < limit);
+                if before > 0 {
+                    self.fold(&batch.part(0..before), context);
+                }
+                if before < batch.chunk.len() {
+                    let rest = batch.part(before..batch.chunk.len());
+                    self.held.entry(partition).or_default().push_back(rest);
+                }
+            }
+        }
+        self.pass_gates(context);
+    }
+
+    /// A partition was read to its end as it is now.
+    pub fn reached_end(&mut self, partition: u32, context: &mut Context) {
+        self.at_end.insert(partition, true);
+        self.pass_gates(context);
+    }
+
+    /// Nothing more will come from a partition.
+    pub fn end(&mut self, partition: u32, context: &mut Context) {
+        self.at_end.insert(partition, true);
+        self.pass_gates(context);
+        if let Some(progress) = self.positions.get_mut(&partition) {
+            progress.done = true;
+        }
+        if let Some(engine) = self.engine_mut() {
+            engine.end(partition);
+        }
+        self.close(context);
+    }
+
+    /// Decides the windows that are complete, as long as there is room for their rows.
+    pub fn close(&mut self, context: &mut Context) {
+        if self.fallen.is_none() {
+            let _inside = crash::during(Phase::Close);
+            let Self { query, journal, positions, told, .. } = self;
+            let done = query.close(&mut Scope { context, journal, positions, told });
+            self.note(done, context);
+        }
+    }
+
+    /// Whether all that came is decided.
+    pub fn is_level(&self) -> bool {
+        self.held.is_empty() && self.query.windows().is_none_or(|windows| !windows.engine.is_mid_window())
+    }
+
+    /// The offset at which the next gate stops a partition.
+    fn limit(&self, partition: u32) -> Option<i64> {
+        let gate = self.journal.gate()?;
+        let position = gate.positions.iter().find(|(gated, _)| *gated == partition);
+        // A partition that the gate does not know had no record then.
+        Some(position.map_or(i64::MIN, |&(_, next)| next))
+    }
+
+    /// Goes through the gates that all partitions have reached.
+    fn pass_gates(&mut self, context: &mut Context) {
+        while self.fallen.is_none()
+            && let Some(gate) = self.journal.gate()
+        {
+            let reached = |&(partition, limit): &(u32, i64)| {
+                self.positions.get(&partition).is_some_and(|progress| progress.next >= limit || progress.done)
+                    || self.held.contains_key(&partition)
+                    || self.at_end.get(&partition) == Some(&true)
+            };
+            if !gate.positions.iter().all(reached) {
+                return;
+            }
+            let Some(gate) = self.journal.pass_gate() else { return };
+            if let Some(engine) = self.engine_mut() {
+                engine.force(gate.window_end);
+            }
+            self.close(context);
+            for batch in std::mem::take(&mut self.held).into_values().flatten() {
+                self.take(&batch, context);
+            }
+        }
+    }
+
+    fn fold(&mut self, batch: &Batch, context: &mut Context) {
+        let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
+            return;
+        };
+        let partition = batch.chunk.partition;
+        let next = self.positions.get(&partition).map_or(i64::MIN, |progress| progress.next);
+        if first < next {
+            // Its own reader began earlier than it stands: a file is read by whole chunks.
+            let from = batch.chunk.offsets.partition_point(|&offset| offset < next);
+            if from < batch.chunk.len() {
+                self.fold(&batch.part(from..batch.chunk.len()), context);
+            }
+            return;
+        }
+        let _inside = crash::during(Phase::Fold);
+        let before = context.begin();
+        match self.probe(batch, context) {
+            Ok(()) => {
+                context.commit();
+                self.positions.insert(partition, Progress { next: last + 1, done: false });
+                // The windows close behind it: what they say of positions includes this batch.
+                self.close(context);
+            }
+            Err(fallen) => {
+                context.roll_back(before);
+                self.fallen = Some(Fallen { batch: Some((partition, first, last)), ..fallen });
+            }
+        }
+    }
+
+    /// Folds a batch and nothing else: no window is closed, no position moves.
+    pub fn probe(&mut self, batch: &Batch, context: &mut Context) -> Result<(), Fallen> {
+        let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
+            return Ok(());
+        };
+        let partition = batch.chunk.partition;
+        let mut incoming = Incoming::of_batch(batch);
+        for (offset, verdict) in self.journal.verdicts(partition, first, last) {
+            if let Ok(row) = batch.chunk.offsets.binary_search(&offset) {
+                incoming.judge(row as u32, verdict);
+            }
+        }
+        for (offset, why) in incoming.undated_future() {
+            self.journal.judge(partition, offset, Verdict::Future(why));
+        }
+        let Self { query, journal, positions, told, .. } = self;
+        query.take(&incoming, &mut Scope { context, journal, positions, told })
+    }
+
+    /// What has changed in its windows since the last time.
+    pub fn capture(&mut self) -> Result<Capture, Fault> {
+        match self.query.windows_mut() {
+            Some(windows) => windows.engine.capture(&BTreeSet::new(), &mut windows.accumulators),
+            None => Ok(Capture::default()),
+        }
+    }
+
+    fn note(&mut self, done: Result<(), Fallen>, context: &mut Context) {
+        match done {
+            Ok(()) => context.commit(),
+            Err(fallen) => self.fallen = Some(fallen),
+        }
+    }
+
+    /// Captures where it stands and what has changed, and lets it be kept; nothing where that is not possible now.
+    pub fn checkpoint(&mut self, finished: bool) {
+        let Some(keeper) = self.journal.keeper() else { return };
+        if self.fallen.is_some() || keeper.is_busy() || !self.is_level() || self.is_gated() {
+            return;
+        }
+        let whole = keeper.whole();
+        let mut capture = Capture::default();
+        let (mut standing, mut versions) = (None, Vec::new());
+        if let Some(windows) = self.query.windows_mut() {
+            match windows.engine.capture(&whole, &mut windows.accumulators) {
+                Ok(captured) => capture = captured,
+                Err(fault) => return self.fallen = Some(Fallen { fault, in_fold: false, batch: None }),
+            }
+            standing = Some(capture.standing.clone());
+            versions = windows.accumulators.iter().map(|calls| calls.state_version()).collect();
+        }
+        let saved = Saved {
+            beginning: self.beginning.clone(),
+            log_index: 0,
+            log_from: 0,
+            positions: self.positions.clone(),
+            sequences: self.journal.sequences().clone(),
+            settled: BTreeMap::new(),
+            verdicts: self.journal.verdicts_from(&self.positions),
+            standing,
+            versions,
+            kept: capture.kept.into_iter().collect(),
+            finished,
+        };
+        if let Some((partition, offset)) = self.trapped_at
+            && self.positions.get(&partition).is_some_and(|progress| progress.next > offset)
+        {
+            self.forget_traps();
+        }
+        self.journal.checkpoint(Job { saved, parts: capture.parts, mark: 0 });
+    }
+
+    /// The last durable checkpoint, or how it began; an error says why there is none.
+    pub fn last_checkpoint(&self) -> Result<(Saved, Vec<Part>), String> {
+        match self.journal.keeper() {
+            Some(keeper) => keeper.reload().map_err(|error| error.to_string()),
+            None => Ok((Saved { positions: self.start.clone(), ..Saved::default() }, Vec::new())),
+        }
+    }
+
+    /// Goes back to these positions; its windows are still to be replaced.
+    pub fn go_back(&mut self, positions: &Positions) -> Result<(), String> {
+        for (&partition, progress) in &self.positions {
+            let told = self.told.entry(partition).or_insert(*progress);
+            told.next = told.next.max(progress.next);
+        }
+        self.positions.clone_from(positions);
+        self.held.clear();
+        self.at_end.clear();
+        self.fallen = None;
+        match self.journal.rewind() {
+            true => Ok(()),
+            false => Err("too much has happened since it began to do it again".to_owned()),
+        }
+    }
+
+    /// Windows as they were; none where it has none.
+    pub fn windows<'a>(
+        &self,
+        saved: &Saved,
+        parts: impl Iterator<Item = &'a Part>,
+    ) -> Result<Option<Windows>, RestoreError> {
+        let Some(window) = self.query.window() else { return Ok(None) };
+        let settings = Settings { emit_from_us: self.beginning.emit_from_us, ..self.making.settings };
+        let standing = saved.standing.clone().unwrap_or_default();
+        let mut accumulators = (self.making.open)()?;
+        let mut engine = WindowQuery::restored(window, settings, &standing)?;
+        // A state that was never written has the versions of today.
+        let versions = match saved.versions.as_slice() {
+            [] => accumulators.iter().map(|calls| calls.state_version()).collect(),
+            versions => versions.to_vec(),
+        };
+        for part in parts {
+            engine.put_back(part, &versions, &mut accumulators)?;
+        }
+        engine.settle();
+        Ok(Some(Windows { engine, accumulators }))
+    }
+
+    /// Other windows instead of those that it has.
+    pub fn replace_windows(&mut self, windows: Option<Windows>) {
+        self.query.replace_windows(windows);
+    }
+
+    /// Counts a fault; false when there were too many without progress.
+    pub fn count_trap(&mut self, batch: Option<(u32, i64, i64)>, traps_max: u32) -> bool {
+        self.traps += 1;
+        self.trapped_at = batch.map(|(partition, _, last)| (partition, last)).or(self.trapped_at);
+        self.traps <= traps_max
+    }
+
+    /// The query has come on.
+    pub fn forget_traps(&mut self) {
+        (self.traps, self.trapped_at) = (0, None);
+    }
+
+    /// It is over: what it has decided still leaves, nothing more is decided.
+    pub fn give_up(&mut self) {
+        self.journal.outboxes().values().for_each(Outbox::close);
+    }
+
+    /// A record makes a plugin fail: it is a dead letter, now and whenever it is read again.
+    pub fn condemn(&mut self, partition: u32, offset: i64, why: String) {
+        self.journal.judge(partition, offset, Verdict::Plugin(why));
+    }
+
+    /// Its input has ended and everything is decided.
+    pub fn finish(&mut self) {
+        self.finished = true;
+    }
+}

@@ -1,0 +1,171 @@
+//! What a query's state means, and so for which query it may be used.
+//!
+//! The first object of a query's folder says it in words, with the identity that all others carry. It is put with *create*,
+//! and never changes.
+
+use std::fmt::Write as _;
+
+use streamgauge_sql::manifest::{Input, Manifest, Source};
+
+use super::{
+    bytes::{Reader, Writer, checksum},
+    error::StateError,
+    store::Store,
+};
+
+const NAME: &str = "query";
+const MAGIC: &[u8; 8] = b"SGQUERY\0";
+const FORMAT: u32 = 1;
+
+/// In words, a line each: what must be the same for a state to be used again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meaning(String);
+
+impl Meaning {
+    /// Of a query that reads a source: its columns, WHERE, windows, keys and reducers. What is behind the windows may change.
+    pub fn of(manifest: &Manifest, source: Option<&Source>, versions: &[u32]) -> Self {
+        let mut text = String::new();
+        let mut line = |words: String| {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{words}");
+        };
+        let (Input::Source(from) | Input::View(from)) = &manifest.input;
+        line(format!("reads {from}"));
+        for field in &manifest.columns {
+            let path =
+                source.and_then(|source| source.columns.iter().find(|column| column.name == field.name));
+            let path = path.map_or_else(String::new, |column| format!(" at {}", column.path.join(".")));
+            line(format!("column {} {}{path}", field.name, field.data_type));
+        }
+        if let Some(source) = source {
+            line(format!("times {:?}, lenient numbers {}", source.time_format, source.lenient_numbers));
+            if let Some(watermark) = source.watermark {
+                line(format!("watermark {} us behind", watermark.delay_us));
+            }
+        }
+        if let Some(stage) = &manifest.ingest {
+            line(format!(
+                "{} {}",
+                if stage.filters { "where" } else { "computes" },
+                stage.expressions.join(" | ")
+            ));
+        }
+        if let Some(window) = &manifest.window {
+            line(format!(
+                "windows of {} us every {} us on column {}",
+                window.size_us, window.slide_us, window.time
+            ));
+            window.keys.iter().for_each(|key| line(format!("key {:?} {}", key.column, key.data_type)));
+            for (aggregate, version) in window.aggregates.iter().zip(versions) {
+                let (reducer, signature) = (&aggregate.reducer, aggregate.signature);
+                let (parameters, arguments) = (&aggregate.parameters, &aggregate.arguments);
+                line(format!(
+                    "reducer {reducer} signature {signature} {parameters:?} of {arguments:?}, state version {version}"
+                ));
+            }
+        }
+        Self(text)
+    }
+}
+
+/// The identity of the state in a folder: that which is there, if it has this meaning, or a new one.
+pub(super) fn claim(store: &Store, meaning: &Meaning) -> Result<u128, StateError> {
+    let file = store.shown_name(NAME);
+    if let Some(bytes) = store.get(NAME)? {
+        return read(&bytes, meaning, &file);
+    }
+    for (name, _) in store.list("")? {
+        if name.starts_with("log-") || name.starts_with("checkpoint-") {
+            return Err(StateError::damaged(&file, 0, format!("it is gone, but {name:?} is there")));
+        }
+    }
+    let mut identity = [0; 16];
+    getrandom::fill(&mut identity).map_err(|error| StateError::Place {
+        place: store.shown().to_owned(),
+        why: format!("the system gives no random numbers: {error}"),
+    })?;
+    let identity = u128::from_le_bytes(identity);
+    match store.put_new(NAME, write(identity, meaning)) {
+        Ok(()) => Ok(identity),
+        Err(StateError::Exists { .. }) => Err(StateError::Fenced { file }),
+        Err(error) => Err(error),
+    }
+}
+
+fn write(identity: u128, meaning: &Meaning) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.raw(MAGIC);
+    out.u32(FORMAT);
+    out.u128(identity);
+    out.str(&meaning.0);
+    let sum = checksum(out.as_bytes());
+    out.u64(sum);
+    out.into_bytes()
+}
+
+fn read(bytes: &[u8], meaning: &Meaning, file: &str) -> Result<u128, StateError> {
+    let damaged = |at: usize, what: &str| StateError::damaged(file, at as u64, what);
+    let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
+        return Err(damaged(0, "it is too short"));
+    };
+    if content.get(..MAGIC.len()) != Some(MAGIC) {
+        return Err(damaged(0, "it is not a query's state"));
+    }
+    let mut input = Reader::new(content);
+    let malformed = |error: super::bytes::Malformed| damaged(error.at, &error.what);
+    input.raw(MAGIC.len()).map_err(malformed)?;
+    let found = input.u32().map_err(malformed)?;
+    if checksum(content) != u64::from_le_bytes(*sum) {
+        return Err(damaged(0, "its checksum does not fit"));
+    }
+    if found != FORMAT {
+        return Err(StateError::Version { file: file.to_owned(), found, known: FORMAT });
+    }
+    let identity = input.u128().map_err(malformed)?;
+    let was = input.str().map_err(malformed)?;
+    input.finish().map_err(malformed)?;
+    if was == meaning.0 {
+        return Ok(identity);
+    }
+    let (before, now) = difference(was, &meaning.0);
+    Err(StateError::Changed { file: file.to_owned(), before, now })
+}
+
+/// The first lines that differ.
+fn difference(before: &str, now: &str) -> (String, String) {
+    let (mut before, mut now) = (before.lines(), now.lines());
+    loop {
+        match (before.next(), now.next()) {
+            (None, None) => return (String::new(), String::new()),
+            (before, now) if before != now => {
+                let shown = |line: Option<&str>| line.unwrap_or("nothing more").to_owned();
+                return (shown(before), shown(now));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_used_for_the_same_meaning_only() {
+        let store = Store::memory().unwrap();
+        let meaning = Meaning("reads s\nwhere a > 1\n".into());
+        let identity = claim(&store, &meaning).unwrap();
+        assert_eq!(claim(&store, &meaning).unwrap(), identity);
+        let error = claim(&store, &Meaning("reads s\nwhere a > 2\n".into())).unwrap_err().to_string();
+        assert!(error.contains("where a > 1") && error.contains("where a > 2"), "{error}");
+        let bytes = store.get(NAME).unwrap().unwrap();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut bad = bytes.to_vec();
+                bad[at] ^= 1 << bit;
+                assert!(read(&bad, &meaning, "query").is_err(), "bit {bit} of byte {at}");
+            }
+            assert!(read(&bytes[..at], &meaning, "query").is_err(), "cut at {at}");
+        }
+    }
+}

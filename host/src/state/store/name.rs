@@ -1,0 +1,56 @@
+//! Any name as one segment of a path.
+
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Beyond it a segment is cut and told apart by a hash: file systems take 255 bytes.
+const SEGMENT_BYTES_MAX: usize = 160;
+const CUT_BYTES: usize = 120;
+
+/// Percent-encoded, except for ASCII letters, digits, `_` and `-`. Never empty, and no two names share a segment.
+pub(super) fn segment(name: &str) -> String {
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => segment.push(char::from(byte)),
+            _ => segment.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if segment.len() > SEGMENT_BYTES_MAX {
+        segment.truncate(CUT_BYTES);
+        segment.push_str(&format!("%{:032x}", xxh3_128(name.as_bytes())));
+    }
+    match segment.is_empty() {
+        true => "%".to_owned(),
+        false => segment,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_stay_readable() {
+        assert_eq!(segment("insert_team_1"), "insert_team_1");
+        assert_eq!(segment("../a b"), "%2E%2E%2Fa%20b");
+        assert_eq!(segment(""), "%");
+    }
+
+    proptest! {
+        #[test]
+        fn a_segment_is_safe_and_of_one_name(names in prop::collection::vec("[%a/.é]{0,90}", 2..9)) {
+            let mut seen = BTreeMap::new();
+            for name in names {
+                let segment = segment(&name);
+                prop_assert!((1..=SEGMENT_BYTES_MAX).contains(&segment.len()));
+                prop_assert!(segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-%".contains(&byte)));
+                let other = seen.insert(segment, name.clone());
+                prop_assert!(other.is_none_or(|other| other == name));
+            }
+        }
+    }
+}

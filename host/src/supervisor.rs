@@ -1,0 +1,164 @@
+//! Runs pipelines, a thread each, and looks after queries that leave theirs.
+//!
+//! A query whose plugin failed goes back to its last checkpoint and reads again by a reader of its own, without the record
+//! that the plugin failed for, if there is one; a query whose sink takes nothing more waits for it by itself. The others do
+//! not notice.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, Scope},
+};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::{
+    engine::FaultKind,
+    pipeline::{Ended, Pipeline, Progress, Source, Told, inquest},
+    query::{Context, Root},
+};
+
+/// `max_traps`: faults without progress and without a record to blame, after which a query is failed.
+pub const TRAPS_MAX: u32 = 3;
+
+/// What happens, for whom it may concern.
+pub type Notice<'a> = &'a (dyn Fn(&str) + Sync);
+
+/// Runs pipelines to their ends.
+pub fn run(pipelines: Vec<Pipeline>, stop: &AtomicBool, notice: Notice<'_>) -> Vec<Ended> {
+    let (tell, told) = unbounded();
+    thread::scope(|scope| {
+        let supervisor = Supervisor { scope, stop, notice, tell };
+        let running = pipelines.len();
+        pipelines.into_iter().for_each(|pipeline| supervisor.start(pipeline));
+        supervisor.watch(running, &told)
+    })
+}
+
+/// What threads tell.
+enum Report {
+    /// A query has left its pipeline.
+    Left(Box<Root>, Share),
+    /// A pipeline, or a query that went on by itself, has ended.
+    Ended(Ended),
+}
+
+/// What a query takes along when it leaves.
+#[derive(Clone)]
+struct Share {
+    source: Arc<Source>,
+    context: Context,
+    progress: Arc<Progress>,
+}
+
+struct Supervisor<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    stop: &'env AtomicBool,
+    notice: Notice<'env>,
+    tell: Sender<Report>,
+}
+
+impl<'scope> Supervisor<'scope, '_> {
+    fn start(&self, pipeline: Pipeline) {
+        let (stop, notice, tell) = (self.stop, self.notice, self.tell.clone());
+        let share = Share {
+            source: pipeline.source.clone(),
+            context: pipeline.context.fresh(),
+            progress: pipeline.progress.clone(),
+        };
+        self.scope.spawn(move || {
+            let ended = pipeline.run(stop, &|told| match told {
+                Told::Notice(text) => notice(&text),
+                Told::Left(root) => drop(tell.send(Report::Left(root, share.clone()))),
+            });
+            drop(tell.send(Report::Ended(ended)));
+        });
+    }
+
+    fn watch(&self, mut running: usize, told: &Receiver<Report>) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        while running > 0 {
+            match told.recv() {
+                Ok(Report::Left(root, share)) => {
+                    running += 1;
+                    self.look_after(*root, share);
+                }
+                Ok(Report::Ended(one)) => {
+                    running -= 1;
+                    ended.push(one);
+                }
+                Err(_) => break,
+            }
+        }
+        ended
+    }
+
+    /// Lets a query go on by itself.
+    fn look_after(&self, mut root: Root, share: Share) {
+        let (stop, notice, tell) = (self.stop, self.notice, self.tell.clone());
+        self.scope.spawn(move || {
+            let name = root.name().to_owned();
+            let pipeline = go_on(&mut root, &share, stop, notice);
+            let ended = match pipeline {
+                Ok(feed) => {
+                    let Share { source, context, progress } = share.clone();
+                    let pipeline = Pipeline { source, feed, roots: vec![root], context, progress };
+                    pipeline.run(stop, &|told| match told {
+                        Told::Notice(text) => notice(&text),
+                        Told::Left(root) => drop(tell.send(Report::Left(root, share.clone()))),
+                    })
+                }
+                Err(why) => {
+                    notice(&format!("query '{name}' failed: {why}"));
+                    root.give_up();
+                    Ended { failures: vec![(format!("query '{name}'"), why)], ..Ended::default() }
+                }
+            };
+            drop(tell.send(Report::Ended(ended)));
+        });
+    }
+}
+
+/// A reader for a query that has left the others, after it went back if it fell; an error is its end.
+fn go_on(
+    root: &mut Root,
+    share: &Share,
+    stop: &AtomicBool,
+    notice: Notice<'_>,
+) -> Result<crate::pipeline::feed::Feed, String> {
+    let source = &share.source;
+    if source.once {
+        let blocked = || "its sink takes nothing more".to_owned();
+        return Err(root.fallen().map_or_else(blocked, |fallen| fallen.fault.to_string()));
+    }
+    if let Some(fallen) = root.fallen().cloned() {
+        let fault = fallen.fault.to_string();
+        if !root.count_trap(fallen.batch, TRAPS_MAX) || stop.load(Relaxed) {
+            return Err(fault);
+        }
+        let suspect = fallen.batch.filter(|_| fallen.in_fold && fallen.fault.kind == FaultKind::Certain);
+        let name = root.name().to_owned();
+        notice(&format!("query '{name}': {fault}; it goes back to its last checkpoint"));
+        let guilty = match suspect {
+            Some(batch) => inquest::find(root, source, batch, stop)?,
+            None => Vec::new(),
+        };
+        for (offset, why) in &guilty {
+            let (partition, ..) = fallen.batch.unwrap_or_default();
+            notice(&format!("query '{name}': partition {partition} offset {offset} is a dead letter: {why}"));
+        }
+        if guilty.len() >= inquest::RECORDS_MAX {
+            return Err(format!("{fault}, for record after record"));
+        }
+        if !guilty.is_empty() {
+            root.forget_traps();
+        }
+        let (saved, parts) = root.last_checkpoint()?;
+        root.go_back(&saved.positions)?;
+        let windows = root.windows(&saved, parts.iter()).map_err(|error| error.to_string())?;
+        root.replace_windows(windows);
+    }
+    (source.open)(root.positions(), root.beginning())
+}

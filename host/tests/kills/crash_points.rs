@@ -1,0 +1,64 @@
+//! Every named point of the code: the process aborts there, another one goes on, and what was delivered equals what a process
+//! delivers that nothing happened to.
+
+mod code;
+mod runs;
+mod table;
+
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    thread,
+};
+
+use streamgauge::clock::Stopwatch;
+
+use self::{
+    runs::Runs,
+    table::{POINTS, Point},
+};
+use crate::broker;
+
+/// How many points there are at least.
+const POINTS_MIN: usize = 25;
+/// How many of them are tried at once.
+const WORKERS: usize = 2;
+
+#[test]
+fn the_table_has_the_points_of_the_code() {
+    let code = code::points();
+    let table: BTreeSet<String> = POINTS.iter().map(|point| point.name.to_owned()).collect();
+    let untested: Vec<&String> = code.difference(&table).collect();
+    let gone: Vec<&String> = table.difference(&code).collect();
+    assert!(untested.is_empty(), "no test crashes at {untested:?}: add them to crash_points/table.rs");
+    assert!(gone.is_empty(), "the code no longer has {gone:?}");
+    assert!(code.len() >= POINTS_MIN, "{} points", code.len());
+}
+
+#[test]
+fn a_crash_at_any_point_changes_nothing() {
+    let Some(kafka) = broker() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::new(kafka, folder.path());
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(point) = POINTS.get(next.fetch_add(1, SeqCst)) {
+                    failed.fetch_add(usize::from(!try_point(&runs, point)), SeqCst);
+                }
+            });
+        }
+    });
+    assert_eq!(failed.into_inner(), 0, "of {} points some are not harmless, see above", POINTS.len());
+}
+
+/// Whether a crash at a point is hit and changes nothing; why not is told.
+fn try_point(runs: &Runs, point: &Point) -> bool {
+    let since = Stopwatch::start();
+    let tried = catch_unwind(AssertUnwindSafe(|| runs.try_point(point)));
+    let said = if tried.is_ok() { "exact" } else { "NOT EXACT" };
+    eprintln!("{} at {}: {said} after {:.2} s", point.name, point.turn, since.elapsed().as_secs_f64());
+    tried.is_ok()
+}

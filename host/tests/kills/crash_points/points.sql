@@ -1,0 +1,21 @@
+-- What crashes. $NAMES are filled in by the test.
+CREATE SOURCE events (
+  model TEXT, latency_ms DOUBLE, tokens BIGINT, ok BOOLEAN, ts TIMESTAMP,
+  WATERMARK FOR ts AS ts - INTERVAL '500' MILLISECOND
+) WITH (
+  connector = 'kafka', brokers = '$BROKERS', topic = '$EVENTS', format = 'json',
+  start = 'earliest', time_format = 'unix_ms', idle_timeout = '1 hour'
+);
+
+CREATE SINK lines WITH (connector = 'file', path = '$LINES');
+CREATE SINK hook WITH (
+  connector = 'webhook', url = '$URL', signing_secret = secret('KILLS_HOOK_SECRET'), allow_private = 'true'
+);
+CREATE SINK rows WITH (connector = 'kafka', brokers = '$BROKERS', topic = '$ROWS', format = 'json');
+
+CREATE VIEW traffic AS
+SELECT window_start, window_end, model, count(*) AS n, sum(tokens) AS total, stddev(latency_ms) AS deviation,
+       percentile(latency_ms, 95) AS p95
+FROM HOP(events, ts, INTERVAL '500' MILLISECOND, INTERVAL '2' SECOND)
+WHERE ok
+GROUP BY window_start, window_end, model;

@@ -1,0 +1,168 @@
+//! A process that crashes, and those behind it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use streamgauge::{
+    clock,
+    source::kafka::{Connection, Producer, Record, create_topic},
+};
+
+use super::table::{Point, Run, UNFINISHED};
+use crate::{
+    host::{Deployment, Host},
+    receiver::{Manners, Receiver},
+    rows::{self, Rows},
+    traffic::Events,
+};
+
+/// How many files or partitions there are, and how many events each has.
+const PARTITIONS: u32 = 2;
+const EVENTS: u64 = 20_000;
+const SEED: u64 = 7;
+/// What ends a process that aborts.
+const SIGABRT: i32 = 6;
+/// How long the brokers may take to write.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was delivered.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Delivered {
+    /// The file, byte for byte.
+    lines: String,
+    hook: Rows,
+    topic: Rows,
+}
+
+/// The events, and what an undisturbed process makes of them.
+pub(super) struct Runs {
+    kafka: Connection,
+    folder: PathBuf,
+    /// Differs from run to run of the tests.
+    name: String,
+    calm: BTreeMap<Run, Delivered>,
+}
+
+/// One query at work, and who listens to it.
+struct Scene {
+    deployment: Deployment,
+    receiver: Receiver,
+    topic: Option<String>,
+    lines: PathBuf,
+}
+
+impl Runs {
+    /// Lays out the events, and runs each kind of query undisturbed.
+    pub(super) fn new(kafka: Connection, folder: &Path) -> Self {
+        let name = format!("points-{}", clock::now_us());
+        let mut runs = Self { kafka, folder: folder.to_owned(), name, calm: BTreeMap::new() };
+        runs.write_events();
+        for run in [Run::Files, Run::ToKafka, Run::FromKafka] {
+            let scene = runs.scene(&format!("calm-{run:?}"), run);
+            scene.deployment.start(&[]).end_well();
+            runs.calm.insert(run, runs.delivered(&scene));
+        }
+        runs.calm.insert(Run::Recovery, runs.calm[&Run::Files].clone());
+        runs
+    }
+
+    /// Crashes at a point, goes on, and compares; fails where the point is not hit or anything differs.
+    pub(super) fn try_point(&self, point: &Point) {
+        let scene = self.scene(point.name, point.run);
+        if point.run == Run::Recovery {
+            crash(&scene.deployment, UNFINISHED.0, UNFINISHED.1);
+        }
+        crash(&scene.deployment, point.name, point.turn);
+        scene.deployment.start(&[]).end_well();
+        let (delivered, calm) = (self.delivered(&scene), &self.calm[&point.run]);
+        assert_eq!(delivered.lines, calm.lines, "{}: the file", point.name);
+        rows::assert_same(&format!("{}: the receiver", point.name), &delivered.hook, &calm.hook);
+        rows::assert_same(&format!("{}: the topic", point.name), &delivered.topic, &calm.topic);
+        // What is finished is finished.
+        scene.deployment.start(&[]).end_well();
+        assert_eq!(&self.delivered(&scene), calm, "{}: started again", point.name);
+    }
+
+    /// A query of its own, and those who listen.
+    fn scene(&self, name: &str, run: Run) -> Scene {
+        let receiver = Receiver::start(Manners::Good, SEED);
+        let folder = self.folder.join(name);
+        let lines = folder.join("rows.jsonl");
+        let topic = (run == Run::ToKafka).then(|| {
+            let topic = format!("{}-{name}", self.name);
+            create_topic(&self.kafka, &topic, PARTITIONS).unwrap();
+            topic
+        });
+        let inserts = match run {
+            Run::Files | Run::Recovery => {
+                "INSERT INTO lines SELECT * FROM traffic;\n\
+                 INSERT INTO hook SELECT * FROM traffic WHERE model IN ('m00', 'm01');"
+            }
+            Run::ToKafka => "INSERT INTO rows SELECT * FROM traffic;",
+            Run::FromKafka => "INSERT INTO lines SELECT * FROM traffic;",
+        };
+        let sql = include_str!("points.sql")
+            .replace("$BROKERS", &self.kafka.brokers)
+            .replace("$EVENTS", &self.name)
+            .replace("$LINES", &lines.display().to_string())
+            .replace("$URL", &receiver.url())
+            .replace("$ROWS", topic.as_deref().unwrap_or("none"));
+        let mut arguments = vec!["--checkpoint-interval".to_owned(), "1ms".to_owned()];
+        match run {
+            Run::FromKafka => arguments.push("--bounded".to_owned()),
+            _ => arguments.extend((0..PARTITIONS).flat_map(|partition| {
+                ["--input".to_owned(), format!("events={}", self.events(partition).display())]
+            })),
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let deployment = Deployment::new(folder, &format!("{sql}\n{inserts}\n"), &arguments);
+        Scene { deployment, receiver, topic, lines }
+    }
+
+    fn events(&self, partition: u32) -> PathBuf {
+        self.folder.join(format!("events_{partition}.jsonl"))
+    }
+
+    /// The same events as files and as a topic.
+    fn write_events(&self) {
+        create_topic(&self.kafka, &self.name, PARTITIONS).unwrap();
+        let producer = Producer::new(&self.kafka, &self.name).unwrap();
+        for partition in 0..PARTITIONS {
+            let mut events = Events::new(SEED + u64::from(partition));
+            let events: Vec<String> = (0..EVENTS).map(|_| events.next().1).collect();
+            fs::write(self.events(partition), events.join("\n")).unwrap();
+            for event in &events {
+                let value = Some(event.as_bytes());
+                let time_us = Some(clock::now_us());
+                producer.send(&Record { partition: Some(partition), key: None, value, time_us }).unwrap();
+            }
+        }
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    fn delivered(&self, scene: &Scene) -> Delivered {
+        let topic = scene.topic.as_ref().map(|topic| rows::of_topic(&self.kafka, topic));
+        Delivered {
+            lines: fs::read_to_string(&scene.lines).unwrap_or_default(),
+            hook: scene.receiver.receipts().rows(),
+            topic: topic.unwrap_or_default(),
+        }
+    }
+}
+
+/// Runs a process that must abort at a point.
+fn crash(deployment: &Deployment, name: &str, turn: u32) {
+    let mut host: Host = deployment.start(&[("STREAMGAUGE_CRASH", &format!("{name}:{turn}"))]);
+    let status = host.end();
+    assert_eq!(
+        status.signal(),
+        Some(SIGABRT),
+        "'{name}' was not passed {turn} times: {status}: {}",
+        host.said()
+    );
+}
