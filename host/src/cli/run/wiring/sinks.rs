@@ -48,7 +48,7 @@ use crate::{
     source::kafka::{Connection, Control},
 };
 
-/// Where Kafka sinks remember what was delivered, beside their topics.
+/// Where Kafka sinks remember what was delivered, beside their topics, if they do not say otherwise.
 const CONTROL_TOPIC: &str = "streamgauge-control";
 /// Slack takes one message a second.
 const SLACK_GAP: Duration = Duration::from_secs(1);
@@ -227,7 +227,7 @@ impl Workers {
         let (connection, topic) =
             Connection::from_options(&sink.options, secret).map_err(|error| error.to_string())?;
         let control = route.identity.map(|identity| Control {
-            topic: CONTROL_TOPIC.to_owned(),
+            topic: text(sink, "control_topic").unwrap_or(CONTROL_TOPIC).to_owned(),
             id: format!("{identity:032x}/{}", route.query.name),
         });
         let deliver = Deliver::Kafka(Box::new(KafkaSink { connection, topic, control }));
