@@ -66,7 +66,6 @@ impl KafkaSink {
             stop,
             watch,
             writer: None,
-            ready: false,
             delivered: 0,
             pending: Vec::new(),
             tried: 0,
@@ -90,8 +89,6 @@ struct Worker<'a> {
     stop: &'a AtomicBool,
     watch: &'a dyn Watch,
     writer: Option<Writer>,
-    /// Whether the writer can write: not before it is opened, and not after an error.
-    ready: bool,
     /// Up to this number all was delivered.
     delivered: u64,
     /// Taken and not settled, in order.
@@ -115,7 +112,6 @@ impl Worker<'_> {
                 self.gather();
                 self.write()
             });
-            self.ready = done.is_ok();
             match done {
                 Ok(()) => self.went_well(),
                 Err(WriteError::Refused { sequences, why, others_written }) => {
@@ -136,23 +132,22 @@ impl Worker<'_> {
 
     /// Opens the writer, and settles what turns out to be delivered.
     fn make_ready(&mut self) -> Result<(), WriteError> {
-        if self.ready {
-            return Ok(());
-        }
         let KafkaSink { connection, topic, control } = self.sink;
         match (self.writer.take(), control) {
-            (Some(Writer::Transactions(mut transactions)), _) => {
-                let opened = transactions.reopen(&|quiet| self.waits(quiet));
+            (Some(Writer::Transactions(mut transactions)), _) if !transactions.is_ready() => {
+                let opened = transactions.reopen(&|quiet, why| self.waits(quiet, why));
                 self.writer = Some(Writer::Transactions(transactions));
                 self.delivered = opened?;
             }
-            (_, Some(control)) => {
-                let opened = Transactions::open(connection, topic, control, &|quiet| self.waits(quiet));
+            (Some(writer), _) => self.writer = Some(writer),
+            (None, Some(control)) => {
+                let opened =
+                    Transactions::open(connection, topic, control, &|quiet, why| self.waits(quiet, why));
                 let (transactions, delivered) = opened?;
                 self.writer = Some(Writer::Transactions(Box::new(transactions)));
                 self.delivered = delivered;
             }
-            (_, None) => {
+            (None, None) => {
                 self.writer = Some(Writer::Acknowledged(Acknowledged::open(connection, topic)?));
             }
         }
@@ -161,9 +156,9 @@ impl Worker<'_> {
     }
 
     /// Asked while nothing comes from Kafka: whether to wait on.
-    fn waits(&self, nothing_for: Duration) -> bool {
+    fn waits(&self, nothing_for: Duration, why: &str) -> bool {
         if nothing_for >= TOLD_AFTER {
-            self.tell_down("Kafka does not answer");
+            self.tell_down(&format!("Kafka does not answer: {why}"));
         }
         !self.is_over()
     }
@@ -201,13 +196,16 @@ impl Worker<'_> {
         let sending = crash::during(Phase::Send);
         self.began = Some(Stopwatch::start());
         let mut writer = self.writer.take();
-        let go_on = |quiet| self.waits(quiet);
+        let go_on = |quiet, why: &str| self.waits(quiet, why);
         let written = match &mut writer {
             Some(Writer::Transactions(transactions)) => transactions.write(batch, &go_on),
             Some(Writer::Acknowledged(acknowledged)) => acknowledged.write(batch, &go_on),
             None => Err(WriteError::Away("nothing is open".into())),
         };
-        self.writer = writer;
+        // An acknowledged writer keeps what it was given: what failed with it is not known, and written again by another.
+        let spent =
+            matches!((&writer, &written), (Some(Writer::Acknowledged(_)), Err(error)) if !error.is_refusal());
+        self.writer = writer.filter(|_| !spent);
         written?;
         self.delivered = last;
         crash::point("kafka.before_settle");

@@ -170,6 +170,7 @@ fn source(path: std::path::PathBuf, schema: Vec<SourceColumn>, timings: Arc<Timi
                 .map_err(|error| error.to_string())
         }),
         once: false,
+        meeting: None,
         idle_timeout: Duration::from_secs(10),
         future: None,
         checkpoint_interval: Duration::from_secs(5),

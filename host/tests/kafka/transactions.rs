@@ -62,7 +62,7 @@ pub(crate) fn control(topic: &str) -> Control {
     Control { topic: format!("{topic}-control"), id: "state/query/sink".into() }
 }
 
-pub(crate) fn patiently(_: Duration) -> bool {
+pub(crate) fn patiently(_: Duration, _: &str) -> bool {
     true
 }
 
@@ -171,7 +171,7 @@ fn an_open_transaction_of_another_name_does_not_hide_the_last_number() {
     writer.write(&messages(1..=10), &patiently).unwrap();
     drop(writer);
     let ended = Cell::new(false);
-    let end_the_other = |quiet: Duration| {
+    let end_the_other = |quiet: Duration, _: &str| {
         if quiet >= Duration::from_secs(1) && !ended.replace(true) {
             start(&connection, &topic, &other);
         }
@@ -198,7 +198,7 @@ fn waiting_ends_when_it_is_told_to() {
     let connection = Connection { brokers: "127.0.0.1:1".into(), ..Connection::default() };
     let control = control("t");
     let asked = Cell::new(0);
-    let five_times = |_: Duration| asked.replace(asked.get() + 1) < 5;
+    let five_times = |_: Duration, _: &str| asked.replace(asked.get() + 1) < 5;
     let stopped = Transactions::open(&connection, "t", &control, &five_times).err();
     assert_eq!(stopped, Some(WriteError::Stopped));
 }

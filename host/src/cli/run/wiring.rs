@@ -288,6 +288,7 @@ impl Wiring<'_> {
         let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
         let time = time.and_then(|time| schema.iter().position(|column| column.name == time.name));
         let future = time.zip(skew).map(|(column, max_skew_us)| Future { column, max_skew_us });
+        let live = paths.is_empty();
         let once = paths.iter().any(|path| path == Path::new("-"));
         let decoder = {
             let (schema, format, lenient) = (schema.to_vec(), source.time_format, source.lenient_numbers);
@@ -321,6 +322,7 @@ impl Wiring<'_> {
             name: source.name.clone(),
             open,
             once,
+            meeting: (live && !self.bounded).then(pipeline::Meeting::default),
             idle_timeout: Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned()),
             future,
             checkpoint_interval: self.checkpoint_interval,

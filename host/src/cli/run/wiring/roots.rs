@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     cli::Failure,
+    crash,
     deliver::{
         key::Keys,
         letters::Letters,
@@ -104,6 +105,7 @@ impl Wiring<'_> {
             Some((saved, parts)) => {
                 let windows = root.windows(saved, parts.iter()).map_err(|error| bad(&error))?;
                 root.replace_windows(windows);
+                crash::point("recovery.restored");
             }
             None => {
                 let Some(window) = &manifest.window else { return Ok(Some(root)) };
