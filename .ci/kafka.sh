@@ -90,7 +90,7 @@ fetch() {
 java_main() {
   local class=$1
   shift
-  "${jvm[@]}" -cp "$cache/libs/*" -Dlog4j2.configurationFile="file:$cache/log4j2.xml" -Dstreamgauge.log=WARN "$class" "$@"
+  "${jvm[@]}" -cp "$cache/libs/*" -Dlog4j2.configurationFile="file:$cache/log4j2.xml" -Dstreamgauge.log="${log:-WARN}" "$class" "$@"
 }
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -254,9 +254,9 @@ load() {
     --property parse.key=true
 }
 
-# Ends when nothing has come for three seconds.
+# Ends when nothing has come for three seconds; it would call that an error, on the same stream.
 read_topic() {
-  java_main org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$1" --topic "$2" --from-beginning \
+  log=OFF java_main org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$1" --topic "$2" --from-beginning \
     --isolation-level read_committed --timeout-ms 3000 2>/dev/null
 }
 

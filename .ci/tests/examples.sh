@@ -90,6 +90,35 @@ sys.exit(None if got == wanted else "other messages for Slack:\n" + json.dumps(g
 PY
 }
 
+# The receiver takes what is signed, and nothing else; the README shows how it knows.
+verified() {
+  mkdir -p "$work/forged"
+  timeout 60 python3 examples/delivery/receiver.py "$work/forged" python3 - <<'PY' || { say "receiver.py takes what is forged"; exit 1; }
+import base64, hashlib, hmac, os, time, urllib.error, urllib.request
+
+key = base64.b64decode(os.environ["HOOK_SECRET"].removeprefix("whsec_"))
+
+
+def answer(body, sent, age_s=0, key=key):
+    at = str(int(time.time()) - age_s)
+    signed = base64.b64encode(hmac.new(key, b"id." + at.encode() + b"." + sent, hashlib.sha256).digest()).decode()
+    headers = {"webhook-id": "id", "webhook-timestamp": at, "webhook-signature": "v1,bm8= v1," + signed}
+    try:
+        return urllib.request.urlopen(urllib.request.Request(os.environ["HOOK_URL"], body, headers)).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+assert answer(b"{}", b"{}") == 200
+assert answer(b"{ }", b"{}") == 401, "another body"
+assert answer(b"{}", b"{}", key=b"guess") == 401, "another secret"
+assert answer(b"{}", b"{}", age_s=3600) == 401, "an old one"
+readme = open("examples/delivery/README.md", encoding="utf-8").read()
+assert readme.split("```python\n")[1].split("```")[0] in open("examples/delivery/receiver.py", encoding="utf-8").read()
+PY
+  say "examples/delivery: what is forged is refused"
+}
+
 # To a receiver, a real topic, a file and a page for Prometheus; then again: nothing is sent twice.
 delivery() {
   local example=examples/delivery folder=$work/delivery topic=model-load-$RANDOM end
@@ -118,6 +147,7 @@ for example in examples/llm-monitoring examples/azure-trace; do
 done
 from_scripts examples/delivery
 from_readme examples/delivery
+verified
 # Late events make llm-monitoring depend on its partitions; the trace is in order, so its rows do not.
 if [ -n "${STREAMGAUGE_KAFKA:-}" ]; then
   from_kafka examples/azure-trace
