@@ -17,7 +17,7 @@ use crate::{
     deliver::{
         key::Keys,
         letters::Letters,
-        message::Message,
+        message::{Message, Payload},
         outbox::{Bounds, Outbox, Settled},
     },
     engine::{Accumulators, Fault, Part, Settings, WindowQuery},
@@ -162,7 +162,7 @@ impl Wiring<'_> {
             None => {}
             Some((_, Way::Direct(output))) => running.send_to(output),
             Some((sink, Way::Outbox(posted))) => {
-                running.post_to(self.post(manifest, &sink, *posted, tree, parts))
+                running.post_to(self.post(manifest, &sink, *posted, tree, parts)?)
             }
         }
         for reader in parts.needed.clone() {
@@ -223,6 +223,9 @@ impl Wiring<'_> {
     }
 
     /// An outbox for a query's rows, and who works on it.
+    ///
+    /// # Errors
+    /// An earlier run left messages for a sink of another kind.
     fn post(
         &self,
         manifest: &Manifest,
@@ -230,7 +233,7 @@ impl Wiring<'_> {
         posted: Posted,
         tree: &mut Tree<'_>,
         parts: &mut Parts<'_>,
-    ) -> Box<dyn crate::deliver::encode::Encode> {
+    ) -> Result<Box<dyn crate::deliver::encode::Encode>, Failure> {
         let Posted { encode, deliver, has, keeps_last } = posted;
         let name = manifest.name.clone();
         let mut settled = tree.settled.remove(&name).unwrap_or_default();
@@ -238,17 +241,32 @@ impl Wiring<'_> {
             settled.upto = has;
             settled.beyond.retain(|&sequence| sequence > has);
         }
+        let mut unsettled = tree.unsettled.remove(&name).unwrap_or_default();
+        if !keeps_last {
+            // A window that was kept to be shown is not owed to a sink that is told.
+            let is_shown = |message: &Arc<Message>| matches!(message.payload, Payload::Rows(_));
+            let (shown, owed): (Vec<_>, Vec<_>) = unsettled.into_iter().partition(is_shown);
+            shown.iter().for_each(|message| settled.add(message.sequence));
+            unsettled = owed;
+        }
+        let foreign = unsettled.iter().filter(|message| !deliver.takes(&message.payload)).count();
+        if foreign > 0 {
+            return Err(Failure::Input(format!(
+                "error: query '{name}': {foreign} messages that are not delivered yet were made for another kind of sink than \
+                 '{sink}' is now\nhelp: run it once with the sink as it was, or choose another place for the state"
+            )));
+        }
         let settling = tree.settling.clone();
         let note = {
             let name = name.clone();
             move |settled: &Settled| settling.iter().for_each(|settling| settling.note(&name, settled))
         };
         let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, settled, note);
-        outbox.push(tree.unsettled.remove(&name).unwrap_or_default());
+        outbox.push(unsettled);
         let rejections = parts.workers.rejections(&tree.source.name, &name, sink, tree.letters.cloned());
         parts.started.push((deliver, outbox.clone(), rejections));
         tree.outboxes.insert(name, outbox);
-        encode
+        Ok(encode)
     }
 
     /// Opens the accumulators of a query, as often as it is asked.

@@ -100,6 +100,19 @@ pub(super) enum Deliver {
     Kept(Arc<Encoder>),
 }
 
+impl Deliver {
+    /// Whether it can deliver such a message: an earlier run may have made it for another sink.
+    pub(super) fn takes(&self, payload: &Payload) -> bool {
+        matches!(
+            (self, payload),
+            (Self::Lines(_), Payload::Lines(_))
+                | (Self::Kafka(_), Payload::Record(_))
+                | (Self::Http { .. }, Payload::Request(_))
+                | (Self::Kept(_), Payload::Rows(_))
+        )
+    }
+}
+
 /// What is told of messages that no receiver will ever take.
 #[derive(Clone)]
 pub(super) struct Rejections {
