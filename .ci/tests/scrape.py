@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The real Prometheus scrapes a running Streamgauge and is asked for what it knows: the last window, and then the next.
+After a kill the page is as it was.
 
     scrape.py STREAMGAUGE PROMETHEUS
 
@@ -87,13 +88,18 @@ def series(prometheus):
     return {(one["metric"]["__name__"], one["metric"].get("model")): float(one["value"][1]) for one in result}
 
 
-def expect(prometheus, wanted):
+def page(address):
+    with urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def until(ask, wanted, what):
     deadline, found = time.monotonic() + PATIENCE_S, None
     while found != wanted:
         if time.monotonic() > deadline:
-            fail(f"Prometheus knows\n  {found}\nand should know\n  {wanted}")
+            fail(f"{what} is\n{found}\nand should be\n{wanted}")
         try:
-            found = series(prometheus)
+            found = ask()
         except URLError as error:
             found = error
         threading.Event().wait(0.1)
@@ -107,29 +113,35 @@ def main():
         (folder / "queries.sql").write_text(SQL, encoding="utf-8")
         run = [sys.argv[1], "run", str(folder / "queries.sql"), "--input", "requests=-", "--state", str(folder / "state")]
         gauge, said = start(stack, *run, stdin=subprocess.PIPE)
-        page = said.match(r"answers scrapes at http://([0-9.:]+)/metrics")
-        (folder / "prometheus.yml").write_text(CONFIG % page)
+        address = said.match(r"answers scrapes at http://([0-9.:]+)/metrics")
+        (folder / "prometheus.yml").write_text(CONFIG % address)
         _, said = start(stack, sys.argv[2], f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                         "--web.listen-address=127.0.0.1:0")
         prometheus = said.match(r'Listening on.*address=(127\.0\.0\.1:[1-9][0-9]*)')
 
         gauge.stdin.writelines([event(1, "gpt-4o", 1000), event(2, "gpt-4o", 2000), event(3, ODD, 500)])
         gauge.stdin.write(event(60, "gpt-4o", 3000))
-        expect(prometheus, {
+        until(lambda: series(prometheus), {
             ("up", None): 1, ("llm_window_end_seconds", None): NOON + 60, ("llm_hidden_rows", None): 0,
             ("llm_requests", "gpt-4o"): 2, ("llm_latency_seconds", "gpt-4o"): 1.5,
             ("llm_requests", ODD): 1, ("llm_latency_seconds", ODD): 0.5,
-        })
+        }, "what Prometheus knows")
         # The next window has one group only: the other one's series end.
         gauge.stdin.write(event(120, "gpt-4o", 1))
-        expect(prometheus, {
+        until(lambda: series(prometheus), {
             ("up", None): 1, ("llm_window_end_seconds", None): NOON + 120, ("llm_hidden_rows", None): 0,
             ("llm_requests", "gpt-4o"): 1, ("llm_latency_seconds", "gpt-4o"): 3,
-        })
+        }, "what Prometheus knows")
+        shown = page(address)
+        gauge.kill()
+        gauge.wait()
+        gauge, said = start(stack, *run, stdin=subprocess.PIPE)
+        address = said.match(r"answers scrapes at http://([0-9.:]+)/metrics")
+        until(lambda: page(address), shown, "the page after a kill")
         gauge.stdin.close()
         if gauge.wait(PATIENCE_S) != 0:
             fail("Streamgauge did not end well")
-    print("scrape: the real Prometheus knows the last window, and then the next")
+    print("scrape: the real Prometheus knows the last window, and then the next; after a kill the page is as it was")
 
 
 if __name__ == "__main__":
