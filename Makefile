@@ -103,3 +103,8 @@ soak: build
 bench: build
 	$(call step,bench: $(BENCH_EVENTS) events)
 	@.ci/bench/run.py --events $(BENCH_EVENTS)
+
+# What state costs and how soon it is back: 20 M events, 3 GB of disk, some minutes.
+bench-state: build
+	$(call step,bench of state)
+	@.ci/bench/state.py

@@ -196,7 +196,7 @@ impl Wiring<'_> {
                 let console = places.console();
                 return Ok(Some((
                     "the console".to_owned(),
-                    workers.for_output(console, None, &route, places)?,
+                    workers.reach_output(console, None, &route, places)?,
                 )));
             }
             Target::Sink(name) => name,
@@ -211,13 +211,13 @@ impl Wiring<'_> {
         let way = match (path, sink.connector.as_str()) {
             (Some(path), _) => {
                 let output = places.file(&path)?;
-                workers.for_output(output, Some(&path), &route, places)?
+                workers.reach_output(output, Some(&path), &route, places)?
             }
             (None, "console") => {
                 let console = places.console();
-                workers.for_output(console, None, &route, places)?
+                workers.reach_output(console, None, &route, places)?
             }
-            (None, _) => workers.for_sink(sink, &route, self.plugins.runtime())?,
+            (None, _) => workers.reach_sink(sink, &route, self.plugins.runtime())?,
         };
         Ok(Some((sink.name.clone(), way)))
     }

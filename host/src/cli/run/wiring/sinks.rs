@@ -176,7 +176,7 @@ impl Workers {
     }
 
     /// How rows go to an output: at once, or where they are decided first, through an outbox.
-    pub(super) fn for_output(
+    pub(super) fn reach_output(
         &self,
         output: Arc<Output>,
         path: Option<&Path>,
@@ -193,7 +193,7 @@ impl Workers {
     }
 
     /// How rows go to a sink that a program declares, and that is no output.
-    pub(super) fn for_sink(
+    pub(super) fn reach_sink(
         &mut self,
         sink: &Declared,
         route: &Route<'_>,
@@ -203,7 +203,7 @@ impl Workers {
             |why: &dyn std::fmt::Display| Failure::Input(format!("error: sink '{}': {why}", sink.name));
         check_secrets(sink).map_err(|why| wrong(&why))?;
         if sink.connector == "kafka" {
-            return self.for_kafka(sink, route).map_err(|why| wrong(&why));
+            return self.reach_kafka(sink, route).map_err(|why| wrong(&why));
         }
         let fields = &route.query.output;
         let options = options(sink);
@@ -236,7 +236,7 @@ impl Workers {
         Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: false })))
     }
 
-    fn for_kafka(&self, sink: &Declared, route: &Route<'_>) -> Result<Way, String> {
+    fn reach_kafka(&self, sink: &Declared, route: &Route<'_>) -> Result<Way, String> {
         let (connection, topic) =
             Connection::from_options(&sink.options, secret).map_err(|error| error.to_string())?;
         let control = route.identity.map(|identity| Control {
