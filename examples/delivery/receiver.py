@@ -38,6 +38,12 @@ class Receiver(BaseHTTPRequestHandler):
     seen, repeats, requests = set(), 0, 0
     lock = threading.Lock()
 
+    def handle(self):
+        try:
+            super().handle()
+        except ConnectionError:
+            pass  # the sender was killed
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         with self.lock:
