@@ -13,11 +13,11 @@ use streamgauge::{
     source::kafka::{Connection, Producer, Record, create_topic},
 };
 
-use super::table::{Point, Run, UNFINISHED};
+use super::table::{Crash, Run, UNFINISHED};
 use crate::{
-    host::{Deployment, Host},
+    host::Deployment,
     receiver::{Manners, Receiver},
-    rows::{self, Rows},
+    rows::{self, Rows, assert_same},
     traffic::Events,
 };
 
@@ -71,21 +71,25 @@ impl Runs {
         runs
     }
 
-    /// Crashes at a point, goes on, and compares; fails where the point is not hit or anything differs.
-    pub(super) fn try_point(&self, point: &Point) {
-        let scene = self.scene(point.name, point.run);
-        if point.run == Run::Recovery {
-            crash(&scene.deployment, UNFINISHED.0, UNFINISHED.1);
+    /// Crashes a process, lets another one go on, and compares; fails where the point is not hit or anything differs.
+    pub(super) fn try_crash(&self, crash: &Crash) {
+        let scene = self.scene(&crash.to_string(), crash.run);
+        if crash.run == Run::Recovery {
+            scene.crash(&UNFINISHED);
         }
-        crash(&scene.deployment, point.name, point.turn);
+        scene.crash(crash);
         scene.deployment.start(&[]).end_well();
-        let (delivered, calm) = (self.delivered(&scene), &self.calm[&point.run]);
-        assert_eq!(delivered.lines, calm.lines, "{}: the file", point.name);
-        rows::assert_same(&format!("{}: the receiver", point.name), &delivered.hook, &calm.hook);
-        rows::assert_same(&format!("{}: the topic", point.name), &delivered.topic, &calm.topic);
+        let (delivered, calm) = (self.delivered(&scene), &self.calm[&crash.run]);
+        assert!(
+            delivered.lines == calm.lines,
+            "{crash}: the file differs: {}",
+            differs(&delivered.lines, &calm.lines)
+        );
+        assert_same(&format!("{crash}: the receiver"), &delivered.hook, &calm.hook);
+        assert_same(&format!("{crash}: the topic"), &delivered.topic, &calm.topic);
         // What is finished is finished.
         scene.deployment.start(&[]).end_well();
-        assert_eq!(&self.delivered(&scene), calm, "{}: started again", point.name);
+        assert!(self.delivered(&scene) == *calm, "{crash}: it was finished, and delivered something again");
     }
 
     /// A query of its own, and those who listen.
@@ -155,14 +159,19 @@ impl Runs {
     }
 }
 
-/// Runs a process that must abort at a point.
-fn crash(deployment: &Deployment, name: &str, turn: u32) {
-    let mut host: Host = deployment.start(&[("STREAMGAUGE_CRASH", &format!("{name}:{turn}"))]);
-    let status = host.end();
-    assert_eq!(
-        status.signal(),
-        Some(SIGABRT),
-        "'{name}' was not passed {turn} times: {status}: {}",
-        host.said()
-    );
+impl Scene {
+    /// Runs a process that must abort.
+    fn crash(&self, crash: &Crash) {
+        let Crash { point, turn, .. } = crash;
+        let mut host = self.deployment.start(&[("STREAMGAUGE_CRASH", &format!("{point}:{turn}"))]);
+        let status = host.end();
+        assert_eq!(status.signal(), Some(SIGABRT), "{crash} did not happen: {status}: {}", host.said());
+    }
+}
+
+/// Where two files differ first.
+fn differs(found: &str, expected: &str) -> String {
+    let lines = |text: &str| text.lines().count();
+    let first = found.lines().zip(expected.lines()).enumerate().find(|(_, (left, right))| left != right);
+    format!("{} lines instead of {}, first: {first:?}", lines(found), lines(expected))
 }
