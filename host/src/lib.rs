@@ -8,6 +8,7 @@
 //! 5. [`engine`] closes windows when the watermark reaches their end: slices are merged, slots evaluated.
 //! 6. The query component's `emit` applies HAVING and the SELECT list.
 //! 7. [`deliver`] sends the [`row`]s on; what could not be used goes to the dead letters.
+//! 8. [`state`] keeps what must survive the process: the decision log and checkpoints.
 //!
 //! [`query`] is this way as one statement sees it; [`pipeline`] is the loop that names all steps. What moves between them
 //! is a [`mod@column`]. [`cli`] is the command line.

@@ -7,6 +7,7 @@
 pub mod feed;
 mod idleness;
 pub mod inquest;
+mod meeting;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +20,8 @@ use std::{
 
 use feed::{Event, Feed};
 use idleness::Idleness;
+use meeting::Kept;
+pub use meeting::Meeting;
 
 use crate::{
     clock::{self, Stopwatch},
@@ -32,6 +35,8 @@ use crate::{
 const TICK: Duration = Duration::from_millis(20);
 /// How long a query whose sink takes nothing more may hold up the others.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How often it is looked whether queries that read alone are level.
+const MEET_EVERY: Duration = Duration::from_millis(50);
 /// How often an outbox at its bound is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -42,8 +47,12 @@ pub type OpenFeed = Box<dyn Fn(&Positions, &Beginning) -> Result<Feed, String> +
 pub struct Source {
     /// Its name.
     pub name: String,
-    /// Opens a reader of it; none where it can be read only once (standard input).
-    pub open: Option<OpenFeed>,
+    /// Opens a reader of it.
+    pub open: OpenFeed,
+    /// Whether it can be read only once (standard input).
+    pub once: bool,
+    /// Where queries that read alone come back to the others; none where the input has an end.
+    pub meeting: Option<Meeting>,
     /// Silence after which a partition no longer holds others back.
     pub idle_timeout: Duration,
     /// How far ahead of its record an event may be; none = as far as it likes.
@@ -123,6 +132,9 @@ impl Pipeline {
             begun: false,
             ended: false,
             failure: None,
+            leads: self.source.meeting.as_ref().is_some_and(Meeting::lead),
+            kept: Kept::default(),
+            since_met: Stopwatch::start(),
         };
         while !stop.load(Relaxed)
             && !self.context.is_cut_off()
@@ -141,8 +153,10 @@ impl Pipeline {
             }
             self.watch_idle(&mut run);
             self.look_after_roots(&mut run, tell);
+            self.meet(&mut run, tell);
             self.report();
         }
+        self.resign(&mut run, tell);
         self.end_well(&mut run, stop, tell);
         self.ended(run.failure)
     }
@@ -228,10 +242,8 @@ impl Pipeline {
             reject_future(&mut batch, future, clock::now_us());
         }
         self.each_root(|root, context| root.take(&batch, context));
-        let held: BTreeSet<u32> = self.roots.iter().flat_map(Root::held).collect();
-        if held != run.held {
-            self.feed.hold(held.clone());
-            run.held = held;
+        if let (true, Some(meeting)) = (run.leads, &self.source.meeting) {
+            run.kept.add(batch, meeting);
         }
     }
 
@@ -278,7 +290,7 @@ impl Pipeline {
             clock::pause(LOOK);
         }
         run.idleness.passed_over();
-        if self.roots.len() > 1 && self.source.open.is_some() {
+        if self.roots.len() > 1 && !self.source.once {
             let (blocked, others) = std::mem::take(&mut self.roots).into_iter().partition(Root::is_blocked);
             self.roots = others;
             let blocked: Vec<Root> = blocked;
@@ -290,6 +302,11 @@ impl Pipeline {
 
     /// What is due beside events: checkpoints, queries that fell, deliveries that cannot go on.
     fn look_after_roots(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
+        let held: BTreeSet<u32> = self.roots.iter().flat_map(Root::held).collect();
+        if held != run.held {
+            self.feed.hold(held.clone());
+            run.held = held;
+        }
         if run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
             run.since_checkpoint = Stopwatch::start();
             self.flush();
@@ -304,6 +321,47 @@ impl Pipeline {
         let fallen: Vec<Root> = fallen;
         fallen.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
         self.tell_failures(&mut run.told, tell);
+    }
+
+    /// Queries that read alone come back when they are level with those of the pipeline that leads.
+    fn meet(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
+        let source = self.source.clone();
+        let Some(meeting) = &source.meeting else { return };
+        if run.leads {
+            let positions = self.roots.first().map(|root| root.positions().clone()).unwrap_or_default();
+            if run.since_met.elapsed() >= MEET_EVERY {
+                run.since_met = Stopwatch::start();
+                meeting.tell(&positions);
+            }
+            let (level, batches, others) = run.kept.receive(meeting, &positions);
+            let idle = run.idleness.idle();
+            for mut root in level {
+                batches.iter().for_each(|batch| root.take(batch, &mut self.context));
+                if let Some(engine) = root.engine_mut() {
+                    idle.iter().for_each(|&partition| engine.idle(partition));
+                }
+                root.close(&mut self.context);
+                self.roots.push(root);
+            }
+            others.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+        } else if run.begun && run.since_met.elapsed() >= MEET_EVERY {
+            run.since_met = Stopwatch::start();
+            let ready = |root: &Root| {
+                root.is_level() && !root.is_gated() && !root.is_blocked() && root.fallen().is_none()
+            };
+            match meeting.lead() {
+                true => run.leads = true,
+                false if self.roots.iter().all(ready) => meeting.join(&mut self.roots),
+                false => {}
+            }
+        }
+    }
+
+    /// Another pipeline of the source may lead from now on.
+    fn resign(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
+        if let (true, Some(meeting)) = (run.leads, &self.source.meeting) {
+            meeting.resign().into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+        }
     }
 
     fn flush(&mut self) {
@@ -398,6 +456,10 @@ struct Run {
     /// Whether the input has ended.
     ended: bool,
     failure: Option<String>,
+    /// Whether this pipeline leads those of its source.
+    leads: bool,
+    kept: Kept,
+    since_met: Stopwatch,
 }
 
 /// Turns events that are too far ahead of their record into dead letters.

@@ -1,6 +1,6 @@
 //! Rows as they leave: columns with names, and each row as one JSON object.
 
-use streamgauge_functions::{format_f64, format_timestamp};
+use streamgauge_functions::{format_json_f64, format_json_text, format_json_timestamp};
 
 use crate::column::{Column, Values};
 
@@ -92,36 +92,17 @@ pub fn write_json_value(out: &mut Vec<u8>, column: &Column, row: usize) {
             let value = values.get(row).copied().unwrap_or_default();
             out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         }
-        Values::Float64(values) => match values.get(row) {
-            Some(value) if value.is_finite() => format_f64(*value, out),
-            _ => out.extend_from_slice(b"null"),
-        },
+        Values::Float64(values) => format_json_f64(values.get(row).copied().unwrap_or_default(), out),
         Values::Timestamp(values) => {
-            out.push(b'"');
-            format_timestamp(values.get(row).copied().unwrap_or_default(), out);
-            out.push(b'"');
+            format_json_timestamp(values.get(row).copied().unwrap_or_default(), out);
         }
-        Values::Text(values) => write_json_text(out, values.get(row)),
+        Values::Text(values) => format_json_text(values.get(row), out),
     }
 }
 
 /// Appends UTF-8 text as a JSON string: quotes, backslashes and control characters are escaped, nothing else.
 pub fn write_json_text(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
-    for &byte in text {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            _ => out.push(byte),
-        }
-    }
-    out.push(b'"');
+    format_json_text(text, out);
 }
 
 #[cfg(test)]

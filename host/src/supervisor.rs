@@ -129,11 +129,10 @@ fn go_on(
     notice: Notice<'_>,
 ) -> Result<crate::pipeline::feed::Feed, String> {
     let source = &share.source;
-    let Some(open) = &source.open else {
-        return Err(root
-            .fallen()
-            .map_or_else(|| "its sink takes nothing more".to_owned(), |fallen| fallen.fault.to_string()));
-    };
+    if source.once {
+        let blocked = || "its sink takes nothing more".to_owned();
+        return Err(root.fallen().map_or_else(blocked, |fallen| fallen.fault.to_string()));
+    }
     if let Some(fallen) = root.fallen().cloned() {
         let fault = fallen.fault.to_string();
         if !root.count_trap(fallen.batch, TRAPS_MAX) || stop.load(Relaxed) {
@@ -142,11 +141,18 @@ fn go_on(
         let suspect = fallen.batch.filter(|_| fallen.in_fold && fallen.fault.kind == FaultKind::Certain);
         let name = root.name().to_owned();
         notice(&format!("query '{name}': {fault}; it goes back to its last checkpoint"));
-        if let Some(batch) = suspect
-            && let Some((offset, why)) = inquest::find(root, source, batch, stop)?
-        {
-            notice(&format!("query '{name}': partition {} offset {offset} is a dead letter: {why}", batch.0));
-            root.condemn(batch.0, offset, why);
+        let guilty = match suspect {
+            Some(batch) => inquest::find(root, source, batch, stop)?,
+            None => Vec::new(),
+        };
+        for (offset, why) in &guilty {
+            let (partition, ..) = fallen.batch.unwrap_or_default();
+            notice(&format!("query '{name}': partition {partition} offset {offset} is a dead letter: {why}"));
+        }
+        if guilty.len() >= inquest::RECORDS_MAX {
+            return Err(format!("{fault}, for record after record"));
+        }
+        if !guilty.is_empty() {
             root.forget_traps();
         }
         let (saved, parts) = root.last_checkpoint()?;
@@ -154,5 +160,5 @@ fn go_on(
         let windows = root.windows(&saved, parts.iter()).map_err(|error| error.to_string())?;
         root.replace_windows(windows);
     }
-    open(root.positions(), root.beginning())
+    (source.open)(root.positions(), root.beginning())
 }

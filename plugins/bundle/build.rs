@@ -20,11 +20,15 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The reducers by their names in SQL; `z_score` is the package `reducer-z-score`.
 const REDUCERS: [&str; 8] = ["avg", "count", "max", "min", "percentile", "stddev", "sum", "z_score"];
 
+/// The sinks by their names in SQL; `slack` is the package `sink-slack`.
+const SINKS: [&str; 3] = ["prometheus", "slack", "webhook"];
+
 /// What guests are made of: when one of these changes they are built again.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "plugins/bundle/build.rs",
     "plugins/reducers",
     "plugins/sdk",
+    "plugins/sinks",
     "sql/functions",
     "sql/shell",
     "wit",
@@ -42,9 +46,11 @@ fn main() -> Result<()> {
     let guests = Guests { target: target_folder(&out).join("guests"), root };
     let shell = guests.component("streamgauge-shell")?;
     fs::write(out.join("shell.wasm"), shell)?;
-    for name in REDUCERS {
-        let component = guests.component(&format!("reducer-{}", name.replace('_', "-")))?;
-        fs::write(out.join(format!("{name}.wasm")), component)?;
+    for (kind, names) in [("reducer", REDUCERS.as_slice()), ("sink", &SINKS)] {
+        for name in names {
+            let component = guests.component(&format!("{kind}-{}", name.replace('_', "-")))?;
+            fs::write(out.join(format!("{name}.wasm")), component)?;
+        }
     }
     fs::write(out.join("components.rs"), source_text()?)?;
     Ok(())
@@ -58,12 +64,14 @@ fn source_text() -> Result<String> {
         text,
         "pub static QUERY_SHELL: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/shell.wasm\"));"
     )?;
-    writeln!(text, "/// The reducers, by name in ascending order: name and component.")?;
-    writeln!(text, "pub static REDUCERS: &[(&str, &[u8])] = &[")?;
-    for name in REDUCERS {
-        writeln!(text, "    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\"))),")?;
+    for (kind, names) in [("reducers", REDUCERS.as_slice()), ("sinks", &SINKS)] {
+        writeln!(text, "/// The {kind}, by name in ascending order: name and component.")?;
+        writeln!(text, "pub static {}: &[(&str, &[u8])] = &[", kind.to_uppercase())?;
+        for name in names {
+            writeln!(text, "    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\"))),")?;
+        }
+        writeln!(text, "];")?;
     }
-    writeln!(text, "];")?;
     Ok(text)
 }
 

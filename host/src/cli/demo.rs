@@ -18,13 +18,12 @@ use streamgauge_sql::{
 use self::{broker::Broker, screen::screen, traffic::Traffic};
 use super::{
     Failure, print, program,
-    run::{self, Wiring},
+    run::{self, Notice, Reports, Wired, Wiring},
     say,
 };
 use crate::{
     component::plugins::Plugins,
     deliver::{output::Output, pretty::Pretty},
-    pipeline::Pipeline,
     timings::Timings,
 };
 
@@ -61,7 +60,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
         return print(QUERIES);
     }
     let stop = run::listen()?;
-    let plugins = program::plugins()?;
+    let plugins = Arc::new(program::plugins()?);
     let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
     let mut compiled = program::compile_texts(&[queries], &plugins)?;
     let broker = Broker::start(options.brokers.as_deref(), &options.topic)?;
@@ -70,9 +69,10 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
 
     let mut traffic = Traffic::new(&broker, HISTORY, f64::from(options.rate))?;
     traffic.write_history()?;
-    let pipelines = pipelines(&options, &compiled, &plugins)?;
+    let reports = Reports::default();
+    let wired = wired(&options, &compiled, &plugins, reports.notice())?;
     let live = traffic.go_live()?;
-    let done = run::host(pipelines, &stop, options.seconds.map(Duration::from_secs));
+    let done = run::host(wired, &stop, options.seconds.map(Duration::from_secs), reports);
     live.stop();
     done
 }
@@ -88,10 +88,15 @@ fn read_from(source: &mut Source, broker: &Broker) {
     }
 }
 
-fn pipelines(options: &Options, compiled: &Compiled, plugins: &Plugins) -> Result<Vec<Pipeline>, Failure> {
+fn wired(
+    options: &Options,
+    compiled: &Compiled,
+    plugins: &Arc<Plugins>,
+    notice: Notice,
+) -> Result<Wired, Failure> {
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
-    run::wire(&Wiring {
+    let wiring = Wiring {
         program: &compiled.program,
         plugins,
         inputs: &[],
@@ -100,7 +105,12 @@ fn pipelines(options: &Options, compiled: &Compiled, plugins: &Plugins) -> Resul
         dead_letters: None,
         timings: &Arc::new(Timings::default()),
         console: Some(Arc::new(console)),
-    })
+        state: None,
+        checkpoint_interval: Duration::from_secs(5),
+        checkpoints_kept: 1,
+        drain_timeout: Duration::from_secs(30),
+    };
+    run::wire(&wiring, notice)
 }
 
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {

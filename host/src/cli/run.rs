@@ -15,17 +15,19 @@ use std::{
 };
 
 use clap::Args;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 pub(super) use interrupt::listen;
-pub(super) use wiring::{Wiring, wire};
+pub(super) use wiring::{Notice, Wired, Wiring, wire};
 
 use super::{Failure, program, say};
 use crate::{
     clock::Stopwatch,
-    pipeline::{Ended, Pipeline, Progress},
+    pipeline::{Ended, Progress},
     progress::ProgressLine,
     query::Counts,
+    state::store::Store,
+    supervisor,
     timings::Timings,
 };
 
@@ -48,6 +50,19 @@ pub(super) struct Options {
     /// Write what could not be used, with why, as JSON Lines
     #[arg(long, value_name = "PATH")]
     dead_letters: Option<PathBuf>,
+    /// Keep state in a directory, or at the URL of a bucket (s3://, gs://, az://): killed at any moment, the next run with it
+    /// goes on exactly where this one was
+    #[arg(long, value_name = "DIR")]
+    state: Option<String>,
+    /// How often state is written
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, requires = "state")]
+    checkpoint_interval: Duration,
+    /// How many checkpoints are kept
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..), requires = "state")]
+    checkpoints_kept: u8,
+    /// How long deliveries may take at the end
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    drain_timeout: Duration,
     /// At the end say what each step took of the processor's time
     #[arg(long)]
     timings: bool,
@@ -69,57 +84,102 @@ fn binding(text: &str) -> Result<Binding, String> {
     }
 }
 
+/// `30s`, `500ms`, `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number = digits.parse::<u64>().ok();
+    let unit_ms = match text.get(digits.len()..) {
+        Some("ms") => Some(1),
+        Some("s") => Some(1000),
+        Some("m") => Some(60_000),
+        Some("h") => Some(3_600_000),
+        _ => None,
+    };
+    let millis = number.zip(unit_ms).and_then(|(number, unit)| number.checked_mul(unit));
+    millis.map(Duration::from_millis).ok_or_else(|| "write it as 500ms, 30s, 2m or 1h".to_owned())
+}
+
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let stop = listen()?;
-    let plugins = program::plugins()?;
+    let plugins = Arc::new(program::plugins()?);
     let compiled = program::compile_with(&options.files, &plugins)?;
     let timings = Arc::new(Timings::new(options.timings));
-    let pipelines = wire(&Wiring {
-        program: &compiled.program,
-        plugins: &plugins,
-        inputs: &options.input,
-        outputs: &options.output,
-        bounded: options.bounded,
-        dead_letters: options.dead_letters.as_deref(),
-        timings: &timings,
-        console: None,
-    })?;
-    let done = host(pipelines, &stop, None);
+    let state = options.state.as_deref().map(Store::open).transpose();
+    let state = state.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+    let reports = Reports::default();
+    let wired = wire(
+        &Wiring {
+            program: &compiled.program,
+            plugins: &plugins,
+            inputs: &options.input,
+            outputs: &options.output,
+            bounded: options.bounded,
+            dead_letters: options.dead_letters.as_deref(),
+            timings: &timings,
+            console: None,
+            state,
+            checkpoint_interval: options.checkpoint_interval,
+            checkpoints_kept: usize::from(options.checkpoints_kept),
+            drain_timeout: options.drain_timeout,
+        },
+        reports.notice(),
+    )?;
+    let done = host(wired, &stop, None, reports);
     if options.timings {
         say(&timings);
     }
     done
 }
 
-/// Runs pipelines, a thread each, until their input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
+/// What is told while a program runs, from any thread.
+pub(super) struct Reports {
+    sender: UnboundedSender<Report>,
+    receiver: UnboundedReceiver<Report>,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        let (sender, receiver) = unbounded_channel();
+        Self { sender, receiver }
+    }
+}
+
+impl Reports {
+    /// Tells people something.
+    pub(super) fn notice(&self) -> Notice {
+        let sender = self.sender.clone();
+        Arc::new(move |text: &str| drop(sender.send(Report::Notice(text.to_owned()))))
+    }
+}
+
+enum Report {
+    Notice(String),
+    Ended(Vec<Ended>),
+}
+
+/// Runs pipelines until their input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
 pub(super) fn host(
-    pipelines: Vec<Pipeline>,
+    wired: Wired,
     stop: &AtomicBool,
     limit: Option<Duration>,
+    reports: Reports,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
-    let (report, reports) = unbounded_channel();
+    let Wired { pipelines, workers } = wired;
+    let Reports { sender, receiver } = reports;
     let progress: Vec<Arc<Progress>> = pipelines.iter().map(|pipeline| pipeline.progress.clone()).collect();
     let ended = thread::scope(|scope| {
-        for pipeline in pipelines {
-            let report = report.clone();
-            scope.spawn(move || {
-                let notice = |text: &str| drop(report.send(Report::Notice(text.to_owned())));
-                let ended = pipeline.run(stop, &notice);
-                drop(report.send(Report::Ended(ended)));
-            });
-        }
-        drop(report);
-        runtime.block_on(watch(reports, &progress, stop, limit))
+        scope.spawn(move || {
+            let notice = |text: &str| drop(sender.send(Report::Notice(text.to_owned())));
+            let ended = supervisor::run(pipelines, stop, &notice);
+            drop(sender.send(Report::Ended(ended)));
+        });
+        runtime.block_on(watch(receiver, &progress, stop, limit))
     });
-    conclude(&ended)
-}
-
-/// What a pipeline's thread tells.
-enum Report {
-    Notice(String),
-    Ended(Ended),
+    let rejected = workers.rejected();
+    drop(workers);
+    conclude(&ended, rejected)
 }
 
 /// Waits for all pipelines and shows how far they are.
@@ -132,7 +192,6 @@ async fn watch(
     let since = Stopwatch::start();
     let mut line = stderr().is_terminal().then(ProgressLine::default);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
-    let mut ended = Vec::new();
     loop {
         tokio::select! {
             report = reports.recv() => match report {
@@ -140,8 +199,11 @@ async fn watch(
                     line.iter().for_each(ProgressLine::clear);
                     say(&text);
                 }
-                Some(Report::Ended(one)) => ended.push(one),
-                None => break,
+                Some(Report::Ended(ended)) => {
+                    line.iter().for_each(ProgressLine::clear);
+                    return ended;
+                }
+                None => return Vec::new(),
             },
             _ = tick.tick() => {
                 if limit.is_some_and(|limit| since.elapsed() >= limit) {
@@ -153,11 +215,9 @@ async fn watch(
             }
         }
     }
-    line.iter().for_each(ProgressLine::clear);
-    ended
 }
 
-fn conclude(ended: &[Ended]) -> Result<(), Failure> {
+fn conclude(ended: &[Ended], rejected: u64) -> Result<(), Failure> {
     let mut counts = Counts::default();
     ended.iter().for_each(|one| counts.add(&one.counts));
     let failures: Vec<String> = ended
@@ -166,6 +226,7 @@ fn conclude(ended: &[Ended]) -> Result<(), Failure> {
         .map(|(who, why)| format!("error: {who} failed: {why}"))
         .collect();
     let Counts { events, rows, late, dead_letters, .. } = counts;
+    let dead_letters = dead_letters + rejected;
     failures.iter().for_each(|failure| say(failure));
     say(&format!("events={events} rows={rows} late={late} dead_letters={dead_letters}"));
     if failures.is_empty() { Ok(()) } else { Err(Failure::Told) }

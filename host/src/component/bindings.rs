@@ -1,6 +1,6 @@
 //! The contract (`wit/`) in Rust, as a host sees it.
 //!
-//! One world with every interface that some guest exports, so that reducers and queries share the types of columns. Lists
+//! One world with every interface that some guest exports, so that all share the types of columns. Lists
 //! that go into a guest are borrowed: the generated `...Param` types; what comes out is owned: `...Result`.
 
 wasmtime::component::bindgen!({
@@ -12,10 +12,12 @@ wasmtime::component::bindgen!({
             export streamgauge:plugin/columns@0.1.0;
             export streamgauge:plugin/reducer@0.1.0;
             export streamgauge:plugin/query@0.1.0;
+            export streamgauge:plugin/sink@0.1.0;
+            export streamgauge:plugin/scrape@0.1.0;
         }
     ",
     world: "streamgauge:host/guests",
     ownership: Borrowing { duplicate_if_necessary: true },
 });
 
-pub(super) use exports::streamgauge::plugin::{columns, query, reducer};
+pub(super) use exports::streamgauge::plugin::{columns, query, reducer, scrape, sink};

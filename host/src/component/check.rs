@@ -15,6 +15,10 @@ pub enum World {
     Reducer,
     /// `query-component`
     Query,
+    /// `sink-plugin`
+    Sink,
+    /// What `scrape-plugin` has beside `sink-plugin`.
+    Scrape,
 }
 
 /// Bytes that are not a guest which can be run.
@@ -67,6 +71,8 @@ impl World {
         match self {
             Self::Reducer => "streamgauge:plugin/reducer@0.1.0",
             Self::Query => "streamgauge:plugin/query@0.1.0",
+            Self::Sink => "streamgauge:plugin/sink@0.1.0",
+            Self::Scrape => "streamgauge:plugin/scrape@0.1.0",
         }
     }
 }

@@ -1,8 +1,13 @@
 //! Columns into a guest and out of it: borrowed on the way in, checked on the way out.
 
-use super::bindings::columns::{
-    BytesListParam, BytesListResult, ColumnParam, ColumnResult, DataType as WitType, LiteralParam,
-    LiteralResult, ValuesParam, ValuesResult,
+use streamgauge_sql::catalog::Parameter;
+
+use super::{
+    bindings::columns::{
+        BytesListParam, BytesListResult, ColumnParam, ColumnResult, DataType as WitType, Error, Field,
+        LiteralParam, LiteralResult, ValuesParam, ValuesResult,
+    },
+    guest::words,
 };
 use crate::column::{Bitmap, Column, DataType, Texts, Value, Values};
 
@@ -13,10 +18,15 @@ pub(super) fn lower(column: &Column) -> ColumnParam<'_> {
         Values::Int64(values) => ValuesParam::Int64s(values),
         Values::Float64(values) => ValuesParam::Float64s(values),
         Values::Timestamp(values) => ValuesParam::Timestamps(values),
-        Values::Text(Texts { ends, bytes }) => ValuesParam::Texts(BytesListParam { ends, bytes }),
+        Values::Text(texts) => ValuesParam::Texts(lower_texts(texts)),
     };
     debug_assert!(u32::try_from(column.len()).is_ok(), "a batch has far fewer rows");
     ColumnParam { rows: column.len() as u32, values, valid: column.valid.as_ref().map(Bitmap::as_bytes) }
+}
+
+/// Texts as a guest gets them.
+pub(super) fn lower_texts(Texts { ends, bytes }: &Texts) -> BytesListParam<'_> {
+    BytesListParam { ends, bytes }
 }
 
 /// A column that a guest gave, if it has this type and so many rows; else what is wrong with it.
@@ -124,5 +134,34 @@ pub(super) fn lift_type(data_type: WitType) -> DataType {
         WitType::Float64 => DataType::Float64,
         WitType::Timestamp => DataType::Timestamp,
         WitType::Text => DataType::Text,
+    }
+}
+
+/// A type as a guest gets it.
+pub(super) fn lower_type(data_type: DataType) -> WitType {
+    match data_type {
+        DataType::Boolean => WitType::Boolean,
+        DataType::Int64 => WitType::Int64,
+        DataType::Float64 => WitType::Float64,
+        DataType::Timestamp => WitType::Timestamp,
+        DataType::Text => WitType::Text,
+    }
+}
+
+/// A parameter or an option that a guest described.
+pub(super) fn lift_field(field: Field) -> Parameter {
+    Parameter {
+        name: words(&field.name),
+        data_type: lift_type(field.data_type),
+        docs: words(&field.docs),
+        default: field.default.map(lift_value),
+    }
+}
+
+/// A guest's refusal in its own words.
+pub(super) fn error_text(error: &Error) -> String {
+    match error {
+        Error::Invalid(text) | Error::Corrupt(text) => words(text),
+        Error::UnsupportedVersion(version) => format!("it cannot read states of version {version}"),
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::{Fault, FaultKind};
 
 /// Bytes that a guest may hand over in one call, as they are counted on this side.
 const RESULT_BYTES_MAX: usize = 256 << 20;
-/// Resources of one instance: a reducer has one.
+/// Resources of one instance: a reducer has one, a sink one a query.
 const HANDLES_MAX: usize = 1000;
 /// The longest text of a guest that is passed on to people.
 const WORDS_MAX: usize = 300;
@@ -56,6 +56,11 @@ impl Guest {
             self.store = Err(fault.clone());
             fault
         })
+    }
+
+    /// What is wrong with a call that the guest survived.
+    pub(super) fn refuse(&self, what: String) -> Fault {
+        Fault::certain(self.who.clone(), what)
     }
 
     /// Gives the guest up: what it did is not to be trusted.

@@ -5,11 +5,11 @@ use wasmtime::component::{Instance, InstancePre, ResourceAny};
 
 use super::{
     bindings::{
-        columns::{BytesListParam, ColumnParam, Error, FailedRow, Field, LiteralParam},
+        columns::{BytesListParam, ColumnParam, FailedRow, LiteralParam},
         reducer as wit,
     },
     check::{Refusal, Refused, World},
-    columns::{lift, lift_states, lift_type, lift_value, lower, lower_value},
+    columns::{error_text, lift, lift_field, lift_states, lift_type, lower, lower_value},
     guest::{Guest, words},
     limits::Budget,
     runtime::Runtime,
@@ -69,7 +69,7 @@ impl ReducerComponent {
         let opened =
             guest.call(|store| exports.accumulators().call_open(store, aggregate.signature, &parameters))?;
         let accumulators =
-            opened.map_err(|error| guest.lose(format!("refused its parameters: {}", text(&error))))?;
+            opened.map_err(|error| guest.lose(format!("refused its parameters: {}", error_text(&error))))?;
         Ok(ReducerInstance { guest, exports, accumulators, returns: aggregate.returns, state_version })
     }
 
@@ -88,7 +88,7 @@ impl Accumulators for ReducerInstance {
         let calls = self.exports.accumulators();
         let done =
             self.guest.call(|store| calls.call_accumulate(store, self.accumulators, slots, &arguments))?;
-        done.map_err(|error| self.guest.lose(format!("refused a batch: {}", text(&error))))
+        done.map_err(|error| self.guest.lose(format!("refused a batch: {}", error_text(&error))))
     }
 
     fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault> {
@@ -121,7 +121,7 @@ impl Accumulators for ReducerInstance {
         let done = self
             .guest
             .call(|store| calls.call_restore(store, self.accumulators, state_version, slots, states))?;
-        done.map_err(|error| self.guest.lose(format!("refused a state: {}", text(&error))))
+        done.map_err(|error| self.guest.lose(format!("refused a state: {}", error_text(&error))))
     }
 
     fn state_version(&self) -> u32 {
@@ -144,28 +144,11 @@ fn checked(evaluated: wit::Evaluated, returns: DataType, rows: usize) -> Result<
 fn signature(signature: wit::Signature) -> catalog::Signature {
     catalog::Signature {
         arguments: signature.arguments.into_iter().map(lift_type).collect(),
-        parameters: signature.parameters.into_iter().map(parameter).collect(),
+        parameters: signature.parameters.into_iter().map(lift_field).collect(),
         returns: lift_type(signature.returns),
         needs_time: signature.needs_time,
         growing: matches!(signature.state, wit::StateSize::Growing),
         tolerance: signature.tolerance,
         state_version: signature.state_version,
-    }
-}
-
-fn parameter(field: Field) -> catalog::Parameter {
-    catalog::Parameter {
-        name: words(&field.name),
-        data_type: lift_type(field.data_type),
-        docs: words(&field.docs),
-        default: field.default.map(lift_value),
-    }
-}
-
-/// A guest's refusal in its own words.
-fn text(error: &Error) -> String {
-    match error {
-        Error::Invalid(text) | Error::Corrupt(text) => words(text),
-        Error::UnsupportedVersion(version) => format!("it cannot read states of version {version}"),
     }
 }

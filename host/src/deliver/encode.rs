@@ -1,13 +1,17 @@
 //! Rows to messages: what is sent is made, once, when it is decided.
 
+use std::sync::Arc;
+
 use streamgauge_sql::manifest;
 
 use super::{
-    key::Keys,
+    key::{Keys, Named},
     message::{Message, Payload, Record},
     output::{Format, JsonLines},
 };
 use crate::{
+    column::{Bitmap, Texts},
+    component::sink::{Deliveries, Encoded, Encoder, Windows},
     engine::Fault,
     row::{Identity, Rows, write_json, write_json_value},
 };
@@ -77,4 +81,55 @@ fn group(identity: &Identity, row: usize) -> Option<Vec<u8>> {
     }
     key.push(b']');
     Some(key)
+}
+
+/// Requests that a sink's component makes: for HTTP.
+pub struct Requests {
+    /// The component's encoder for this query.
+    pub encoder: Arc<Encoder>,
+    /// What its rows are called.
+    pub keys: Keys,
+    /// Whether all messages leave one after the other, whatever group they are of.
+    pub in_one_lane: bool,
+}
+
+impl Encode for Requests {
+    fn encode(&mut self, _: &[manifest::Output], rows: &Rows, first: u64) -> Result<Vec<Message>, Fault> {
+        let named: Vec<Named> = (0..rows.len).map(|row| self.keys.name(&rows.identity, row)).collect();
+        let mut keys = Texts::default();
+        named.iter().for_each(|named| keys.push(named.key.as_bytes()));
+        let encoded = encode_with(&self.encoder, rows, &keys, first)?;
+        let mut names = named.into_iter();
+        let messages = (first..).zip(encoded).filter_map(|(sequence, Encoded { request, deliveries })| {
+            let Named { key, lane } = names.next()?;
+            (1..deliveries).for_each(|_| drop(names.next()));
+            let lane = if self.in_one_lane { 0 } else { lane };
+            Some(Message { sequence, key, lane, rows: deliveries, payload: Payload::Request(request) })
+        });
+        Ok(messages.collect())
+    }
+}
+
+/// Rows as they are, for a sink that is asked instead of told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kept;
+
+impl Encode for Kept {
+    fn encode(&mut self, _: &[manifest::Output], rows: &Rows, first: u64) -> Result<Vec<Message>, Fault> {
+        let payload = Payload::Rows(super::rows::encode(rows));
+        Ok(vec![Message { sequence: first, key: String::new(), lane: 0, rows: rows.len as u32, payload }])
+    }
+}
+
+/// Gives rows to a component; `first` is the number of the first.
+pub fn encode_with(encoder: &Encoder, rows: &Rows, keys: &Texts, first: u64) -> Result<Vec<Encoded>, Fault> {
+    let sequences: Vec<u64> = (first..).take(rows.len).collect();
+    let bounds = match &rows.identity {
+        Identity::Window { start_us, end_us, forced, .. } => {
+            Some((vec![*start_us; rows.len], vec![*end_us; rows.len], Bitmap::filled(rows.len, *forced)))
+        }
+        Identity::Records { .. } => None,
+    };
+    let windows = bounds.as_ref().map(|(starts, ends, forced)| Windows { starts, ends, forced });
+    encoder.encode(&Deliveries { keys, sequences: &sequences, windows, columns: &rows.columns })
 }

@@ -66,9 +66,9 @@ impl KafkaSink {
             stop,
             watch,
             writer: None,
-            ready: false,
             delivered: 0,
             pending: Vec::new(),
+            tried: 0,
             messages_max: MESSAGES_MAX,
             began: None,
             failures: 0,
@@ -89,12 +89,12 @@ struct Worker<'a> {
     stop: &'a AtomicBool,
     watch: &'a dyn Watch,
     writer: Option<Writer>,
-    /// Whether the writer can write: not before it is opened, and not after an error.
-    ready: bool,
     /// Up to this number all was delivered.
     delivered: u64,
     /// Taken and not settled, in order.
     pending: Vec<Arc<Message>>,
+    /// How many of them were written last, or tried to be.
+    tried: usize,
     /// How many go into one transaction: halved by each that fails, so that the message that is at fault is found.
     messages_max: usize,
     /// When the last transaction began.
@@ -112,7 +112,6 @@ impl Worker<'_> {
                 self.gather();
                 self.write()
             });
-            self.ready = done.is_ok();
             match done {
                 Ok(()) => self.went_well(),
                 Err(WriteError::Refused { sequences, why, others_written }) => {
@@ -133,23 +132,22 @@ impl Worker<'_> {
 
     /// Opens the writer, and settles what turns out to be delivered.
     fn make_ready(&mut self) -> Result<(), WriteError> {
-        if self.ready {
-            return Ok(());
-        }
         let KafkaSink { connection, topic, control } = self.sink;
         match (self.writer.take(), control) {
-            (Some(Writer::Transactions(mut transactions)), _) => {
-                let opened = transactions.reopen(&|quiet| self.waits(quiet));
+            (Some(Writer::Transactions(mut transactions)), _) if !transactions.is_ready() => {
+                let opened = transactions.reopen(&|quiet, why| self.waits(quiet, why));
                 self.writer = Some(Writer::Transactions(transactions));
                 self.delivered = opened?;
             }
-            (_, Some(control)) => {
-                let opened = Transactions::open(connection, topic, control, &|quiet| self.waits(quiet));
+            (Some(writer), _) => self.writer = Some(writer),
+            (None, Some(control)) => {
+                let opened =
+                    Transactions::open(connection, topic, control, &|quiet, why| self.waits(quiet, why));
                 let (transactions, delivered) = opened?;
                 self.writer = Some(Writer::Transactions(Box::new(transactions)));
                 self.delivered = delivered;
             }
-            (_, None) => {
+            (None, None) => {
                 self.writer = Some(Writer::Acknowledged(Acknowledged::open(connection, topic)?));
             }
         }
@@ -158,9 +156,9 @@ impl Worker<'_> {
     }
 
     /// Asked while nothing comes from Kafka: whether to wait on.
-    fn waits(&self, nothing_for: Duration) -> bool {
+    fn waits(&self, nothing_for: Duration, why: &str) -> bool {
         if nothing_for >= TOLD_AFTER {
-            self.tell_down("Kafka does not answer");
+            self.tell_down(&format!("Kafka does not answer: {why}"));
         }
         !self.is_over()
     }
@@ -194,16 +192,20 @@ impl Worker<'_> {
         let fitting = sizes.take(self.messages_max).take_while(|&bytes| bytes <= BYTES_MAX).count();
         let batch = self.pending.get(..fitting.max(1)).unwrap_or_default();
         let Some(last) = batch.last().map(|message| message.sequence) else { return Ok(()) };
+        self.tried = batch.len();
         let sending = crash::during(Phase::Send);
         self.began = Some(Stopwatch::start());
         let mut writer = self.writer.take();
-        let go_on = |quiet| self.waits(quiet);
+        let go_on = |quiet, why: &str| self.waits(quiet, why);
         let written = match &mut writer {
             Some(Writer::Transactions(transactions)) => transactions.write(batch, &go_on),
             Some(Writer::Acknowledged(acknowledged)) => acknowledged.write(batch, &go_on),
             None => Err(WriteError::Away("nothing is open".into())),
         };
-        self.writer = writer;
+        // An acknowledged writer keeps what it was given: what failed with it is not known, and written again by another.
+        let spent =
+            matches!((&writer, &written), (Some(Writer::Acknowledged(_)), Err(error)) if !error.is_refusal());
+        self.writer = writer.filter(|_| !spent);
         written?;
         self.delivered = last;
         crash::point("kafka.before_settle");
@@ -231,16 +233,16 @@ impl Worker<'_> {
 
     /// One of these messages is at fault. One alone is it; of several each half is tried.
     fn sort_out(&mut self, accused: &[u64], why: &str, others_written: bool) {
-        let tried = self.messages_max.min(self.pending.len());
         if others_written {
-            let (left, done) =
-                self.pending.drain(..).partition(|message| accused.contains(&message.sequence));
-            let done: Vec<Arc<Message>> = done;
-            self.pending = left;
+            let (accused, done): (Vec<_>, Vec<_>) = self
+                .pending
+                .drain(..self.tried.min(self.pending.len()))
+                .partition(|message| accused.contains(&message.sequence));
+            self.pending.splice(0..0, accused);
             self.outbox.settle(done.iter().map(|message| &**message));
         }
         let [guilty] = accused else {
-            self.messages_max = (accused.len().min(tried) / 2).max(1);
+            self.messages_max = (accused.len().min(self.tried) / 2).max(1);
             return;
         };
         if let Some(at) = self.pending.iter().position(|message| message.sequence == *guilty) {

@@ -16,6 +16,8 @@ use super::message::Message;
 /// How much may wait: beyond it the query takes no more events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
+    /// Whether the sink keeps its last messages until newer ones come: they are not waited for.
+    pub keeps_last: bool,
     /// `outbox_rows`.
     pub rows_max: usize,
     /// `outbox_bytes`.
@@ -24,7 +26,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { rows_max: 100_000, bytes_max: 64 << 20 }
+        Self { keeps_last: false, rows_max: 100_000, bytes_max: 64 << 20 }
     }
 }
 
@@ -121,8 +123,9 @@ impl Outbox {
 
     /// Whether more may be decided for this sink.
     pub fn has_room(&self) -> bool {
+        let Bounds { keeps_last, rows_max, bytes_max } = self.shared.bounds;
         let queue = self.lock();
-        queue.rows < self.shared.bounds.rows_max && queue.bytes < self.shared.bounds.bytes_max
+        keeps_last || (queue.rows < rows_max && queue.bytes < bytes_max)
     }
 
     /// The next messages that were not taken yet, in order, up to so many.
@@ -166,9 +169,9 @@ impl Outbox {
         self.lock().settled.clone()
     }
 
-    /// Rows that are not settled.
+    /// Rows that are waited for: not settled, and not only kept.
     pub fn rows(&self) -> usize {
-        self.lock().rows
+        if self.shared.bounds.keeps_last { 0 } else { self.lock().rows }
     }
 
     /// Nothing more will be pushed.
@@ -231,7 +234,11 @@ mod tests {
 
     #[test]
     fn there_is_room_until_what_was_taken_is_settled() {
-        let outbox = Outbox::new(Bounds { rows_max: 4, bytes_max: 1 << 20 }, Settled::default(), |_| {});
+        let outbox = Outbox::new(
+            Bounds { keeps_last: false, rows_max: 4, bytes_max: 1 << 20 },
+            Settled::default(),
+            |_| {},
+        );
         outbox.push([message(1), message(2)]);
         assert!(!outbox.has_room());
         let taken = outbox.take_within(10, Duration::ZERO);

@@ -43,6 +43,8 @@ pub struct Output {
     /// Whether a progress line may stand where lines are written: it is taken away first.
     beside_progress: bool,
     writer: Mutex<BufWriter<Box<dyn Write + Send>>>,
+    /// The file behind it, if it is one.
+    file: Option<File>,
 }
 
 /// A place that no longer takes lines.
@@ -76,12 +78,20 @@ impl Output {
 
     /// A file that is open for writing; errors call it by its path.
     pub fn to_file(path: &Path, file: File) -> Self {
-        Self::new(&path.display().to_string(), Box::new(file))
+        // Where there is no second handle there is no syncing.
+        let second = file.try_clone().ok();
+        Self { file: second, ..Self::new(&path.display().to_string(), Box::new(file)) }
     }
 
     fn new(name: &str, writer: Box<dyn Write + Send>) -> Self {
         let writer = Mutex::new(BufWriter::with_capacity(1 << 16, writer));
-        Self { name: name.to_owned(), format: Box::new(JsonLines), beside_progress: false, writer }
+        Self {
+            name: name.to_owned(),
+            format: Box::new(JsonLines),
+            beside_progress: false,
+            writer,
+            file: None,
+        }
     }
 
     /// Writes the rows of a query as lines.
@@ -116,6 +126,16 @@ impl Output {
     /// Where the place does not take it.
     pub fn flush(&self) -> Result<(), OutputError> {
         self.lock().flush().map_err(|cause| self.error(cause))
+    }
+
+    /// What was written survives a power cut, where this is a file.
+    ///
+    /// # Errors
+    /// Where the place does not take it.
+    pub fn sync(&self) -> Result<(), OutputError> {
+        self.flush()?;
+        let synced = self.file.as_ref().filter(|file| file.metadata().is_ok_and(|there| there.is_file()));
+        synced.map_or(Ok(()), |file| file.sync_data().map_err(|cause| self.error(cause)))
     }
 
     fn lock(&self) -> MutexGuard<'_, BufWriter<Box<dyn Write + Send>>> {

@@ -51,6 +51,11 @@ impl Idleness {
         self.connected = connected;
     }
 
+    /// The partitions of which the engine was told that they are idle.
+    pub(super) fn idle(&self) -> Vec<u32> {
+        self.partitions.iter().filter(|(_, partition)| partition.idle).map(|(&number, _)| number).collect()
+    }
+
     /// Nothing was looked at for a while: silence counts from now on.
     pub(super) fn passed_over(&mut self) {
         self.partitions.values_mut().for_each(|partition| partition.silent = Stopwatch::start());

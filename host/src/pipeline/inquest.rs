@@ -59,8 +59,11 @@ impl Copy {
     }
 }
 
-/// Reads again from the checkpoint up to a batch of `partition`, the offsets `first` to `last`, and finds the record that makes a
-/// plugin fail: its offset, and what happened. None where it does not fail again.
+/// Records of one batch that may make a plugin fail before it is given up.
+pub const RECORDS_MAX: usize = 100;
+
+/// Reads again from the checkpoint up to a batch of `partition`, the offsets `first` to `last`, and condemns the records that make
+/// a plugin fail: their offsets, and what happened. None where it does not fail again.
 ///
 /// The query is good for nothing afterwards but to go back.
 ///
@@ -71,14 +74,13 @@ pub fn find(
     source: &Source,
     (partition, first, last): (u32, i64, i64),
     stop: &AtomicBool,
-) -> Result<Option<(i64, String)>, String> {
-    let Some(open) = &source.open else { return Err("the input cannot be read again".to_owned()) };
+) -> Result<Vec<(i64, String)>, String> {
     let reached = root.positions().clone();
     let (saved, parts) = root.last_checkpoint()?;
     let mut copy = Copy::new(saved, parts);
     root.go_back(&copy.saved.positions.clone())?;
     copy.restore(root)?;
-    let mut feed = open(root.positions(), root.beginning())?;
+    let mut feed = (source.open)(root.positions(), root.beginning())?;
     let mut context = Context::mute(&source.name);
     while !stop.load(Relaxed) {
         match feed.next(TICK) {
@@ -93,15 +95,15 @@ pub fn find(
             }
             Event::Assigned { partition, start, .. } => root.assign_active(partition, start),
             Event::ReachedEnd { partition } => root.reached_end(partition, &mut context),
-            Event::Over => return Ok(None),
+            Event::Over => return Ok(Vec::new()),
             Event::Failed(why) => return Err(why),
             Event::Done { .. } | Event::Connected(_) | Event::Notice(_) | Event::Quiet => {}
         }
         if root.fallen().is_some() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
     }
-    Ok(None)
+    Ok(Vec::new())
 }
 
 /// The records of a batch that the query had folded before it failed, and those in which it did: what follows them is
@@ -114,30 +116,42 @@ fn known(batch: &Batch, partition: u32, last: i64, reached: &Positions) -> Batch
     batch.part(0..batch.chunk.offsets.partition_point(|&offset| offset < end))
 }
 
-/// The first record of a batch that fails.
+/// Condemns the records of a batch that fail.
 fn halve(
     root: &mut Root,
     batch: &Batch,
     copy: &mut Copy,
     context: &mut Context,
-) -> Result<Option<(i64, String)>, String> {
-    let keep = |root: &mut Root, copy: &mut Copy| -> Result<(), String> {
-        root.capture().map(|capture| copy.follow(capture)).map_err(|fault| fault.to_string())
-    };
+) -> Result<Vec<(i64, String)>, String> {
+    let mut guilty = Vec::new();
+    let (mut good, end) = (0, batch.chunk.len());
     keep(root, copy)?;
-    let Err(mut fallen) = root.probe(batch, context) else { return Ok(None) };
-    let (mut good, mut bad) = (0, batch.chunk.len());
-    while bad - good > 1 {
-        let middle = good + (bad - good) / 2;
-        copy.restore(root)?;
-        match root.probe(&batch.part(good..middle), context) {
-            Ok(()) => {
-                keep(root, copy)?;
-                good = middle;
+    while guilty.len() < RECORDS_MAX
+        && let Err(mut fallen) = root.probe(&batch.part(good..end), context)
+    {
+        let mut bad = end;
+        while bad - good > 1 {
+            let middle = good + (bad - good) / 2;
+            copy.restore(root)?;
+            match root.probe(&batch.part(good..middle), context) {
+                Ok(()) => {
+                    keep(root, copy)?;
+                    good = middle;
+                }
+                Err(earlier) => (fallen, bad) = (earlier, middle),
             }
-            Err(earlier) => (fallen, bad) = (earlier, middle),
         }
+        let Some(&offset) = batch.chunk.offsets.get(good) else { break };
+        let why = fallen.fault.to_string();
+        root.condemn(batch.chunk.partition, offset, why.clone());
+        guilty.push((offset, why));
+        // The next try passes over it.
+        copy.restore(root)?;
     }
-    let offset = batch.chunk.offsets.get(good).copied();
-    Ok(offset.map(|offset| (offset, fallen.fault.to_string())))
+    Ok(guilty)
+}
+
+/// Takes over what the query has folded.
+fn keep(root: &mut Root, copy: &mut Copy) -> Result<(), String> {
+    root.capture().map(|capture| copy.follow(capture)).map_err(|fault| fault.to_string())
 }

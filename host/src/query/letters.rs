@@ -8,10 +8,7 @@ use crate::{
     column::Column,
     component::query::Failure,
     decode::Reason,
-    deliver::{
-        dead_letter::DeadLetter,
-        output::{Output, OutputError},
-    },
+    deliver::{dead_letter::DeadLetter, letters::Letters, output::OutputError},
     engine::Closed,
     row::write_json,
     state::decision::Sent,
@@ -50,7 +47,7 @@ pub struct Context {
     /// The source's name.
     pub source: String,
     /// Where dead letters go; none = they are only counted.
-    pub dead_letters: Option<Arc<Output>>,
+    pub dead_letters: Option<Arc<Letters>>,
     /// What was counted so far.
     pub counts: Counts,
     /// Where the time went.
@@ -78,7 +75,7 @@ pub struct Before {
 
 impl Context {
     /// For queries of a source; nothing is counted yet.
-    pub fn new(source: &str, dead_letters: Option<Arc<Output>>, timings: Arc<Timings>) -> Self {
+    pub fn new(source: &str, dead_letters: Option<Arc<Letters>>, timings: Arc<Timings>) -> Self {
         Self {
             source: source.to_owned(),
             dead_letters,

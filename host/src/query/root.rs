@@ -379,8 +379,13 @@ impl Root {
         let standing = saved.standing.clone().unwrap_or_default();
         let mut accumulators = (self.making.open)()?;
         let mut engine = WindowQuery::restored(window, settings, &standing)?;
+        // A state that was never written has the versions of today.
+        let versions = match saved.versions.as_slice() {
+            [] => accumulators.iter().map(|calls| calls.state_version()).collect(),
+            versions => versions.to_vec(),
+        };
         for part in parts {
-            engine.put_back(part, &saved.versions, &mut accumulators)?;
+            engine.put_back(part, &versions, &mut accumulators)?;
         }
         engine.settle();
         Ok(Some(Windows { engine, accumulators }))

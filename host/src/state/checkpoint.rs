@@ -43,7 +43,7 @@ pub struct Found {
     pub generation: u64,
     /// What its manifest holds.
     pub payload: Bytes,
-    /// Newer ones that are damaged, for people.
+    /// What is wrong with newer ones, for people.
     pub notices: Vec<String>,
 }
 
@@ -61,7 +61,6 @@ impl Checkpoints {
     /// The checkpoints of a folder, for the owner that the log calls by this epoch. Whatever is there must be of this
     /// identity, or it is refused when it is read.
     pub fn open(store: &Store, identity: u128, epoch: u64) -> Result<Self, StateError> {
-        store.sweep()?;
         let mut checkpoints = Self { store: store.clone(), identity, epoch, next: 1 };
         let taken = [checkpoints.generations(DATA)?, checkpoints.generations(MANIFEST)?].concat();
         checkpoints.next = taken.into_iter().max().unwrap_or(0) + 1;
@@ -75,37 +74,34 @@ impl Checkpoints {
         if generations.is_empty() {
             return Ok(None);
         }
-        self.newest_of(generations).map(Some)
+        self.newest_of(generations, Vec::new()).map(Some)
     }
 
-    /// The newest intact checkpoint before a generation, of which some section turned out to be damaged; an error if there
-    /// is none.
-    pub fn before(&self, generation: u64) -> Result<Found, StateError> {
+    /// The newest intact checkpoint before one that was found and cannot be used after all, and why not: a section of it is
+    /// damaged. An error that names all that is damaged if there is none.
+    pub fn before(&self, found: Found, why: &StateError) -> Result<Found, StateError> {
         let mut generations = self.generations(MANIFEST)?;
-        generations.retain(|older| *older < generation);
-        self.newest_of(generations)
+        generations.retain(|older| *older < found.generation);
+        let mut notices = found.notices;
+        notices.push(notice(why));
+        self.newest_of(generations, notices)
     }
 
-    fn newest_of(&self, generations: Vec<u64>) -> Result<Found, StateError> {
-        let mut damages = Vec::new();
+    fn newest_of(&self, generations: Vec<u64>, mut notices: Vec<String>) -> Result<Found, StateError> {
         for generation in generations.into_iter().rev() {
             match self.manifest(generation) {
                 Ok(payload) => {
-                    let back = format!("going back to {:?}", name(MANIFEST, generation));
-                    let notices = damages.into_iter().map(|damage| format!("{damage}; {back}")).collect();
+                    if !notices.is_empty() {
+                        notices.push(format!("going back to {:?}", name(MANIFEST, generation)));
+                    }
                     return Ok(Found { generation, payload, notices });
                 }
-                Err(StateError::Damaged { file, at, what, .. }) => {
-                    damages.push(format!("{file:?} is damaged at byte {at}: {what}"));
-                }
+                Err(error) if error.is_damage() => notices.push(notice(&error)),
                 Err(error) => return Err(error),
             }
         }
-        let why = match damages.is_empty() {
-            true => "there is no older one".to_owned(),
-            false => damages.join(", "),
-        };
-        Err(StateError::NoneIntact { folder: self.store.shown().to_owned(), why, help: HELP })
+        let folder = self.store.shown().to_owned();
+        Err(StateError::NoneIntact { folder, why: notices.join("; "), help: HELP })
     }
 
     fn manifest(&self, generation: u64) -> Result<Bytes, StateError> {
@@ -203,6 +199,14 @@ impl Checkpoints {
     }
 }
 
+/// A damage that an older checkpoint may make good: without what to do otherwise.
+fn notice(damage: &StateError) -> String {
+    match damage {
+        StateError::Damaged { file, at, what, .. } => format!("{file:?} is damaged at byte {at}: {what}"),
+        other => other.to_string(),
+    }
+}
+
 fn name(prefix: &str, generation: u64) -> String {
     format!("{prefix}{generation:0DIGITS$}")
 }
@@ -239,6 +243,7 @@ mod tests {
     fn the_newest_generation_is_found_and_old_ones_go() {
         let folder = tempfile::tempdir().unwrap();
         for store in [Store::open(folder.path().to_str().unwrap()).unwrap(), Store::memory().unwrap()] {
+            let store = store.folder("query").unwrap();
             let mut checkpoints = Checkpoints::open(&store, 7, 0).unwrap();
             assert_eq!(checkpoints.newest().unwrap(), None);
             write(&mut checkpoints, &[b"one", b"", b"three"]);
@@ -249,10 +254,15 @@ mod tests {
             let mut checkpoints = Checkpoints::open(&store, 7, 0).unwrap();
             let newest = checkpoints.newest().unwrap().unwrap();
             assert_eq!((newest.generation, newest.notices.len()), (3, 0));
-            let older = checkpoints.before(2).unwrap();
-            assert_eq!(read(&checkpoints, &older), [&b"one"[..], b"", b"three"]);
+            let damage = StateError::damaged("some file", 3, "wrong");
+            let older = checkpoints.before(newest, &damage).unwrap();
+            let told =
+                ["\"some file\" is damaged at byte 3: wrong", "going back to \"checkpoint-000000000002\""];
+            assert_eq!((older.generation, &older.notices[..]), (2, &told.map(str::to_owned)[..]));
             assert_eq!(&checkpoints.read(&refs[0]).unwrap()[..], b"four");
-            assert!(matches!(checkpoints.before(1), Err(StateError::NoneIntact { .. })));
+            let oldest = checkpoints.before(older, &damage).unwrap();
+            assert_eq!(read(&checkpoints, &oldest), [&b"one"[..], b"", b"three"]);
+            assert!(matches!(checkpoints.before(oldest, &damage), Err(StateError::NoneIntact { .. })));
 
             checkpoints.retain(&[3], &[2]).unwrap();
             let names: Vec<_> = store.list("").unwrap().into_iter().map(|(name, _)| name).collect();

@@ -190,8 +190,11 @@ pub(super) fn write_settled(out: &mut Writer, settled: &Settled) {
 pub(super) fn read_settled(input: &mut Reader<'_>) -> Result<Settled, Malformed> {
     let upto = input.u64()?;
     let count = input.count(8)?;
-    let beyond = (0..count).map(|_| input.u64()).collect::<Result<BTreeSet<_>, _>>()?;
-    Ok(Settled { upto, beyond })
+    let beyond = (0..count).map(|_| input.u64()).collect::<Result<Vec<_>, _>>()?;
+    if !beyond.is_sorted_by(|left, right| left < right) {
+        return Err(input.malformed("numbers that do not rise"));
+    }
+    Ok(Settled { upto, beyond: beyond.into_iter().collect::<BTreeSet<_>>() })
 }
 
 fn write_sent(out: &mut Writer, sent: &[Sent]) {

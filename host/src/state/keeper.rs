@@ -119,8 +119,8 @@ pub struct Begin {
     pub checkpoints: Checkpoints,
     /// The sections that the newest checkpoint refers to.
     pub sections: Sections,
-    /// The newest checkpoint; none = there is none yet.
-    pub saved: Option<Saved>,
+    /// The newest checkpoint and its generation; none = there is none yet.
+    pub saved: Option<(Saved, u64)>,
     /// Entries with messages that are not settled: their index, query and last number.
     pub unsettled: Vec<(u64, String, u64)>,
     /// What is settled.
@@ -134,18 +134,19 @@ impl Keeper {
     pub fn start(begin: Begin) -> io::Result<Self> {
         let Begin { store, identity, log, checkpoints, sections, saved, unsettled, settled, generations } =
             begin;
+        let newest = saved.as_ref().map(|(saved, generation)| (*generation, saved.log_from));
         let (commands, received) = bounded(COMMANDS_MAX);
         let (jobs, accepted) = bounded(1);
         let shared = Arc::new(Shared {
             has_checkpoint: AtomicBool::new(saved.is_some()),
-            durable: Mutex::new(saved.map(|saved| saved.positions)),
+            durable: Mutex::new(saved.map(|(saved, _)| saved.positions)),
             settled: Mutex::new(settled),
             ..Shared::default()
         });
         let writer = LogWriter::new(log, unsettled, jobs, shared.clone());
         thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&received))?;
         let checkpointer =
-            Checkpointer::new(checkpoints, sections, generations, commands.clone(), shared.clone());
+            Checkpointer::new(checkpoints, sections, newest, generations, commands.clone(), shared.clone());
         thread::Builder::new().name("checkpoint".to_owned()).spawn(move || checkpointer.run(&accepted))?;
         Ok(Self { commands, shared, store, identity })
     }
@@ -197,7 +198,7 @@ impl Keeper {
             let (done, wait) = bounded(1);
             self.tell(Command::Flush(done));
             // An end of the thread is a failure, told by `failure`.
-            drop(wait.recv());
+            let _ = wait.recv();
             if !self.is_busy() {
                 return;
             }

@@ -9,19 +9,18 @@ use std::{
 
 use super::error::StateError;
 
-/// Its name begins with a dot, which the name of no folder here does.
-const NAME: &str = ".lock";
-
-/// A directory that is ours until this is dropped, or the process ends in whatever way: the system takes the lock back.
+/// A file that is ours until this is dropped, or the process ends in whatever way: the system takes the lock back.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes a directory; [`StateError::InUse`] names the process that has it.
-    pub fn take(folder: &Path) -> Result<Self, StateError> {
-        let path = folder.join(NAME);
+    /// Takes a directory by a file in it; [`StateError::InUse`] names the process that has it. The file's name begins with a
+    /// dot, as the name of no folder of a store does.
+    pub fn take(folder: &Path, name: &str) -> Result<Self, StateError> {
+        debug_assert!(name.starts_with('.'), "it is not taken for a folder");
+        let path = folder.join(name);
         let failed = |doing| StateError::file(doing, path.display());
         let mut options = OpenOptions::new();
         let opened = options.read(true).write(true).create(true).truncate(false).open(&path);
@@ -57,10 +56,10 @@ mod tests {
     #[test]
     fn a_directory_is_taken_once_and_free_again_when_dropped() {
         let folder = tempfile::tempdir().unwrap();
-        let lock = Lock::take(folder.path()).unwrap();
-        let error = Lock::take(folder.path()).unwrap_err();
+        let lock = Lock::take(folder.path(), ".lock").unwrap();
+        let error = Lock::take(folder.path(), ".lock").unwrap_err();
         assert!(matches!(&error, StateError::InUse { by, .. } if by == "this process"), "{error}");
         drop(lock);
-        Lock::take(folder.path()).unwrap();
+        Lock::take(folder.path(), ".lock").unwrap();
     }
 }

@@ -80,6 +80,7 @@ impl Log {
         let (place, found) = match store.local_folder() {
             Some(folder) => {
                 let (folder, found) = Folder::open(folder, identity)?;
+                store.sweep()?;
                 (Place::Folder(folder), found)
             }
             None => {

@@ -49,6 +49,7 @@ pub(super) struct Loaded {
     pub(super) saved: Saved,
     pub(super) parts: Vec<Part>,
     sections: Sections,
+    generation: u64,
     notices: Vec<String>,
 }
 
@@ -67,14 +68,14 @@ pub fn open(store: Store, meaning: &Meaning, generations: usize) -> Result<Recov
     let recovered = log.recovered(from)?;
     let mut notices = recovered.notices;
     let mut replay = Replay::default();
-    let (mut sections, mut checkpoint) = (Sections::default(), None);
+    let (mut sections, mut checkpoint, mut generation) = (Sections::default(), None, 0);
     if let Some(loaded) = loaded {
         notices.extend(loaded.notices);
         replay.begin(&loaded.saved);
         for entry in &recovered.entries {
             replay.follow(entry, loaded.saved.log_index, &store)?;
         }
-        sections = loaded.sections;
+        (sections, generation) = (loaded.sections, loaded.generation);
         checkpoint = Some((loaded.saved, loaded.parts));
     }
     // Without a checkpoint nothing was sent: what is in the log was never decided.
@@ -87,7 +88,7 @@ pub fn open(store: Store, meaning: &Meaning, generations: usize) -> Result<Recov
             unsettled.entry(query).or_default().push(Arc::new(message));
         }
     }
-    let saved = checkpoint.as_ref().map(|(saved, _)| saved.clone());
+    let saved = checkpoint.as_ref().map(|(saved, _)| (saved.clone(), generation));
     let begin = Begin {
         store,
         identity,
@@ -109,16 +110,10 @@ pub(super) fn load(store: &Store, identity: u128) -> Result<Option<Loaded>, Stat
 
 fn load_from(checkpoints: &Checkpoints, store: &Store) -> Result<Option<Loaded>, StateError> {
     let Some(mut found) = checkpoints.newest()? else { return Ok(None) };
-    let mut notices = Vec::new();
     loop {
-        notices.append(&mut found.notices);
         match read(checkpoints, &found, store) {
-            Ok(loaded) => return Ok(Some(Loaded { notices, ..loaded })),
-            Err(error) if error.is_damage() => {
-                let older = checkpoints.before(found.generation)?;
-                notices.push(format!("{error}; going back to generation {}", older.generation));
-                found = older;
-            }
+            Ok(loaded) => return Ok(Some(Loaded { notices: found.notices, ..loaded })),
+            Err(error) if error.is_damage() => found = checkpoints.before(found, &error)?,
             Err(error) => return Err(error),
         }
     }
@@ -141,7 +136,7 @@ fn read(checkpoints: &Checkpoints, found: &Found, store: &Store) -> Result<Loade
         parts.append(&mut held);
     }
     sections.keep(&saved.kept);
-    Ok(Loaded { saved, parts, sections, notices: Vec::new() })
+    Ok(Loaded { saved, parts, sections, generation: found.generation, notices: Vec::new() })
 }
 
 /// The decisions of a log, one after the other.

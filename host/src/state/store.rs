@@ -73,7 +73,7 @@ impl Store {
     fn directory(folder: &FilePath) -> Result<Self, StateError> {
         create_folder(folder)?;
         let folder = fs::canonicalize(folder).map_err(StateError::file("open", folder.display()))?;
-        let lock = Lock::take(&folder)?;
+        let lock = Lock::take(&folder, ".lock")?;
         let shown = folder.display().to_string();
         let objects = place::directory(&folder)?;
         let store = Self::objects(objects, "", &shown)?;

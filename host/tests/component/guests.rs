@@ -75,6 +75,82 @@ pub(crate) fn reducer(guest: &Reducer<'_>) -> Vec<u8> {
     )
 }
 
+/// What a sink's functions do, as the text of their bodies, and the one request that it gives.
+pub(crate) struct Sink<'a> {
+    pub(crate) encode: &'a str,
+    pub(crate) judge: &'a str,
+    /// None = it answers no scrapes.
+    pub(crate) render: Option<&'a str>,
+    pub(crate) method: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) header: (&'a str, &'a str),
+}
+
+/// `ok` with one request, made of the texts, for as many deliveries as there are: the length of `keys.ends`.
+pub(crate) const ENCODED: &str = "
+    (i32.store (i32.const 1068) (i32.load offset=8 (local.get $arguments)))
+    (i32.store (i32.const 68) (i32.const 1024))
+    (i32.store (i32.const 72) (i32.const 1))
+    (i32.const 64)";
+
+/// As many outcomes as the request has deliveries, all of them zeros: delivered.
+const JUDGED: &str = "
+    (i32.store (i32.const 96) (i32.const 3072))
+    (i32.store (i32.const 100) (i32.load offset=48 (local.get $arguments)))
+    (i32.const 96)";
+
+impl Default for Sink<'_> {
+    /// One request a batch, always delivered.
+    fn default() -> Self {
+        let (encode, judge) = (ENCODED, JUDGED);
+        let header = ("content-type", "text/plain");
+        Self { encode, judge, render: None, method: "POST", url: "https://example.com", header }
+    }
+}
+
+/// A sink as a component.
+pub(crate) fn sink(guest: &Sink<'_>) -> Vec<u8> {
+    let Sink { encode, judge, render, method, url, header: (name, value) } = *guest;
+    let interface = "streamgauge:plugin/sink@0.1.0";
+    let scrape = render.map_or_else(String::new, |body| {
+        format!(
+            r#"(func (export "streamgauge:plugin/scrape@0.1.0#render") (param i32 i32) (result i32) {body})"#
+        )
+    });
+    // Texts at 5000; one header at 4096; the request at 1024: message (http: method, url, headers, body), deliveries.
+    let mut texts = Vec::new();
+    let mut place = |text: &str| {
+        let at = 5000 + texts.len() as u32;
+        texts.extend_from_slice(text.as_bytes());
+        [at, text.len() as u32]
+    };
+    let [method, url, name, value] = [method, url, name, value].map(&mut place);
+    let header = data(4096, &[name, value].concat());
+    let request = data(1024, &[&[0][..], &method, &url, &[4096, 1], &[0, 0]].concat());
+    let texts: String = texts.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let world = if render.is_some() { "scrape-plugin" } else { "sink-plugin" };
+    component(
+        world,
+        &format!(
+            r#"(module
+    (import "[export]{interface}" "[resource-new]encoder" (func $new (param i32) (result i32)))
+    {MEMORY} {header} {request} (data (i32.const 5000) "{texts}")
+    (func (export "{interface}#describe") (result i32) {NOTHING})
+    (func (export "{interface}#[static]encoder.open") (param i32 i32 i32 i32 i32 i32) (result i32) {OPENED})
+    (func (export "{interface}#[method]encoder.encode") (param $arguments i32) (result i32) {encode})
+    (func (export "{interface}#[method]encoder.judge") (param $arguments i32) (result i32) {judge})
+    {scrape})"#
+        ),
+    )
+}
+
+/// Numbers in memory.
+fn data(at: u32, numbers: &[u32]) -> String {
+    let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
+    let bytes: String = bytes.map(|byte| format!("\\{byte:02x}")).collect();
+    format!(r#"(data (i32.const {at}) "{bytes}")"#)
+}
+
 /// A query whose both stages have this body; without its plan.
 pub(crate) fn bare_query(stage: &str) -> Vec<u8> {
     let name = "streamgauge:plugin/query@0.1.0";

@@ -7,3 +7,5 @@ mod neighbours;
 mod query;
 mod reducer;
 mod refusals;
+mod sink;
+mod sink_faults;

@@ -75,7 +75,7 @@ pub(crate) struct Memory {
 }
 
 impl Sink for Memory {
-    fn judge(&self, _request: &Request, response: &Response) -> Vec<Verdict> {
+    fn judge(&self, _request: &Request, _rows: u32, response: &Response) -> Vec<Verdict> {
         let verdict = match response.status {
             200..300 => Verdict::Delivered,
             429 => Verdict::Retry(None),

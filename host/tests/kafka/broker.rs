@@ -7,7 +7,7 @@ use streamgauge::source::kafka::{create_topic, delete_topic};
 use super::*;
 
 /// A real broker, or none where tests without one are allowed.
-fn broker() -> Option<Connection> {
+pub(crate) fn broker() -> Option<Connection> {
     match (std::env::var("STREAMGAUGE_KAFKA"), std::env::var("STREAMGAUGE_ALLOW_SKIP")) {
         (Ok(brokers), _) => Some(Connection { brokers, ..Connection::default() }),
         (Err(_), Ok(allowed)) if allowed == "1" => {
@@ -20,7 +20,7 @@ fn broker() -> Option<Connection> {
 
 /// A topic that no other run has used.
 #[expect(clippy::disallowed_methods, reason = "names differ from run to run")]
-fn topic(connection: &Connection, name: &str, partitions: u32) -> String {
+pub(crate) fn topic(connection: &Connection, name: &str, partitions: u32) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     let topic = format!("{name}-{now}");
     create_topic(connection, &topic, partitions).unwrap();

@@ -1,4 +1,4 @@
-//! The Kafka source against librdkafka's mock broker, and against a real one.
+//! The Kafka source and the Kafka sink against librdkafka's mock broker, and against real ones.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -8,7 +8,11 @@
 )]
 
 mod broker;
+mod cluster;
 mod mock;
+mod outage;
+mod sink;
+mod transactions;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -66,6 +66,37 @@ pub struct BytesList {
     pub bytes: Vec<u8>,
 }
 
+/// One value of a [`ColumnView`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Int64(i64),
+    /// A number.
+    Float64(f64),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// Text.
+    Text(&'a str),
+}
+
+impl<'a> ColumnView<'a> {
+    /// The value of a row; none = it is NULL, or there is no such row. For single values: loops match on `values`.
+    pub fn cell(&self, row: usize) -> Option<Cell<'a>> {
+        if row >= self.rows || self.valid.is_some_and(|valid| !bit(valid, row)) {
+            return None;
+        }
+        match self.values {
+            ValuesView::Booleans(bits) => Some(Cell::Boolean(bit(bits, row))),
+            ValuesView::Int64s(values) => values.get(row).copied().map(Cell::Int64),
+            ValuesView::Float64s(values) => values.get(row).copied().map(Cell::Float64),
+            ValuesView::Timestamps(values) => values.get(row).copied().map(Cell::Timestamp),
+            ValuesView::Texts { ends, bytes } => item(ends, bytes, row).map(text).map(Cell::Text),
+        }
+    }
+}
+
 impl Column {
     /// The column, borrowed.
     pub fn view(&self) -> ColumnView<'_> {
@@ -87,6 +118,17 @@ impl BytesList {
         self.ends.push(self.bytes.len() as u32);
     }
 
+    /// Appends an item.
+    pub fn push(&mut self, item: &[u8]) {
+        self.bytes.extend_from_slice(item);
+        self.end_item();
+    }
+
+    /// An item; a place outside of `bytes` is an empty one.
+    pub fn get(&self, item: usize) -> Option<&[u8]> {
+        self::item(&self.ends, &self.bytes, item)
+    }
+
     /// The items in order; a place outside of `bytes` is an empty item.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         items(&self.ends, &self.bytes)
@@ -100,6 +142,17 @@ pub(crate) fn items<'a>(ends: &'a [u32], bytes: &'a [u8]) -> impl Iterator<Item 
         *start = end;
         Some(item)
     })
+}
+
+fn item<'a>(ends: &[u32], bytes: &'a [u8], item: usize) -> Option<&'a [u8]> {
+    let end = *ends.get(item)?;
+    let start = item.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+    Some(bytes.get(start as usize..end as usize).unwrap_or_default())
+}
+
+/// Bytes as the text that the contract says they are.
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap_or("\u{fffd}")
 }
 
 /// The bit of a row; true past the end, so that a missing bitmap and a short one mean the same.
@@ -120,4 +173,20 @@ pub fn bitmap(bits: impl Iterator<Item = bool>) -> Vec<u8> {
         }
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_values_are_those_of_the_lists() {
+        let texts = BytesList { ends: vec![2, 2, 3], bytes: "éx".into() };
+        let column = Column { rows: 3, values: Values::Texts(texts), valid: Some(vec![0b101]) };
+        let cells: Vec<_> = (0..4).map(|row| column.view().cell(row)).collect();
+        assert_eq!(cells, [Some(Cell::Text("é")), None, Some(Cell::Text("x")), None]);
+        let column = Column { rows: 2, values: Values::Booleans(vec![0b10]), valid: None };
+        let cells: Vec<_> = (0..3).map(|row| column.view().cell(row)).collect();
+        assert_eq!(cells, [Some(Cell::Boolean(false)), Some(Cell::Boolean(true)), None]);
+    }
 }

@@ -1,4 +1,4 @@
-//! What plugin authors use: a reducer in Rust, from the logic of one state to a component.
+//! What plugin authors use: a reducer or a sink in Rust, from its logic to a component. A sink is told in [`sink`].
 //!
 //! A reducer is written in three steps:
 //! 1. the logic of one state: a [`Fold`], which [`Slots`] turns into accumulators;
@@ -72,7 +72,7 @@ mod descriptor;
 pub use descriptor::{DataType, Descriptor, Error, Field, Literal, Signature, StateSize};
 
 mod column;
-pub use column::{BytesList, Column, ColumnView, Values, ValuesView, bit, bitmap};
+pub use column::{BytesList, Cell, Column, ColumnView, Values, ValuesView, bit, bitmap};
 
 mod reducer;
 pub use reducer::{Accumulators, Evaluated, Reducer, unknown_signature};
@@ -96,6 +96,8 @@ pub mod extreme;
 pub mod moments;
 pub mod sum;
 
+pub mod sink;
+
 #[cfg(feature = "laws")]
 pub mod laws;
 
@@ -108,8 +110,43 @@ macro_rules! export_reducer {
     ($reducer:ty) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            type Component = $crate::guest::Guest<$reducer>;
-    $crate::guest::bindings::export_guest!(Component with_types_in $crate::guest::bindings);
+            use $crate::guest::{self, bindings::reducer};
+            type Component = guest::reducer::Guest<$reducer>;
+    reducer::__export_streamgauge_plugin_reducer_0_1_0_cabi!(Component with_types_in reducer);
+            $crate::declare_world!("reducer-plugin", REDUCER_PLUGIN);
+        };
+    };
+}
+
+/// Makes a component of a [`Sink`](sink::Sink) where the crate is compiled to WebAssembly; elsewhere it does nothing.
+#[macro_export]
+macro_rules! export_sink {
+    ($sink:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            use $crate::guest::{self, bindings::sink};
+            type Component = guest::sink::Guest<$sink>;
+    sink::__export_streamgauge_plugin_sink_0_1_0_cabi!(Component with_types_in sink);
+            $crate::declare_world!("sink-plugin", SINK_PLUGIN);
+        };
+    };
+}
+
+/// Makes a component of a sink that answers scrapes, a [`Scrape`](sink::Scrape), where the crate is compiled to WebAssembly;
+/// elsewhere it does nothing.
+#[macro_export]
+macro_rules! export_scrape {
+    ($sink:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            use $crate::guest::{
+                self,
+                bindings::{scrape, sink},
+            };
+            type Component = guest::sink::Guest<$sink>;
+    sink::__export_streamgauge_plugin_sink_0_1_0_cabi!(Component with_types_in sink);
+    scrape::__export_streamgauge_plugin_scrape_0_1_0_cabi!(Component with_types_in scrape);
+            $crate::declare_world!("scrape-plugin", SCRAPE_PLUGIN);
         };
     };
 }

@@ -1,6 +1,8 @@
 //! A program and its bindings to pipelines: which query reads what, and where its rows go.
 
 mod places;
+mod roots;
+mod sinks;
 
 use std::{
     collections::BTreeMap,
@@ -15,22 +17,23 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, OptionValue, Source, SourceColumn, Start, Target},
 };
 
-use self::places::Places;
+pub(in crate::cli) use self::sinks::{Notice, Workers};
+use self::{
+    places::Places,
+    sinks::{Deliver, Rejections},
+};
 use super::{super::program, Binding};
 use crate::{
     cli::Failure,
     clock,
     component::{plugins::Plugins, query::QueryComponent},
     decode::json::Decoder,
-    deliver::output::Output,
-    engine::{Accumulators, Settings, WindowQuery},
-    pipeline::{
-        Future, Pipeline, Progress,
-        feed::{self, Feed},
-    },
-    query::{Context, Counts, RunningQuery, Windows},
+    deliver::{outbox::Outbox, output::Output},
+    pipeline::{self, Future, OpenFeed, Pipeline, Progress, feed},
+    query::{Context, Root},
     source::kafka::{Connection, Reading, StartAt},
-    timings::{Timed, Timings},
+    state::store::Store,
+    timings::Timings,
 };
 
 /// How long a record may be.
@@ -41,7 +44,7 @@ const MAX_FUTURE_SKEW_US: i64 = 5 * 60 * 1_000_000;
 /// Everything that decides how a program is run.
 pub(in crate::cli) struct Wiring<'a> {
     pub(in crate::cli) program: &'a Program,
-    pub(in crate::cli) plugins: &'a Plugins,
+    pub(in crate::cli) plugins: &'a Arc<Plugins>,
     pub(in crate::cli) inputs: &'a [Binding],
     pub(in crate::cli) outputs: &'a [Binding],
     pub(in crate::cli) bounded: bool,
@@ -49,13 +52,21 @@ pub(in crate::cli) struct Wiring<'a> {
     pub(in crate::cli) timings: &'a Arc<Timings>,
     /// What the console is; none = JSON Lines on standard output.
     pub(in crate::cli) console: Option<Arc<Output>>,
+    /// Where state is kept; none = nothing is durable.
+    pub(in crate::cli) state: Option<Store>,
+    /// How often state is captured.
+    pub(in crate::cli) checkpoint_interval: Duration,
+    /// How many checkpoints are kept.
+    pub(in crate::cli) checkpoints_kept: usize,
+    /// How long deliveries may take at the end.
+    pub(in crate::cli) drain_timeout: Duration,
 }
 
 /// One pipeline for each source that some running query reads.
 ///
 /// # Errors
 /// A name that does not exist, a source without input, a file that cannot be opened, a missing secret.
-pub(in crate::cli) fn wire(wiring: &Wiring<'_>) -> Result<Vec<Pipeline>, Failure> {
+pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired, Failure> {
     let Wiring { program, inputs, outputs, .. } = wiring;
     let sources = program.sources.iter().map(|source| source.name.as_str());
     check_names("source", "--input", inputs, &sources.collect::<Vec<_>>())?;
@@ -64,20 +75,30 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>) -> Result<Vec<Pipeline>, Failure
     check_once(wiring)?;
     let needed = needed(program);
     let components = wiring.components(&needed)?;
-    let mut readings = Vec::new();
+    let inputs = program.sources.iter().flat_map(|source| wiring.input_files(source));
+    let mut parts = Parts {
+        needed,
+        components,
+        places: Places::new(wiring.console.clone(), inputs),
+        workers: Workers::new(notice.clone())?,
+        started: Vec::new(),
+        notices: Vec::new(),
+    };
+    let mut pipelines = Vec::new();
     for source in &program.sources {
         let reads = |query: &&&Query| query.plan.manifest.input == Input::Source(source.name.clone());
-        let roots: Vec<&Query> = needed.iter().filter(reads).copied().collect();
+        let roots: Vec<&Query> = parts.needed.iter().filter(reads).copied().collect();
         if !roots.is_empty() {
-            readings.push(wiring.read(source, roots)?);
+            pipelines.extend(wiring.pipelines(source, roots, &mut parts)?);
         }
     }
-    let inputs = program.sources.iter().flat_map(|source| wiring.input_files(source));
-    let mut parts = Parts { needed, components, places: Places::new(wiring.console.clone(), inputs) };
-    let pipelines = readings.into_iter().map(|reading| wiring.pipeline(reading, &mut parts));
-    let pipelines = pipelines.collect::<Result<Vec<_>, _>>()?;
-    parts.places.empty()?;
-    Ok(pipelines)
+    let Parts { places, mut workers, started, notices, .. } = parts;
+    places.prepare()?;
+    notices.iter().for_each(|text| notice(text));
+    for (deliver, outbox, rejections) in started {
+        workers.start(deliver, outbox, rejections)?;
+    }
+    Ok(Wired { pipelines, workers })
 }
 
 /// The queries that write somewhere, and the views that they read: nothing else runs.
@@ -143,27 +164,21 @@ struct Parts<'a> {
     /// By the name of the query; none where no column enters it.
     components: BTreeMap<String, QueryComponent>,
     places: Places,
+    workers: Workers,
+    /// Outboxes that are yet to be worked on: nothing is sent before everything is known to be right.
+    started: Vec<(Deliver, Outbox, Rejections)>,
+    notices: Vec<String>,
 }
 
-/// A source that is open, and who reads it.
-struct OpenSource<'a> {
-    source: &'a Source,
-    roots: Vec<&'a Query>,
-    /// The columns that are read.
-    schema: Vec<SourceColumn>,
-    begin: Begin,
-    feed: Feed,
-    from_file: bool,
+/// A program that is put together.
+pub(in crate::cli) struct Wired {
+    /// What runs.
+    pub(in crate::cli) pipelines: Vec<Pipeline>,
+    /// Who delivers.
+    pub(in crate::cli) workers: Workers,
 }
 
 impl Wiring<'_> {
-    fn read<'a>(&self, source: &'a Source, roots: Vec<&'a Query>) -> Result<OpenSource<'a>, Failure> {
-        let schema = union(source, &roots);
-        let begin = self.start(source, &roots);
-        let (feed, from_file) = self.feed(source, schema.clone(), &begin)?;
-        Ok(OpenSource { source, roots, schema, begin, feed, from_file })
-    }
-
     /// The components of the queries that need one, compiled at once.
     fn components(&self, needed: &[&Query]) -> Result<BTreeMap<String, QueryComponent>, Failure> {
         let staged = needed.iter().filter(|query| has_stages(&query.plan.manifest));
@@ -173,85 +188,49 @@ impl Wiring<'_> {
         Ok(components.into_iter().map(|one| (one.manifest().name.clone(), one)).collect())
     }
 
-    fn pipeline(&self, open: OpenSource<'_>, parts: &mut Parts<'_>) -> Result<Pipeline, Failure> {
-        let OpenSource { source, roots, schema, begin, feed, from_file } = open;
-        let dead_letters = match (self.dead_letters, &source.dead_letters) {
-            (Some(path), _) => Some(parts.places.file(path)?),
-            (None, Some(path)) => Some(parts.places.file(Path::new(path))?),
+    /// The pipelines of a source: one for the queries that begin, and one for those that go on from the same place.
+    fn pipelines(
+        &self,
+        source: &Source,
+        roots: Vec<&Query>,
+        parts: &mut Parts<'_>,
+    ) -> Result<Vec<Pipeline>, Failure> {
+        let schema = union(source, &roots);
+        let begin = self.start(source, &roots);
+        let reading = Arc::new(self.source(source, &schema, &begin)?);
+        let letters = match (self.dead_letters, &source.dead_letters) {
+            (Some(path), _) => Some(parts.places.letters(path)?),
+            (None, Some(path)) => Some(parts.places.letters(Path::new(path))?),
             (None, None) => None,
         };
-        let mut queries = Vec::new();
+        let mut levels: Vec<Vec<Root>> = Vec::new();
         for root in roots {
             let columns = positions(&root.plan.manifest, schema.iter().map(|column| column.name.as_str()));
-            queries.push(self.query(root, columns, begin.emit_from_us, parts)?);
-        }
-        let skew = source.max_future_skew_us.or((!from_file).then_some(MAX_FUTURE_SKEW_US));
-        let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
-        let time = time.and_then(|time| schema.iter().position(|column| column.name == time.name));
-        Ok(Pipeline {
-            feed,
-            queries,
-            context: Context {
-                source: source.name.clone(),
-                dead_letters,
-                counts: Counts::default(),
-                timings: self.timings.clone(),
-                wrote: false,
-                broken: None,
-                unread: false,
-            },
-            idle_timeout: Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned()),
-            future: time.zip(skew).map(|(column, max_skew_us)| Future { column, max_skew_us }),
-            progress: Arc::new(Progress::default()),
-        })
-    }
-
-    /// A query at work, with everything that reads it.
-    fn query(
-        &self,
-        query: &Query,
-        columns: Vec<usize>,
-        emit_from_us: Option<i64>,
-        parts: &mut Parts<'_>,
-    ) -> Result<RunningQuery, Failure> {
-        let manifest = &query.plan.manifest;
-        let component = parts.components.remove(&manifest.name);
-        assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
-        let windows = self.windows(manifest, emit_from_us)?;
-        let mut running = RunningQuery::new(manifest.clone(), component, windows, columns);
-        match &manifest.target {
-            Target::View => {}
-            Target::Console => running.send_to(parts.places.console()),
-            Target::Sink(sink) => running.send_to(self.sink(sink, &mut parts.places)?),
-        }
-        for reader in parts.needed.clone() {
-            if reader.plan.manifest.input == Input::View(manifest.name.clone()) {
-                let names = manifest.output.iter().map(|output| output.name.as_str());
-                let columns = positions(&reader.plan.manifest, names);
-                running.add_reader(self.query(reader, columns, None, parts)?);
+            let Some(root) = self.root(root, source, columns, &begin, letters.as_ref(), parts)? else {
+                continue;
+            };
+            match levels
+                .iter_mut()
+                .find(|level| level.iter().any(|other| other.positions() == root.positions()))
+            {
+                Some(level) => level.push(root),
+                None => levels.push(vec![root]),
             }
         }
-        Ok(running)
-    }
-
-    fn windows(&self, manifest: &Manifest, emit_from_us: Option<i64>) -> Result<Option<Windows>, Failure> {
-        let Some(window) = &manifest.window else { return Ok(None) };
-        let source = match &manifest.input {
-            Input::Source(name) => self.program.sources.iter().find(|source| source.name == *name),
-            Input::View(_) => None,
-        };
-        let delay_us = source.and_then(|source| source.watermark).map_or(0, |watermark| watermark.delay_us);
-        let mut accumulators: Vec<Box<dyn Accumulators>> = Vec::new();
-        for aggregate in &window.aggregates {
-            let opened = self.plugins.open(aggregate);
-            let opened = opened.map_err(|fault| Failure::Runtime(format!("error: {fault}")))?;
-            accumulators.push(Box::new(Timed::new(opened, self.timings.clone())));
-        }
-        let settings = Settings { delay_us, emit_from_us, ..Settings::default() };
-        let engine = WindowQuery::new(window, settings, []);
-        let engine =
-            engine.map_err(|error| Failure::Runtime(format!("error: query '{}': {error}", manifest.name)))?;
-        Ok(Some(Windows { engine, accumulators }))
+        let pipelines = levels.into_iter().map(|roots| {
+            let Some(first) = roots.first() else { unreachable!("a level has a root") };
+            let unusable = |why: String| Failure::Input(format!("error: {why}"));
+            let feed = (reading.open)(first.positions(), first.beginning()).map_err(unusable)?;
+            let context = Context::new(&source.name, letters.clone(), self.timings.clone());
+            Ok(Pipeline {
+                source: reading.clone(),
+                feed,
+                roots,
+                context,
+                progress: Arc::new(Progress::default()),
+            })
+        });
+        pipelines.collect()
     }
 }
 
@@ -291,14 +270,13 @@ impl Wiring<'_> {
         paths
     }
 
-    /// The input of a source, and whether it comes from files.
-    fn feed(
+    /// How a source is read.
+    fn source(
         &self,
         source: &Source,
-        schema: Vec<SourceColumn>,
+        schema: &[SourceColumn],
         begin: &Begin,
-    ) -> Result<(Feed, bool), Failure> {
-        let decoder = Decoder::new(&schema, source.time_format, source.lenient_numbers, MAX_RECORD_BYTES);
+    ) -> Result<pipeline::Source, Failure> {
         let paths = self.input_files(source);
         if paths.is_empty() && !self.inputs.is_empty() {
             let name = &source.name;
@@ -306,40 +284,50 @@ impl Wiring<'_> {
                 "error: source '{name}' is read, but has no --input\nhelp: add --input {name}=PATH"
             )));
         }
-        let unusable = |error: &dyn std::fmt::Display| Failure::Input(format!("error: {error}"));
-        if !paths.is_empty() {
-            let feed = feed::files(&paths, decoder, MAX_RECORD_BYTES, self.timings.clone());
-            return feed.map(|feed| (feed, true)).map_err(|error| unusable(&error));
-        }
-        let (connection, topic) =
-            Connection::from_options(&source.options, secret).map_err(|error| unusable(&error))?;
-        let reading = Reading {
-            topic,
-            offsets: BTreeMap::new(),
-            start: begin.start,
-            bounded: self.bounded,
-            ends: BTreeMap::new(),
-            record_bytes_max: MAX_RECORD_BYTES,
+        let skew = source.max_future_skew_us.or(paths.is_empty().then_some(MAX_FUTURE_SKEW_US));
+        let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
+        let time = time.and_then(|time| schema.iter().position(|column| column.name == time.name));
+        let future = time.zip(skew).map(|(column, max_skew_us)| Future { column, max_skew_us });
+        let live = paths.is_empty();
+        let once = paths.iter().any(|path| path == Path::new("-"));
+        let decoder = {
+            let (schema, format, lenient) = (schema.to_vec(), source.time_format, source.lenient_numbers);
+            move || Decoder::new(&schema, format, lenient, MAX_RECORD_BYTES)
         };
-        let feed = feed::kafka(&source.name, &connection, reading, decoder, self.timings.clone());
-        feed.map(|feed| (feed, false)).map_err(|error| unusable(&error))
-    }
-
-    /// The place of a sink's rows.
-    fn sink(&self, name: &str, places: &mut Places) -> Result<Arc<Output>, Failure> {
-        if let Some(binding) = self.outputs.iter().find(|output| output.name.eq_ignore_ascii_case(name)) {
-            return places.file(&binding.path);
-        }
-        let sink = self.program.sinks.iter().find(|sink| sink.name == name);
-        let sink = sink.ok_or_else(|| Failure::Input(format!("error: there is no sink '{name}'")))?;
-        match (sink.connector.as_str(), text(sink.options.get("path"))) {
-            ("console", _) => Ok(places.console()),
-            ("file", Some(path)) => places.file(Path::new(path)),
-            (connector, _) => Err(Failure::Input(format!(
-                "error: sink '{name}': the connector '{connector}' cannot send yet\n\
-                 help: give the rows a file: --output {name}=PATH (- is standard output)"
-            ))),
-        }
+        let timings = self.timings.clone();
+        let open: OpenFeed = if paths.is_empty() {
+            let (connection, topic) = Connection::from_options(&source.options, secret)
+                .map_err(|error| Failure::Input(format!("error: {error}")))?;
+            let (name, start, bounded) = (source.name.clone(), begin.start, self.bounded);
+            Box::new(move |positions, beginning| {
+                let offsets: BTreeMap<u32, i64> =
+                    positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+                // A partition that was not there is new: all that it has is.
+                let start = if offsets.is_empty() { start } else { StartAt::Earliest };
+                let (topic, ends) = (topic.clone(), beginning.ends.clone());
+                let record_bytes_max = MAX_RECORD_BYTES;
+                let reading = Reading { topic, offsets, start, bounded, ends, record_bytes_max };
+                feed::kafka(&name, &connection, reading, decoder(), timings.clone())
+                    .map_err(|error| error.to_string())
+            })
+        } else {
+            Box::new(move |positions, _| {
+                let starts =
+                    positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+                feed::files(&paths, &starts, decoder(), MAX_RECORD_BYTES, timings.clone())
+                    .map_err(|error| error.to_string())
+            })
+        };
+        Ok(pipeline::Source {
+            name: source.name.clone(),
+            open,
+            once,
+            meeting: (live && !self.bounded).then(pipeline::Meeting::default),
+            idle_timeout: Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned()),
+            future,
+            checkpoint_interval: self.checkpoint_interval,
+            drain_timeout: self.drain_timeout,
+        })
     }
 }
 

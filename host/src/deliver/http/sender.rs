@@ -44,7 +44,7 @@ pub enum Verdict {
 /// The sink, as its worker sees it. No call may block for long: the worker does nothing else meanwhile.
 pub trait Sink: Send + Sync {
     /// What a response means: a verdict for each row of the message.
-    fn judge(&self, request: &Request, response: &Response) -> Vec<Verdict>;
+    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict>;
 
     /// A message will never be delivered; why. It is settled when this returns.
     fn rejected(&self, message: &Message, why: &str);
@@ -248,7 +248,7 @@ impl<'a> Work<'a> {
         }
         self.silence = 0;
         let Payload::Request(request) = &message.payload else { return };
-        match together(self.sender.sink.judge(request, response)) {
+        match together(self.sender.sink.judge(request, message.rows, response)) {
             Verdict::Delivered => self.settle(message),
             Verdict::Rejected(why) => self.reject(message, &why),
             Verdict::Retry(asked) => {

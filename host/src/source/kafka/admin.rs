@@ -8,7 +8,7 @@ use rdkafka::{
     error::{KafkaResult, RDKafkaErrorCode},
 };
 
-use super::{client, positions, settings::Connection};
+use super::{client, settings::Connection};
 use crate::source::SourceError;
 
 /// How long the brokers have to do what they are asked.
@@ -18,21 +18,22 @@ type Admin = AdminClient<DefaultClientContext>;
 
 /// Makes a topic, with as many replicas as the brokers do by default. One that exists is left as it is.
 pub fn create_topic(connection: &Connection, topic: &str, partitions: u32) -> Result<(), SourceError> {
-    create(connection, topic, partitions, &[])
+    create(connection, topic, partitions, &[]).map(|_| ())
 }
 
-/// As [`create_topic`], with settings of its own.
+/// As [`create_topic`], with settings of its own; whether it was made, and was not there before.
 pub(super) fn create(
     connection: &Connection,
     topic: &str,
     partitions: u32,
     settings: &[(&str, &str)],
-) -> Result<(), SourceError> {
+) -> Result<bool, SourceError> {
     let new = NewTopic::new(topic, partitions as i32, TopicReplication::Fixed(-1));
     let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
     let answers = administer(connection, async |admin, options| admin.create_topics([&new], options).await)?;
     match first_error(answers) {
-        None | Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(()),
+        None => Ok(true),
+        Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(false),
         Some(why) => Err(SourceError::Kafka(format!("cannot create topic '{topic}': {why}"))),
     }
 }
@@ -45,25 +46,16 @@ pub fn delete_topic(connection: &Connection, topic: &str) -> Result<(), SourceEr
     first_error(answers).map_or(Ok(()), |why| Err(failed(why)))
 }
 
-/// What is set for a topic, by itself or by default; none if there is no such topic.
+/// What is set for a topic, by itself or by default; nothing if there is no such topic, or we may not see it.
 pub(super) fn topic_settings(
     connection: &Connection,
     topic: &str,
-) -> Result<Option<BTreeMap<String, String>>, SourceError> {
+) -> Result<BTreeMap<String, String>, SourceError> {
     let which = [ResourceSpecifier::Topic(topic)];
     let answers =
         administer(connection, async |admin, options| admin.describe_configs(&which, options).await)?;
-    let failed =
-        |why: String| SourceError::Kafka(format!("cannot see the settings of topic '{topic}': {why}"));
-    match answers.into_iter().next() {
-        Some(Ok(resource)) => {
-            let set = resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?)));
-            Ok(Some(set.collect()))
-        }
-        Some(Err(code)) if positions::is_missing(code) => Ok(None),
-        Some(Err(code)) => Err(failed(code.to_string())),
-        None => Err(failed("there is no answer".into())),
-    }
+    let entries = answers.into_iter().flatten().flat_map(|resource| resource.entries);
+    Ok(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect())
 }
 
 fn first_error(answers: Vec<Result<String, (String, RDKafkaErrorCode)>>) -> Option<RDKafkaErrorCode> {

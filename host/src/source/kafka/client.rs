@@ -45,6 +45,11 @@ impl Reports {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The last trouble in the client's words, as long as it is not forgotten.
+    pub(super) fn last(&self) -> Option<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What was said before now is no news.
     pub(super) fn forget(&self) {
         drop(self.take());

@@ -74,14 +74,16 @@ impl Control {
     /// Makes the topic if there is none; one that forgets is refused.
     pub(super) fn prepare(&self, connection: &Connection) -> Result<(), WriteError> {
         let topic = &self.topic;
-        let Some(settings) = admin::topic_settings(connection, topic)? else {
-            return Ok(admin::create(connection, topic, 1, SETTINGS)?);
-        };
-        match settings.get("cleanup.policy").map(String::as_str) {
+        match admin::topic_settings(connection, topic)?.get("cleanup.policy").map(String::as_str) {
             Some("compact") => Ok(()),
-            other => Err(WriteError::Setting(format!(
-                "control topic '{topic}' has cleanup.policy '{}' and would forget what was delivered: set it to 'compact'",
-                other.unwrap_or_default()
+            Some(other) => Err(WriteError::Setting(format!(
+                "control topic '{topic}' has cleanup.policy '{other}' and would forget what was delivered: set it to \
+                 'compact'"
+            ))),
+            None if admin::create(connection, topic, 1, SETTINGS)? => Ok(()),
+            // Made by somebody else at this moment; if not, we are not allowed to see what is set.
+            None => Err(WriteError::Away(format!(
+                "the settings of control topic '{topic}' cannot be seen: allow DescribeConfigs"
             ))),
         }
     }

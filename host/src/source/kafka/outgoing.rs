@@ -26,6 +26,9 @@ use crate::{
 
 /// How long one look at the client takes.
 pub(super) const STEP: Duration = Duration::from_millis(100);
+/// The same while acknowledgements are due any moment, and how many such looks there are.
+const SHORT_STEP: Duration = Duration::from_millis(1);
+const SHORT_LOOKS: usize = 500;
 /// How long a question to the brokers may take.
 const ASKED_WITHIN: Duration = Duration::from_secs(2);
 /// A header that every record has: its message's key.
@@ -45,8 +48,9 @@ const PROMISES: &[(&str, &str)] = &[
     ("topic.metadata.propagation.max.ms", "5000"),
 ];
 
-/// Asked some times a second by whoever waits for Kafka, and told for how long nothing has come: whether to wait on.
-pub type GoOn<'a> = dyn Fn(Duration) -> bool + 'a;
+/// Asked some times a second by whoever waits for Kafka, and told for how long nothing has come and why, as far as is
+/// known: whether to wait on.
+pub type GoOn<'a> = dyn Fn(Duration, &str) -> bool + 'a;
 
 /// Why messages were not written, or nobody may write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +77,13 @@ pub enum WriteError {
     /// Whoever waited does not wait any longer; as [`WriteError::Away`].
     #[error("stopped")]
     Stopped,
+}
+
+impl WriteError {
+    /// Whether Kafka answers and does not take a message.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
 }
 
 impl From<SourceError> for WriteError {
@@ -110,7 +121,7 @@ pub(super) fn wait<T>(
             Step::Nothing(why) => why,
         };
         let nothing_for = quiet.elapsed();
-        if !go_on(nothing_for) {
+        if !go_on(nothing_for, &why) {
             return Err(WriteError::Stopped);
         }
         if nothing_for >= patience {
@@ -290,8 +301,11 @@ impl Outgoing {
     /// Waits until all records are acknowledged, or one is not.
     pub(super) fn acknowledged(&self, go_on: &GoOn<'_>, patience: Duration) -> Result<(), WriteError> {
         let mut left = self.producer.in_flight_count();
+        let mut looks = 0;
         let waited = wait(go_on, patience, || {
-            let flushed = self.producer.flush(STEP);
+            // A look takes its whole time even if all is acknowledged at once, so first they are short.
+            looks += 1;
+            let flushed = self.producer.flush(if looks <= SHORT_LOOKS { SHORT_STEP } else { STEP });
             self.verdict()?;
             let before = std::mem::replace(&mut left, self.producer.in_flight_count());
             Ok(match flushed {
@@ -304,7 +318,7 @@ impl Outgoing {
         waited.and_then(|()| self.verdict())
     }
 
-    /// The first bad news of the records since the last time.
+    /// The bad news of the records since the last time.
     fn verdict(&self) -> Result<(), WriteError> {
         let Bad { refused, why, failed } = std::mem::take(&mut *self.producer.context().bad());
         match (why, failed) {
@@ -333,6 +347,21 @@ impl Outgoing {
             KafkaError::Transaction(error) => error.string(),
             error => error.to_string(),
         };
-        self.producer.context().reports.take().unwrap_or_else(text)
+        self.producer.context().reports.last().unwrap_or_else(text)
+    }
+
+    /// Waits until the client has nothing more to say of records, and forgets what it said of them and of brokers.
+    pub(super) fn forget(&self, go_on: &GoOn<'_>, patience: Duration) -> Result<(), WriteError> {
+        wait(go_on, patience, || {
+            self.producer.poll(Duration::ZERO);
+            if self.producer.in_flight_count() == 0 {
+                return Ok(Step::Done(()));
+            }
+            self.producer.poll(SHORT_STEP);
+            Ok(Step::Nothing(String::new()))
+        })?;
+        self.producer.context().reports.forget();
+        drop(std::mem::take(&mut *self.producer.context().bad()));
+        Ok(())
     }
 }

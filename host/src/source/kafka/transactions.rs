@@ -4,9 +4,10 @@
 //! delivered; what lies behind it was not. Whoever opens fences all others of the same name and settles what they left
 //! behind, and only then reads the number. So a commit whose outcome nobody told is looked up, never guessed.
 //!
-//! A transaction that fails costs the client: nothing is aborted and tried again with the same one. A new client has a
-//! new epoch, so requests of the failed transaction that are still under way cannot become part of a later one; and there
-//! is one way out of every failure instead of one for each.
+//! A transaction that fails costs the client. A new one has a new epoch, so requests of the failed transaction that are
+//! still under way cannot become part of a later one; and there is one way out of every failure instead of one for each.
+//! Only where the client itself refuses a message, before anything of it was sent, is the transaction aborted and the
+//! client kept; after a refusal by a broker it would number the next records wrongly.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +15,7 @@ use rdkafka::{error::KafkaError, producer::Producer as _};
 
 use super::{
     control::{self, Control, Mark},
-    outgoing::{GoOn, Outgoing, STEP, Step, WriteError, wait},
+    outgoing::{self, GoOn, Outgoing, STEP, Step, WriteError, wait},
     settings::Connection,
 };
 use crate::{crash, deliver::message::Message, source::SourceError};
@@ -24,7 +25,8 @@ use crate::{crash, deliver::message::Message, source::SourceError};
 const TRANSACTION_MS: &str = "60000";
 /// How long nothing may come from the brokers before a client is given up.
 const QUIET_MAX: Duration = Duration::from_secs(15);
-/// What the transactional id begins with.
+const ABORT_STEP: Duration = Duration::from_millis(5);
+/// What the transactional id begins with; the control topic and the name follow.
 const ID_PREFIX: &str = "streamgauge/";
 
 /// A writer of one topic under one name.
@@ -85,9 +87,14 @@ impl Transactions {
         Ok(self.delivered)
     }
 
+    /// Whether it can write: else [`Transactions::reopen`] comes first, and tells what was written.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.client, Client::Ready(_))
+    }
+
     /// Delivers messages, all or none; their numbers ascend, from beyond the last that was delivered.
     ///
-    /// After an error nothing more is written before [`Transactions::reopen`], which tells what was.
+    /// After an error it may not be ready any longer.
     pub fn write(&mut self, messages: &[Arc<Message>], go_on: &GoOn<'_>) -> Result<(), WriteError> {
         let Some(last) = messages.last() else { return Ok(()) };
         let Client::Ready(client) = std::mem::replace(&mut self.client, Client::Spent) else {
@@ -99,7 +106,14 @@ impl Transactions {
                 && messages.iter().all(|message| message.sequence > self.delivered),
             "a message that was delivered is not handed over again"
         );
-        match write_one(&client, &self.control, messages, last.sequence, go_on) {
+        let sent = send(&client, &self.control, messages, last.sequence, go_on);
+        if let Err(refused @ WriteError::Refused { .. }) = sent {
+            if abort(&client, go_on).is_ok() {
+                self.client = Client::Ready(client);
+            }
+            return Err(refused);
+        }
+        match sent.and_then(|()| deliver(&client, go_on)) {
             Ok(()) => {
                 self.client = Client::Ready(client);
                 self.delivered = last.sequence;
@@ -138,7 +152,7 @@ fn start(
     from: Option<i64>,
     go_on: &GoOn<'_>,
 ) -> Result<(Outgoing, Mark, Option<u64>), WriteError> {
-    let id = format!("{ID_PREFIX}{}", control.id);
+    let id = format!("{ID_PREFIX}{}/{}", control.topic, control.id);
     let promises = [
         ("transactional.id", id.as_str()),
         ("transaction.timeout.ms", TRANSACTION_MS),
@@ -153,6 +167,7 @@ fn start(
         error => error,
     };
     transact(&client, go_on, |client| client.init_transactions(STEP)).map_err(overtaken)?;
+    crash::point("kafka.after_fence");
     if from.is_none() {
         control.prepare(connection)?;
     }
@@ -171,11 +186,11 @@ fn mark(client: &Outgoing, control: &Control, number: u64, go_on: &GoOn<'_>) -> 
     begin(client)?;
     client.send_beside(&control.topic, &key, &control::encode(&key, number), go_on)?;
     client.acknowledged(go_on, QUIET_MAX)?;
-    commit(client, go_on)
+    transact(client, go_on, |client| client.commit_transaction(STEP))
 }
 
-/// One transaction.
-fn write_one(
+/// Begins a transaction and hands its records to the client.
+fn send(
     client: &Outgoing,
     control: &Control,
     messages: &[Arc<Message>],
@@ -188,10 +203,14 @@ fn write_one(
         client.send(message, go_on)?;
     }
     let key = control.delivered_key();
-    client.send_beside(&control.topic, &key, &control::encode(&key, last), go_on)?;
+    client.send_beside(&control.topic, &key, &control::encode(&key, last), go_on)
+}
+
+/// Waits until the brokers have all, and commits.
+fn deliver(client: &Outgoing, go_on: &GoOn<'_>) -> Result<(), WriteError> {
     client.acknowledged(go_on, QUIET_MAX)?;
     crash::point("kafka.before_commit");
-    commit(client, go_on)?;
+    transact(client, go_on, |client| client.commit_transaction(STEP))?;
     crash::point("kafka.after_commit");
     Ok(())
 }
@@ -200,15 +219,17 @@ fn begin(client: &Outgoing) -> Result<(), WriteError> {
     client.client().begin_transaction().map_err(|error| client.trouble(&error))
 }
 
-fn commit(client: &Outgoing, go_on: &GoOn<'_>) -> Result<(), WriteError> {
-    transact(client, go_on, |client| client.commit_transaction(STEP))
+/// Waits in short steps, since the client tells only between them what became of records.
+fn abort(client: &Outgoing, go_on: &GoOn<'_>) -> Result<(), WriteError> {
+    transact(client, go_on, |client| client.abort_transaction(ABORT_STEP))?;
+    client.forget(go_on, QUIET_MAX)
 }
 
 /// Asks for one step of a transaction until it is done: an answer that did not come in time is asked for again.
 fn transact(
     client: &Outgoing,
     go_on: &GoOn<'_>,
-    ask: impl Fn(&super::outgoing::Client) -> Result<(), KafkaError>,
+    ask: impl Fn(&outgoing::Client) -> Result<(), KafkaError>,
 ) -> Result<(), WriteError> {
     wait(go_on, QUIET_MAX, || match ask(client.client()) {
         Ok(()) => Ok(Step::Done(())),

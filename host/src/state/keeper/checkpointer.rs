@@ -42,11 +42,24 @@ impl Checkpointer {
     pub(super) fn new(
         checkpoints: Checkpoints,
         sections: Sections,
+        newest: Option<(u64, u64)>,
         generations: usize,
         commands: Sender<Command>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { checkpoints, sections, generations: generations.max(1), kept: Vec::new(), commands, shared }
+        let kept = newest.map(|(generation, log_from)| Kept {
+            generation,
+            needed: sections.generations(),
+            log_from,
+        });
+        Self {
+            checkpoints,
+            sections,
+            generations: generations.max(1),
+            kept: kept.into_iter().collect(),
+            commands,
+            shared,
+        }
     }
 
     /// Runs until nobody gives it jobs any more, or one fails.
@@ -67,10 +80,12 @@ impl Checkpointer {
         parts.iter().for_each(|part| by_partition.entry(part.id.partition).or_default().push(part));
         let bytes = by_partition.values().map(|parts| part::encode(parts)).collect();
         // The log was synced for this job, so what follows the last checkpoint is not another owner's.
-        self.checkpoints.retain(&self.kept(), &self.needed())?;
+        if self.kept.len() >= self.generations {
+            self.checkpoints.retain(&self.kept(), &self.needed())?;
+        }
         let begun = self.checkpoints.begin(bytes)?;
         for (parts, place) in by_partition.values().zip(&begun.sections) {
-            self.sections.add(Section::new(place.clone(), parts));
+            self.sections.add(Section::new(*place, parts));
         }
         self.sections.keep(&saved.kept);
         let mut manifest = Writer::new();

@@ -94,7 +94,7 @@ impl LogWriter {
             }
             self.log.remove_below(log_from)?;
         }
-        flushed.into_iter().for_each(|done| drop(done.send(())));
+        flushed.into_iter().for_each(|done| _ = done.send(()));
         Ok(())
     }
 

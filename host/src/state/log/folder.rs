@@ -36,7 +36,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Takes the log over: what its last segment holds is made sure of and a new segment is begun.
     pub(super) fn open(folder: &Path, identity: u128) -> Result<(Self, Found), StateError> {
-        let lock = Lock::take(folder)?;
+        let lock = Lock::take(folder, ".log-lock")?;
         let mut notices = Vec::new();
         let mut firsts = list(folder, &mut notices)?;
         let last = firsts.back().map(|last| Read::open(folder, identity, *last)).transpose()?;
@@ -67,9 +67,11 @@ impl Folder {
         let start = self.firsts.iter().rposition(|first| *first <= from);
         let start = start.ok_or_else(|| self.missing(from, self.firsts.front().copied().unwrap_or(end)))?;
         let mut entries = Vec::new();
-        for (position, first) in self.firsts.iter().enumerate().skip(start) {
+        for (position, first) in
+            self.firsts.iter().enumerate().skip(start).take_while(|(_, first)| **first < end)
+        {
             let mut read = Read::open(&self.folder, self.identity, *first)?;
-            let end = self.firsts.get(position + 1).copied().unwrap_or(end);
+            let end = self.firsts.get(position + 1).map_or(end, |next| end.min(*next));
             if read.next() < end {
                 return Err(self.missing(read.next(), end));
             }

@@ -2,6 +2,9 @@
 //!
 //! An owner begins with an object without entries, so the one before it finds its next number taken. That object is never
 //! removed: it fences its predecessor however late that one wakes up.
+//!
+//! A bucket does not lose objects, so nothing here would notice that somebody deleted the last ones, if no checkpoint stands
+//! behind them. (In a directory the segment before says that there is another.)
 
 use std::{collections::VecDeque, io};
 
@@ -81,13 +84,14 @@ impl Objects {
 
     /// The entries from an index on, up to before `end`.
     pub(super) fn entries(&self, from: u64, end: u64) -> Result<Vec<Entry>, StateError> {
-        let start = self.groups.iter().rposition(|group| group.first <= from);
-        let groups: Vec<_> = self.groups.iter().skip(start.unwrap_or(0)).copied().collect();
-        let mut entries = self.read(&groups, Some(end))?;
-        let first = groups.first().map_or(end, |group| group.first);
-        if first > from {
-            return Err(self.missing(from, first));
+        if from == end {
+            return Ok(Vec::new());
         }
+        let start = self.groups.iter().rposition(|group| group.first <= from);
+        let start =
+            start.ok_or_else(|| self.missing(from, self.groups.front().map_or(end, |group| group.first)))?;
+        let groups = self.groups.iter().skip(start).take_while(|group| group.first < end);
+        let mut entries = self.read(&groups.copied().collect::<Vec<_>>(), Some(end))?;
         entries.retain(|entry| entry.index >= from);
         Ok(entries)
     }

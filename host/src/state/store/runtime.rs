@@ -2,7 +2,7 @@
 
 use std::{io, sync::mpsc::sync_channel};
 
-use tokio::runtime::{Builder, Runtime as Tokio};
+use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 
 use crate::state::error::StateError;
 
@@ -23,13 +23,15 @@ impl Runtime {
         &self,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, StateError> {
-        let (sender, receiver) = sync_channel(1);
-        if let Some(tokio) = &self.tokio {
-            // The caller waits for it, so somebody listens.
-            tokio.spawn(async move { drop(sender.send(call.await)) });
+        let gone = || StateError::file("ask", "the thread for the state")(io::ErrorKind::BrokenPipe.into());
+        let tokio = self.tokio.as_ref().ok_or_else(gone)?;
+        if Handle::try_current().is_err() {
+            return Ok(tokio.block_on(call));
         }
-        let gone = |_| StateError::file("ask", "the thread for the state")(io::ErrorKind::BrokenPipe.into());
-        receiver.recv().map_err(gone)
+        // In an async task, where nobody should be, it would panic.
+        let (sender, receiver) = sync_channel(1);
+        tokio.spawn(async move { drop(sender.send(call.await)) });
+        receiver.recv().map_err(|_| gone())
     }
 }
 

@@ -4,13 +4,17 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, Metadata},
-    io,
+    io::{self, Seek as _, SeekFrom},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use crate::{cli::Failure, deliver::output::Output};
+use super::sinks;
+use crate::{
+    cli::Failure,
+    deliver::{letters::Letters, lines::Lines, output::Output},
+};
 
 /// The outputs that are open, each once.
 pub(super) struct Places {
@@ -18,6 +22,8 @@ pub(super) struct Places {
     files: BTreeMap<FileId, Place>,
     /// What is read, and so must not be written to.
     inputs: BTreeMap<FileId, PathBuf>,
+    /// Whether some query goes on from an earlier run: then files are not emptied.
+    pub(super) resumed: bool,
 }
 
 /// A file, whatever path leads to it.
@@ -31,12 +37,16 @@ struct Place {
     path: PathBuf,
     file: File,
     output: Arc<Output>,
+    letters: Option<Arc<Letters>>,
+    lines: Option<Arc<Lines>>,
+    /// What an earlier run left in it.
+    length: Option<u64>,
 }
 
 impl Places {
     pub(super) fn new(console: Option<Arc<Output>>, inputs: impl Iterator<Item = PathBuf>) -> Self {
         let inputs = inputs.filter_map(|path| Some((regular_file(&path)?, path))).collect();
-        Self { console, files: BTreeMap::new(), inputs }
+        Self { console, files: BTreeMap::new(), inputs, resumed: false }
     }
 
     pub(super) fn console(&mut self) -> Arc<Output> {
@@ -53,7 +63,8 @@ impl Places {
         if let Some(output) = fs::metadata(path).ok().and_then(|there| self.known(FileId::of(&there))) {
             return Ok(output);
         }
-        let file = File::options().write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         let id = FileId::of(&file.metadata().map_err(failed)?);
         if let Some(input) = self.inputs.get(&id) {
             let (path, input) = (path.display(), input.display());
@@ -63,7 +74,17 @@ impl Places {
             )));
         }
         let output = Arc::new(Output::to_file(path, file.try_clone().map_err(failed)?));
-        self.files.insert(id, Place { path: path.to_owned(), file, output: output.clone() });
+        self.files.insert(
+            id,
+            Place {
+                path: path.to_owned(),
+                file,
+                output: output.clone(),
+                letters: None,
+                lines: None,
+                length: None,
+            },
+        );
         Ok(output)
     }
 
@@ -74,16 +95,64 @@ impl Places {
         self.files.get(&id).map(|place| place.output.clone())
     }
 
-    /// Empties the files, so that they hold the rows of this run.
-    pub(super) fn empty(&self) -> Result<(), Failure> {
-        for Place { path, file, .. } in self.files.values() {
-            let emptied = file.metadata().and_then(|there| match there.is_file() {
-                true => file.set_len(0),
-                false => Ok(()),
-            });
-            emptied.map_err(|cause| unwritable(path, &cause))?;
+    /// A file for dead letters.
+    pub(super) fn letters(&mut self, path: &Path) -> Result<Arc<Letters>, Failure> {
+        let output = self.file(path)?;
+        let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
+        let fresh = || Arc::new(Letters::new(output.clone()));
+        Ok(place.map_or_else(fresh, |place| place.letters.get_or_insert_with(fresh).clone()))
+    }
+
+    /// Lines for an output whose rows are decided first; what a file holds is kept in the folder of the state.
+    pub(super) fn lines(
+        &mut self,
+        output: Arc<Output>,
+        path: Option<&Path>,
+        folder: Option<&Path>,
+    ) -> Result<Arc<Lines>, Failure> {
+        let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
+        let (Some(place), Some(path), Some(folder)) = (place, path, folder) else {
+            return Ok(Arc::new(Lines::new(output, None)));
+        };
+        if let Some(lines) = &place.lines {
+            return Ok(lines.clone());
+        }
+        let is_file = place.file.metadata().is_ok_and(|there| there.is_file());
+        let marker = is_file.then(|| sinks::marker(folder, path)).transpose()?;
+        place.length = marker.as_ref().map(|marker| marker.mark().length);
+        let lines = Arc::new(Lines::new(output, marker));
+        Ok(place.lines.insert(lines).clone())
+    }
+
+    /// Empties the files, so that they hold the rows of this run; where queries go on from an earlier one, files are cut to what
+    /// that run knows to be in them, and go on from there.
+    pub(super) fn prepare(&self) -> Result<(), Failure> {
+        for place in self.files.values() {
+            place.prepare(self.resumed).map_err(|cause| unwritable(&place.path, &cause))?;
         }
         Ok(())
+    }
+}
+
+impl Place {
+    fn prepare(&self, resumed: bool) -> io::Result<()> {
+        let there = self.file.metadata()?;
+        if !there.is_file() {
+            return Ok(());
+        }
+        if !resumed {
+            return self.file.set_len(0);
+        }
+        if let Some(letters) = &self.letters {
+            return letters.remember(&self.file);
+        }
+        let length = self.length.unwrap_or(there.len());
+        if there.len() < length {
+            let why = format!("it holds {} bytes, but {length} were written to it before", there.len());
+            return Err(io::Error::other(why));
+        }
+        self.file.set_len(length)?;
+        (&self.file).seek(SeekFrom::Start(length)).map(|_| ())
     }
 }
 

@@ -1,0 +1,265 @@
+//! A query that reads a source, put together with what was kept of it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use streamgauge_sql::{
+    Query,
+    manifest::{Input, Manifest, Source, Target},
+};
+
+use super::{
+    Begin, Parts, Wiring, has_stages, positions,
+    sinks::{self, Posted, Route, Way},
+};
+use crate::{
+    cli::Failure,
+    crash,
+    deliver::{
+        key::Keys,
+        letters::Letters,
+        message::Message,
+        outbox::{Bounds, Outbox, Settled},
+    },
+    engine::{Accumulators, Fault, Part, Settings, WindowQuery},
+    query::{Journal, Making, Past, Reopen, Root, RunningQuery, Windows},
+    state::{
+        keeper::{Begin as BeginKeeping, Keeper, Settling},
+        meaning::Meaning,
+        recovery::{self, Recovered},
+        saved::{Beginning, Positions, Saved},
+    },
+    timings::Timed,
+};
+
+/// What is known of a query before it runs.
+struct Kept {
+    /// The course of its rows.
+    timeline: u128,
+    begin: Option<BeginKeeping>,
+    checkpoint: Option<(Saved, Vec<Part>)>,
+    past: Past,
+    unsettled: BTreeMap<String, Vec<Arc<Message>>>,
+}
+
+/// What the queries of a root share while they are put together.
+struct Tree<'a> {
+    timeline: u128,
+    settling: Option<Settling>,
+    settled: BTreeMap<String, Settled>,
+    unsettled: BTreeMap<String, Vec<Arc<Message>>>,
+    outboxes: BTreeMap<String, Outbox>,
+    source: &'a Source,
+    letters: Option<&'a Arc<Letters>>,
+    /// Whether the root has windows.
+    windowed: bool,
+}
+
+impl Wiring<'_> {
+    /// A query with everything that reads it; none if it has finished in an earlier run.
+    pub(super) fn root(
+        &self,
+        query: &Query,
+        source: &Source,
+        columns: Vec<usize>,
+        begin: &Begin,
+        letters: Option<&Arc<Letters>>,
+        parts: &mut Parts<'_>,
+    ) -> Result<Option<Root>, Failure> {
+        let manifest = &query.plan.manifest;
+        let open = self.opener(manifest);
+        let failed = |fault: Fault| Failure::Runtime(format!("error: {fault}"));
+        let accumulators = open().map_err(failed)?;
+        let versions: Vec<u32> = accumulators.iter().map(|calls| calls.state_version()).collect();
+        let Kept { timeline, begin: keeping, checkpoint, past, unsettled } =
+            self.kept(manifest, source, &versions, parts)?;
+        if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && unsettled.is_empty() {
+            return Ok(None);
+        }
+        let settled = keeping.as_ref().map(|keeping| keeping.settled.clone()).unwrap_or_default();
+        let no_thread = |error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
+        let keeper = keeping.map(Keeper::start).transpose().map_err(no_thread)?;
+        let mut tree = Tree {
+            timeline,
+            settling: keeper.as_ref().map(Keeper::settling),
+            settled,
+            unsettled,
+            outboxes: BTreeMap::new(),
+            source,
+            letters,
+            windowed: manifest.window.is_some(),
+        };
+        let running = self.query(query, columns, &mut tree, parts)?;
+        let beginning = match &checkpoint {
+            Some((saved, _)) => saved.beginning.clone(),
+            None => Beginning { emit_from_us: begin.emit_from_us, ..Beginning::default() },
+        };
+        let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
+        let settings = Settings { delay_us, ..Settings::default() };
+        let at = checkpoint.as_ref().map_or_else(Positions::new, |(saved, _)| saved.positions.clone());
+        let journal = Journal::new(keeper, tree.outboxes, past);
+        let mut root = Root::new(running, journal, beginning.clone(), at, Making { settings, open });
+        let bad = |error: &dyn std::fmt::Display| {
+            Failure::Runtime(format!("error: query '{}': {error}", manifest.name))
+        };
+        match &checkpoint {
+            Some((saved, parts)) => {
+                let windows = root.windows(saved, parts.iter()).map_err(|error| bad(&error))?;
+                root.replace_windows(windows);
+                crash::point("recovery.restored");
+            }
+            None => {
+                let Some(window) = &manifest.window else { return Ok(Some(root)) };
+                let settings = Settings { emit_from_us: beginning.emit_from_us, ..settings };
+                let mut engine = WindowQuery::new(window, settings, []).map_err(|error| bad(&error))?;
+                if root.journal().is_durable() {
+                    engine.track_changes();
+                }
+                root.replace_windows(Some(Windows { engine, accumulators }));
+            }
+        }
+        Ok(Some(root))
+    }
+
+    /// What was kept of a query; a course of its own where nothing is.
+    fn kept(
+        &self,
+        manifest: &Manifest,
+        source: &Source,
+        versions: &[u32],
+        parts: &mut Parts<'_>,
+    ) -> Result<Kept, Failure> {
+        let Some(store) = &self.state else {
+            let timeline = fastrand::u128(..);
+            let (past, unsettled) = (Past::default(), BTreeMap::new());
+            return Ok(Kept { timeline, begin: None, checkpoint: None, past, unsettled });
+        };
+        let bad = |error: &dyn std::fmt::Display| {
+            Failure::Runtime(format!("error: query '{}': {error}", manifest.name))
+        };
+        let folder = store.folder(&manifest.name).map_err(|error| bad(&error))?;
+        let meaning = Meaning::of(manifest, Some(source), versions);
+        let recovered =
+            recovery::open(folder, &meaning, self.checkpoints_kept).map_err(|error| bad(&error))?;
+        let Recovered { begin, timeline, checkpoint, past, unsettled, notices } = recovered;
+        parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
+        parts.places.resumed |= checkpoint.is_some();
+        Ok(Kept { timeline, begin: Some(begin), checkpoint, past, unsettled })
+    }
+
+    /// A query at work, with everything that reads it.
+    fn query(
+        &self,
+        query: &Query,
+        columns: Vec<usize>,
+        tree: &mut Tree<'_>,
+        parts: &mut Parts<'_>,
+    ) -> Result<RunningQuery, Failure> {
+        let manifest = &query.plan.manifest;
+        let component = parts.components.remove(&manifest.name);
+        assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
+        let mut running = RunningQuery::new(manifest.clone(), component, None, columns);
+        match self.way(manifest, tree, parts)? {
+            None => {}
+            Some((_, Way::Direct(output))) => running.send_to(output),
+            Some((sink, Way::Outbox(posted))) => {
+                running.post_to(self.post(manifest, &sink, *posted, tree, parts))
+            }
+        }
+        for reader in parts.needed.clone() {
+            if reader.plan.manifest.input == Input::View(manifest.name.clone()) {
+                let names = manifest.output.iter().map(|output| output.name.as_str());
+                let columns = positions(&reader.plan.manifest, names);
+                running.add_reader(self.query(reader, columns, tree, parts)?);
+            }
+        }
+        Ok(running)
+    }
+
+    /// How the rows of a query leave, and the name of their sink.
+    fn way(
+        &self,
+        manifest: &Manifest,
+        tree: &Tree<'_>,
+        parts: &mut Parts<'_>,
+    ) -> Result<Option<(String, Way)>, Failure> {
+        let route = Route {
+            query: manifest,
+            windowed: tree.windowed,
+            keys: Keys::new(tree.timeline, &manifest.name),
+            identity: tree.settling.is_some().then_some(tree.timeline),
+            folder: self.state.as_ref().and_then(|store| store.local_folder()),
+        };
+        let Parts { workers, places, .. } = parts;
+        let name = match &manifest.target {
+            Target::View => return Ok(None),
+            Target::Console => {
+                let console = places.console();
+                return Ok(Some((
+                    "the console".to_owned(),
+                    workers.reach_output(console, None, &route, places)?,
+                )));
+            }
+            Target::Sink(name) => name,
+        };
+        let sink = sinks::declared(self.program, name)?;
+        let bound = self.outputs.iter().find(|output| output.name.eq_ignore_ascii_case(name));
+        let path = bound.map(|binding| binding.path.clone());
+        let path = path.or_else(|| {
+            let path = super::text(sink.options.get("path")).filter(|_| sink.connector == "file");
+            path.map(Into::into)
+        });
+        let way = match (path, sink.connector.as_str()) {
+            (Some(path), _) => {
+                let output = places.file(&path)?;
+                workers.reach_output(output, Some(&path), &route, places)?
+            }
+            (None, "console") => {
+                let console = places.console();
+                workers.reach_output(console, None, &route, places)?
+            }
+            (None, _) => workers.reach_sink(sink, &route, self.plugins.runtime())?,
+        };
+        Ok(Some((sink.name.clone(), way)))
+    }
+
+    /// An outbox for a query's rows, and who works on it.
+    fn post(
+        &self,
+        manifest: &Manifest,
+        sink: &str,
+        posted: Posted,
+        tree: &mut Tree<'_>,
+        parts: &mut Parts<'_>,
+    ) -> Box<dyn crate::deliver::encode::Encode> {
+        let Posted { encode, deliver, has, keeps_last } = posted;
+        let name = manifest.name.clone();
+        let mut settled = tree.settled.remove(&name).unwrap_or_default();
+        if has > settled.upto {
+            settled.upto = has;
+            settled.beyond.retain(|&sequence| sequence > has);
+        }
+        let settling = tree.settling.clone();
+        let note = {
+            let name = name.clone();
+            move |settled: &Settled| settling.iter().for_each(|settling| settling.note(&name, settled))
+        };
+        let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, settled, note);
+        outbox.push(tree.unsettled.remove(&name).unwrap_or_default());
+        let rejections = parts.workers.rejections(&tree.source.name, &name, sink, tree.letters.cloned());
+        parts.started.push((deliver, outbox.clone(), rejections));
+        tree.outboxes.insert(name, outbox);
+        encode
+    }
+
+    /// Opens the accumulators of a query, as often as it is asked.
+    fn opener(&self, manifest: &Manifest) -> Reopen {
+        let (plugins, timings) = (self.plugins.clone(), self.timings.clone());
+        let aggregates = manifest.window.as_ref().map(|window| window.aggregates.clone()).unwrap_or_default();
+        Arc::new(move || {
+            let open = |aggregate| -> Result<Box<dyn Accumulators>, Fault> {
+                Ok(Box::new(Timed::new(plugins.open(aggregate)?, timings.clone())))
+            };
+            aggregates.iter().map(open).collect()
+        })
+    }
+}

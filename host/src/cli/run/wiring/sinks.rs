@@ -1,0 +1,517 @@
+//! The sinks of a program, and who delivers to them: a thread or a task for each query's outbox.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use streamgauge_sql::{
+    Program,
+    manifest::{self, Input, OptionValue, Sink as Declared},
+    types::Value,
+};
+use tokio::{runtime::Runtime, sync::watch};
+
+use super::{places::Places, secret};
+use crate::{
+    cli::Failure,
+    column::Texts,
+    component::{
+        self,
+        sink::{Encoder, Outcome, SinkComponent, SinkInstance},
+    },
+    decode::Reason,
+    deliver::{
+        dead_letter::DeadLetter,
+        encode::{self, Encode},
+        http::{
+            client::{Client, Limits},
+            sender::{OnAmbiguous, Sender, Settings, Sink, Trouble, Verdict},
+            signature::SigningSecret,
+        },
+        kafka::{KafkaSink, Watch},
+        key::Keys,
+        letters::Letters,
+        lines::{Lines, Marker},
+        message::{Message, Payload, Request, Response},
+        outbox::Outbox,
+        output::Output,
+        rows,
+        scrape::Scrape,
+    },
+    row::Identity,
+    source::kafka::{Connection, Control},
+};
+
+/// Where Kafka sinks remember what was delivered, beside their topics.
+const CONTROL_TOPIC: &str = "streamgauge-control";
+/// Slack takes one message a second.
+const SLACK_GAP: Duration = Duration::from_secs(1);
+/// Messages that are shown together at most.
+const MESSAGES_MAX: usize = 64;
+/// How long an outbox is waited for before it is looked whether to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Tells people what happens.
+pub(in crate::cli) type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Threads and tasks that deliver. They end when it is dropped.
+pub(in crate::cli) struct Workers {
+    stop: Arc<AtomicBool>,
+    cancel: watch::Sender<bool>,
+    runtime: Option<Runtime>,
+    threads: Vec<JoinHandle<()>>,
+    notice: Notice,
+    /// Rows that no receiver will ever take.
+    rejected: Arc<AtomicU64>,
+    clients: [Option<Client>; 2],
+    /// By sink: its component, with all encoders.
+    instances: Vec<(String, Arc<SinkInstance>)>,
+}
+
+/// How the rows of a query leave.
+pub(super) enum Way {
+    /// Written at once.
+    Direct(Arc<Output>),
+    /// Through an outbox.
+    Outbox(Box<Posted>),
+}
+
+/// What an outbox needs.
+pub(super) struct Posted {
+    pub(super) encode: Box<dyn Encode>,
+    pub(super) deliver: Deliver,
+    /// Up to this number the sink itself says that it has all.
+    pub(super) has: u64,
+    /// Whether the last messages stay until newer ones come.
+    pub(super) keeps_last: bool,
+}
+
+/// Who delivers.
+pub(super) enum Deliver {
+    Lines(Arc<Lines>),
+    Kafka(Box<KafkaSink>),
+    Http { encoder: Arc<Encoder>, sink: Declared, client: Client },
+    Kept(Arc<Encoder>),
+}
+
+/// What is told of messages that no receiver will ever take.
+#[derive(Clone)]
+pub(super) struct Rejections {
+    pub(super) source: String,
+    pub(super) query: String,
+    pub(super) sink: String,
+    pub(super) letters: Option<Arc<Letters>>,
+    notice: Notice,
+    count: Arc<AtomicU64>,
+}
+
+/// Which query's rows go where.
+pub(super) struct Route<'a> {
+    pub(super) query: &'a manifest::Manifest,
+    /// Whether its rows are of windows.
+    pub(super) windowed: bool,
+    pub(super) keys: Keys,
+    /// The identity of the state; none where nothing is durable.
+    pub(super) identity: Option<u128>,
+    /// The folder of the state, where there is a local one.
+    pub(super) folder: Option<&'a Path>,
+}
+
+impl Workers {
+    pub(in crate::cli) fn new(notice: Notice) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("deliver")
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+        let (cancel, _) = watch::channel(false);
+        Ok(Self {
+            stop: Arc::default(),
+            cancel,
+            runtime: Some(runtime),
+            threads: Vec::new(),
+            notice,
+            rejected: Arc::default(),
+            clients: [None, None],
+            instances: Vec::new(),
+        })
+    }
+
+    /// Rows that no receiver will ever take.
+    pub(in crate::cli) fn rejected(&self) -> u64 {
+        self.rejected.load(Relaxed)
+    }
+
+    /// What is told of a query's messages that nobody takes.
+    pub(super) fn rejections(
+        &self,
+        source: &str,
+        query: &str,
+        sink: &str,
+        letters: Option<Arc<Letters>>,
+    ) -> Rejections {
+        let (notice, count) = (self.notice.clone(), self.rejected.clone());
+        let [source, query, sink] = [source, query, sink].map(str::to_owned);
+        Rejections { source, query, sink, letters, notice, count }
+    }
+
+    /// How rows go to an output: at once, or where they are decided first, through an outbox.
+    pub(super) fn reach_output(
+        &self,
+        output: Arc<Output>,
+        path: Option<&Path>,
+        route: &Route<'_>,
+        places: &mut Places,
+    ) -> Result<Way, Failure> {
+        if route.identity.is_none() {
+            return Ok(Way::Direct(output));
+        }
+        let lines = places.lines(output, path, route.folder)?;
+        let has = lines.has(&route.query.name);
+        let deliver = Deliver::Lines(lines);
+        Ok(Way::Outbox(Box::new(Posted { encode: Box::new(encode::Lines), deliver, has, keeps_last: false })))
+    }
+
+    /// How rows go to a sink that a program declares, and that is no output.
+    pub(super) fn reach_sink(
+        &mut self,
+        sink: &Declared,
+        route: &Route<'_>,
+        runtime: &component::runtime::Runtime,
+    ) -> Result<Way, Failure> {
+        let wrong =
+            |why: &dyn std::fmt::Display| Failure::Input(format!("error: sink '{}': {why}", sink.name));
+        check_secrets(sink).map_err(|why| wrong(&why))?;
+        if sink.connector == "kafka" {
+            return self.reach_kafka(sink, route).map_err(|why| wrong(&why));
+        }
+        let fields = &route.query.output;
+        let options = options(sink);
+        let options: Vec<(&str, Value)> =
+            options.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let instance = self.instance(sink, runtime)?;
+        let known: Vec<String> =
+            instance.described().options.iter().map(|option| option.name.clone()).collect();
+        let options: Vec<(&str, Value)> =
+            options.into_iter().filter(|(name, _)| known.iter().any(|known| known == name)).collect();
+        // A view is what people named; the statement that sends its rows has only a number.
+        let name = match &route.query.input {
+            Input::View(view) => view,
+            Input::Source(_) => &route.query.name,
+        };
+        let encoder = instance.open(&options, name, fields).map_err(|fault| wrong(&fault))?;
+        let encoder = Arc::new(encoder);
+        if sink.connector == "prometheus" {
+            if !route.windowed {
+                return Err(wrong(&"it shows the last window of a view, but these rows have no window"));
+            }
+            let (encode, deliver) = (Box::new(encode::Kept), Deliver::Kept(encoder));
+            return Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: true })));
+        }
+        let in_one_lane = sink.connector == "slack";
+        let encode =
+            Box::new(encode::Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane });
+        let client = self.client(text(sink, "allow_private") == Some("true"))?;
+        let deliver = Deliver::Http { encoder, sink: sink.clone(), client };
+        Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: false })))
+    }
+
+    fn reach_kafka(&self, sink: &Declared, route: &Route<'_>) -> Result<Way, String> {
+        let (connection, topic) =
+            Connection::from_options(&sink.options, secret).map_err(|error| error.to_string())?;
+        let control = route.identity.map(|identity| Control {
+            topic: CONTROL_TOPIC.to_owned(),
+            id: format!("{identity:032x}/{}", route.query.name),
+        });
+        let deliver = Deliver::Kafka(Box::new(KafkaSink { connection, topic, control }));
+        let encode = Box::new(encode::Records { keys: route.keys.clone() });
+        Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: false })))
+    }
+
+    /// The component of a sink, started when the first query needs it; one that is asked listens from then on.
+    fn instance(
+        &mut self,
+        sink: &Declared,
+        runtime: &component::runtime::Runtime,
+    ) -> Result<Arc<SinkInstance>, Failure> {
+        if let Some((_, instance)) = self.instances.iter().find(|(name, _)| *name == sink.name) {
+            return Ok(instance.clone());
+        }
+        let failed =
+            |why: &dyn std::fmt::Display| Failure::Runtime(format!("error: sink '{}': {why}", sink.name));
+        let component = SinkComponent::embedded(runtime, &sink.connector).map_err(|error| failed(&error))?;
+        let component = component.ok_or_else(|| failed(&format!("there is no sink '{}'", sink.connector)))?;
+        let instance = Arc::new(component.start().map_err(|fault| failed(&fault))?);
+        if component.answers_scrapes() {
+            self.listen(sink, instance.clone())?;
+        }
+        self.instances.push((sink.name.clone(), instance.clone()));
+        Ok(instance)
+    }
+
+    fn listen(&self, sink: &Declared, instance: Arc<SinkInstance>) -> Result<(), Failure> {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let listen = text(sink, "listen").unwrap_or("127.0.0.1:9464");
+        let render = move || match instance.render() {
+            Ok(page) => page,
+            Err(fault) => {
+                Response { status: 500, body: fault.to_string().into_bytes(), ..Response::default() }
+            }
+        };
+        let bound = runtime.block_on(Scrape::bind(listen, Arc::new(render)));
+        let scrape =
+            bound.map_err(|error| Failure::Input(format!("error: sink '{}': {error}", sink.name)))?;
+        (self.notice)(&format!(
+            "sink '{}' answers scrapes at http://{}/metrics",
+            sink.name,
+            scrape.address()
+        ));
+        runtime.spawn(scrape.serve(self.cancel.subscribe()));
+        Ok(())
+    }
+
+    /// One client for all sinks with the same rights: it is slow to make.
+    fn client(&mut self, allow_private: bool) -> Result<Client, Failure> {
+        let Some(slot) = self.clients.get_mut(usize::from(allow_private)) else {
+            unreachable!("there are two")
+        };
+        if let Some(client) = slot {
+            return Ok(client.clone());
+        }
+        let client = Client::new(allow_private, Limits::default());
+        let client = client.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+        Ok(slot.insert(client).clone())
+    }
+
+    /// Delivers what comes into an outbox.
+    pub(super) fn start(
+        &mut self,
+        deliver: Deliver,
+        outbox: Outbox,
+        rejections: Rejections,
+    ) -> Result<(), Failure> {
+        let failed =
+            |error: std::io::Error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
+        let stop = self.stop.clone();
+        let thread = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name.to_owned()).spawn(work).map_err(failed)
+        };
+        match deliver {
+            Deliver::Lines(lines) => {
+                let work = move || lines.deliver(&rejections.query, &outbox, &stop);
+                self.threads.push(thread("lines", Box::new(work))?);
+            }
+            Deliver::Kafka(sink) => {
+                let work = move || sink.deliver(&outbox, &stop, &rejections);
+                self.threads.push(thread("to kafka", Box::new(work))?);
+            }
+            Deliver::Kept(encoder) => {
+                let work = move || keep(&encoder, &outbox, &stop);
+                self.threads.push(thread("to scrapes", Box::new(work))?);
+            }
+            Deliver::Http { encoder, sink, client } => {
+                let signing = signing(&sink).map_err(Failure::Input)?;
+                let sender = Sender {
+                    outbox,
+                    client,
+                    settings: settings(&sink),
+                    sink: Arc::new(Judge { encoder, rejections }),
+                    secrets: Arc::new(secret),
+                    signing,
+                };
+                if let Some(runtime) = &self.runtime {
+                    runtime.spawn(sender.run(self.cancel.subscribe()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        // Nobody listens where nobody was started.
+        let _ = self.cancel.send(true);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_millis(500));
+        }
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Gives rows to a sink that is asked: those of a window are settled when rows of a later one are there.
+fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
+    let (mut kept, mut newest): (Vec<Arc<Message>>, i64) = (Vec::new(), i64::MIN);
+    while !stop.load(Relaxed) && !outbox.is_drained() {
+        for message in outbox.take_within(MESSAGES_MAX, LOOK_EVERY) {
+            match show(encoder, &message) {
+                Ok(window_end) if window_end > newest => {
+                    outbox.settle(kept.iter().map(|message| &**message));
+                    (kept, newest) = (vec![message], window_end);
+                }
+                Ok(_) => kept.push(message),
+                Err(why) => return outbox.fail(why),
+            }
+        }
+    }
+}
+
+/// Lets a component show rows; gives the end of their window.
+fn show(encoder: &Encoder, message: &Message) -> Result<i64, String> {
+    let Payload::Rows(bytes) = &message.payload else { unreachable!("its messages are rows") };
+    let rows = rows::decode(bytes).map_err(|error| error.to_string())?;
+    let mut keys = Texts::default();
+    (0..rows.len).for_each(|row| keys.push(format!("{}-{row}", message.sequence).as_bytes()));
+    encode::encode_with(encoder, &rows, &keys, message.sequence).map_err(|fault| fault.to_string())?;
+    match rows.identity {
+        Identity::Window { end_us, .. } => Ok(end_us),
+        Identity::Records { .. } => unreachable!("the sink takes rows of windows only"),
+    }
+}
+
+/// A sink's component judges what comes back.
+struct Judge {
+    encoder: Arc<Encoder>,
+    rejections: Rejections,
+}
+
+impl Sink for Judge {
+    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict> {
+        let verdict = |outcome| match outcome {
+            Outcome::Delivered => Verdict::Delivered,
+            Outcome::Retry(wait_ms) => Verdict::Retry(wait_ms.map(Duration::from_millis)),
+            Outcome::Rejected(why) => Verdict::Rejected(why),
+        };
+        match self.encoder.judge(request, rows, response) {
+            Ok(outcomes) => outcomes.into_iter().map(verdict).collect(),
+            // Its words are lost, the answer is not: 2xx is a receipt whatever the component says.
+            Err(_) if (200..300).contains(&response.status) => vec![Verdict::Delivered],
+            // Judging is stateless, and its instance is gone: the receiver's answer decides alone.
+            Err(fault) if (400..500).contains(&response.status) && response.status != 429 => {
+                vec![Verdict::Rejected(format!("it answers {}; {fault}", response.status))]
+            }
+            Err(_) => vec![Verdict::Retry(None)],
+        }
+    }
+
+    fn rejected(&self, message: &Message, why: &str) {
+        self.rejections.tell(message, why);
+    }
+
+    fn trouble(&self, trouble: Trouble) {
+        let sink = &self.rejections.sink;
+        match trouble {
+            Trouble::Began { why, rows } => {
+                (self.rejections.notice)(&format!("sink '{sink}': {why}; {rows} rows wait"))
+            }
+            Trouble::Over => (self.rejections.notice)(&format!("sink '{sink}' takes rows again")),
+        }
+    }
+}
+
+impl Watch for Rejections {
+    fn rejected(&self, message: &Message, why: &str) {
+        self.tell(message, why);
+    }
+
+    fn down(&self, why: &str) {
+        (self.notice)(&format!("sink '{}': {why}", self.sink));
+    }
+
+    fn back(&self) {
+        (self.notice)(&format!("sink '{}' takes rows again", self.sink));
+    }
+}
+
+impl Rejections {
+    /// A message becomes a dead letter.
+    fn tell(&self, message: &Message, why: &str) {
+        self.count.fetch_add(u64::from(message.rows), Relaxed);
+        let Some(letters) = &self.letters else { return };
+        let record = match &message.payload {
+            Payload::Lines(bytes) | Payload::Rows(bytes) => bytes.as_slice(),
+            Payload::Record(record) => record.value.as_deref().unwrap_or_default(),
+            Payload::Request(request) => &request.body,
+        };
+        let mut line = Vec::new();
+        let message = format!("sink '{}': {why}", self.sink);
+        let (source, query) = (self.source.as_str(), self.query.as_str());
+        DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
+            .write(&mut line);
+        if let Err(error) = letters.write(&line).and_then(|()| letters.sync()) {
+            (self.notice)(&error.to_string());
+        }
+    }
+}
+
+fn settings(sink: &Declared) -> Settings {
+    let gap = if sink.connector == "slack" { SLACK_GAP } else { Duration::ZERO };
+    let on_ambiguous = match text(sink, "on_ambiguous") {
+        Some("drop") => OnAmbiguous::Drop,
+        _ => OnAmbiguous::Resend,
+    };
+    Settings { gap, on_ambiguous, ..Settings::default() }
+}
+
+fn signing(sink: &Declared) -> Result<Option<SigningSecret>, String> {
+    let Some(OptionValue::Secret(name)) = sink.options.get("signing_secret") else { return Ok(None) };
+    let value = secret(name).map_err(|why| format!("error: sink '{}': secret '{name}': {why}", sink.name))?;
+    let secret = SigningSecret::new(&value);
+    secret.map(Some).map_err(|why| format!("error: sink '{}': secret '{name}': {why}", sink.name))
+}
+
+/// A component's options: secrets are filled in behind it.
+fn options(sink: &Declared) -> Vec<(String, Value)> {
+    let value = |value: &OptionValue| match value {
+        OptionValue::Text(text) => Value::Text(text.clone()),
+        OptionValue::Secret(name) => Value::Text(format!("{{secret:{name}}}")),
+    };
+    sink.options.iter().map(|(name, option)| (name.clone(), value(option))).collect()
+}
+
+fn check_secrets(sink: &Declared) -> Result<(), String> {
+    for value in sink.options.values() {
+        if let OptionValue::Secret(name) = value {
+            secret(name).map_err(|why| format!("secret '{name}': {why}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn text<'a>(sink: &'a Declared, option: &str) -> Option<&'a str> {
+    super::text(sink.options.get(option))
+}
+
+/// The declaration of a sink.
+pub(super) fn declared<'a>(program: &'a Program, name: &str) -> Result<&'a Declared, Failure> {
+    let sink = program.sinks.iter().find(|sink| sink.name == name);
+    sink.ok_or_else(|| Failure::Input(format!("error: there is no sink '{name}'")))
+}
+
+/// A marker of what a file holds, in the folder of the state.
+pub(super) fn marker(folder: &Path, path: &Path) -> Result<Marker, Failure> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let name: String = absolute
+        .display()
+        .to_string()
+        .bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || byte == b'.' {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02x}")
+            }
+        })
+        .collect();
+    Marker::open(&folder.join("+outputs"), &name).map_err(|error| Failure::Runtime(format!("error: {error}")))
+}

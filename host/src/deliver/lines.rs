@@ -1,0 +1,282 @@
+//! Rows to the console and to files, where they are decided first: the worker of an outbox, and what a file has taken.
+//!
+//! A file cannot say which rows it holds, so a *marker* beside the state does: the file's length and the last number of each
+//! query's messages, written when they are in the file. Who comes back cuts the file to that length and goes on behind those
+//! numbers: each row is there once, whatever was killed. A pipe or a terminal takes nothing back: there what was not
+//! acknowledged comes again.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use super::{
+    message::{Message, Payload},
+    outbox::Outbox,
+    output::{Output, OutputError},
+};
+use crate::{
+    crash::{self, Phase},
+    state::bytes::{Malformed, Reader, Writer, checksum},
+};
+
+/// Messages that are written together at most.
+const MESSAGES_MAX: usize = 256;
+/// How long an empty outbox is waited for before it is looked whether to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const MAGIC: &[u8; 8] = b"SGMARK\0\x01";
+
+/// A place for lines, and what it has taken.
+pub struct Lines {
+    output: Arc<Output>,
+    marker: Option<Mutex<Marker>>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Its length, in bytes.
+    pub length: u64,
+    /// By query: the number of the last message that is in it.
+    pub sequences: BTreeMap<String, u64>,
+}
+
+/// Keeps a mark in two files that are written in turn: one of them is always whole.
+#[derive(Debug)]
+pub struct Marker {
+    paths: [PathBuf; 2],
+    turn: u64,
+    mark: Mark,
+}
+
+/// A marker that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MarkerError {
+    /// The disk or its rights are to be looked at.
+    #[error("cannot {doing} {path}: {cause}")]
+    Io {
+        /// A verb.
+        doing: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        cause: io::Error,
+    },
+    /// Neither copy is what was written.
+    #[error("what {path} says of an output is damaged ({what}): choose another place for the state")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl Lines {
+    /// Lines for an output; with a marker each row is there once.
+    pub fn new(output: Arc<Output>, marker: Option<Marker>) -> Self {
+        Self { output, marker: marker.map(Mutex::new) }
+    }
+
+    /// The number of a query's last message that is there for certain.
+    pub fn has(&self, query: &str) -> u64 {
+        let marker = self.marker.as_ref().map(|marker| marker.lock().unwrap_or_else(PoisonError::into_inner));
+        marker.and_then(|marker| marker.mark.sequences.get(query).copied()).unwrap_or(0)
+    }
+
+    /// Writes what is in the outbox of a query, until all is settled and it is closed, or `stop` is set. Blocks.
+    pub fn deliver(&self, query: &str, outbox: &Outbox, stop: &AtomicBool) {
+        while !stop.load(Relaxed) && !outbox.is_drained() {
+            let messages = outbox.take_within(MESSAGES_MAX, LOOK_EVERY);
+            if messages.is_empty() {
+                continue;
+            }
+            let _inside = crash::during(Phase::Send);
+            match self.write(query, &messages) {
+                Ok(()) => outbox.settle(messages.iter().map(|message| &**message)),
+                Err(why) => return outbox.fail(why),
+            }
+        }
+    }
+
+    fn write(&self, query: &str, messages: &[Arc<Message>]) -> Result<(), String> {
+        let said = |error: OutputError| error.to_string();
+        let Some(marker) = &self.marker else {
+            self.append(messages).map_err(said)?;
+            return self.output.flush().map_err(said);
+        };
+        // Held over the file and its mark: other queries write to the same file.
+        let mut marker = marker.lock().unwrap_or_else(PoisonError::into_inner);
+        crash::point("file.before_write");
+        self.append(messages).map_err(said)?;
+        self.output.sync().map_err(said)?;
+        crash::point("file.before_mark");
+        let added: u64 = messages.iter().map(|message| lines(message).len() as u64).sum();
+        let last = messages.last().map_or(0, |message| message.sequence);
+        marker.note(query, last, added).map_err(|error| error.to_string())?;
+        crash::point("file.after_mark");
+        Ok(())
+    }
+
+    fn append(&self, messages: &[Arc<Message>]) -> Result<(), OutputError> {
+        messages.iter().try_for_each(|message| self.output.write(lines(message)))
+    }
+}
+
+fn lines(message: &Message) -> &[u8] {
+    match &message.payload {
+        Payload::Lines(lines) => lines,
+        _ => unreachable!("a line sink's messages are lines"),
+    }
+}
+
+impl Marker {
+    /// The marker of this name in a folder, with what it says; nothing yet where there is none.
+    pub fn open(folder: &Path, name: &str) -> Result<Self, MarkerError> {
+        let failed = |doing, path: &Path| {
+            let path = path.display().to_string();
+            move |cause| MarkerError::Io { doing, path, cause }
+        };
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        let paths = ["a", "b"].map(|copy| folder.join(format!("{name}.{copy}")));
+        let (mut newest, mut damage, mut none) = (None, None, true);
+        for path in &paths {
+            let bytes = match fs::read(path) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed("read", path)(error)),
+            };
+            none = false;
+            match read(&bytes) {
+                Ok(found) => newest = newest.max(Some(found)),
+                Err(malformed) => damage = Some((path.display().to_string(), malformed.what)),
+            }
+        }
+        match (newest, damage) {
+            (Some((turn, mark)), _) => Ok(Self { paths, turn, mark }),
+            (None, Some((path, what))) if !none => Err(MarkerError::Damaged { path, what }),
+            (None, _) => Ok(Self { paths, turn: 0, mark: Mark::default() }),
+        }
+    }
+
+    /// What it says.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    fn note(&mut self, query: &str, sequence: u64, added: u64) -> Result<(), MarkerError> {
+        self.mark.length += added;
+        self.mark.sequences.insert(query.to_owned(), sequence);
+        self.turn += 1;
+        let Some(path) = self.paths.get((self.turn % 2) as usize) else { unreachable!("there are two") };
+        let failed = |cause| MarkerError::Io { doing: "write", path: path.display().to_string(), cause };
+        let write = || -> io::Result<()> {
+            let file = File::options().write(true).create(true).truncate(false).open(path)?;
+            let bytes = write(self.turn, &self.mark);
+            std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0)?;
+            file.set_len(bytes.len() as u64)?;
+            file.sync_data()
+        };
+        write().map_err(failed)
+    }
+}
+
+impl PartialOrd for Mark {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Mark {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.length, &self.sequences).cmp(&(other.length, &other.sequences))
+    }
+}
+
+fn write(turn: u64, mark: &Mark) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.raw(MAGIC);
+    out.u64(turn);
+    out.u64(mark.length);
+    out.u64(mark.sequences.len() as u64);
+    for (query, &sequence) in &mark.sequences {
+        out.str(query);
+        out.u64(sequence);
+    }
+    let sum = checksum(out.as_bytes());
+    out.u64(sum);
+    out.into_bytes()
+}
+
+fn read(bytes: &[u8]) -> Result<(u64, Mark), Malformed> {
+    let mut input = Reader::new(bytes);
+    let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
+        return Err(input.malformed("it is too short"));
+    };
+    if checksum(content) != u64::from_le_bytes(*sum) {
+        return Err(input.malformed("its checksum does not fit"));
+    }
+    if input.raw(MAGIC.len())? != MAGIC {
+        return Err(input.malformed("it is no marker of this version"));
+    }
+    let turn = input.u64()?;
+    let length = input.u64()?;
+    let count = input.count(16)?;
+    let sequences = (0..count).map(|_| Ok((input.str()?.to_owned(), input.u64()?)));
+    Ok((turn, Mark { length, sequences: sequences.collect::<Result<_, Malformed>>()? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::outbox::{Bounds, Settled};
+
+    fn message(sequence: u64) -> Arc<Message> {
+        let payload = Payload::Lines(format!("{{\"n\":{sequence}}}\n").into_bytes());
+        Arc::new(Message { sequence, key: String::new(), lane: 0, rows: 1, payload })
+    }
+
+    #[test]
+    fn a_marker_says_what_a_file_holds_and_one_copy_of_it_may_be_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        let output = Arc::new(Output::to_file(&path, File::create(&path).unwrap()));
+        let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
+        for sequence in 1..=3 {
+            let outbox =
+                Outbox::new(Bounds::default(), Settled { upto: sequence - 1, ..Settled::default() }, |_| {});
+            outbox.push([message(sequence)]);
+            outbox.close();
+            lines.deliver("q", &outbox, &AtomicBool::new(false));
+            assert_eq!(outbox.settled().upto, sequence);
+            let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+            assert_eq!(
+                mark,
+                Mark {
+                    length: fs::metadata(&path).unwrap().len(),
+                    sequences: [("q".into(), sequence)].into()
+                }
+            );
+        }
+        // Turn 3 is in `b`, turn 2 in `a`.
+        let newest = folder.path().join("m.b");
+        let bytes = fs::read(&newest).unwrap();
+        for at in 0..bytes.len() {
+            let mut bad = bytes.clone();
+            bad[at] ^= 4;
+            fs::write(&newest, &bad).unwrap();
+            assert_eq!(Marker::open(folder.path(), "m").unwrap().mark().sequences["q"], 2, "byte {at}");
+            fs::write(&newest, &bytes[..at]).unwrap();
+            assert_eq!(Marker::open(folder.path(), "m").unwrap().mark().sequences["q"], 2, "cut at {at}");
+        }
+        fs::write(folder.path().join("m.a"), b"").unwrap();
+        assert!(matches!(Marker::open(folder.path(), "m"), Err(MarkerError::Damaged { .. })));
+    }
+}
