@@ -21,7 +21,7 @@ SOAK_KILLS ?= 300
 step = @printf '\n=== %s\n' '$(1)'
 skip = printf '!!! SKIPPED: %s\n' '$(1)'
 
-.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak bench
+.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak bench bench-state
 
 setup:
 	@.ci/setup.sh build

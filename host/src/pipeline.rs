@@ -310,6 +310,7 @@ impl Pipeline {
         if run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
             run.since_checkpoint = Stopwatch::start();
             self.flush();
+            self.sync_letters();
             self.roots.iter_mut().for_each(|root| root.checkpoint(false));
         }
         if let Some(why) = self.roots.iter().find_map(|root| root.journal().failure()) {
@@ -373,6 +374,14 @@ impl Pipeline {
         }
     }
 
+    /// A checkpoint is behind the dead letters of its records: they must be there for good.
+    fn sync_letters(&mut self) {
+        let durable = self.roots.iter().any(|root| root.journal().is_durable());
+        if let Some(letters) = self.context.dead_letters.clone().filter(|_| durable) {
+            self.context.check(letters.sync());
+        }
+    }
+
     /// Says at once which readers of views have failed: they may be few of many.
     fn tell_failures(&self, told: &mut BTreeSet<String>, tell: &dyn Fn(Told)) {
         for (query, why) in self.roots.iter().flat_map(|root| root.query().failures()) {
@@ -419,6 +428,7 @@ impl Pipeline {
             run.failure = Some(format!("{left} rows were not delivered within {} s", timeout.as_secs()));
         }
         let finished = run.ended && left == 0;
+        self.sync_letters();
         for root in &mut self.roots {
             root.journal().keeper().iter().for_each(|keeper| keeper.wait());
             if finished {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use streamgauge_sql::manifest::{self, Manifest, Stage};
 
 pub use incoming::{Incoming, Origin};
-pub use journal::{Decided, Journal, Past};
+pub use journal::{Journal, Past};
 pub use letters::{Context, Counts};
 pub use root::{Making, Reopen, Root};
 

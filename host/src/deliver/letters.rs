@@ -1,7 +1,7 @@
 //! Where dead letters go, each once: a replay finds them again.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     fs::File,
     io::{self, BufRead as _, BufReader, Seek as _, SeekFrom},
     sync::{Arc, Mutex, PoisonError},
@@ -11,14 +11,37 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::output::{Output, OutputError};
 
-/// Letters of earlier runs that are remembered; older ones are behind every checkpoint.
+/// Letters that are remembered, the last ones: older ones are behind every checkpoint.
 const KNOWN_MAX: usize = 1 << 20;
 
 /// A file of dead letters.
 pub struct Letters {
     output: Arc<Output>,
-    /// Those of earlier runs, by their hashes.
-    known: Mutex<HashSet<u64>>,
+    known: Mutex<Known>,
+}
+
+/// The last letters, by their hashes.
+#[derive(Default)]
+struct Known {
+    hashes: HashSet<u64>,
+    in_order: VecDeque<u64>,
+}
+
+impl Known {
+    /// Whether a letter is new; it is known from now on.
+    fn add(&mut self, line: &[u8]) -> bool {
+        let hash = xxh3_64(line);
+        if !self.hashes.insert(hash) {
+            return false;
+        }
+        self.in_order.push_back(hash);
+        if self.in_order.len() > KNOWN_MAX
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.hashes.remove(&oldest);
+        }
+        true
+    }
 }
 
 impl Letters {
@@ -40,26 +63,27 @@ impl Letters {
                 break;
             }
             whole += read as u64;
-            if known.len() < KNOWN_MAX {
-                known.insert(xxh3_64(&line));
-            }
+            known.add(&line);
         }
         file.set_len(whole)?;
         let mut file = file;
         file.seek(SeekFrom::Start(whole)).map(|_| ())
     }
 
-    /// Writes whole lines but those that are there.
+    /// Writes whole lines but those that are there; gives how many were not.
     ///
     /// # Errors
     /// Where the place does not take them.
-    pub fn write(&self, lines: &[u8]) -> Result<(), OutputError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_empty() {
-            return self.output.write(lines);
+    pub fn write(&self, lines: &[u8]) -> Result<u64, OutputError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = 0;
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            if known.add(line) {
+                self.output.write(line)?;
+                written += 1;
+            }
         }
-        let new = lines.split_inclusive(|&byte| byte == b'\n').filter(|line| !known.contains(&xxh3_64(line)));
-        new.into_iter().try_for_each(|line| self.output.write(line))
+        Ok(written)
     }
 
     /// Hands on what was written so far.
@@ -93,7 +117,8 @@ mod tests {
         let file = File::options().read(true).write(true).open(&path).unwrap();
         let letters = Letters::new(Arc::new(Output::to_file(&path, file.try_clone().unwrap())));
         letters.remember(&file).unwrap();
-        letters.write(b"{\"offset\":2}\n{\"offset\":3}\n").unwrap();
+        assert_eq!(letters.write(b"{\"offset\":2}\n{\"offset\":3}\n").unwrap(), 1);
+        assert_eq!(letters.write(b"{\"offset\":3}\n").unwrap(), 0, "nor again in the same run");
         letters.sync().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"offset\":1}\n{\"offset\":2}\n{\"offset\":3}\n");
     }

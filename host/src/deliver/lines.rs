@@ -91,6 +91,16 @@ impl Lines {
         marker.and_then(|marker| marker.mark.sequences.get(query).copied()).unwrap_or(0)
     }
 
+    /// Whether it knows what it has taken.
+    pub fn is_marked(&self) -> bool {
+        self.marker.is_some()
+    }
+
+    /// Whether its file holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.output.is_empty()
+    }
+
     /// Writes what is in the outbox of a query, until all is settled and it is closed, or `stop` is set. Blocks.
     pub fn deliver(&self, query: &str, outbox: &Outbox, stop: &AtomicBool) {
         while !stop.load(Relaxed) && !outbox.is_drained() {
@@ -146,22 +156,25 @@ impl Marker {
         };
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
         let paths = ["a", "b"].map(|copy| folder.join(format!("{name}.{copy}")));
-        let (mut newest, mut damage, mut none) = (None, None, true);
+        let (mut newest, mut damage, mut copies) = (None, None, 0);
         for path in &paths {
             let bytes = match fs::read(path) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed("read", path)(error)),
             };
-            none = false;
+            copies += 1;
             match read(&bytes) {
                 Ok(found) => newest = newest.max(Some(found)),
                 Err(malformed) => damage = Some((path.display().to_string(), malformed.what)),
             }
         }
+        // Where there is one copy only and it is not whole, the process ended while it wrote its first mark: nothing was
+        // acknowledged yet. Who knows better, as the log does, compares.
+        let first = copies == 1;
         match (newest, damage) {
             (Some((turn, mark)), _) => Ok(Self { paths, turn, mark }),
-            (None, Some((path, what))) if !none => Err(MarkerError::Damaged { path, what }),
+            (None, Some((path, what))) if !first => Err(MarkerError::Damaged { path, what }),
             (None, _) => Ok(Self { paths, turn: 0, mark: Mark::default() }),
         }
     }

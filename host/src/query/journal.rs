@@ -10,7 +10,7 @@ use crate::{
     state::{
         decision::{Decision, Forced, Sent, Verdict},
         keeper::{Job, Keeper, Release},
-        saved::Positions,
+        saved::{Decided, Positions},
     },
 };
 
@@ -32,17 +32,6 @@ pub struct Journal {
     forced: VecDeque<Forced>,
     forced_before: u64,
     verdicts: BTreeMap<(u32, i64), Verdict>,
-}
-
-/// How far decisions go: what lies before is not decided again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decided {
-    /// The last run of groups: its window's end and its number.
-    pub run: Option<(i64, u32)>,
-    /// The last forced close.
-    pub forced: Option<i64>,
-    /// By partition: the offset behind the last record whose row is of no window.
-    pub passed: BTreeMap<u32, i64>,
 }
 
 /// What a journal goes on from.
@@ -108,6 +97,11 @@ impl Journal {
     /// The number of a query's next message.
     pub fn next_sequence(&self, query: &str) -> u64 {
         self.sequences.get(query).copied().unwrap_or(0) + 1
+    }
+
+    /// How far decisions go.
+    pub fn decided(&self) -> &Decided {
+        &self.decided
     }
 
     /// The numbers of the last messages.

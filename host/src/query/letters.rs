@@ -58,7 +58,7 @@ pub struct Context {
     pub broken: Option<String>,
     /// Whether a reader of our rows went away (`streamgauge ... | head`): reading stops, and that is no failure.
     pub unread: bool,
-    /// Whether what is being decided was decided before: nothing of it is sent or told.
+    /// Whether what is being decided was decided before: nothing of it is sent.
     pub muted: bool,
     /// Messages of what is being decided.
     pub sent: Vec<Sent>,
@@ -102,12 +102,10 @@ impl Context {
 
     /// Counts and writes a dead letter; its source is this one.
     pub fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
-        if self.muted {
-            return;
-        }
-        self.counts.dead_letters += 1;
-        if self.dead_letters.is_some() {
-            DeadLetter { source: &self.source, ..letter.clone() }.write(&mut self.letters);
+        // What was decided before may not have been told: the file knows.
+        match self.dead_letters {
+            Some(_) => DeadLetter { source: &self.source, ..letter.clone() }.write(&mut self.letters),
+            None => self.counts.dead_letters += u64::from(!self.muted),
         }
     }
 
@@ -133,7 +131,8 @@ impl Context {
         if let Some(letters) = &self.dead_letters {
             let written = letters.write(&lines);
             self.wrote = true;
-            self.check(written);
+            self.counts.dead_letters += written.as_ref().copied().unwrap_or(0);
+            self.check(written.map(|_| ()));
         }
     }
 

@@ -328,6 +328,7 @@ impl Root {
             log_index: 0,
             log_from: 0,
             positions: self.positions.clone(),
+            decided: self.journal.decided().clone(),
             sequences: self.journal.sequences().clone(),
             settled: BTreeMap::new(),
             verdicts: self.journal.verdicts_from(&self.positions),

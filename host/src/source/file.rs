@@ -89,6 +89,10 @@ impl FileSource {
             if !chunk.is_empty() {
                 return Ok(Some(chunk));
             }
+            if self.ended && self.line < self.first {
+                let why = format!("it has {} lines, but {} were read before", self.line, self.first);
+                return Err(SourceError::File { name: self.name.clone(), cause: io::Error::other(why) });
+            }
             if self.ended {
                 return Ok(None);
             }

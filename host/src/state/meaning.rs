@@ -44,11 +44,14 @@ impl Meaning {
             }
         }
         if let Some(stage) = &manifest.ingest {
-            line(format!(
-                "{} {}",
-                if stage.filters { "where" } else { "computes" },
-                stage.expressions.join(" | ")
-            ));
+            let (filters, computed) =
+                stage.expressions.split_at(usize::from(stage.filters).min(stage.expressions.len()));
+            filters.iter().for_each(|text| line(format!("where {text}")));
+            // What a query without windows computes is not kept.
+            computed
+                .iter()
+                .filter(|_| manifest.window.is_some())
+                .for_each(|text| line(format!("computes {text}")));
         }
         if let Some(window) = &manifest.window {
             line(format!(
@@ -131,19 +134,13 @@ fn read(bytes: &[u8], meaning: &Meaning, file: &str) -> Result<u128, StateError>
     Err(StateError::Changed { file: file.to_owned(), before, now })
 }
 
-/// The first lines that differ.
+/// A line that is no longer there, and one that was not.
 fn difference(before: &str, now: &str) -> (String, String) {
-    let (mut before, mut now) = (before.lines(), now.lines());
-    loop {
-        match (before.next(), now.next()) {
-            (None, None) => return (String::new(), String::new()),
-            (before, now) if before != now => {
-                let shown = |line: Option<&str>| line.unwrap_or("nothing more").to_owned();
-                return (shown(before), shown(now));
-            }
-            _ => {}
-        }
-    }
+    let lacks = |all: &str, in_which: &str| {
+        let missing = all.lines().find(|line| !in_which.lines().any(|other| other == *line));
+        missing.unwrap_or("nothing").to_owned()
+    };
+    (lacks(before, now), lacks(now, before))
 }
 
 #[cfg(test)]

@@ -18,14 +18,14 @@ use super::{
     log::{Entry, Log},
     meaning::{self, Meaning},
     part,
-    saved::{Positions, Saved},
+    saved::Saved,
     store::Store,
 };
 use crate::{
     crash::{self, Phase},
     deliver::{message::Message, outbox::Settled},
     engine::{Part, PartId},
-    query::{Decided, Past},
+    query::Past,
 };
 
 /// A query's state as it was kept.
@@ -149,10 +149,10 @@ struct Replay {
 
 impl Replay {
     fn begin(&mut self, saved: &Saved) {
-        let Saved { sequences, settled, verdicts, positions, standing, .. } = saved;
+        let Saved { sequences, settled, verdicts, decided, .. } = saved;
         self.past.sequences.clone_from(sequences);
         self.past.verdicts.clone_from(verdicts);
-        self.past.decided = decided(positions, standing.as_ref().map(|standing| standing.closed));
+        self.past.decided.clone_from(decided);
         self.settled.clone_from(settled);
     }
 
@@ -204,10 +204,4 @@ impl Replay {
             self.messages.extend(messages.into_iter().map(|message| (index, query.clone(), message)));
         }
     }
-}
-
-/// What a checkpoint says of how far decisions go.
-fn decided(positions: &Positions, closed: Option<i64>) -> Decided {
-    let passed = positions.iter().map(|(&partition, progress)| (partition, progress.next));
-    Decided { run: closed.map(|closed| (closed, u32::MAX)), forced: closed, passed: passed.collect() }
 }

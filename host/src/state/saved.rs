@@ -24,6 +24,17 @@ pub struct Progress {
 /// Where each partition stands.
 pub type Positions = BTreeMap<u32, Progress>;
 
+/// How far decisions go: what lies before is not decided again. A replay may still be behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// The last run of groups: its window's end and its number.
+    pub run: Option<(i64, u32)>,
+    /// The last forced close.
+    pub forced: Option<i64>,
+    /// By partition: the offset behind the last record whose row is of no window.
+    pub passed: BTreeMap<u32, i64>,
+}
+
 /// What was fixed when the query was first started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Beginning {
@@ -44,6 +55,8 @@ pub struct Saved {
     pub log_from: u64,
     /// Which records are folded.
     pub positions: Positions,
+    /// How far decisions go.
+    pub decided: Decided,
     /// The number of the last message of each query.
     pub sequences: BTreeMap<String, u64>,
     /// What has become of the messages.
@@ -78,6 +91,7 @@ impl Saved {
             out.i64(next);
             out.bool(done);
         }
+        self.decided.write(out);
         out.u64(sequences.len() as u64);
         for (query, &sequence) in sequences {
             out.str(query);
@@ -122,6 +136,7 @@ impl Saved {
             positions: map(input, 13, |input| {
                 Ok((input.u32()?, Progress { next: input.i64()?, done: input.bool()? }))
             })?,
+            decided: Decided::read(input)?,
             sequences: map(input, 16, |input| Ok((input.str()?.to_owned(), input.u64()?)))?,
             settled: map(input, 24, |input| Ok((input.str()?.to_owned(), read_settled(input)?)))?,
             verdicts: map(input, 21, |input| Ok(((input.u32()?, input.i64()?), read_verdict(input)?)))?,
@@ -136,6 +151,28 @@ impl Saved {
             kept: list(input, 13, read_id)?,
             finished: input.bool()?,
         })
+    }
+}
+
+impl Decided {
+    fn write(&self, out: &mut Writer) {
+        out.bool(self.run.is_some());
+        if let Some((window_end, run)) = self.run {
+            out.i64(window_end);
+            out.u32(run);
+        }
+        write_optional(out, self.forced);
+        out.u64(self.passed.len() as u64);
+        for (&partition, &next) in &self.passed {
+            out.u32(partition);
+            out.i64(next);
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let run = if input.bool()? { Some((input.i64()?, input.u32()?)) } else { None };
+        let forced = if input.bool()? { Some(input.i64()?) } else { None };
+        Ok(Self { run, forced, passed: map(input, 12, |input| Ok((input.u32()?, input.i64()?)))? })
     }
 }
 
@@ -174,6 +211,7 @@ mod tests {
             log_from: 4,
             positions: [(0, Progress { next: 4, done: false }), (3, Progress { next: 17, done: true })]
                 .into(),
+            decided: Decided { run: Some((60, 2)), forced: Some(-1), passed: [(0, 3)].into() },
             sequences: [("insert_a_1".into(), 12)].into(),
             settled: [("insert_a_1".into(), Settled { upto: 3, beyond: [5, 7].into() })].into(),
             verdicts: [((0, 8), Verdict::Plugin("trapped".into())), ((0, 9), Verdict::Future("far".into()))]

@@ -83,6 +83,7 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
         workers: Workers::new(notice.clone())?,
         started: Vec::new(),
         notices: Vec::new(),
+        begun: Vec::new(),
     };
     let mut pipelines = Vec::new();
     for source in &program.sources {
@@ -92,8 +93,11 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
             pipelines.extend(wiring.pipelines(source, roots, &mut parts)?);
         }
     }
-    let Parts { places, mut workers, started, notices, .. } = parts;
+    let Parts { places, mut workers, started, mut notices, begun, .. } = parts;
     places.prepare()?;
+    if places.resumed {
+        notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
+    }
     notices.iter().for_each(|text| notice(text));
     for (deliver, outbox, rejections) in started {
         workers.start(deliver, outbox, rejections)?;
@@ -168,6 +172,8 @@ struct Parts<'a> {
     /// Outboxes that are yet to be worked on: nothing is sent before everything is known to be right.
     started: Vec<(Deliver, Outbox, Rejections)>,
     notices: Vec<String>,
+    /// Queries of which there is no state.
+    begun: Vec<String>,
 }
 
 /// A program that is put together.

@@ -128,7 +128,13 @@ impl Places {
     /// that run knows to be in them, and go on from there.
     pub(super) fn prepare(&self) -> Result<(), Failure> {
         for place in self.files.values() {
-            place.prepare(self.resumed).map_err(|cause| unwritable(&place.path, &cause))?;
+            place.prepare(self.resumed).map_err(|cause| match cause.kind() {
+                io::ErrorKind::Other => Failure::Runtime(format!(
+                    "error: cannot go on with {}: {cause}\nhelp: bring the file back, or choose another place for the state",
+                    place.path.display()
+                )),
+                _ => unwritable(&place.path, &cause),
+            })?;
         }
         Ok(())
     }

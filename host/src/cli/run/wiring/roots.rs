@@ -15,6 +15,7 @@ use crate::{
     cli::Failure,
     crash,
     deliver::{
+        encode::Encode,
         key::Keys,
         letters::Letters,
         message::Message,
@@ -89,6 +90,9 @@ impl Wiring<'_> {
             windowed: manifest.window.is_some(),
         };
         let running = self.query(query, columns, &mut tree, parts)?;
+        if let Some((name, messages)) = tree.unsettled.iter().next() {
+            return Err(undelivered(manifest, name, messages, "no statement of that name is there any more"));
+        }
         let beginning = match &checkpoint {
             Some((saved, _)) => saved.beginning.clone(),
             None => Beginning { emit_from_us: begin.emit_from_us, ..Beginning::default() },
@@ -143,6 +147,7 @@ impl Wiring<'_> {
         let Recovered { begin, timeline, checkpoint, past, unsettled, notices } = recovered;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.places.resumed |= checkpoint.is_some();
+        parts.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
         Ok(Kept { timeline, begin: Some(begin), checkpoint, past, unsettled })
     }
 
@@ -162,7 +167,7 @@ impl Wiring<'_> {
             None => {}
             Some((_, Way::Direct(output))) => running.send_to(output),
             Some((sink, Way::Outbox(posted))) => {
-                running.post_to(self.post(manifest, &sink, *posted, tree, parts))
+                running.post_to(self.post(manifest, &sink, *posted, tree, parts)?);
             }
         }
         for reader in parts.needed.clone() {
@@ -230,10 +235,16 @@ impl Wiring<'_> {
         posted: Posted,
         tree: &mut Tree<'_>,
         parts: &mut Parts<'_>,
-    ) -> Box<dyn crate::deliver::encode::Encode> {
+    ) -> Result<Box<dyn Encode>, Failure> {
         let Posted { encode, deliver, has, keeps_last } = posted;
         let name = manifest.name.clone();
         let mut settled = tree.settled.remove(&name).unwrap_or_default();
+        if deliver.forgot(has, settled.upto) {
+            return Err(Failure::Runtime(format!(
+                "error: query '{name}': what the state says of its output is older than what was written to it, or gone\n\
+                 help: bring the folder '+outputs' of the state back, or choose another place for the state"
+            )));
+        }
         if has > settled.upto {
             settled.upto = has;
             settled.beyond.retain(|&sequence| sequence > has);
@@ -244,11 +255,15 @@ impl Wiring<'_> {
             move |settled: &Settled| settling.iter().for_each(|settling| settling.note(&name, settled))
         };
         let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, settled, note);
-        outbox.push(tree.unsettled.remove(&name).unwrap_or_default());
+        let unsettled = tree.unsettled.remove(&name).unwrap_or_default();
+        if !unsettled.iter().all(|message| deliver.takes(&message.payload)) {
+            return Err(undelivered(manifest, &name, &unsettled, "its rows go to another kind of sink now"));
+        }
+        outbox.push(unsettled);
         let rejections = parts.workers.rejections(&tree.source.name, &name, sink, tree.letters.cloned());
         parts.started.push((deliver, outbox.clone(), rejections));
         tree.outboxes.insert(name, outbox);
-        encode
+        Ok(encode)
     }
 
     /// Opens the accumulators of a query, as often as it is asked.
@@ -262,4 +277,14 @@ impl Wiring<'_> {
             aggregates.iter().map(open).collect()
         })
     }
+}
+
+/// Rows that are decided for somebody who is not there.
+fn undelivered(manifest: &Manifest, query: &str, messages: &[Arc<Message>], why: &str) -> Failure {
+    let rows: u64 = messages.iter().map(|message| u64::from(message.rows)).sum();
+    Failure::Runtime(format!(
+        "error: query '{}': {rows} rows of '{query}' were decided and not delivered, but {why}\n\
+         help: run the program as it was once more, so that they are delivered; or choose another place for the state",
+        manifest.name
+    ))
 }

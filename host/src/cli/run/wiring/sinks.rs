@@ -100,6 +100,28 @@ pub(super) enum Deliver {
     Kept(Arc<Encoder>),
 }
 
+impl Deliver {
+    /// Whether these are its messages: they may be those of an earlier run.
+    pub(super) fn takes(&self, payload: &Payload) -> bool {
+        matches!(
+            (self, payload),
+            (Self::Lines(_), Payload::Lines(_))
+                | (Self::Kafka(_), Payload::Record(_))
+                | (Self::Http { .. }, Payload::Request(_))
+                | (Self::Kept(_), Payload::Rows(_))
+        )
+    }
+
+    /// Whether a file's marker is behind what is known to be settled: then it is not the last one that was written. A file
+    /// that is empty is another one.
+    pub(super) fn forgot(&self, has: u64, settled: u64) -> bool {
+        match self {
+            Self::Lines(lines) => lines.is_marked() && has < settled && !lines.is_empty(),
+            _ => false,
+        }
+    }
+}
+
 /// What is told of messages that no receiver will ever take.
 #[derive(Clone)]
 pub(super) struct Rejections {
@@ -448,7 +470,7 @@ impl Rejections {
         let (source, query) = (self.source.as_str(), self.query.as_str());
         DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
             .write(&mut line);
-        if let Err(error) = letters.write(&line).and_then(|()| letters.sync()) {
+        if let Err(error) = letters.write(&line).and_then(|_| letters.sync()) {
             (self.notice)(&error.to_string());
         }
     }
