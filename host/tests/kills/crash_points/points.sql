@@ -14,7 +14,7 @@ CREATE SINK hook WITH (
 CREATE SINK rows WITH (connector = 'kafka', brokers = '$BROKERS', topic = '$ROWS', format = 'json');
 
 CREATE VIEW traffic AS
-SELECT window_start, window_end, model, count(*) AS n, sum(tokens) AS total, stddev(latency_ms) AS deviation,
+SELECT window_start, window_end, model, count(*) AS n, sum(tokens) AS total,
        percentile(latency_ms, 95) AS p95
 FROM HOP(events, ts, INTERVAL '500' MILLISECOND, INTERVAL '2' SECOND)
 WHERE ok

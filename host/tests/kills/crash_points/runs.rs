@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    iter::successors,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -13,11 +14,11 @@ use streamgauge::{
     source::kafka::{Connection, Producer, Record, create_topic},
 };
 
-use super::table::{Point, Run, UNFINISHED};
+use super::table::{Crash, Place, Run};
 use crate::{
-    host::{Deployment, Host},
+    host::Deployment,
     receiver::{Manners, Receiver},
-    rows::{self, Rows},
+    rows::{self, Rows, assert_same},
     traffic::Events,
 };
 
@@ -63,29 +64,42 @@ impl Runs {
         let mut runs = Self { kafka, folder: folder.to_owned(), name, calm: BTreeMap::new() };
         runs.write_events();
         for run in [Run::Files, Run::ToKafka, Run::FromKafka] {
-            let scene = runs.scene(&format!("calm-{run:?}"), run);
+            let scene = runs.scene(&format!("{run:?}"), run);
             scene.deployment.start(&[]).end_well();
-            runs.calm.insert(run, runs.delivered(&scene));
+            let delivered = runs.delivered(&scene);
+            // What is finished is finished.
+            scene.deployment.start(&[]).end_well();
+            assert!(
+                runs.delivered(&scene) == delivered,
+                "{run:?} was finished, and delivered something again"
+            );
+            runs.calm.insert(run, delivered);
         }
-        runs.calm.insert(Run::Recovery, runs.calm[&Run::Files].clone());
         runs
     }
 
-    /// Crashes at a point, goes on, and compares; fails where the point is not hit or anything differs.
-    pub(super) fn try_point(&self, point: &Point) {
-        let scene = self.scene(point.name, point.run);
-        if point.run == Run::Recovery {
-            crash(&scene.deployment, UNFINISHED.0, UNFINISHED.1);
+    /// Crashes a process, lets another one go on, and compares; fails where the point is not hit or anything differs.
+    pub(super) fn try_crash(&self, crash: &Crash) {
+        // How often some points are passed depends on what is done together.
+        let turns = successors(Some(crash.place.turn), |turn| (*turn > 1).then_some(turn / 2));
+        let crashes = turns.map(|turn| Crash { place: Place { turn, ..crash.place }, ..*crash });
+        let scene = crashes.into_iter().find_map(|crash| self.crashed(&crash));
+        let scene = scene.unwrap_or_else(|| panic!("{crash}: the point is not passed"));
+        scene.deployment.start(&[]).end_well();
+        let (delivered, calm) = (self.delivered(&scene), &self.calm[&crash.run]);
+        let (found, expected) = (&delivered.lines, &calm.lines);
+        assert!(found == expected, "{crash}: the file differs: {}", differs(found, expected));
+        assert_same(&format!("{crash}: the receiver"), &delivered.hook, &calm.hook);
+        assert_same(&format!("{crash}: the topic"), &delivered.topic, &calm.topic);
+    }
+
+    /// A query whose process has crashed; none where it did not pass the point so often.
+    fn crashed(&self, crash: &Crash) -> Option<Scene> {
+        let scene = self.scene(&crash.to_string(), crash.run);
+        if let Some(before) = crash.before {
+            assert!(scene.crash(before), "{crash}: the point before it is not passed");
         }
-        crash(&scene.deployment, point.name, point.turn);
-        scene.deployment.start(&[]).end_well();
-        let (delivered, calm) = (self.delivered(&scene), &self.calm[&point.run]);
-        assert_eq!(delivered.lines, calm.lines, "{}: the file", point.name);
-        rows::assert_same(&format!("{}: the receiver", point.name), &delivered.hook, &calm.hook);
-        rows::assert_same(&format!("{}: the topic", point.name), &delivered.topic, &calm.topic);
-        // What is finished is finished.
-        scene.deployment.start(&[]).end_well();
-        assert_eq!(&self.delivered(&scene), calm, "{}: started again", point.name);
+        scene.crash(crash.place).then_some(scene)
     }
 
     /// A query of its own, and those who listen.
@@ -99,7 +113,7 @@ impl Runs {
             topic
         });
         let inserts = match run {
-            Run::Files | Run::Recovery => {
+            Run::Files => {
                 "INSERT INTO lines SELECT * FROM traffic;\n\
                  INSERT INTO hook SELECT * FROM traffic WHERE model IN ('m00', 'm01');"
             }
@@ -155,14 +169,20 @@ impl Runs {
     }
 }
 
-/// Runs a process that must abort at a point.
-fn crash(deployment: &Deployment, name: &str, turn: u32) {
-    let mut host: Host = deployment.start(&[("STREAMGAUGE_CRASH", &format!("{name}:{turn}"))]);
-    let status = host.end();
-    assert_eq!(
-        status.signal(),
-        Some(SIGABRT),
-        "'{name}' was not passed {turn} times: {status}: {}",
-        host.said()
-    );
+impl Scene {
+    /// Runs a process that aborts at a point; whether it did, and did not end by itself before.
+    fn crash(&self, place: Place) -> bool {
+        let Place { point, turn } = place;
+        let mut host = self.deployment.start(&[("STREAMGAUGE_CRASH", &format!("{point}:{turn}"))]);
+        let status = host.end();
+        assert!(status.success() || status.signal() == Some(SIGABRT), "{status}: {}", host.said());
+        !status.success()
+    }
+}
+
+/// Where two files differ first.
+fn differs(found: &str, expected: &str) -> String {
+    let lines = |text: &str| text.lines().count();
+    let first = found.lines().zip(expected.lines()).enumerate().find(|(_, (left, right))| left != right);
+    format!("{} lines instead of {}, first: {first:?}", lines(found), lines(expected))
 }

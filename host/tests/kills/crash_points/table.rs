@@ -1,33 +1,116 @@
-//! Where a process is crashed, and in which run.
+//! Where a process is crashed, and in the middle of what.
 
-/// A point of the code.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Point {
-    pub(super) name: &'static str,
-    /// The process crashes when it passes the point for the first time, the second, ...
-    pub(super) turn: u32,
-    pub(super) run: Run,
-}
+use std::fmt;
+
+use self::Run::{Files, FromKafka, ToKafka};
 
 /// What a process does when it crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Run {
     /// Reads files, writes a file and tells a webhook.
     Files,
-    /// The same, but after another one crashed: it recovers.
-    Recovery,
     /// Reads files and writes to a topic.
     ToKafka,
     /// Reads a topic to its end and writes a file.
     FromKafka,
 }
 
-const fn at(name: &'static str, turn: u32, run: Run) -> Point {
-    Point { name, turn, run }
+/// A process that crashes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Crash {
+    pub(super) run: Run,
+    pub(super) place: Place,
+    /// Where the one before it crashed, so that there is something to recover; none = it is the first.
+    pub(super) before: Option<Place>,
 }
 
-/// Behind which point a process crashes so that the next one has something to recover.
-pub(super) const UNFINISHED: (&str, u32) = ("close.decided", 3);
+/// A moment of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The point, as the code names it.
+    pub(super) point: &'static str,
+    /// Whether it is passed for the first time, the second, ...
+    pub(super) turn: u32,
+}
 
-/// All points, by name.
-pub(super) const POINTS: &[Point] = &[at("log.append", 1, Run::Files)];
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, place, before } = self;
+        let before = before.map(|Place { point, turn }| format!("-behind-{point}-{turn}"));
+        write!(f, "{run:?}-{}-{}{}", place.point, place.turn, before.unwrap_or_default())
+    }
+}
+
+const fn at(point: &'static str, turn: u32, run: Run) -> Crash {
+    Crash { run, place: Place { point, turn }, before: None }
+}
+
+impl Crash {
+    /// The second crash in a row.
+    const fn behind(self, point: &'static str, turn: u32) -> Self {
+        Self { before: Some(Place { point, turn }), ..self }
+    }
+
+    /// Behind one that has decided some windows, and sent a part of them.
+    const fn again(self) -> Self {
+        self.behind("close.decided", 5)
+    }
+}
+
+/// All points of the code; some more than once.
+pub(super) const CRASHES: &[Crash] = &[
+    at("close.decided", 1, Files),
+    at("close.decided", 20, Files),
+    at("close.decided", 5, FromKafka),
+    at("close.decided", 5, Files).again(),
+    at("log.before_append", 2, Files),
+    at("log.after_append", 3, Files),
+    at("log.before_sync", 4, Files),
+    at("log.after_sync", 2, Files),
+    at("log.before_mark", 3, Files),
+    at("log.after_mark", 5, Files),
+    at("log.synced", 4, Files),
+    at("log.synced", 2, ToKafka),
+    at("log.settled", 1, Files),
+    at("log.settled", 3, Files),
+    at("log.rotate.created", 1, Files),
+    at("log.rotate.created", 1, Files).again(),
+    at("log.remove", 1, Files).again(),
+    at("checkpoint.before_data", 1, Files),
+    at("checkpoint.before_data", 3, Files),
+    at("checkpoint.after_data", 2, Files),
+    at("checkpoint.before_manifest", 1, Files),
+    at("checkpoint.before_manifest", 3, Files),
+    at("checkpoint.after_manifest", 1, Files),
+    at("checkpoint.after_manifest", 3, Files),
+    at("checkpoint.after_manifest", 2, FromKafka),
+    at("checkpoint.retain", 2, Files),
+    at("recovery.before_identity", 1, Files),
+    at("recovery.after_identity", 1, Files),
+    at("recovery.log_opened", 1, Files),
+    at("recovery.loaded", 1, Files),
+    at("recovery.before_identity", 1, Files).again(),
+    at("recovery.after_identity", 1, Files).again(),
+    at("recovery.log_opened", 1, Files).again(),
+    at("recovery.loaded", 1, Files).again(),
+    at("send.before_request", 1, Files),
+    at("send.before_request", 30, Files),
+    at("send.after_response", 1, Files),
+    at("send.after_response", 20, Files),
+    at("send.before_settle", 10, Files),
+    at("recovery.restored", 1, Files).again(),
+    at("file.before_write", 1, Files),
+    at("file.before_write", 4, Files).again(),
+    at("file.before_mark", 1, Files),
+    at("file.before_mark", 3, Files),
+    at("file.after_mark", 2, Files),
+    at("file.after_mark", 1, FromKafka),
+    at("kafka.after_fence", 1, ToKafka),
+    at("kafka.before_begin", 1, ToKafka),
+    at("kafka.before_commit", 1, ToKafka),
+    at("kafka.after_commit", 1, ToKafka),
+    at("kafka.before_settle", 1, ToKafka),
+    at("kafka.after_fence", 1, ToKafka).behind("kafka.before_commit", 1),
+    at("kafka.before_commit", 1, ToKafka).behind("kafka.before_commit", 1),
+    at("kafka.after_commit", 1, ToKafka).behind("kafka.before_begin", 1),
+];
