@@ -8,6 +8,7 @@
 #   .ci/kafka.sh topic DIR NAME PARTITIONS [OPTIONS]
 #   .ci/kafka.sh load  ADDRESS NAME PARTITIONS    a new topic with the records on stdin, one a line; each partition
 #                                              keeps their order
+#   .ci/kafka.sh read  ADDRESS NAME            prints what is committed in a topic
 #   .ci/kafka.sh stop  DIR                     ends the broker or the cluster that was started in DIR; its data stays
 #
 # Without PORT a broker takes the port that DIR had before, else a free one. It starts with what DIR holds.
@@ -89,7 +90,7 @@ fetch() {
 java_main() {
   local class=$1
   shift
-  "${jvm[@]}" -cp "$cache/libs/*" -Dlog4j2.configurationFile="file:$cache/log4j2.xml" -Dstreamgauge.log=WARN "$class" "$@"
+  "${jvm[@]}" -cp "$cache/libs/*" -Dlog4j2.configurationFile="file:$cache/log4j2.xml" -Dstreamgauge.log="${log:-WARN}" "$class" "$@"
 }
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -253,7 +254,13 @@ load() {
     --property parse.key=true
 }
 
-usage() { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+# Ends when nothing has come for three seconds; it would call that an error, on the same stream.
+read_topic() {
+  log=OFF java_main org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$1" --topic "$2" --from-beginning \
+    --isolation-level read_committed --timeout-ms 3000 2>/dev/null
+}
+
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 case "${1:-}:$#" in
   fetch:1) fetch ;;
@@ -262,5 +269,6 @@ case "${1:-}:$#" in
   start-cluster:3) shift; start_cluster "$@" ;;
   topic:?*) [ $# -ge 4 ] || usage; shift; topic "$@" ;;
   load:4) shift; load "$@" ;;
+  read:3) read_topic "$2" "$3" ;;
   *) usage ;;
 esac

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the sink `prometheus` serves is read by Prometheus' own linter, whatever the columns are called.
+# What the sink `prometheus` serves is read by Prometheus' own linter, whatever the columns are called, and scraped by the
+# real Prometheus.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -11,3 +12,4 @@ said=$(STREAMGAUGE_PROMTOOL=$tools/promtool "${CARGO:-cargo}" test --release -p 
   -- --exact sink::promtool_finds_nothing_wrong_with_a_page 2>&1) || { printf '%s\n' "$said"; exit 1; }
 grep -q ' 1 passed' <<<"$said" || { printf '%s\n' "$said" 'the test is not there'; exit 1; }
 printf 'promtool finds nothing wrong with a page of the sink prometheus\n'
+.ci/tests/scrape.py target/release/streamgauge "$tools/prometheus"

@@ -5,6 +5,7 @@
 //! takes nothing more, leaves the others and goes on by a reader of its own.
 
 pub mod feed;
+mod future;
 mod idleness;
 pub mod inquest;
 mod meeting;
@@ -19,14 +20,15 @@ use std::{
 };
 
 use feed::{Event, Feed};
+pub use future::Future;
+use future::reject_future;
 use idleness::Idleness;
 use meeting::Kept;
 pub use meeting::Meeting;
 
 use crate::{
     clock::{self, Stopwatch},
-    column::Values,
-    decode::{Batch, Reason, Reject},
+    decode::Batch,
     query::{Context, Counts, Root},
     state::saved::{Beginning, Positions},
 };
@@ -35,8 +37,6 @@ use crate::{
 const TICK: Duration = Duration::from_millis(20);
 /// How long a query whose sink takes nothing more may hold up the others.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often it is looked whether queries that read alone are level.
-const MEET_EVERY: Duration = Duration::from_millis(50);
 /// How often an outbox at its bound is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -75,15 +75,6 @@ pub struct Pipeline {
     pub context: Context,
     /// What others may see of it.
     pub progress: Arc<Progress>,
-}
-
-/// The guard against event times that would close windows too early.
-#[derive(Clone, Copy, Debug)]
-pub struct Future {
-    /// Which decoded column holds the event time.
-    pub column: usize,
-    /// How far ahead it may be, in microseconds.
-    pub max_skew_us: i64,
 }
 
 /// How far a source is; read by others while it runs.
@@ -324,47 +315,6 @@ impl Pipeline {
         self.tell_failures(&mut run.told, tell);
     }
 
-    /// Queries that read alone come back when they are level with those of the pipeline that leads.
-    fn meet(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
-        let source = self.source.clone();
-        let Some(meeting) = &source.meeting else { return };
-        if run.leads {
-            let positions = self.roots.first().map(|root| root.positions().clone()).unwrap_or_default();
-            if run.since_met.elapsed() >= MEET_EVERY {
-                run.since_met = Stopwatch::start();
-                meeting.tell(&positions);
-            }
-            let (level, batches, others) = run.kept.receive(meeting, &positions);
-            let idle = run.idleness.idle();
-            for mut root in level {
-                batches.iter().for_each(|batch| root.take(batch, &mut self.context));
-                if let Some(engine) = root.engine_mut() {
-                    idle.iter().for_each(|&partition| engine.idle(partition));
-                }
-                root.close(&mut self.context);
-                self.roots.push(root);
-            }
-            others.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
-        } else if run.begun && run.since_met.elapsed() >= MEET_EVERY {
-            run.since_met = Stopwatch::start();
-            let ready = |root: &Root| {
-                root.is_level() && !root.is_gated() && !root.is_blocked() && root.fallen().is_none()
-            };
-            match meeting.lead() {
-                true => run.leads = true,
-                false if self.roots.iter().all(ready) => meeting.join(&mut self.roots),
-                false => {}
-            }
-        }
-    }
-
-    /// Another pipeline of the source may lead from now on.
-    fn resign(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
-        if let (true, Some(meeting)) = (run.leads, &self.source.meeting) {
-            meeting.resign().into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
-        }
-    }
-
     fn flush(&mut self) {
         if std::mem::take(&mut self.context.wrote) {
             self.roots.iter().for_each(|root| root.query().flush(&mut self.context));
@@ -425,7 +375,10 @@ impl Pipeline {
         }
         let left = unsettled(&self.roots);
         if left > 0 && run.failure.is_none() {
-            run.failure = Some(format!("{left} rows were not delivered within {} s", timeout.as_secs()));
+            let names =
+                self.roots.iter().filter(|root| root.journal().unsettled() > 0).flat_map(Root::undelivered);
+            let names = names.collect::<Vec<_>>().join(", ");
+            run.failure = Some(format!("{left} rows of {names} were not delivered within {timeout:?}"));
         }
         let finished = run.ended && left == 0;
         self.sync_letters();
@@ -470,26 +423,4 @@ struct Run {
     leads: bool,
     kept: Kept,
     since_met: Stopwatch,
-}
-
-/// Turns events that are too far ahead of their record into dead letters.
-///
-/// The measure is the time at which the record reached its broker, or else `now_us`.
-fn reject_future(batch: &mut Batch, future: Future, now_us: i64) {
-    let Some(column) = batch.columns.get(future.column) else { return };
-    let Values::Timestamp(times) = &column.values else { return };
-    for (row, &time) in (0_u32..).zip(times) {
-        let arrived_us = batch.chunk.arrived_us.get(row as usize).copied().unwrap_or(now_us);
-        if time > arrived_us.saturating_add(future.max_skew_us) && column.is_valid(row as usize) {
-            batch.rejects.push(Reject {
-                row,
-                column: Some(future.column as u32),
-                reason: Reason::Future,
-                message: format!(
-                    "the event time is {} s ahead of its record, more than max_future_skew",
-                    time.saturating_sub(arrived_us) / 1_000_000
-                ),
-            });
-        }
-    }
 }

@@ -5,6 +5,7 @@
 //! and to the readers. What is decided goes through the [`Journal`]. A [`Root`] is a query that reads a source, with its
 //! readers: it goes back to its checkpoint when a plugin fails; nothing else notices.
 
+mod columns;
 mod incoming;
 mod letters;
 mod journal;
@@ -12,15 +13,16 @@ mod root;
 
 use std::sync::Arc;
 
-use streamgauge_sql::manifest::{self, Manifest, Stage};
+use streamgauge_sql::manifest::{self, Manifest};
 
+use columns::{arguments, constant, expression, kept, lost, pick, words};
 pub use incoming::{Incoming, Origin};
 pub use journal::{Journal, Past};
 pub use letters::{Context, Counts};
 pub use root::{Making, Reopen, Root};
 
 use crate::{
-    column::{Bitmap, Column, DataType, Value},
+    column::{Bitmap, Column},
     component::query::{QueryComponent, Selected},
     crash,
     decode::Reason,
@@ -403,71 +405,4 @@ fn fold<'a>(
         scope.context.counts.late_partial += folded.late_partial;
     }
     Ok(folded)
-}
-
-/// The SELECT list of some rows.
-struct Picked {
-    columns: Vec<Column>,
-    /// Which rows; none = all.
-    rows: Option<Vec<u32>>,
-}
-
-/// The SELECT list of the rows that are kept.
-fn pick<'a>(
-    outputs: &[manifest::Output],
-    kept: Option<&Bitmap>,
-    column: impl Fn(manifest::Column) -> Option<&'a Column>,
-) -> Result<Picked, Fault> {
-    let rows: Option<Vec<u32>> = kept.map(|kept| {
-        kept.iter().zip(0..).filter_map(|(keep, row): (bool, u32)| keep.then_some(row)).collect()
-    });
-    let columns = outputs
-        .iter()
-        .map(|output| {
-            let column = column(output.column).ok_or_else(|| lost(output.column))?;
-            Ok(rows.as_ref().map_or_else(|| column.clone(), |rows| column.take(rows)))
-        })
-        .collect::<Result<Vec<_>, Fault>>()?;
-    Ok(Picked { columns, rows })
-}
-
-/// Which rows go on: kept by the filter and without a failure; none = all.
-fn kept(selected: &Selected, len: usize) -> Option<Bitmap> {
-    if selected.keep.is_none() && selected.failed.is_empty() {
-        return None;
-    }
-    let mut kept = selected.keep.clone().unwrap_or_else(|| Bitmap::filled(len, true));
-    selected.failed.iter().for_each(|failure| kept.set(failure.row as usize, false));
-    Some(kept)
-}
-
-fn arguments<'a>(
-    stage: &Stage,
-    column: impl Fn(manifest::Column) -> Option<&'a Column>,
-) -> Result<Vec<&'a Column>, Fault> {
-    stage.arguments.iter().map(|&place| column(place).ok_or_else(|| lost(place))).collect()
-}
-
-fn constant(time: i64, len: usize) -> Column {
-    let mut column = Column::empty(DataType::Timestamp);
-    (0..len).for_each(|_| column.push(&Value::Timestamp(time)));
-    column
-}
-
-fn expression(stage: Option<&Stage>, number: u32) -> &str {
-    stage.and_then(|stage| stage.expressions.get(number as usize)).map_or("an expression", String::as_str)
-}
-
-fn words(reason: Reason) -> &'static str {
-    match reason {
-        Reason::DivisionByZero => "division by zero",
-        Reason::Overflow => "a result that does not fit its type",
-        Reason::InvalidCast => "a text that is not of the type it is cast to",
-        _ => "an argument out of range",
-    }
-}
-
-/// The plan names a column that is not there: a component that was not made by this version.
-fn lost(place: impl std::fmt::Debug) -> Fault {
-    Fault::certain("the plan", format!("names a column that is not there: {place:?}"))
 }

@@ -41,7 +41,8 @@ pub(super) struct Options {
     /// the same source twice: two partitions, in that order
     #[arg(long, value_name = "SOURCE=PATH", value_parser = binding)]
     input: Vec<Binding>,
-    /// Send a sink's rows to a file (- is standard output), as the console shows them
+    /// Send a sink's rows to a file (- is standard output), as the console shows them, instead of where the sink says; the file is
+    /// emptied first, unless --state goes on
     #[arg(long, value_name = "SINK=PATH", value_parser = binding)]
     output: Vec<Binding>,
     /// Read Kafka to its end as it is now, from the earliest offset; emit all windows; then end as a file does
@@ -51,16 +52,16 @@ pub(super) struct Options {
     #[arg(long, value_name = "PATH")]
     dead_letters: Option<PathBuf>,
     /// Keep state in a directory, or at the URL of a bucket (s3://, gs://, az://): killed at any moment, the next run with it
-    /// goes on exactly where this one was
+    /// goes on exactly where this one was; after one that reached the end of its input there is nothing to do
     #[arg(long, value_name = "DIR")]
     state: Option<String>,
-    /// How often state is written
+    /// How often state is written: 500ms, 5s, 2m
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, requires = "state")]
     checkpoint_interval: Duration,
-    /// How many checkpoints are kept
+    /// How many checkpoints are kept, in case the newest cannot be read
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..), requires = "state")]
     checkpoints_kept: u8,
-    /// How long deliveries may take at the end
+    /// How long deliveries may take at the end; what is left fails the run, and is sent by the next one with --state
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     drain_timeout: Duration,
     /// At the end say what each step took of the processor's time
@@ -96,7 +97,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => None,
     };
     let millis = number.zip(unit_ms).and_then(|(number, unit)| number.checked_mul(unit));
-    millis.map(Duration::from_millis).ok_or_else(|| "write it as 500ms, 30s, 2m or 1h".to_owned())
+    millis
+        .filter(|&millis| millis > 0)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "write it as 500ms, 30s, 2m or 1h".to_owned())
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {

@@ -4,7 +4,7 @@
 //! and says what became of each. A message that was taken stays in the outbox until it is settled.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -22,11 +22,14 @@ pub struct Bounds {
     pub rows_max: usize,
     /// `outbox_bytes`.
     pub bytes_max: usize,
+    /// `outbox_span`: how many messages there may be from the oldest that is not settled to the newest, as the log holds all of
+    /// them.
+    pub span_max: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { keeps_last: false, rows_max: 100_000, bytes_max: 64 << 20 }
+        Self { keeps_last: false, rows_max: 100_000, bytes_max: 64 << 20, span_max: 1_000_000 }
     }
 }
 
@@ -35,23 +38,38 @@ impl Default for Bounds {
 pub struct Settled {
     /// All messages up to this number are settled.
     pub upto: u64,
-    /// And these behind it.
-    pub beyond: BTreeSet<u64>,
+    /// And these runs behind it, each from its first number to its last; they do not touch. There are never more of them than
+    /// messages that are not settled.
+    pub beyond: BTreeMap<u64, u64>,
 }
 
 impl Settled {
     /// Whether a message is settled.
     pub fn has(&self, sequence: u64) -> bool {
-        sequence <= self.upto || self.beyond.contains(&sequence)
+        let run = self.beyond.range(..=sequence).next_back();
+        sequence <= self.upto || run.is_some_and(|(_, &last)| sequence <= last)
     }
 
     /// Settles a message.
     pub fn add(&mut self, sequence: u64) {
-        if !self.has(sequence) {
-            self.beyond.insert(sequence);
+        if self.has(sequence) {
+            return;
         }
-        while self.beyond.remove(&(self.upto + 1)) {
-            self.upto += 1;
+        let last = self.beyond.remove(&(sequence + 1)).unwrap_or(sequence);
+        match self.beyond.range_mut(..sequence).next_back() {
+            Some((_, before)) if *before + 1 == sequence => *before = last,
+            _ => drop(self.beyond.insert(sequence, last)),
+        }
+        if let Some(last) = self.beyond.remove(&(self.upto + 1)) {
+            self.upto = last;
+        }
+    }
+
+    /// Settles all messages up to a number.
+    pub fn add_upto(&mut self, sequence: u64) {
+        self.upto = self.upto.max(sequence);
+        while let Some(run) = self.beyond.first_entry().filter(|run| *run.key() <= self.upto + 1) {
+            self.upto = self.upto.max(run.remove());
         }
     }
 }
@@ -82,6 +100,10 @@ struct Queue {
     bytes: usize,
     unsettled: usize,
     settled: Settled,
+    /// How often that has changed.
+    changes: u64,
+    /// The number of the last message.
+    last: u64,
     /// Nothing more will be pushed.
     closed: bool,
     /// The worker cannot go on, ever.
@@ -110,6 +132,7 @@ impl Outbox {
     pub fn push(&self, messages: impl IntoIterator<Item = Arc<Message>>) {
         let mut queue = self.lock();
         for message in messages {
+            queue.last = queue.last.max(message.sequence);
             if !queue.settled.has(message.sequence) {
                 queue.rows += message.rows as usize;
                 queue.bytes += message.bytes();
@@ -123,9 +146,10 @@ impl Outbox {
 
     /// Whether more may be decided for this sink.
     pub fn has_room(&self) -> bool {
-        let Bounds { keeps_last, rows_max, bytes_max } = self.shared.bounds;
+        let Bounds { keeps_last, rows_max, bytes_max, span_max } = self.shared.bounds;
         let queue = self.lock();
-        keeps_last || (queue.rows < rows_max && queue.bytes < bytes_max)
+        let span = queue.last.saturating_sub(queue.settled.upto);
+        keeps_last || (queue.rows < rows_max && queue.bytes < bytes_max && span < span_max)
     }
 
     /// The next messages that were not taken yet, in order, up to so many.
@@ -159,6 +183,7 @@ impl Outbox {
             queue.bytes -= message.bytes();
             queue.unsettled -= 1;
         }
+        queue.changes += 1;
         (self.shared.on_settled)(&queue.settled);
         drop(queue);
         self.wake();
@@ -167,6 +192,11 @@ impl Outbox {
     /// What has become of its messages.
     pub fn settled(&self) -> Settled {
         self.lock().settled.clone()
+    }
+
+    /// How often that has changed.
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
     }
 
     /// Rows that are waited for: not settled, and not only kept.
@@ -227,18 +257,19 @@ mod tests {
     fn what_is_settled_is_a_number_and_a_few_behind_it() {
         let mut settled = Settled::default();
         [2, 4, 1, 4].into_iter().for_each(|sequence| settled.add(sequence));
-        assert_eq!((settled.upto, settled.beyond.iter().copied().collect::<Vec<_>>()), (2, vec![4]));
+        assert_eq!(settled, Settled { upto: 2, beyond: [(4, 4)].into() });
+        [9, 7, 8, 5].into_iter().for_each(|sequence| settled.add(sequence));
+        assert_eq!(settled, Settled { upto: 2, beyond: [(4, 5), (7, 9)].into() });
+        assert!(settled.has(8) && !settled.has(6) && !settled.has(10));
         settled.add(3);
-        assert_eq!(settled, Settled { upto: 4, beyond: BTreeSet::new() });
+        assert_eq!(settled, Settled { upto: 5, beyond: [(7, 9)].into() });
+        settled.add_upto(6);
+        assert_eq!(settled, Settled { upto: 9, beyond: BTreeMap::new() });
     }
 
     #[test]
     fn there_is_room_until_what_was_taken_is_settled() {
-        let outbox = Outbox::new(
-            Bounds { keeps_last: false, rows_max: 4, bytes_max: 1 << 20 },
-            Settled::default(),
-            |_| {},
-        );
+        let outbox = Outbox::new(Bounds { rows_max: 4, ..Bounds::default() }, Settled::default(), |_| {});
         outbox.push([message(1), message(2)]);
         assert!(!outbox.has_room());
         let taken = outbox.take_within(10, Duration::ZERO);
@@ -255,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_was_settled_before_is_passed_over() {
-        let settled = Settled { upto: 1, beyond: [3].into() };
+        let settled = Settled { upto: 1, beyond: [(3, 3)].into() };
         let outbox = Outbox::new(Bounds::default(), settled, |_| {});
         outbox.push((1..=4).map(message));
         assert_eq!(outbox.take(9).iter().map(|message| message.sequence).collect::<Vec<_>>(), [2, 4]);

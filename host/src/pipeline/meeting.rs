@@ -4,15 +4,21 @@
 //! it has come as far as the leader was then, it hands its queries over, and the leader gives them what it has kept since:
 //! records that they have folded already are passed over by their offsets. The leader never waits.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use crate::{decode::Batch, query::Root, state::saved::Positions};
+use super::{Pipeline, Run, Told};
+use crate::{clock::Stopwatch, decode::Batch, query::Root, state::saved::Positions};
 
 /// How many records a partition may be behind for its queries to be close.
 const CLOSE: i64 = 20_000;
+/// How often it is looked whether queries that read alone are level.
+const MEET_EVERY: Duration = Duration::from_millis(50);
 /// Batches that a leader keeps for those that come back.
 const KEPT_MAX: usize = 256;
 
@@ -88,6 +94,49 @@ impl Meeting {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing that could panic happens while it is held.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pipeline {
+    /// Queries that read alone come back when they are level with those of the pipeline that leads.
+    pub(super) fn meet(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
+        let source = self.source.clone();
+        let Some(meeting) = &source.meeting else { return };
+        if run.leads {
+            let positions = self.roots.first().map(|root| root.positions().clone()).unwrap_or_default();
+            if run.since_met.elapsed() >= MEET_EVERY {
+                run.since_met = Stopwatch::start();
+                meeting.tell(&positions);
+            }
+            let (level, batches, others) = run.kept.receive(meeting, &positions);
+            let idle = run.idleness.idle();
+            for mut root in level {
+                batches.iter().for_each(|batch| root.take(batch, &mut self.context));
+                if let Some(engine) = root.engine_mut() {
+                    idle.iter().for_each(|&partition| engine.idle(partition));
+                }
+                root.close(&mut self.context);
+                self.roots.push(root);
+            }
+            others.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+        } else if run.begun && run.since_met.elapsed() >= MEET_EVERY {
+            run.since_met = Stopwatch::start();
+            let ready = |root: &Root| {
+                root.is_level() && !root.is_gated() && !root.is_blocked() && root.fallen().is_none()
+            };
+            match meeting.lead() {
+                true => run.leads = true,
+                false if self.roots.iter().all(ready) => meeting.join(&mut self.roots),
+                false => {}
+            }
+        }
+    }
+
+    /// Another pipeline of the source may lead from now on.
+    pub(super) fn resign(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
+        if let (true, Some(meeting)) = (run.leads, &self.source.meeting) {
+            meeting.resign().into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+        }
     }
 }
 

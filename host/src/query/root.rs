@@ -129,6 +129,12 @@ impl Root {
         self.held.keys().copied()
     }
 
+    /// Queries whose rows are decided and not settled.
+    pub fn undelivered(&self) -> impl Iterator<Item = String> + '_ {
+        let outboxes = self.journal.outboxes().iter().filter(|(_, outbox)| outbox.rows() > 0);
+        outboxes.map(|(query, _)| format!("'{query}'"))
+    }
+
     /// Whether it can take nothing: an outbox is at its bound.
     pub fn is_blocked(&self) -> bool {
         self.fallen.is_none() && !self.journal.has_room()

@@ -4,7 +4,7 @@
 //! windows close, what was too far ahead of a clock, which row made a plugin trap. It is logged, and the rows with it, as the
 //! messages that they became: after a crash what was decided is sent as it was, and never decided again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::bytes::{Malformed, Reader, Writer};
 use crate::deliver::{
@@ -184,17 +184,25 @@ pub(super) fn read_verdict(input: &mut Reader<'_>) -> Result<Verdict, Malformed>
 pub(super) fn write_settled(out: &mut Writer, settled: &Settled) {
     out.u64(settled.upto);
     out.u64(settled.beyond.len() as u64);
-    settled.beyond.iter().for_each(|&sequence| out.u64(sequence));
+    for (&first, &last) in &settled.beyond {
+        out.u64(first);
+        out.u64(last);
+    }
 }
 
 pub(super) fn read_settled(input: &mut Reader<'_>) -> Result<Settled, Malformed> {
     let upto = input.u64()?;
-    let count = input.count(8)?;
-    let beyond = (0..count).map(|_| input.u64()).collect::<Result<Vec<_>, _>>()?;
-    if !beyond.is_sorted_by(|left, right| left < right) {
-        return Err(input.malformed("numbers that do not rise"));
+    let count = input.count(16)?;
+    let (mut beyond, mut end) = (BTreeMap::new(), upto);
+    for _ in 0..count {
+        let (first, last) = (input.u64()?, input.u64()?);
+        if first <= end.saturating_add(1) || last < first {
+            return Err(input.malformed("runs of numbers that do not rise"));
+        }
+        beyond.insert(first, last);
+        end = last;
     }
-    Ok(Settled { upto, beyond: beyond.into_iter().collect::<BTreeSet<_>>() })
+    Ok(Settled { upto, beyond })
 }
 
 fn write_sent(out: &mut Writer, sent: &[Sent]) {
@@ -344,8 +352,12 @@ mod tests {
             (any::<u32>(), any::<i64>(), verdict)
                 .prop_map(|(partition, offset, verdict)| Decision::Verdict { partition, offset, verdict }),
             Just(Decision::Captured),
-            (".{0,4}", any::<u64>(), prop::collection::btree_set(any::<u64>(), 0..5)).prop_map(
-                |(query, upto, beyond)| Decision::Settled { query, settled: Settled { upto, beyond } }
+            (".{0,4}", 0..100_u64, prop::collection::vec(0..200_u64, 0..20)).prop_map(
+                |(query, upto, others)| {
+                    let mut settled = Settled { upto, ..Settled::default() };
+                    others.into_iter().for_each(|sequence| settled.add(sequence));
+                    Decision::Settled { query, settled }
+                }
             ),
         ]
     }

@@ -89,7 +89,10 @@ struct Shared {
     has_checkpoint: AtomicBool,
     whole: Mutex<BTreeSet<PartId>>,
     durable: Mutex<Option<Positions>>,
-    settled: Mutex<BTreeMap<String, Settled>>,
+    /// What was settled before.
+    settled: BTreeMap<String, Settled>,
+    /// Who knows what is settled now.
+    outboxes: Mutex<BTreeMap<String, Outbox>>,
 }
 
 /// A query's kept state, as the query sees it.
@@ -140,7 +143,7 @@ impl Keeper {
         let shared = Arc::new(Shared {
             has_checkpoint: AtomicBool::new(saved.is_some()),
             durable: Mutex::new(saved.map(|(saved, _)| saved.positions)),
-            settled: Mutex::new(settled),
+            settled,
             ..Shared::default()
         });
         let writer = LogWriter::new(log, unsettled, jobs, shared.clone());
@@ -230,9 +233,13 @@ impl Keeper {
 }
 
 impl Settling {
-    /// All that is settled of a query's messages. Never waits.
-    pub fn note(&self, query: &str, settled: &Settled) {
-        self.shared.lock(&self.shared.settled).insert(query.to_owned(), settled.clone());
+    /// What is settled of a query's messages, its outbox knows.
+    pub fn watch(&self, query: &str, outbox: &Outbox) {
+        self.shared.lock(&self.shared.outboxes).insert(query.to_owned(), outbox.clone());
+    }
+
+    /// Something was settled. Never waits.
+    pub fn note(&self) {
         // A full queue wakes the thread anyway.
         drop(self.commands.try_send(Command::Settled));
     }
@@ -249,7 +256,11 @@ impl Shared {
     }
 
     fn settled(&self) -> BTreeMap<String, Settled> {
-        self.lock(&self.settled).clone()
+        let mut settled = self.settled.clone();
+        for (query, outbox) in &*self.lock(&self.outboxes) {
+            settled.insert(query.clone(), outbox.settled());
+        }
+        settled
     }
 }
 

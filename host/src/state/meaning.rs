@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use streamgauge_sql::manifest::{Input, Manifest, Source};
+use streamgauge_sql::manifest::{Aggregate, Column, Input, Manifest, Source};
 
 use super::{
     bytes::{Reader, Writer, checksum},
@@ -53,19 +53,17 @@ impl Meaning {
                 .filter(|_| manifest.window.is_some())
                 .for_each(|text| line(format!("computes {text}")));
         }
-        if let Some(window) = &manifest.window {
+        let Some(window) = &manifest.window else { return Self(text) };
+        let name = |column: Column| name(manifest, column);
+        let (size, slide) = (seconds(window.size_us), seconds(window.slide_us));
+        line(format!("windows of {size} every {slide} on {}", name(Column::Input(window.time))));
+        window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
+        for (aggregate, version) in window.aggregates.iter().zip(versions) {
+            let Aggregate { reducer, signature, parameters, arguments, .. } = aggregate;
+            let arguments = arguments.iter().map(|&column| name(column)).collect::<Vec<_>>().join(", ");
             line(format!(
-                "windows of {} us every {} us on column {}",
-                window.size_us, window.slide_us, window.time
+                "reduces {reducer}({arguments}) by signature {signature} with {parameters:?}, states of version {version}"
             ));
-            window.keys.iter().for_each(|key| line(format!("key {:?} {}", key.column, key.data_type)));
-            for (aggregate, version) in window.aggregates.iter().zip(versions) {
-                let (reducer, signature) = (&aggregate.reducer, aggregate.signature);
-                let (parameters, arguments) = (&aggregate.parameters, &aggregate.arguments);
-                line(format!(
-                    "reducer {reducer} signature {signature} {parameters:?} of {arguments:?}, state version {version}"
-                ));
-            }
         }
         Self(text)
     }
@@ -134,13 +132,44 @@ fn read(bytes: &[u8], meaning: &Meaning, file: &str) -> Result<u128, StateError>
     Err(StateError::Changed { file: file.to_owned(), before, now })
 }
 
-/// A line that is no longer there, and one that was not.
-fn difference(before: &str, now: &str) -> (String, String) {
-    let lacks = |all: &str, in_which: &str| {
-        let missing = all.lines().find(|line| !in_which.lines().any(|other| other == *line));
-        missing.unwrap_or("nothing").to_owned()
+/// What a column is called where it is used.
+fn name(manifest: &Manifest, column: Column) -> String {
+    let stage = manifest.ingest.as_ref();
+    let text = match column {
+        Column::Input(index) => manifest.columns.get(index).map(|field| field.name.clone()),
+        Column::Computed(index) => {
+            let index = index + usize::from(stage.is_some_and(|stage| stage.filters));
+            stage.and_then(|stage| stage.expressions.get(index)).cloned()
+        }
+        _ => None,
     };
-    (lacks(before, now), lacks(now, before))
+    text.unwrap_or_else(|| format!("{column:?}"))
+}
+
+fn seconds(micros: i64) -> String {
+    match micros % 1_000_000 {
+        0 => format!("{} s", micros / 1_000_000),
+        _ => format!("{} ms", micros / 1000),
+    }
+}
+
+/// A line that is no longer there, and one of its kind that was not; a line begins with its kind.
+fn difference(before: &str, now: &str) -> (String, String) {
+    let lacks = |all: &'_ str, in_which: &str| -> Vec<String> {
+        all.lines().filter(|line| !in_which.lines().any(|other| other == *line)).map(str::to_owned).collect()
+    };
+    let (gone, new) = (lacks(before, now), lacks(now, before));
+    let kind = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    let nothing = || "nothing".to_owned();
+    for line in &gone {
+        if let Some(other) = new.iter().find(|other| kind(other) == kind(line)) {
+            return (line.clone(), other.clone());
+        }
+    }
+    match (gone.first(), new.first()) {
+        (Some(line), _) => (line.clone(), nothing()),
+        (None, new) => (nothing(), new.cloned().unwrap_or_else(nothing)),
+    }
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ mod tests {
                 .into(),
             decided: Decided { run: Some((60, 2)), forced: Some(-1), passed: [(0, 3)].into() },
             sequences: [("insert_a_1".into(), 12)].into(),
-            settled: [("insert_a_1".into(), Settled { upto: 3, beyond: [5, 7].into() })].into(),
+            settled: [("insert_a_1".into(), Settled { upto: 3, beyond: [(5, 5), (7, 9)].into() })].into(),
             verdicts: [((0, 8), Verdict::Plugin("trapped".into())), ((0, 9), Verdict::Future("far".into()))]
                 .into(),
             standing: Some(Standing { closed: 1, watermark: 2, partitions: vec![(0, 5), (3, i64::MAX)] }),

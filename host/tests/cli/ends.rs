@@ -123,6 +123,32 @@ fn ctrl_c_ends_a_run_that_waits_for_its_broker() {
 }
 
 #[test]
+fn a_state_that_is_in_use_is_refused_until_its_run_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = streamgauge();
+    command.arg("run").arg(query(folder.path())).args(["--input", "s=-"]).arg("--state");
+    command.arg(folder.path().join("state")).stdin(Stdio::piped());
+    let mut first = Running::start(&mut command);
+    let mut events = first.0.stdin.take().unwrap();
+    let mut rows = BufReader::new(first.0.stdout.take().unwrap()).lines();
+    writeln!(events, "{{\"ts\":\"2026-01-01T00:00:00Z\"}}\n{{\"ts\":\"2026-01-01T00:00:01Z\"}}").unwrap();
+    assert_eq!(rows.next().unwrap().unwrap(), "{\"window_end\":\"2026-01-01T00:00:01.000Z\",\"n\":1}");
+
+    let mut command = streamgauge();
+    command.arg("run").arg(query(folder.path())).args(["--input", "s=-"]).arg("--state");
+    command.arg(folder.path().join("state")).stdin(Stdio::null());
+    let (exit, printed, said) = outcome(&mut command);
+    assert_eq!((exit, printed.as_str()), (3, ""), "{said}");
+    assert!(said.contains("is in use by"), "{said}");
+
+    drop(events);
+    assert_eq!(rows.next().unwrap().unwrap(), "{\"window_end\":\"2026-01-01T00:00:02.000Z\",\"n\":1}");
+    assert!(first.0.wait().unwrap().success());
+    let (exit, printed, said) = outcome(&mut command);
+    assert_eq!((exit, printed.as_str()), (0, ""), "it was finished: {said}");
+}
+
+#[test]
 fn what_is_asked_wrongly_is_told_apart_from_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let query = query(folder.path());

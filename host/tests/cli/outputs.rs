@@ -113,13 +113,14 @@ fn what_is_read_is_never_written_to() {
 
 #[test]
 fn a_command_line_that_is_wrong_empties_nothing() {
-    let folder = folder(&TO_TWO_SINKS.replacen("'console'", "'webhook', url = 'https://localhost'", 1));
+    let folder =
+        folder(&TO_TWO_SINKS.replacen("'console'", "'webhook', url = secret('STREAMGAUGE_TEST_URL')", 1));
     let rows = folder.path().join("rows.jsonl");
     fs::write(&rows, "old\n").unwrap();
     let to_rows = ["--output", "k2=rows.jsonl", "--dead-letters", "rows.jsonl"];
     let wrong: [(&[&str], i32, &str); 6] = [
         (&["--input", "s=missing.jsonl", "--output", "k1=-"], 1, "missing.jsonl"),
-        (&["--input", "s=events.jsonl"], 1, "sink 'k1'"),
+        (&["--input", "s=events.jsonl"], 1, "sink 'k1': secret 'STREAMGAUGE_TEST_URL'"),
         (&["--input", "t=events.jsonl", "--output", "k1=-"], 2, "source 's' is read, but has no --input"),
         (&["--input", "s=events.jsonl", "--output", "k1=missing/rows.jsonl"], 1, "cannot write to"),
         (&["--output", "k1=-"], 1, "STREAMGAUGE_TEST_MISSING"),
@@ -168,4 +169,22 @@ fn a_standard_error_that_takes_nothing_fails_nothing() {
     assert_eq!(output.stdout, b"{\"n\":0}\n{\"n\":1}\n");
     let status = run(folder.path(), &["--input", "s=missing.jsonl"]).stderr(full()).status().unwrap();
     assert_eq!(status.code(), Some(1));
+}
+
+/// An outbox that waits for a receiver that is not there, and then for a sink of another kind.
+#[test]
+fn what_was_made_for_another_kind_of_sink_is_not_sent_there() {
+    let folder = folder(
+        "CREATE SINK k WITH (connector = 'webhook', url = 'http://127.0.0.1:1/', allow_private = 'true');
+        INSERT INTO k SELECT n FROM s WHERE n < 3;",
+    );
+    let state = ["--input", "s=events.jsonl", "--state", "state", "--drain-timeout", "100ms"];
+    let (exit, _, said) = outcome(&mut run(folder.path(), &state));
+    assert_eq!(exit, 3, "{said}");
+    assert!(said.contains("3 rows of 'insert_k_1' were not delivered within"), "{said}");
+    let rows = ["--output", "k=rows.jsonl"];
+    let (exit, _, said) = outcome(run(folder.path(), &state).args(rows));
+    assert_eq!(exit, 3, "{said}");
+    let why = "error: query 'insert_k_1': 3 rows of 'insert_k_1' were decided and not delivered, but 'k' is another kind";
+    assert!(said.starts_with(why), "{said}");
 }

@@ -1,10 +1,16 @@
 //! Scripts as text: a query and events in, rows and dead letters out.
 //!
-//! A file of `tests/cli/scripts/` holds sections that begin with `=== NAME`. In: `query.sql`, and `events SOURCE` once for
-//! each input. Out: `rows` (standard output), `dead letters`, `stderr` and `exit` (0 where it is left out). With
+//! A file of `tests/cli/scripts/` holds sections that begin with `=== NAME`. In: `query.sql`, `events SOURCE` once for each
+//! input, and `arguments`, in which `FOLDER` is the script's own. Out: `rows` (standard output), `dead letters`, `stderr` and
+//! `exit` (0 where it is left out). `again`, with a sentence why, begins another run: what it does not say stays as it was. With
 //! `UPDATE_GOLDEN=1` the out sections are written anew: read them before you believe them.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
 
 use crate::{outcome, streamgauge};
 
@@ -32,40 +38,81 @@ fn every_script_gives_what_it_says() {
 
 /// The script with its out sections as they are now.
 fn run(script: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let letters = folder.path().join("letters.jsonl");
-    let query = folder.path().join("query.sql");
-    let mut command = streamgauge();
-    command.arg("run").arg(&query).arg("--dead-letters").arg(&letters);
+    let mut setting = Setting::new();
     let mut now = String::new();
     for (name, body) in sections(script) {
         if OUT.contains(&name) {
             continue;
         }
-        now += if name.is_empty() { "" } else { "=== " };
-        now += name;
-        now += if name.is_empty() { "" } else { "\n" };
+        if name == "again" {
+            now += &setting.outcome();
+            setting.inputs_are_old = true;
+        }
+        if !name.is_empty() {
+            now += &format!("=== {name}\n");
+        }
         now += body;
-        if name == "query.sql" {
-            fs::write(&query, body.trim_end()).unwrap();
-        } else if let Some(source) = name.strip_prefix("events ") {
-            let path = folder.path().join(format!("{}.jsonl", now.len()));
-            fs::write(&path, body.trim_end_matches('\n')).unwrap();
-            command.arg("--input").arg(format!("{source}={}", path.display()));
-        } else {
-            assert_eq!(name, "", "an unknown section");
-        }
+        setting.take(name, body);
     }
-    let (exit, rows, stderr) = outcome(&mut command);
-    let letters = fs::read_to_string(&letters).unwrap_or_default();
-    let stderr = stderr.replace(&format!("{}/", folder.path().display()), "");
-    let exit = if exit == 0 { String::new() } else { format!("{exit}\n") };
-    for (name, body) in OUT.iter().zip([rows, letters, stderr, exit]) {
-        if !body.is_empty() {
-            now += &format!("=== {name}\n{body}\n");
-        }
-    }
+    now += &setting.outcome();
     format!("{}\n", now.trim_end())
+}
+
+/// What the in sections said so far.
+struct Setting {
+    folder: TempDir,
+    inputs: Vec<(String, PathBuf)>,
+    /// Whether the next input is the first of another run.
+    inputs_are_old: bool,
+    arguments: Vec<String>,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, inputs: Vec::new(), inputs_are_old: false, arguments: Vec::new() }
+    }
+
+    fn take(&mut self, name: &str, body: &str) {
+        if let Some(source) = name.strip_prefix("events ") {
+            if std::mem::take(&mut self.inputs_are_old) {
+                self.inputs.clear();
+            }
+            let path = self.path(&format!("{}.jsonl", self.inputs.len()));
+            fs::write(&path, body.trim_end_matches('\n')).unwrap();
+            self.inputs.push((source.to_owned(), path));
+            return;
+        }
+        match name {
+            "query.sql" => fs::write(self.path("query.sql"), body.trim_end()).unwrap(),
+            "arguments" => {
+                let folder = self.folder.path().display().to_string();
+                self.arguments =
+                    body.split_whitespace().map(|word| word.replace("FOLDER", &folder)).collect();
+            }
+            _ => assert!(matches!(name, "" | "again"), "an unknown section: {name}"),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// One run, as out sections.
+    fn outcome(&self) -> String {
+        let letters = self.path("letters.jsonl");
+        let mut command = streamgauge();
+        command.arg("run").arg(self.path("query.sql")).arg("--dead-letters").arg(&letters);
+        for (source, path) in &self.inputs {
+            command.arg("--input").arg(format!("{source}={}", path.display()));
+        }
+        let (exit, rows, stderr) = outcome(command.args(&self.arguments));
+        let letters = fs::read_to_string(&letters).unwrap_or_default();
+        let stderr = stderr.replace(&format!("{}/", self.folder.path().display()), "");
+        let exit = if exit == 0 { String::new() } else { format!("{exit}\n") };
+        let out = OUT.iter().zip([rows, letters, stderr, exit]);
+        out.filter(|(_, body)| !body.is_empty()).map(|(name, body)| format!("=== {name}\n{body}\n")).collect()
+    }
 }
 
 /// What stands before the first section under no name, then each section.

@@ -9,13 +9,17 @@ use proptest::{collection::vec, prelude::*};
 use streamgauge::{
     column::{Bitmap, Column, DataType, Texts, Value},
     component::{
+        plugins::Plugins,
         runtime::Runtime,
         sink::{Deliveries, Encoded, Encoder, Outcome, SinkComponent, SinkInstance, Windows},
     },
     deliver::message::{Request, Response},
     row::write_json,
 };
-use streamgauge_sql::manifest::{self, Output};
+use streamgauge_sql::{
+    SourceText, compile,
+    manifest::{self, Output},
+};
 
 const MINUTE: i64 = 60_000_000;
 /// 2026-01-01T00:00:00Z
@@ -349,6 +353,32 @@ fn promtool_finds_nothing_wrong_with_a_page() {
     let words = [output.stdout, output.stderr].concat();
     assert!(output.status.success() && words.is_empty(), "{}\n{page}", String::from_utf8_lossy(&words));
     assert_eq!(page.lines().filter(|line| line.starts_with("# TYPE")).count(), NAMES.len() + 3);
+}
+
+/// SQL takes what a sink's component describes and what the host itself reads, and nothing else.
+#[test]
+fn every_option_of_a_sink_is_read_by_somebody() {
+    let host_reads: [(&str, &[&str]); 3] = [
+        ("webhook", &["signing_secret", "allow_private"]),
+        ("slack", &["on_ambiguous", "allow_private"]),
+        ("prometheus", &["listen"]),
+    ];
+    let plugins = Plugins::embedded(Runtime::new().unwrap());
+    for (name, host_reads) in host_reads {
+        let described = sink(name).describe().unwrap().options.into_iter().map(|option| option.name);
+        let mut read: Vec<String> =
+            described.chain(["connector"].iter().chain(host_reads).map(|&name| name.to_owned())).collect();
+        read.sort_unstable();
+        // What is no option is told with a list of those that are.
+        let sql = format!("CREATE SINK k WITH (connector = '{name}', nonsense = '', url = secret('U'));");
+        let file = SourceText { name: "q.sql".into(), text: sql };
+        let said =
+            compile(&[file], &plugins).unwrap_err().iter().map(ToString::to_string).collect::<String>();
+        let (_, taken) = said.split_once("its options are ").unwrap();
+        let mut taken: Vec<&str> = taken.lines().next().unwrap_or_default().split(", ").collect();
+        taken.sort_unstable();
+        assert_eq!(taken, read, "{name}");
+    }
 }
 
 fn values() -> impl Strategy<Value = Vec<Value>> {

@@ -124,6 +124,11 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    /// Its number.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it some time after its start.
     pub(crate) fn kill_at(mut self, moment: Duration) -> Kill {
         pause(moment.saturating_sub(self.since.elapsed()));

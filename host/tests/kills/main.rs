@@ -19,6 +19,7 @@ mod receipts;
 mod host;
 mod kills;
 mod soak;
+mod outage;
 mod crash_points;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A webhook receiver that misbehaves: it fails, asks for patience, cuts connections and takes its time, at random by a seed.
 //! Every request that it read completely is noted, whatever it answered.
 
-mod request;
+pub(crate) mod request;
 
 use std::{
     io::{self, BufRead, BufReader, Write},

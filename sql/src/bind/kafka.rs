@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sqlparser::tokenizer::Span;
+
 use super::options::Options;
 use crate::error::{Checked, Problem};
 use crate::manifest::{KAFKA_PROPERTIES, OptionValue};
@@ -30,17 +32,37 @@ pub(super) fn read(options: &mut Options<'_>, found: &mut BTreeMap<String, Optio
         );
     }
     let (topic, span) = options.required("topic", "write topic = 'name'")?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if topic.len() > 249 || !topic.chars().all(fits) || matches!(topic, "." | "..") {
-        return Err(Problem::new(span, format!("'{topic}' cannot be the name of a topic"))
-            .help("use up to 249 letters, digits, `.`, `_` and `-`"));
-    }
+    check_topic(topic, span)?;
     found.insert("brokers".to_owned(), OptionValue::Text(brokers.to_owned()));
     found.insert("topic".to_owned(), OptionValue::Text(topic.to_owned()));
     while let Some(option) = options.take_any(|key| property(key).is_some()) {
         let name = property(&option.key).unwrap_or_default();
         let value = check(&name, option)?;
         found.insert(format!("kafka.{name}"), value);
+    }
+    Ok(())
+}
+
+/// Reads `control_topic`, where a sink remembers what was delivered.
+pub(super) fn control_topic(
+    options: &mut Options<'_>,
+    found: &mut BTreeMap<String, OptionValue>,
+) -> Checked<()> {
+    let Some((control, span)) = options.text("control_topic")? else { return Ok(()) };
+    check_topic(control, span)?;
+    if matches!(found.get("topic"), Some(OptionValue::Text(topic)) if topic == control) {
+        return Err(Problem::new(span, "`control_topic` is the topic that rows go to")
+            .help("give it a topic of its own, or leave it out"));
+    }
+    found.insert("control_topic".to_owned(), OptionValue::Text(control.to_owned()));
+    Ok(())
+}
+
+fn check_topic(topic: &str, span: Span) -> Checked<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if topic.is_empty() || topic.len() > 249 || !topic.chars().all(fits) || matches!(topic, "." | "..") {
+        return Err(Problem::new(span, format!("'{topic}' cannot be the name of a topic"))
+            .help("use up to 249 letters, digits, `.`, `_` and `-`"));
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::source::connector;
 use crate::error::{Checked, Problem};
 use crate::manifest::{OptionValue, Sink};
 use crate::parse::options::{OptionText, plain_secret};
+use crate::parse::secret::has_user;
 use crate::parse::statement::SinkDef;
 
 const CONNECTORS: &[&str] = &["console", "file", "kafka", "slack", "webhook", "prometheus"];
@@ -26,8 +27,9 @@ pub(super) fn bind(def: &SinkDef) -> Checked<Sink> {
         "kafka" => {
             options.word("format", &["json"])?;
             kafka::read(&mut options, &mut found)?;
+            kafka::control_topic(&mut options, &mut found)?;
         }
-        "slack" => url(&mut options, &mut found)?,
+        "slack" => slack(&mut options, &mut found)?,
         "webhook" => webhook(&mut options, &mut found)?,
         "prometheus" => prometheus(&mut options, &mut found)?,
         _ => {
@@ -45,16 +47,65 @@ fn url(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> 
     };
     let value = match &option.value {
         OptionText::Secret(name) => OptionValue::Secret(name.clone()),
-        OptionText::Text(url) if is_http(url) => OptionValue::Text(url.clone()),
-        _ => return Err(Problem::new(option.span, "`url` must begin with https:// or http://").help(help)),
+        OptionText::Text(url) => match wrong_url(url) {
+            None => OptionValue::Text(url.clone()),
+            Some(why) => return Err(Problem::new(option.span, format!("`url` {why}")).help(help)),
+        },
+        OptionText::Interval(_) => {
+            return Err(Problem::new(option.span, "`url` is no duration").help(help));
+        }
     };
     found.insert("url".to_owned(), value);
     Ok(())
 }
 
-fn is_http(url: &str) -> bool {
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !url.contains(char::is_whitespace))
+/// Why a text is no URL to send to; none where it is one.
+fn wrong_url(url: &str) -> Option<&'static str> {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return Some("must begin with https:// or http://");
+    };
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Some("has a space in it");
+    }
+    if has_user(rest) {
+        return Some("has a user or a password in it, so all of it must be a secret");
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // The colons of `[::1]` begin no port.
+    let address_end = authority.rfind(']').unwrap_or_default();
+    let colon = authority.rfind(':').filter(|&colon| colon >= address_end);
+    let (host, port) = colon.map_or((authority, None), |colon| {
+        let (host, port) = authority.split_at(colon);
+        (host, port.strip_prefix(':'))
+    });
+    if host.is_empty() {
+        return Some("names no host");
+    }
+    port.filter(|port| !port.parse::<u16>().is_ok_and(|port| port > 0))
+        .map(|_| "has a port that is not between 1 and 65535")
+}
+
+fn slack(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
+    url(options, found)?;
+    word("on_ambiguous", &["resend", "drop"], options, found)?;
+    allow_private(options, found)
+}
+
+fn allow_private(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
+    word("allow_private", &["true", "false"], options, found)
+}
+
+/// An option that is one of these words, where it is given.
+fn word(
+    key: &'static str,
+    words: &[&'static str],
+    options: &mut Options<'_>,
+    found: &mut BTreeMap<String, OptionValue>,
+) -> Checked<()> {
+    if let Some(word) = options.word(key, words)? {
+        found.insert(key.to_owned(), OptionValue::Text(word.to_owned()));
+    }
+    Ok(())
 }
 
 fn webhook(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
@@ -66,10 +117,7 @@ fn webhook(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>)
         };
         found.insert("signing_secret".to_owned(), value);
     }
-    if let Some(allow) = options.word("allow_private", &["true", "false"])? {
-        found.insert("allow_private".to_owned(), OptionValue::Text(allow.to_owned()));
-    }
-    Ok(())
+    allow_private(options, found)
 }
 
 fn prometheus(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {

@@ -37,7 +37,8 @@ fn values(text: &str) -> Vec<Span> {
     let mut values = Vec::new();
     for (at, pair) in tokens.windows(2).enumerate() {
         let [key, equal] = pair else { continue };
-        if equal.token != Token::Eq || !names_secret(&key.token) {
+        let holds_user = tokens.get(at + 2).is_some_and(|value| is_url_with_user(&value.token));
+        if equal.token != Token::Eq || !(names_secret(&key.token) || holds_user) {
             continue;
         }
         let is_reference = tokens.get(at + 2).is_some_and(|value| is_word(&value.token, "secret"));
@@ -48,6 +49,17 @@ fn values(text: &str) -> Vec<Span> {
         }
     }
     values
+}
+
+/// `https://user:password@host/`.
+fn is_url_with_user(token: &Token) -> bool {
+    let Token::SingleQuotedString(text) = token else { return false };
+    text.split_once("://").is_some_and(|(_, rest)| has_user(rest))
+}
+
+/// Whether what stands between `://` and the path of a URL names a user.
+pub(crate) fn has_user(rest: &str) -> bool {
+    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 /// The last word of a key, which may have others before it: `ssl.key.pem`.
@@ -73,6 +85,8 @@ mod tests {
             ("sasl_password = secret('PW')", "sasl_password = secret('PW')"),
             ("a = 'b' AND password = ' ab", "a = 'b' AND password = ****"),
             ("password", "password"),
+            ("url = 'https://u:p@h/', topic = 'a@b'", "url = ****************, topic = 'a@b'"),
+            ("url = 'https://h/@x'", "url = 'https://h/@x'"),
         ] {
             assert_eq!(masked(text), expected);
         }

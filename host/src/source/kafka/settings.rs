@@ -16,7 +16,7 @@ pub struct Connection {
 }
 
 /// The options that are not properties.
-const OWN: &[&str] = &["brokers", "bootstrap_servers", "topic", "connector", "format"];
+const OWN: &[&str] = &["brokers", "bootstrap_servers", "topic", "control_topic", "connector", "format"];
 
 impl Connection {
     /// Reads `brokers` and the client's properties from the options of a source or sink, secrets filled in, and gives the topic
@@ -73,6 +73,7 @@ mod tests {
             ("bootstrap_servers", "a:1,b:2"),
             ("topic", "t"),
             ("format", "json"),
+            ("control_topic", "c"),
             ("sasl_username", "me"),
             ("kafka.sasl.password", "$PW"),
         ])

@@ -80,7 +80,10 @@ impl Checkpointer {
         parts.iter().for_each(|part| by_partition.entry(part.id.partition).or_default().push(part));
         let bytes = by_partition.values().map(|parts| part::encode(parts)).collect();
         // The log was synced for this job, so what follows the last checkpoint is not another owner's.
-        if self.kept.len() >= self.generations {
+        // With the one that is about to be written there are as many as are to be kept.
+        let surplus = (self.kept.len() + 1).saturating_sub(self.generations.max(2));
+        self.kept.drain(..surplus);
+        if surplus > 0 {
             self.checkpoints.retain(&self.kept(), &self.needed())?;
         }
         let begun = self.checkpoints.begin(bytes)?;
@@ -94,8 +97,6 @@ impl Checkpointer {
         let generation = self.checkpoints.finish(begun, manifest.as_bytes())?;
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: saved.log_from });
-        let surplus = self.kept.len().saturating_sub(self.generations);
-        self.kept.drain(..surplus);
 
         *self.shared.lock(&self.shared.whole) = self.sections.fragmented();
         *self.shared.lock(&self.shared.durable) = Some(saved.positions);

@@ -3,19 +3,23 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
 };
 
 use crossbeam_channel::Sender;
 
 use super::{Command, Commands, Job, Release, Shared};
 use crate::{
+    clock::Stopwatch,
     crash,
-    deliver::outbox::Settled,
     state::{decision::Decision, error::StateError, log::Log},
 };
 
 /// Decisions that are synced together at most.
 const GROUP_MAX: usize = 512;
+/// Runs of settled messages that are long to say, and how often they are said.
+const LONG: usize = 16;
+const LONG_EVERY: Duration = Duration::from_millis(100);
 /// After how many bytes a segment is left, so that it can be removed.
 const ROTATE_BYTES: usize = 1 << 20;
 
@@ -27,8 +31,11 @@ pub(super) struct LogWriter {
     last: u64,
     /// Entries with messages that may not be settled: their index, query and last number.
     unsettled: VecDeque<(u64, String, u64)>,
-    /// What is settled, as the log says.
-    written: BTreeMap<String, Settled>,
+    /// How often what is settled had changed when the log was told.
+    written: BTreeMap<String, u64>,
+    /// Whether that was long to say, and since when it was not said.
+    written_long: bool,
+    since_written: Stopwatch,
     /// Bytes of decisions in the segment.
     since_rotated: usize,
 }
@@ -40,8 +47,18 @@ impl LogWriter {
         jobs: Sender<Job>,
         shared: Arc<Shared>,
     ) -> Self {
-        let (last, written) = (log.next_index() - 1, shared.settled());
-        Self { log, jobs, shared, last, unsettled: unsettled.into(), written, since_rotated: 0 }
+        let last = log.next_index() - 1;
+        Self {
+            log,
+            jobs,
+            shared,
+            last,
+            unsettled: unsettled.into(),
+            written: BTreeMap::new(),
+            written_long: false,
+            since_written: Stopwatch::start(),
+            since_rotated: 0,
+        }
     }
 
     /// Runs until nobody tells anything any more, or nothing can be written.
@@ -122,15 +139,25 @@ impl LogWriter {
         job
     }
 
-    /// Writes what was settled since the last time: a message that is acknowledged is not sent again after a kill.
+    /// Writes what was settled since the last time: a message that is acknowledged is not sent again after a kill. Where that
+    /// takes long, not each time.
     fn write_settled(&mut self) -> Result<(), StateError> {
-        for (query, settled) in self.shared.settled() {
-            if self.written.get(&query) != Some(&settled) {
-                self.written.insert(query.clone(), settled.clone());
+        if self.written_long && self.since_written.elapsed() < LONG_EVERY {
+            return Ok(());
+        }
+        let outboxes = self.shared.lock(&self.shared.outboxes).clone();
+        self.written_long = false;
+        for (query, outbox) in outboxes {
+            let changes = outbox.changes();
+            if self.written.get(&query).copied().unwrap_or(0) != changes {
+                let settled = outbox.settled();
+                self.written_long |= settled.beyond.len() > LONG;
+                self.written.insert(query.clone(), changes);
                 self.log.write_lazily(&Decision::Settled { query, settled }.encode())?;
                 crash::point("log.settled");
             }
         }
+        self.since_written = Stopwatch::start();
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         encode::Encode,
         key::Keys,
         letters::Letters,
-        message::Message,
+        message::{Message, Payload},
         outbox::{Bounds, Outbox, Settled},
     },
     engine::{Accumulators, Fault, Part, Settings, WindowQuery},
@@ -90,7 +90,8 @@ impl Wiring<'_> {
             windowed: manifest.window.is_some(),
         };
         let running = self.query(query, columns, &mut tree, parts)?;
-        if let Some((name, messages)) = tree.unsettled.iter().next() {
+        let owed = |messages: &&Vec<Arc<Message>>| !messages.iter().all(|message| is_shown(message));
+        if let Some((name, messages)) = tree.unsettled.iter().find(|(_, messages)| owed(messages)) {
             return Err(undelivered(manifest, name, messages, "no statement of that name is there any more"));
         }
         let beginning = match &checkpoint {
@@ -228,6 +229,9 @@ impl Wiring<'_> {
     }
 
     /// An outbox for a query's rows, and who works on it.
+    ///
+    /// # Errors
+    /// An earlier run left messages for a sink of another kind.
     fn post(
         &self,
         manifest: &Manifest,
@@ -245,20 +249,23 @@ impl Wiring<'_> {
                  help: bring the folder '+outputs' of the state back, or choose another place for the state"
             )));
         }
-        if has > settled.upto {
-            settled.upto = has;
-            settled.beyond.retain(|&sequence| sequence > has);
+        settled.add_upto(has);
+        let mut unsettled = tree.unsettled.remove(&name).unwrap_or_default();
+        if !keeps_last {
+            // A window that was kept to be shown is not owed to a sink that is told.
+            let (shown, owed): (Vec<_>, Vec<_>) =
+                unsettled.into_iter().partition(|message| is_shown(message));
+            shown.iter().for_each(|message| settled.add(message.sequence));
+            unsettled = owed;
+        }
+        if !unsettled.iter().all(|message| deliver.takes(&message.payload)) {
+            let why = format!("'{sink}' is another kind of sink now");
+            return Err(undelivered(manifest, &name, &unsettled, &why));
         }
         let settling = tree.settling.clone();
-        let note = {
-            let name = name.clone();
-            move |settled: &Settled| settling.iter().for_each(|settling| settling.note(&name, settled))
-        };
+        let note = move |_: &Settled| settling.iter().for_each(Settling::note);
         let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, settled, note);
-        let unsettled = tree.unsettled.remove(&name).unwrap_or_default();
-        if !unsettled.iter().all(|message| deliver.takes(&message.payload)) {
-            return Err(undelivered(manifest, &name, &unsettled, "its rows go to another kind of sink now"));
-        }
+        tree.settling.iter().for_each(|settling| settling.watch(&name, &outbox));
         outbox.push(unsettled);
         let rejections = parts.workers.rejections(&tree.source.name, &name, sink, tree.letters.cloned());
         parts.started.push((deliver, outbox.clone(), rejections));
@@ -287,4 +294,9 @@ fn undelivered(manifest: &Manifest, query: &str, messages: &[Arc<Message>], why:
          help: run the program as it was once more, so that they are delivered; or choose another place for the state",
         manifest.name
     ))
+}
+
+/// Whether a message is only shown until a newer one comes: it is not owed to anybody.
+fn is_shown(message: &Message) -> bool {
+    matches!(message.payload, Payload::Rows(_))
 }

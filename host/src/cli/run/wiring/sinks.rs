@@ -1,5 +1,7 @@
 //! The sinks of a program, and who delivers to them: a thread or a task for each query's outbox.
 
+mod judge;
+
 use std::{
     path::Path,
     sync::{
@@ -17,45 +19,39 @@ use streamgauge_sql::{
 };
 use tokio::{runtime::Runtime, sync::watch};
 
+pub(super) use self::judge::Rejections;
+use self::judge::{Judge, keep};
 use super::{places::Places, secret};
 use crate::{
     cli::Failure,
-    column::Texts,
     component::{
         self,
-        sink::{Encoder, Outcome, SinkComponent, SinkInstance},
+        sink::{Encoder, SinkComponent, SinkInstance},
     },
-    decode::Reason,
     deliver::{
-        dead_letter::DeadLetter,
         encode::{self, Encode},
         http::{
+            address::forbidden_host,
             client::{Client, Limits},
-            sender::{OnAmbiguous, Sender, Settings, Sink, Trouble, Verdict},
+            sender::{OnAmbiguous, Sender, Settings},
             signature::SigningSecret,
         },
-        kafka::{KafkaSink, Watch},
+        kafka::KafkaSink,
         key::Keys,
         letters::Letters,
         lines::{Lines, Marker},
-        message::{Message, Payload, Request, Response},
+        message::{Payload, Response},
         outbox::Outbox,
         output::Output,
-        rows,
         scrape::Scrape,
     },
-    row::Identity,
     source::kafka::{Connection, Control},
 };
 
-/// Where Kafka sinks remember what was delivered, beside their topics.
+/// Where Kafka sinks remember what was delivered, beside their topics, if they do not say otherwise.
 const CONTROL_TOPIC: &str = "streamgauge-control";
 /// Slack takes one message a second.
 const SLACK_GAP: Duration = Duration::from_secs(1);
-/// Messages that are shown together at most.
-const MESSAGES_MAX: usize = 64;
-/// How long an outbox is waited for before it is looked whether to stop.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Tells people what happens.
 pub(in crate::cli) type Notice = Arc<dyn Fn(&str) + Send + Sync>;
@@ -122,17 +118,6 @@ impl Deliver {
     }
 }
 
-/// What is told of messages that no receiver will ever take.
-#[derive(Clone)]
-pub(super) struct Rejections {
-    pub(super) source: String,
-    pub(super) query: String,
-    pub(super) sink: String,
-    pub(super) letters: Option<Arc<Letters>>,
-    notice: Notice,
-    count: Arc<AtomicU64>,
-}
-
 /// Which query's rows go where.
 pub(super) struct Route<'a> {
     pub(super) query: &'a manifest::Manifest,
@@ -181,7 +166,7 @@ impl Workers {
     ) -> Rejections {
         let (notice, count) = (self.notice.clone(), self.rejected.clone());
         let [source, query, sink] = [source, query, sink].map(str::to_owned);
-        Rejections { source, query, sink, letters, notice, count }
+        Rejections { source, query, sink, letters, notice, count, told: Arc::default() }
     }
 
     /// How rows go to an output: at once, or where they are decided first, through an outbox.
@@ -237,6 +222,7 @@ impl Workers {
             let (encode, deliver) = (Box::new(encode::Kept), Deliver::Kept(encoder));
             return Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: true })));
         }
+        check_address(sink).map_err(|why| wrong(&why))?;
         let in_one_lane = sink.connector == "slack";
         let encode =
             Box::new(encode::Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane });
@@ -249,7 +235,7 @@ impl Workers {
         let (connection, topic) =
             Connection::from_options(&sink.options, secret).map_err(|error| error.to_string())?;
         let control = route.identity.map(|identity| Control {
-            topic: CONTROL_TOPIC.to_owned(),
+            topic: text(sink, "control_topic").unwrap_or(CONTROL_TOPIC).to_owned(),
             id: format!("{identity:032x}/{}", route.query.name),
         });
         let deliver = Deliver::Kafka(Box::new(KafkaSink { connection, topic, control }));
@@ -371,111 +357,6 @@ impl Drop for Workers {
     }
 }
 
-/// Gives rows to a sink that is asked: those of a window are settled when rows of a later one are there.
-fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
-    let (mut kept, mut newest): (Vec<Arc<Message>>, i64) = (Vec::new(), i64::MIN);
-    while !stop.load(Relaxed) && !outbox.is_drained() {
-        for message in outbox.take_within(MESSAGES_MAX, LOOK_EVERY) {
-            match show(encoder, &message) {
-                Ok(window_end) if window_end > newest => {
-                    outbox.settle(kept.iter().map(|message| &**message));
-                    (kept, newest) = (vec![message], window_end);
-                }
-                Ok(_) => kept.push(message),
-                Err(why) => return outbox.fail(why),
-            }
-        }
-    }
-}
-
-/// Lets a component show rows; gives the end of their window.
-fn show(encoder: &Encoder, message: &Message) -> Result<i64, String> {
-    let Payload::Rows(bytes) = &message.payload else { unreachable!("its messages are rows") };
-    let rows = rows::decode(bytes).map_err(|error| error.to_string())?;
-    let mut keys = Texts::default();
-    (0..rows.len).for_each(|row| keys.push(format!("{}-{row}", message.sequence).as_bytes()));
-    encode::encode_with(encoder, &rows, &keys, message.sequence).map_err(|fault| fault.to_string())?;
-    match rows.identity {
-        Identity::Window { end_us, .. } => Ok(end_us),
-        Identity::Records { .. } => unreachable!("the sink takes rows of windows only"),
-    }
-}
-
-/// A sink's component judges what comes back.
-struct Judge {
-    encoder: Arc<Encoder>,
-    rejections: Rejections,
-}
-
-impl Sink for Judge {
-    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict> {
-        let verdict = |outcome| match outcome {
-            Outcome::Delivered => Verdict::Delivered,
-            Outcome::Retry(wait_ms) => Verdict::Retry(wait_ms.map(Duration::from_millis)),
-            Outcome::Rejected(why) => Verdict::Rejected(why),
-        };
-        match self.encoder.judge(request, rows, response) {
-            Ok(outcomes) => outcomes.into_iter().map(verdict).collect(),
-            // Its words are lost, the answer is not: 2xx is a receipt whatever the component says.
-            Err(_) if (200..300).contains(&response.status) => vec![Verdict::Delivered],
-            // Judging is stateless, and its instance is gone: the receiver's answer decides alone.
-            Err(fault) if (400..500).contains(&response.status) && response.status != 429 => {
-                vec![Verdict::Rejected(format!("it answers {}; {fault}", response.status))]
-            }
-            Err(_) => vec![Verdict::Retry(None)],
-        }
-    }
-
-    fn rejected(&self, message: &Message, why: &str) {
-        self.rejections.tell(message, why);
-    }
-
-    fn trouble(&self, trouble: Trouble) {
-        let sink = &self.rejections.sink;
-        match trouble {
-            Trouble::Began { why, rows } => {
-                (self.rejections.notice)(&format!("sink '{sink}': {why}; {rows} rows wait"))
-            }
-            Trouble::Over => (self.rejections.notice)(&format!("sink '{sink}' takes rows again")),
-        }
-    }
-}
-
-impl Watch for Rejections {
-    fn rejected(&self, message: &Message, why: &str) {
-        self.tell(message, why);
-    }
-
-    fn down(&self, why: &str) {
-        (self.notice)(&format!("sink '{}': {why}", self.sink));
-    }
-
-    fn back(&self) {
-        (self.notice)(&format!("sink '{}' takes rows again", self.sink));
-    }
-}
-
-impl Rejections {
-    /// A message becomes a dead letter.
-    fn tell(&self, message: &Message, why: &str) {
-        self.count.fetch_add(u64::from(message.rows), Relaxed);
-        let Some(letters) = &self.letters else { return };
-        let record = match &message.payload {
-            Payload::Lines(bytes) | Payload::Rows(bytes) => bytes.as_slice(),
-            Payload::Record(record) => record.value.as_deref().unwrap_or_default(),
-            Payload::Request(request) => &request.body,
-        };
-        let mut line = Vec::new();
-        let message = format!("sink '{}': {why}", self.sink);
-        let (source, query) = (self.source.as_str(), self.query.as_str());
-        DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
-            .write(&mut line);
-        if let Err(error) = letters.write(&line).and_then(|_| letters.sync()) {
-            (self.notice)(&error.to_string());
-        }
-    }
-}
-
 fn settings(sink: &Declared) -> Settings {
     let gap = if sink.connector == "slack" { SLACK_GAP } else { Duration::ZERO };
     let on_ambiguous = match text(sink, "on_ambiguous") {
@@ -499,6 +380,24 @@ fn options(sink: &Declared) -> Vec<(String, Value)> {
         OptionValue::Secret(name) => Value::Text(format!("{{secret:{name}}}")),
     };
     sink.options.iter().map(|(name, option)| (name.clone(), value(option))).collect()
+}
+
+/// An address that will never be sent to is better known before the first row.
+fn check_address(sink: &Declared) -> Result<(), String> {
+    let url = match sink.options.get("url") {
+        Some(OptionValue::Text(url)) => url.clone(),
+        Some(OptionValue::Secret(name)) => secret(name)?,
+        None => return Ok(()),
+    };
+    // A secret URL is not shown.
+    let url = reqwest::Url::parse(&url).map_err(|error| format!("its `url` is none: {error}"))?;
+    let forbidden = url.host_str().and_then(forbidden_host);
+    match forbidden.filter(|_| text(sink, "allow_private") != Some("true")) {
+        Some(kind) => {
+            Err(format!("its `url` leads to {kind} address; write allow_private = 'true' if that is meant"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check_secrets(sink: &Declared) -> Result<(), String> {

@@ -1,0 +1,1 @@
+CREATE SINK k WITH (connector = 'kafka', brokers = 'b:9092');

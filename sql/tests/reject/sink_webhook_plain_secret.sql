@@ -1,0 +1,1 @@
+CREATE SINK k WITH (connector = 'webhook', url = secret('U'), signing_secret = 'whsec_AAAA');
