@@ -7,19 +7,20 @@ mod table;
 
 use std::{
     collections::BTreeSet,
-    env,
+    env, fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
     thread,
 };
 
+use fastrand::Rng;
 use streamgauge::clock::Stopwatch;
 
 use self::{
     runs::Runs,
-    table::{CRASHES, Crash},
+    table::{CRASHES, Crash, Series},
 };
-use crate::broker;
+use crate::{broker, soak};
 
 /// How many points there are at least.
 const POINTS_MIN: usize = 25;
@@ -45,24 +46,40 @@ fn a_crash_at_any_point_changes_nothing() {
     // One that failed can be tried alone, by a part of its name.
     let only = env::var("STREAMGAUGE_CRASHES").unwrap_or_default();
     let crashes: Vec<&Crash> = CRASHES.iter().filter(|crash| crash.to_string().contains(&only)).collect();
-    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                while let Some(crash) = crashes.get(next.fetch_add(1, SeqCst)) {
-                    failed.fetch_add(usize::from(!try_crash(&runs, crash)), SeqCst);
-                }
-            });
-        }
-    });
-    assert_eq!(failed.into_inner(), 0, "of {} crashes some are not harmless, see above", crashes.len());
+    try_all(&crashes, |crash| runs.try_crash(crash));
 }
 
-/// Whether a crash changes nothing; why it does is told.
-fn try_crash(runs: &Runs, crash: &Crash) -> bool {
-    let since = Stopwatch::start();
-    let tried = catch_unwind(AssertUnwindSafe(|| runs.try_crash(crash)));
-    let said = if tried.is_ok() { "exact" } else { "NOT EXACT" };
-    eprintln!("{crash}: {said} after {:.2} s", since.elapsed().as_secs_f64());
-    tried.is_ok()
+/// About as many as the soak has kills.
+#[test]
+#[ignore = "takes minutes: make soak"]
+fn crashes_in_a_row_at_random_change_nothing() {
+    let Some(kafka) = broker() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let seed = soak::seed();
+    eprintln!("seed={seed}");
+    let mut random = Rng::with_seed(seed);
+    let series: Vec<Series> =
+        (0..soak::kills() as usize / 2).map(|number| Series::random(&mut random, number)).collect();
+    let runs = Runs::new(kafka, folder.path());
+    let crashes = AtomicUsize::new(0);
+    try_all(&series, |one| {
+        crashes.fetch_add(runs.try_series(one), SeqCst);
+    });
+    eprintln!("crashes={} exact=yes seed={seed}", crashes.into_inner());
+}
+
+/// Tries some at once; fails where some crash changes what is delivered, and tells which.
+fn try_all<T: fmt::Display + Sync>(crashes: &[T], try_one: impl Fn(&T) + Sync) {
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let keep_trying = || {
+        while let Some(crash) = crashes.get(next.fetch_add(1, SeqCst)) {
+            let since = Stopwatch::start();
+            let tried = catch_unwind(AssertUnwindSafe(|| try_one(crash)));
+            let said = if tried.is_ok() { "exact" } else { "NOT EXACT" };
+            eprintln!("{crash}: {said} after {:.2} s", since.elapsed().as_secs_f64());
+            failed.fetch_add(usize::from(tried.is_err()), SeqCst);
+        }
+    };
+    thread::scope(|scope| (0..WORKERS).for_each(|_| drop(scope.spawn(keep_trying))));
+    assert_eq!(failed.into_inner(), 0, "of {} crashes some are not harmless, see above", crashes.len());
 }

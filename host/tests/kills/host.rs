@@ -63,6 +63,11 @@ impl Deployment {
 
     /// Starts a host on its state, with these settings of the environment.
     pub(crate) fn start(&self, environment: &[(&str, &str)]) -> Host {
+        self.start_with(&[], environment)
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Host {
         let phases = self.folder.join("phases");
         // What an earlier one was doing must not pass for this one's.
         drop(fs::remove_file(&phases));
@@ -75,6 +80,7 @@ impl Deployment {
             .arg("--dead-letters")
             .arg(self.folder.join("dead_letters.jsonl"))
             .args(&self.arguments)
+            .args(arguments)
             .env("NO_COLOR", "1")
             .env(SECRET_NAME, secret())
             .env("STREAMGAUGE_PHASES", &phases)

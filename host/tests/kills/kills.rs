@@ -19,6 +19,8 @@ use crate::{
 
 /// The longest that a process lives.
 const LIFE_MAX: Duration = Duration::from_millis(2_500);
+/// How often checkpoints are written: also while a process still does again what another did before.
+const CHECKPOINT_INTERVALS: [&str; 4] = ["5ms", "50ms", "200ms", "1s"];
 /// From when on a kill waits for its phase, and how long it does.
 const AIM_FROM: Duration = Duration::from_millis(400);
 const AIM_FOR: Duration = Duration::from_secs(3);
@@ -86,7 +88,7 @@ pub(crate) fn run(kafka: &Connection, folder: &Path, name: &str, seed: u64, kill
     };
     let (events, killed_rows) = (topic("events", PARTITIONS), topic("rows", ROW_PARTITIONS));
     let receiver = Receiver::start(Manners::Bad, seed);
-    let settings = ["--checkpoint-interval", "200ms", "--drain-timeout", "60s"];
+    let settings = ["--drain-timeout", "60s"];
     let killed =
         Deployment::of_kills(folder.join("killed"), kafka, &events, &receiver, &killed_rows, &settings);
 
@@ -113,7 +115,8 @@ pub(crate) fn run(kafka: &Connection, folder: &Path, name: &str, seed: u64, kill
 
 /// Starts a host and kills it: in a phase, or at a random moment.
 fn kill(killed: &Deployment, random: &mut Rng, aim: Option<Phase>) -> Kill {
-    let host = killed.start(&[]);
+    let interval = CHECKPOINT_INTERVALS[random.usize(..CHECKPOINT_INTERVALS.len())];
+    let host = killed.start_with(&["--checkpoint-interval", interval], &[]);
     let life = LIFE_MAX.mul_f64(random.f64());
     match aim {
         Some(phase) => host.kill_in(phase, AIM_FROM.max(life / 2), AIM_FROM.max(life / 2) + AIM_FOR),

@@ -24,6 +24,11 @@ pub(crate) fn seed() -> u64 {
     number("STREAMGAUGE_SEED").unwrap_or_else(|| clock::now_us().cast_unsigned())
 }
 
+/// How many kills: `STREAMGAUGE_KILLS`.
+pub(crate) fn kills() -> u32 {
+    number("STREAMGAUGE_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap())
+}
+
 fn number(name: &str) -> Option<u64> {
     let text = env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: '{text}'")))
@@ -58,18 +63,18 @@ fn path() -> Option<PathBuf> {
 #[ignore = "takes a quarter of an hour: make soak"]
 fn soak() {
     let Some(kafka) = broker() else { return };
-    let kills = number("STREAMGAUGE_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap());
+    let wanted = kills();
     let mut tally = done();
     if tally.kills > 0 {
         eprintln!("{} kills were done before", tally.kills);
     }
-    while tally.kills < kills {
+    while tally.kills < wanted {
         let folder = tempfile::tempdir().unwrap();
         let seed = seed();
         eprintln!("seed={seed}");
         let name = format!("{}", clock::now_us());
         let round =
-            kills::run(&kafka, folder.path(), &name, seed, ROUND_KILLS.min(kills - tally.kills).max(2));
+            kills::run(&kafka, folder.path(), &name, seed, ROUND_KILLS.min(wanted - tally.kills).max(2));
         note(&round);
         tally.add(&round);
         eprintln!("{tally}");

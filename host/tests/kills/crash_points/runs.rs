@@ -1,8 +1,8 @@
 //! A process that crashes, and those behind it.
 
 use std::{
-    collections::BTreeMap,
-    fs,
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
     iter::successors,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use streamgauge::{
     source::kafka::{Connection, Producer, Record, create_topic},
 };
 
-use super::table::{Crash, Place, Run};
+use super::table::{Crash, Place, Run, Series};
 use crate::{
     host::Deployment,
     receiver::{Manners, Receiver},
@@ -38,6 +38,8 @@ struct Delivered {
     lines: String,
     hook: Rows,
     topic: Rows,
+    /// By partition and offset.
+    dead_letters: BTreeSet<(u32, i64)>,
 }
 
 /// The events, and what an undisturbed process makes of them.
@@ -85,12 +87,26 @@ impl Runs {
         let crashes = turns.map(|turn| Crash { place: Place { turn, ..crash.place }, ..*crash });
         let scene = crashes.into_iter().find_map(|crash| self.crashed(&crash));
         let scene = scene.unwrap_or_else(|| panic!("{crash}: the point is not passed"));
+        self.go_on(&scene, crash, crash.run);
+    }
+
+    /// Crashes processes one after the other, until one finishes instead, and compares. How many crashed.
+    pub(super) fn try_series(&self, series: &Series) -> usize {
+        let scene = self.scene(&series.to_string(), series.run);
+        let crashed = series.places.iter().take_while(|&&place| scene.crash(place)).count();
+        self.go_on(&scene, series, series.run);
+        crashed
+    }
+
+    /// Lets a process go on to the end, and compares.
+    fn go_on(&self, scene: &Scene, crash: &dyn fmt::Display, run: Run) {
         scene.deployment.start(&[]).end_well();
-        let (delivered, calm) = (self.delivered(&scene), &self.calm[&crash.run]);
+        let (delivered, calm) = (self.delivered(scene), &self.calm[&run]);
         let (found, expected) = (&delivered.lines, &calm.lines);
         assert!(found == expected, "{crash}: the file differs: {}", differs(found, expected));
         assert_same(&format!("{crash}: the receiver"), &delivered.hook, &calm.hook);
         assert_same(&format!("{crash}: the topic"), &delivered.topic, &calm.topic);
+        assert_eq!(delivered.dead_letters, calm.dead_letters, "{crash}: the dead letters");
     }
 
     /// A query whose process has crashed; none where it did not pass the point so often.
@@ -165,6 +181,7 @@ impl Runs {
             lines: fs::read_to_string(&scene.lines).unwrap_or_default(),
             hook: scene.receiver.receipts().rows(),
             topic: topic.unwrap_or_default(),
+            dead_letters: scene.deployment.dead_letters(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use fastrand::Rng;
+
 use self::Run::{Files, FromKafka, ToKafka};
 
 /// What a process does when it crashes.
@@ -41,11 +43,52 @@ impl fmt::Display for Crash {
     }
 }
 
+/// Processes that crash one after the other, anywhere.
+#[derive(Clone, Debug)]
+pub(super) struct Series {
+    pub(super) run: Run,
+    /// Its number among others.
+    number: usize,
+    pub(super) places: Vec<Place>,
+}
+
+/// How many processes of a series crash, and how late in their lives: later ones have less to do.
+const SERIES_MAX: usize = 5;
+const TURN_MAX: u32 = 3;
+
+impl Series {
+    pub(super) fn random(random: &mut Rng, number: usize) -> Self {
+        let run = [Files, ToKafka, FromKafka][random.usize(..3)];
+        // A point that the run does not pass lets a process finish early.
+        let passed: Vec<&Crash> =
+            CRASHES.iter().filter(|crash| crash.run == run || crash.is_of_all()).collect();
+        let place = |random: &mut Rng| {
+            let Place { point, turn } = passed[random.usize(..passed.len())].place;
+            let once = point.starts_with("recovery.") || point == "kafka.after_fence";
+            Place { point, turn: if once { 1 } else { random.u32(1..=turn.max(TURN_MAX)) } }
+        };
+        let places = (0..random.usize(1..=SERIES_MAX)).map(|_| place(random)).collect();
+        Self { run, number, places }
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}-{}", self.run, self.number)?;
+        self.places.iter().try_for_each(|Place { point, turn }| write!(f, "-{point}-{turn}"))
+    }
+}
+
 const fn at(point: &'static str, turn: u32, run: Run) -> Crash {
     Crash { run, place: Place { point, turn }, before: None }
 }
 
 impl Crash {
+    /// Whether every run passes its point.
+    fn is_of_all(&self) -> bool {
+        ["log.", "close.", "checkpoint.", "recovery."].iter().any(|part| self.place.point.starts_with(part))
+    }
+
     /// The second crash in a row.
     const fn behind(self, point: &'static str, turn: u32) -> Self {
         Self { before: Some(Place { point, turn }), ..self }
