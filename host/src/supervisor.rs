@@ -145,6 +145,8 @@ fn go_on(
             Some(batch) => inquest::find(root, source, batch, stop)?,
             None => Vec::new(),
         };
+        // Told when it is durable.
+        root.journal().keeper().iter().for_each(|keeper| keeper.wait());
         for (offset, why) in &guilty {
             let (partition, ..) = fallen.batch.unwrap_or_default();
             notice(&format!("query '{name}': partition {partition} offset {offset} is a dead letter: {why}"));

@@ -2,6 +2,7 @@
 //! takes too long fails its query.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     sync::{Arc, Mutex, atomic::AtomicBool},
@@ -16,7 +17,13 @@ use streamgauge::{
     engine::{Accumulators, Evaluated, Fault, Settings, WindowQuery},
     pipeline::{self, Ended, Pipeline, Progress, feed},
     query::{Context, Journal, Making, Root, RunningQuery, Windows},
-    state::saved::{Beginning, Positions},
+    state::{
+        keeper::Keeper,
+        meaning::Meaning,
+        recovery::{self, Recovered},
+        saved::{Beginning, Positions},
+        store::Store,
+    },
     supervisor,
     timings::Timings,
 };
@@ -94,6 +101,11 @@ struct Run {
 
 /// Runs the program's queries, the second behind a guest that does `body`.
 fn run(body: &'static str) -> Run {
+    run_on(body, None, &|_| {})
+}
+
+/// The same, with the second query's state in a directory; who looks on hears what is told.
+fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sync)) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let lines: String = (0..EVENTS).map(|n| format!("{{\"n\":{n},\"ts\":{}}}\n", n / 1000)).collect();
@@ -106,7 +118,8 @@ fn run(body: &'static str) -> Run {
     let timings = Arc::new(Timings::default());
     let mut roots = Vec::new();
     for (query, body) in queries.iter().zip([None, Some(body)]) {
-        roots.push(root(query, body, &plugins, &schema, &path(&query.plan.manifest.name)));
+        let state = state.filter(|_| body.is_some());
+        roots.push(root(query, body, &plugins, &schema, &path(&query.plan.manifest.name), state));
     }
     let source = Arc::new(source(path("events"), schema, timings.clone()));
     let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
@@ -119,6 +132,7 @@ fn run(body: &'static str) -> Run {
     };
     let told = Mutex::new(Vec::new());
     let ended = supervisor::run(vec![pipeline], &AtomicBool::new(false), &|text| {
+        look_on(text);
         told.lock().unwrap().push(text.to_owned());
     });
     let read = |name: &str| fs::read_to_string(path(name)).unwrap();
@@ -136,6 +150,7 @@ fn root(
     plugins: &Arc<Plugins>,
     schema: &[SourceColumn],
     rows: &Path,
+    state: Option<&Path>,
 ) -> Root {
     let manifest = query.plan.manifest.clone();
     let window = manifest.window.clone().unwrap();
@@ -155,9 +170,20 @@ fn root(
     let windows = Windows { engine, accumulators: (making.open)().unwrap() };
     let place = |name: &str| schema.iter().position(|column| column.name == name).unwrap();
     let columns = manifest.columns.iter().map(|column| place(&column.name)).collect();
-    let mut running = RunningQuery::new(manifest, None, Some(windows), columns);
+    let mut running = RunningQuery::new(manifest.clone(), None, Some(windows), columns);
     running.send_to(Arc::new(Output::to_file(rows, fs::File::create(rows).unwrap())));
-    Root::new(running, Journal::idle(), Beginning::default(), Positions::new(), making)
+    let Some(state) = state else {
+        return Root::new(running, Journal::idle(), Beginning::default(), Positions::new(), making);
+    };
+    let folder = Store::open(state.to_str().unwrap()).unwrap().folder(&manifest.name).unwrap();
+    let Recovered { begin, checkpoint, past, .. } =
+        recovery::open(folder, &Meaning::of(&manifest, None, &[1]), 2).unwrap();
+    let journal = Journal::new(Some(Keeper::start(begin).unwrap()), BTreeMap::new(), past);
+    let (saved, parts) = checkpoint.unwrap_or_default();
+    let mut root = Root::new(running, journal, Beginning::default(), saved.positions.clone(), making);
+    let windows = root.windows(&saved, parts.iter()).unwrap();
+    root.replace_windows(windows);
+    root
 }
 
 fn source(path: std::path::PathBuf, schema: Vec<SourceColumn>, timings: Arc<Timings>) -> pipeline::Source {
@@ -205,6 +231,40 @@ fn a_record_that_makes_a_reducer_trap_is_a_dead_letter_alone() {
     assert_eq!((&first["query"], &first["reason"]), (&"select_2".into(), &"plugin".into()));
     assert!(first["message"].as_str().unwrap().starts_with("reducer `probe` trapped"), "{first}");
     assert!(told.iter().any(|text| text.contains("partition 0 offset 77777 is a dead letter")), "{told:?}");
+}
+
+#[test]
+fn after_a_restart_the_record_is_a_dead_letter_without_another_trap() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, copy) = (folder.path().join("state"), folder.path().join("copy"));
+    // What is on the disk when the verdict is told to be in the log: a kill at this moment.
+    let kill = |text: &str| {
+        if text.contains("offset 77790 is a dead letter") {
+            copy_all(&state, &copy);
+        }
+    };
+    let first = run_on(TRAPS, Some(&state), &kill);
+    assert_eq!(first.rows[1], expected(&[77_777, 77_790], false));
+    let second = run_on(TRAPS, Some(&copy), &|_| {});
+    assert_eq!(second.rows[0], expected(&[], true));
+    let all = expected(&[77_777, 77_790], false);
+    assert!(
+        !second.rows[1].is_empty() && all.ends_with(&second.rows[1]),
+        "what was decided is not decided again"
+    );
+    assert_eq!(second.letters, first.letters);
+    assert!(!second.told.iter().any(|text| text.contains("trapped")), "{:?}", second.told);
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_all(&entry.path(), &to),
+            false => _ = fs::copy(entry.path(), to).unwrap(),
+        }
+    }
 }
 
 #[test]
