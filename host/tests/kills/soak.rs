@@ -60,7 +60,7 @@ fn path() -> Option<PathBuf> {
 }
 
 #[test]
-#[ignore = "takes a quarter of an hour: make soak"]
+#[ignore = "takes minutes: make soak"]
 fn soak() {
     let Some(kafka) = broker() else { return };
     let wanted = kills();
