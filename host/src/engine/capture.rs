@@ -52,13 +52,24 @@ impl WindowQuery {
         let first = first_needed(&self.slicing, self.first_window, self.close.closed);
         let (mut parts, mut kept) = changes.take_sealed(first);
         let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
+        let touched = &*changes;
+        let changed = |id: &PartId, groups: &mut dyn Iterator<Item = (u32, u32)>| -> Groups {
+            let all = whole.contains(id);
+            groups.filter(|&(_, slot)| all || touched.is_touched(slot)).collect()
+        };
         for (&number, partition) in &self.partitions {
-            for (id, groups) in open(number, partition, first) {
+            let mut open: Vec<(PartId, Groups)> = Vec::new();
+            for slice in partition.slices().filter(|slice| slice.number >= first) {
+                let id = PartId { partition: number, place: Place::Slice(slice.number) };
+                let mut groups = slice.groups.iter().map(|&group| (group, slice.slot(group)));
+                open.push((id, changed(&id, &mut groups)));
+            }
+            for (id, groups) in late(number, partition, |late| late.slice >= first) {
+                open.push((id, changed(&id, &mut groups.into_iter())));
+            }
+            for (id, groups) in open {
                 kept.insert(id);
-                let all = whole.contains(&id);
-                let wanted = |&(_, slot): &(u32, u32)| all || changes.is_touched(slot);
-                let groups: Groups = groups.into_iter().filter(wanted).collect();
-                parts.extend(self::parts(id, all, partition, &groups, &mut states)?);
+                parts.extend(self::parts(id, whole.contains(&id), partition, &groups, &mut states)?);
             }
             for (slice, groups) in partition.counted_before(first) {
                 let id = PartId { partition: number, place: Place::Counted(slice) };
@@ -76,15 +87,6 @@ impl WindowQuery {
         };
         Ok(Capture { standing, parts, kept })
     }
-}
-
-/// The parts of a partition that are not sealed and lie at or behind a slice.
-fn open(number: u32, partition: &Partition, first: i64) -> impl Iterator<Item = (PartId, Groups)> {
-    let slices = partition.slices().filter(move |slice| slice.number >= first).map(move |slice| {
-        let id = PartId { partition: number, place: Place::Slice(slice.number) };
-        (id, slice.groups.iter().map(|&group| (group, slice.slot(group))).collect())
-    });
-    slices.chain(late(number, partition, move |late| late.slice >= first))
 }
 
 /// The late accumulators of a partition, those of one place together.

@@ -12,7 +12,15 @@ const COUNTED: u8 = 3;
 
 /// Parts one behind the other.
 pub fn encode(parts: &[&Part]) -> Vec<u8> {
-    let mut out = Writer::new();
+    let texts = |part: &&Part| {
+        part.states
+            .iter()
+            .chain([&part.keys])
+            .map(|texts| texts.bytes.len() + 4 * texts.len() + 16)
+            .sum::<usize>()
+    };
+    // Sections are large: grown step by step they would be copied again and again.
+    let mut out = Writer::with_capacity(8 + parts.iter().map(|part| 40 + texts(part)).sum::<usize>());
     out.u64(parts.len() as u64);
     for Part { id, whole, keys, states } in parts {
         write_id(&mut out, id);

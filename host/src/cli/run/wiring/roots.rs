@@ -74,6 +74,12 @@ impl Wiring<'_> {
         let Kept { timeline, begin: keeping, checkpoint, past, unsettled } =
             self.kept(manifest, source, &versions, parts)?;
         if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && unsettled.is_empty() {
+            if !self.bounded && self.inputs.is_empty() {
+                let name = &manifest.name;
+                parts.notices.push(format!(
+                    "query '{name}' came to the end of its input in an earlier run: nothing is left to do"
+                ));
+            }
             return Ok(None);
         }
         let settled = keeping.as_ref().map(|keeping| keeping.settled.clone()).unwrap_or_default();
