@@ -21,7 +21,7 @@ use crate::{
 const LIFE_MAX: Duration = Duration::from_millis(2_500);
 /// How often checkpoints are written: also while a process still does again what another did before.
 const CHECKPOINT_INTERVALS: [&str; 4] = ["5ms", "50ms", "200ms", "1s"];
-/// From when on a kill waits for its phase, and how long it does.
+/// From when on a kill waits for its phase, and how long it does. Recovery may be before.
 const AIM_FROM: Duration = Duration::from_millis(400);
 const AIM_FOR: Duration = Duration::from_secs(3);
 /// The phases that must be hit. They are short: chance alone would seldom do it.
@@ -96,8 +96,11 @@ pub(crate) fn run(kafka: &Connection, folder: &Path, name: &str, seed: u64, kill
     let mut random = Rng::with_seed(seed);
     let mut tally = Tally::default();
     while tally.goes_on(kills) {
-        // Every second one waits for the phase that was hit least.
-        let aim = (tally.kills % 2 == 1 || tally.kills + 1 >= kills).then(|| tally.rarest().0);
+        let aim = match tally.kills % 6 {
+            2 => Some(Phase::Recovery),
+            0 | 4 if tally.kills + 1 < kills => None,
+            _ => Some(tally.rarest().0),
+        };
         tally.count(&kill(&killed, &mut random, aim));
     }
     let written = traffic.finish();
@@ -119,6 +122,7 @@ fn kill(killed: &Deployment, random: &mut Rng, aim: Option<Phase>) -> Kill {
     let host = killed.start_with(&["--checkpoint-interval", interval], &[]);
     let life = LIFE_MAX.mul_f64(random.f64());
     match aim {
+        Some(Phase::Recovery) => host.kill_in(Phase::Recovery, Duration::ZERO, AIM_FOR),
         Some(phase) => host.kill_in(phase, AIM_FROM.max(life / 2), AIM_FROM.max(life / 2) + AIM_FOR),
         None => host.kill_at(life),
     }
