@@ -89,7 +89,8 @@ impl FileSource {
             if !chunk.is_empty() {
                 return Ok(Some(chunk));
             }
-            if self.ended && self.line < self.first {
+            // Who pipes something in may give the rest only when there is none.
+            if self.ended && self.line < self.first && !self.eager {
                 let why = format!("it has {} lines, but {} were read before", self.line, self.first);
                 return Err(SourceError::File { name: self.name.clone(), cause: io::Error::other(why) });
             }
