@@ -89,7 +89,7 @@ impl FileSource {
             if !chunk.is_empty() {
                 return Ok(Some(chunk));
             }
-            // Who pipes something in may give the rest only when there is none.
+            // A pipe that gives less than it did has nothing more to give.
             if self.ended && self.line < self.first && !self.eager {
                 let why = format!("it has {} lines, but {} were read before", self.line, self.first);
                 return Err(SourceError::File { name: self.name.clone(), cause: io::Error::other(why) });
