@@ -210,9 +210,7 @@ impl Pipeline {
             run.assigned.iter().filter_map(|(&partition, &end)| Some((partition, end?))).collect();
         for root in &mut self.roots {
             if root.journal().keeper().is_some_and(|keeper| !keeper.has_checkpoint()) {
-                let beginning = Beginning { ends: ends.clone(), ..root.beginning().clone() };
-                let positions = root.positions().clone();
-                root.begin(beginning, positions);
+                root.set_ends(ends.clone());
                 root.checkpoint(false);
                 root.journal().keeper().iter().for_each(|keeper| keeper.wait());
             }
@@ -287,6 +285,10 @@ impl Pipeline {
             let blocked: Vec<Root> = blocked;
             blocked.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
         }
+        if self.roots.iter().any(Root::is_blocked) {
+            // Nobody is to wait for who waits.
+            self.resign(run, tell);
+        }
         self.look_after_roots(run, tell);
         true
     }
@@ -307,6 +309,7 @@ impl Pipeline {
         if let Some(why) = self.roots.iter().find_map(|root| root.journal().failure()) {
             run.failure.get_or_insert(why);
         }
+        self.context.unread |= self.roots.iter().any(|root| root.journal().is_unread());
         let (fallen, others) =
             std::mem::take(&mut self.roots).into_iter().partition(|root| root.fallen().is_some());
         self.roots = others;
@@ -364,23 +367,26 @@ impl Pipeline {
         }
         self.flush();
         self.look_after_roots(run, tell);
-        if run.failure.is_some() {
+        // A source that failed keeps nobody from what was decided.
+        if self.roots.iter().any(|root| root.journal().failure().is_some()) {
             return;
         }
+        let mut stuck = None;
         let unsettled = |roots: &[Root]| roots.iter().map(|root| root.journal().unsettled()).sum::<usize>();
         self.roots.iter().for_each(|root| root.journal().keeper().iter().for_each(|keeper| keeper.wait()));
-        while unsettled(&self.roots) > 0 && since.elapsed() < timeout && run.failure.is_none() {
+        while unsettled(&self.roots) > 0 && since.elapsed() < timeout && stuck.is_none() {
             clock::pause(LOOK);
-            run.failure = self.roots.iter().find_map(|root| root.journal().failure());
+            stuck = self.roots.iter().find_map(|root| root.journal().failure());
         }
         let left = unsettled(&self.roots);
-        if left > 0 && run.failure.is_none() {
+        if left > 0 && stuck.is_none() {
             let names =
                 self.roots.iter().filter(|root| root.journal().unsettled() > 0).flat_map(Root::undelivered);
             let names = names.collect::<Vec<_>>().join(", ");
-            run.failure = Some(format!("{left} rows of {names} were not delivered within {timeout:?}"));
+            stuck = Some(format!("{left} rows of {names} were not delivered within {timeout:?}"));
         }
         let finished = run.ended && left == 0;
+        run.failure = run.failure.take().or(stuck);
         self.sync_letters();
         for root in &mut self.roots {
             root.journal().keeper().iter().for_each(|keeper| keeper.wait());

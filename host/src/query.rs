@@ -93,6 +93,13 @@ pub struct Windows {
     pub accumulators: Vec<Box<dyn Accumulators>>,
 }
 
+impl Windows {
+    /// The versions of its reducers' states.
+    pub fn state_versions(&self) -> Vec<u32> {
+        self.accumulators.iter().map(|calls| calls.state_version()).collect()
+    }
+}
+
 impl RunningQuery {
     /// A query over input whose columns are at `columns`.
     pub fn new(
@@ -186,10 +193,14 @@ impl RunningQuery {
             let message = format!("{} in {text}", words(failure.reason));
             incoming.dead_letter(record(failure.row), &self.manifest.name, failure.reason, &message, scope);
         }
-        for row in 0..len as u32 {
-            if let Some(why) = record(row).and_then(|record| incoming.condemned(record)) {
-                incoming.dead_letter(record(row), &self.manifest.name, Reason::Plugin, why, scope);
-                kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(row as usize, false);
+        for (condemned, why) in incoming.condemned() {
+            let row = match &usable {
+                None => Some(*condemned as usize),
+                Some(rows) => rows.binary_search(condemned).ok(),
+            };
+            if let Some(row) = row {
+                incoming.dead_letter(Some(*condemned), &self.manifest.name, Reason::Plugin, why, scope);
+                kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(row, false);
             }
         }
         let column = |place: manifest::Column| match place {
@@ -326,7 +337,10 @@ impl RunningQuery {
             forced: closed.forced,
             keys: closed.keys.clone(),
         };
-        let identity = picked.rows.as_ref().map_or_else(|| identity.clone(), |rows| identity.take(rows));
+        let identity = match &picked.rows {
+            Some(rows) => identity.take(rows),
+            None => identity,
+        };
         let rows =
             Rows { columns: picked.columns, len: picked.rows.map_or(len, |rows| rows.len()), identity };
         self.deliver(&rows, scope)

@@ -10,18 +10,22 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::{self, Scope},
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::{
+    clock::{self, Stopwatch},
     engine::FaultKind,
-    pipeline::{Ended, Pipeline, Progress, Source, Told, inquest},
+    pipeline::{Ended, Pipeline, Progress, Source, Told, feed::Feed, inquest},
     query::{Context, Root},
 };
 
 /// `max_traps`: faults without progress and without a record to blame, after which a query is failed.
 pub const TRAPS_MAX: u32 = 3;
+/// How often it is looked whether the rows of a query that failed are delivered.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What happens, for whom it may concern.
 pub type Notice<'a> = &'a (dyn Fn(&str) + Sync);
@@ -32,7 +36,9 @@ pub fn run(pipelines: Vec<Pipeline>, stop: &AtomicBool, notice: Notice<'_>) -> V
     thread::scope(|scope| {
         let supervisor = Supervisor { scope, stop, notice, tell };
         let running = pipelines.len();
-        pipelines.into_iter().for_each(|pipeline| supervisor.start(pipeline));
+        for pipeline in pipelines {
+            supervisor.start(move |stop, notice, tell| run_one(pipeline, stop, notice, tell));
+        }
         supervisor.watch(running, &told)
     })
 }
@@ -61,18 +67,12 @@ struct Supervisor<'scope, 'env> {
 }
 
 impl<'scope> Supervisor<'scope, '_> {
-    fn start(&self, pipeline: Pipeline) {
+    /// A thread whose end is told.
+    fn start(&self, work: impl FnOnce(&AtomicBool, Notice<'_>, &Sender<Report>) -> Ended + Send + 'scope) {
         let (stop, notice, tell) = (self.stop, self.notice, self.tell.clone());
-        let share = Share {
-            source: pipeline.source.clone(),
-            context: pipeline.context.fresh(),
-            progress: pipeline.progress.clone(),
-        };
         self.scope.spawn(move || {
-            let ended = pipeline.run(stop, &|told| match told {
-                Told::Notice(text) => notice(&text),
-                Told::Left(root) => drop(tell.send(Report::Left(root, share.clone()))),
-            });
+            let ended = work(stop, notice, &tell);
+            // Who supervises waits for it.
             drop(tell.send(Report::Ended(ended)));
         });
     }
@@ -83,7 +83,7 @@ impl<'scope> Supervisor<'scope, '_> {
             match told.recv() {
                 Ok(Report::Left(root, share)) => {
                     running += 1;
-                    self.look_after(*root, share);
+                    self.start(move |stop, notice, tell| look_after(*root, share, stop, notice, tell));
                 }
                 Ok(Report::Ended(one)) => {
                     running -= 1;
@@ -94,41 +94,51 @@ impl<'scope> Supervisor<'scope, '_> {
         }
         ended
     }
+}
 
-    /// Lets a query go on by itself.
-    fn look_after(&self, mut root: Root, share: Share) {
-        let (stop, notice, tell) = (self.stop, self.notice, self.tell.clone());
-        self.scope.spawn(move || {
-            let name = root.name().to_owned();
-            let pipeline = go_on(&mut root, &share, stop, notice);
-            let ended = match pipeline {
-                Ok(feed) => {
-                    let Share { source, context, progress } = share.clone();
-                    let pipeline = Pipeline { source, feed, roots: vec![root], context, progress };
-                    pipeline.run(stop, &|told| match told {
-                        Told::Notice(text) => notice(&text),
-                        Told::Left(root) => drop(tell.send(Report::Left(root, share.clone()))),
-                    })
-                }
-                Err(why) => {
-                    notice(&format!("query '{name}' failed: {why}"));
-                    root.give_up();
-                    Ended { failures: vec![(format!("query '{name}'"), why)], ..Ended::default() }
-                }
-            };
-            drop(tell.send(Report::Ended(ended)));
-        });
+/// Runs a pipeline to its end; queries that leave it are told.
+fn run_one(pipeline: Pipeline, stop: &AtomicBool, notice: Notice<'_>, tell: &Sender<Report>) -> Ended {
+    let Pipeline { source, context, progress, .. } = &pipeline;
+    let share = Share { source: source.clone(), context: context.fresh(), progress: progress.clone() };
+    pipeline.run(stop, &|told| match told {
+        Told::Notice(text) => notice(&text),
+        Told::Left(root) => drop(tell.send(Report::Left(root, share.clone()))),
+    })
+}
+
+/// Lets a query go on by itself, or ends it.
+fn look_after(
+    mut root: Root,
+    share: Share,
+    stop: &AtomicBool,
+    notice: Notice<'_>,
+    tell: &Sender<Report>,
+) -> Ended {
+    match go_on(&mut root, &share.source, stop, notice) {
+        Ok(feed) => {
+            let Share { source, context, progress } = share;
+            run_one(Pipeline { source, feed, roots: vec![root], context, progress }, stop, notice, tell)
+        }
+        Err(why) => {
+            let name = format!("query '{}'", root.name());
+            notice(&format!("{name} failed: {why}"));
+            drain(&root, share.source.drain_timeout, stop);
+            Ended { failures: vec![(name, why)], ..Ended::default() }
+        }
+    }
+}
+
+/// What a query that failed has decided still leaves.
+fn drain(root: &Root, timeout: Duration, stop: &AtomicBool) {
+    root.give_up();
+    let since = Stopwatch::start();
+    while root.journal().unsettled() > 0 && since.elapsed() < timeout && !stop.load(Relaxed) {
+        clock::pause(LOOK_EVERY);
     }
 }
 
 /// A reader for a query that has left the others, after it went back if it fell; an error is its end.
-fn go_on(
-    root: &mut Root,
-    share: &Share,
-    stop: &AtomicBool,
-    notice: Notice<'_>,
-) -> Result<crate::pipeline::feed::Feed, String> {
-    let source = &share.source;
+fn go_on(root: &mut Root, source: &Source, stop: &AtomicBool, notice: Notice<'_>) -> Result<Feed, String> {
     if source.once {
         let blocked = || "its sink takes nothing more".to_owned();
         return Err(root.fallen().map_or_else(blocked, |fallen| fallen.fault.to_string()));

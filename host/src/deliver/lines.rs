@@ -44,7 +44,7 @@ pub struct Lines {
 pub struct Mark {
     /// Its length, in bytes.
     pub length: u64,
-    /// By query: the number of the last message that is in it.
+    /// By query, as its state calls it: the number of the last message that is in it.
     pub sequences: BTreeMap<String, u64>,
 }
 
@@ -79,6 +79,15 @@ pub enum MarkerError {
     },
 }
 
+/// Lines that were not written, or not noted.
+#[derive(Debug, thiserror::Error)]
+enum LinesError {
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error(transparent)]
+    Marker(#[from] MarkerError),
+}
+
 impl Lines {
     /// Lines for an output; with a marker each row is there once.
     pub fn new(output: Arc<Output>, marker: Option<Marker>) -> Self {
@@ -86,9 +95,9 @@ impl Lines {
     }
 
     /// The number of a query's last message that is there for certain.
-    pub fn has(&self, query: &str) -> u64 {
+    pub fn has(&self, name: &str) -> u64 {
         let marker = self.marker.as_ref().map(|marker| marker.lock().unwrap_or_else(PoisonError::into_inner));
-        marker.and_then(|marker| marker.mark.sequences.get(query).copied()).unwrap_or(0)
+        marker.and_then(|marker| marker.mark.sequences.get(name).copied()).unwrap_or(0)
     }
 
     /// Whether it knows what it has taken.
@@ -102,35 +111,37 @@ impl Lines {
     }
 
     /// Writes what is in the outbox of a query, until all is settled and it is closed, or `stop` is set. Blocks.
-    pub fn deliver(&self, query: &str, outbox: &Outbox, stop: &AtomicBool) {
+    ///
+    /// `name` is what the marker calls the query: another state's query of that name is another one.
+    pub fn deliver(&self, name: &str, outbox: &Outbox, stop: &AtomicBool) {
         while !stop.load(Relaxed) && !outbox.is_drained() {
             let messages = outbox.take_within(MESSAGES_MAX, LOOK_EVERY);
             if messages.is_empty() {
                 continue;
             }
             let _inside = crash::during(Phase::Send);
-            match self.write(query, &messages) {
+            match self.write(name, &messages) {
                 Ok(()) => outbox.settle(messages.iter().map(|message| &**message)),
-                Err(why) => return outbox.fail(why),
+                Err(LinesError::Output(error)) if error.is_closed_pipe() => return outbox.abandon(),
+                Err(error) => return outbox.fail(error.to_string()),
             }
         }
     }
 
-    fn write(&self, query: &str, messages: &[Arc<Message>]) -> Result<(), String> {
-        let said = |error: OutputError| error.to_string();
+    fn write(&self, name: &str, messages: &[Arc<Message>]) -> Result<(), LinesError> {
         let Some(marker) = &self.marker else {
-            self.append(messages).map_err(said)?;
-            return self.output.flush().map_err(said);
+            self.append(messages)?;
+            return Ok(self.output.flush()?);
         };
         // Held over the file and its mark: other queries write to the same file.
         let mut marker = marker.lock().unwrap_or_else(PoisonError::into_inner);
         crash::point("file.before_write");
-        self.append(messages).map_err(said)?;
-        self.output.sync().map_err(said)?;
+        self.append(messages)?;
+        self.output.sync()?;
         crash::point("file.before_mark");
         let added: u64 = messages.iter().map(|message| lines(message).len() as u64).sum();
         let last = messages.last().map_or(0, |message| message.sequence);
-        marker.note(query, last, added).map_err(|error| error.to_string())?;
+        marker.note(name, last, added)?;
         crash::point("file.after_mark");
         Ok(())
     }
@@ -184,9 +195,9 @@ impl Marker {
         &self.mark
     }
 
-    fn note(&mut self, query: &str, sequence: u64, added: u64) -> Result<(), MarkerError> {
+    fn note(&mut self, name: &str, sequence: u64, added: u64) -> Result<(), MarkerError> {
         self.mark.length += added;
-        self.mark.sequences.insert(query.to_owned(), sequence);
+        self.mark.sequences.insert(name.to_owned(), sequence);
         self.turn += 1;
         let Some(path) = self.paths.get((self.turn % 2) as usize) else { unreachable!("there are two") };
         let failed = |cause| MarkerError::Io { doing: "write", path: path.display().to_string(), cause };

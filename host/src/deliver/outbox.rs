@@ -108,6 +108,8 @@ struct Queue {
     closed: bool,
     /// The worker cannot go on, ever.
     failed: Option<String>,
+    /// Nobody reads what is sent any more.
+    unread: bool,
 }
 
 impl Outbox {
@@ -199,9 +201,10 @@ impl Outbox {
         self.lock().changes
     }
 
-    /// Rows that are waited for: not settled, and not only kept.
+    /// Rows that are waited for: not settled, not only kept, and somebody reads them.
     pub fn rows(&self) -> usize {
-        if self.shared.bounds.keeps_last { 0 } else { self.lock().rows }
+        let queue = self.lock();
+        if self.shared.bounds.keeps_last || queue.unread { 0 } else { queue.rows }
     }
 
     /// Nothing more will be pushed.
@@ -219,6 +222,17 @@ impl Outbox {
     /// Whether everything that was pushed is settled.
     pub fn is_empty(&self) -> bool {
         self.lock().unsettled == 0
+    }
+
+    /// Nobody reads what is sent any more, which is no failure: `streamgauge ... | head`.
+    pub fn abandon(&self) {
+        self.lock().unread = true;
+        self.wake();
+    }
+
+    /// Whether nobody reads what is sent any more.
+    pub fn is_unread(&self) -> bool {
+        self.lock().unread
     }
 
     /// The worker cannot go on, ever; why, for people.

@@ -4,7 +4,7 @@
 //! it failed, and halves that: of the half that is folded well a copy is kept, the other is tried again from there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
@@ -63,7 +63,8 @@ impl Copy {
 pub const RECORDS_MAX: usize = 100;
 
 /// Reads again from the checkpoint up to a batch of `partition`, the offsets `first` to `last`, and condemns the records that make
-/// a plugin fail: their offsets, and what happened. None where it does not fail again.
+/// a plugin fail: their offsets, and what happened; no record where it does not
+/// fail again.
 ///
 /// The query is good for nothing afterwards but to go back.
 ///
@@ -153,5 +154,7 @@ fn halve(
 
 /// Takes over what the query has folded.
 fn keep(root: &mut Root, copy: &mut Copy) -> Result<(), String> {
-    root.capture().map(|capture| copy.follow(capture)).map_err(|fault| fault.to_string())
+    let captured = root.capture(&BTreeSet::new()).map_err(|fault| fault.to_string())?;
+    captured.into_iter().for_each(|capture| copy.follow(capture));
+    Ok(())
 }

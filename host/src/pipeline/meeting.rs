@@ -134,7 +134,8 @@ impl Pipeline {
 
     /// Another pipeline of the source may lead from now on.
     pub(super) fn resign(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
-        if let (true, Some(meeting)) = (run.leads, &self.source.meeting) {
+        if let (true, Some(meeting)) = (std::mem::take(&mut run.leads), &self.source.meeting) {
+            run.kept = Kept::default();
             meeting.resign().into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
         }
     }
@@ -173,7 +174,12 @@ impl Kept {
         (inner.wanted, inner.since) = (false, None);
         drop(inner);
         let (batches, since) = (std::mem::take(&mut self.batches), self.since.take());
-        let level = |root: &Root| since.as_ref().is_some_and(|since| is_behind(since, root.positions(), 0));
+        // Every partition must be known there: one that has appeared since would hold nothing back.
+        let knows_all =
+            |root: &Root| positions.keys().all(|partition| root.positions().contains_key(partition));
+        let level = |root: &Root| {
+            knows_all(root) && since.as_ref().is_some_and(|since| is_behind(since, root.positions(), 0))
+        };
         let (level, others) = arrived.into_iter().partition(level);
         (level, batches, others)
     }

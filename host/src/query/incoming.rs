@@ -80,9 +80,9 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Why a record is a dead letter: a plugin failed for it.
-    pub(super) fn condemned(&self, row: u32) -> Option<&str> {
-        self.condemned.iter().find(|(condemned, _)| *condemned == row).map(|(_, why)| why.as_str())
+    /// Records for which a plugin failed, and why.
+    pub(super) fn condemned(&self) -> &[(u32, String)] {
+        &self.condemned
     }
 
     /// Records that are too far ahead of the clock, which a replay would not find: their offsets, and what is said.

@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// Forced closes that are remembered where no checkpoint forgets them.
-const FORCED_MAX: usize = 100_000;
+/// Forced closes, and verdicts, that are remembered where no checkpoint forgets them.
+const REMEMBERED_MAX: usize = 100_000;
 
 /// The decisions of one query and of those that read its rows.
 pub struct Journal {
@@ -84,6 +84,11 @@ impl Journal {
         self.keeper.as_ref().and_then(Keeper::failure).or(outboxes)
     }
 
+    /// Whether nobody reads some rows any more.
+    pub fn is_unread(&self) -> bool {
+        self.outboxes.values().any(Outbox::is_unread)
+    }
+
     /// Rows that are decided and not settled.
     pub fn unsettled(&self) -> usize {
         self.outboxes.values().map(Outbox::rows).sum()
@@ -142,7 +147,9 @@ impl Journal {
         self.decided.forced = Some(window_end);
         let positions = positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
         let forced = Forced { window_end, positions };
-        self.forced.push_back(forced.clone());
+        if self.remembers(self.forced.len()) {
+            self.forced.push_back(forced.clone());
+        }
         if self.keeper.is_some() {
             self.decide(Decision::Forced(forced));
         }
@@ -150,7 +157,12 @@ impl Journal {
 
     /// A record is a dead letter, now and whenever it is read again.
     pub fn judge(&mut self, partition: u32, offset: i64, verdict: Verdict) {
-        if self.verdicts.insert((partition, offset), verdict.clone()).is_none() && self.keeper.is_some() {
+        let known = self.verdicts.contains_key(&(partition, offset));
+        if known || !self.remembers(self.verdicts.len()) {
+            return;
+        }
+        self.verdicts.insert((partition, offset), verdict.clone());
+        if self.keeper.is_some() {
             self.decide(Decision::Verdict { partition, offset, verdict });
         }
     }
@@ -184,7 +196,12 @@ impl Journal {
     pub fn rewind(&mut self) -> bool {
         self.forget();
         self.gates = self.forced.clone();
-        self.keeper.is_some() || self.forced.len() < FORCED_MAX
+        self.remembers(self.forced.len()) && self.remembers(self.verdicts.len())
+    }
+
+    /// Whether one more can be remembered: checkpoints forget.
+    fn remembers(&self, count: usize) -> bool {
+        self.keeper.is_some() || count < REMEMBERED_MAX
     }
 
     /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable.

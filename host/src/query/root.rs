@@ -10,7 +10,7 @@ use crate::{
     crash::{self, Phase},
     decode::Batch,
     deliver::outbox::Outbox,
-    engine::{Accumulators, Capture, Fault, Part, RestoreError, Settings, WindowQuery},
+    engine::{Accumulators, Capture, Fault, Part, PartId, RestoreError, Settings, WindowQuery},
     state::{
         decision::Verdict,
         keeper::Job,
@@ -35,6 +35,8 @@ pub struct Root {
     held: BTreeMap<u32, VecDeque<Batch>>,
     /// Partitions that were read to their end since their last record.
     at_end: BTreeMap<u32, bool>,
+    /// Partitions of which nothing more comes, but something may be held.
+    ending: BTreeSet<u32>,
     making: Making,
     fallen: Option<Fallen>,
     /// Faults that were not traced to a record, without progress since the first of them.
@@ -71,6 +73,7 @@ impl Root {
             positions,
             held: BTreeMap::new(),
             at_end: BTreeMap::new(),
+            ending: BTreeSet::new(),
             making,
             fallen: None,
             traps: 0,
@@ -94,9 +97,9 @@ impl Root {
         &self.beginning
     }
 
-    /// Fixes what is known only when the source is open.
-    pub fn begin(&mut self, beginning: Beginning, positions: Positions) {
-        (self.beginning, self.positions) = (beginning, positions);
+    /// Fixes the ends to which partitions are read: they are known only when the source is open.
+    pub fn set_ends(&mut self, ends: BTreeMap<u32, i64>) {
+        self.beginning.ends = ends;
     }
 
     /// Its decisions.
@@ -158,28 +161,27 @@ impl Root {
 
     /// Takes a batch.
     pub fn take(&mut self, batch: &Batch, context: &mut Context) {
+        self.at_end.insert(batch.chunk.partition, false);
+        self.place(batch, context);
+        self.pass_gates(context);
+    }
+
+    /// Folds a batch, as far as it lies before the next gate; the rest is held.
+    fn place(&mut self, batch: &Batch, context: &mut Context) {
+        let partition = batch.chunk.partition;
         if self.fallen.is_some() || self.finished {
             return;
         }
-        let partition = batch.chunk.partition;
-        self.at_end.insert(partition, false);
         if let Some(held) = self.held.get_mut(&partition) {
             return held.push_back(batch.clone());
         }
-        match self.limit(partition) {
-            None => self.fold(batch, context),
-            Some(limit) => {
-                let before = batch.chunk.offsets.partition_point(|&offset| offset < limit);
-                if before > 0 {
-                    self.fold(&batch.part(0..before), context);
-                }
-                if before < batch.chunk.len() {
-                    let rest = batch.part(before..batch.chunk.len());
-                    self.held.entry(partition).or_default().push_back(rest);
-                }
-            }
+        let Some(limit) = self.limit(partition) else { return self.fold(batch, context) };
+        let before = batch.chunk.offsets.partition_point(|&offset| offset < limit);
+        self.fold(&batch.part(0..before), context);
+        if before < batch.chunk.len() {
+            let rest = batch.part(before..batch.chunk.len());
+            self.held.entry(partition).or_default().push_back(rest);
         }
-        self.pass_gates(context);
     }
 
     /// A partition was read to its end as it is now.
@@ -191,14 +193,27 @@ impl Root {
     /// Nothing more will come from a partition.
     pub fn end(&mut self, partition: u32, context: &mut Context) {
         self.at_end.insert(partition, true);
+        self.ending.insert(partition);
         self.pass_gates(context);
-        if let Some(progress) = self.positions.get_mut(&partition) {
-            progress.done = true;
+        self.end_partitions(context);
+    }
+
+    /// Ends the partitions of which nothing more comes, when nothing of them is held any more.
+    fn end_partitions(&mut self, context: &mut Context) {
+        let over = |partition: &u32| !self.held.contains_key(partition);
+        let ended: Vec<u32> = self.ending.iter().copied().filter(over).collect();
+        for &partition in &ended {
+            self.ending.remove(&partition);
+            if let Some(progress) = self.positions.get_mut(&partition) {
+                progress.done = true;
+            }
+            if let Some(engine) = self.engine_mut() {
+                engine.end(partition);
+            }
         }
-        if let Some(engine) = self.engine_mut() {
-            engine.end(partition);
+        if !ended.is_empty() {
+            self.close(context);
         }
-        self.close(context);
     }
 
     /// Decides the windows that are complete, as long as there is room for their rows.
@@ -242,9 +257,11 @@ impl Root {
                 engine.force(gate.window_end);
             }
             self.close(context);
+            // All of it comes before the next gate is looked at: what is still in hand here is not read to its end.
             for batch in std::mem::take(&mut self.held).into_values().flatten() {
-                self.take(&batch, context);
+                self.place(&batch, context);
             }
+            self.end_partitions(context);
         }
     }
 
@@ -297,12 +314,10 @@ impl Root {
         query.take(&incoming, &mut Scope { context, journal, positions, told })
     }
 
-    /// What has changed in its windows since the last time.
-    pub fn capture(&mut self) -> Result<Capture, Fault> {
-        match self.query.windows_mut() {
-            Some(windows) => windows.engine.capture(&BTreeSet::new(), &mut windows.accumulators),
-            None => Ok(Capture::default()),
-        }
+    /// What has changed in its windows since the last time, and all of some parts; none where it has no windows.
+    pub fn capture(&mut self, whole: &BTreeSet<PartId>) -> Result<Option<Capture>, Fault> {
+        let windows = self.query.windows_mut();
+        windows.map(|windows| windows.engine.capture(whole, &mut windows.accumulators)).transpose()
     }
 
     fn note(&mut self, done: Result<(), Fallen>, context: &mut Context) {
@@ -319,16 +334,12 @@ impl Root {
             return;
         }
         let whole = keeper.whole();
-        let mut capture = Capture::default();
-        let (mut standing, mut versions) = (None, Vec::new());
-        if let Some(windows) = self.query.windows_mut() {
-            match windows.engine.capture(&whole, &mut windows.accumulators) {
-                Ok(captured) => capture = captured,
-                Err(fault) => return self.fallen = Some(Fallen { fault, in_fold: false, batch: None }),
-            }
-            standing = Some(capture.standing.clone());
-            versions = windows.accumulators.iter().map(|calls| calls.state_version()).collect();
-        }
+        let Capture { standing, parts, kept } = match self.capture(&whole) {
+            Ok(captured) => captured.unwrap_or_default(),
+            Err(fault) => return self.fallen = Some(fault.into()),
+        };
+        let windows = self.query.windows();
+        let versions = windows.map(Windows::state_versions).unwrap_or_default();
         let saved = Saved {
             beginning: self.beginning.clone(),
             log_index: 0,
@@ -338,9 +349,9 @@ impl Root {
             sequences: self.journal.sequences().clone(),
             settled: BTreeMap::new(),
             verdicts: self.journal.verdicts_from(&self.positions),
-            standing,
+            standing: windows.map(|_| standing),
             versions,
-            kept: capture.kept.into_iter().collect(),
+            kept: kept.into_iter().collect(),
             finished,
         };
         if let Some((partition, offset)) = self.trapped_at
@@ -348,7 +359,7 @@ impl Root {
         {
             self.forget_traps();
         }
-        self.journal.checkpoint(Job { saved, parts: capture.parts, mark: 0 });
+        self.journal.checkpoint(Job { saved, parts, mark: 0 });
     }
 
     /// The last durable checkpoint, or how it began; an error says why there is none.
@@ -368,6 +379,7 @@ impl Root {
         self.positions.clone_from(positions);
         self.held.clear();
         self.at_end.clear();
+        self.ending.clear();
         self.fallen = None;
         match self.journal.rewind() {
             true => Ok(()),
@@ -384,18 +396,18 @@ impl Root {
         let Some(window) = self.query.window() else { return Ok(None) };
         let settings = Settings { emit_from_us: self.beginning.emit_from_us, ..self.making.settings };
         let standing = saved.standing.clone().unwrap_or_default();
-        let mut accumulators = (self.making.open)()?;
-        let mut engine = WindowQuery::restored(window, settings, &standing)?;
+        let engine = WindowQuery::restored(window, settings, &standing)?;
+        let mut windows = Windows { engine, accumulators: (self.making.open)()? };
         // A state that was never written has the versions of today.
         let versions = match saved.versions.as_slice() {
-            [] => accumulators.iter().map(|calls| calls.state_version()).collect(),
+            [] => windows.state_versions(),
             versions => versions.to_vec(),
         };
         for part in parts {
-            engine.put_back(part, &versions, &mut accumulators)?;
+            windows.engine.put_back(part, &versions, &mut windows.accumulators)?;
         }
-        engine.settle();
-        Ok(Some(Windows { engine, accumulators }))
+        windows.engine.settle();
+        Ok(Some(windows))
     }
 
     /// Other windows instead of those that it has.
@@ -416,7 +428,7 @@ impl Root {
     }
 
     /// It is over: what it has decided still leaves, nothing more is decided.
-    pub fn give_up(&mut self) {
+    pub fn give_up(&self) {
         self.journal.outboxes().values().for_each(Outbox::close);
     }
 

@@ -179,13 +179,12 @@ impl Replay {
             Decision::Verdict { partition, offset, verdict } if is_new => {
                 self.past.verdicts.insert((partition, offset), verdict);
             }
-            Decision::Settled { query, settled } => {
-                let all = self.settled.entry(query).or_default();
-                if settled.upto >= all.upto {
-                    *all = settled;
-                }
-            }
-            Decision::Forced(_) | Decision::Verdict { .. } | Decision::Captured => {}
+            // What the checkpoint knows is newer than entries before it.
+            Decision::Settled { query, settled } if is_new => drop(self.settled.insert(query, settled)),
+            Decision::Forced(_)
+            | Decision::Verdict { .. }
+            | Decision::Settled { .. }
+            | Decision::Captured => {}
         }
         Ok(())
     }
@@ -203,5 +202,26 @@ impl Replay {
             }
             self.messages.extend(messages.into_iter().map(|message| (index, query.clone(), message)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_checkpoint_knows_to_be_settled_is_not_taken_back_by_older_entries() {
+        let store = Store::memory().unwrap();
+        let settled = |beyond: [(u64, u64); 1]| Settled { upto: 3, beyond: beyond.into() };
+        let entry = |index, settled| {
+            let payload = Decision::Settled { query: "q".into(), settled }.encode();
+            Entry { index, payload }
+        };
+        let mut replay = Replay::default();
+        replay.begin(&Saved { settled: [("q".into(), settled([(5, 9)]))].into(), ..Saved::default() });
+        replay.follow(&entry(4, settled([(5, 5)])), 10, &store).unwrap();
+        assert_eq!(replay.settled["q"], settled([(5, 9)]));
+        replay.follow(&entry(11, settled([(5, 12)])), 10, &store).unwrap();
+        assert_eq!(replay.settled["q"], settled([(5, 12)]));
     }
 }

@@ -4,6 +4,7 @@
 mod guests;
 mod limits;
 mod neighbours;
+mod gates;
 mod query;
 mod reducer;
 mod refusals;

@@ -83,7 +83,7 @@ impl Sections {
 
     /// Where they are, from bytes.
     pub fn read(input: &mut Reader<'_>) -> Result<Vec<SectionRef>, Malformed> {
-        let count = input.count(16)?;
+        let count = input.count(SectionRef::BYTES)?;
         (0..count).map(|_| SectionRef::decode(input)).collect()
     }
 }

@@ -90,7 +90,7 @@ pub(super) struct Posted {
 
 /// Who delivers.
 pub(super) enum Deliver {
-    Lines(Arc<Lines>),
+    Lines { lines: Arc<Lines>, name: String },
     Kafka(Box<KafkaSink>),
     Http { encoder: Arc<Encoder>, sink: Declared, client: Client },
     Kept(Arc<Encoder>),
@@ -101,7 +101,7 @@ impl Deliver {
     pub(super) fn takes(&self, payload: &Payload) -> bool {
         matches!(
             (self, payload),
-            (Self::Lines(_), Payload::Lines(_))
+            (Self::Lines { .. }, Payload::Lines(_))
                 | (Self::Kafka(_), Payload::Record(_))
                 | (Self::Http { .. }, Payload::Request(_))
                 | (Self::Kept(_), Payload::Rows(_))
@@ -112,7 +112,7 @@ impl Deliver {
     /// that is empty is another one.
     pub(super) fn forgot(&self, has: u64, settled: u64) -> bool {
         match self {
-            Self::Lines(lines) => lines.is_marked() && has < settled && !lines.is_empty(),
+            Self::Lines { lines, .. } => lines.is_marked() && has < settled && !lines.is_empty(),
             _ => false,
         }
     }
@@ -128,6 +128,14 @@ pub(super) struct Route<'a> {
     pub(super) identity: Option<u128>,
     /// The folder of the state, where there is a local one.
     pub(super) folder: Option<&'a Path>,
+}
+
+impl Route<'_> {
+    /// What a sink that remembers calls the query: another state's query of that name is another one. None where nothing is
+    /// durable.
+    fn name(&self) -> Option<String> {
+        self.identity.map(|identity| format!("{identity:032x}/{}", self.query.name))
+    }
 }
 
 impl Workers {
@@ -177,12 +185,10 @@ impl Workers {
         route: &Route<'_>,
         places: &mut Places,
     ) -> Result<Way, Failure> {
-        if route.identity.is_none() {
-            return Ok(Way::Direct(output));
-        }
+        let Some(name) = route.name() else { return Ok(Way::Direct(output)) };
         let lines = places.lines(output, path, route.folder)?;
-        let has = lines.has(&route.query.name);
-        let deliver = Deliver::Lines(lines);
+        let has = lines.has(&name);
+        let deliver = Deliver::Lines { lines, name };
         Ok(Way::Outbox(Box::new(Posted { encode: Box::new(encode::Lines), deliver, has, keeps_last: false })))
     }
 
@@ -234,10 +240,9 @@ impl Workers {
     fn reach_kafka(&self, sink: &Declared, route: &Route<'_>) -> Result<Way, String> {
         let (connection, topic) =
             Connection::from_options(&sink.options, secret).map_err(|error| error.to_string())?;
-        let control = route.identity.map(|identity| Control {
-            topic: text(sink, "control_topic").unwrap_or(CONTROL_TOPIC).to_owned(),
-            id: format!("{identity:032x}/{}", route.query.name),
-        });
+        let control = route
+            .name()
+            .map(|id| Control { topic: text(sink, "control_topic").unwrap_or(CONTROL_TOPIC).to_owned(), id });
         let deliver = Deliver::Kafka(Box::new(KafkaSink { connection, topic, control }));
         let encode = Box::new(encode::Records { keys: route.keys.clone() });
         Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: false })))
@@ -312,8 +317,8 @@ impl Workers {
             thread::Builder::new().name(name.to_owned()).spawn(work).map_err(failed)
         };
         match deliver {
-            Deliver::Lines(lines) => {
-                let work = move || lines.deliver(&rejections.query, &outbox, &stop);
+            Deliver::Lines { lines, name } => {
+                let work = move || lines.deliver(&name, &outbox, &stop);
                 self.threads.push(thread("lines", Box::new(work))?);
             }
             Deliver::Kafka(sink) => {
