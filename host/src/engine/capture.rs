@@ -103,7 +103,7 @@ pub(super) fn late(
     places
 }
 
-/// Groups of a part with their states. A part that is captured as a whole is there even if it has no group.
+/// Groups of a part with their states.
 pub(super) fn parts(
     id: PartId,
     whole: bool,

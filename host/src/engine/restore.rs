@@ -3,7 +3,8 @@
 use streamgauge_sql::manifest::Window;
 
 use super::{
-    Accumulators, Part, RestoreError, Settings, Standing, WindowQuery, fold::Partition, key, states::States,
+    Accumulators, Part, Place, RestoreError, Settings, Standing, WindowQuery, fold::Partition, key,
+    states::States,
 };
 
 impl WindowQuery {
@@ -35,7 +36,8 @@ impl WindowQuery {
         let Some(partition) = self.partitions.get_mut(&part.id.partition) else {
             return misfit("a partition that it does not name");
         };
-        let calls = if part.states.is_empty() { 0 } else { self.aggregates.len() };
+        let counted = matches!(part.id.place, Place::Counted(_));
+        let calls = if counted { 0 } else { self.aggregates.len() };
         let in_step = part.states.iter().all(|states| states.len() == part.keys.len());
         if part.states.len() != calls || versions.len() != self.aggregates.len() || !in_step {
             return misfit("states of other aggregate calls");
@@ -48,9 +50,7 @@ impl WindowQuery {
             }
             slots.extend(partition.put_back(part.id.place, bytes, &self.slicing, &mut self.slots));
         }
-        if slots.len() != if calls == 0 { 0 } else { part.keys.len() } && !self.aggregates.is_empty() {
-            return misfit("groups without states");
-        }
+        debug_assert_eq!(slots.len(), if counted { 0 } else { part.keys.len() }, "one slot a state");
         let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
         let restored = states.restore(versions, &slots, &part.states);
         Ok(self.note(restored)?)

@@ -36,8 +36,8 @@ use crate::{
     engine::{Part, PartId},
 };
 
-/// Decisions that wait for the log's thread.
-const COMMANDS_MAX: usize = 1024;
+/// Decisions that wait for the log's thread: their rows are not in an outbox yet, so not within its bound.
+const COMMANDS_MAX: usize = 64;
 
 /// Messages that go to an outbox once they are durable.
 pub struct Release {

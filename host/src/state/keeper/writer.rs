@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Decisions that are synced together at most.
-const GROUP_MAX: usize = 512;
+const GROUP_MAX: usize = 64;
 /// Runs of settled messages that are long to say, and how often they are said.
 const LONG: usize = 16;
 const LONG_EVERY: Duration = Duration::from_millis(100);
