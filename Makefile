@@ -39,7 +39,7 @@ demo: build
 
 ci: setup-tests check
 
-check: fmt-check deny advisories build test clippy doc scripts examples
+check: fmt-check deny advisories clippy build test doc scripts examples
 	$(call step,all green)
 
 fmt:

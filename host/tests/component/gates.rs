@@ -31,7 +31,7 @@ fn root(rows: &Path, forced: Vec<Forced>) -> (Root, Vec<SourceColumn>) {
     let plugins = Arc::new(Plugins::embedded(Runtime::new().unwrap()));
     let text = SourceText { name: "test.sql".into(), text: PROGRAM.into() };
     let program = compile(&[text], &*plugins).unwrap().program;
-    let manifest = program.queries[0].plan.manifest.clone();
+    let manifest = program.queries.first().unwrap().plan.manifest.clone();
     let window = manifest.window.clone().unwrap();
     let aggregates = window.aggregates.clone();
     let open = move || {
@@ -48,7 +48,7 @@ fn root(rows: &Path, forced: Vec<Forced>) -> (Root, Vec<SourceColumn>) {
     let decided = Decided { forced: forced.last().map(|forced| forced.window_end), ..Decided::default() };
     let journal = Journal::new(None, Default::default(), Past { decided, forced, ..Past::default() });
     let root = Root::new(running, journal, Beginning::default(), Positions::new(), making);
-    (root, program.sources[0].columns.clone())
+    (root, program.sources.first().unwrap().columns.clone())
 }
 
 fn batch(schema: &[SourceColumn], partition: u32, times: &[i64]) -> Batch {
@@ -80,7 +80,8 @@ fn replay(steps: &dyn Fn(&mut Root, &mut Context, &[SourceColumn])) -> (Vec<(Str
     let rows = fs::read_to_string(&rows).unwrap();
     let row = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
-        (row["window_end"].as_str().unwrap()[17..19].to_owned(), row["n"].as_i64().unwrap())
+        let window_end = row.get("window_end").unwrap().as_str().unwrap();
+        (window_end.get(17..19).unwrap().to_owned(), row.get("n").unwrap().as_i64().unwrap())
     };
     assert!(!root.is_gated() && root.fallen().is_none());
     (rows.lines().map(row).collect(), context.counts.late)

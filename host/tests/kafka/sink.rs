@@ -86,7 +86,7 @@ impl Running {
             assert_eq!(self.outbox.failure(), None);
             ticks.recv().unwrap();
         }
-        panic!("no {what} in time: {:?}", self.told.lines());
+        panic!("no {what} in time: {} rows wait, {:?}", self.outbox.rows(), self.told.lines());
     }
 
     pub(crate) fn says(&self, start: &str) -> bool {
