@@ -5,6 +5,10 @@
 #   .ci/kafka.sh start DIR [PORT]              prints the broker's address; data and logs live in DIR
 #   .ci/kafka.sh start-cluster DIR N           N brokers in DIR/1, DIR/2, ..., each of which `stop` and `start` take too;
 #                                              topics have min(N, 3) replicas, of which a majority must have a record
+#   .ci/kafka.sh start-secure DIR              a new broker, which has a second address, with TLS (its certificate is
+#                                              DIR/ca.pem) and a password: user `gauge`, password `gauge-secret`; that user
+#                                              may do what was granted; prints both addresses
+#   .ci/kafka.sh grant DIR OPTIONS             lets user `gauge` do more, in the words of Kafka's own tool
 #   .ci/kafka.sh topic DIR NAME PARTITIONS [OPTIONS]
 #   .ci/kafka.sh load  ADDRESS NAME PARTITIONS    a new topic with the records on stdin, one a line; each partition
 #                                              keeps their order
@@ -105,7 +109,8 @@ free_port() {
 # property DIR NAME: what the broker's configuration says.
 property() { sed -n "s/^$2=//p" "$1/server.properties"; }
 
-address() { property "$1" advertised.listeners | sed 's|.*BROKER://||'; }
+# address DIR [LISTENER]
+address() { property "$1" advertised.listeners | sed "s|.*${2:-BROKER}://||; s|,.*||"; }
 
 port_before() { [ ! -e "$1/server.properties" ] || address "$1" | sed 's/.*://'; }
 
@@ -147,6 +152,26 @@ broker.session.timeout.ms=3000
 PROPERTIES
 }
 
+# secure DIR: gives the configured broker a second listener, with TLS, passwords and permissions.
+secure() {
+  local port
+  port=$(free_port)
+  keytool -genkeypair -alias broker -keyalg EC -dname CN=localhost -ext san=dns:localhost -validity 3650 \
+    -keystore "$1/keystore.p12" -storetype PKCS12 -storepass streamgauge >&2
+  keytool -exportcert -rfc -alias broker -keystore "$1/keystore.p12" -storepass streamgauge >"$1/ca.pem" 2>/dev/null
+  sed -i "s|^listeners=.*|&,SECURE://127.0.0.1:$port|; s|^advertised.listeners=.*|&,SECURE://localhost:$port|
+    s|^listener.security.protocol.map=.*|&,SECURE:SASL_SSL|" "$1/server.properties"
+  cat >>"$1/server.properties" <<PROPERTIES
+ssl.keystore.type=PKCS12
+ssl.keystore.location=$1/keystore.p12
+ssl.keystore.password=streamgauge
+listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+PROPERTIES
+}
+
 # The broker's pid if it runs; a pid that another program has taken since does not count.
 running_pid() {
   local pid
@@ -155,10 +180,10 @@ running_pid() {
   echo "$pid"
 }
 
-# spawn DIR: the configured node, formatted if it is new.
+# spawn DIR [OPTIONS]: the configured node; if it is new, formatted with these options.
 spawn() {
   [ -e "$1/data/meta.properties" ] \
-    || java_main kafka.tools.StorageTool format -t c3RyZWFtZ2F1Z2UtdGVzdA -c "$1/server.properties" >"$1/format.log" 2>&1 \
+    || java_main kafka.tools.StorageTool format -t c3RyZWFtZ2F1Z2UtdGVzdA -c "$1/server.properties" "${@:2}" >"$1/format.log" 2>&1 \
     || { cat "$1/format.log" >&2; die "cannot format '$1/data'"; }
   : >"$1/broker.log" # what an earlier start wrote must not pass for this one's
   setsid "${jvm[@]}" -cp "$cache/libs/*" -Dlog4j2.configurationFile="file:$cache/log4j2.xml" \
@@ -193,6 +218,24 @@ start() {
   fi
   spawn "$dir"
   await "$dir"
+}
+
+start_secure() {
+  local dir port
+  mkdir -p "$1"
+  dir=$(cd "$1" && pwd)
+  [ ! -e "$dir/server.properties" ] || die "'$dir' has a broker: start that one"
+  fetch
+  need java openjdk-17-jre-headless
+  port=$(free_port)
+  configure "$dir" 1 "$(free_port)" "$port" "1@127.0.0.1:$port" 1
+  secure "$dir"
+  spawn "$dir" --add-scram 'SCRAM-SHA-512=[name=gauge,password=gauge-secret]'
+  printf '%s %s\n' "$(await "$dir")" "$(address "$dir" SECURE)"
+}
+
+grant() {
+  java_main org.apache.kafka.tools.AclCommand --bootstrap-server "$(address "$1")" --add --allow-principal User:gauge "${@:2}" >/dev/null
 }
 
 start_cluster() {
@@ -260,12 +303,14 @@ read_topic() {
     --isolation-level read_committed --timeout-ms 3000 2>/dev/null
 }
 
-usage() { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 case "${1:-}:$#" in
   fetch:1) fetch ;;
   start:2 | start:3) shift; start "$@" ;;
   stop:2) stop "$2" ;;
+  start-secure:2) start_secure "$2" ;;
+  grant:?*) [ $# -ge 3 ] || usage; shift; grant "$@" ;;
   start-cluster:3) shift; start_cluster "$@" ;;
   topic:?*) [ $# -ge 4 ] || usage; shift; topic "$@" ;;
   load:4) shift; load "$@" ;;

@@ -9,6 +9,7 @@ mod admin;
 mod builder;
 mod client;
 mod control;
+mod event;
 mod mock;
 mod outgoing;
 mod positions;
@@ -32,6 +33,7 @@ pub use self::{
     acknowledged::Acknowledged,
     admin::{create_topic, delete_topic},
     control::Control,
+    event::Event,
     mock::MockCluster,
     outgoing::{GoOn, WriteError},
     positions::{Position, StartAt},
@@ -40,7 +42,7 @@ pub use self::{
     transactions::Transactions,
 };
 use self::{builder::Builder, client::Consumer, positions::NoPosition};
-use super::{CHUNK_RECORDS_MAX, Chunk, SourceError};
+use super::{CHUNK_RECORDS_MAX, SourceError};
 
 /// How often the topic is asked for new partitions.
 const REFRESH_EVERY: Duration = Duration::from_secs(5);
@@ -70,37 +72,6 @@ pub struct Reading {
     pub record_bytes_max: usize,
 }
 
-/// What a source has to say, in order.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A partition is read from here on, to its end if it has one. Those that are there at start come before all else.
-    Started(Position),
-    /// The next records of a partition.
-    Records(Chunk),
-    /// All that a partition has at the moment was handed over.
-    ReachedEnd {
-        /// The partition.
-        partition: u32,
-    },
-    /// A partition was read to the end that it was to be read to.
-    Done {
-        /// The partition.
-        partition: u32,
-    },
-    /// Kafka is not there, or not as it should be; the source goes on trying. Said once.
-    Waiting {
-        /// Why, for people.
-        message: String,
-    },
-    /// What it waited for has come.
-    Resumed,
-    /// The source cannot go on: offsets are lost. Nothing comes behind it.
-    Failed {
-        /// Why, for people.
-        message: String,
-    },
-}
-
 /// A topic that is read.
 pub struct KafkaSource {
     consumer: Consumer,
@@ -111,6 +82,8 @@ pub struct KafkaSource {
     events: VecDeque<Event>,
     /// What it is waiting for.
     waiting: Option<String>,
+    /// Whether reading was forbidden, and nothing has come since.
+    forbidden: bool,
     /// Whether no record came since the last tick.
     quiet: bool,
     /// Records that wait in the partitions' builders.
@@ -147,6 +120,7 @@ impl KafkaSource {
             partitions: BTreeMap::new(),
             events: VecDeque::new(),
             waiting: None,
+            forbidden: false,
             quiet: true,
             held: 0,
             refresh: tick(REFRESH_EVERY),
@@ -201,6 +175,10 @@ impl KafkaSource {
                 self.wait(format!("topic '{}' does not exist; waiting for it", self.reading.topic));
             }
             Err(NoPosition::Waiting(message)) => self.wait(message),
+            Err(NoPosition::Unanswered(error)) => {
+                drop(self.consumer.poll(FIRST_REPORT_WITHIN.min(patience)));
+                self.unanswered(error);
+            }
         }
         drop(self.consumer.poll(patience.min(RETRY_EVERY)));
     }
@@ -269,11 +247,14 @@ impl KafkaSource {
 
     fn check_topic(&mut self) {
         match positions::partitions(&self.consumer, &self.reading.topic) {
+            // Whoever may not read a topic may still see it.
+            Ok(_) if self.forbidden => {}
             Ok(partitions) => {
                 self.resumed();
                 self.add_new(&partitions);
             }
             Err(NoPosition::Waiting(message)) => self.wait(message),
+            Err(NoPosition::Unanswered(error)) => self.unanswered(error),
             Err(NoPosition::Missing) => {
                 self.fail(format!("topic '{}' was deleted, its offsets are lost", self.reading.topic));
             }
@@ -292,6 +273,7 @@ impl KafkaSource {
             // The next look brings it up again.
             Ok(()) | Err(NoPosition::Missing) => {}
             Err(NoPosition::Waiting(message)) => self.wait(message),
+            Err(NoPosition::Unanswered(error)) => self.unanswered(error),
             Err(NoPosition::Lost(message)) => self.fail(message),
         }
     }
@@ -305,6 +287,7 @@ impl KafkaSource {
                 return;
             };
             patience = Duration::ZERO;
+            self.forbidden &= polled.is_err();
             match polled {
                 Ok(message) => {
                     let (Ok(number), offset) = (u32::try_from(message.partition()), message.offset()) else {
@@ -331,7 +314,10 @@ impl KafkaSource {
                         (false, false) => {}
                     }
                 }
-                Err(KafkaError::PartitionEOF(partition)) => self.reached_end(partition),
+                Err(KafkaError::PartitionEOF(partition)) => {
+                    self.forbidden = false;
+                    self.reached_end(partition);
+                }
                 Err(error) => self.trouble(&error),
             }
         }
@@ -382,11 +368,21 @@ impl KafkaSource {
                 _,
                 Some(RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::CoordinatorNotAvailable),
             ) => {}
+            (_, Some(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
+                self.forbidden = true;
+                self.wait(positions::forbidden(topic));
+            }
             (_, Some(code)) if positions::is_missing(code) => self.check_topic(),
             // What a client says of an outage may reach us when it is over: asked, the brokers answer.
             _ if self.waiting.is_none() && positions::partitions(&self.consumer, topic).is_ok() => {}
             _ => self.wait(format!("Kafka is away: {reason}")),
         }
+    }
+
+    /// Brokers do not answer: why, in their client's words if it has some.
+    fn unanswered(&mut self, error: String) {
+        let why = self.consumer.context().take().unwrap_or(error);
+        self.wait(format!("Kafka does not answer: {why}"));
     }
 
     fn wait(&mut self, message: String) {

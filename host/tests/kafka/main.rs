@@ -11,6 +11,7 @@ mod broker;
 mod cluster;
 mod mock;
 mod outage;
+mod secure;
 mod sink;
 mod transactions;
 

@@ -22,7 +22,7 @@ pub(crate) struct Brokers {
 }
 
 /// Runs `.ci/kafka.sh`; what it prints.
-fn kafka(arguments: &[&str]) -> String {
+pub(crate) fn kafka(arguments: &[&str]) -> String {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.ci/kafka.sh");
     // A broker outlives the script and would keep its error output open.
     let output = Command::new(script).args(arguments).stderr(Stdio::inherit()).output().unwrap();

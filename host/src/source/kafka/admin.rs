@@ -16,24 +16,41 @@ const ASKED_WITHIN: Duration = Duration::from_secs(10);
 
 type Admin = AdminClient<DefaultClientContext>;
 
-/// Makes a topic, with as many replicas as the brokers do by default. One that exists is left as it is.
-pub fn create_topic(connection: &Connection, topic: &str, partitions: u32) -> Result<(), SourceError> {
-    create(connection, topic, partitions, &[]).map(|_| ())
+/// What became of a topic that was to be made.
+pub(super) enum Creation {
+    Made,
+    /// It was there before.
+    Existed,
+    /// We are not allowed to make it.
+    Forbidden,
 }
 
-/// As [`create_topic`], with settings of its own; whether it was made, and was not there before.
+/// Makes a topic, with as many replicas as the brokers do by default. One that exists is left as it is.
+pub fn create_topic(connection: &Connection, topic: &str, partitions: u32) -> Result<(), SourceError> {
+    match create(connection, topic, partitions, &[])? {
+        Creation::Made | Creation::Existed => Ok(()),
+        Creation::Forbidden => {
+            Err(SourceError::Kafka(format!("topic '{topic}' may not be made: allow its user Create")))
+        }
+    }
+}
+
+/// As [`create_topic`], with settings of its own.
 pub(super) fn create(
     connection: &Connection,
     topic: &str,
     partitions: u32,
     settings: &[(&str, &str)],
-) -> Result<bool, SourceError> {
+) -> Result<Creation, SourceError> {
     let new = NewTopic::new(topic, partitions as i32, TopicReplication::Fixed(-1));
     let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
     let answers = administer(connection, async |admin, options| admin.create_topics([&new], options).await)?;
     match first_error(answers) {
-        None => Ok(true),
-        Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(false),
+        None => Ok(Creation::Made),
+        Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(Creation::Existed),
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed) => {
+            Ok(Creation::Forbidden)
+        }
         Some(why) => Err(SourceError::Kafka(format!("cannot create topic '{topic}': {why}"))),
     }
 }

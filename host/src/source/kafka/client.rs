@@ -33,6 +33,9 @@ const PROMISES: &[(&str, &str)] = &[
     ("topic.metadata.propagation.max.ms", "5000"),
 ];
 
+/// Where librdkafka logs that a connection failed.
+const CONNECTION_FAILED: &str = "FAIL";
+
 /// What a client said last about its troubles.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reports {
@@ -50,22 +53,39 @@ impl Reports {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn note(&self, trouble: &str) {
+        // What a broker does that is spoken to in a way that it does not expect.
+        let hung_up = trouble.contains("Disconnected") && trouble.contains("in state APIVERSION_QUERY");
+        let hint = if hung_up { "; does security_protocol fit this address?" } else { "" };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{trouble}{hint}"));
+    }
+
     /// What was said before now is no news.
     pub(super) fn forget(&self) {
         drop(self.take());
     }
 }
 
+/// A line of the log without the thread that wrote it: `[thrd:name]: text`.
+fn without_thread(line: &str) -> &str {
+    line.strip_prefix("[thrd:").and_then(|line| line.split_once("]: ")).map_or(line, |(_, text)| text)
+}
+
 impl ClientContext for Reports {
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {
-        // What matters comes as an error too.
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        // Most of what matters comes as an error too; that a broker hung up, and what may be behind it, does not.
+        if facility == CONNECTION_FAILED {
+            self.note(without_thread(text));
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-            return;
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::PartitionEOF) => {}
+            // It follows what each broker's trouble is, and says less.
+            Some(RDKafkaErrorCode::AllBrokersDown) if self.last().is_some() => {}
+            _ => self.note(reason),
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
     }
 }
 
@@ -108,10 +128,32 @@ pub(super) fn extend(config: &mut ClientConfig, settings: &[(&str, &str)]) {
 fn apply(connection: &Connection, config: &mut ClientConfig) {
     config.set("bootstrap.servers", &connection.brokers);
     config.extend(connection.properties.clone());
-    config.set_log_level(RDKafkaLogLevel::Critical);
+    config.set_log_level(RDKafkaLogLevel::Info);
 }
 
 /// A client that could not be made: its settings are wrong.
 pub(super) fn setting(error: KafkaError) -> SourceError {
     SourceError::Setting(format!("the Kafka client cannot be made: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_all_brokers_are_down_says_less_than_what_each_of_them_said() {
+        let reports = Reports::default();
+        let down = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+        reports.error(down.clone(), "1/1 brokers are down");
+        assert_eq!(reports.last().as_deref(), Some("1/1 brokers are down"));
+        let line = "[thrd:a:1/bootstrap]: a:1/bootstrap: Disconnected (after 0ms in state APIVERSION_QUERY)";
+        reports.log(RDKafkaLogLevel::Info, "FAIL", line);
+        reports.log(RDKafkaLogLevel::Info, "REBALANCE", "[thrd:main]: something else");
+        reports.error(down.clone(), "1/1 brokers are down");
+        let told = "a:1/bootstrap: Disconnected (after 0ms in state APIVERSION_QUERY); does security_protocol fit this \
+                    address?";
+        assert_eq!(reports.take().as_deref(), Some(told));
+        reports.error(down, "1/1 brokers are down");
+        assert_eq!(reports.take().as_deref(), Some("1/1 brokers are down"));
+    }
 }

@@ -23,7 +23,7 @@ use rdkafka::{
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    admin,
+    admin::{self, Creation},
     client::{self, Consumer},
     outgoing::{GoOn, STEP, Step, WriteError, wait},
     settings::Connection,
@@ -80,11 +80,17 @@ impl Control {
                 "control topic '{topic}' has cleanup.policy '{other}' and would forget what was delivered: set it to \
                  'compact'"
             ))),
-            None if admin::create(connection, topic, 1, SETTINGS)? => Ok(()),
-            // Made by somebody else at this moment; if not, we are not allowed to see what is set.
-            None => Err(WriteError::Away(format!(
-                "the settings of control topic '{topic}' cannot be seen: allow DescribeConfigs"
-            ))),
+            None => match admin::create(connection, topic, 1, SETTINGS)? {
+                Creation::Made => Ok(()),
+                // Made by somebody else at this moment; if not, we are not allowed to see what is set.
+                Creation::Existed => Err(WriteError::Away(format!(
+                    "the settings of control topic '{topic}' cannot be seen: allow its user DescribeConfigs"
+                ))),
+                Creation::Forbidden => Err(WriteError::Away(format!(
+                    "control topic '{topic}' may not be seen, or made: allow its user Create, Read, Write and \
+                     DescribeConfigs, or make it with one partition and cleanup.policy=compact and allow the last three"
+                ))),
+            },
         }
     }
 
@@ -160,6 +166,10 @@ impl Control {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Err(WriteError::Setting(format!("control topic '{}' was made anew: {why}", self.topic)))
             }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(WriteError::Away(format!(
+                "control topic '{}' may not be read: allow its user Read",
+                self.topic
+            ))),
             _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(WriteError::Away(why)),
             _ => Ok(Step::Nothing(why)),
         }

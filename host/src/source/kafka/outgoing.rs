@@ -33,6 +33,8 @@ const SHORT_LOOKS: usize = 500;
 const ASKED_WITHIN: Duration = Duration::from_secs(2);
 /// A header that every record has: its message's key.
 const KEY_HEADER: &str = "idempotency-key";
+/// What the transactional ids of all writers begin with.
+pub(super) const TRANSACTIONS_PREFIX: &str = "streamgauge/";
 /// The number of a record that is no message.
 const NO_MESSAGE: usize = 0;
 
@@ -239,6 +241,7 @@ impl Outgoing {
             Some(code) if positions::is_missing(code) => {
                 Err(WriteError::Away(format!("topic '{topic}' does not exist; waiting for it")))
             }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(WriteError::Away(self.not_allowed())),
             Some(code) => Err(WriteError::Away(format!("topic '{topic}': {code}"))),
         }
     }
@@ -347,7 +350,22 @@ impl Outgoing {
             KafkaError::Transaction(error) => error.string(),
             error => error.to_string(),
         };
-        self.producer.context().reports.last().unwrap_or_else(text)
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => self.not_allowed(),
+            Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => format!(
+                "transactions for topic '{}' are not allowed: allow its user Write on transactional ids that begin with \
+                 '{TRANSACTIONS_PREFIX}'",
+                self.topic
+            ),
+            _ => self.producer.context().reports.last().unwrap_or_else(text),
+        }
+    }
+
+    fn not_allowed(&self) -> String {
+        format!(
+            "topic '{}', or its control topic, may not be written: allow their user Write on both",
+            self.topic
+        )
     }
 
     /// Waits until the client has nothing more to say of records, and forgets what it said of them and of brokers.

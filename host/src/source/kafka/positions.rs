@@ -40,20 +40,30 @@ pub struct Position {
 pub(super) enum NoPosition {
     /// It may work later.
     Waiting(String),
+    /// The brokers do not answer; their client may know more.
+    Unanswered(String),
     /// The topic does not exist.
     Missing,
     /// It never will.
     Lost(String),
 }
 
+impl NoPosition {
+    fn unanswered(error: KafkaError) -> Self {
+        Self::Unanswered(error.to_string())
+    }
+}
+
 /// The partitions that a topic has now.
 pub(super) fn partitions(consumer: &Consumer, topic: &str) -> Result<Vec<u32>, NoPosition> {
-    let metadata =
-        consumer.fetch_metadata(Some(topic), PATIENCE).map_err(|error| unreachable(consumer, &error))?;
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(NoPosition::unanswered)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let found = found.ok_or(NoPosition::Missing)?;
     match found.error().map(RDKafkaErrorCode::from) {
         Some(code) if is_missing(code) => return Err(NoPosition::Missing),
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            return Err(NoPosition::Waiting(forbidden(topic)));
+        }
         Some(error) => return Err(NoPosition::Waiting(format!("topic '{topic}': {error}"))),
         None if found.partitions().is_empty() => return Err(NoPosition::Missing),
         None => {}
@@ -79,7 +89,7 @@ pub(super) fn starts(
     let mut bounds = Vec::new();
     for &partition in partitions {
         let offsets = consumer.fetch_watermarks(topic, partition as i32, PATIENCE);
-        bounds.push((partition, offsets.map_err(|error| unreachable(consumer, &error))?));
+        bounds.push((partition, offsets.map_err(NoPosition::unanswered)?));
     }
     let mut from = BTreeMap::new();
     if let StartAt::Time(time_us) = start {
@@ -109,14 +119,12 @@ fn at_time(
     // Kafka counts milliseconds, and negative ones mean something else to it.
     let time = Offset::Offset(time_us.div_euclid(1000).max(0));
     for &partition in partitions {
-        times
-            .add_partition_offset(topic, partition as i32, time)
-            .map_err(|error| unreachable(consumer, &error))?;
+        times.add_partition_offset(topic, partition as i32, time).map_err(NoPosition::unanswered)?;
     }
-    let found = consumer.offsets_for_times(times, PATIENCE).map_err(|error| unreachable(consumer, &error))?;
+    let found = consumer.offsets_for_times(times, PATIENCE).map_err(NoPosition::unanswered)?;
     let mut offsets = BTreeMap::new();
     for element in found.elements_for_topic(topic) {
-        element.error().map_err(|error| unreachable(consumer, &error))?;
+        element.error().map_err(NoPosition::unanswered)?;
         if let (Ok(partition), Offset::Offset(offset)) =
             (u32::try_from(element.partition()), element.offset())
         {
@@ -126,17 +134,16 @@ fn at_time(
     Ok(offsets)
 }
 
-/// Brokers that do not answer: in their client's words if it has some.
-fn unreachable(consumer: &Consumer, error: &KafkaError) -> NoPosition {
-    let why = consumer.context().take().unwrap_or_else(|| error.to_string());
-    NoPosition::Waiting(format!("Kafka does not answer: {why}"))
-}
-
 fn lost(topic: &str, partition: u32, offset: i64, low: i64, high: i64) -> NoPosition {
     NoPosition::Lost(format!(
         "topic '{topic}' partition {partition} has offsets {low} to {high}, but {offset} is next: records were lost to \
          retention, or the topic was made anew"
     ))
+}
+
+/// What is told of a topic that may not be read.
+pub(super) fn forbidden(topic: &str) -> String {
+    format!("topic '{topic}' may not be read: allow its user Read")
 }
 
 /// Whether an error code says that a topic or partition is not there.

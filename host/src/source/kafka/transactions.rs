@@ -15,7 +15,7 @@ use rdkafka::{error::KafkaError, producer::Producer as _};
 
 use super::{
     control::{self, Control, Mark},
-    outgoing::{self, GoOn, Outgoing, STEP, Step, WriteError, wait},
+    outgoing::{self, GoOn, Outgoing, STEP, Step, TRANSACTIONS_PREFIX, WriteError, wait},
     settings::Connection,
 };
 use crate::{crash, deliver::message::Message, source::SourceError};
@@ -26,8 +26,6 @@ const TRANSACTION_MS: &str = "60000";
 /// How long nothing may come from the brokers before a client is given up.
 const QUIET_MAX: Duration = Duration::from_secs(15);
 const ABORT_STEP: Duration = Duration::from_millis(5);
-/// What the transactional id begins with; the control topic and the name follow.
-const ID_PREFIX: &str = "streamgauge/";
 
 /// A writer of one topic under one name.
 pub struct Transactions {
@@ -152,7 +150,7 @@ fn start(
     from: Option<i64>,
     go_on: &GoOn<'_>,
 ) -> Result<(Outgoing, Mark, Option<u64>), WriteError> {
-    let id = format!("{ID_PREFIX}{}/{}", control.topic, control.id);
+    let id = format!("{TRANSACTIONS_PREFIX}{}/{}", control.topic, control.id);
     let promises = [
         ("transactional.id", id.as_str()),
         ("transaction.timeout.ms", TRANSACTION_MS),
