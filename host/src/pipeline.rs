@@ -123,6 +123,7 @@ impl Pipeline {
             begun: false,
             ended: false,
             failure: None,
+            undelivered: Vec::new(),
             leads: self.source.meeting.as_ref().is_some_and(Meeting::lead),
             kept: Kept::default(),
             since_met: Stopwatch::start(),
@@ -149,7 +150,7 @@ impl Pipeline {
         }
         self.resign(&mut run, tell);
         self.end_well(&mut run, stop, tell);
-        self.ended(run.failure)
+        self.ended(run)
     }
 
     fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(Told)) {
@@ -378,14 +379,10 @@ impl Pipeline {
             clock::pause(LOOK);
             stuck = self.roots.iter().find_map(|root| root.journal().failure());
         }
-        let left = unsettled(&self.roots);
-        if left > 0 && stuck.is_none() {
-            let names =
-                self.roots.iter().filter(|root| root.journal().unsettled() > 0).flat_map(Root::undelivered);
-            let names = names.collect::<Vec<_>>().join(", ");
-            stuck = Some(format!("{left} rows of {names} were not delivered within {timeout:?}"));
+        let finished = run.ended && unsettled(&self.roots) == 0;
+        if stuck.is_none() {
+            run.undelivered = self.roots.iter().flat_map(|root| undelivered(root, timeout)).collect();
         }
-        let finished = run.ended && left == 0;
         run.failure = run.failure.take().or(stuck);
         self.sync_letters();
         for root in &mut self.roots {
@@ -398,16 +395,27 @@ impl Pipeline {
         }
     }
 
-    fn ended(self, failure: Option<String>) -> Ended {
-        let mut failures: Vec<(String, String)> = Vec::new();
+    fn ended(self, run: Run) -> Ended {
+        let mut failures = run.undelivered;
         for (query, why) in self.roots.iter().flat_map(|root| root.query().failures()) {
             failures.push((format!("query '{query}'"), why.to_owned()));
         }
         let source = format!("source '{}'", self.context.source);
-        let own = failure.into_iter().chain(self.context.broken);
+        let own = run.failure.into_iter().chain(self.context.broken);
         failures.extend(own.map(|why| (source.clone(), why)));
         Ended { counts: self.context.counts, failures }
     }
+}
+
+/// What people are told of rows that wait on at the end, by query.
+fn undelivered(root: &Root, within: Duration) -> impl Iterator<Item = (String, String)> {
+    let fate = match root.journal().is_durable() {
+        true => "the next run with this state delivers them",
+        false => "they are lost, as without --state nothing is kept",
+    };
+    root.undelivered().map(move |(query, rows)| {
+        (format!("query '{query}'"), format!("rows not delivered within {within:?}: {rows}; {fate}"))
+    })
 }
 
 /// What a run of the loop remembers.
@@ -425,6 +433,8 @@ struct Run {
     /// Whether the input has ended.
     ended: bool,
     failure: Option<String>,
+    /// Queries some of whose rows could not be delivered in time, with what is to be told of it.
+    undelivered: Vec<(String, String)>,
     /// Whether this pipeline leads those of its source.
     leads: bool,
     kept: Kept,

@@ -1,7 +1,7 @@
 //! Rows to the console and to files, where they are decided first: the worker of an outbox, and what a file has taken.
 //!
-//! A file cannot say which rows it holds, so a *marker* beside the state does: the file's length and the last number of each
-//! query's messages, written when they are in the file. Who comes back cuts the file to that length and goes on behind those
+//! A file cannot say which rows it holds, so a *marker* does, beside the state or, where that is in a bucket, beside the file:
+//! its length and the last number of each query's messages, written when they are in the file. Who comes back cuts the file to that length and goes on behind those
 //! numbers: each row is there once, whatever was killed. A pipe or a terminal takes nothing back: there what was not
 //! acknowledged comes again.
 
@@ -100,9 +100,21 @@ impl Lines {
         marker.and_then(|marker| marker.mark.sequences.get(name).copied()).unwrap_or(0)
     }
 
-    /// Whether it knows what it has taken.
-    pub fn is_marked(&self) -> bool {
-        self.marker.is_some()
+    /// Where it keeps what it has taken; none where it does not.
+    pub fn marked_in(&self) -> Option<PathBuf> {
+        let marker = self.marker.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(marker.paths.first()?.with_extension(""))
+    }
+
+    /// Forgets what it has taken: its file is about to be emptied.
+    pub fn restart(&self) -> Result<(), MarkerError> {
+        let Some(marker) = &self.marker else { return Ok(()) };
+        let mut marker = marker.lock().unwrap_or_else(PoisonError::into_inner);
+        if marker.mark == Mark::default() {
+            return Ok(());
+        }
+        marker.mark = Mark::default();
+        marker.write()
     }
 
     /// Whether its file holds nothing.
@@ -198,6 +210,10 @@ impl Marker {
     fn note(&mut self, name: &str, sequence: u64, added: u64) -> Result<(), MarkerError> {
         self.mark.length += added;
         self.mark.sequences.insert(name.to_owned(), sequence);
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), MarkerError> {
         self.turn += 1;
         let Some(path) = self.paths.get((self.turn % 2) as usize) else { unreachable!("there are two") };
         let failed = |cause| MarkerError::Io { doing: "write", path: path.display().to_string(), cause };

@@ -132,10 +132,10 @@ impl Root {
         self.held.keys().copied()
     }
 
-    /// Queries whose rows are decided and not settled.
-    pub fn undelivered(&self) -> impl Iterator<Item = String> + '_ {
-        let outboxes = self.journal.outboxes().iter().filter(|(_, outbox)| outbox.rows() > 0);
-        outboxes.map(|(query, _)| format!("'{query}'"))
+    /// Queries that have rows which are decided and not settled, and how many.
+    pub fn undelivered(&self) -> impl Iterator<Item = (&str, usize)> {
+        let rows = self.journal.outboxes().iter().map(|(query, outbox)| (query.as_str(), outbox.rows()));
+        rows.filter(|&(_, rows)| rows > 0)
     }
 
     /// Whether it can take nothing: an outbox is at its bound.

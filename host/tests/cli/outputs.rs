@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::Write,
     path::Path,
     process::{Command, Stdio},
 };
@@ -171,6 +172,58 @@ fn a_standard_error_that_takes_nothing_fails_nothing() {
     assert_eq!(status.code(), Some(1));
 }
 
+#[test]
+fn a_file_is_written_by_one_process_at_a_time() {
+    let folder = folder(
+        "CREATE SINK k WITH (connector = 'file', path = 'rows.jsonl'); INSERT INTO k SELECT n FROM s;",
+    );
+    let mut first = run(folder.path(), &["--input", "s=-"]);
+    let mut first = first.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut events = first.stdin.take().unwrap();
+    let rows = folder.path().join("rows.jsonl");
+    while !fs::metadata(&rows).is_ok_and(|there| there.len() > 0) {
+        events.write_all(b"{\"n\":1}\n").unwrap();
+        assert_eq!(first.try_wait().unwrap(), None);
+    }
+    let (exit, _, said) = outcome(&mut run(folder.path(), &["--input", "s=events.jsonl"]));
+    assert_eq!(exit, 3, "{said}");
+    assert!(said.starts_with("error: another process writes to 'rows.jsonl'\nhelp: "), "{said}");
+    drop(events);
+    assert!(first.wait().unwrap().success());
+    let (exit, _, said) = outcome(&mut run(folder.path(), &["--input", "s=events.jsonl"]));
+    assert_eq!(exit, 0, "{said}");
+}
+
+#[test]
+fn a_query_whose_state_was_removed_begins_anew_in_its_file() {
+    // A receiver that is not there keeps the state from being finished.
+    let folder = folder(
+        "CREATE SINK k WITH (connector = 'file', path = 'rows.jsonl');
+        CREATE SINK w WITH (connector = 'webhook', url = 'http://127.0.0.1:1/', allow_private = 'true');
+        CREATE VIEW v AS SELECT n FROM s;
+        INSERT INTO k SELECT n FROM v;
+        INSERT INTO w SELECT n FROM v;",
+    );
+    let again = || {
+        outcome(&mut run(
+            folder.path(),
+            &["--state", "state", "--input", "s=events.jsonl", "--drain-timeout", "500ms"],
+        ))
+    };
+    let waits = "query 'insert_w_1' failed: rows not delivered";
+    fs::write(folder.path().join("events.jsonl"), "{\"n\":7}\n{\"n\":8}\n").unwrap();
+    let (_, _, said) = again();
+    assert!(said.contains(waits), "{said}");
+    fs::remove_dir_all(folder.path().join("state/v")).unwrap();
+    fs::write(folder.path().join("events.jsonl"), "{\"n\":7}\n").unwrap();
+    // The second time it goes on from the first, and its file is as long as that knows it to be.
+    for _ in 0..2 {
+        let (_, _, said) = again();
+        assert!(said.contains(waits), "{said}");
+        assert_eq!(fs::read_to_string(folder.path().join("rows.jsonl")).unwrap(), "{\"n\":7}\n");
+    }
+}
+
 /// An outbox that waits for a receiver that is not there, and then for a sink of another kind.
 #[test]
 fn what_was_made_for_another_kind_of_sink_is_not_sent_there() {
@@ -181,7 +234,9 @@ fn what_was_made_for_another_kind_of_sink_is_not_sent_there() {
     let state = ["--input", "s=events.jsonl", "--state", "state", "--drain-timeout", "100ms"];
     let (exit, _, said) = outcome(&mut run(folder.path(), &state));
     assert_eq!(exit, 3, "{said}");
-    assert!(said.contains("3 rows of 'insert_k_1' were not delivered within"), "{said}");
+    let why =
+        "error: query 'insert_k_1' failed: rows not delivered within 100ms: 3; the next run with this state";
+    assert!(said.contains(why), "{said}");
     let rows = ["--output", "k=rows.jsonl"];
     let (exit, _, said) = outcome(run(folder.path(), &state).args(rows));
     assert_eq!(exit, 3, "{said}");

@@ -3,17 +3,20 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, Metadata},
+    fs::{self, File, Metadata, TryLockError},
     io::{self, Seek as _, SeekFrom},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::sinks;
 use crate::{
     cli::Failure,
-    deliver::{letters::Letters, lines::Lines, output::Output},
+    deliver::{
+        letters::Letters,
+        lines::{Lines, Marker},
+        output::Output,
+    },
 };
 
 /// The outputs that are open, each once.
@@ -73,6 +76,13 @@ impl Places {
                  help: write to another file"
             )));
         }
+        // Held as long as the output is open. A file system without locks has none to hold.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let path = path.display();
+            return Err(Failure::Runtime(format!(
+                "error: another process writes to '{path}'\nhelp: stop it, or write to another file"
+            )));
+        }
         let output = Arc::new(Output::to_file(path, file.try_clone().map_err(failed)?));
         self.files.insert(
             id,
@@ -103,7 +113,7 @@ impl Places {
         Ok(place.map_or_else(fresh, |place| place.letters.get_or_insert_with(fresh).clone()))
     }
 
-    /// Lines for an output whose rows are decided first; what a file holds is kept in the folder of the state.
+    /// Lines for an output whose rows are decided first; what a file holds is kept in the folder of the state, or beside it.
     pub(super) fn lines(
         &mut self,
         output: Arc<Output>,
@@ -111,14 +121,14 @@ impl Places {
         folder: Option<&Path>,
     ) -> Result<Arc<Lines>, Failure> {
         let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
-        let (Some(place), Some(path), Some(folder)) = (place, path, folder) else {
+        let (Some(place), Some(path)) = (place, path) else {
             return Ok(Arc::new(Lines::new(output, None)));
         };
         if let Some(lines) = &place.lines {
             return Ok(lines.clone());
         }
         let is_file = place.file.metadata().is_ok_and(|there| there.is_file());
-        let marker = is_file.then(|| sinks::marker(folder, path)).transpose()?;
+        let marker = is_file.then(|| marker(folder, path)).transpose()?;
         place.length = marker.as_ref().map(|marker| marker.mark().length);
         let lines = Arc::new(Lines::new(output, marker));
         Ok(place.lines.insert(lines).clone())
@@ -128,6 +138,9 @@ impl Places {
     /// that run knows to be in them, and go on from there.
     pub(super) fn prepare(&self) -> Result<(), Failure> {
         for place in self.files.values() {
+            if let Some(lines) = place.lines.as_ref().filter(|_| !self.resumed) {
+                lines.restart().map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+            }
             place.prepare(self.resumed).map_err(|cause| match cause.kind() {
                 io::ErrorKind::Other => Failure::Runtime(format!(
                     "error: cannot go on with {}: {cause}\nhelp: bring the file back, or choose another place for the state",
@@ -176,4 +189,25 @@ fn regular_file(input: &Path) -> Option<FileId> {
 
 fn unwritable(path: &Path, cause: &io::Error) -> Failure {
     Failure::Input(format!("error: cannot write to {}: {cause}", path.display()))
+}
+
+/// A marker of what a file holds: in the folder of the state, under the file's whole path; where there is no such folder,
+/// since the state is in a bucket, beside the file.
+fn marker(folder: Option<&Path>, path: &Path) -> Result<Marker, Failure> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (folder, name) = match (folder, absolute.parent(), absolute.file_name()) {
+        (None, Some(parent), Some(name)) => (parent.to_owned(), format!(".{}.streamgauge", name.display())),
+        (None, ..) => unreachable!("a file has a name"),
+        (Some(folder), ..) => (folder.join("+outputs"), escaped(&absolute)),
+    };
+    Marker::open(&folder, &name).map_err(|error| Failure::Runtime(format!("error: {error}")))
+}
+
+/// A path as one segment of another.
+fn escaped(path: &Path) -> String {
+    let escape = |byte: u8| match byte.is_ascii_alphanumeric() || byte == b'.' {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02x}"),
+    };
+    path.display().to_string().bytes().map(escape).collect()
 }

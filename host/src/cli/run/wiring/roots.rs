@@ -249,10 +249,11 @@ impl Wiring<'_> {
         let Posted { encode, deliver, has, keeps_last } = posted;
         let name = manifest.name.clone();
         let mut settled = tree.settled.remove(&name).unwrap_or_default();
-        if deliver.forgot(has, settled.upto) {
+        if let Some(marker) = deliver.forgetful(has, settled.upto) {
             return Err(Failure::Runtime(format!(
-                "error: query '{name}': what the state says of its output is older than what was written to it, or gone\n\
-                 help: bring the folder '+outputs' of the state back, or choose another place for the state"
+                "error: query '{name}': what is known of its output is older than what was written to it, or gone\n\
+                 help: bring {}.* back, or choose another place for the state",
+                marker.display()
             )));
         }
         settled.add_upto(has);

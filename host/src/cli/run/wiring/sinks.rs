@@ -39,7 +39,7 @@ use crate::{
         kafka::KafkaSink,
         key::Keys,
         letters::Letters,
-        lines::{Lines, Marker},
+        lines::Lines,
         message::{Payload, Response},
         outbox::Outbox,
         output::Output,
@@ -108,12 +108,12 @@ impl Deliver {
         )
     }
 
-    /// Whether a file's marker is behind what is known to be settled: then it is not the last one that was written. A file
-    /// that is empty is another one.
-    pub(super) fn forgot(&self, has: u64, settled: u64) -> bool {
+    /// The marker of a file, where it is behind what is known to be settled: then it is not the last one that was written. A
+    /// file that is empty is another one.
+    pub(super) fn forgetful(&self, has: u64, settled: u64) -> Option<std::path::PathBuf> {
         match self {
-            Self::Lines { lines, .. } => lines.is_marked() && has < settled && !lines.is_empty(),
-            _ => false,
+            Self::Lines { lines, .. } if has < settled && !lines.is_empty() => lines.marked_in(),
+            _ => None,
         }
     }
 }
@@ -422,22 +422,4 @@ fn text<'a>(sink: &'a Declared, option: &str) -> Option<&'a str> {
 pub(super) fn declared<'a>(program: &'a Program, name: &str) -> Result<&'a Declared, Failure> {
     let sink = program.sinks.iter().find(|sink| sink.name == name);
     sink.ok_or_else(|| Failure::Input(format!("error: there is no sink '{name}'")))
-}
-
-/// A marker of what a file holds, in the folder of the state.
-pub(super) fn marker(folder: &Path, path: &Path) -> Result<Marker, Failure> {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let name: String = absolute
-        .display()
-        .to_string()
-        .bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || byte == b'.' {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02x}")
-            }
-        })
-        .collect();
-    Marker::open(&folder.join("+outputs"), &name).map_err(|error| Failure::Runtime(format!("error: {error}")))
 }
