@@ -14,6 +14,7 @@ CARGO ?= cargo
 CACHE := $(or $(STREAMGAUGE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/streamgauge)
 GUESTS := -p streamgauge-shell -p 'reducer-*' -p 'sink-*'
 # `make deny DENY=/path/to/cargo-deny` uses another one; where there is none the step is skipped, loudly.
+PYTHON := $(CACHE)/python/bin/python
 DENY ?= $(or $(wildcard $(CACHE)/python/bin/cargo-deny),$(shell command -v cargo-deny))
 BENCH_EVENTS ?= 3000000
 SOAK_KILLS ?= 300
@@ -87,6 +88,8 @@ scripts:
 	@for script in .ci/*.sh .ci/tests/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 	.ci/tests/kafka.sh
 	.ci/tests/prometheus.sh
+	@if "$(PYTHON)" -c 'import moto' 2>/dev/null; then "$(PYTHON)" .ci/tests/buckets.py target/release/streamgauge; \
+	else $(call skip,no moto here to be a bucket); fi
 
 examples:
 	$(call step,examples)

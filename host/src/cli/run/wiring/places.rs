@@ -44,6 +44,8 @@ struct Place {
     lines: Option<Arc<Lines>>,
     /// What an earlier run left in it.
     length: Option<u64>,
+    /// Whether some of that is known to be rows of queries that go on.
+    ours: bool,
 }
 
 impl Places {
@@ -93,6 +95,7 @@ impl Places {
                 letters: None,
                 lines: None,
                 length: None,
+                ours: false,
             },
         );
         Ok(output)
@@ -113,35 +116,42 @@ impl Places {
         Ok(place.map_or_else(fresh, |place| place.letters.get_or_insert_with(fresh).clone()))
     }
 
-    /// Lines for an output whose rows are decided first; what a file holds is kept in the folder of the state, or beside it.
+    /// Lines for an output whose rows are decided first; what a file holds is kept in the folder of the state, or beside the
+    /// file. `name` is what the marker calls the query.
     pub(super) fn lines(
         &mut self,
         output: Arc<Output>,
         path: Option<&Path>,
         folder: Option<&Path>,
+        name: &str,
     ) -> Result<Arc<Lines>, Failure> {
         let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
         let (Some(place), Some(path)) = (place, path) else {
             return Ok(Arc::new(Lines::new(output, None)));
         };
-        if let Some(lines) = &place.lines {
-            return Ok(lines.clone());
-        }
-        let is_file = place.file.metadata().is_ok_and(|there| there.is_file());
-        let marker = is_file.then(|| marker(folder, path)).transpose()?;
-        place.length = marker.as_ref().map(|marker| marker.mark().length);
-        let lines = Arc::new(Lines::new(output, marker));
-        Ok(place.lines.insert(lines).clone())
+        let lines = match &place.lines {
+            Some(lines) => lines.clone(),
+            None => {
+                let is_file = place.file.metadata().is_ok_and(|there| there.is_file());
+                let marker = is_file.then(|| marker(folder, path)).transpose()?;
+                place.length = marker.as_ref().map(|marker| marker.mark().length);
+                place.lines.insert(Arc::new(Lines::new(output, marker))).clone()
+            }
+        };
+        place.ours |= lines.has(name) > 0;
+        Ok(lines)
     }
 
     /// Empties the files, so that they hold the rows of this run; where queries go on from an earlier one, files are cut to what
     /// that run knows to be in them, and go on from there.
     pub(super) fn prepare(&self) -> Result<(), Failure> {
         for place in self.files.values() {
-            if let Some(lines) = place.lines.as_ref().filter(|_| !self.resumed) {
+            // What a marker says of another state's rows is no news of ours.
+            let resumed = self.resumed && (place.ours || place.lines.is_none() || place.letters.is_some());
+            if let Some(lines) = place.lines.as_ref().filter(|_| !resumed) {
                 lines.restart().map_err(|error| Failure::Runtime(format!("error: {error}")))?;
             }
-            place.prepare(self.resumed).map_err(|cause| match cause.kind() {
+            place.prepare(resumed).map_err(|cause| match cause.kind() {
                 io::ErrorKind::Other => Failure::Runtime(format!(
                     "error: cannot go on with {}: {cause}\nhelp: bring the file back, or choose another place for the state",
                     place.path.display()

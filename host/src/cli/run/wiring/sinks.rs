@@ -186,7 +186,7 @@ impl Workers {
         places: &mut Places,
     ) -> Result<Way, Failure> {
         let Some(name) = route.name() else { return Ok(Way::Direct(output)) };
-        let lines = places.lines(output, path, route.folder)?;
+        let lines = places.lines(output, path, route.folder, &name)?;
         let has = lines.has(&name);
         let deliver = Deliver::Lines { lines, name };
         Ok(Way::Outbox(Box::new(Posted { encode: Box::new(encode::Lines), deliver, has, keeps_last: false })))

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""State in a bucket, through a server that speaks S3 and is not ours (moto): killed at random moments, and taken over by a
+second process while the first one runs.
+
+    buckets.py STREAMGAUGE
+
+The server listens on a free port of this machine and ends with this script.
+"""
+
+import logging
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from moto.server import ThreadedMotoServer
+
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+EVENTS, KILLS, PATIENCE_S = 2_000_000, 12, 120
+SQL = """
+CREATE SOURCE requests (model TEXT, ms DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+  WITH (connector = 'file', path = 'requests.jsonl');
+CREATE SINK out WITH (connector = 'file', path = 'rows.jsonl');
+INSERT INTO out SELECT window_end, model, avg(ms) AS avg_ms, count(*) AS requests
+FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE) GROUP BY window_start, window_end, model;
+"""
+
+
+def fail(why):
+    sys.exit(f"buckets: {why}")
+
+
+def write_events(path):
+    with path.open("w") as events:
+        for number in range(EVENTS):
+            second = number // 40
+            time = f"2026-01-01T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+            events.write(f'{{"model":"m{number % 7}","ms":{number * 37 % 1000},"ts":"{time}"}}\n')
+
+
+class Host:
+    """Streamgauge, in a folder with events and a program."""
+
+    def __init__(self, binary, folder, server):
+        self.binary, self.folder = binary, folder
+        (folder / "query.sql").write_text(SQL)
+        write_events(folder / "requests.jsonl")
+        keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1"}
+        self.environment = {**os.environ, **keys, "AWS_ENDPOINT": server, "AWS_ALLOW_HTTP": "true", "NO_COLOR": "1"}
+
+    def start(self, *arguments, **streams):
+        command = [self.binary, "run", "query.sql", *arguments]
+        streams = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE, **streams}
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, **streams)
+
+    def finish(self, process, status):
+        _, said = process.communicate(timeout=PATIENCE_S)
+        if process.returncode != status:
+            fail(f"it ended with {process.returncode} and not with {status}: {said.decode()}")
+        return said.decode()
+
+    def rows(self, name):
+        return Counter((self.folder / name).read_text().splitlines())
+
+
+def on(place):
+    return "--state", place, "--checkpoint-interval", "200ms"
+
+
+def killed(host, expected):
+    whole = host.start(*on("s3://gauge/whole"))
+    host.finish(whole, 0)
+    dice, ended = random.Random(), 0
+    for _ in range(KILLS):
+        process = host.start(*on("s3://gauge/killed"))
+        try:
+            process.wait(dice.uniform(0.02, 0.5))
+            ended += 1
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.communicate()
+    host.finish(host.start(*on("s3://gauge/killed")), 0)
+    if host.rows("rows.jsonl") != expected:
+        fail("the rows are others after kills")
+    print(f"buckets: {KILLS - ended} kills, {expected.total()} rows, each once")
+
+
+def taken_over(host, expected):
+    lines = (host.folder / "requests.jsonl").read_bytes().splitlines(keepends=True)
+    # What another state has noted of a file is not taken for this one's.
+    host.finish(host.start("--output", "out=second.jsonl", *on("s3://gauge/other")), 0)
+    (host.folder / "second.jsonl").unlink()
+    place = on("s3://gauge/shared")
+    first = host.start("--input", "requests=-", "--output", "out=first.jsonl", *place, stdin=subprocess.PIPE)
+    first.stdin.write(b"".join(lines[: EVENTS // 2]))
+    first.stdin.flush()
+    second = host.start("--input", "requests=-", "--output", "out=second.jsonl", *place, stdin=subprocess.PIPE)
+    said = second.communicate(b"".join(lines), timeout=PATIENCE_S)[1].decode()
+    if second.returncode != 0:
+        fail(f"whoever comes second does not go on: {said}")
+    said = host.finish(first, 3)
+    if "another streamgauge runs with this state" not in said:
+        fail(f"whoever is replaced does not say so: {said}")
+    # What was sent and not noted yet is sent again, as it was: here to another file.
+    files = [host.rows(name) for name in ("first.jsonl", "second.jsonl")]
+    if files[0] | files[1] != expected:
+        fail("the rows are others where a second process took over")
+    again = (files[0] & files[1]).total()
+    if not files[0] or not files[1] or again >= files[0].total():
+        fail(f"{again} rows were sent by both: {[rows.total() for rows in files]}")
+    print(f"buckets: a second process goes on where the first one was, which ends; {again} rows were sent again")
+
+
+def main():
+    if len(sys.argv) != 2:
+        fail("buckets.py STREAMGAUGE")
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    with tempfile.TemporaryDirectory() as folder:
+        host = Host(Path(sys.argv[1]).resolve(), Path(folder), address)
+        urlopen(Request(f"{address}/gauge", method="PUT")).close()
+        host.finish(host.start(), 0)
+        expected = host.rows("rows.jsonl")
+        killed(host, expected)
+        taken_over(host, expected)
+    server.stop()
+
+
+main()
