@@ -1,6 +1,9 @@
 //! Clients of librdkafka, and what they report beside records.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig, ClientContext,
@@ -10,7 +13,7 @@ use rdkafka::{
 };
 
 use super::settings::Connection;
-use crate::source::SourceError;
+use crate::{clock::Stopwatch, source::SourceError};
 
 /// What is set for every consumer; the connection's properties may change the first part only.
 const TUNING: &[(&str, &str)] = &[
@@ -36,33 +39,40 @@ const PROMISES: &[(&str, &str)] = &[
 /// Where librdkafka logs that a connection failed.
 const CONNECTION_FAILED: &str = "FAIL";
 
+/// How long a trouble is a reason for what fails. The client repeats one that lasts every 30 seconds.
+const NEWS_FOR: Duration = Duration::from_secs(60);
+
 /// What a client said last about its troubles.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reports {
-    last: Arc<Mutex<Option<String>>>,
+    last: Arc<Mutex<Option<(Stopwatch, String)>>>,
 }
 
 impl Reports {
     /// The last trouble in the client's words, once.
     pub(super) fn take(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let last = self.last();
+        self.forget();
+        last
     }
 
-    /// The last trouble in the client's words, as long as it is not forgotten.
+    /// The last trouble in the client's words, as long as it is news.
     pub(super) fn last(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(since, _)| since.elapsed() < NEWS_FOR).map(|(_, trouble)| trouble.clone())
     }
 
     fn note(&self, trouble: &str) {
         // What a broker does that is spoken to in a way that it does not expect.
         let hung_up = trouble.contains("Disconnected") && trouble.contains("in state APIVERSION_QUERY");
         let hint = if hung_up { "; does security_protocol fit this address?" } else { "" };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{trouble}{hint}"));
+        let trouble = format!("{trouble}{hint}");
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Stopwatch::start(), trouble));
     }
 
     /// What was said before now is no news.
     pub(super) fn forget(&self) {
-        drop(self.take());
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
