@@ -188,6 +188,11 @@ fn a_file_is_written_by_one_process_at_a_time() {
     let (exit, _, said) = outcome(&mut run(folder.path(), &["--input", "s=events.jsonl"]));
     assert_eq!(exit, 3, "{said}");
     assert!(said.starts_with("error: another process writes to 'rows.jsonl'\nhelp: "), "{said}");
+    let null = File::options().write(true).open("/dev/null").unwrap();
+    drop(null.try_lock());
+    let (exit, _, said) =
+        outcome(&mut run(folder.path(), &["--input", "s=events.jsonl", "--output", "k=/dev/null"]));
+    assert_eq!(exit, 0, "a device is nobody's: {said}");
     drop(events);
     assert!(first.wait().unwrap().success());
     let (exit, _, said) = outcome(&mut run(folder.path(), &["--input", "s=events.jsonl"]));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    env,
     fs::{self, File},
     os::unix::fs::FileExt,
     path::PathBuf,
@@ -76,7 +77,7 @@ impl Deployment {
             .arg("run")
             .arg(self.folder.join("query.sql"))
             .arg("--state")
-            .arg(self.folder.join("state"))
+            .arg(self.state())
             .arg("--dead-letters")
             .arg(self.folder.join("dead_letters.jsonl"))
             .args(&self.arguments)
@@ -91,6 +92,12 @@ impl Deployment {
             .spawn()
             .unwrap();
         Host { child, since: Stopwatch::start(), phases, said: self.folder.join("said") }
+    }
+
+    /// Where its state is: in its folder, or under the URL of a bucket in `STREAMGAUGE_STATE`.
+    fn state(&self) -> PathBuf {
+        let bucket = env::var("STREAMGAUGE_STATE").map(|url| format!("{url}{}", self.folder.display()));
+        bucket.map_or_else(|_| self.folder.join("state"), PathBuf::from)
     }
 
     /// Partition and offset of every dead letter, each of them whole.

@@ -70,7 +70,8 @@ impl Places {
         }
         let file =
             File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
-        let id = FileId::of(&file.metadata().map_err(failed)?);
+        let there = file.metadata().map_err(failed)?;
+        let id = FileId::of(&there);
         if let Some(input) = self.inputs.get(&id) {
             let (path, input) = (path.display(), input.display());
             return Err(Failure::Usage(format!(
@@ -78,8 +79,8 @@ impl Places {
                  help: write to another file"
             )));
         }
-        // Held as long as the output is open. A file system without locks has none to hold.
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        // Held as long as the output is open. A file system without locks has none to hold, and a device is for all.
+        if there.is_file() && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             let path = path.display();
             return Err(Failure::Runtime(format!(
                 "error: another process writes to '{path}'\nhelp: stop it, or write to another file"
