@@ -9,7 +9,11 @@ use super::{
 };
 use crate::column::{Column, DataType};
 
-/// Groups of a closed window: all of them, or a run of them where there are many.
+/// A run ends at the group with which its keys have this many bytes: what is made of it stays small, however long keys are.
+const RUN_BYTES: usize = 4 << 20;
+
+/// Groups of a closed window: all of them, or a run of them where there are many. Which groups are in which run follows from
+/// the keys alone.
 #[derive(Clone, Debug)]
 pub struct Closed {
     /// The window's start, in microseconds since the epoch.
@@ -48,6 +52,8 @@ pub(super) struct Open {
     pub(super) forced: bool,
     /// How many of its groups were given out.
     pub(super) done: usize,
+    /// In how many runs.
+    pub(super) runs: u32,
 }
 
 /// Where the results of some groups are.
@@ -59,13 +65,12 @@ struct Results {
 /// The keys and values of the next groups of the window.
 pub(super) fn rows(
     close: &Close,
-    done: usize,
+    open: Open,
     stays: i64,
     key_types: impl IntoIterator<Item = DataType>,
     states: &mut States<'_>,
 ) -> Result<Closed, Fault> {
-    let groups = close.order.get(done..).unwrap_or_default();
-    let groups = groups.get(..CALL_MAX).unwrap_or(groups);
+    let groups = run(close, open.done);
     let mut temporary = Temporary { of: vec![None; groups.len()] };
     let [bounded, growing] = [Which::Bounded, Which::Growing].map(|which| {
         let mut results = Results { pairs: Pairs::default(), slots: Vec::with_capacity(groups.len()) };
@@ -95,13 +100,26 @@ pub(super) fn rows(
     Ok(Closed {
         window_start: 0,
         window_end: 0,
-        run: (done / CALL_MAX) as u32,
+        run: open.runs,
         forced: false,
         keys,
         aggregates,
         failed,
         groups: groups.len(),
     })
+}
+
+/// The next groups of the window.
+fn run(close: &Close, done: usize) -> &[u32] {
+    let groups = close.order.get(done..).unwrap_or_default();
+    let mut bytes = 0;
+    let before = groups.iter().take(CALL_MAX).take_while(|&&group| {
+        let fits = bytes < RUN_BYTES;
+        bytes += close.groups.key(group).len();
+        fits
+    });
+    let len = before.count();
+    groups.get(..len).unwrap_or(groups)
 }
 
 /// Says how a group's pieces come together in one slot: front, back (or slice by slice), late ones last. A slice that no

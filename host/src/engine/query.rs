@@ -183,8 +183,8 @@ impl WindowQuery {
         (is_new && watermarks(&self.partitions).any(|watermark| watermark.at() < end)).then_some(end)
     }
 
-    /// Closes the next window that the watermark has reached, and gives its groups, 8192 at a time; none = nothing more is
-    /// complete. Windows come by their ends, groups by their keys. A window without a row is passed over.
+    /// Closes the next window that the watermark has reached, and gives its groups, up to 8192 at a time; none = nothing more
+    /// is complete. Windows come by their ends, groups by their keys. A window without a row is passed over.
     pub fn next_closed(
         &mut self,
         accumulators: &mut [Box<dyn Accumulators>],
@@ -219,15 +219,15 @@ impl WindowQuery {
                 self.close.closed = end;
                 let changes = self.changes.as_mut();
                 self.close.gather(window, &mut self.partitions, &self.slicing, &mut states, changes)?;
-                Open { window, forced, done: 0 }
+                Open { window, forced, done: 0, runs: 0 }
             }
         };
-        let Open { window, forced, done } = open;
+        let Open { window, forced, done, runs } = open;
         let stays = self.slicing.first_slice(window + 1);
-        let rows = answer::rows(&self.close, done, stays, self.key_types.iter().copied(), &mut states)?;
+        let rows = answer::rows(&self.close, open, stays, self.key_types.iter().copied(), &mut states)?;
         let done = done + rows.len();
         if done < self.close.order.len() {
-            self.open = Some(Open { done, ..open });
+            self.open = Some(Open { done, runs: runs + 1, ..open });
         } else {
             self.close.leave(stays, &mut states)?;
         }

@@ -116,3 +116,22 @@ fn many_groups_come_in_pieces_in_order() {
     assert_eq!(keys, expected);
     assert!(run.calls.longest.load(Relaxed) <= 8_192, "calls are bounded");
 }
+
+#[test]
+fn long_keys_come_in_pieces_too() {
+    let mut run = Run::new(Setup { slide: 10, size: 10, delay: 0, parts: 1 }, 1);
+    let key = |index: i64| format!("{index:03}{}", "k".repeat(300_000));
+    let events: Vec<_> = (0..40).map(|index| event(5, &key(index), index)).collect();
+    run.fold(0, &events);
+    run.fold(0, &[event(20, "x", 0)]);
+    let mut pieces = Vec::new();
+    while run.next() {
+        pieces.push(run.rows.len());
+    }
+    // 14 keys are the first to have 4 MiB.
+    assert_eq!(pieces, [14, 28, 40]);
+    run.finish(1);
+    let keys: Vec<_> = run.rows.iter().filter(|row| row.end == 10).map(|row| row.key.clone()).collect();
+    let expected: Vec<_> = (0..40).map(|index| vec![Value::Text(key(index))]).collect();
+    assert!(keys == expected);
+}
