@@ -22,7 +22,7 @@ SOAK_KILLS ?= 300
 step = @printf '\n=== %s\n' '$(1)'
 skip = printf '!!! SKIPPED: %s\n' '$(1)'
 
-.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak bench bench-state
+.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak bench bench-state bench-latency
 
 setup:
 	@.ci/setup.sh build
@@ -111,3 +111,8 @@ bench: build
 bench-state: build
 	$(call step,bench of state)
 	@.ci/bench/state.py
+
+# From the event that closes a window to the receipt of its row, through a real Kafka.
+bench-latency: build setup-tests
+	$(call step,bench of latency)
+	@.ci/with-kafka.sh "$(PYTHON)" .ci/bench/latency.py

@@ -280,7 +280,8 @@ impl KafkaSource {
 
     /// Takes what the client has, until a chunk is full or nothing more is there.
     fn read(&mut self, patience: Duration) {
-        let mut patience = patience;
+        // Records that came before other news the last time wait for nobody.
+        let mut patience = if self.held > 0 { Duration::ZERO } else { patience };
         while self.events.is_empty() {
             let Some(polled) = self.consumer.poll(patience) else {
                 self.hand_over_all();
