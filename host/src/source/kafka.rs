@@ -18,7 +18,7 @@ mod settings;
 mod transactions;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -80,8 +80,8 @@ pub struct KafkaSource {
     /// By partition number.
     partitions: BTreeMap<u32, Partition>,
     events: VecDeque<Event>,
-    /// What it is waiting for.
-    waiting: Option<String>,
+    /// What it is waiting for, each of which was told.
+    waiting: BTreeSet<Lack>,
     /// Whether reading was forbidden, and nothing has come since.
     forbidden: bool,
     /// Whether no record came since the last tick.
@@ -98,6 +98,14 @@ enum State {
     Starting,
     Running,
     Failed,
+}
+
+/// What a source cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lack {
+    Brokers,
+    Topic,
+    Permission,
 }
 
 /// A partition that is read.
@@ -119,7 +127,7 @@ impl KafkaSource {
             state: State::Starting,
             partitions: BTreeMap::new(),
             events: VecDeque::new(),
-            waiting: None,
+            waiting: BTreeSet::new(),
             forbidden: false,
             quiet: true,
             held: 0,
@@ -165,19 +173,14 @@ impl KafkaSource {
                 self.state = State::Running;
                 return self.resumed();
             }
-            Err(NoPosition::Lost(message)) => return self.fail(message),
-            Err(NoPosition::Missing) => {
-                // When it is made, what comes from now on is all that it has.
-                self.reading.start = match self.reading.start {
-                    StartAt::Latest => StartAt::Earliest,
-                    start => start,
-                };
-                self.wait(format!("topic '{}' does not exist; waiting for it", self.reading.topic));
-            }
-            Err(NoPosition::Waiting(message)) => self.wait(message),
-            Err(NoPosition::Unanswered(error)) => {
+            Err(why) => {
+                if why == NoPosition::Missing && self.reading.start == StartAt::Latest {
+                    // When it is made, what comes from now on is all that it has.
+                    self.reading.start = StartAt::Earliest;
+                }
+                // Says more of why there is no answer.
                 drop(self.consumer.poll(FIRST_REPORT_WITHIN.min(patience)));
-                self.unanswered(error);
+                self.no_position(why);
             }
         }
         drop(self.consumer.poll(patience.min(RETRY_EVERY)));
@@ -216,10 +219,10 @@ impl KafkaSource {
     fn look_after(&mut self) {
         let refresh = self.refresh.try_recv().is_ok() && !self.reading.bounded;
         let tick = self.retry.try_recv().is_ok();
-        if refresh || (tick && self.waiting.is_some()) {
+        if refresh || (tick && !self.waiting.is_empty()) {
             self.check_topic();
         }
-        if tick && self.waiting.is_none() && std::mem::replace(&mut self.quiet, true) {
+        if tick && self.waiting.is_empty() && std::mem::replace(&mut self.quiet, true) {
             self.check_ends();
         }
     }
@@ -239,7 +242,8 @@ impl KafkaSource {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    return self.wait(format!("the leader of partition {number} does not answer: {error}"));
+                    let message = format!("the leader of partition {number} does not answer: {error}");
+                    return self.wait(Lack::Brokers, message);
                 }
             }
         }
@@ -253,12 +257,10 @@ impl KafkaSource {
                 self.resumed();
                 self.add_new(&partitions);
             }
-            Err(NoPosition::Waiting(message)) => self.wait(message),
-            Err(NoPosition::Unanswered(error)) => self.unanswered(error),
             Err(NoPosition::Missing) => {
                 self.fail(format!("topic '{}' was deleted, its offsets are lost", self.reading.topic));
             }
-            Err(NoPosition::Lost(message)) => self.fail(message),
+            Err(why) => self.no_position(why),
         }
     }
 
@@ -272,9 +274,7 @@ impl KafkaSource {
         match self.assign(&new, StartAt::Earliest) {
             // The next look brings it up again.
             Ok(()) | Err(NoPosition::Missing) => {}
-            Err(NoPosition::Waiting(message)) => self.wait(message),
-            Err(NoPosition::Unanswered(error)) => self.unanswered(error),
-            Err(NoPosition::Lost(message)) => self.fail(message),
+            Err(why) => self.no_position(why),
         }
     }
 
@@ -345,7 +345,7 @@ impl KafkaSource {
         self.events.push_back(Event::Done { partition: number });
         if let Err(error) = self.consumer.incremental_unassign(&self.list(&[number])) {
             // It goes on being fetched, and is passed over.
-            self.wait(error.to_string());
+            self.wait(Lack::Brokers, error.to_string());
         }
     }
 
@@ -371,30 +371,43 @@ impl KafkaSource {
             ) => {}
             (_, Some(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
                 self.forbidden = true;
-                self.wait(positions::forbidden(topic));
+                self.no_position(NoPosition::Forbidden);
             }
             (_, Some(code)) if positions::is_missing(code) => self.check_topic(),
             // What a client says of an outage may reach us when it is over: asked, the brokers answer.
-            _ if self.waiting.is_none() && positions::partitions(&self.consumer, topic).is_ok() => {}
-            _ => self.wait(format!("Kafka is away: {reason}")),
+            _ if self.waiting.is_empty() && positions::partitions(&self.consumer, topic).is_ok() => {}
+            _ => self.wait(Lack::Brokers, format!("Kafka is away: {reason}")),
         }
     }
 
-    /// Brokers do not answer: why, in their client's words if it has some.
-    fn unanswered(&mut self, error: String) {
-        let why = self.consumer.context().take().unwrap_or(error);
-        self.wait(format!("Kafka does not answer: {why}"));
+    /// Waits for what keeps it from reading on, or gives up.
+    fn no_position(&mut self, why: NoPosition) {
+        let topic = &self.reading.topic;
+        match why {
+            NoPosition::Waiting(message) => self.wait(Lack::Brokers, message),
+            NoPosition::Missing => {
+                self.wait(Lack::Topic, format!("topic '{topic}' does not exist; waiting for it"));
+            }
+            NoPosition::Forbidden => {
+                self.wait(Lack::Permission, format!("topic '{topic}' may not be read: allow its user Read"));
+            }
+            NoPosition::Unanswered(error) => {
+                // In the client's words, if it has some.
+                let why = self.consumer.context().take().unwrap_or(error);
+                self.wait(Lack::Brokers, format!("Kafka does not answer: {why}"));
+            }
+            NoPosition::Lost(message) => self.fail(message),
+        }
     }
 
-    fn wait(&mut self, message: String) {
-        if self.waiting.is_none() {
-            self.events.push_back(Event::Waiting { message: message.clone() });
+    fn wait(&mut self, lack: Lack, message: String) {
+        if self.waiting.insert(lack) {
+            self.events.push_back(Event::Waiting { message });
         }
-        self.waiting.get_or_insert(message);
     }
 
     fn resumed(&mut self) {
-        if self.waiting.take().is_some() {
+        if !std::mem::take(&mut self.waiting).is_empty() {
             self.consumer.context().forget();
             self.events.push_back(Event::Resumed);
         }

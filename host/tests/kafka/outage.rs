@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use streamgauge::source::kafka::{Transactions, WriteError};
+use streamgauge::source::kafka::{Transactions, WriteError, create_topic};
 
 use super::{
     broker::broker,
@@ -169,4 +169,21 @@ fn a_row_that_the_broker_does_not_take_is_found_among_the_others() {
         seen.sort_unstable();
         assert_eq!(seen, (1..=300).filter(|sequence| size(*sequence) == 10).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn what_a_source_lacks_is_told_one_by_one() {
+    let Some(brokers) = Brokers::start(1) else { return };
+    brokers.signal("", "KILL");
+    let mut source = open(&brokers.connection, reading("later"));
+    let Event::Waiting { message } = next(&mut source) else { panic!("nobody is there") };
+    assert!(message.starts_with("Kafka does not answer: "), "{message}");
+    brokers.restart("");
+    let Event::Waiting { message } = next(&mut source) else { panic!("it is missing") };
+    assert_eq!(message, "topic 'later' does not exist; waiting for it");
+    let event = source.next(Duration::from_secs(3));
+    assert!(event.is_none(), "all was told: {event:?}");
+    create_topic(&brokers.connection, "later", 1).unwrap();
+    assert!(matches!(next(&mut source), Event::Started(_)));
+    assert!(matches!(next(&mut source), Event::Resumed));
 }

@@ -20,7 +20,8 @@ pub enum Event {
         /// The partition.
         partition: u32,
     },
-    /// Kafka is not there, or not as it should be; the source goes on trying. Said once.
+    /// Kafka is not there, or not as it should be; the source goes on trying. Said once of each that it lacks:
+    /// brokers, the topic, permission.
     Waiting {
         /// Why, for people.
         message: String,

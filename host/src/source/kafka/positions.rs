@@ -44,6 +44,8 @@ pub(super) enum NoPosition {
     Unanswered(String),
     /// The topic does not exist.
     Missing,
+    /// It may not be read.
+    Forbidden,
     /// It never will.
     Lost(String),
 }
@@ -62,7 +64,7 @@ pub(super) fn partitions(consumer: &Consumer, topic: &str) -> Result<Vec<u32>, N
     match found.error().map(RDKafkaErrorCode::from) {
         Some(code) if is_missing(code) => return Err(NoPosition::Missing),
         Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-            return Err(NoPosition::Waiting(forbidden(topic)));
+            return Err(NoPosition::Forbidden);
         }
         Some(error) => return Err(NoPosition::Waiting(format!("topic '{topic}': {error}"))),
         None if found.partitions().is_empty() => return Err(NoPosition::Missing),
@@ -139,11 +141,6 @@ fn lost(topic: &str, partition: u32, offset: i64, low: i64, high: i64) -> NoPosi
         "topic '{topic}' partition {partition} has offsets {low} to {high}, but {offset} is next: records were lost to \
          retention, or the topic was made anew"
     ))
-}
-
-/// What is told of a topic that may not be read.
-pub(super) fn forbidden(topic: &str) -> String {
-    format!("topic '{topic}' may not be read: allow its user Read")
 }
 
 /// Whether an error code says that a topic or partition is not there.
