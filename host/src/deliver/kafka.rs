@@ -73,6 +73,7 @@ impl KafkaSink {
             began: None,
             failures: 0,
             down: Cell::new(false),
+            forbidden: None,
         };
         worker.run();
     }
@@ -103,6 +104,8 @@ struct Worker<'a> {
     failures: u32,
     /// Whether it was said that Kafka is away.
     down: Cell<bool>,
+    /// The permission that was missing last.
+    forbidden: Option<String>,
 }
 
 impl Worker<'_> {
@@ -118,6 +121,14 @@ impl Worker<'_> {
                     self.sort_out(&sequences, &why, others_written);
                 }
                 Err(WriteError::Away(why)) => self.back_off(&why),
+                Err(WriteError::Forbidden(why)) => {
+                    // Each permission that is missing is told.
+                    if self.forbidden.as_ref() != Some(&why) {
+                        self.down.set(false);
+                    }
+                    self.back_off(&why);
+                    self.forbidden = Some(why);
+                }
                 Err(WriteError::Stopped) => return,
                 Err(error @ (WriteError::Setting(_) | WriteError::Superseded(_))) => {
                     return self.outbox.fail(error.to_string());
@@ -225,6 +236,7 @@ impl Worker<'_> {
 
     fn went_well(&mut self) {
         self.failures = 0;
+        self.forbidden = None;
         self.messages_max = (self.messages_max * 2).min(MESSAGES_MAX);
         if self.down.replace(false) {
             self.watch.back();

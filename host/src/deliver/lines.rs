@@ -1,9 +1,9 @@
 //! Rows to the console and to files, where they are decided first: the worker of an outbox, and what a file has taken.
 //!
 //! A file cannot say which rows it holds, so a *marker* does, beside the state or, where that is in a bucket, beside the file:
-//! its length and the last number of each query's messages, written when they are in the file. Who comes back cuts the file to that length and goes on behind those
-//! numbers: each row is there once, whatever was killed. A pipe or a terminal takes nothing back: there what was not
-//! acknowledged comes again.
+//! its length and the last number of each query's messages, written when they are in the file. Who comes back cuts the file
+//! to that length and goes on behind those numbers: each row is there once, whatever was killed. A pipe or a terminal takes
+//! nothing back: there what was not acknowledged comes again.
 
 use std::{
     collections::BTreeMap,

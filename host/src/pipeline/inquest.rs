@@ -63,8 +63,7 @@ impl Copy {
 pub const RECORDS_MAX: usize = 100;
 
 /// Reads again from the checkpoint up to a batch of `partition`, the offsets `first` to `last`, and condemns the records that make
-/// a plugin fail: their offsets, and what happened; no record where it does not
-/// fail again.
+/// a plugin fail: their offsets, and what happened; no record where it does not fail again.
 ///
 /// The query is good for nothing afterwards but to go back.
 ///

@@ -83,10 +83,10 @@ impl Control {
             None => match admin::create(connection, topic, 1, SETTINGS)? {
                 Creation::Made => Ok(()),
                 // Made by somebody else at this moment; if not, we are not allowed to see what is set.
-                Creation::Existed => Err(WriteError::Away(format!(
+                Creation::Existed => Err(WriteError::Forbidden(format!(
                     "the settings of control topic '{topic}' cannot be seen: allow its user DescribeConfigs"
                 ))),
-                Creation::Forbidden => Err(WriteError::Away(format!(
+                Creation::Forbidden => Err(WriteError::Forbidden(format!(
                     "control topic '{topic}' may not be seen, or made: allow its user Create, Read, Write and \
                      DescribeConfigs, or make it with one partition and cleanup.policy=compact and allow the last three"
                 ))),
@@ -166,7 +166,7 @@ impl Control {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Err(WriteError::Setting(format!("control topic '{}' was made anew: {why}", self.topic)))
             }
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(WriteError::Away(format!(
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(WriteError::Forbidden(format!(
                 "control topic '{}' may not be read: allow its user Read",
                 self.topic
             ))),

@@ -73,6 +73,9 @@ pub enum WriteError {
     /// It is not known what was written; open again, and see.
     #[error("{0}")]
     Away(String),
+    /// As [`WriteError::Away`]: a permission is missing, and may be given later.
+    #[error("{0}")]
+    Forbidden(String),
     /// Somebody else has opened under the same name since, and this one may never write again.
     #[error("another streamgauge with this state writes to topic '{0}': stop one of them")]
     Superseded(String),
@@ -241,7 +244,7 @@ impl Outgoing {
             Some(code) if positions::is_missing(code) => {
                 Err(WriteError::Away(format!("topic '{topic}' does not exist; waiting for it")))
             }
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(WriteError::Away(self.not_allowed())),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(self.not_allowed()),
             Some(code) => Err(WriteError::Away(format!("topic '{topic}': {code}"))),
         }
     }
@@ -337,9 +340,15 @@ impl Outgoing {
     /// What an error means for the writer.
     pub(super) fn trouble(&self, error: &KafkaError) -> WriteError {
         let fatal = self.producer.client().fatal_error().map(|(code, _)| code);
-        match error.rdkafka_error_code().into_iter().chain(fatal).any(is_fence) {
-            true => WriteError::Superseded(self.topic.clone()),
-            false => WriteError::Away(self.why(error)),
+        match error.rdkafka_error_code() {
+            code if code.into_iter().chain(fatal).any(is_fence) => WriteError::Superseded(self.topic.clone()),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => self.not_allowed(),
+            Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => WriteError::Forbidden(format!(
+                "transactions for topic '{}' are not allowed: allow its user Write on transactional ids that begin with \
+                 '{TRANSACTIONS_PREFIX}'",
+                self.topic
+            )),
+            _ => WriteError::Away(self.why(error)),
         }
     }
 
@@ -350,22 +359,14 @@ impl Outgoing {
             KafkaError::Transaction(error) => error.string(),
             error => error.to_string(),
         };
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => self.not_allowed(),
-            Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => format!(
-                "transactions for topic '{}' are not allowed: allow its user Write on transactional ids that begin with \
-                 '{TRANSACTIONS_PREFIX}'",
-                self.topic
-            ),
-            _ => self.producer.context().reports.last().unwrap_or_else(text),
-        }
+        self.producer.context().reports.last().unwrap_or_else(text)
     }
 
-    fn not_allowed(&self) -> String {
-        format!(
+    fn not_allowed(&self) -> WriteError {
+        WriteError::Forbidden(format!(
             "topic '{}', or its control topic, may not be written: allow their user Write on both",
             self.topic
-        )
+        ))
     }
 
     /// Waits until the client has nothing more to say of records, and forgets what it said of them and of brokers.

@@ -63,9 +63,7 @@ pub(super) fn partitions(consumer: &Consumer, topic: &str) -> Result<Vec<u32>, N
     let found = found.ok_or(NoPosition::Missing)?;
     match found.error().map(RDKafkaErrorCode::from) {
         Some(code) if is_missing(code) => return Err(NoPosition::Missing),
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-            return Err(NoPosition::Forbidden);
-        }
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => return Err(NoPosition::Forbidden),
         Some(error) => return Err(NoPosition::Waiting(format!("topic '{topic}': {error}"))),
         None if found.partitions().is_empty() => return Err(NoPosition::Missing),
         None => {}

@@ -3,7 +3,7 @@
 mod judge;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -110,7 +110,7 @@ impl Deliver {
 
     /// The marker of a file, where it is behind what is known to be settled: then it is not the last one that was written. A
     /// file that is empty is another one.
-    pub(super) fn forgetful(&self, has: u64, settled: u64) -> Option<std::path::PathBuf> {
+    pub(super) fn forgetful(&self, has: u64, settled: u64) -> Option<PathBuf> {
         match self {
             Self::Lines { lines, .. } if has < settled && !lines.is_empty() => lines.marked_in(),
             _ => None,
