@@ -10,6 +10,7 @@ The server listens on a free port of this machine and ends with this script.
 import logging
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -73,21 +74,23 @@ def on(place):
 
 
 def killed(host, expected):
-    dice, ended = random.Random(), 0
-    for _ in range(KILLS):
-        process = host.start(*on("s3://gauge/killed"))
+    dice, kills, states = random.Random(), 0, 0
+    while kills < KILLS:
+        process = host.start(*on(f"s3://gauge/killed-{states}"))
         try:
             process.wait(dice.uniform(0.02, 0.5))
-            ended += 1
         except subprocess.TimeoutExpired:
             process.kill()
-        process.communicate()
-    if ended == KILLS:
-        fail("no process was killed before its end")
-    host.finish(host.start(*on("s3://gauge/killed")), 0)
-    if host.rows("rows.jsonl") != expected:
-        fail("the rows are others after kills")
-    print(f"buckets: {KILLS - ended} kills, {expected.total()} rows, each once")
+            kills += 1
+        said = process.communicate()[1]
+        if process.returncode not in (0, -signal.SIGKILL):
+            fail(f"it ended with {process.returncode}: {said.decode()}")
+        if process.returncode == 0 or kills == KILLS:
+            host.finish(host.start(*on(f"s3://gauge/killed-{states}")), 0)
+            if host.rows("rows.jsonl") != expected:
+                fail("the rows are others after kills")
+            states += 1
+    print(f"buckets: {kills} kills in {states} runs of {expected.total()} rows, each once")
 
 
 def taken_over(host, expected):
