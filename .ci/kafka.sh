@@ -5,6 +5,9 @@
 #   .ci/kafka.sh start DIR [PORT]              prints the broker's address; data and logs live in DIR
 #   .ci/kafka.sh start-cluster DIR N           N brokers in DIR/1, DIR/2, ..., each of which `stop` and `start` take too;
 #                                              topics have min(N, 3) replicas, of which a majority must have a record
+#   .ci/kafka.sh start-proxied DIR N           the same; clients that come in by a listener of their own are sent to ports at which
+#                                              nobody listens, for proxies of the caller; prints a line a node: the port that clients
+#                                              are sent to, and the port of the listener
 #   .ci/kafka.sh start-secure DIR              a new broker, which has a second address, with TLS (its certificate is
 #                                              DIR/ca.pem) and a password: user `gauge`, password `gauge-secret`; that user
 #                                              may do what was granted; prints both addresses
@@ -238,6 +241,17 @@ grant() {
   java_main org.apache.kafka.tools.AclCommand --bootstrap-server "$(address "$1")" --add --allow-principal User:gauge "${@:2}" >/dev/null
 }
 
+# proxied DIR: gives the configured node a second listener, whose clients are sent to another port.
+proxied() {
+  local port advertised
+  port=$(free_port)
+  advertised=$(free_port)
+  sed -i "s|^listeners=.*|&,CLIENT://127.0.0.1:$port|; s|^advertised.listeners=.*|&,CLIENT://127.0.0.1:$advertised|
+    s|^listener.security.protocol.map=.*|&,CLIENT:PLAINTEXT|" "$1/server.properties"
+  echo "$advertised $port" >"$1/proxied"
+}
+
+# start_cluster DIR N [proxied]
 start_cluster() {
   local dir node port voters='' controllers=()
   mkdir -p "$1"
@@ -254,9 +268,11 @@ start_cluster() {
   for ((node = 1; node <= $2; node++)); do
     mkdir -p "$dir/$node"
     configure "$dir/$node" "$node" "$(free_port)" "${controllers[node]}" "$voters" $(($2 < 3 ? $2 : 3))
+    [ -z "${3:-}" ] || proxied "$dir/$node"
     spawn "$dir/$node"
   done
   for ((node = 1; node <= $2; node++)); do await "$dir/$node"; done | paste -sd, || { stop "$dir"; exit 1; }
+  [ -z "${3:-}" ] || cat "$dir"/*/proxied
 }
 
 stop() {
@@ -303,7 +319,7 @@ read_topic() {
     --isolation-level read_committed --timeout-ms 3000 2>/dev/null
 }
 
-usage() { sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,21s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 case "${1:-}:$#" in
   fetch:1) fetch ;;
@@ -312,6 +328,7 @@ case "${1:-}:$#" in
   start-secure:2) start_secure "$2" ;;
   grant:?*) [ $# -ge 3 ] || usage; shift; grant "$@" ;;
   start-cluster:3) shift; start_cluster "$@" ;;
+  start-proxied:3) start_cluster "$2" "$3" proxied ;;
   topic:?*) [ $# -ge 4 ] || usage; shift; topic "$@" ;;
   load:4) shift; load "$@" ;;
   read:3) read_topic "$2" "$3" ;;

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """How long it takes from the event that closes a window to the receipt of the window's row.
 
-    latency.py [--windows N] [--gap SECONDS] [--partitions N] [--binary PATH]
+    latency.py [--windows N] [--gap SECONDS] [--partitions N] [--silent N] [--binary PATH]
 
 Through a real Kafka (STREAMGAUGE_KAFKA), with `--state` and without: an event to each partition, of which the last one
 closes a window; its row goes to a webhook on this machine and to a topic that is read with read_committed. The clock
 starts before the event is handed to the producer and stops where the row has arrived, so it has the producer, two or
-three ways through the broker and this script in it.
+three ways through the broker and this script in it. `--silent N` adds partitions that never have an event: they are idle, and each window
+waits for the word of their leaders that they are.
 """
 
 import argparse
@@ -94,7 +95,7 @@ def read_rows(brokers, topic, receipts, over):
 
 def measure(options, brokers, folder, *more):
     topic, receipts, over = f"latency-{time.time_ns()}", Receipts(options.partitions), threading.Event()
-    topics = [NewTopic(topic, options.partitions, 1), NewTopic(f"{topic}-rows", 1, 1)]
+    topics = [NewTopic(topic, options.partitions + options.silent, 1), NewTopic(f"{topic}-rows", 1, 1)]
     admin = AdminClient({"bootstrap.servers": brokers})
     for created in admin.create_topics(topics).values():
         created.result()
@@ -135,6 +136,7 @@ def main():
     parser.add_argument("--windows", type=int, default=1000)
     parser.add_argument("--gap", type=float, default=0.04)
     parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--silent", type=int, default=0)
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "streamgauge"))
     options = parser.parse_args()
     brokers = os.environ.get("STREAMGAUGE_KAFKA") or sys.exit("latency: STREAMGAUGE_KAFKA is not set")

@@ -41,3 +41,31 @@ impl Stopwatch {
         self.started.elapsed()
     }
 }
+
+/// Counts the time in which a loop kept coming round. A process that is stopped, frozen, paged out or starved does not see what happens
+/// meanwhile, so that time says nothing about what did not happen.
+#[derive(Clone, Copy, Debug)]
+pub struct AwakeClock {
+    last: Stopwatch,
+    awake: Duration,
+}
+
+/// Between two looks of a loop that is awake there is less.
+const GAP_MIN: Duration = Duration::from_secs(1);
+
+impl AwakeClock {
+    /// Starts now, at zero.
+    pub fn start() -> Self {
+        Self { last: Stopwatch::start(), awake: Duration::ZERO }
+    }
+
+    /// The loop has come round: how long it was awake until now. A gap counts nothing.
+    pub fn look(&mut self) -> Duration {
+        let step = self.last.elapsed();
+        self.last = Stopwatch::start();
+        if step < GAP_MIN {
+            self.awake += step;
+        }
+        self.awake
+    }
+}

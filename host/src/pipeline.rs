@@ -6,7 +6,6 @@
 
 pub mod feed;
 mod future;
-mod idleness;
 pub mod inquest;
 mod meeting;
 
@@ -22,15 +21,20 @@ use std::{
 use feed::{Event, Feed};
 pub use future::Future;
 use future::reject_future;
-use idleness::Idleness;
 use meeting::Kept;
 pub use meeting::Meeting;
+use streamgauge_functions::format_timestamp;
 
 use crate::{
     clock::{self, Stopwatch},
     decode::Batch,
-    query::{Context, Counts, Root},
-    state::saved::{Beginning, Positions},
+    engine::WindowQuery,
+    query::{Context, Counts, CutOff, Root},
+    source::topic_id::TopicId,
+    state::{
+        keeper::Keeper,
+        saved::{Beginning, Positions},
+    },
 };
 
 /// How long the loop waits for input before it looks at idleness, outputs and whether to stop.
@@ -53,8 +57,6 @@ pub struct Source {
     pub once: bool,
     /// Where queries that read alone come back to the others; none where the input has an end.
     pub meeting: Option<Meeting>,
-    /// Silence after which a partition no longer holds others back.
-    pub idle_timeout: Duration,
     /// How far ahead of its record an event may be; none = as far as it likes.
     pub future: Option<Future>,
     /// How often state is captured.
@@ -115,7 +117,6 @@ impl Pipeline {
     /// Runs to the end of the input, or until `stop`.
     pub fn run(mut self, stop: &AtomicBool, tell: &dyn Fn(Told)) -> Ended {
         let mut run = Run {
-            idleness: Idleness::new(self.source.idle_timeout),
             told: BTreeSet::new(),
             since_checkpoint: Stopwatch::start(),
             assigned: BTreeMap::new(),
@@ -143,7 +144,6 @@ impl Pipeline {
                 }
                 event => self.handle(event, &mut run, tell),
             }
-            self.watch_idle(&mut run);
             self.look_after_roots(&mut run, tell);
             self.meet(&mut run, tell);
             self.report();
@@ -162,14 +162,18 @@ impl Pipeline {
             }
             Event::ReachedEnd { partition } => {
                 self.begin(run);
-                run.idleness.reached_end(partition);
                 self.each_root(|root, context| root.reached_end(partition, context));
             }
             Event::Done { partition } => {
                 self.begin(run);
                 self.each_root(|root, context| root.end(partition, context));
             }
-            Event::Connected(connected) => run.idleness.connected(connected),
+            Event::Topic(id) => self.set_topic(id, tell),
+            Event::Asked => self.mark(),
+            Event::Idle { partitions, silent } => {
+                self.begin(run);
+                self.idle(&partitions, silent);
+            }
             Event::Notice(text) => tell(Told::Notice(text)),
             Event::Failed(why) => {
                 tell(Told::Notice(format!("source '{}' failed: {why}", self.context.source)));
@@ -191,7 +195,6 @@ impl Pipeline {
     }
 
     fn assign(&mut self, partition: u32, start: i64, end: Option<i64>, run: &mut Run) {
-        run.idleness.arrived(partition);
         run.assigned.insert(partition, end);
         for root in &mut self.roots {
             root.assign(partition, start);
@@ -219,14 +222,6 @@ impl Pipeline {
     }
 
     fn take(&mut self, mut batch: Batch, run: &mut Run) {
-        let partition = batch.chunk.partition;
-        if run.idleness.arrived(partition) {
-            self.each_root(|root, _| {
-                if let Some(engine) = root.engine_mut() {
-                    engine.active(partition);
-                }
-            });
-        }
         self.context.counts.events += batch.chunk.len() as u64;
         if let Some(future) = self.source.future {
             reject_future(&mut batch, future, clock::now_us());
@@ -242,25 +237,40 @@ impl Pipeline {
         roots.iter_mut().for_each(|root| tell(root, context));
     }
 
-    /// Partitions that have gone quiet stop holding windows open; when all are, time itself goes on. Not while a replay has
-    /// still to do what earlier silence brought about.
-    fn watch_idle(&mut self, run: &mut Run) {
-        if self.roots.iter().any(Root::is_gated) {
-            return;
-        }
-        let idle = run.idleness.newly_idle();
-        let all_idle = run.idleness.all_idle();
-        if idle.is_empty() && all_idle.is_none() {
-            return;
-        }
-        self.each_root(|root, context| {
-            if let Some(engine) = root.engine_mut() {
-                idle.iter().for_each(|&partition| engine.idle(partition));
-                if let Some(silent) = all_idle {
-                    engine.all_idle(i64::try_from(silent.as_micros()).unwrap_or(i64::MAX));
-                }
+    /// Queries whose state does not say of which topic its offsets are adopt the one that is read.
+    fn set_topic(&mut self, id: Option<TopicId>, tell: &dyn Fn(Told)) {
+        let Some(id) = id else {
+            let text = "its brokers give topics no ids, so a topic that is deleted and made anew is noticed only where it does not have \
+                        the next offset";
+            return tell(Told::Notice(format!("source '{}': {text}", self.context.source)));
+        };
+        for root in &mut self.roots {
+            if root.set_topic(id) && root.journal().keeper().is_some_and(Keeper::has_checkpoint) {
+                let name = root.name();
+                tell(Told::Notice(format!(
+                    "query '{name}': its state does not say which topic it has read; it goes on with the one that is there, {id}"
+                )));
             }
-            root.close(context);
+        }
+    }
+
+    /// Where each query stands while leaders are asked whether silent partitions are idle. Not where a replay has still to do what
+    /// earlier silence brought about.
+    fn mark(&mut self) {
+        let engines = self.roots.iter_mut().filter(|root| !root.is_gated()).filter_map(Root::engine_mut);
+        engines.for_each(WindowQuery::mark);
+    }
+
+    /// Partitions were idle when their leaders were asked: up to there they hold no windows open; when all are, time itself goes on.
+    fn idle(&mut self, partitions: &[u32], silent: Duration) {
+        let silent_us = i64::try_from(silent.as_micros()).unwrap_or(i64::MAX);
+        self.each_root(|root, context| {
+            if !root.is_gated()
+                && let Some(engine) = root.engine_mut()
+            {
+                engine.idle(partitions, silent_us);
+                root.close(context);
+            }
         });
     }
 
@@ -279,7 +289,6 @@ impl Pipeline {
         while self.roots.iter().any(Root::is_blocked) && !stop.load(Relaxed) && since.elapsed() < PATIENCE {
             clock::pause(LOOK);
         }
-        run.idleness.passed_over();
         if self.roots.len() > 1 && !self.source.once {
             let (blocked, others) = std::mem::take(&mut self.roots).into_iter().partition(Root::is_blocked);
             self.roots = others;
@@ -367,6 +376,7 @@ impl Pipeline {
             }
         }
         self.flush();
+        self.roots.iter().filter_map(cut_off).for_each(|text| tell(Told::Notice(text)));
         self.look_after_roots(run, tell);
         // A source that failed keeps nobody from what was decided.
         if self.roots.iter().any(|root| root.journal().failure().is_some()) {
@@ -407,6 +417,24 @@ impl Pipeline {
     }
 }
 
+/// What people are told of windows that ended after the input did.
+fn cut_off(root: &Root) -> Option<String> {
+    let CutOff { last_event, windows, first_end } = root.query().cut_off()?;
+    let time = |micros| {
+        let mut text = Vec::new();
+        format_timestamp(micros, &mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let (noun, whose) =
+        if windows == 1 { ("window", "its rows have") } else { ("windows", "their rows have") };
+    Some(format!(
+        "query '{}': the input ends at {}, before {windows} {noun} did: {whose} only what came until then (window_end {} and later)",
+        root.name(),
+        time(last_event),
+        time(first_end)
+    ))
+}
+
 /// What people are told of rows that wait on at the end, by query.
 fn undelivered(root: &Root, within: Duration) -> impl Iterator<Item = (String, String)> {
     let fate = match root.journal().is_durable() {
@@ -420,7 +448,6 @@ fn undelivered(root: &Root, within: Duration) -> impl Iterator<Item = (String, S
 
 /// What a run of the loop remembers.
 struct Run {
-    idleness: Idleness,
     /// Failures that people know of.
     told: BTreeSet<String>,
     since_checkpoint: Stopwatch,

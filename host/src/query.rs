@@ -44,6 +44,18 @@ pub struct RunningQuery {
     sink: Sink,
     readers: Vec<RunningQuery>,
     failed: Option<String>,
+    cut_off: Option<CutOff>,
+}
+
+/// Windows that were closed because the input ended before they did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutOff {
+    /// The greatest event time, in microseconds since the epoch.
+    pub last_event: i64,
+    /// How many windows with rows.
+    pub windows: u64,
+    /// Where the first of them ends, in microseconds since the epoch.
+    pub first_end: i64,
 }
 
 /// Where a query's rows go.
@@ -109,7 +121,16 @@ impl RunningQuery {
         columns: Vec<usize>,
     ) -> Self {
         debug_assert_eq!(manifest.columns.len(), columns.len(), "every column has a place");
-        Self { manifest, component, windows, columns, sink: Sink::None, readers: Vec::new(), failed: None }
+        Self {
+            manifest,
+            component,
+            windows,
+            columns,
+            sink: Sink::None,
+            readers: Vec::new(),
+            failed: None,
+            cut_off: None,
+        }
     }
 
     /// Writes the rows to an output as they are decided.
@@ -165,6 +186,11 @@ impl RunningQuery {
     pub fn failures(&self) -> Vec<(&str, &str)> {
         let own = self.failed.as_deref().map(|why| (self.name(), why));
         own.into_iter().chain(self.readers.iter().flat_map(Self::failures)).collect()
+    }
+
+    /// Its windows that the end of the input has cut off.
+    pub fn cut_off(&self) -> Option<CutOff> {
+        self.cut_off
     }
 
     /// It is over with this query and its readers.
@@ -283,6 +309,10 @@ impl RunningQuery {
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
             let Some(closed) = closed else { break };
             let (end, run) = (closed.window_end, closed.run);
+            if let (0, Some(last_event)) = (run, windows.engine.cut_off(end)) {
+                let cut_off = self.cut_off.get_or_insert(CutOff { last_event, windows: 0, first_end: end });
+                cut_off.windows += 1;
+            }
             scope.context.muted = scope.journal.is_decided(end, run);
             let emitted = self.emit(&closed, scope);
             let muted = std::mem::take(&mut scope.context.muted);

@@ -5,6 +5,7 @@
 pub mod file;
 pub mod generator;
 pub mod kafka;
+pub mod topic_id;
 
 use std::{io, sync::Arc};
 

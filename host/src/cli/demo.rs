@@ -109,6 +109,7 @@ fn wired(
         checkpoint_interval: Duration::from_secs(5),
         checkpoints_kept: 1,
         drain_timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(60),
     };
     run::wire(&wiring, notice)
 }

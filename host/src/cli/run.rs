@@ -64,6 +64,9 @@ pub(super) struct Options {
     /// How long deliveries may take at the end; what is left fails the run, and is sent by the next one with --state
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     drain_timeout: Duration,
+    /// How long --bounded may wait for Kafka, a topic or permission at a time before it fails
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    connect_timeout: Duration,
     /// At the end say what each step took of the processor's time
     #[arg(long)]
     timings: bool,
@@ -125,6 +128,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             checkpoint_interval: options.checkpoint_interval,
             checkpoints_kept: usize::from(options.checkpoints_kept),
             drain_timeout: options.drain_timeout,
+            connect_timeout: options.connect_timeout,
         },
         reports.notice(),
     )?;

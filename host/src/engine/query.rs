@@ -13,7 +13,7 @@ use super::{
     slice::{BadWindow, Slicing},
     slot::Numbers,
     states::States,
-    watermark::{SourceWatermark, Watermark},
+    watermark::{FOREVER, Mark, NEVER, SourceWatermark, Watermark},
 };
 use crate::column::DataType;
 
@@ -67,6 +67,10 @@ pub struct WindowQuery {
     pub(super) first_window: i64,
     pub(super) partitions: BTreeMap<u32, Partition>,
     pub(super) source: SourceWatermark,
+    /// Where the partitions stood when leaders were last asked for their ends.
+    mark: Option<Mark>,
+    /// The greatest event time of the partitions that have ended.
+    last_event: i64,
     pub(super) slots: Numbers,
     pub(super) close: Close,
     /// The window whose rows are being given out.
@@ -93,6 +97,8 @@ impl WindowQuery {
             first_window,
             partitions: BTreeMap::new(),
             source: SourceWatermark::new(),
+            mark: None,
+            last_event: NEVER,
             slots: Numbers::default(),
             close: Close::new(),
             open: None,
@@ -114,8 +120,7 @@ impl WindowQuery {
         Usage { slots: self.slots.in_use() as usize, groups: folding + self.close.groups.len() }
     }
 
-    /// Folds rows of a partition, which is active from now on. Then windows may be complete: see
-    /// [`WindowQuery::next_closed`].
+    /// Folds rows of a partition. Then windows may be complete: see [`WindowQuery::next_closed`].
     pub fn fold(
         &mut self,
         partition: u32,
@@ -137,7 +142,6 @@ impl WindowQuery {
             slots: &mut self.slots,
         };
         let state = self.partitions.entry(partition).or_insert_with(Partition::new);
-        state.watermark.set_idle(false);
         let placed = state.place(batch, &mut plan);
         if let Some(changes) = &mut self.changes {
             changes.touch(&placed.slots);
@@ -149,28 +153,45 @@ impl WindowQuery {
         Ok(placed.folded)
     }
 
-    /// A partition holds the watermark back: it is there, or it is no longer idle.
+    /// A partition is there: it holds the watermark back until it has rows, or is idle.
     pub fn active(&mut self, partition: u32) {
-        self.partitions.entry(partition).or_insert_with(Partition::new).watermark.set_idle(false);
+        self.partitions.entry(partition).or_insert_with(Partition::new);
         self.source.follow(watermarks(&self.partitions));
     }
 
-    /// A partition is silent: it holds nobody back until it is active or has rows again.
-    pub fn idle(&mut self, partition: u32) {
-        self.partitions.entry(partition).or_insert_with(Partition::new).watermark.set_idle(true);
-        self.source.follow(watermarks(&self.partitions));
+    /// The leaders of silent partitions are asked for their ends now: what they answer says something about what was folded
+    /// until here, see [`WindowQuery::idle`].
+    pub fn mark(&mut self) {
+        let watermarks = self.partitions.iter().map(|(&number, partition)| (number, partition.watermark));
+        self.mark = Some(Mark::of(watermarks));
     }
 
-    /// All partitions are silent, the last of them since `elapsed_us`: the watermark rises to the greatest event time less
-    /// the delay, plus that. Nothing happens where one is active.
-    pub fn all_idle(&mut self, elapsed_us: i64) {
-        self.source.rise(watermarks(&self.partitions), elapsed_us);
+    /// These partitions were idle at the last [`WindowQuery::mark`]: the watermark need not wait for them up to where the others
+    /// stood then. If all partitions were idle, it rises to the greatest event time less the delay, plus the time that had elapsed
+    /// since the last arrival. A mark serves once; without one nothing happens.
+    pub fn idle(&mut self, partitions: &[u32], elapsed_us: i64) {
+        let Some(mark) = self.mark.take() else { return };
+        let own = self.partitions.iter_mut().map(|(&number, partition)| (number, &mut partition.watermark));
+        mark.promise(partitions, elapsed_us, own);
+        self.source.follow(watermarks(&self.partitions));
     }
 
     /// A partition has ended; when all have, all windows are complete.
     pub fn end(&mut self, partition: u32) {
-        self.partitions.entry(partition).or_insert_with(Partition::new).end(&self.slicing);
+        let partition = self.partitions.entry(partition).or_insert_with(Partition::new);
+        let watermark = partition.watermark.at();
+        if watermark != NEVER && watermark != FOREVER {
+            self.last_event = self.last_event.max(watermark.saturating_add(self.settings.delay_us));
+        }
+        partition.end(&self.slicing);
         self.source.follow(watermarks(&self.partitions));
+    }
+
+    /// The greatest event time, where the input has ended and a window that ends at `window_end` closed for that reason alone: what
+    /// would have come into it is not known.
+    pub fn cut_off(&self, window_end: i64) -> Option<i64> {
+        let is_cut = self.source.at() == FOREVER && self.last_event != NEVER && window_end > self.last_event;
+        is_cut.then_some(self.last_event)
     }
 
     /// Whether the next closes go beyond some partition's own watermark: then rows that are still to come there will be late,

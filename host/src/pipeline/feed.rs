@@ -23,6 +23,7 @@ use crate::{
         Chunk, SourceError,
         file::FileSource,
         kafka::{self, KafkaSource},
+        topic_id::TopicId,
     },
     timings::{Step, Timings},
 };
@@ -57,8 +58,17 @@ pub enum Event {
         /// Its number.
         partition: u32,
     },
-    /// Whether there is a connection.
-    Connected(bool),
+    /// Which topic is read, where the reader did not know; none where the brokers have no ids. Comes before all else.
+    Topic(Option<TopicId>),
+    /// The leaders of silent partitions are asked whether they are idle: their answer speaks of what came until here.
+    Asked,
+    /// These partitions were idle at the last [`Event::Asked`].
+    Idle {
+        /// Their numbers; never none.
+        partitions: Vec<u32>,
+        /// How long nothing had come of any of them by then.
+        silent: Duration,
+    },
     /// Something that people should know.
     Notice(String),
     /// Nothing came within the time given.
@@ -266,12 +276,15 @@ fn read_kafka(
                     return Ok(());
                 }
             }
+            kafka::Event::Topic { id } => hand(feeder, Item::News(Event::Topic(id)))?,
+            kafka::Event::Asked => hand(feeder, Item::News(Event::Asked))?,
+            kafka::Event::Idle { partitions, silent } => {
+                hand(feeder, Item::News(Event::Idle { partitions, silent }))?;
+            }
             kafka::Event::Waiting { message } => {
-                hand(feeder, Item::News(Event::Connected(false)))?;
                 hand(feeder, Item::News(Event::Notice(format!("{name} waits: {message}"))))?;
             }
             kafka::Event::Resumed => {
-                hand(feeder, Item::News(Event::Connected(true)))?;
                 hand(feeder, Item::News(Event::Notice(format!("{name} goes on"))))?;
             }
             kafka::Event::Failed { message } => return hand(feeder, Item::News(Event::Failed(message))),

@@ -97,7 +97,12 @@ pub fn find(
             Event::ReachedEnd { partition } => root.reached_end(partition, &mut context),
             Event::Over => return Ok(Vec::new()),
             Event::Failed(why) => return Err(why),
-            Event::Done { .. } | Event::Connected(_) | Event::Notice(_) | Event::Quiet => {}
+            Event::Done { .. }
+            | Event::Topic(_)
+            | Event::Asked
+            | Event::Idle { .. }
+            | Event::Notice(_)
+            | Event::Quiet => {}
         }
         if root.fallen().is_some() {
             return Ok(Vec::new());

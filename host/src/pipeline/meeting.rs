@@ -109,12 +109,8 @@ impl Pipeline {
                 meeting.tell(&positions);
             }
             let (level, batches, others) = run.kept.receive(meeting, &positions);
-            let idle = run.idleness.idle();
             for mut root in level {
                 batches.iter().for_each(|batch| root.take(batch, &mut self.context));
-                if let Some(engine) = root.engine_mut() {
-                    idle.iter().for_each(|&partition| engine.idle(partition));
-                }
                 root.close(&mut self.context);
                 self.roots.push(root);
             }

@@ -11,6 +11,7 @@ use crate::{
     decode::Batch,
     deliver::outbox::Outbox,
     engine::{Accumulators, Capture, Fault, Part, PartId, RestoreError, Settings, WindowQuery},
+    source::topic_id::TopicId,
     state::{
         decision::Verdict,
         keeper::Job,
@@ -92,9 +93,22 @@ impl Root {
         &self.positions
     }
 
+    /// Whether one reader serves both: they stand at the same place of the same input.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        let (own, others) = (&self.beginning, &other.beginning);
+        self.positions == other.positions && (own.topic_id, &own.ends) == (others.topic_id, &others.ends)
+    }
+
     /// What was fixed when it began.
     pub fn beginning(&self) -> &Beginning {
         &self.beginning
+    }
+
+    /// Fixes which topic its offsets are of; false where that was known.
+    pub fn set_topic(&mut self, id: TopicId) -> bool {
+        let is_new = self.beginning.topic_id.is_none();
+        self.beginning.topic_id.get_or_insert(id);
+        is_new
     }
 
     /// Fixes the ends to which partitions are read: they are known only when the source is open.

@@ -2,32 +2,34 @@
 //!
 //! Partitions are assigned, never subscribed to, and read from offsets that the caller keeps: nothing is committed.
 //! Whatever happens to the brokers, the source says so once and goes on by itself when they are back; only offsets that
-//! are gone for good end it.
+//! are gone for good, or a topic that is no longer the one that was read, end it.
 
 mod acknowledged;
 mod admin;
+mod asking;
 mod builder;
 mod client;
 mod control;
 mod event;
+mod identity;
+mod lack;
 mod mock;
+mod native;
 mod outgoing;
 mod positions;
 mod producer;
 mod settings;
+mod silence;
 mod transactions;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    ffi::CString,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, tick};
-use rdkafka::{
-    Message, Offset, TopicPartitionList,
-    consumer::Consumer as _,
-    error::{KafkaError, RDKafkaErrorCode},
-};
+use rdkafka::{Message, Offset, TopicPartitionList, consumer::Consumer as _, error::KafkaError};
 
 pub use self::{
     acknowledged::Acknowledged,
@@ -41,8 +43,16 @@ pub use self::{
     settings::Connection,
     transactions::Transactions,
 };
-use self::{builder::Builder, client::Consumer, positions::NoPosition};
-use super::{CHUNK_RECORDS_MAX, SourceError};
+use self::{
+    asking::Asking,
+    builder::Builder,
+    client::Consumer,
+    lack::{ALL_BUT_LEADERS, Lack},
+    positions::NoPosition,
+    silence::Silence,
+};
+use super::{CHUNK_RECORDS_MAX, SourceError, topic_id::TopicId};
+use crate::clock::AwakeClock;
 
 /// How often the topic is asked for new partitions.
 const REFRESH_EVERY: Duration = Duration::from_secs(5);
@@ -50,14 +60,14 @@ const REFRESH_EVERY: Duration = Duration::from_secs(5);
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long a first look at the client's reports takes.
 const FIRST_REPORT_WITHIN: Duration = Duration::from_millis(50);
-/// How long a broker may take to say where a partition ends.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// After how many records a partition with few of them is handed over although others have many.
 const RECORDS_HELD_MAX: usize = 4 * CHUNK_RECORDS_MAX;
 
 /// What to read.
 #[derive(Clone, Debug)]
 pub struct Reading {
+    /// What people call it: the source's name.
+    pub source: String,
     /// The topic.
     pub topic: String,
     /// The offset to go on with, of each partition of which the caller has one.
@@ -70,22 +80,63 @@ pub struct Reading {
     pub ends: BTreeMap<u32, i64>,
     /// Longer records are cut to one byte more.
     pub record_bytes_max: usize,
+    /// Which topic of this name the offsets are of; none = not known.
+    pub topic_id: Option<TopicId>,
+    /// How long a partition is silent before its leader is asked whether it is idle.
+    pub idle_timeout: Duration,
+    /// How long a bounded reading may wait for brokers, the topic or permission at a time before it fails.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Reading {
+    /// All of a topic that is still to be named, as it comes.
+    fn default() -> Self {
+        Self {
+            source: String::new(),
+            topic: String::new(),
+            offsets: BTreeMap::new(),
+            start: StartAt::Earliest,
+            bounded: false,
+            ends: BTreeMap::new(),
+            record_bytes_max: 1 << 20,
+            topic_id: None,
+            idle_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(60),
+        }
+    }
 }
 
 /// A topic that is read.
 pub struct KafkaSource {
+    /// What leaders are being asked; before the consumer, which must outlive it.
+    asking: Option<Asking>,
     consumer: Consumer,
     reading: Reading,
+    /// The topic's name, as the client's own functions take it.
+    topic: CString,
     state: State,
+    /// The time in which this source was looked after.
+    awake: AwakeClock,
+    /// What that clock said when the client was last waited for.
+    now: Duration,
+    silence: Silence,
     /// By partition number.
     partitions: BTreeMap<u32, Partition>,
+    /// The brokers' ids; the first is asked first.
+    brokers: VecDeque<i32>,
     events: VecDeque<Event>,
     /// What it is waiting for, each of which was told.
     waiting: BTreeSet<Lack>,
+    /// Since when it waits, and what for, where it waits for something.
+    waiting_since: Option<(Duration, String)>,
     /// Whether reading was forbidden, and nothing has come since.
     forbidden: bool,
-    /// Whether no record came since the last tick.
-    quiet: bool,
+    /// Whether the topic may be another one than before: nothing is handed over until that is known.
+    in_doubt: bool,
+    /// How many questions to leaders, one behind the other, some leader did not answer.
+    unanswered: u32,
+    /// What was polled when that doubt arose.
+    postponed: Option<Polled>,
     /// Records that wait in the partitions' builders.
     held: usize,
     refresh: Receiver<Instant>,
@@ -100,12 +151,18 @@ enum State {
     Failed,
 }
 
-/// What a source cannot do without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Lack {
-    Brokers,
-    Topic,
-    Permission,
+/// What the client had.
+enum Polled {
+    Nothing,
+    /// A record, which is kept now.
+    Record {
+        partition: u32,
+        is_last: bool,
+        is_full: bool,
+    },
+    /// A record that is not wanted.
+    Passed,
+    News(KafkaError),
 }
 
 /// A partition that is read.
@@ -121,15 +178,27 @@ struct Partition {
 impl KafkaSource {
     /// Makes a client; it speaks with no broker yet.
     pub fn new(connection: &Connection, reading: Reading) -> Result<Self, SourceError> {
+        let topic = CString::new(reading.topic.as_str()).map_err(|_| {
+            SourceError::Setting(format!("topic {:?} has a zero byte in its name", reading.topic))
+        })?;
         Ok(Self {
-            consumer: client::consumer(connection)?,
-            reading,
+            asking: None,
+            consumer: client::reader(connection)?,
+            topic,
             state: State::Starting,
+            awake: AwakeClock::start(),
+            now: Duration::ZERO,
+            silence: Silence::new(reading.idle_timeout),
+            reading,
             partitions: BTreeMap::new(),
+            brokers: VecDeque::new(),
             events: VecDeque::new(),
             waiting: BTreeSet::new(),
+            waiting_since: None,
             forbidden: false,
-            quiet: true,
+            in_doubt: false,
+            unanswered: 0,
+            postponed: None,
             held: 0,
             refresh: tick(REFRESH_EVERY),
             retry: tick(RETRY_EVERY),
@@ -139,6 +208,7 @@ impl KafkaSource {
     /// What comes next, if it comes about within `patience`. Brokers that do not answer may take some seconds longer.
     pub fn next(&mut self, patience: Duration) -> Option<Event> {
         if self.events.is_empty() {
+            self.now = self.awake.look();
             match self.state {
                 State::Starting => self.start(patience),
                 State::Running => {
@@ -147,18 +217,24 @@ impl KafkaSource {
                 }
                 State::Failed => {}
             }
+            self.give_up_waiting();
         }
         self.events.pop_front()
     }
 
     /// Stops reading partitions until they are resumed: nothing of them is fetched or handed over.
     pub fn pause(&mut self, partitions: &[u32]) -> Result<(), SourceError> {
-        partitions.iter().for_each(|&partition| self.hand_over(partition));
+        for &partition in partitions {
+            self.hand_over(partition);
+            self.silence.paused(partition);
+        }
         self.consumer.pause(&self.list(partitions)).map_err(client::setting)
     }
 
     /// Reads partitions on, from where they were paused.
     pub fn resume(&mut self, partitions: &[u32]) -> Result<(), SourceError> {
+        let now = self.awake.look();
+        partitions.iter().for_each(|&partition| self.silence.resumed(partition, now));
         self.consumer.resume(&self.list(partitions)).map_err(client::setting)
     }
 
@@ -166,12 +242,15 @@ impl KafkaSource {
     fn start(&mut self, patience: Duration) {
         // Serves the client's queue, which has nothing but reports yet: they say why there is no answer.
         drop(self.consumer.poll(FIRST_REPORT_WITHIN.min(patience)));
-        let found = positions::partitions(&self.consumer, &self.reading.topic)
-            .and_then(|partitions| self.assign(&partitions, self.reading.start));
+        let found = positions::topic(&self.consumer, &self.reading.topic).and_then(|topic| {
+            self.brokers = topic.brokers;
+            self.identify()?;
+            self.assign(&topic.partitions, self.reading.start)
+        });
         match found {
             Ok(()) => {
                 self.state = State::Running;
-                return self.resumed();
+                return self.found(&ALL_BUT_LEADERS);
             }
             Err(why) => {
                 if why == NoPosition::Missing && self.reading.start == StartAt::Latest {
@@ -190,6 +269,7 @@ impl KafkaSource {
     fn assign(&mut self, partitions: &[u32], start: StartAt) -> Result<(), NoPosition> {
         let Reading { topic, offsets, .. } = &self.reading;
         let starts = positions::starts(&self.consumer, topic, partitions, offsets, start)?;
+        let now = self.awake.look();
         let mut assigned = TopicPartitionList::new();
         let mut done_at_once = Vec::new();
         for (mut position, high) in starts {
@@ -206,6 +286,7 @@ impl KafkaSource {
             if done {
                 done_at_once.push(Event::Done { partition });
             } else {
+                self.silence.assigned(partition, now);
                 // Only offsets below 0 are refused.
                 let added = assigned.add_partition_offset(topic, partition as i32, Offset::Offset(start));
                 added.map_err(|error| NoPosition::Lost(error.to_string()))?;
@@ -215,51 +296,28 @@ impl KafkaSource {
         self.consumer.incremental_assign(&assigned).map_err(|error| NoPosition::Lost(error.to_string()))
     }
 
-    /// What is due beside reading: new partitions now and then, brokers that were away.
+    /// What is due beside reading: new partitions now and then, brokers that were away, leaders of silent partitions.
     fn look_after(&mut self) {
-        let refresh = self.refresh.try_recv().is_ok() && !self.reading.bounded;
+        let refresh = self.refresh.try_recv().is_ok();
         let tick = self.retry.try_recv().is_ok();
-        if refresh || (tick && !self.waiting.is_empty()) {
+        if (refresh && !self.reading.bounded) || (tick && self.lacks_more_than_leaders()) {
             self.check_topic();
         }
-        if tick && self.waiting.is_empty() && std::mem::replace(&mut self.quiet, true) {
-            self.check_ends();
-        }
-    }
-
-    /// Asks the leaders where their partitions end. Nothing came of late: is that so, or does nobody answer? A connection
-    /// that hangs looks like silence, and would make a partition idle.
-    fn check_ends(&mut self) {
-        let reading = self.partitions.iter().filter(|(_, partition)| !partition.done);
-        let reading: Vec<(u32, i64)> = reading.map(|(&number, partition)| (number, partition.next)).collect();
-        for (number, next) in reading {
-            match self.consumer.fetch_watermarks(&self.reading.topic, number as i32, ANSWER_WITHIN) {
-                Ok((_, high)) if high < next => {
-                    let topic = &self.reading.topic;
-                    return self.fail(format!(
-                        "topic '{topic}' partition {number} ends at {high}, but {next} is next: the topic was made anew"
-                    ));
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let message = format!("the leader of partition {number} does not answer: {error}");
-                    return self.wait(Lack::Brokers, message);
-                }
-            }
-        }
+        self.in_doubt |= refresh || self.consumer.context().take_topic_changed();
+        self.hear_leaders();
+        self.ask_leaders();
     }
 
     fn check_topic(&mut self) {
-        match positions::partitions(&self.consumer, &self.reading.topic) {
+        match positions::topic(&self.consumer, &self.reading.topic) {
             // Whoever may not read a topic may still see it.
             Ok(_) if self.forbidden => {}
-            Ok(partitions) => {
-                self.resumed();
-                self.add_new(&partitions);
+            Ok(topic) => {
+                self.brokers = topic.brokers;
+                self.found(&ALL_BUT_LEADERS);
+                self.add_new(&topic.partitions);
             }
-            Err(NoPosition::Missing) => {
-                self.fail(format!("topic '{}' was deleted, its offsets are lost", self.reading.topic));
-            }
+            Err(NoPosition::Missing) => self.was_deleted(),
             Err(why) => self.no_position(why),
         }
     }
@@ -281,46 +339,70 @@ impl KafkaSource {
     /// Takes what the client has, until a chunk is full or nothing more is there.
     fn read(&mut self, patience: Duration) {
         // Records that came before other news the last time wait for nobody.
-        let mut patience = if self.held > 0 { Duration::ZERO } else { patience };
-        while self.events.is_empty() {
-            let Some(polled) = self.consumer.poll(patience) else {
-                self.hand_over_all();
+        let mut patience = if self.held > 0 { Duration::ZERO } else { self.patience(patience) };
+        while self.events.is_empty() && self.state == State::Running {
+            if self.in_doubt && !self.is_same_topic() {
                 return;
-            };
-            patience = Duration::ZERO;
-            self.forbidden &= polled.is_err();
-            match polled {
-                Ok(message) => {
-                    let (Ok(number), offset) = (u32::try_from(message.partition()), message.offset()) else {
-                        continue;
-                    };
-                    let Some(partition) =
-                        self.partitions.get_mut(&number).filter(|partition| !partition.done)
-                    else {
-                        continue;
-                    };
-                    self.quiet = false;
-                    partition.next = offset + 1;
-                    if partition.end.is_none_or(|end| offset < end) {
-                        partition.builder.push(&message, self.reading.record_bytes_max);
-                        self.held += 1;
-                    }
-                    let done = partition.end.is_some_and(|end| offset + 1 >= end);
-                    let full = partition.builder.is_full();
-                    drop(message);
-                    match (done, full) {
-                        (true, _) => self.done(number),
-                        (false, true) => self.hand_over(number),
-                        (false, false) if self.held >= RECORDS_HELD_MAX => self.hand_over_all(),
-                        (false, false) => {}
-                    }
-                }
-                Err(KafkaError::PartitionEOF(partition)) => {
-                    self.forbidden = false;
-                    self.reached_end(partition);
-                }
-                Err(error) => self.trouble(&error),
             }
+            let polled = self.postponed.take().unwrap_or_else(|| self.poll(patience));
+            patience = Duration::ZERO;
+            match polled {
+                Polled::Nothing => {
+                    self.hand_over_all();
+                    return self.hear_leaders();
+                }
+                polled => self.take(polled),
+            }
+        }
+    }
+
+    /// Asks the client for the next thing that it has, and keeps it if it is a record.
+    fn poll(&mut self, patience: Duration) -> Polled {
+        let polled = self.consumer.poll(patience);
+        if !patience.is_zero() {
+            self.now = self.awake.look();
+        }
+        let message = match polled {
+            None => return Polled::Nothing,
+            Some(Err(error)) => return Polled::News(error),
+            Some(Ok(message)) => message,
+        };
+        self.forbidden = false;
+        let (Ok(number), offset) = (u32::try_from(message.partition()), message.offset()) else {
+            return Polled::Passed;
+        };
+        let Some(partition) = self.partitions.get_mut(&number).filter(|partition| !partition.done) else {
+            return Polled::Passed;
+        };
+        self.silence.arrived(number, self.now);
+        partition.next = offset + 1;
+        if partition.end.is_none_or(|end| offset < end) {
+            partition.builder.push(&message, self.reading.record_bytes_max);
+            self.held += 1;
+        }
+        let is_last = partition.end.is_some_and(|end| offset + 1 >= end);
+        Polled::Record { partition: number, is_last, is_full: partition.builder.is_full() }
+    }
+
+    /// Goes on from what was polled.
+    fn take(&mut self, polled: Polled) {
+        // Noticed before the first record of the other topic comes.
+        self.in_doubt |= self.consumer.context().take_topic_changed();
+        if self.in_doubt && !self.is_same_topic() {
+            self.postponed = Some(polled);
+            return;
+        }
+        match polled {
+            Polled::Nothing | Polled::Passed => {}
+            Polled::Record { partition, is_last: true, .. } => self.done(partition),
+            Polled::Record { partition, is_full: true, .. } => self.hand_over(partition),
+            Polled::Record { .. } if self.held >= RECORDS_HELD_MAX => self.hand_over_all(),
+            Polled::Record { .. } => {}
+            Polled::News(KafkaError::PartitionEOF(partition)) => {
+                self.forbidden = false;
+                self.reached_end(partition);
+            }
+            Polled::News(error) => self.trouble(&error),
         }
     }
 
@@ -330,6 +412,7 @@ impl KafkaSource {
         match self.partitions.get(&number) {
             Some(Partition { done: false, end: Some(_), .. }) => self.done(number),
             Some(Partition { done: false, end: None, .. }) => {
+                self.silence.reached_end(number, native::fetched_end(&self.consumer, &self.topic, number));
                 self.hand_over(number);
                 self.events.push_back(Event::ReachedEnd { partition: number });
             }
@@ -342,6 +425,7 @@ impl KafkaSource {
         if let Some(partition) = self.partitions.get_mut(&number) {
             partition.done = true;
         }
+        self.silence.over(number);
         self.events.push_back(Event::Done { partition: number });
         if let Err(error) = self.consumer.incremental_unassign(&self.list(&[number])) {
             // It goes on being fetched, and is passed over.
@@ -349,77 +433,21 @@ impl KafkaSource {
         }
     }
 
-    /// What the client says beside records.
-    fn trouble(&mut self, error: &KafkaError) {
-        let reason = self.consumer.context().take().unwrap_or_else(|| error.to_string());
-        let topic = &self.reading.topic;
-        match (error, error.rdkafka_error_code()) {
-            (KafkaError::MessageConsumptionFatal(_), _) => {
-                self.fail(format!("the Kafka client failed: {reason}"))
-            }
-            (_, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)) => {
-                let message = format!(
-                    "topic '{topic}' no longer has the next offset, records were lost to retention or the topic was \
-                     made anew: {reason}"
-                );
-                self.fail(message);
-            }
-            // Nothing is asked of a group.
-            (
-                _,
-                Some(RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::CoordinatorNotAvailable),
-            ) => {}
-            (_, Some(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
-                self.forbidden = true;
-                self.no_position(NoPosition::Forbidden);
-            }
-            (_, Some(code)) if positions::is_missing(code) => self.check_topic(),
-            // What a client says of an outage may reach us when it is over: asked, the brokers answer.
-            _ if self.waiting.is_empty() && positions::partitions(&self.consumer, topic).is_ok() => {}
-            _ => self.wait(Lack::Brokers, format!("Kafka is away: {reason}")),
-        }
-    }
-
-    /// Waits for what keeps it from reading on, or gives up.
-    fn no_position(&mut self, why: NoPosition) {
-        let topic = &self.reading.topic;
-        match why {
-            NoPosition::Waiting(message) => self.wait(Lack::Brokers, message),
-            NoPosition::Missing => {
-                self.wait(Lack::Topic, format!("topic '{topic}' does not exist; waiting for it"));
-            }
-            NoPosition::Forbidden => {
-                self.wait(Lack::Permission, format!("topic '{topic}' may not be read: allow its user Read"));
-            }
-            NoPosition::Unanswered(error) => {
-                // In the client's words, if it has some.
-                let why = self.consumer.context().take().unwrap_or(error);
-                self.wait(Lack::Brokers, format!("Kafka does not answer: {why}"));
-            }
-            NoPosition::Lost(message) => self.fail(message),
-        }
-    }
-
-    fn wait(&mut self, lack: Lack, message: String) {
-        if self.waiting.insert(lack) {
-            self.events.push_back(Event::Waiting { message });
-        }
-    }
-
-    fn resumed(&mut self) {
-        if !std::mem::take(&mut self.waiting).is_empty() {
-            self.consumer.context().forget();
-            self.events.push_back(Event::Resumed);
-        }
+    fn was_deleted(&mut self) {
+        self.fail(format!("topic '{}' was deleted, its offsets are lost", self.reading.topic));
     }
 
     fn fail(&mut self, message: String) {
         self.hand_over_all();
         self.state = State::Failed;
+        self.asking = None;
         self.events.push_back(Event::Failed { message });
     }
 
     fn hand_over(&mut self, number: u32) {
+        if self.in_doubt {
+            return;
+        }
         let chunk = self.partitions.get_mut(&number).and_then(|partition| partition.builder.take(number));
         if let Some(chunk) = chunk {
             self.held -= chunk.len();
@@ -428,7 +456,7 @@ impl KafkaSource {
     }
 
     fn hand_over_all(&mut self) {
-        if self.held == 0 {
+        if self.held == 0 || self.in_doubt {
             return;
         }
         let chunks =

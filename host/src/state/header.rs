@@ -19,8 +19,6 @@ use super::{
     error::StateError,
 };
 
-/// The version of all formats here.
-pub const FORMAT: u32 = 1;
 /// How long a header is.
 pub const HEADER_BYTES: usize = 88;
 
@@ -41,6 +39,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The version of the format that is written. All earlier ones are read.
+    ///
+    /// | kind | version | what it added |
+    /// |---|---|---|
+    /// | manifest | 2 | the topic's id, behind the sections |
+    pub fn format(self) -> u32 {
+        match self {
+            Self::Manifest => 2,
+            Self::Segment | Self::Group | Self::Section => 1,
+        }
+    }
+
     fn magic(self) -> [u8; 8] {
         *match self {
             Self::Segment => b"sg-segmt",
@@ -79,7 +89,7 @@ impl Header {
 
     /// [`HEADER_BYTES`].
     pub fn encode(&self) -> Vec<u8> {
-        self.encode_as(FORMAT)
+        self.encode_as(self.kind.format())
     }
 
     fn encode_as(&self, format: u32) -> Vec<u8> {
@@ -109,8 +119,8 @@ impl Header {
             bytes.get(..HEADER_BYTES).ok_or_else(|| damaged(bytes.len() as u64, "it ends in its header"))?;
         let (format, header) =
             Self::fields(header, kind).map_err(|malformed| damaged(malformed.at as u64, &malformed.what))?;
-        if format != FORMAT {
-            return Err(StateError::Version { file: file.to_owned(), found: format, known: FORMAT });
+        if !(1..=kind.format()).contains(&format) {
+            return Err(StateError::Version { file: file.to_owned(), found: format, known: kind.format() });
         }
         let header = header.ok_or_else(|| damaged(0, "its header does not have its checksum"))?;
         if header.identity != identity {
@@ -189,8 +199,9 @@ mod tests {
 
     #[test]
     fn another_version_query_kind_or_number_is_told_apart() {
-        let bytes = header().encode_as(FORMAT + 1);
-        assert!(matches!(read(&bytes), Err(StateError::Version { found: 2, known: 1, .. })));
+        let bytes = header().encode_as(3);
+        assert!(matches!(read(&bytes), Err(StateError::Version { found: 3, known: 2, .. })));
+        assert_eq!(read(&header().encode_as(1)).unwrap(), header(), "an earlier one");
         let bytes = header().encode();
         assert!(matches!(Header::decode(&bytes, "f", Kind::Manifest, 8, 3), Err(StateError::Foreign { .. })));
         assert!(Header::decode(&bytes, "f", Kind::Section, 7, 3).is_err_and(|error| error.is_damage()));

@@ -123,8 +123,9 @@ fn read(checkpoints: &Checkpoints, found: &Found, store: &Store) -> Result<Loade
     let file = store.shown_name(&format!("checkpoint {}", found.generation));
     let damaged = |malformed: Malformed| StateError::damaged(&file, malformed.at as u64, malformed.what);
     let mut input = Reader::new(&found.payload);
-    let saved = Saved::read(&mut input).map_err(damaged)?;
+    let mut saved = Saved::read(&mut input).map_err(damaged)?;
     let places = Sections::read(&mut input).map_err(damaged)?;
+    saved.beginning.read_topic(&mut input).map_err(damaged)?;
     input.finish().map_err(damaged)?;
     let kept: BTreeSet<PartId> = saved.kept.iter().copied().collect();
     let (mut sections, mut parts) = (Sections::default(), Vec::new());

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     deliver::outbox::Settled,
     engine::{PartId, Standing},
+    source::topic_id::TopicId,
 };
 
 /// A partition's way, as far as a query has gone it.
@@ -42,6 +43,8 @@ pub struct Beginning {
     pub emit_from_us: Option<i64>,
     /// The ends to which partitions are read, where the run is bounded.
     pub ends: BTreeMap<u32, i64>,
+    /// Which topic is read; none = not known, as in states of versions that did not ask, or nothing that has an id.
+    pub topic_id: Option<TopicId>,
 }
 
 /// Where a query stands.
@@ -130,7 +133,8 @@ impl Saved {
         let emit_from_us = if input.bool()? { Some(input.i64()?) } else { None };
         let ends = map(input, 12, |input| Ok((input.u32()?, input.i64()?)))?;
         Ok(Self {
-            beginning: Beginning { emit_from_us, ends },
+            // Behind the sections: see `Beginning::read_topic`.
+            beginning: Beginning { emit_from_us, ends, topic_id: None },
             log_index: input.u64()?,
             log_from: input.u64()?,
             positions: map(input, 13, |input| {
@@ -151,6 +155,21 @@ impl Saved {
             kept: list(input, 13, read_id)?,
             finished: input.bool()?,
         })
+    }
+}
+
+impl Beginning {
+    /// Appends which topic is read.
+    pub fn write_topic(&self, out: &mut Writer) {
+        out.u128(self.topic_id.map_or(0, TopicId::bits));
+    }
+
+    /// Takes which topic is read from the end of a manifest; manifests of the first version do not say.
+    pub fn read_topic(&mut self, input: &mut Reader<'_>) -> Result<(), Malformed> {
+        if input.left() > 0 {
+            self.topic_id = TopicId::new(input.u128()?);
+        }
+        Ok(())
     }
 }
 
@@ -204,9 +223,24 @@ mod tests {
     use crate::engine::Place;
 
     #[test]
+    fn the_topic_comes_back_and_an_earlier_version_does_not_say_it() {
+        for topic_id in [None, TopicId::new(7)] {
+            let mut out = Writer::new();
+            Beginning { topic_id, ..Beginning::default() }.write_topic(&mut out);
+            let mut beginning = Beginning::default();
+            beginning.read_topic(&mut Reader::new(out.as_bytes())).unwrap();
+            assert_eq!(beginning.topic_id, topic_id);
+            assert!(beginning.read_topic(&mut Reader::new(&out.as_bytes()[..9])).is_err());
+        }
+        let mut beginning = Beginning::default();
+        beginning.read_topic(&mut Reader::new(&[])).unwrap();
+        assert_eq!(beginning, Beginning::default());
+    }
+
+    #[test]
     fn what_is_saved_comes_back_and_every_cut_is_an_error() {
         let saved = Saved {
-            beginning: Beginning { emit_from_us: Some(-5), ends: [(3, 17)].into() },
+            beginning: Beginning { emit_from_us: Some(-5), ends: [(3, 17)].into(), topic_id: None },
             log_index: 9,
             log_from: 4,
             positions: [(0, Progress { next: 4, done: false }), (3, Progress { next: 17, done: true })]

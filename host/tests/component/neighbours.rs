@@ -197,7 +197,6 @@ fn source(path: std::path::PathBuf, schema: Vec<SourceColumn>, timings: Arc<Timi
         }),
         once: false,
         meeting: None,
-        idle_timeout: Duration::from_secs(10),
         future: None,
         checkpoint_interval: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(5),

@@ -10,8 +10,8 @@ use crate::harness::{Dice, Event, Run, Setup, partitions, setups};
 /// The definitions, window by window.
 struct Model {
     setup: Setup,
-    /// Each partition's own watermark, and whether it is idle.
-    own: Vec<(i64, bool)>,
+    /// Each partition's own watermark, and how far its silence lets the source go.
+    own: Vec<(i64, i64)>,
     source: i64,
     /// Windows that end at or before it are closed.
     closed: i64,
@@ -38,20 +38,23 @@ impl Model {
     }
 
     fn follow(&mut self) {
-        let waiting =
-            self.own.iter().filter(|(own, idle)| !idle && *own < i64::MAX).map(|(own, _)| *own).min();
-        let ended = self.own.iter().all(|(own, _)| *own == i64::MAX);
-        self.source = self.source.max(waiting.unwrap_or(if ended { i64::MAX } else { i64::MIN }));
+        let least = self.own.iter().map(|&(own, promised)| own.max(promised)).min();
+        self.source = self.source.max(least.unwrap_or(i64::MIN));
     }
 
-    fn all_idle(&mut self, elapsed: i64) {
-        let mut live = self.own.iter().filter(|(own, _)| *own < i64::MAX);
-        if live.clone().all(|(_, idle)| *idle)
-            && let Some(reached) = live.clone().map(|(own, _)| *own).max()
-            && live.any(|(own, _)| *own > i64::MIN)
-        {
-            self.source = self.source.max(reached + elapsed);
-        }
+    /// Partitions were idle when all stood as in `then`.
+    fn idle(&mut self, then: &[(i64, i64)], idle: &[u32], elapsed: i64) {
+        let live = |number: &usize| then[*number].0 < i64::MAX;
+        let (silent, others): (Vec<usize>, Vec<usize>) =
+            (0..then.len()).filter(live).partition(|&number| idle.contains(&(number as u32)));
+        let reach = match others.iter().map(|&number| then[number].0.max(then[number].1)).min() {
+            Some(least) => least,
+            None => match silent.iter().map(|&number| then[number].0).max() {
+                None | Some(i64::MIN) => return,
+                Some(reached) => reached + elapsed,
+            },
+        };
+        idle.iter().for_each(|&number| self.own[number as usize].1 = self.own[number as usize].1.max(reach));
     }
 
     fn advance(&mut self) {
@@ -68,10 +71,12 @@ impl Model {
 
 fn simulate(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> (Run, Model) {
     let mut run = Run::new(setup, partitions.len() as u32);
-    let own = vec![(i64::MIN, false); partitions.len()];
+    let own = vec![(i64::MIN, i64::MIN); partitions.len()];
     let (windows, decided) = (BTreeMap::new(), vec![]);
     let mut model = Model { setup, own, source: i64::MIN, closed: i64::MIN, windows, decided, late: 0 };
     let mut done = vec![0; partitions.len()];
+    // Where all stood when leaders were last asked.
+    let mut then = None;
     while (0..partitions.len()).any(|partition| done[partition] < partitions[partition].len()) {
         let partition = dice.below(partitions.len());
         let left = &partitions[partition][done[partition]..];
@@ -79,22 +84,24 @@ fn simulate(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> (Run, M
             0..5 if !left.is_empty() => {
                 let batch = &left[..left.len().min(1 + dice.below(6))];
                 run.fold(partition as u32, batch);
-                model.own[partition].1 = false;
                 batch.iter().for_each(|event| model.event(partition, event));
                 done[partition] += batch.len();
             }
             5 => {
-                run.query.active(partition as u32);
-                model.own[partition].1 = false;
+                run.query.mark();
+                then = Some(model.own.clone());
             }
-            6 | 7 => {
-                run.query.idle(partition as u32);
-                model.own[partition].1 = true;
-            }
-            8 => {
+            6..=8 => {
                 let elapsed = dice.below(50) as i64;
-                run.query.all_idle(elapsed);
-                model.all_idle(elapsed);
+                let idle: Vec<u32> = (0..partitions.len() as u32).filter(|_| dice.below(3) > 0).collect();
+                if dice.below(2) == 0 {
+                    run.query.mark();
+                    then = Some(model.own.clone());
+                }
+                run.query.idle(&idle, elapsed);
+                if let Some(then) = then.take() {
+                    model.idle(&then, &idle, elapsed);
+                }
             }
             9 if left.is_empty() => {
                 run.query.end(partition as u32);

@@ -143,6 +143,12 @@ impl Run {
         self.folded.out_of_range.extend(folded.out_of_range);
     }
 
+    /// Leaders are asked and answer at once that these partitions have nothing more; the last arrival was `elapsed` ago.
+    pub(crate) fn idle(&mut self, partitions: &[u32], elapsed: i64) {
+        self.query.mark();
+        self.query.idle(partitions, elapsed);
+    }
+
     /// Takes the next closed window, or a run of its groups.
     pub(crate) fn next(&mut self) -> bool {
         let Some(closed) = self.query.next_closed(&mut self.accumulators).unwrap() else { return false };

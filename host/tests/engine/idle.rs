@@ -24,7 +24,7 @@ fn a_partition_without_events_holds_the_others_until_it_is_idle() {
     run.fold(0, &events([1, 5, 25]));
     run.advance();
     assert_eq!((run.query.watermark(), run.rows.len()), (i64::MIN, 0));
-    run.query.idle(1);
+    run.idle(&[1], 0);
     run.advance();
     assert_eq!((run.query.watermark(), counts(&run)), (23, vec![(10, 2)]));
     assert_eq!(run.windows, [(10, true)], "partition 1 had not got there");
@@ -36,7 +36,7 @@ fn a_partition_without_events_holds_the_others_until_it_is_idle() {
 fn a_partition_that_wakes_with_old_events_finds_windows_closed() {
     let mut run = Run::new(TUMBLE, 2);
     run.fold(0, &events([1, 25]));
-    run.query.idle(1);
+    run.idle(&[1], 0);
     run.advance();
     run.fold(1, &events([2, 9, 21, 3]));
     assert_eq!(
@@ -59,7 +59,7 @@ fn a_partition_that_wakes_with_old_events_finds_windows_closed() {
 fn a_window_that_is_overlapped_by_a_forced_one_takes_what_wakes() {
     let mut run = Run::new(Setup { slide: 10, size: 30, delay: 0, parts: 1 }, 2);
     run.fold(0, &events([5, 20]));
-    run.query.idle(1);
+    run.idle(&[1], 0);
     run.advance();
     assert_eq!(counts(&run), [(10, 1), (20, 1)]);
     run.fold(1, &events([6, 15]));
@@ -69,27 +69,40 @@ fn a_window_that_is_overlapped_by_a_forced_one_takes_what_wakes() {
 }
 
 #[test]
+fn what_was_folded_after_the_leaders_were_asked_is_not_covered_by_their_answer() {
+    let mut run = Run::new(TUMBLE, 2);
+    run.fold(0, &events([1, 15]));
+    run.query.mark();
+    run.fold(0, &events([35]));
+    run.query.idle(&[1], 0);
+    run.advance();
+    assert_eq!((run.query.watermark(), counts(&run)), (13, vec![(10, 1)]), "not 33");
+    run.query.idle(&[1], 0);
+    assert_eq!(run.query.watermark(), 13, "an answer to no question");
+    run.fold(1, &events([12, 34]));
+    assert_eq!(run.folded.late, 0, "what partition 1 got in the meantime is in time");
+    run.finish(2);
+    assert_eq!(counts(&run), [(10, 1), (20, 2), (40, 2)]);
+}
+
+#[test]
 fn when_all_are_idle_windows_close_by_the_time_that_passes() {
     let mut run = Run::new(TUMBLE, 2);
-    run.query.idle(0);
-    run.query.idle(1);
-    run.query.all_idle(1_000);
+    run.idle(&[0, 1], 1_000);
     run.advance();
     assert_eq!(run.query.watermark(), i64::MIN, "no event says what time it is");
     run.fold(0, &events([1]));
     run.fold(1, &events([6]));
-    run.query.all_idle(1_000);
-    assert_eq!(run.query.watermark(), -1, "nobody is idle");
-    run.query.idle(0);
-    run.query.idle(1);
-    run.query.all_idle(5);
+    run.idle(&[0], 1_000);
+    assert_eq!(run.query.watermark(), 4, "partition 0 follows the one that is not idle");
+    run.idle(&[0, 1], 5);
     run.advance();
     assert_eq!((run.query.watermark(), run.rows.len()), (9, 0));
-    run.query.all_idle(6);
+    run.idle(&[0, 1], 6);
     run.advance();
     assert_eq!(counts(&run), [(10, 2)]);
     assert_eq!(run.windows, [(10, true)]);
-    run.query.all_idle(3);
+    run.idle(&[0, 1], 3);
     assert_eq!(run.query.watermark(), 10, "never back");
     run.fold(1, &events([11, 9]));
     assert_eq!((run.folded.late, run.query.watermark()), (1, 10));
@@ -117,10 +130,11 @@ fn a_partition_that_comes_later_takes_the_windows_that_are_open() {
 fn an_ended_partition_does_not_end_those_that_are_idle() {
     let mut run = Run::new(TUMBLE, 2);
     run.fold(1, &events([5]));
-    run.query.idle(1);
+    run.idle(&[1], 0);
     run.query.end(0);
+    run.idle(&[1], 2);
     run.advance();
-    assert_eq!((run.query.watermark(), run.rows.len()), (i64::MIN, 0), "it may wake");
+    assert_eq!((run.query.watermark(), run.rows.len()), (5, 0), "it may wake");
     run.query.end(1);
     run.advance();
     assert_eq!((run.query.watermark(), run.windows), (i64::MAX, vec![(10, false)]));

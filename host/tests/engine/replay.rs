@@ -71,7 +71,7 @@ fn with_naps(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> Run {
         let partition = dice.below(partitions.len());
         let left = &partitions[partition][done[partition]..];
         if left.is_empty() {
-            run.query.idle(partition as u32);
+            run.idle(&[partition as u32], 0);
         } else {
             let batch = &left[..left.len().min(1 + dice.below(5))];
             run.fold(partition as u32, batch);
@@ -80,11 +80,10 @@ fn with_naps(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> Run {
             let awake = (0..partitions.len()).filter(|&other| done[other] < partitions[other].len());
             let slowest = awake.map(|other| reached[other]).min();
             if slowest.is_some_and(|slowest| reached[partition] > slowest) {
-                run.query.idle(partition as u32);
+                run.idle(&[partition as u32], 0);
                 if dice.below(2) == 0 {
                     run.advance();
                 }
-                run.query.active(partition as u32);
             }
         }
         if dice.below(3) == 0 {

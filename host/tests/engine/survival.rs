@@ -155,7 +155,7 @@ fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice)
         let partition = dice.below(partitions.len());
         let left = &partitions[partition][done[partition]..];
         match dice.below(3) {
-            0 => run.query.idle(partition as u32),
+            0 => run.idle(&[partition as u32], 0),
             _ if left.is_empty() => {}
             _ => {
                 let batch = &left[..left.len().min(1 + dice.below(5))];
@@ -164,8 +164,7 @@ fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice)
             }
         }
         if dice.below(8) == 0 {
-            (0..count).for_each(|partition| run.query.idle(partition));
-            run.query.all_idle(dice.below(30) as i64);
+            run.idle(&(0..count).collect::<Vec<_>>(), dice.below(30) as i64);
         }
         if dice.below(3) == 0 {
             forced.extend(run.query.forces().map(|end| (end, done.clone())));

@@ -66,7 +66,7 @@ fn a_topic_that_is_missing_is_told_once_and_waited_for() {
     let mut source = open(&connection, reading(&name));
     let Event::Waiting { message } = next(&mut source) else { panic!("it is missing") };
     assert_eq!(message, format!("topic '{name}' does not exist; waiting for it"));
-    assert!(source.next(Duration::from_secs(2)).is_none(), "told once");
+    assert_quiet(&mut source, Duration::from_secs(2), "told once");
     create_topic(&connection, &name, 1).unwrap();
     write(&connection, &name, 0, 0..3);
     loop {
@@ -106,6 +106,58 @@ fn a_topic_that_is_deleted_while_it_is_read_ends_the_source() {
         }
     };
     assert!(message.contains("or the topic was made anew"), "{message}");
+}
+
+#[test]
+fn a_bounded_reading_does_not_wait_for_ever() {
+    let Some(connection) = broker() else { return };
+    let nobody = Connection { brokers: "127.0.0.1:1".into(), ..Connection::default() };
+    let missing = topic(&connection, "before", 1) + "-later";
+    let of_missing = format!("topic '{missing}' does not exist; waiting for it");
+    for (connection, told) in [(&nobody, "Kafka does not answer: "), (&connection, of_missing.as_str())] {
+        let bounded = Reading { bounded: true, connect_timeout: Duration::from_secs(2), ..reading(&missing) };
+        let mut source = open(connection, bounded);
+        let Event::Waiting { message } = next(&mut source) else { panic!("it is not there") };
+        assert!(message.starts_with(told), "{message}");
+        let since = Stopwatch::start();
+        let Event::Failed { message } = next(&mut source) else { panic!("it gives up") };
+        assert!(
+            message.starts_with(told) && message.ends_with("; given up after 2s (--connect-timeout)"),
+            "{message}"
+        );
+        assert!(since.elapsed() > Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn a_topic_has_an_id_that_another_one_of_its_name_has_not() {
+    let Some(connection) = broker() else { return };
+    let topic = topic(&connection, "id", 1);
+    let id = || {
+        let mut source = open(&connection, reading(&topic));
+        loop {
+            if let Some(Event::Topic { id }) = source.next(Duration::from_millis(100)) {
+                return id.unwrap();
+            }
+        }
+    };
+    let first = id();
+    assert_eq!(id(), first);
+    delete_topic(&connection, &topic).unwrap();
+    while create_topic(&connection, &topic, 1).is_err() {}
+    let second = id();
+    assert_ne!(second, first);
+    let mut source =
+        open(&connection, Reading { topic_id: Some(first), source: "s".into(), ..reading(&topic) });
+    let message = loop {
+        match next(&mut source) {
+            Event::Failed { message } => break message,
+            Event::Waiting { .. } | Event::Resumed => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let why = format!("it was deleted and made anew (its id was {first} and is {second})");
+    assert!(message.contains(&why) && message.contains("state accept-topic s"), "{message}");
 }
 
 #[test]

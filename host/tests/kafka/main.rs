@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::expect_used,
     clippy::print_stderr,
     reason = "helpers of tests fail as tests do"
 )]
@@ -17,9 +16,12 @@ mod transactions;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use streamgauge::source::{
-    Chunk,
-    kafka::{Connection, Event, KafkaSource, Producer, Reading, Record, StartAt},
+use streamgauge::{
+    clock::Stopwatch,
+    source::{
+        Chunk,
+        kafka::{Connection, Event, KafkaSource, Producer, Reading, Record, StartAt},
+    },
 };
 
 /// How long a test waits for what must come.
@@ -27,24 +29,34 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads all of a topic, from its start.
 fn reading(topic: &str) -> Reading {
-    Reading {
-        topic: topic.into(),
-        offsets: BTreeMap::new(),
-        start: StartAt::Earliest,
-        bounded: false,
-        ends: BTreeMap::new(),
-        record_bytes_max: 1 << 20,
-    }
+    Reading { topic: topic.into(), ..Reading::default() }
 }
 
 fn open(connection: &Connection, reading: Reading) -> KafkaSource {
     KafkaSource::new(connection, reading).unwrap()
 }
 
-/// The next event; a test that waits in vain fails.
+/// The next event but those that every source has; a test that waits in vain fails.
 fn next(source: &mut KafkaSource) -> Event {
-    let step = Duration::from_millis(100);
-    (0..PATIENCE.as_millis() / step.as_millis()).find_map(|_| source.next(step)).expect("an event in time")
+    let since = Stopwatch::start();
+    while since.elapsed() < PATIENCE {
+        match source.next(Duration::from_millis(100)) {
+            None | Some(Event::Topic { .. } | Event::Asked | Event::Idle { .. }) => {}
+            Some(event) => return event,
+        }
+    }
+    panic!("an event in time")
+}
+
+/// Fails if anything comes within a time but what every source has.
+fn assert_quiet(source: &mut KafkaSource, time: Duration, why: &str) {
+    let since = Stopwatch::start();
+    while since.elapsed() < time {
+        match source.next(Duration::from_millis(100)) {
+            None | Some(Event::Topic { .. } | Event::Asked | Event::Idle { .. }) => {}
+            Some(event) => panic!("{why}: {event:?}"),
+        }
+    }
 }
 
 /// What came of a topic, by partition.
@@ -66,6 +78,7 @@ impl Seen {
             Event::Records(chunk) => self.take_chunk(chunk),
             Event::ReachedEnd { partition } => self.ended.push(*partition),
             Event::Done { partition } => self.done.push(*partition),
+            Event::Topic { .. } | Event::Asked | Event::Idle { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -244,7 +244,7 @@ fn a_hundred_thousand_rows_are_delivered_once() {
             true
         });
         worker.wait("delivery", |worker| worker.outbox.is_empty());
-        let watch = streamgauge::clock::Stopwatch::start();
+        let watch = Stopwatch::start();
         for chunk in messages(2..=100_000).chunks(500) {
             worker.wait("room", |worker| worker.outbox.has_room());
             worker.outbox.push(chunk.iter().cloned());

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
-use streamgauge::source::kafka::{Connection, Event, KafkaSource, Reading, StartAt};
+use streamgauge::source::kafka::{Connection, Event, KafkaSource, Reading};
 
 /// How long a topic that exists may take to be read on.
 const PATIENCE_S: u32 = 60;
@@ -33,14 +33,7 @@ pub(crate) type Records = Vec<(i64, Vec<u8>)>;
 
 /// What a topic has now, by partition. What is not committed is not there.
 pub(crate) fn records(connection: &Connection, topic: &str) -> BTreeMap<u32, Records> {
-    let reading = Reading {
-        topic: topic.to_owned(),
-        offsets: BTreeMap::new(),
-        start: StartAt::Earliest,
-        bounded: true,
-        ends: BTreeMap::new(),
-        record_bytes_max: 1 << 20,
-    };
+    let reading = Reading { topic: topic.to_owned(), bounded: true, ..Reading::default() };
     let mut source = KafkaSource::new(connection, reading).unwrap();
     let mut records: BTreeMap<u32, Records> = BTreeMap::new();
     let (mut done, mut silent_s) = (0, 0);

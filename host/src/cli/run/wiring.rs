@@ -60,6 +60,8 @@ pub(in crate::cli) struct Wiring<'a> {
     pub(in crate::cli) checkpoints_kept: usize,
     /// How long deliveries may take at the end.
     pub(in crate::cli) drain_timeout: Duration,
+    /// How long a bounded run may wait for Kafka at a time.
+    pub(in crate::cli) connect_timeout: Duration,
 }
 
 /// One pipeline for each source that some running query reads.
@@ -215,10 +217,7 @@ impl Wiring<'_> {
             let Some(root) = self.root(root, source, columns, &begin, letters.as_ref(), parts)? else {
                 continue;
             };
-            match levels
-                .iter_mut()
-                .find(|level| level.iter().any(|other| other.positions() == root.positions()))
-            {
+            match levels.iter_mut().find(|level| level.iter().any(|other| root.reads_as(other))) {
                 Some(level) => level.push(root),
                 None => levels.push(vec![root]),
             }
@@ -305,14 +304,25 @@ impl Wiring<'_> {
             let (connection, topic) = Connection::from_options(&source.options, secret)
                 .map_err(|error| Failure::Input(format!("error: {error}")))?;
             let (name, start, bounded) = (source.name.clone(), begin.start, self.bounded);
+            let connect_timeout = self.connect_timeout;
+            let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
             Box::new(move |positions, beginning| {
                 let offsets: BTreeMap<u32, i64> =
                     positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
                 // A partition that was not there is new: all that it has is.
                 let start = if offsets.is_empty() { start } else { StartAt::Earliest };
-                let (topic, ends) = (topic.clone(), beginning.ends.clone());
-                let record_bytes_max = MAX_RECORD_BYTES;
-                let reading = Reading { topic, offsets, start, bounded, ends, record_bytes_max };
+                let reading = Reading {
+                    source: name.clone(),
+                    topic: topic.clone(),
+                    offsets,
+                    start,
+                    bounded,
+                    ends: beginning.ends.clone(),
+                    record_bytes_max: MAX_RECORD_BYTES,
+                    topic_id: beginning.topic_id,
+                    idle_timeout,
+                    connect_timeout,
+                };
                 feed::kafka(&name, &connection, reading, decoder(), timings.clone())
                     .map_err(|error| error.to_string())
             })
@@ -329,7 +339,6 @@ impl Wiring<'_> {
             open,
             once,
             meeting: (live && !self.bounded).then(pipeline::Meeting::default),
-            idle_timeout: Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned()),
             future,
             checkpoint_interval: self.checkpoint_interval,
             drain_timeout: self.drain_timeout,

@@ -1,7 +1,10 @@
 //! Clients of librdkafka, and what they report beside records.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -39,6 +42,11 @@ const PROMISES: &[(&str, &str)] = &[
 /// Where librdkafka logs that a connection failed.
 const CONNECTION_FAILED: &str = "FAIL";
 
+/// Where and how librdkafka logs that a topic has another id than before. It has no other way to say so, and goes on reading at the
+/// old offset.
+const METADATA: &str = "METADATA";
+const ID_CHANGED: &str = " changed id from ";
+
 /// How long a trouble is a reason for what fails. The client repeats one that lasts every 30 seconds.
 const NEWS_FOR: Duration = Duration::from_secs(60);
 
@@ -46,9 +54,16 @@ const NEWS_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reports {
     last: Arc<Mutex<Option<(Stopwatch, String)>>>,
+    /// Whether a topic got another id.
+    topic_changed: Arc<AtomicBool>,
 }
 
 impl Reports {
+    /// Whether a topic got another id since the last call: it may have been deleted and made anew.
+    pub(super) fn take_topic_changed(&self) -> bool {
+        self.topic_changed.swap(false, Relaxed)
+    }
+
     /// The last trouble in the client's words, once.
     pub(super) fn take(&self) -> Option<String> {
         let last = self.last();
@@ -82,10 +97,12 @@ fn without_thread(line: &str) -> &str {
 }
 
 impl ClientContext for Reports {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         // Most of what matters comes as an error too; that a broker hung up, and what may be behind it, does not.
-        if facility == CONNECTION_FAILED {
+        if facility == CONNECTION_FAILED && !matches!(level, RDKafkaLogLevel::Debug) {
             self.note(without_thread(text));
+        } else if facility == METADATA && text.contains(ID_CHANGED) {
+            self.topic_changed.store(true, Relaxed);
         }
     }
 
@@ -103,19 +120,23 @@ impl ConsumerContext for Reports {}
 
 pub(super) type Consumer = BaseConsumer<Reports>;
 
-pub(super) fn consumer(connection: &Connection) -> Result<Consumer, SourceError> {
-    consumer_with(connection, &[])
+/// A consumer that notices when a topic is made anew: see [`Reports::take_topic_changed`].
+pub(super) fn reader(connection: &Connection) -> Result<Consumer, SourceError> {
+    let mut config = settings(connection, &[("debug", "metadata")]);
+    config.set_log_level(RDKafkaLogLevel::Debug);
+    config.create_with_context(Reports::default()).map_err(setting)
 }
 
 /// A consumer with settings that the connection's properties do not change.
-pub(super) fn consumer_with(
-    connection: &Connection,
-    settings: &[(&str, &str)],
-) -> Result<Consumer, SourceError> {
+pub(super) fn consumer_with(connection: &Connection, own: &[(&str, &str)]) -> Result<Consumer, SourceError> {
+    settings(connection, own).create_with_context(Reports::default()).map_err(setting)
+}
+
+fn settings(connection: &Connection, own: &[(&str, &str)]) -> ClientConfig {
     let mut config = tuned(connection, TUNING);
     extend(&mut config, PROMISES);
-    extend(&mut config, settings);
-    config.create_with_context(Reports::default()).map_err(setting)
+    extend(&mut config, own);
+    config
 }
 
 /// A client without the consumer's settings: for producers and administration.

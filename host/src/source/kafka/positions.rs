@@ -1,6 +1,9 @@
 //! Where each partition is read from, and to.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -56,8 +59,16 @@ impl NoPosition {
     }
 }
 
-/// The partitions that a topic has now.
-pub(super) fn partitions(consumer: &Consumer, topic: &str) -> Result<Vec<u32>, NoPosition> {
+/// A topic as the brokers know it now.
+pub(super) struct Topic {
+    /// Its partitions, ascending.
+    pub(super) partitions: Vec<u32>,
+    /// The brokers, by id.
+    pub(super) brokers: VecDeque<i32>,
+}
+
+/// The partitions that a topic has now, and the brokers that there are.
+pub(super) fn topic(consumer: &Consumer, topic: &str) -> Result<Topic, NoPosition> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(NoPosition::unanswered)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let found = found.ok_or(NoPosition::Missing)?;
@@ -74,7 +85,7 @@ pub(super) fn partitions(consumer: &Consumer, topic: &str) -> Result<Vec<u32>, N
     let mut partitions: Vec<u32> =
         found.partitions().iter().filter_map(|partition| u32::try_from(partition.id()).ok()).collect();
     partitions.sort_unstable();
-    Ok(partitions)
+    Ok(Topic { partitions, brokers: metadata.brokers().iter().map(|broker| broker.id()).collect() })
 }
 
 /// Where to read these partitions from: the known offset, if the topic still has it, or by `start`.

@@ -94,6 +94,7 @@ impl Checkpointer {
         let mut manifest = Writer::new();
         saved.write(&mut manifest);
         self.sections.write(&mut manifest);
+        saved.beginning.write_topic(&mut manifest);
         let generation = self.checkpoints.finish(begun, manifest.as_bytes())?;
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: saved.log_from });

@@ -1,0 +1,54 @@
+//! A broker is cut off from the host: the partitions that it leads are not idle, whatever they have.
+
+use std::time::Duration;
+
+use crate::{
+    brokers::{Cluster, topic},
+    host::{Host, prepare},
+    pause, seconds,
+    traffic::{Traffic, close},
+};
+
+const PARTITIONS: u32 = 12;
+const BUSY: Duration = Duration::from_millis(10);
+
+/// Cuts off one broker of several, which leads partitions that are busy, slow, slower than the idle time-out, and empty.
+fn is_cut_off(cluster: &Cluster, idle_timeout: &str, slow: Duration, slower: Duration, time: Duration) {
+    let topic = topic(&cluster.direct, "cut", PARTITIONS);
+    let folder = tempfile::tempdir().unwrap();
+    prepare(&folder, &cluster.proxied(), &topic, idle_timeout);
+    let (led, others) = cluster.led_by(&topic, 1);
+    let (&[a, b, c, ..], &[d, e, ..]) = (&led[..], &others[..]) else {
+        panic!("led {led:?}, others {others:?}")
+    };
+    let plan = [(a, BUSY), (b, slow), (c, slower), (d, BUSY), (e, slow)];
+    let traffic = Traffic::start(&cluster.direct, &topic, &plan);
+    let mut host = Host::start(&folder, &[]);
+    host.until("rows", |host| host.rows().len() > 4);
+    cluster.proxies[0].set_cut(true);
+    pause(time);
+    let said = host.said();
+    assert!(said.contains("does not answer, windows wait for it"), "{said}");
+    cluster.proxies[0].set_cut(false);
+    pause(seconds(4));
+    let events = traffic.finish();
+    close(&cluster.direct, &topic, PARTITIONS, &events);
+    host.assert_exact(&events);
+}
+
+#[test]
+fn partitions_of_a_broker_that_is_cut_off_are_not_idle() {
+    let Some(cluster) = Cluster::start(2) else { return };
+    is_cut_off(&cluster, "1 second", Duration::from_millis(700), Duration::from_millis(2500), seconds(6));
+}
+
+#[test]
+#[ignore = "takes minutes: make soak"]
+fn long_cuts() {
+    for count in [2, 3] {
+        let Some(cluster) = Cluster::start(count) else { return };
+        for time in [30, 60, 90] {
+            is_cut_off(&cluster, "10 seconds", seconds(2), seconds(15), seconds(time));
+        }
+    }
+}

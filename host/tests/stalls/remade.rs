@@ -1,0 +1,91 @@
+//! A topic is deleted and made anew: the offsets up to which it was read mean nothing in the new one.
+
+use std::time::Duration;
+
+use streamgauge::source::kafka::{Connection, Producer, create_topic, delete_topic};
+
+use crate::{
+    brokers::{broker, topic},
+    host::{Host, prepare},
+    pause,
+    traffic::{Events, send},
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How many events the first topic has.
+const BEFORE: usize = 1_000;
+
+/// Writes events, the last of which closes the windows of the others.
+fn write(kafka: &Connection, topic: &str, count: usize, events: &mut Events) {
+    let producer = Producer::new(kafka, topic).unwrap();
+    (1..count).for_each(|_| send(&producer, 0, &events.next()));
+    send(&producer, 0, &events.closing());
+    producer.flush(PATIENCE).unwrap();
+}
+
+/// Deletes a topic and makes it again; brokers need a moment between the two.
+fn make_anew(kafka: &Connection, topic: &str) {
+    delete_topic(kafka, topic).unwrap();
+    while create_topic(kafka, topic, 1).is_err() || !is_empty(kafka, topic) {
+        pause(Duration::from_millis(20));
+    }
+}
+
+fn is_empty(kafka: &Connection, topic: &str) -> bool {
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
+    let client: BaseConsumer =
+        rdkafka::ClientConfig::new().set("bootstrap.servers", &kafka.brokers).create().unwrap();
+    matches!(client.fetch_watermarks(topic, 0, Duration::from_secs(5)), Ok((0, 0)))
+}
+
+fn assert_refused(host: &mut Host, topic: &str, rows: usize) {
+    let status = host.end();
+    let said = host.said();
+    assert_eq!(status.code(), Some(3), "{said}");
+    let named = said.contains(&format!("topic '{topic}' is another one now: it was deleted and made anew"))
+        || said.contains(&format!("topic '{topic}' was deleted, its offsets are lost"));
+    assert!(named, "{said}");
+    assert_eq!(host.rows().len(), rows, "nothing is decided of the new topic: {said}");
+}
+
+#[test]
+fn a_topic_that_was_made_anew_while_the_host_was_away_is_refused() {
+    let Some(kafka) = broker() else { return };
+    // Shorter, as long and longer than what was read.
+    for after in [BEFORE / 2, BEFORE, 2 * BEFORE] {
+        let topic = topic(&kafka, "remade", 1);
+        let folder = tempfile::tempdir().unwrap();
+        prepare(&folder, &kafka.brokers, &topic, "1 hour");
+        write(&kafka, &topic, BEFORE, &mut Events::default());
+        let mut host = Host::start_with_state(&folder);
+        // The last event is read when its window closes those before.
+        host.until("all is read", |host| !host.rows().is_empty());
+        host.interrupt();
+        let rows = host.rows().len();
+        make_anew(&kafka, &topic);
+        write(&kafka, &topic, after, &mut Events::default());
+        let mut host = Host::start_with_state(&folder);
+        assert_refused(&mut host, &topic, rows);
+        assert!(host.said().contains("state accept-topic events"), "{}", host.said());
+    }
+}
+
+#[test]
+fn a_topic_that_is_made_anew_while_it_is_read_is_refused() {
+    let Some(kafka) = broker() else { return };
+    for with_state in [true, false] {
+        let topic = topic(&kafka, "remade", 1);
+        let folder = tempfile::tempdir().unwrap();
+        prepare(&folder, &kafka.brokers, &topic, "1 hour");
+        let producer = Producer::new(&kafka, &topic).unwrap();
+        let mut events = Events::default();
+        (0..BEFORE).for_each(|_| send(&producer, 0, &events.next()));
+        producer.flush(PATIENCE).unwrap();
+        let mut host = if with_state { Host::start_with_state(&folder) } else { Host::start(&folder, &[]) };
+        // Windows close only by later events, so a row would be one of the new topic.
+        pause(Duration::from_secs(2));
+        make_anew(&kafka, &topic);
+        write(&kafka, &topic, 2 * BEFORE, &mut Events::default());
+        assert_refused(&mut host, &topic, 0);
+    }
+}

@@ -1,0 +1,97 @@
+//! A transaction stays open: for those who read what is committed, its partition looks as if it had ended there.
+
+use std::time::Duration;
+
+use rdkafka::{
+    ClientConfig,
+    producer::{BaseProducer, BaseRecord, Producer as _},
+};
+
+use crate::{
+    brokers::{broker, topic},
+    host::{Host, prepare},
+    pause, seconds,
+    traffic::{Events, close, send},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Events of a transaction that is open for longer than the idle time-out, while another partition goes on.
+fn stays_open(commits: bool) {
+    let Some(kafka) = broker() else { return };
+    let topic = topic(&kafka, "transactions", 2);
+    let folder = tempfile::tempdir().unwrap();
+    prepare(&folder, &kafka.brokers, &topic, "1 second");
+    let transactions: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("transactional.id", &topic)
+        .create()
+        .unwrap();
+    transactions.init_transactions(PATIENCE).unwrap();
+    let mut host = Host::start(&folder, &[]);
+    let plain = streamgauge::source::kafka::Producer::new(&kafka, &topic).unwrap();
+    let mut events = Events::default();
+    transactions.begin_transaction().unwrap();
+    for step in 0..60 {
+        if step == 10 {
+            // Nothing of it is committed for five seconds.
+            for _ in 0..5 {
+                let event = if commits { events.next() } else { events.lost() };
+                let record = BaseRecord::<(), str>::to(&topic).partition(0).payload(&event);
+                transactions.send(record).map_err(|(error, _)| error).unwrap();
+            }
+            transactions.flush(PATIENCE).unwrap();
+        }
+        send(&plain, 1, &events.next());
+        pause(Duration::from_millis(100));
+    }
+    host.until("the reason", |host| host.said().contains("a transaction is open in partition 0 of topic"));
+    assert_eq!(host.rows().len(), 0, "windows wait for it: {}", host.said());
+    match commits {
+        true => transactions.commit_transaction(PATIENCE).unwrap(),
+        false => transactions.abort_transaction(PATIENCE).unwrap(),
+    }
+    host.until("that it goes on", |host| host.said().contains("goes on"));
+    // Partition 0 is idle now, and holds nobody back.
+    for _ in 0..40 {
+        send(&plain, 1, &events.next());
+        pause(Duration::from_millis(100));
+    }
+    host.until("rows past an idle partition", |host| host.rows().len() > 3);
+    close(&kafka, &topic, 2, &events);
+    host.assert_exact(&events);
+}
+
+#[test]
+fn what_a_transaction_commits_after_the_idle_time_out_is_not_late() {
+    stays_open(true);
+}
+
+#[test]
+fn a_transaction_that_is_aborted_holds_nobody_back_any_more() {
+    stays_open(false);
+}
+
+#[test]
+fn a_partition_that_is_idle_holds_nobody_back() {
+    let Some(kafka) = broker() else { return };
+    let topic = topic(&kafka, "idle", 3);
+    let folder = tempfile::tempdir().unwrap();
+    prepare(&folder, &kafka.brokers, &topic, "1 second");
+    let mut host = Host::start(&folder, &[]);
+    let plain = streamgauge::source::kafka::Producer::new(&kafka, &topic).unwrap();
+    let mut events = Events::default();
+    // Partition 2 never has an event, 1 has one and is silent then, 0 goes on.
+    send(&plain, 1, &events.next());
+    for _ in 0..60 {
+        send(&plain, 0, &events.next());
+        pause(Duration::from_millis(100));
+    }
+    let so_far = events.windows().len();
+    assert!(host.rows().len() + 4 >= so_far, "{} of {so_far}: {}", host.rows().len(), host.said());
+    // When all are silent, time itself closes the last windows.
+    host.until("the last window", |host| host.rows() == *events.windows());
+    pause(seconds(1));
+    close(&kafka, &topic, 3, &events);
+    host.assert_exact(&events);
+}
