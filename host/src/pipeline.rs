@@ -4,6 +4,7 @@
 //! happens on other threads, behind bounded queues; this thread folds, closes and decides. A query that falls, or whose sink
 //! takes nothing more, leaves the others and goes on by a reader of its own.
 
+mod ending;
 pub mod feed;
 mod future;
 pub mod inquest;
@@ -23,13 +24,12 @@ pub use future::Future;
 use future::reject_future;
 use meeting::Kept;
 pub use meeting::Meeting;
-use streamgauge_functions::format_timestamp;
 
 use crate::{
     clock::{self, Stopwatch},
     decode::Batch,
     engine::WindowQuery,
-    query::{Context, Counts, CutOff, Root},
+    query::{Context, Counts, Root},
     source::topic_id::TopicId,
     state::{
         keeper::Keeper,
@@ -363,87 +363,6 @@ impl Pipeline {
             self.progress.watermark_us.store(least, Relaxed);
         }
     }
-
-    /// What is decided is delivered, as far as it can be in time; where everything is, that is kept.
-    fn end_well(&mut self, run: &mut Run, stop: &AtomicBool, tell: &dyn Fn(Told)) {
-        let since = Stopwatch::start();
-        let timeout = self.source.drain_timeout;
-        while run.ended && since.elapsed() < timeout && self.roots.iter().any(|root| !root.is_level()) {
-            self.each_root(|root, context| root.close(context));
-            clock::pause(LOOK);
-            if stop.load(Relaxed) {
-                break;
-            }
-        }
-        self.flush();
-        self.roots.iter().filter_map(cut_off).for_each(|text| tell(Told::Notice(text)));
-        self.look_after_roots(run, tell);
-        // A source that failed keeps nobody from what was decided.
-        if self.roots.iter().any(|root| root.journal().failure().is_some()) {
-            return;
-        }
-        let mut stuck = None;
-        let unsettled = |roots: &[Root]| roots.iter().map(|root| root.journal().unsettled()).sum::<usize>();
-        self.roots.iter().for_each(|root| root.journal().keeper().iter().for_each(|keeper| keeper.wait()));
-        while unsettled(&self.roots) > 0 && since.elapsed() < timeout && stuck.is_none() {
-            clock::pause(LOOK);
-            stuck = self.roots.iter().find_map(|root| root.journal().failure());
-        }
-        let finished = run.ended && unsettled(&self.roots) == 0;
-        if stuck.is_none() {
-            run.undelivered = self.roots.iter().flat_map(|root| undelivered(root, timeout)).collect();
-        }
-        run.failure = run.failure.take().or(stuck);
-        self.sync_letters();
-        for root in &mut self.roots {
-            root.journal().keeper().iter().for_each(|keeper| keeper.wait());
-            if finished {
-                root.finish();
-            }
-            root.checkpoint(finished);
-            root.journal().keeper().iter().for_each(|keeper| keeper.wait());
-        }
-    }
-
-    fn ended(self, run: Run) -> Ended {
-        let mut failures = run.undelivered;
-        for (query, why) in self.roots.iter().flat_map(|root| root.query().failures()) {
-            failures.push((format!("query '{query}'"), why.to_owned()));
-        }
-        let source = format!("source '{}'", self.context.source);
-        let own = run.failure.into_iter().chain(self.context.broken);
-        failures.extend(own.map(|why| (source.clone(), why)));
-        Ended { counts: self.context.counts, failures }
-    }
-}
-
-/// What people are told of windows that ended after the input did.
-fn cut_off(root: &Root) -> Option<String> {
-    let CutOff { last_event, windows, first_end } = root.query().cut_off()?;
-    let time = |micros| {
-        let mut text = Vec::new();
-        format_timestamp(micros, &mut text);
-        String::from_utf8_lossy(&text).into_owned()
-    };
-    let (noun, whose) =
-        if windows == 1 { ("window", "its rows have") } else { ("windows", "their rows have") };
-    Some(format!(
-        "query '{}': the input ends at {}, before {windows} {noun} did: {whose} only what came until then (window_end {} and later)",
-        root.name(),
-        time(last_event),
-        time(first_end)
-    ))
-}
-
-/// What people are told of rows that wait on at the end, by query.
-fn undelivered(root: &Root, within: Duration) -> impl Iterator<Item = (String, String)> {
-    let fate = match root.journal().is_durable() {
-        true => "the next run with this state delivers them",
-        false => "they are lost, as without --state nothing is kept",
-    };
-    root.undelivered().map(move |(query, rows)| {
-        (format!("query '{query}'"), format!("rows not delivered within {within:?}: {rows}; {fate}"))
-    })
 }
 
 /// What a run of the loop remembers.

@@ -6,6 +6,7 @@
 //! readers: it goes back to its checkpoint when a plugin fails; nothing else notices.
 
 mod columns;
+mod cut_off;
 mod incoming;
 mod letters;
 mod journal;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use streamgauge_sql::manifest::{self, Manifest};
 
 use columns::{arguments, constant, expression, kept, lost, pick, words};
+pub use cut_off::CutOff;
 pub use incoming::{Incoming, Origin};
 pub use journal::{Journal, Past};
 pub use letters::{Context, Counts};
@@ -45,17 +47,6 @@ pub struct RunningQuery {
     readers: Vec<RunningQuery>,
     failed: Option<String>,
     cut_off: Option<CutOff>,
-}
-
-/// Windows that were closed because the input ended before they did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CutOff {
-    /// The greatest event time, in microseconds since the epoch.
-    pub last_event: i64,
-    /// How many windows with rows.
-    pub windows: u64,
-    /// Where the first of them ends, in microseconds since the epoch.
-    pub first_end: i64,
 }
 
 /// Where a query's rows go.
@@ -310,8 +301,7 @@ impl RunningQuery {
             let Some(closed) = closed else { break };
             let (end, run) = (closed.window_end, closed.run);
             if let (0, Some(last_event)) = (run, windows.engine.cut_off(end)) {
-                let cut_off = self.cut_off.get_or_insert(CutOff { last_event, windows: 0, first_end: end });
-                cut_off.windows += 1;
+                self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
             }
             scope.context.muted = scope.journal.is_decided(end, run);
             let emitted = self.emit(&closed, scope);

@@ -18,6 +18,7 @@ mod native;
 mod outgoing;
 mod positions;
 mod producer;
+mod reading;
 mod settings;
 mod silence;
 mod transactions;
@@ -40,6 +41,7 @@ pub use self::{
     outgoing::{GoOn, WriteError},
     positions::{Position, StartAt},
     producer::{Producer, Record},
+    reading::Reading,
     settings::Connection,
     transactions::Transactions,
 };
@@ -51,8 +53,8 @@ use self::{
     positions::NoPosition,
     silence::Silence,
 };
-use super::{CHUNK_RECORDS_MAX, SourceError, topic_id::TopicId};
-use crate::clock::AwakeClock;
+use super::{CHUNK_RECORDS_MAX, SourceError};
+use crate::clock::{AwakeClock, Stopwatch};
 
 /// How often the topic is asked for new partitions.
 const REFRESH_EVERY: Duration = Duration::from_secs(5);
@@ -62,49 +64,6 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 const FIRST_REPORT_WITHIN: Duration = Duration::from_millis(50);
 /// After how many records a partition with few of them is handed over although others have many.
 const RECORDS_HELD_MAX: usize = 4 * CHUNK_RECORDS_MAX;
-
-/// What to read.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    /// What people call it: the source's name.
-    pub source: String,
-    /// The topic.
-    pub topic: String,
-    /// The offset to go on with, of each partition of which the caller has one.
-    pub offsets: BTreeMap<u32, i64>,
-    /// From where to read the others.
-    pub start: StartAt,
-    /// Whether to stop at the end that each partition has at first start.
-    pub bounded: bool,
-    /// Those ends, where an earlier run took them down.
-    pub ends: BTreeMap<u32, i64>,
-    /// Longer records are cut to one byte more.
-    pub record_bytes_max: usize,
-    /// Which topic of this name the offsets are of; none = not known.
-    pub topic_id: Option<TopicId>,
-    /// How long a partition is silent before its leader is asked whether it is idle.
-    pub idle_timeout: Duration,
-    /// How long a bounded reading may wait for brokers, the topic or permission at a time before it fails.
-    pub connect_timeout: Duration,
-}
-
-impl Default for Reading {
-    /// All of a topic that is still to be named, as it comes.
-    fn default() -> Self {
-        Self {
-            source: String::new(),
-            topic: String::new(),
-            offsets: BTreeMap::new(),
-            start: StartAt::Earliest,
-            bounded: false,
-            ends: BTreeMap::new(),
-            record_bytes_max: 1 << 20,
-            topic_id: None,
-            idle_timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(60),
-        }
-    }
-}
 
 /// A topic that is read.
 pub struct KafkaSource {
@@ -128,7 +87,7 @@ pub struct KafkaSource {
     /// What it is waiting for, each of which was told.
     waiting: BTreeSet<Lack>,
     /// Since when it waits, and what for, where it waits for something.
-    waiting_since: Option<(Duration, String)>,
+    waiting_since: Option<(Stopwatch, String)>,
     /// Whether reading was forbidden, and nothing has come since.
     forbidden: bool,
     /// Whether the topic may be another one than before: nothing is handed over until that is known.

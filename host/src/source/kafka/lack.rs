@@ -1,7 +1,5 @@
 //! What keeps a source from reading on, or from knowing that a partition is idle: said once, and waited for.
 
-use std::time::Duration;
-
 use rdkafka::{
     consumer::Consumer as _,
     error::{KafkaError, RDKafkaErrorCode},
@@ -11,6 +9,7 @@ use super::{
     Event, KafkaSource, State,
     positions::{self, NoPosition},
 };
+use crate::clock::Stopwatch;
 
 /// What a source cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +85,7 @@ impl KafkaSource {
 
     pub(super) fn wait(&mut self, lack: Lack, message: String) {
         if self.waiting.insert(lack) {
-            self.waiting_since.get_or_insert_with(|| (self.now, message.clone()));
+            self.waiting_since.get_or_insert_with(|| (Stopwatch::start(), message.clone()));
             self.events.push_back(Event::Waiting { message });
         }
     }
@@ -108,8 +107,7 @@ impl KafkaSource {
             return;
         }
         let timeout = self.reading.connect_timeout;
-        let over = |since: &Duration| self.now.saturating_sub(*since) >= timeout;
-        if let Some((_, message)) = self.waiting_since.take_if(|(since, _)| over(since)) {
+        if let Some((_, message)) = self.waiting_since.take_if(|(since, _)| since.elapsed() >= timeout) {
             self.fail(format!("{message}; given up after {timeout:?} (--connect-timeout)"));
         }
     }
