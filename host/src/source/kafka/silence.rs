@@ -125,7 +125,11 @@ impl Silence {
         let until_quiet = QUIET.saturating_sub(longest);
         let Some((asked, count)) = self.asked else { return Some(until_quiet) };
         let apart = match () {
-            () if self.unanswered || longest < self.timeout => HEALTH_EVERY,
+            () if self.unanswered => HEALTH_EVERY,
+            // Not after the moment at which a partition may turn out to be idle.
+            () if longest < self.timeout => {
+                HEALTH_EVERY.min((self.timeout - longest + now).saturating_sub(asked))
+            }
             () if self.arrived => BUSY_EVERY + BUSY_EVERY_PARTITION.saturating_mul(count as u32),
             () => SILENT_EVERY.max(BUSY_EVERY_PARTITION.saturating_mul(count as u32)),
         };
@@ -300,6 +304,10 @@ mod tests {
         assert_eq!(silence.until_ask(s(0)), Some(QUIET));
         assert!(silence.ask(s(2)).is_some());
         assert_eq!(silence.until_ask(s(2)), Some(HEALTH_EVERY));
+        let ms = Duration::from_millis;
+        assert!(silence.ask(ms(9_700)).is_some());
+        assert_eq!(silence.until_ask(ms(9_800)), Some(ms(200)), "at the time-out");
+        silence.answered(&ends([(0, 5), (1, 7)]), &ends([(0, 5), (1, 7)]));
         assert!(silence.ask(s(20)).is_some());
         silence.answered(&ends([(0, 5), (1, 7)]), &ends([(0, 5), (1, 7)]));
         assert_eq!(silence.until_ask(s(20)), Some(SILENT_EVERY));
