@@ -67,8 +67,11 @@ const RECORDS_HELD_MAX: usize = 4 * CHUNK_RECORDS_MAX;
 
 /// A topic that is read.
 pub struct KafkaSource {
-    /// What leaders are being asked; before the consumer, which must outlive it.
+    /// What leaders are being asked; before the client that asks, which must outlive it.
     asking: Option<Asking>,
+    /// Asks what is not waited for by reading: over connections of its own, since on one connection a broker answers nothing while
+    /// it waits for records to fetch.
+    asker: Consumer,
     consumer: Consumer,
     reading: Reading,
     /// The topic's name, as the client's own functions take it.
@@ -142,6 +145,7 @@ impl KafkaSource {
         })?;
         Ok(Self {
             asking: None,
+            asker: client::consumer_with(connection, &[])?,
             consumer: client::reader(connection)?,
             topic,
             state: State::Starting,
@@ -259,6 +263,8 @@ impl KafkaSource {
     fn look_after(&mut self) {
         let refresh = self.refresh.try_recv().is_ok();
         let tick = self.retry.try_recv().is_ok();
+        // What this client reports the other one reports too.
+        while self.asker.poll(Duration::ZERO).is_some() {}
         if (refresh && !self.reading.bounded) || (tick && self.lacks_more_than_leaders()) {
             self.check_topic();
         }
@@ -268,7 +274,7 @@ impl KafkaSource {
     }
 
     fn check_topic(&mut self) {
-        match positions::topic(&self.consumer, &self.reading.topic) {
+        match positions::topic(&self.asker, &self.reading.topic) {
             // Whoever may not read a topic may still see it.
             Ok(_) if self.forbidden => {}
             Ok(topic) => {

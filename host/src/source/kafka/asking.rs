@@ -72,7 +72,7 @@ impl KafkaSource {
         }
         let Some(question) = self.silence.ask(self.now) else { return };
         let ask = |partitions: &[u32], of| {
-            native::ask_ends(&self.consumer, &self.reading.topic, partitions, of, ANSWER_WITHIN)
+            native::ask_ends(&self.asker, &self.reading.topic, partitions, of, ANSWER_WITHIN)
         };
         let written = Answer::Due(ask(&question.written, EndOf::Written));
         let committed =

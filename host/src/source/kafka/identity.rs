@@ -51,7 +51,7 @@ impl KafkaSource {
     /// Any broker knows it; one that does not answer is asked last the next time.
     fn topic_id(&mut self) -> Result<Option<TopicId>, NoPosition> {
         let broker = self.brokers.front().copied();
-        let id = native::topic_id(&self.consumer, &self.reading.topic, broker, ANSWER_WITHIN);
+        let id = native::topic_id(&self.asker, &self.reading.topic, broker, ANSWER_WITHIN);
         id.map_err(|code| match code {
             code if positions::is_missing(code) => NoPosition::Missing,
             RDKafkaErrorCode::TopicAuthorizationFailed => NoPosition::Forbidden,

@@ -53,7 +53,7 @@ impl KafkaSource {
             }
             (_, Some(code)) if positions::is_missing(code) => self.check_topic(),
             // What a client says of an outage may reach us when it is over: asked, the brokers answer.
-            _ if self.waiting.is_empty() && positions::topic(&self.consumer, topic).is_ok() => {}
+            _ if self.waiting.is_empty() && positions::topic(&self.asker, topic).is_ok() => {}
             _ => self.wait(Lack::Brokers, format!("Kafka is away: {reason}")),
         }
     }
