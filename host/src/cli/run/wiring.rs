@@ -1,5 +1,6 @@
 //! A program and its bindings to pipelines: which query reads what, and where its rows go.
 
+mod leftovers;
 mod places;
 mod roots;
 mod sinks;
@@ -17,7 +18,10 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, OptionValue, Source, SourceColumn, Start, Target},
 };
 
-pub(in crate::cli) use self::sinks::{Notice, Workers};
+pub(in crate::cli) use self::{
+    leftovers::{delivered, find},
+    sinks::{Notice, Workers},
+};
 use self::{
     places::Places,
     sinks::{Deliver, Rejections},
@@ -47,6 +51,12 @@ pub(in crate::cli) struct Wiring<'a> {
     pub(in crate::cli) plugins: &'a Arc<Plugins>,
     pub(in crate::cli) inputs: &'a [Binding],
     pub(in crate::cli) outputs: &'a [Binding],
+    /// The query files: nothing is written over them.
+    pub(in crate::cli) files: &'a [PathBuf],
+    /// Sinks whose files may be emptied.
+    pub(in crate::cli) overwrite: &'a [String],
+    /// Queries whose state is removed.
+    pub(in crate::cli) forget: &'a [String],
     pub(in crate::cli) bounded: bool,
     pub(in crate::cli) dead_letters: Option<&'a Path>,
     pub(in crate::cli) timings: &'a Arc<Timings>,
@@ -73,16 +83,20 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
     let sinks = program.sinks.iter().map(|sink| sink.name.as_str());
     check_names("sink", "--output", outputs, &sinks.collect::<Vec<_>>())?;
     check_once(wiring)?;
+    check_overwrite(wiring)?;
     let needed = needed(program);
     let components = wiring.components(&needed)?;
-    let inputs = program.sources.iter().flat_map(|source| wiring.input_files(source));
+    let roots = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
+    let (left, told) = wiring.leftovers(&roots.copied().collect::<Vec<_>>())?;
+    let mut places = Places::new(wiring.console.clone(), wiring.read().into_iter(), wiring.state.as_ref());
+    places.left = left;
     let mut parts = Parts {
         needed,
         components,
-        places: Places::new(wiring.console.clone(), inputs),
+        places,
         workers: Workers::new(notice.clone())?,
         started: Vec::new(),
-        notices: Vec::new(),
+        notices: told,
         begun: Vec::new(),
     };
     let mut pipelines = Vec::new();
@@ -95,6 +109,7 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
     }
     let Parts { places, mut workers, started, mut notices, begun, .. } = parts;
     places.prepare()?;
+    notices.extend(places.notices);
     if places.resumed {
         notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
     }
@@ -158,6 +173,23 @@ fn check_once(wiring: &Wiring<'_>) -> Result<(), Failure> {
             "error: standard input is read twice\nhelp: only one input can be -; give the others files"
                 .into(),
         ));
+    }
+    Ok(())
+}
+
+/// Only a file can be overwritten.
+fn check_overwrite(wiring: &Wiring<'_>) -> Result<(), Failure> {
+    for name in wiring.overwrite {
+        let declared = wiring.program.sinks.iter().find(|sink| sink.name.eq_ignore_ascii_case(name));
+        let bound = wiring.outputs.iter().any(|output| output.name.eq_ignore_ascii_case(name));
+        let why = match declared {
+            None => format!("no sink is called '{name}'"),
+            Some(sink) if sink.connector != "file" && !bound => format!("sink '{name}' writes to no file"),
+            Some(_) => continue,
+        };
+        return Err(Failure::Usage(format!(
+            "error: --overwrite {name}: {why}\nhelp: name a sink of connector 'file', or one with an --output"
+        )));
     }
     Ok(())
 }
@@ -276,6 +308,19 @@ impl Wiring<'_> {
         paths
     }
 
+    /// All files that are read: sources, the query files, and what options name.
+    fn read(&self) -> Vec<PathBuf> {
+        let sources = self.program.sources.iter().flat_map(|source| self.input_files(source));
+        let secrets = secrets_folder();
+        let sources_options = self.program.sources.iter().flat_map(|source| &source.options);
+        let options = sources_options.chain(self.program.sinks.iter().flat_map(|sink| &sink.options));
+        let named = options.filter_map(|(key, value)| match value {
+            OptionValue::Text(path) => key.ends_with(".location").then(|| PathBuf::from(path)),
+            OptionValue::Secret(name) => Some(secrets.as_ref()?.join(name)),
+        });
+        sources.chain(self.files.iter().cloned()).chain(named).collect()
+    }
+
     /// How a source is read.
     fn source(
         &self,
@@ -370,12 +415,15 @@ fn secret(name: &str) -> Result<String, String> {
     if let Ok(value) = env::var(name) {
         return Ok(value);
     }
-    let folder = env::var("STREAMGAUGE_SECRETS_DIR").ok().map(PathBuf::from);
-    let file = folder.and_then(|folder| fs::read_to_string(folder.join(name)).ok());
+    let file = secrets_folder().and_then(|folder| fs::read_to_string(folder.join(name)).ok());
     file.map(|value| value.trim_end_matches(['\r', '\n']).to_owned()).ok_or_else(|| {
         format!(
             "it is missing: set the environment variable {name}, or put it into a file of that name in \
              $STREAMGAUGE_SECRETS_DIR"
         )
     })
+}
+
+fn secrets_folder() -> Option<PathBuf> {
+    env::var("STREAMGAUGE_SECRETS_DIR").ok().map(PathBuf::from)
 }

@@ -25,6 +25,28 @@ pub(super) fn segment(name: &str) -> String {
     }
 }
 
+/// The name of a segment; the segment itself where that does not say it.
+pub(super) fn of(segment: &str) -> String {
+    let decoded = decoded(segment).and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded.filter(|name| self::segment(name) == segment).unwrap_or_else(|| segment.to_owned())
+}
+
+fn decoded(segment: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        if first != b'%' {
+            bytes.push(first);
+            rest = behind;
+            continue;
+        }
+        let digits = std::str::from_utf8(behind.get(..2)?).ok()?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = behind.get(2..)?;
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -47,6 +69,9 @@ mod tests {
             for name in names {
                 let segment = segment(&name);
                 prop_assert!((1..=SEGMENT_BYTES_MAX).contains(&segment.len()));
+                let known = of(&segment);
+                let is_cut = segment.len() == CUT_BYTES + 33 || name.is_empty();
+                prop_assert!(known == name || (known == segment && is_cut), "{segment}");
                 prop_assert!(segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-%".contains(&byte)));
                 let other = seen.insert(segment, name.clone());
                 prop_assert!(other.is_none_or(|other| other == name));
