@@ -134,7 +134,8 @@ fn kept(store: &Store) -> Result<Vec<Kept>, StateError> {
 
 fn unknown(store: &Store, name: &str) -> Failure {
     let there: Vec<String> = kept(store).into_iter().flatten().map(|kept| kept.name).collect();
-    let there = if there.is_empty() { "there is none".to_owned() } else { format!("there is {}", there.join(", ")) };
+    let there =
+        if there.is_empty() { "there is none".to_owned() } else { format!("there is {}", there.join(", ")) };
     let shown = store.shown();
     Failure::Input(format!("error: there is no state of a query '{name}' in '{shown}'\nhelp: {there}"))
 }
@@ -153,7 +154,10 @@ impl Kept {
         match &looked.saved {
             None => lines.push("no checkpoint: nothing was decided".to_owned()),
             Some(saved) => {
-                let offsets = saved.positions.iter().map(|(partition, progress)| format!("{partition}:{}", progress.next));
+                let offsets = saved
+                    .positions
+                    .iter()
+                    .map(|(partition, progress)| format!("{partition}:{}", progress.next));
                 let end = if saved.finished { ", at its end" } else { "" };
                 lines.push(format!("offsets {}{end}", offsets.collect::<Vec<_>>().join(" ")));
                 lines.push(format!("checkpoint {} s ago", age_s(looked).unwrap_or(0)));

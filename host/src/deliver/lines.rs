@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::{
@@ -234,11 +234,16 @@ impl Marker {
         let Some(path) = self.paths.get((self.turn % 2) as usize) else { unreachable!("there are two") };
         let failed = |cause| MarkerError::Io { doing: "write", path: path.display().to_string(), cause };
         let write = || -> io::Result<()> {
+            let is_new = !path.exists();
             let file = rights::options().write(true).create(true).truncate(false).open(path)?;
             let bytes = write(self.turn, &self.mark);
             std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0)?;
             file.set_len(bytes.len() as u64)?;
-            file.sync_data()
+            file.sync_data()?;
+            match path.parent().filter(|_| is_new) {
+                Some(folder) => File::open(folder)?.sync_all(),
+                None => Ok(()),
+            }
         };
         write().map_err(failed)
     }
@@ -291,8 +296,6 @@ fn read(bytes: &[u8]) -> Result<(u64, Mark), Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-
     use super::*;
     use crate::deliver::outbox::{Bounds, Settled};
 

@@ -109,9 +109,7 @@ pub enum StateError {
         file: String,
     },
     /// Written for this query when it meant something else.
-    #[error(
-        "the query is not the one that {file:?} was written for: {changes}"
-    )]
+    #[error("the query is not the one that {file:?} was written for: {changes}")]
     Changed {
         /// The path.
         file: String,

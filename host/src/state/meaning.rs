@@ -124,10 +124,9 @@ fn read(bytes: &[u8], meaning: &Meaning, file: &str) -> Result<u128, StateError>
     let (identity, was) = decode(bytes, file)?;
     match was == meaning.0 {
         true => Ok(identity),
-        false => Err(StateError::Changed {
-            file: file.to_owned(),
-            changes: words::difference(&was, &meaning.0),
-        }),
+        false => {
+            Err(StateError::Changed { file: file.to_owned(), changes: words::difference(&was, &meaning.0) })
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A program and its bindings to pipelines: which query reads what, and where its rows go.
 
+mod files;
 mod leftovers;
 mod places;
 mod roots;
@@ -83,7 +84,7 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
     let sinks = program.sinks.iter().map(|sink| sink.name.as_str());
     check_names("sink", "--output", outputs, &sinks.collect::<Vec<_>>())?;
     check_once(wiring)?;
-    check_overwrite(wiring)?;
+    files::check_overwrite(wiring)?;
     let needed = needed(program);
     let components = wiring.components(&needed)?;
     let roots = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
@@ -173,23 +174,6 @@ fn check_once(wiring: &Wiring<'_>) -> Result<(), Failure> {
             "error: standard input is read twice\nhelp: only one input can be -; give the others files"
                 .into(),
         ));
-    }
-    Ok(())
-}
-
-/// Only a file can be overwritten.
-fn check_overwrite(wiring: &Wiring<'_>) -> Result<(), Failure> {
-    for name in wiring.overwrite {
-        let declared = wiring.program.sinks.iter().find(|sink| sink.name.eq_ignore_ascii_case(name));
-        let bound = wiring.outputs.iter().any(|output| output.name.eq_ignore_ascii_case(name));
-        let why = match declared {
-            None => format!("no sink is called '{name}'"),
-            Some(sink) if sink.connector != "file" && !bound => format!("sink '{name}' writes to no file"),
-            Some(_) => continue,
-        };
-        return Err(Failure::Usage(format!(
-            "error: --overwrite {name}: {why}\nhelp: name a sink of connector 'file', or one with an --output"
-        )));
     }
     Ok(())
 }
@@ -306,19 +290,6 @@ impl Wiring<'_> {
             paths.extend(text(source.options.get("path")).map(PathBuf::from));
         }
         paths
-    }
-
-    /// All files that are read: sources, the query files, and what options name.
-    fn read(&self) -> Vec<PathBuf> {
-        let sources = self.program.sources.iter().flat_map(|source| self.input_files(source));
-        let secrets = secrets_folder();
-        let sources_options = self.program.sources.iter().flat_map(|source| &source.options);
-        let options = sources_options.chain(self.program.sinks.iter().flat_map(|sink| &sink.options));
-        let named = options.filter_map(|(key, value)| match value {
-            OptionValue::Text(path) => key.ends_with(".location").then(|| PathBuf::from(path)),
-            OptionValue::Secret(name) => Some(secrets.as_ref()?.join(name)),
-        });
-        sources.chain(self.files.iter().cloned()).chain(named).collect()
     }
 
     /// How a source is read.

@@ -50,7 +50,8 @@ impl Declared {
             let Some((name, behind)) = from_name.split_once('}') else {
                 return Err(format!("'{OPENING}' needs a name and '}}' behind it"));
             };
-            let value = self.0.get(name).ok_or_else(|| format!("the sink has no option `{name}` any more"))?;
+            let value =
+                self.0.get(name).ok_or_else(|| format!("the sink has no option `{name}` any more"))?;
             out.push_str(before);
             out.push_str(value);
             rest = behind;

@@ -202,7 +202,9 @@ fn aggregate(rest: &str) -> (String, String) {
         let parameters = parameters.strip_prefix('[')?.strip_suffix(']')?;
         Some((call, signature, parameters, version))
     };
-    let Some((call, signature, parameters, version)) = parts() else { return (rest.to_owned(), String::new()) };
+    let Some((call, signature, parameters, version)) = parts() else {
+        return (rest.to_owned(), String::new());
+    };
     let call = match (call.strip_suffix(')'), parameters) {
         (_, "") if call == "count()" => "count(*)".to_owned(),
         (Some(open), parameters) if !parameters.is_empty() => format!("{open}, {})", literals(parameters)),
@@ -263,13 +265,21 @@ mod tests {
                 "reduces count() by signature 0 with [], states of version 1\nreduces max(ms) by",
                 "aggregates changed: avg(ms), percentile(ms, 95) -> count(*), max(ms), percentile(ms, 95)",
             ),
-            ("Float64(95.0)", "Float64(99.9)", "avg(ms), percentile(ms, 95) -> avg(ms), percentile(ms, 99.9)"),
+            (
+                "Float64(95.0)",
+                "Float64(99.9)",
+                "avg(ms), percentile(ms, 95) -> avg(ms), percentile(ms, 99.9)",
+            ),
             (
                 "version 2",
                 "version 3",
                 "the reducer of percentile(ms, 95) changed: signature 0, states of version 2 -> signature 0, states of version 3",
             ),
-            ("column model", "column n BIGINT at n\ncolumn model", "the columns that it reads changed: ms, model, ts -> ms"),
+            (
+                "column model",
+                "column n BIGINT at n\ncolumn model",
+                "the columns that it reads changed: ms, model, ts -> ms",
+            ),
         ];
         for (from, to, told) in cases {
             let difference = difference(BEFORE, &BEFORE.replacen(from, to, 1));

@@ -31,7 +31,8 @@ impl Store {
             Some(folder) => local_folders(folder)?,
             None => {
                 let (objects, path) = (self.objects.clone(), self.prefix.clone());
-                let listed = self.runtime.run(async move { objects.list_with_delimiter(Some(&path)).await })?;
+                let listed =
+                    self.runtime.run(async move { objects.list_with_delimiter(Some(&path)).await })?;
                 let listed = listed.map_err(|cause| self.failed("list", "", cause))?;
                 let names = listed.common_prefixes.iter().filter_map(|folder| folder.filename());
                 names.map(str::to_owned).collect()

@@ -57,6 +57,8 @@ impl Wiring<'_> {
                 false => "the program does not have it any more",
             };
             match recovery::look(&folder).map(|looked| (looked.undelivered(&has), looked)) {
+                // A start that was refused left it: nothing was decided.
+                Ok((_, Looked { saved: None, .. })) => {}
                 Ok((0, Looked { identity, .. })) => {
                     notices.push(format!("state of query '{name}' is kept, but {gone}: --forget {name} removes it"));
                     left.insert(identity, name);

@@ -12,8 +12,8 @@ use std::{
     sync::Arc,
 };
 
-pub(super) use self::fate::{Named, Writer};
 use self::fate::{Fate, Known};
+pub(super) use self::fate::{Named, Writer};
 use crate::{
     cli::Failure,
     deliver::{
@@ -226,12 +226,8 @@ impl Places {
             return Ok(Fate::Appended);
         }
         let mark = place.lines.as_ref().and_then(|lines| lines.mark());
-        let known = Known {
-            length,
-            mark: mark.as_ref(),
-            settled: &place.settled,
-            identities: &self.identities,
-        };
+        let known =
+            Known { length, mark: mark.as_ref(), settled: &place.settled, identities: &self.identities };
         let sinks = || place.writers.iter().map(|writer| format!("--overwrite {}", writer.sink));
         match known.fate(&place.writers) {
             Fate::Broken(why) => {
@@ -263,7 +259,7 @@ impl Places {
             }
         };
         let mode = match writer.named {
-            Named::Sink(_) => "; write mode = 'append' into its WITH to write behind them",
+            Named::Sink(_) => "; write mode = 'append' into its WITH to write behind that",
             Named::Command => "",
         };
         let state = match (&self.state, left) {
@@ -273,7 +269,7 @@ impl Places {
         };
         format!(
             "error: sink '{sink}': {holds}\n\
-             help: name another file; add --overwrite {sink} to remove them{mode}{state}"
+             help: name another file; add --overwrite {sink} to remove what it holds{mode}{state}"
         )
     }
 

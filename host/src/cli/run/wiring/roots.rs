@@ -10,8 +10,8 @@ use streamgauge_sql::{
 use super::{
     Begin, Parts, Wiring, has_stages,
     leftovers::removal,
-    positions,
     places::{Named, Writer},
+    positions,
     sinks::{self, Deliver, Posted, Route, Way},
 };
 use crate::{
@@ -154,14 +154,15 @@ impl Wiring<'_> {
         };
         let folder = store.folder(&manifest.name).map_err(|error| bad(&error))?;
         let meaning = Meaning::of(manifest, Some(source), versions);
-        let recovered = recovery::open(folder, &meaning, self.checkpoints_kept).map_err(|error| match error {
-            StateError::Changed { .. } => Failure::Runtime(format!(
-                "error: query '{}': {error}\nhelp: {}",
-                manifest.name,
-                self.changed(manifest)
-            )),
-            error => bad(&error),
-        })?;
+        let recovered =
+            recovery::open(folder, &meaning, self.checkpoints_kept).map_err(|error| match error {
+                StateError::Changed { .. } => Failure::Runtime(format!(
+                    "error: query '{}': {error}\nhelp: {}",
+                    manifest.name,
+                    self.changed(manifest)
+                )),
+                error => bad(&error),
+            })?;
         let Recovered { begin, timeline, checkpoint, past, unsettled, notices } = recovered;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.places.resumed |= checkpoint.is_some();
@@ -175,7 +176,9 @@ impl Wiring<'_> {
         let removal = self.state.as_ref().map(|store| removal(store, &manifest.name)).unwrap_or_default();
         let given = match manifest.target {
             Target::View => "give the new query a name of its own",
-            _ => "give the new query a name, as in CREATE VIEW name AS SELECT ...: state follows the name, and that of a statement without one follows its place in the file",
+            _ => {
+                "give the new query a name, as in CREATE VIEW name AS SELECT ...: state follows the name, and that of a statement without one follows its place in the file"
+            }
         };
         format!("bring the query back as it was; or {given}; or begin it anew, after {removal}")
     }

@@ -1,6 +1,7 @@
 //! The sinks of a program, and who delivers to them: a thread or a task for each query's outbox.
 
 mod judge;
+mod options;
 
 use std::{
     path::{Path, PathBuf},
@@ -19,8 +20,8 @@ use streamgauge_sql::{
 };
 use tokio::{runtime::Runtime, sync::watch};
 
-pub(super) use self::judge::Rejections;
 use self::judge::{Judge, keep};
+pub(super) use self::{judge::Rejections, options::declared_now};
 use super::{
     places::{Mode, Named, Places},
     secret,
@@ -36,7 +37,6 @@ use crate::{
         http::{
             address::forbidden_host,
             client::{Client, Limits},
-            declared::Declared,
             sender::{OnAmbiguous, Sender, Settings},
             signature::SigningSecret,
         },
@@ -199,7 +199,7 @@ impl Workers {
             return self.reach_kafka(sink, route).map_err(|why| wrong(&why));
         }
         let fields = &route.query.output;
-        let options = options(sink);
+        let options = options::of_component(sink);
         let options: Vec<(&str, Value)> =
             options.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let instance = self.instance(sink, runtime)?;
@@ -370,29 +370,6 @@ fn signing(sink: &Sink) -> Result<Option<SigningSecret>, String> {
     let value = secret(name).map_err(|why| format!("error: sink '{}': secret '{name}': {why}", sink.name))?;
     let secret = SigningSecret::new(&value);
     secret.map(Some).map_err(|why| format!("error: sink '{}': secret '{name}': {why}", sink.name))
-}
-
-/// A component's options. Where messages go is filled in behind it, when they are sent.
-fn options(sink: &Sink) -> Vec<(String, Value)> {
-    let value = |name: &str, value: &OptionValue| match value {
-        OptionValue::Text(text) if !is_address(name, value) => Value::Text(text.clone()),
-        _ => Value::Text(Declared::placeholder(name)),
-    };
-    sink.options.iter().map(|(name, option)| (name.clone(), value(name, option))).collect()
-}
-
-/// What is filled in: secrets as their names.
-pub(super) fn declared_now(sink: &Sink) -> Declared {
-    let addresses = sink.options.iter().filter(|(name, value)| is_address(name, value));
-    Declared::new(addresses.map(|(name, value)| match value {
-        OptionValue::Text(text) => (name.clone(), text.clone()),
-        OptionValue::Secret(secret) => (name.clone(), format!("{{secret:{secret}}}")),
-    }))
-}
-
-/// Whether an option says where messages go, and not what is in them.
-fn is_address(name: &str, value: &OptionValue) -> bool {
-    name == "url" || matches!(value, OptionValue::Secret(_))
 }
 
 /// An address that will never be sent to is better known before the first row.
