@@ -56,7 +56,10 @@ fn rows(folder: &Path) -> String {
 }
 
 fn numbers(folder: &Path) -> Vec<u64> {
-    let number = |row: &str| serde_json::from_str::<Value>(row).unwrap()["n"].as_u64().unwrap();
+    let number = |row: &str| {
+        let row: Value = serde_json::from_str(row).unwrap();
+        row.pointer("/n").and_then(Value::as_u64).unwrap()
+    };
     rows(folder).lines().map(number).collect()
 }
 
@@ -87,7 +90,7 @@ fn waits(folder: &Path) -> bool {
     let (_, listed, _) =
         outcome(streamgauge().current_dir(folder).args(["state", "ls", "--json", "--state", "state"]));
     let listed: Value = serde_json::from_str(&listed).unwrap();
-    listed.as_array().unwrap().iter().any(|query| query["undelivered_rows"] != 0)
+    listed.as_array().unwrap().iter().any(|query| query.pointer("/undelivered_rows") != Some(&Value::from(0)))
 }
 
 const ROWS: &str = "{\"n\":1}\n{\"n\":2}\n";

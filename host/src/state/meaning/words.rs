@@ -278,7 +278,7 @@ mod tests {
             (
                 "column model",
                 "column n BIGINT at n\ncolumn model",
-                "the columns that it reads changed: ms, model, ts -> ms",
+                "the columns that it reads changed: model, ms, ts -> model, ms, n, ts",
             ),
         ];
         for (from, to, told) in cases {

@@ -53,7 +53,7 @@ impl Wiring<'_> {
                 continue;
             }
             let gone = match self.program.queries.iter().any(|query| query.plan.manifest.name == name) {
-                true => "nothing in the program writes its rows any more",
+                true => "no query of the program goes on from it",
                 false => "the program does not have it any more",
             };
             match recovery::look(&folder).map(|looked| (looked.undelivered(&has), looked)) {

@@ -180,7 +180,7 @@ impl Wiring<'_> {
                 "give the new query a name, as in CREATE VIEW name AS SELECT ...: state follows the name, and that of a statement without one follows its place in the file"
             }
         };
-        format!("bring the query back as it was; or {given}; or begin it anew, after {removal}")
+        format!("bring the query back as it was; or {given}; or, to begin it anew, first: {removal}")
     }
 
     /// A query at work, with everything that reads it.
