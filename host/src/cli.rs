@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod program;
 mod run;
+mod state;
 
 use std::{
     fmt,
@@ -44,6 +45,8 @@ enum Command {
     Compile(compile::Options),
     /// Run query files over Kafka or over files
     Run(run::Options),
+    /// Show or remove what --state keeps
+    State(state::Options),
 }
 
 impl Cli {
@@ -55,6 +58,7 @@ impl Cli {
             Command::Explain(options) => explain::run(&options),
             Command::Compile(options) => compile::run(&options),
             Command::Run(options) => run::run(&options),
+            Command::State(options) => state::run(&options),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,8 @@
 //! Containers, bytes in and the same bytes out, or an error that names the file:
 //!
 //! 1. [`bytes`] writes and reads the fields of all that is kept; [`header`] begins every file: magic, version, checksums.
-//! 2. [`store`] is a place for named objects: a directory or a bucket; [`lock`] keeps a directory for one process.
+//! 2. [`store`] is a place for named objects: a directory or a bucket; [`lock`] keeps a directory for one process, [`rights`]
+//!    for one user.
 //! 3. [`log`] is the decision log of a query: what was decided is there before it is sent.
 //! 4. [`checkpoint`] holds generations of a query's state.
 //!
@@ -21,6 +22,7 @@ pub mod error;
 pub mod header;
 pub mod store;
 pub mod lock;
+pub(crate) mod rights;
 pub mod log;
 pub mod checkpoint;
 pub mod meaning;

@@ -18,7 +18,7 @@ use clap::Args;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 pub(super) use interrupt::listen;
-pub(super) use wiring::{Notice, Wired, Wiring, wire};
+pub(super) use wiring::{Notice, Wired, Wiring, delivered, find, wire};
 
 use super::{Failure, program, say};
 use crate::{
@@ -41,20 +41,27 @@ pub(super) struct Options {
     /// the same source twice: two partitions, in that order
     #[arg(long, value_name = "SOURCE=PATH", value_parser = binding)]
     input: Vec<Binding>,
-    /// Send a sink's rows to a file (- is standard output), as the console shows them, instead of where the sink says; the file is
-    /// emptied first, unless --state goes on
+    /// Send a sink's rows to a file (- is standard output), as the console shows them, instead of where the sink says. Without
+    /// --state the file is emptied first; with it, it goes on, and what the state knows nothing of is refused
     #[arg(long, value_name = "SINK=PATH", value_parser = binding)]
     output: Vec<Binding>,
+    /// Empty the file of a sink where it holds what the state knows nothing of, or not what it left; a file that the state
+    /// knows goes on
+    #[arg(long, value_name = "SINK")]
+    overwrite: Vec<String>,
     /// Read Kafka to its end as it is now, from the earliest offset; emit all windows; then end as a file does
     #[arg(long)]
     bounded: bool,
-    /// Write what could not be used, with why, as JSON Lines
+    /// Write what could not be used, with why, as JSON Lines; behind what the file holds already
     #[arg(long, value_name = "PATH")]
     dead_letters: Option<PathBuf>,
     /// Keep state in a directory, or at the URL of a bucket (s3://, gs://, az://): killed at any moment, the next run with it
     /// goes on exactly where this one was; after one that reached the end of its input there is nothing to do
     #[arg(long, value_name = "DIR")]
     state: Option<String>,
+    /// Remove the state of a query that the files do not have any more, with the rows of it that wait
+    #[arg(long, value_name = "QUERY", requires = "state")]
+    forget: Vec<String>,
     /// How often state is written: 500ms, 5s, 2m
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, requires = "state")]
     checkpoint_interval: Duration,
@@ -120,6 +127,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             plugins: &plugins,
             inputs: &options.input,
             outputs: &options.output,
+            files: &options.files,
+            overwrite: &options.overwrite,
+            forget: &options.forget,
             bounded: options.bounded,
             dead_letters: options.dead_letters.as_deref(),
             timings: &timings,

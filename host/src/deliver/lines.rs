@@ -6,7 +6,7 @@
 //! nothing back: there what was not acknowledged comes again.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -24,7 +24,10 @@ use super::{
 };
 use crate::{
     crash::{self, Phase},
-    state::bytes::{Malformed, Reader, Writer, checksum},
+    state::{
+        bytes::{Malformed, Reader, Writer, checksum},
+        rights,
+    },
 };
 
 /// Messages that are written together at most.
@@ -106,20 +109,21 @@ impl Lines {
         Some(marker.paths.first()?.with_extension(""))
     }
 
-    /// Forgets what it has taken: its file is about to be emptied.
-    pub fn restart(&self) -> Result<(), MarkerError> {
-        let Some(marker) = &self.marker else { return Ok(()) };
-        let mut marker = marker.lock().unwrap_or_else(PoisonError::into_inner);
-        if marker.mark == Mark::default() {
-            return Ok(());
-        }
-        marker.mark = Mark::default();
-        marker.write()
+    /// What its file holds, as far as is known; none where that is not kept.
+    pub fn mark(&self) -> Option<Mark> {
+        let marker = self.marker.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(marker.mark.clone())
     }
 
-    /// Whether its file holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.output.is_empty()
+    /// Says what its file holds now: rows are written behind that.
+    pub fn begin(&self, mark: Mark) -> Result<(), MarkerError> {
+        let Some(marker) = &self.marker else { return Ok(()) };
+        let mut marker = marker.lock().unwrap_or_else(PoisonError::into_inner);
+        if marker.mark == mark {
+            return Ok(());
+        }
+        marker.mark = mark;
+        marker.write()
     }
 
     /// Writes what is in the outbox of a query, until all is settled and it is closed, or `stop` is set. Blocks.
@@ -177,7 +181,9 @@ impl Marker {
             let path = path.display().to_string();
             move |cause| MarkerError::Io { doing, path, cause }
         };
-        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        if !folder.exists() {
+            rights::create_folder(folder).map_err(failed("create", folder))?;
+        }
         let paths = ["a", "b"].map(|copy| folder.join(format!("{name}.{copy}")));
         let (mut newest, mut damage, mut copies) = (None, None, 0);
         for path in &paths {
@@ -202,6 +208,16 @@ impl Marker {
         }
     }
 
+    /// What the markers in a folder say, those that can be read.
+    pub fn all(folder: &Path) -> Vec<Mark> {
+        let names = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        let names: BTreeSet<String> = names
+            .filter_map(|name| Some(name.strip_suffix(".a").or_else(|| name.strip_suffix(".b"))?.to_owned()))
+            .collect();
+        names.iter().filter_map(|name| Some(Self::open(folder, name).ok()?.mark)).collect()
+    }
+
     /// What it says.
     pub fn mark(&self) -> &Mark {
         &self.mark
@@ -218,11 +234,16 @@ impl Marker {
         let Some(path) = self.paths.get((self.turn % 2) as usize) else { unreachable!("there are two") };
         let failed = |cause| MarkerError::Io { doing: "write", path: path.display().to_string(), cause };
         let write = || -> io::Result<()> {
-            let file = File::options().write(true).create(true).truncate(false).open(path)?;
+            let is_new = !path.exists();
+            let file = rights::options().write(true).create(true).truncate(false).open(path)?;
             let bytes = write(self.turn, &self.mark);
             std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0)?;
             file.set_len(bytes.len() as u64)?;
-            file.sync_data()
+            file.sync_data()?;
+            match path.parent().filter(|_| is_new) {
+                Some(folder) => File::open(folder)?.sync_all(),
+                None => Ok(()),
+            }
         };
         write().map_err(failed)
     }

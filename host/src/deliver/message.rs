@@ -39,7 +39,7 @@ pub struct Record {
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
-/// A request as its encoder made it: `{secret:NAME}` in the URL and in header values is still to be filled in.
+/// A request as its encoder made it: `{option:NAME}` in the URL and in header values is filled in when it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// `POST` and the like.

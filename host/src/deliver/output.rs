@@ -128,11 +128,6 @@ impl Output {
         self.lock().flush().map_err(|cause| self.error(cause))
     }
 
-    /// Whether it is a file that holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|there| there.len() == 0))
-    }
-
     /// What was written survives a power cut, where this is a file.
     ///
     /// # Errors

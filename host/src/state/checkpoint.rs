@@ -67,6 +67,16 @@ impl Checkpoints {
         Ok(checkpoints)
     }
 
+    /// Whether a generation was begun, whatever became of it.
+    pub fn is_begun(&self) -> bool {
+        self.next > 1
+    }
+
+    /// The name of the object that makes a generation a checkpoint.
+    pub fn name(generation: u64) -> String {
+        name(MANIFEST, generation)
+    }
+
     /// The newest checkpoint that is intact; none if there never was one. Damaged ones are passed over with a notice;
     /// if there are checkpoints and none is intact, it is an error.
     pub fn newest(&self) -> Result<Option<Found>, StateError> {

@@ -109,17 +109,12 @@ pub enum StateError {
         file: String,
     },
     /// Written for this query when it meant something else.
-    #[error(
-        "{file:?} was written by another query of this name: it had \"{before}\", now there is \"{now}\"; choose another place for \
-         the state, or bring the query back as it was"
-    )]
+    #[error("the query is not the one that {file:?} was written for: {changes}")]
     Changed {
         /// The path.
         file: String,
-        /// The first line that differs, as it was.
-        before: String,
-        /// And as it is.
-        now: String,
+        /// What is different.
+        changes: String,
     },
     /// More than a container takes.
     #[error("{what} has {bytes} bytes, the limit is {bytes_max}")]

@@ -1,13 +1,13 @@
 //! Keeps a directory for one process.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{Read, Seek, Write},
     path::Path,
     process,
 };
 
-use super::error::StateError;
+use super::{error::StateError, rights};
 
 /// A file that is ours until this is dropped, or the process ends in whatever way: the system takes the lock back.
 #[derive(Debug)]
@@ -22,8 +22,7 @@ impl Lock {
         debug_assert!(name.starts_with('.'), "it is not taken for a folder");
         let path = folder.join(name);
         let failed = |doing| StateError::file(doing, path.display());
-        let mut options = OpenOptions::new();
-        let opened = options.read(true).write(true).create(true).truncate(false).open(&path);
+        let opened = rights::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.map_err(failed("open"))?;
         match file.try_lock() {
             Ok(()) => {}

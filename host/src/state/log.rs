@@ -92,6 +92,15 @@ impl Log {
         Ok(Self { place, shown, seed, found, waiting: Vec::new(), next, synced: next, broken: None })
     }
 
+    /// The entries of a log that another process may be writing to, from the index that a checkpoint stands at. Nothing is
+    /// changed, and nobody is fenced.
+    pub fn look(store: &Store, identity: u128, from: u64) -> Result<Vec<Entry>, StateError> {
+        match store.local_folder() {
+            Some(folder) => folder::look(folder, identity, from),
+            None => Objects::look(store, identity, from),
+        }
+    }
+
     /// The entries that were there when it was opened, from the index that a checkpoint stands at; none = there is no
     /// checkpoint, and the log must go back to its first entry. Everything from there on is intact, or it is an error.
     pub fn recovered(&self, from: Option<u64>) -> Result<Recovered, StateError> {

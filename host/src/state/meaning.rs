@@ -3,6 +3,8 @@
 //! The first object of a query's folder says it in words, with the identity that all others carry. It is put with *create*,
 //! and never changes.
 
+mod words;
+
 use std::fmt::Write as _;
 
 use streamgauge_sql::manifest::{Aggregate, Column, Input, Manifest, Source};
@@ -104,7 +106,31 @@ fn write(identity: u128, meaning: &Meaning) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// Whether a folder says whose state it is; other bytes of that name are no state.
+pub(super) fn is_there(store: &Store) -> Result<bool, StateError> {
+    let start = store.get_range(NAME, 0..MAGIC.len() as u64)?;
+    Ok(start.is_some_and(|start| start[..] == MAGIC[..]))
+}
+
+/// The identity of the state in a folder, and what its query does, in a line.
+pub(super) fn look(store: &Store) -> Result<(u128, String), StateError> {
+    let file = store.shown_name(NAME);
+    let bytes = store.get(NAME)?.ok_or_else(|| StateError::damaged(&file, 0, "it is gone"))?;
+    let (identity, text) = decode(&bytes, &file)?;
+    Ok((identity, words::summary(&text)))
+}
+
 fn read(bytes: &[u8], meaning: &Meaning, file: &str) -> Result<u128, StateError> {
+    let (identity, was) = decode(bytes, file)?;
+    match was == meaning.0 {
+        true => Ok(identity),
+        false => {
+            Err(StateError::Changed { file: file.to_owned(), changes: words::difference(&was, &meaning.0) })
+        }
+    }
+}
+
+fn decode(bytes: &[u8], file: &str) -> Result<(u128, String), StateError> {
     let damaged = |at: usize, what: &str| StateError::damaged(file, at as u64, what);
     let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
         return Err(damaged(0, "it is too short"));
@@ -123,13 +149,9 @@ fn read(bytes: &[u8], meaning: &Meaning, file: &str) -> Result<u128, StateError>
         return Err(StateError::Version { file: file.to_owned(), found, known: FORMAT });
     }
     let identity = input.u128().map_err(malformed)?;
-    let was = input.str().map_err(malformed)?;
+    let text = input.str().map_err(malformed)?.to_owned();
     input.finish().map_err(malformed)?;
-    if was == meaning.0 {
-        return Ok(identity);
-    }
-    let (before, now) = difference(was, &meaning.0);
-    Err(StateError::Changed { file: file.to_owned(), before, now })
+    Ok((identity, text))
 }
 
 /// What a column is called where it is used.
@@ -153,25 +175,6 @@ fn seconds(micros: i64) -> String {
     }
 }
 
-/// A line that is no longer there, and one of its kind that was not; a line begins with its kind.
-fn difference(before: &str, now: &str) -> (String, String) {
-    let lacks = |all: &'_ str, in_which: &str| -> Vec<String> {
-        all.lines().filter(|line| !in_which.lines().any(|other| other == *line)).map(str::to_owned).collect()
-    };
-    let (gone, new) = (lacks(before, now), lacks(now, before));
-    let kind = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
-    let nothing = || "nothing".to_owned();
-    for line in &gone {
-        if let Some(other) = new.iter().find(|other| kind(other) == kind(line)) {
-            return (line.clone(), other.clone());
-        }
-    }
-    match (gone.first(), new.first()) {
-        (Some(line), _) => (line.clone(), nothing()),
-        (None, new) => (nothing(), new.cloned().unwrap_or_else(nothing)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +186,7 @@ mod tests {
         let identity = claim(&store, &meaning).unwrap();
         assert_eq!(claim(&store, &meaning).unwrap(), identity);
         let error = claim(&store, &Meaning("reads s\nwhere a > 2\n".into())).unwrap_err().to_string();
-        assert!(error.contains("where a > 1") && error.contains("where a > 2"), "{error}");
+        assert!(error.contains("WHERE changed: a > 1 -> a > 2"), "{error}");
         let bytes = store.get(NAME).unwrap().unwrap();
         for at in 0..bytes.len() {
             for bit in 0..8 {

@@ -1,5 +1,6 @@
 //! From what was kept back to a query's state: the newest good checkpoint, and the decisions behind it.
 
+mod look;
 mod sections;
 
 use std::{
@@ -7,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+pub use look::{Looked, is_state, look};
 pub use sections::{Section, Sections};
 
 use super::{
@@ -17,7 +19,7 @@ use super::{
     keeper::Begin,
     log::{Entry, Log},
     meaning::{self, Meaning},
-    part,
+    part, rights,
     saved::Saved,
     store::Store,
 };
@@ -57,6 +59,7 @@ pub(super) struct Loaded {
 pub fn open(store: Store, meaning: &Meaning, generations: usize) -> Result<Recovered, StateError> {
     let _inside = crash::during(Phase::Recovery);
     crash::point("recovery.before_identity");
+    let wide = store.local_folder().and_then(rights::close_folder);
     let identity = meaning::claim(&store, meaning)?;
     crash::point("recovery.after_identity");
     let log = Log::open(&store, identity)?;
@@ -67,6 +70,7 @@ pub fn open(store: Store, meaning: &Meaning, generations: usize) -> Result<Recov
     let from = loaded.as_ref().map(|loaded| loaded.saved.log_from);
     let recovered = log.recovered(from)?;
     let mut notices = recovered.notices;
+    notices.extend(wide);
     let mut replay = Replay::default();
     let (mut sections, mut checkpoint, mut generation) = (Sections::default(), None, 0);
     if let Some(loaded) = loaded {

@@ -3,6 +3,7 @@
 //! Calls block; they are for plain threads, not for async tasks. A put is atomic and durable when it returns, and a *create*
 //! is won by one: that is what fences.
 
+mod folders;
 mod name;
 mod place;
 mod runtime;
@@ -22,7 +23,7 @@ use object_store::{
     path::Path,
 };
 
-use super::{error::StateError, lock::Lock};
+use super::{error::StateError, lock::Lock, rights};
 use runtime::Runtime;
 
 /// How many objects are read at the same time.
@@ -82,11 +83,16 @@ impl Store {
 
     /// A folder in this one. Any name will do: it becomes one safe segment of a path.
     pub fn folder(&self, name: &str) -> Result<Self, StateError> {
-        let segment = name::segment(name);
-        let local = self.local.as_ref().map(|folder| folder.join(&segment));
-        local.as_deref().map_or(Ok(()), create_folder)?;
-        let shown = self.shown_name(&segment);
-        Ok(Self { prefix: self.path(&segment)?, shown, local, ..self.clone() })
+        let folder = self.at(&name::segment(name))?;
+        folder.local.as_deref().map_or(Ok(()), create_folder)?;
+        Ok(folder)
+    }
+
+    /// The folder of a segment; it is not created.
+    fn at(&self, segment: &str) -> Result<Self, StateError> {
+        let local = self.local.as_ref().map(|folder| folder.join(segment));
+        let shown = self.shown_name(segment);
+        Ok(Self { prefix: self.path(segment)?, shown, local, ..self.clone() })
     }
 
     /// The directory, if it is one.
@@ -126,9 +132,20 @@ impl Store {
     fn put_as(&self, name: &str, bytes: PutPayload, mode: PutMode) -> Result<(), StateError> {
         let (objects, path) = (Arc::clone(&self.objects), self.path(name)?);
         match self.runtime.run(async move { objects.put_opts(&path, bytes, mode.into()).await })? {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.close(name);
+                Ok(())
+            }
             Err(Error::AlreadyExists { .. }) => Err(StateError::Exists { file: self.shown_name(name) }),
             Err(cause) => Err(self.failed("write", name, cause)),
+        }
+    }
+
+    /// In a directory, an object that was put is for its owner alone. A file system that has no such rights is told of when
+    /// the folder is opened.
+    fn close(&self, name: &str) {
+        if let Some(folder) = &self.local {
+            drop(rights::close_file(&folder.join(name)));
         }
     }
 
@@ -247,20 +264,21 @@ async fn read(
     }
 }
 
-/// Creates a directory and what is above it, so that they stay.
+/// Creates a directory, for its owner alone, and what is above it, so that they stay.
 pub(super) fn create_folder(folder: &FilePath) -> Result<(), StateError> {
     let mut missing: Vec<&FilePath> = Vec::new();
     for above in folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()) {
         missing.push(above);
     }
-    for folder in missing.into_iter().rev() {
-        match fs::create_dir(folder) {
+    for above in missing.into_iter().rev() {
+        let created = if above == folder { rights::create_folder(above) } else { fs::create_dir(above) };
+        match created {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(StateError::file("create", folder.display())(error));
+                return Err(StateError::file("create", above.display())(error));
             }
             _ => {}
         }
-        let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+        let above = above.parent().filter(|above| !above.as_os_str().is_empty());
         sync_folder(above.unwrap_or(FilePath::new(".")))?;
     }
     Ok(())

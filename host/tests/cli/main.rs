@@ -5,6 +5,7 @@ mod invariants;
 mod scripts;
 mod outputs;
 mod ends;
+mod kept;
 
 use std::process::{Command, Output};
 

@@ -195,12 +195,13 @@ fn a_file_is_written_by_one_process_at_a_time() {
     assert_eq!(exit, 0, "a device is nobody's: {said}");
     drop(events);
     assert!(first.wait().unwrap().success());
-    let (exit, _, said) = outcome(&mut run(folder.path(), &["--input", "s=events.jsonl"]));
+    let (exit, _, said) =
+        outcome(&mut run(folder.path(), &["--input", "s=events.jsonl", "--overwrite", "k"]));
     assert_eq!(exit, 0, "{said}");
 }
 
 #[test]
-fn a_query_whose_state_was_removed_begins_anew_in_its_file() {
+fn a_query_whose_state_was_removed_begins_anew_in_its_file_where_that_is_said() {
     // A receiver that is not there keeps the state from being finished.
     let folder = folder(
         "CREATE SINK k WITH (connector = 'file', path = 'rows.jsonl');
@@ -209,21 +210,22 @@ fn a_query_whose_state_was_removed_begins_anew_in_its_file() {
         INSERT INTO k SELECT n FROM v;
         INSERT INTO w SELECT n FROM v;",
     );
-    let again = || {
-        outcome(&mut run(
-            folder.path(),
-            &["--state", "state", "--input", "s=events.jsonl", "--drain-timeout", "500ms"],
-        ))
+    let again = |arguments: &[&str]| {
+        let state = ["--state", "state", "--input", "s=events.jsonl", "--drain-timeout", "500ms"];
+        outcome(run(folder.path(), &state).args(arguments))
     };
     let waits = "query 'insert_w_1' failed: rows not delivered";
     fs::write(folder.path().join("events.jsonl"), "{\"n\":7}\n{\"n\":8}\n").unwrap();
-    let (_, _, said) = again();
+    let (_, _, said) = again(&[]);
     assert!(said.contains(waits), "{said}");
     fs::remove_dir_all(folder.path().join("state/v")).unwrap();
     fs::write(folder.path().join("events.jsonl"), "{\"n\":7}\n").unwrap();
+    let (exit, _, said) = again(&[]);
+    assert_eq!(exit, 1, "{said}");
+    assert_eq!(fs::read_to_string(folder.path().join("rows.jsonl")).unwrap(), "{\"n\":7}\n{\"n\":8}\n");
     // The second time it goes on from the first, and its file is as long as that knows it to be.
     for _ in 0..2 {
-        let (_, _, said) = again();
+        let (_, _, said) = again(&["--overwrite", "k"]);
         assert!(said.contains(waits), "{said}");
         assert_eq!(fs::read_to_string(folder.path().join("rows.jsonl")).unwrap(), "{\"n\":7}\n");
     }

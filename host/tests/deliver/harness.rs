@@ -9,6 +9,7 @@ use streamgauge::deliver::{
     http::{
         backoff::Backoff,
         client::{Client, Limits},
+        declared::Declared,
         secrets::Lookup,
         sender::{Sender, Settings, Sink, Trouble, Verdict},
         signature::SigningSecret,
@@ -102,6 +103,7 @@ pub(crate) fn sender(outbox: &Outbox, client: Client, sink: &Arc<Memory>, settin
         outbox: outbox.clone(),
         client,
         sink: Arc::clone(sink) as Arc<dyn Sink>,
+        declared: Declared::default(),
         secrets,
         signing,
         settings,

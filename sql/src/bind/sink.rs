@@ -23,6 +23,8 @@ pub(super) fn bind(def: &SinkDef) -> Checked<Sink> {
             options.word("format", &["json"])?;
             let (path, _) = options.required("path", "write path = 'rows.jsonl'")?;
             found.insert("path".to_owned(), OptionValue::Text(path.to_owned()));
+            // What becomes of what the file holds already; without it such a file is refused.
+            word("mode", &["append", "overwrite"], &mut options, &mut found)?;
         }
         "kafka" => {
             options.word("format", &["json"])?;

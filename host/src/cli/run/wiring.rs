@@ -1,5 +1,7 @@
 //! A program and its bindings to pipelines: which query reads what, and where its rows go.
 
+mod files;
+mod leftovers;
 mod places;
 mod roots;
 mod sinks;
@@ -17,7 +19,10 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, OptionValue, Source, SourceColumn, Start, Target},
 };
 
-pub(in crate::cli) use self::sinks::{Notice, Workers};
+pub(in crate::cli) use self::{
+    leftovers::{delivered, find},
+    sinks::{Notice, Workers},
+};
 use self::{
     places::Places,
     sinks::{Deliver, Rejections},
@@ -47,6 +52,12 @@ pub(in crate::cli) struct Wiring<'a> {
     pub(in crate::cli) plugins: &'a Arc<Plugins>,
     pub(in crate::cli) inputs: &'a [Binding],
     pub(in crate::cli) outputs: &'a [Binding],
+    /// The query files: nothing is written over them.
+    pub(in crate::cli) files: &'a [PathBuf],
+    /// Sinks whose files may be emptied.
+    pub(in crate::cli) overwrite: &'a [String],
+    /// Queries whose state is removed.
+    pub(in crate::cli) forget: &'a [String],
     pub(in crate::cli) bounded: bool,
     pub(in crate::cli) dead_letters: Option<&'a Path>,
     pub(in crate::cli) timings: &'a Arc<Timings>,
@@ -75,16 +86,20 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
     let sinks = program.sinks.iter().map(|sink| sink.name.as_str());
     check_names("sink", "--output", outputs, &sinks.collect::<Vec<_>>())?;
     check_once(wiring)?;
+    files::check_overwrite(wiring)?;
     let needed = needed(program);
     let components = wiring.components(&needed)?;
-    let inputs = program.sources.iter().flat_map(|source| wiring.input_files(source));
+    let roots = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
+    let (left, told) = wiring.leftovers(&roots.copied().collect::<Vec<_>>())?;
+    let mut places = Places::new(wiring.console.clone(), wiring.read().into_iter(), wiring.state.as_ref());
+    places.left = left;
     let mut parts = Parts {
         needed,
         components,
-        places: Places::new(wiring.console.clone(), inputs),
+        places,
         workers: Workers::new(notice.clone())?,
         started: Vec::new(),
-        notices: Vec::new(),
+        notices: told,
         begun: Vec::new(),
     };
     let mut pipelines = Vec::new();
@@ -97,6 +112,7 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
     }
     let Parts { places, mut workers, started, mut notices, begun, .. } = parts;
     places.prepare()?;
+    notices.extend(places.notices);
     if places.resumed {
         notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
     }
@@ -379,12 +395,15 @@ fn secret(name: &str) -> Result<String, String> {
     if let Ok(value) = env::var(name) {
         return Ok(value);
     }
-    let folder = env::var("STREAMGAUGE_SECRETS_DIR").ok().map(PathBuf::from);
-    let file = folder.and_then(|folder| fs::read_to_string(folder.join(name)).ok());
+    let file = secrets_folder().and_then(|folder| fs::read_to_string(folder.join(name)).ok());
     file.map(|value| value.trim_end_matches(['\r', '\n']).to_owned()).ok_or_else(|| {
         format!(
             "it is missing: set the environment variable {name}, or put it into a file of that name in \
              $STREAMGAUGE_SECRETS_DIR"
         )
     })
+}
+
+fn secrets_folder() -> Option<PathBuf> {
+    env::var("STREAMGAUGE_SECRETS_DIR").ok().map(PathBuf::from)
 }

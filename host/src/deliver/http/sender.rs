@@ -11,6 +11,7 @@ use tokio::{select, sync::watch, time::sleep};
 use super::{
     backoff::{Backoff, RETRY_AFTER_MAX, retry_after},
     client::{Client, SendError},
+    declared::Declared,
     lanes::Lanes,
     secrets::Lookup,
     signature::SigningSecret,
@@ -115,6 +116,8 @@ pub struct Sender {
     pub client: Client,
     /// Who judges what comes back.
     pub sink: Arc<dyn Sink>,
+    /// Where messages go, as the sink says now.
+    pub declared: Declared,
     /// What is filled into URLs and headers.
     pub secrets: Arc<Lookup>,
     /// Signs each message, where there is one.
@@ -155,7 +158,10 @@ impl Sender {
                 crash::point("send.before_request");
                 let inside = crash::during(Phase::Send);
                 let signing = self.signing.as_ref();
-                let result = self.client.send(request, &*self.secrets, signing, &message.key).await;
+                let result = match self.declared.fill(request) {
+                    Ok(request) => self.client.send(&request, &*self.secrets, signing, &message.key).await,
+                    Err(why) => Err(SendError::Impossible(why)),
+                };
                 drop(inside);
                 if result.is_ok() {
                     crash::point("send.after_response");

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -64,29 +65,7 @@ impl Folder {
         end: u64,
         notices: &mut Vec<String>,
     ) -> Result<Vec<Entry>, StateError> {
-        let start = self.firsts.iter().rposition(|first| *first <= from);
-        let start = start.ok_or_else(|| self.missing(from, self.firsts.front().copied().unwrap_or(end)))?;
-        let mut entries = Vec::new();
-        for (position, first) in
-            self.firsts.iter().enumerate().skip(start).take_while(|(_, first)| **first < end)
-        {
-            let mut read = Read::open(&self.folder, self.identity, *first)?;
-            let end = self.firsts.get(position + 1).map_or(end, |next| end.min(*next));
-            if read.next() < end {
-                return Err(self.missing(read.next(), end));
-            }
-            notices.append(&mut read.notices);
-            let payloads = (*first..end).zip(&read.payloads).skip_while(|(index, _)| *index < from);
-            entries.extend(
-                payloads.map(|(index, payload)| Entry { index, payload: read.payload(payload).to_vec() }),
-            );
-        }
-        Ok(entries)
-    }
-
-    fn missing(&self, from: u64, end: u64) -> StateError {
-        let what = format!("the log's entries from {from} to before {end}");
-        StateError::Missing { folder: self.folder.display().to_string(), what, help: HELP }
+        entries(&self.folder, self.identity, &self.firsts, from..end, notices)
     }
 
     pub(super) fn write(&mut self, entries: &[u8]) -> Result<(), StateError> {
@@ -126,6 +105,51 @@ impl Folder {
     }
 }
 
+/// The entries from an index on of a log that stays as it is.
+pub(super) fn look(folder: &Path, identity: u128, from: u64) -> Result<Vec<Entry>, StateError> {
+    let mut firsts: Vec<u64> =
+        names(folder)?.iter().filter_map(|path| segment::first_of(name_of(path))).collect();
+    firsts.sort_unstable();
+    let Some(last) = firsts.last() else { return Err(missing(folder, from..from + 1)) };
+    let end = Read::open(folder, identity, *last)?.next();
+    match from <= end {
+        true => entries(folder, identity, &firsts.into(), from..end, &mut Vec::new()),
+        false => Err(missing(folder, end..from)),
+    }
+}
+
+/// The entries of a range, of the segments that begin with these indexes.
+fn entries(
+    folder: &Path,
+    identity: u128,
+    firsts: &VecDeque<u64>,
+    range: Range<u64>,
+    notices: &mut Vec<String>,
+) -> Result<Vec<Entry>, StateError> {
+    let Range { start: from, end } = range;
+    let start = firsts.iter().rposition(|first| *first <= from);
+    let start = start.ok_or_else(|| missing(folder, from..firsts.front().copied().unwrap_or(end)))?;
+    let mut entries = Vec::new();
+    for (position, first) in firsts.iter().enumerate().skip(start).take_while(|(_, first)| **first < end) {
+        let mut read = Read::open(folder, identity, *first)?;
+        let end = firsts.get(position + 1).map_or(end, |next| end.min(*next));
+        if read.next() < end {
+            return Err(missing(folder, read.next()..end));
+        }
+        notices.append(&mut read.notices);
+        let payloads = (*first..end).zip(&read.payloads).skip_while(|(index, _)| *index < from);
+        entries.extend(
+            payloads.map(|(index, payload)| Entry { index, payload: read.payload(payload).to_vec() }),
+        );
+    }
+    Ok(entries)
+}
+
+fn missing(folder: &Path, range: Range<u64>) -> StateError {
+    let what = format!("the log's entries from {} to before {}", range.start, range.end);
+    StateError::Missing { folder: folder.display().to_string(), what, help: HELP }
+}
+
 /// Begins a segment behind what the last one's mark vouches for; what is behind that is written again, as a failed sync
 /// may have left it in the system's memory alone.
 fn continue_behind(folder: &Path, identity: u128, last: Read) -> Result<Segment, StateError> {
@@ -146,11 +170,9 @@ fn continue_behind(folder: &Path, identity: u128, last: Read) -> Result<Segment,
 
 /// The first indexes of the segments that are there, ascending. What a crash left of one that was being made is removed.
 fn list(folder: &Path, notices: &mut Vec<String>) -> Result<VecDeque<u64>, StateError> {
-    let failed = || StateError::file("list", folder.display());
     let mut firsts = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed())? {
-        let path = entry.map_err(failed())?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    for path in names(folder)? {
+        let name = name_of(&path);
         if let Some(first) = segment::first_of(name) {
             firsts.push(first);
         } else if name.strip_suffix(".new").is_some_and(|name| segment::first_of(name).is_some()) {
@@ -163,4 +185,14 @@ fn list(folder: &Path, notices: &mut Vec<String>) -> Result<VecDeque<u64>, State
     firsts.sort_unstable();
     sync_folder(folder)?;
     Ok(firsts.into())
+}
+
+fn names(folder: &Path) -> Result<Vec<PathBuf>, StateError> {
+    let failed = || StateError::file("list", folder.display());
+    let entries = fs::read_dir(folder).map_err(failed())?;
+    entries.map(|entry| Ok(entry.map_err(failed())?.path())).collect()
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }

@@ -25,6 +25,7 @@ use crate::{
     state::{
         error::StateError,
         header::{HEADER_BYTES, Header, Kind},
+        rights,
         store::sync_folder,
     },
 };
@@ -74,8 +75,7 @@ impl Segment {
         let path = folder.join(name(first));
         let staged = path.with_extension("new");
         let failed = |doing| StateError::file(doing, staged.display());
-        let mut options = OpenOptions::new();
-        let created = options.read(true).write(true).create(true).truncate(true).open(&staged);
+        let created = rights::options().read(true).write(true).create(true).truncate(true).open(&staged);
         let file = created.map_err(failed("create"))?;
         let end = (ENTRIES_AT + entries.len()) as u64;
         let mark = Mark { turn: 1, first, next, end, sealed: false };

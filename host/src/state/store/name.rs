@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// Beyond it a segment is cut and told apart by a hash: file systems take 255 bytes.
 const SEGMENT_BYTES_MAX: usize = 160;
 const CUT_BYTES: usize = 120;
+const HASH_DIGITS: usize = 32;
 
 /// Percent-encoded, except for ASCII letters, digits, `_` and `-`. Never empty, and no two names share a segment.
 pub(super) fn segment(name: &str) -> String {
@@ -23,6 +24,31 @@ pub(super) fn segment(name: &str) -> String {
         true => "%".to_owned(),
         false => segment,
     }
+}
+
+/// The name of a segment; the segment itself where that does not say it.
+pub(super) fn of(segment: &str) -> String {
+    // The hash of a segment that was cut reads as a name, too.
+    let hash = segment.get(CUT_BYTES..).and_then(|end| end.strip_prefix('%'));
+    let is_cut = hash.is_some_and(|hash| hash.len() == HASH_DIGITS);
+    let decoded = decoded(segment).filter(|_| !is_cut).and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded.filter(|name| self::segment(name) == segment).unwrap_or_else(|| segment.to_owned())
+}
+
+fn decoded(segment: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        if first != b'%' {
+            bytes.push(first);
+            rest = behind;
+            continue;
+        }
+        let digits = std::str::from_utf8(behind.get(..2)?).ok()?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = behind.get(2..)?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -47,6 +73,9 @@ mod tests {
             for name in names {
                 let segment = segment(&name);
                 prop_assert!((1..=SEGMENT_BYTES_MAX).contains(&segment.len()));
+                let known = of(&segment);
+                let is_cut = segment.len() == CUT_BYTES + 1 + HASH_DIGITS || name.is_empty();
+                prop_assert!(known == name || (known == segment && is_cut), "{segment}");
                 prop_assert!(segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-%".contains(&byte)));
                 let other = seen.insert(segment, name.clone());
                 prop_assert!(other.is_none_or(|other| other == name));

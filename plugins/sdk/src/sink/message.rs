@@ -20,7 +20,7 @@ pub enum Message {
     Bytes(Vec<u8>),
 }
 
-/// A request to send. `{secret:NAME}` in its URL and in values of headers is filled in by the host.
+/// A request to send. `{option:NAME}` in its URL and in values of headers is filled in by the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpRequest {
     /// `POST` and the like.

@@ -8,14 +8,18 @@ use streamgauge_sql::{
 };
 
 use super::{
-    Begin, Parts, Wiring, has_stages, positions,
-    sinks::{self, Posted, Route, Way},
+    Begin, Parts, Wiring, has_stages,
+    leftovers::removal,
+    places::{Named, Writer},
+    positions,
+    sinks::{self, Deliver, Posted, Route, Way},
 };
 use crate::{
     cli::Failure,
     crash,
     deliver::{
         encode::Encode,
+        http::declared::thawed,
         key::Keys,
         letters::Letters,
         message::{Message, Payload},
@@ -24,6 +28,7 @@ use crate::{
     engine::{Accumulators, Fault, Part, Settings, WindowQuery},
     query::{Journal, Making, Past, Reopen, Root, RunningQuery, Windows},
     state::{
+        error::StateError,
         keeper::{Begin as BeginKeeping, Keeper, Settling},
         meaning::Meaning,
         recovery::{self, Recovered},
@@ -150,12 +155,32 @@ impl Wiring<'_> {
         let folder = store.folder(&manifest.name).map_err(|error| bad(&error))?;
         let meaning = Meaning::of(manifest, Some(source), versions);
         let recovered =
-            recovery::open(folder, &meaning, self.checkpoints_kept).map_err(|error| bad(&error))?;
+            recovery::open(folder, &meaning, self.checkpoints_kept).map_err(|error| match error {
+                StateError::Changed { .. } => Failure::Runtime(format!(
+                    "error: query '{}': {error}\nhelp: {}",
+                    manifest.name,
+                    self.changed(manifest)
+                )),
+                error => bad(&error),
+            })?;
         let Recovered { begin, timeline, checkpoint, past, unsettled, notices } = recovered;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.places.resumed |= checkpoint.is_some();
+        parts.places.identities.insert(timeline);
         parts.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
         Ok(Kept { timeline, begin: Some(begin), checkpoint, past, unsettled })
+    }
+
+    /// What to do where a query means something else than its state.
+    fn changed(&self, manifest: &Manifest) -> String {
+        let removal = self.state.as_ref().map(|store| removal(store, &manifest.name)).unwrap_or_default();
+        let given = match manifest.target {
+            Target::View => "give the new query a name of its own",
+            _ => {
+                "give the new query a name, as in CREATE VIEW name AS SELECT ...: state follows the name, and that of a statement without one follows its place in the file"
+            }
+        };
+        format!("bring the query back as it was; or {given}; or, to begin it anew, first: {removal}")
     }
 
     /// A query at work, with everything that reads it.
@@ -199,7 +224,6 @@ impl Wiring<'_> {
             windowed: tree.windowed,
             keys: Keys::new(tree.timeline, &manifest.name),
             identity: tree.settling.is_some().then_some(tree.timeline),
-            folder: self.state.as_ref().and_then(|store| store.local_folder()),
         };
         let Parts { workers, places, .. } = parts;
         let name = match &manifest.target {
@@ -215,14 +239,13 @@ impl Wiring<'_> {
         };
         let sink = sinks::declared(self.program, name)?;
         let bound = self.outputs.iter().find(|output| output.name.eq_ignore_ascii_case(name));
-        let path = bound.map(|binding| binding.path.clone());
-        let path = path.or_else(|| {
-            let path = super::text(sink.options.get("path")).filter(|_| sink.connector == "file");
-            path.map(Into::into)
-        });
-        let way = match (path, sink.connector.as_str()) {
-            (Some(path), _) => {
+        let named = bound.map(|binding| (binding.path.clone(), Named::Command));
+        let place = named.or_else(|| sinks::file(sink));
+        let way = match (place, sink.connector.as_str()) {
+            (Some((path, named)), _) => {
                 let output = places.file(&path)?;
+                let overwrite = self.overwrite.iter().any(|given| given.eq_ignore_ascii_case(name));
+                places.write_to(&output, Writer { sink: sink.name.clone(), named, overwrite });
                 workers.reach_output(output, Some(&path), &route, places)?
             }
             (None, "console") => {
@@ -249,12 +272,8 @@ impl Wiring<'_> {
         let Posted { encode, deliver, has, keeps_last } = posted;
         let name = manifest.name.clone();
         let mut settled = tree.settled.remove(&name).unwrap_or_default();
-        if let Some(marker) = deliver.forgetful(has, settled.upto) {
-            return Err(Failure::Runtime(format!(
-                "error: query '{name}': what is known of its output is older than what was written to it, or gone\n\
-                 help: bring {}.* back, or choose another place for the state",
-                marker.display()
-            )));
+        if let Deliver::Lines { name, .. } = &deliver {
+            parts.places.settles(name, settled.upto);
         }
         settled.add_upto(has);
         let mut unsettled = tree.unsettled.remove(&name).unwrap_or_default();
@@ -268,6 +287,17 @@ impl Wiring<'_> {
         if !unsettled.iter().all(|message| deliver.takes(&message.payload)) {
             let why = format!("'{sink}' is another kind of sink now");
             return Err(undelivered(manifest, &name, &unsettled, &why));
+        }
+        if let Deliver::Http { sink: declared, .. } = &deliver {
+            unsettled = unsettled.into_iter().map(thawed).collect();
+            let now = sinks::declared_now(declared);
+            let goes = |message: &Arc<Message>| match &message.payload {
+                Payload::Request(request) => now.fill(request).map(drop),
+                _ => Ok(()),
+            };
+            if let Err(why) = unsettled.iter().try_for_each(goes) {
+                return Err(undelivered(manifest, &name, &unsettled, &why));
+            }
         }
         let settling = tree.settling.clone();
         let note = move |_: &Settled| settling.iter().for_each(Settling::note);

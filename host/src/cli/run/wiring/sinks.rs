@@ -1,6 +1,7 @@
 //! The sinks of a program, and who delivers to them: a thread or a task for each query's outbox.
 
 mod judge;
+mod options;
 
 use std::{
     path::{Path, PathBuf},
@@ -14,14 +15,17 @@ use std::{
 
 use streamgauge_sql::{
     Program,
-    manifest::{self, Input, OptionValue, Sink as Declared},
+    manifest::{self, Input, OptionValue, Sink},
     types::Value,
 };
 use tokio::{runtime::Runtime, sync::watch};
 
-pub(super) use self::judge::Rejections;
 use self::judge::{Judge, keep};
-use super::{places::Places, secret};
+pub(super) use self::{judge::Rejections, options::declared_now};
+use super::{
+    places::{Mode, Named, Places},
+    secret,
+};
 use crate::{
     cli::Failure,
     component::{
@@ -92,7 +96,7 @@ pub(super) struct Posted {
 pub(super) enum Deliver {
     Lines { lines: Arc<Lines>, name: String },
     Kafka(Box<KafkaSink>),
-    Http { encoder: Arc<Encoder>, sink: Declared, client: Client },
+    Http { encoder: Arc<Encoder>, sink: Sink, client: Client },
     Kept(Arc<Encoder>),
 }
 
@@ -107,15 +111,6 @@ impl Deliver {
                 | (Self::Kept(_), Payload::Rows(_))
         )
     }
-
-    /// The marker of a file, where it is behind what is known to be settled: then it is not the last one that was written. A
-    /// file that is empty is another one.
-    pub(super) fn forgetful(&self, has: u64, settled: u64) -> Option<PathBuf> {
-        match self {
-            Self::Lines { lines, .. } if has < settled && !lines.is_empty() => lines.marked_in(),
-            _ => None,
-        }
-    }
 }
 
 /// Which query's rows go where.
@@ -126,8 +121,6 @@ pub(super) struct Route<'a> {
     pub(super) keys: Keys,
     /// The identity of the state; none where nothing is durable.
     pub(super) identity: Option<u128>,
-    /// The folder of the state, where there is a local one.
-    pub(super) folder: Option<&'a Path>,
 }
 
 impl Route<'_> {
@@ -186,7 +179,7 @@ impl Workers {
         places: &mut Places,
     ) -> Result<Way, Failure> {
         let Some(name) = route.name() else { return Ok(Way::Direct(output)) };
-        let lines = places.lines(output, path, route.folder, &name)?;
+        let lines = places.lines(output, path, &name)?;
         let has = lines.has(&name);
         let deliver = Deliver::Lines { lines, name };
         Ok(Way::Outbox(Box::new(Posted { encode: Box::new(encode::Lines), deliver, has, keeps_last: false })))
@@ -195,7 +188,7 @@ impl Workers {
     /// How rows go to a sink that a program declares, and that is no output.
     pub(super) fn reach_sink(
         &mut self,
-        sink: &Declared,
+        sink: &Sink,
         route: &Route<'_>,
         runtime: &component::runtime::Runtime,
     ) -> Result<Way, Failure> {
@@ -206,7 +199,7 @@ impl Workers {
             return self.reach_kafka(sink, route).map_err(|why| wrong(&why));
         }
         let fields = &route.query.output;
-        let options = options(sink);
+        let options = options::of_component(sink);
         let options: Vec<(&str, Value)> =
             options.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let instance = self.instance(sink, runtime)?;
@@ -237,7 +230,7 @@ impl Workers {
         Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: false })))
     }
 
-    fn reach_kafka(&self, sink: &Declared, route: &Route<'_>) -> Result<Way, String> {
+    fn reach_kafka(&self, sink: &Sink, route: &Route<'_>) -> Result<Way, String> {
         let (connection, topic) =
             Connection::from_options(&sink.options, secret).map_err(|error| error.to_string())?;
         let control = route
@@ -251,7 +244,7 @@ impl Workers {
     /// The component of a sink, started when the first query needs it; one that is asked listens from then on.
     fn instance(
         &mut self,
-        sink: &Declared,
+        sink: &Sink,
         runtime: &component::runtime::Runtime,
     ) -> Result<Arc<SinkInstance>, Failure> {
         if let Some((_, instance)) = self.instances.iter().find(|(name, _)| *name == sink.name) {
@@ -269,7 +262,7 @@ impl Workers {
         Ok(instance)
     }
 
-    fn listen(&self, sink: &Declared, instance: Arc<SinkInstance>) -> Result<(), Failure> {
+    fn listen(&self, sink: &Sink, instance: Arc<SinkInstance>) -> Result<(), Failure> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let listen = text(sink, "listen").unwrap_or("127.0.0.1:9464");
         let render = move || match instance.render() {
@@ -335,6 +328,7 @@ impl Workers {
                     outbox,
                     client,
                     settings: settings(&sink),
+                    declared: declared_now(&sink),
                     sink: Arc::new(Judge { encoder, rejections }),
                     secrets: Arc::new(secret),
                     signing,
@@ -362,7 +356,7 @@ impl Drop for Workers {
     }
 }
 
-fn settings(sink: &Declared) -> Settings {
+fn settings(sink: &Sink) -> Settings {
     let gap = if sink.connector == "slack" { SLACK_GAP } else { Duration::ZERO };
     let on_ambiguous = match text(sink, "on_ambiguous") {
         Some("drop") => OnAmbiguous::Drop,
@@ -371,24 +365,15 @@ fn settings(sink: &Declared) -> Settings {
     Settings { gap, on_ambiguous, ..Settings::default() }
 }
 
-fn signing(sink: &Declared) -> Result<Option<SigningSecret>, String> {
+fn signing(sink: &Sink) -> Result<Option<SigningSecret>, String> {
     let Some(OptionValue::Secret(name)) = sink.options.get("signing_secret") else { return Ok(None) };
     let value = secret(name).map_err(|why| format!("error: sink '{}': secret '{name}': {why}", sink.name))?;
     let secret = SigningSecret::new(&value);
     secret.map(Some).map_err(|why| format!("error: sink '{}': secret '{name}': {why}", sink.name))
 }
 
-/// A component's options: secrets are filled in behind it.
-fn options(sink: &Declared) -> Vec<(String, Value)> {
-    let value = |value: &OptionValue| match value {
-        OptionValue::Text(text) => Value::Text(text.clone()),
-        OptionValue::Secret(name) => Value::Text(format!("{{secret:{name}}}")),
-    };
-    sink.options.iter().map(|(name, option)| (name.clone(), value(option))).collect()
-}
-
 /// An address that will never be sent to is better known before the first row.
-fn check_address(sink: &Declared) -> Result<(), String> {
+fn check_address(sink: &Sink) -> Result<(), String> {
     let url = match sink.options.get("url") {
         Some(OptionValue::Text(url)) => url.clone(),
         Some(OptionValue::Secret(name)) => secret(name)?,
@@ -405,7 +390,7 @@ fn check_address(sink: &Declared) -> Result<(), String> {
     }
 }
 
-fn check_secrets(sink: &Declared) -> Result<(), String> {
+fn check_secrets(sink: &Sink) -> Result<(), String> {
     for value in sink.options.values() {
         if let OptionValue::Secret(name) = value {
             secret(name).map_err(|why| format!("secret '{name}': {why}"))?;
@@ -414,12 +399,23 @@ fn check_secrets(sink: &Declared) -> Result<(), String> {
     Ok(())
 }
 
-fn text<'a>(sink: &'a Declared, option: &str) -> Option<&'a str> {
+/// The file that a sink names, where it is one of files, and what it says about what the file holds.
+pub(super) fn file(sink: &Sink) -> Option<(PathBuf, Named)> {
+    let path = text(sink, "path").filter(|_| sink.connector == "file")?;
+    let mode = match text(sink, "mode") {
+        Some("append") => Some(Mode::Append),
+        Some("overwrite") => Some(Mode::Overwrite),
+        _ => None,
+    };
+    Some((path.into(), Named::Sink(mode)))
+}
+
+fn text<'a>(sink: &'a Sink, option: &str) -> Option<&'a str> {
     super::text(sink.options.get(option))
 }
 
 /// The declaration of a sink.
-pub(super) fn declared<'a>(program: &'a Program, name: &str) -> Result<&'a Declared, Failure> {
+pub(super) fn declared<'a>(program: &'a Program, name: &str) -> Result<&'a Sink, Failure> {
     let sink = program.sinks.iter().find(|sink| sink.name == name);
     sink.ok_or_else(|| Failure::Input(format!("error: there is no sink '{name}'")))
 }

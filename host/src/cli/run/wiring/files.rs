@@ -1,0 +1,40 @@
+//! Which files a program reads, and which may be emptied.
+
+use std::path::PathBuf;
+
+use streamgauge_sql::manifest::OptionValue;
+
+use super::{Wiring, secrets_folder};
+use crate::cli::Failure;
+
+impl Wiring<'_> {
+    /// All files that are read: sources, the query files, and what options name.
+    pub(super) fn read(&self) -> Vec<PathBuf> {
+        let sources = self.program.sources.iter().flat_map(|source| self.input_files(source));
+        let secrets = secrets_folder();
+        let sources_options = self.program.sources.iter().flat_map(|source| &source.options);
+        let options = sources_options.chain(self.program.sinks.iter().flat_map(|sink| &sink.options));
+        let named = options.filter_map(|(key, value)| match value {
+            OptionValue::Text(path) => key.ends_with(".location").then(|| PathBuf::from(path)),
+            OptionValue::Secret(name) => Some(secrets.as_ref()?.join(name)),
+        });
+        sources.chain(self.files.iter().cloned()).chain(named).collect()
+    }
+}
+
+/// Only a file can be overwritten.
+pub(super) fn check_overwrite(wiring: &Wiring<'_>) -> Result<(), Failure> {
+    for name in wiring.overwrite {
+        let declared = wiring.program.sinks.iter().find(|sink| sink.name.eq_ignore_ascii_case(name));
+        let bound = wiring.outputs.iter().any(|output| output.name.eq_ignore_ascii_case(name));
+        let why = match declared {
+            None => format!("no sink is called '{name}'"),
+            Some(sink) if sink.connector != "file" && !bound => format!("sink '{name}' writes to no file"),
+            Some(_) => continue,
+        };
+        return Err(Failure::Usage(format!(
+            "error: --overwrite {name}: {why}\nhelp: name a sink of connector 'file', or one with an --output"
+        )));
+    }
+    Ok(())
+}

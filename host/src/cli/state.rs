@@ -1,0 +1,195 @@
+//! `streamgauge state`: what is kept of queries, without a program.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Failure, print,
+    run::{delivered, find},
+    say,
+};
+use crate::{
+    clock,
+    state::{
+        error::StateError,
+        recovery::{self, Looked},
+        store::Store,
+    },
+};
+
+/// Options of `state`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what is kept of each query: what it does, offsets, the newest checkpoint, rows that wait
+    Ls(List),
+    /// Remove what is kept of queries, with the rows that wait: they begin anew
+    Rm(Remove),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    /// As one JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Remove {
+    #[command(flatten)]
+    place: Place,
+    /// The queries, as `state ls` names them
+    #[arg(required = true, value_name = "QUERY")]
+    names: Vec<String>,
+}
+
+/// Where state is kept.
+#[derive(Debug, Args)]
+struct Place {
+    /// The directory, or the URL of a bucket, that `run --state` was given; no run may use it while something is removed, which
+    /// a bucket cannot tell
+    #[arg(long, value_name = "DIR")]
+    state: String,
+}
+
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    match &options.command {
+        Command::Ls(list) => list.run(),
+        Command::Rm(remove) => remove.run(),
+    }
+}
+
+/// What is known of one query.
+struct Kept {
+    name: String,
+    looked: Result<Looked, StateError>,
+    undelivered_rows: u64,
+}
+
+impl List {
+    fn run(&self) -> Result<(), Failure> {
+        let store = self.place.look()?;
+        let kept = kept(&store).map_err(failed)?;
+        if self.json {
+            let kept: Vec<Value> = kept.iter().map(Kept::json).collect();
+            return print(&format!("{}\n", Value::from(kept)));
+        }
+        if kept.is_empty() {
+            say(&format!("there is no state of a query in '{}'", store.shown()));
+        }
+        kept.iter().try_for_each(|kept| print(&kept.text()))
+    }
+}
+
+impl Remove {
+    fn run(&self) -> Result<(), Failure> {
+        // First without creating anything.
+        self.place.look()?;
+        let store = Store::open(&self.place.state).map_err(failed)?;
+        let mut found = Vec::new();
+        for name in &self.names {
+            found.push(find(&store, name).map_err(failed)?.ok_or_else(|| unknown(&store, name))?);
+        }
+        let has = delivered(&store);
+        for (name, folder) in found {
+            let rows = recovery::look(&folder).map(|looked| looked.undelivered(&has));
+            folder.remove().map_err(failed)?;
+            say(&match rows {
+                Ok(0) => format!("state of query '{name}' is removed"),
+                Ok(rows) => format!("state of query '{name}' is removed, and {rows} rows that waited in it"),
+                Err(error) => format!("state of query '{name}' is removed, which could not be read: {error}"),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn look(&self) -> Result<Store, Failure> {
+        Store::look(&self.state).map_err(|error| {
+            Failure::Input(format!("error: {error}\nhelp: name what `run --state` was given"))
+        })
+    }
+}
+
+fn kept(store: &Store) -> Result<Vec<Kept>, StateError> {
+    let has = delivered(store);
+    let mut all = Vec::new();
+    for (name, folder) in store.folders()? {
+        if recovery::is_state(&folder)? {
+            let looked = recovery::look(&folder);
+            let undelivered_rows = looked.as_ref().map_or(0, |looked| looked.undelivered(&has));
+            all.push(Kept { name, looked, undelivered_rows });
+        }
+    }
+    Ok(all)
+}
+
+fn unknown(store: &Store, name: &str) -> Failure {
+    let there: Vec<String> = kept(store).into_iter().flatten().map(|kept| kept.name).collect();
+    let there =
+        if there.is_empty() { "there is none".to_owned() } else { format!("there is {}", there.join(", ")) };
+    let shown = store.shown();
+    Failure::Input(format!("error: there is no state of a query '{name}' in '{shown}'\nhelp: {there}"))
+}
+
+fn failed(error: StateError) -> Failure {
+    Failure::Runtime(format!("error: {error}"))
+}
+
+impl Kept {
+    fn text(&self) -> String {
+        let looked = match &self.looked {
+            Ok(looked) => looked,
+            Err(error) => return format!("{}\n  cannot be read: {error}\n", self.name),
+        };
+        let mut lines = vec![self.name.clone(), looked.means.clone()];
+        match &looked.saved {
+            None => lines.push("no checkpoint: nothing was decided".to_owned()),
+            Some(saved) => {
+                let offsets = saved
+                    .positions
+                    .iter()
+                    .map(|(partition, progress)| format!("{partition}:{}", progress.next));
+                let end = if saved.finished { ", at its end" } else { "" };
+                lines.push(format!("offsets {}{end}", offsets.collect::<Vec<_>>().join(" ")));
+                lines.push(format!("checkpoint {} s ago", age_s(looked).unwrap_or(0)));
+            }
+        }
+        lines.push(format!("{} rows not delivered", self.undelivered_rows));
+        format!("{}\n", lines.join("\n  "))
+    }
+
+    fn json(&self) -> Value {
+        let looked = match &self.looked {
+            Ok(looked) => looked,
+            Err(error) => return json!({"name": self.name, "error": error.to_string()}),
+        };
+        let saved = looked.saved.as_ref();
+        let offset = |(partition, progress): (&u32, &crate::state::saved::Progress)| {
+            (partition.to_string(), Value::from(progress.next))
+        };
+        let offsets: Map<String, Value> =
+            saved.map(|saved| saved.positions.iter().map(offset).collect()).unwrap_or_default();
+        json!({
+            "name": self.name,
+            "means": looked.means,
+            "offsets": offsets,
+            "finished": saved.is_some_and(|saved| saved.finished),
+            "checkpoint_age_s": age_s(looked),
+            "undelivered_rows": self.undelivered_rows,
+        })
+    }
+}
+
+/// How old the newest checkpoint is, in seconds.
+fn age_s(looked: &Looked) -> Option<i64> {
+    looked.checkpoint_us.map(|us| clock::now_us().saturating_sub(us).max(0) / 1_000_000)
+}
