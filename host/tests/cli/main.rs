@@ -5,6 +5,9 @@ mod invariants;
 mod scripts;
 mod outputs;
 mod ends;
+mod signals;
+mod limits;
+mod panics;
 
 use std::process::{Command, Output};
 
