@@ -4,6 +4,7 @@ mod check;
 mod compile;
 mod demo;
 mod explain;
+pub mod process;
 mod program;
 mod run;
 mod state;
@@ -64,7 +65,7 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 if !matches!(failure, Failure::Told) {
-                    say(&failure);
+                    say_with_help(&failure.to_string());
                 }
                 ExitCode::from(failure.status())
             }
@@ -108,6 +109,12 @@ impl fmt::Display for Failure {
 pub(crate) fn say(text: &dyn fmt::Display) {
     // Where nobody can be told, that cannot be told either.
     drop(stderr().lock().write_all(format!("{text}\n").as_bytes()));
+}
+
+/// Tells of an error, with what can be done where the system is its cause.
+fn say_with_help(error: &str) {
+    say(&error);
+    process::help(error).into_iter().for_each(|help| say(&format!("help: {help}")));
 }
 
 /// Prints what was asked for, on standard output; a reader that went away is no failure.

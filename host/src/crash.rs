@@ -1,9 +1,11 @@
 //! Named points at which a test ends the process, and phases that it can tell from outside.
 //!
 //! The binary that is tested is the binary that ships, so they are always there; where the environment does not ask for
-//! them each is one load of a flag, and none is on the way of an event.
+//! them each is one load of a flag, and none is on the way of a single event.
 //!
 //! - `STREAMGAUGE_CRASH=name` or `name:3`: the process aborts when it passes the point for the first or third time.
+//! - `STREAMGAUGE_PANIC=name` or `name:3`: the thread that passes it then panics.
+//! - `STREAMGAUGE_UNWIND=1`: a panic does not end the process at once, as it does not for those who use the library.
 //! - `STREAMGAUGE_PHASES=path`: byte `n` of the file is 1 while some thread is in [`PHASES`]`[n]`, so that who kills the process
 //!   knows what it was doing.
 
@@ -33,8 +35,15 @@ pub enum Phase {
     Recovery,
 }
 
+/// What is to happen at a point.
+#[derive(Clone, Copy)]
+enum Harm {
+    Abort,
+    Panic,
+}
+
 struct Asked {
-    crash: Option<(String, AtomicU32)>,
+    harm: Option<(Harm, String, AtomicU32)>,
     phases: Option<File>,
     inside: [AtomicU32; PHASES.len()],
 }
@@ -42,24 +51,38 @@ struct Asked {
 fn asked() -> &'static Asked {
     static ASKED: OnceLock<Asked> = OnceLock::new();
     ASKED.get_or_init(|| {
-        let crash = env::var("STREAMGAUGE_CRASH").ok().filter(|text| !text.is_empty());
-        let crash = crash.map(|text| match text.split_once(':') {
-            Some((name, turn)) => (name.to_owned(), AtomicU32::new(turn.parse().unwrap_or(1))),
-            None => (text, AtomicU32::new(1)),
+        let wanted =
+            |harm, name| env::var(name).ok().filter(|text| !text.is_empty()).map(|text| (harm, text));
+        let wanted =
+            wanted(Harm::Abort, "STREAMGAUGE_CRASH").or_else(|| wanted(Harm::Panic, "STREAMGAUGE_PANIC"));
+        let harm = wanted.map(|(harm, text)| match text.split_once(':') {
+            Some((name, turn)) => (harm, name.to_owned(), AtomicU32::new(turn.parse().unwrap_or(1))),
+            None => (harm, text, AtomicU32::new(1)),
         });
         let phases = env::var_os("STREAMGAUGE_PHASES").and_then(|path| File::create(path).ok());
-        Asked { crash, phases, inside: Default::default() }
+        Asked { harm, phases, inside: Default::default() }
     })
 }
 
-/// Ends the process here if it is asked to: nothing is flushed, nothing is told.
+/// Whether a panic is to unwind its thread and nothing else.
+pub fn unwinds() -> bool {
+    env::var_os("STREAMGAUGE_UNWIND").is_some()
+}
+
+/// Ends the process here if it is asked to, and nothing is flushed or told; or panics.
+///
+/// # Panics
+/// Where the environment asks for it.
 #[inline]
 pub fn point(name: &str) {
-    if let Some((wanted, turns)) = &asked().crash
+    if let Some((harm, wanted, turns)) = &asked().harm
         && wanted == name
         && turns.fetch_sub(1, SeqCst) == 1
     {
-        process::abort();
+        match harm {
+            Harm::Abort => process::abort(),
+            Harm::Panic => panic!("STREAMGAUGE_PANIC asks for it at '{name}'"),
+        }
     }
 }
 

@@ -28,5 +28,6 @@ pub mod timings;
 pub mod progress;
 pub mod terminal;
 pub mod crash;
+pub mod panics;
 pub mod clock;
 pub mod cli;

@@ -5,5 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    streamgauge::cli::process::prepare();
     streamgauge::cli::Cli::parse().run()
 }

@@ -156,24 +156,18 @@ impl Pipeline {
     fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(Told)) {
         match event {
             Event::Assigned { partition, start, end } => self.assign(partition, start, end, run),
-            Event::Batch(batch) => {
-                self.begin(run);
-                self.take(batch, run);
-            }
+            Event::Batch(_) | Event::ReachedEnd { .. } | Event::Idle { .. } | Event::Done { .. }
+                if !self.begin(run) => {}
+            Event::Batch(batch) => self.take(batch, run),
             Event::ReachedEnd { partition } => {
-                self.begin(run);
                 self.each_root(|root, context| root.reached_end(partition, context));
             }
             Event::Done { partition } => {
-                self.begin(run);
                 self.each_root(|root, context| root.end(partition, context));
             }
             Event::Topic(id) => self.set_topic(id, tell),
             Event::Asked => self.mark(),
-            Event::Idle { partitions, silent } => {
-                self.begin(run);
-                self.idle(&partitions, silent);
-            }
+            Event::Idle { partitions, silent } => self.idle(&partitions, silent),
             Event::Notice(text) => tell(Told::Notice(text)),
             Event::Failed(why) => {
                 tell(Told::Notice(format!("source '{}' failed: {why}", self.context.source)));
@@ -205,10 +199,11 @@ impl Pipeline {
     }
 
     /// Everything that there was at the start is assigned: what is fixed at a query's first start is known now, and kept
-    /// before anything is decided.
-    fn begin(&mut self, run: &mut Run) {
+    /// before anything is decided. False where it cannot be kept: then nothing may be decided, as the next run begins anew and
+    /// empties the outputs.
+    fn begin(&mut self, run: &mut Run) -> bool {
         if std::mem::replace(&mut run.begun, true) {
-            return;
+            return run.failure.is_none();
         }
         let ends: BTreeMap<u32, i64> =
             run.assigned.iter().filter_map(|(&partition, &end)| Some((partition, end?))).collect();
@@ -219,6 +214,9 @@ impl Pipeline {
                 root.journal().keeper().iter().for_each(|keeper| keeper.wait());
             }
         }
+        let unkept = self.roots.iter().find_map(|root| root.journal().keeper()?.failure());
+        run.failure = run.failure.take().or(unkept);
+        run.failure.is_none()
     }
 
     fn take(&mut self, mut batch: Batch, run: &mut Run) {

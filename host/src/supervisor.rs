@@ -17,7 +17,9 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::{
     clock::{self, Stopwatch},
+    crash,
     engine::FaultKind,
+    panics::caught,
     pipeline::{Ended, Pipeline, Progress, Source, Told, feed::Feed, inquest},
     query::{Context, Root},
 };
@@ -37,10 +39,20 @@ pub fn run(pipelines: Vec<Pipeline>, stop: &AtomicBool, notice: Notice<'_>) -> V
         let supervisor = Supervisor { scope, stop, notice, tell };
         let running = pipelines.len();
         for pipeline in pipelines {
-            supervisor.start(move |stop, notice, tell| run_one(pipeline, stop, notice, tell));
+            let who = format!("source '{}'", pipeline.context.source);
+            supervisor.start(who, move |stop, notice, tell| run_one(pipeline, stop, notice, tell));
         }
-        supervisor.watch(running, &told)
+        caught(|| supervisor.watch(running, &told)).unwrap_or_else(|why| {
+            // The pipelines are waited for.
+            stop.store(true, Relaxed);
+            vec![failed("the supervisor".to_owned(), why)]
+        })
     })
+}
+
+/// The end of somebody who failed.
+fn failed(who: String, why: String) -> Ended {
+    Ended { failures: vec![(who, why)], ..Ended::default() }
 }
 
 /// What threads tell.
@@ -67,23 +79,38 @@ struct Supervisor<'scope, 'env> {
 }
 
 impl<'scope> Supervisor<'scope, '_> {
-    /// A thread whose end is told.
-    fn start(&self, work: impl FnOnce(&AtomicBool, Notice<'_>, &Sender<Report>) -> Ended + Send + 'scope) {
+    /// A thread whose end is told, also where it panics: then nothing else goes on for long either.
+    fn start(
+        &self,
+        who: String,
+        work: impl FnOnce(&AtomicBool, Notice<'_>, &Sender<Report>) -> Ended + Send + 'scope,
+    ) {
         let (stop, notice, tell) = (self.stop, self.notice, self.tell.clone());
-        self.scope.spawn(move || {
-            let ended = work(stop, notice, &tell);
+        let name = who.clone();
+        let run = move || {
+            let ended = caught(|| work(stop, notice, &tell)).unwrap_or_else(|why| {
+                stop.store(true, Relaxed);
+                failed(who, why)
+            });
             // Who supervises waits for it.
             drop(tell.send(Report::Ended(ended)));
-        });
+        };
+        let started = thread::Builder::new().name("pipeline".to_owned()).spawn_scoped(self.scope, run);
+        if let Err(error) = started {
+            let ended = failed(name, format!("cannot start a thread: {error}"));
+            drop(self.tell.send(Report::Ended(ended)));
+        }
     }
 
     fn watch(&self, mut running: usize, told: &Receiver<Report>) -> Vec<Ended> {
         let mut ended = Vec::new();
+        crash::point("supervisor.watches");
         while running > 0 {
             match told.recv() {
                 Ok(Report::Left(root, share)) => {
                     running += 1;
-                    self.start(move |stop, notice, tell| look_after(*root, share, stop, notice, tell));
+                    let who = format!("query '{}'", root.name());
+                    self.start(who, move |stop, notice, tell| look_after(*root, share, stop, notice, tell));
                 }
                 Ok(Report::Ended(one)) => {
                     running -= 1;
@@ -123,7 +150,7 @@ fn look_after(
             let name = format!("query '{}'", root.name());
             notice(&format!("{name} failed: {why}"));
             drain(&root, share.source.drain_timeout, stop);
-            Ended { failures: vec![(name, why)], ..Ended::default() }
+            failed(name, why)
         }
     }
 }
@@ -173,4 +200,29 @@ fn go_on(root: &mut Root, source: &Source, stop: &AtomicBool, notice: Notice<'_>
         root.replace_windows(windows);
     }
     (source.open)(root.positions(), root.beginning())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_that_panics_has_failed_and_ends_the_others() {
+        let (tell, told) = unbounded();
+        let stop = AtomicBool::new(false);
+        let notice: Notice<'_> = &|_| {};
+        let ended = thread::scope(|scope| {
+            let supervisor = Supervisor { scope, stop: &stop, notice, tell };
+            supervisor.start("source 'a'".to_owned(), |_, _, _| panic!("a slip"));
+            supervisor.start("source 'b'".to_owned(), |stop, _, _| {
+                while !stop.load(Relaxed) {
+                    thread::yield_now();
+                }
+                Ended::default()
+            });
+            supervisor.watch(2, &told)
+        });
+        let failures: Vec<(String, String)> = ended.into_iter().flat_map(|one| one.failures).collect();
+        assert_eq!(failures, [("source 'a'".to_owned(), "it panicked, which is a bug: a slip".to_owned())]);
+    }
 }

@@ -17,8 +17,8 @@ use streamgauge_sql::{
 
 use self::{broker::Broker, screen::screen, traffic::Traffic};
 use super::{
-    Failure, print, program,
-    run::{self, Notice, Reports, Wired, Wiring},
+    Failure, print, process, program,
+    run::{self, Notice, Reports, Signals, Wired, Wiring},
     say,
 };
 use crate::{
@@ -59,7 +59,8 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     if options.sql {
         return print(QUERIES);
     }
-    let stop = run::listen()?;
+    let signals = Signals::listen()?;
+    process::begins(None);
     let plugins = Arc::new(program::plugins()?);
     let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
     let mut compiled = program::compile_texts(&[queries], &plugins)?;
@@ -72,7 +73,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let reports = Reports::default();
     let wired = wired(&options, &compiled, &plugins, reports.notice())?;
     let live = traffic.go_live()?;
-    let done = run::host(wired, &stop, options.seconds.map(Duration::from_secs), reports);
+    let done = run::host(wired, &signals, options.seconds.map(Duration::from_secs), reports);
     live.stop();
     done
 }

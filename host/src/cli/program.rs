@@ -33,6 +33,9 @@ pub(super) fn compile_with(files: &[PathBuf], plugins: &Plugins) -> Result<Compi
 /// Compiles texts as one program; warnings go to standard error.
 pub(super) fn compile_texts(texts: &[SourceText], plugins: &Plugins) -> Result<Compiled, Failure> {
     let compiled = streamgauge_sql::compile(texts, plugins).map_err(|diagnostics| {
+        if let Some(lacking) = plugins.lacking() {
+            return Failure::Runtime(format!("error: {lacking}"));
+        }
         let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         Failure::Input(lines.join("\n"))
     })?;

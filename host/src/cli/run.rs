@@ -6,10 +6,7 @@ mod wiring;
 use std::{
     io::{IsTerminal, stderr},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     thread,
     time::Duration,
 };
@@ -17,12 +14,14 @@ use std::{
 use clap::Args;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-pub(super) use interrupt::listen;
+pub(super) use interrupt::Signals;
 pub(super) use wiring::{Notice, Wired, Wiring, delivered, find, wire};
 
-use super::{Failure, program, say};
+use super::{Failure, process, program, say, say_with_help};
 use crate::{
     clock::Stopwatch,
+    crash,
+    panics::caught,
     pipeline::{Ended, Progress},
     progress::ProgressLine,
     query::Counts,
@@ -114,7 +113,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let stop = listen()?;
+    let signals = Signals::listen()?;
+    process::begins(options.state.as_deref());
     let plugins = Arc::new(program::plugins()?);
     let compiled = program::compile_with(&options.files, &plugins)?;
     let timings = Arc::new(Timings::new(options.timings));
@@ -142,7 +142,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         },
         reports.notice(),
     )?;
-    let done = host(wired, &stop, None, reports);
+    let done = host(wired, &signals, None, reports);
     if options.timings {
         say(&timings);
     }
@@ -178,7 +178,7 @@ enum Report {
 /// Runs pipelines until their input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
 pub(super) fn host(
     wired: Wired,
-    stop: &AtomicBool,
+    signals: &Signals,
     limit: Option<Duration>,
     reports: Reports,
 ) -> Result<(), Failure> {
@@ -187,29 +187,48 @@ pub(super) fn host(
     let Wired { pipelines, workers } = wired;
     let Reports { sender, receiver } = reports;
     let progress: Vec<Arc<Progress>> = pipelines.iter().map(|pipeline| pipeline.progress.clone()).collect();
+    let noticing = signals.notice();
+    let stop = signals.stop();
     let ended = thread::scope(|scope| {
-        scope.spawn(move || {
+        let supervise = move || {
             let notice = |text: &str| drop(sender.send(Report::Notice(text.to_owned())));
-            let ended = supervisor::run(pipelines, stop, &notice);
-            drop(sender.send(Report::Ended(ended)));
-        });
-        runtime.block_on(watch(receiver, &progress, stop, limit))
+            let ended = caught(|| supervisor::run(pipelines, stop, &notice));
+            drop(sender.send(Report::Ended(ended.unwrap_or_else(|why| broken("the supervisor", why)))));
+        };
+        thread::Builder::new().name("supervisor".to_owned()).spawn_scoped(scope, supervise)?;
+        let watched = caught(|| runtime.block_on(watch(receiver, &progress, signals, limit)));
+        Ok(watched.unwrap_or_else(|why| {
+            // The supervisor is waited for.
+            stop.store(true, Relaxed);
+            broken("the main thread", why)
+        }))
     });
+    let ended = ended.map_err(|error: std::io::Error| {
+        Failure::Runtime(format!("error: cannot start a thread: {error}"))
+    })?;
+    drop(noticing);
     let rejected = workers.rejected();
+    let broken = workers.panicked();
     drop(workers);
-    conclude(&ended, rejected)
+    conclude(ended.into_iter().chain(broken).collect(), rejected)
+}
+
+/// What stands for those who ended with one who failed.
+fn broken(who: &str, why: String) -> Vec<Ended> {
+    vec![Ended { failures: vec![(who.to_owned(), why)], ..Ended::default() }]
 }
 
 /// Waits for all pipelines and shows how far they are.
 async fn watch(
     mut reports: UnboundedReceiver<Report>,
     progress: &[Arc<Progress>],
-    stop: &AtomicBool,
+    signals: &Signals,
     limit: Option<Duration>,
 ) -> Vec<Ended> {
     let since = Stopwatch::start();
     let mut line = stderr().is_terminal().then(ProgressLine::default);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
+    let mut deaf = None;
     loop {
         tokio::select! {
             report = reports.recv() => match report {
@@ -217,15 +236,18 @@ async fn watch(
                     line.iter().for_each(ProgressLine::clear);
                     say(&text);
                 }
-                Some(Report::Ended(ended)) => {
+                Some(Report::Ended(mut ended)) => {
                     line.iter().for_each(ProgressLine::clear);
+                    ended.extend(deaf.into_iter().flat_map(|why| broken("the thread that hears signals", why)));
                     return ended;
                 }
-                None => return Vec::new(),
+                None => return broken("the supervisor", "it has ended without a word".to_owned()),
             },
             _ = tick.tick() => {
-                if limit.is_some_and(|limit| since.elapsed() >= limit) {
-                    stop.store(true, Relaxed);
+                crash::point("run.tick");
+                deaf = deaf.or_else(|| signals.panicked());
+                if deaf.is_some() || limit.is_some_and(|limit| since.elapsed() >= limit) {
+                    signals.stop().store(true, Relaxed);
                 }
                 if let Some(line) = &mut line {
                     line.show(progress);
@@ -235,7 +257,7 @@ async fn watch(
     }
 }
 
-fn conclude(ended: &[Ended], rejected: u64) -> Result<(), Failure> {
+fn conclude(ended: Vec<Ended>, rejected: u64) -> Result<(), Failure> {
     let mut counts = Counts::default();
     ended.iter().for_each(|one| counts.add(&one.counts));
     let failures: Vec<String> = ended
@@ -245,7 +267,7 @@ fn conclude(ended: &[Ended], rejected: u64) -> Result<(), Failure> {
         .collect();
     let Counts { events, rows, late, dead_letters, .. } = counts;
     let dead_letters = dead_letters + rejected;
-    failures.iter().for_each(|failure| say(failure));
+    failures.iter().for_each(|failure| say_with_help(failure));
     say(&format!("events={events} rows={rows} late={late} dead_letters={dead_letters}"));
     if failures.is_empty() { Ok(()) } else { Err(Failure::Told) }
 }

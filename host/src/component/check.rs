@@ -7,6 +7,7 @@ use wasmparser::{
 };
 
 use super::limits::COMPONENT_BYTES_MAX;
+use crate::engine::{Fault, FaultKind};
 
 /// What a guest is for: the interface that it must export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,26 @@ pub enum Refusal {
     /// It failed before it could be used.
     #[error("{0}")]
     Start(String),
+    /// There was not enough of the machine for it, which is not its fault: another time there may be.
+    #[error("{0}")]
+    Chance(String),
+}
+
+impl From<Fault> for Refused {
+    fn from(Fault { who, what, kind }: Fault) -> Self {
+        let why = match kind {
+            FaultKind::Certain => Refusal::Start(what),
+            FaultKind::Chance => Refusal::Chance(what),
+        };
+        Self { who, why }
+    }
+}
+
+impl From<Refused> for Fault {
+    fn from(Refused { who, why }: Refused) -> Self {
+        let kind = if matches!(why, Refusal::Chance(_)) { FaultKind::Chance } else { FaultKind::Certain };
+        Self { who, what: why.to_string(), kind }
+    }
 }
 
 impl World {

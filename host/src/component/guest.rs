@@ -7,7 +7,10 @@ use wasmtime::{
     component::{Instance, InstancePre},
 };
 
-use super::{limits::Budget, limits::Limits, runtime::Runtime};
+use super::{
+    limits::{Budget, Limits, NO_MORE, Refusal, is_systems},
+    runtime::Runtime,
+};
 use crate::engine::{Fault, FaultKind};
 
 /// Bytes that a guest may hand over in one call, as they are counted on this side.
@@ -50,7 +53,7 @@ impl Guest {
         store.set_epoch_deadline(self.runtime.call_ticks());
         store.data_mut().begin_call();
         run(store).map_err(|error| {
-            let refused = self.store.as_ref().is_ok_and(|store| store.data().refused());
+            let refused = self.store.as_ref().ok().and_then(|store| store.data().refused());
             let (kind, what) = what_happened(&error, refused, self.runtime.limits());
             let fault = Fault { who: self.who.clone(), what, kind };
             self.store = Err(fault.clone());
@@ -72,12 +75,15 @@ impl Guest {
 }
 
 /// What a call failed of, as the end of a sentence, and whether it would do so again.
-fn what_happened(error: &wasmtime::Error, refused: bool, limits: Limits) -> (FaultKind, String) {
+fn what_happened(error: &wasmtime::Error, refused: Option<Refusal>, limits: Limits) -> (FaultKind, String) {
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) {
         return (FaultKind::Chance, format!("ran longer than {}", duration(limits.plugin_call_timeout)));
     }
-    if refused {
+    if refused == Some(Refusal::System) || is_systems(error) {
+        return (FaultKind::Chance, NO_MORE.to_owned());
+    }
+    if refused.is_some() {
         return (FaultKind::Chance, format!("wanted more than {} of memory", bytes(limits.plugin_memory)));
     }
     let what = match trap {

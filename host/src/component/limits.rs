@@ -1,7 +1,8 @@
 //! What a guest may use, and who keeps count of it.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
+use rustix::io::Errno;
 use wasmtime::ResourceLimiter;
 
 /// The bounds of every guest.
@@ -38,20 +39,29 @@ pub(super) struct Budget {
     bytes: usize,
     /// The growth that was granted last: taken back if it fails after all.
     granted: usize,
-    refused: bool,
+    refused: Option<Refusal>,
+}
+
+/// Who gave a guest no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// We did: `plugin_memory`, or the guest's own maximum.
+    Bound,
+    /// The system did: the machine, or what this process may have of it.
+    System,
 }
 
 impl Budget {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, granted: 0, refused: false }
+        Self { bytes_max, bytes: 0, granted: 0, refused: None }
     }
 
     /// Forgets refusals: what a guest survived in an earlier call explains nothing in the next one.
     pub(super) fn begin_call(&mut self) {
-        self.refused = false;
+        self.refused = None;
     }
 
-    pub(super) fn refused(&self) -> bool {
+    pub(super) fn refused(&self) -> Option<Refusal> {
         self.refused
     }
 
@@ -65,27 +75,42 @@ impl Budget {
                 true
             }
             _ => {
-                self.refused = true;
+                self.refused = Some(Refusal::Bound);
                 false
             }
         }
     }
 
-    /// Growth that was granted came to nothing: the guest's own maximum, or the machine has no more.
-    fn grow_failed(&mut self) {
+    /// Growth that was granted came to nothing: the guest's own maximum, or the system has no more.
+    fn grow_failed(&mut self, error: &wasmtime::Error) {
         self.bytes = self.bytes.saturating_sub(self.granted);
         self.granted = 0;
-        self.refused = true;
+        self.refused = Some(if is_systems(error) { Refusal::System } else { Refusal::Bound });
     }
 }
+
+/// Whether something failed since the system has no more memory, or lets this process have no more: nobody's fault who asked.
+pub(super) fn is_systems(error: &wasmtime::Error) -> bool {
+    error.is::<wasmtime::OutOfMemory>()
+        || error.chain().any(|cause| {
+            cause.downcast_ref::<Errno>() == Some(&Errno::NOMEM)
+                || cause
+                    .downcast_ref::<io::Error>()
+                    .is_some_and(|cause| cause.kind() == io::ErrorKind::OutOfMemory)
+        })
+}
+
+/// What is told of it, behind who asked.
+pub(super) const NO_MORE: &str = "got no more memory from the system: raise what this process may have (ulimit -v, where each \
+                                  plugin needs 4 GiB of addresses; the container's limit), or free some";
 
 impl ResourceLimiter for Budget {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.grow(current, desired))
     }
 
-    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.grow_failed();
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.grow_failed(&error);
         Ok(())
     }
 
@@ -94,8 +119,8 @@ impl ResourceLimiter for Budget {
         Ok(self.grow(bytes(current), bytes(desired)))
     }
 
-    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.grow_failed();
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.grow_failed(&error);
         Ok(())
     }
 
@@ -122,11 +147,11 @@ mod tests {
         assert!(budget.memory_growing(0, 40, None).unwrap());
         assert!(budget.memory_growing(0, 20, None).unwrap());
         assert!(budget.table_growing(0, 5, None).unwrap());
-        assert!(!budget.refused());
+        assert_eq!(budget.refused(), None);
         assert!(!budget.memory_growing(40, 41, None).unwrap());
-        assert!(budget.refused());
+        assert_eq!(budget.refused(), Some(Refusal::Bound));
         budget.begin_call();
-        assert!(!budget.refused());
+        assert_eq!(budget.refused(), None);
     }
 
     #[test]
@@ -134,7 +159,9 @@ mod tests {
         let mut budget = Budget::new(100);
         assert!(budget.memory_growing(0, 90, None).unwrap());
         budget.memory_grow_failed(wasmtime::Error::msg("no more")).unwrap();
-        assert!(budget.refused());
+        assert_eq!(budget.refused(), Some(Refusal::Bound));
+        budget.memory_grow_failed(wasmtime::Error::from(Errno::NOMEM).context("mprotect failed")).unwrap();
+        assert_eq!(budget.refused(), Some(Refusal::System));
         assert!(budget.memory_growing(0, 100, None).unwrap());
         assert!(!budget.memory_growing(0, usize::MAX, None).unwrap());
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use streamgauge_sql::{
@@ -25,6 +25,8 @@ pub struct Plugins {
     runtime: Runtime,
     bundle: Bundle,
     loaded: Mutex<HashMap<&'static str, Arc<Loaded>>>,
+    /// The first that there was not enough of the machine for.
+    lacking: OnceLock<Refused>,
 }
 
 /// A reducer that some query names.
@@ -41,12 +43,18 @@ impl Plugins {
 
     /// Other reducers.
     pub fn new(runtime: Runtime, bundle: Bundle) -> Self {
-        Self { runtime, bundle, loaded: Mutex::default() }
+        Self { runtime, bundle, loaded: Mutex::default(), lacking: OnceLock::new() }
     }
 
     /// What compiles them.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// A reducer that could not be asked when a query was compiled, since there was not enough of the machine: then it is not
+    /// the query that is wrong.
+    pub fn lacking(&self) -> Option<&Refused> {
+        self.lacking.get()
     }
 
     /// Loads several reducers at once, on all cores; names that are not there are passed over.
@@ -59,7 +67,7 @@ impl Plugins {
     /// Opens the accumulators of an aggregate call.
     pub fn open(&self, aggregate: &Aggregate) -> Result<ReducerInstance, Fault> {
         let fault = |what: String| Fault::certain(format!("reducer `{}`", aggregate.reducer), what);
-        let loaded = self.loaded(&aggregate.reducer).map_err(|refused| fault(refused.why.to_string()))?;
+        let loaded = self.loaded(&aggregate.reducer)?;
         let loaded = loaded.ok_or_else(|| fault("is not there".to_owned()))?;
         let signature = loaded.description.signatures.get(aggregate.signature as usize);
         match signature {
@@ -78,9 +86,7 @@ impl Plugins {
             return Ok(Some(Arc::clone(loaded)));
         }
         let component = ReducerComponent::new(&self.runtime, name, bytes)?;
-        let description = component
-            .describe()
-            .map_err(|fault| Refused { who: fault.who, why: Refusal::Start(fault.what) })?;
+        let description = component.describe()?;
         let loaded = Arc::new(Loaded { component, description });
         self.table().insert(name, Arc::clone(&loaded));
         Ok(Some(loaded))
@@ -93,7 +99,13 @@ impl Plugins {
 
 impl Catalog for Plugins {
     fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
-        let loaded = self.loaded(name).map_err(|refused| refused.to_string())?;
+        let loaded = self.loaded(name).map_err(|refused| {
+            let text = refused.to_string();
+            if matches!(refused.why, Refusal::Chance(_)) {
+                self.lacking.get_or_init(|| refused);
+            }
+            text
+        })?;
         Ok(loaded.map(|loaded| loaded.description.clone()))
     }
 }

@@ -60,10 +60,8 @@ impl QueryComponent {
             refused(&who, Refusal::Export(World::Query.interface(), error.root_cause().to_string()))
         };
         let indices = wit::GuestIndices::new(&compiled).map_err(export)?;
-        let start = |fault: Fault| refused(&fault.who, Refusal::Start(fault.what));
-        let (mut guest, instance) = Guest::start(runtime, who.clone(), &compiled).map_err(start)?;
-        let exports =
-            guest.call(|store| Ok(indices.load(store, &instance))).map_err(start)?.map_err(export)?;
+        let (mut guest, instance) = Guest::start(runtime, who.clone(), &compiled)?;
+        let exports = guest.call(|store| Ok(indices.load(store, &instance)))?.map_err(export)?;
         Ok(Self { manifest, guest, exports })
     }
 

@@ -20,7 +20,7 @@ use wasmtime::{
 use super::{
     cache::FunctionCache,
     check::{Refusal, Refused, World, check},
-    limits::{Budget, Limits},
+    limits::{Budget, Limits, NO_MORE, is_systems},
 };
 
 /// How often guests are looked at for having run too long.
@@ -83,7 +83,12 @@ impl Runtime {
             return Ok(compiled.clone());
         }
         let engine = &self.shared.engine;
-        let failed = |error: wasmtime::Error| refused(Refusal::Compile(format!("{error:#}")));
+        let failed = |error: wasmtime::Error| {
+            refused(match is_systems(&error) {
+                true => Refusal::Chance(NO_MORE.to_owned()),
+                false => Refusal::Compile(format!("{error:#}")),
+            })
+        };
         let component = Component::from_binary(engine, bytes).map_err(failed)?;
         // Nothing is linked: `check` saw that nothing is wanted.
         let compiled = Linker::new(engine).instantiate_pre(&component).map_err(failed)?;
@@ -160,6 +165,8 @@ fn config() -> wasmtime::Result<Config> {
     // 4 GiB of addresses a memory, none of them used before they are touched: no bounds checks in loops. There are
     // addresses for thousands of instances.
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20).memory_may_move(false);
+    // Such an image is a file, if only in memory: `ulimit -f` holds for it, and instances are too few to share much.
+    config.memory_init_cow(false);
     config.enable_incremental_compilation(Arc::new(FunctionCache::default()))?;
     Ok(config)
 }

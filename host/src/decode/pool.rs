@@ -7,11 +7,13 @@
 use std::{
     io,
     panic::resume_unwind,
-    thread::{Builder, JoinHandle},
+    thread::{self, Builder, JoinHandle},
     time::Duration,
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::panics;
 
 /// Where items go in.
 ///
@@ -82,17 +84,24 @@ impl<O> Collector<O> {
     /// Where the worker whose turn it is did: what it had must not vanish silently.
     #[expect(clippy::should_implement_trait, reason = "a `for` loop would hide that this waits")]
     pub fn next(&mut self) -> Option<O> {
-        let result = self.queues.get(self.turn)?.recv().ok();
-        self.advance(result)
+        match self.queues.get(self.turn)?.recv() {
+            Ok(result) => Some(self.advance(result)),
+            Err(_) => self.end().map_or_else(|panic| resume_unwind(panic), |()| None),
+        }
     }
 
-    /// The next result, if it comes within the time given.
-    pub fn next_within(&mut self, patience: Duration) -> Result<Option<O>, Late> {
+    /// The next result, if it comes within the time given; none when the feeder is gone and all is done.
+    ///
+    /// # Errors
+    /// Nothing came, or the worker whose turn it is panicked.
+    pub fn next_within(&mut self, patience: Duration) -> Result<Option<O>, NoResult> {
         let Some(queue) = self.queues.get(self.turn) else { return Ok(None) };
         match queue.recv_timeout(patience) {
-            Ok(result) => Ok(self.advance(Some(result))),
-            Err(RecvTimeoutError::Disconnected) => Ok(self.advance(None)),
-            Err(RecvTimeoutError::Timeout) => Err(Late),
+            Ok(result) => Ok(Some(self.advance(result))),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.end().map(|()| None).map_err(|panic| NoResult::Panicked(panics::words(&*panic)))
+            }
+            Err(RecvTimeoutError::Timeout) => Err(NoResult::Late),
         }
     }
 
@@ -101,23 +110,28 @@ impl<O> Collector<O> {
         self.queues.get(self.turn)
     }
 
-    fn advance(&mut self, result: Option<O>) -> Option<O> {
-        if result.is_some() {
-            self.turn = (self.turn + 1) % self.queues.len();
-            return result;
-        }
-        // The worker whose turn it is has ended, so no later item was dealt: there is nothing behind it.
+    fn advance(&mut self, result: O) -> O {
+        self.turn = (self.turn + 1) % self.queues.len();
+        result
+    }
+
+    /// The worker whose turn it is has ended, so no later item was dealt: there is nothing behind it. An error is its panic.
+    fn end(&mut self) -> thread::Result<()> {
         self.queues.clear();
-        let worker = self.workers.swap_remove(self.turn);
-        worker.join().unwrap_or_else(|panic| resume_unwind(panic));
-        None
+        self.workers.swap_remove(self.turn).join()
     }
 }
 
-/// Nothing came within the time given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nothing came within the time given")]
-pub struct Late;
+/// There is no result for now, or none any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoResult {
+    /// Nothing came within the time given.
+    #[error("nothing came within the time given")]
+    Late,
+    /// The worker whose turn it is panicked; its words.
+    #[error("{0}")]
+    Panicked(String),
+}
 
 #[cfg(test)]
 mod tests {
@@ -170,7 +184,7 @@ mod tests {
     #[test]
     fn waiting_ends_in_time() {
         let (feeder, mut collector) = start("test", 2, 1, |item: u8| item).unwrap();
-        assert_eq!(collector.next_within(Duration::from_millis(1)), Err(Late));
+        assert_eq!(collector.next_within(Duration::from_millis(1)), Err(NoResult::Late));
         drop(feeder);
         assert_eq!(collector.next_within(Duration::from_secs(10)), Ok(None));
     }
@@ -182,5 +196,16 @@ mod tests {
         let (mut feeder, mut collector) = start("test", 2, 8, work).unwrap();
         (0..6).for_each(|item| feeder.feed(item).unwrap());
         while collector.next().is_some() {}
+    }
+
+    #[test]
+    fn a_panic_is_not_the_end_of_the_items() {
+        let work = |item: u8| if item == 3 { panic!("item 3") } else { item };
+        let (mut feeder, mut collector) = start("test", 2, 8, work).unwrap();
+        (0..4).for_each(|item| feeder.feed(item).unwrap());
+        drop(feeder);
+        let mut next = || collector.next_within(Duration::from_secs(10));
+        assert_eq!((next(), next(), next()), (Ok(Some(0)), Ok(Some(1)), Ok(Some(2))));
+        assert_eq!(next(), Err(NoResult::Panicked("it panicked, which is a bug: item 3".to_owned())));
     }
 }

@@ -1,6 +1,8 @@
 //! Answers those who ask instead of being told: `GET /metrics`, for Prometheus.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+mod connections;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -8,35 +10,10 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     routing::get,
 };
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    select,
-    sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, select, sync::watch, time::sleep};
 
+use self::connections::Connections;
 use super::message::Response;
-
-/// Connections at a time; the next ones wait.
-const CONNECTIONS_MAX: usize = 64;
-
-/// How long the head of a request may be waited for, on a new connection and on one that is kept: more than a minute, which
-/// is how often Prometheus asks if it is not told otherwise.
-const REQUEST_TIME: Duration = Duration::from_secs(75);
-
-/// How long a connection may be used, and how long it may then take to send what it sends.
-const CONNECTION_TIME: Duration = Duration::from_secs(600);
-const LAST_RESPONSE_TIME: Duration = Duration::from_secs(10);
-
-/// The head of a request.
-const REQUEST_BYTES_MAX: usize = 16 << 10;
-const REQUEST_HEADERS_MAX: usize = 64;
 
 /// Between two tries to accept a connection where the machine has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -76,36 +53,18 @@ impl Scrape {
 
     /// Answers until `stop` is true or gone: then all connections are closed.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
-        let mut connections = JoinSet::new();
+        let mut connections = Connections::new(self.router);
         loop {
             select! {
                 biased;
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
-                Some(_) = connections.join_next() => {}
-                accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(serve_one(stream, self.router.clone()));
-                    }
+                () = connections.ended() => {}
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => connections.add(stream),
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
             }
         }
-    }
-}
-
-/// Answers on one connection. Its errors are the other side's.
-async fn serve_one(stream: TcpStream, router: Router) {
-    let service = TowerToHyperService::new(router);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_TIME)
-        .max_headers(REQUEST_HEADERS_MAX)
-        .max_buf_size(REQUEST_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    if timeout(CONNECTION_TIME, connection.as_mut()).await.is_err() {
-        connection.as_mut().graceful_shutdown();
-        drop(timeout(LAST_RESPONSE_TIME, connection).await);
     }
 }
 

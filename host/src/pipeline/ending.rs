@@ -53,6 +53,8 @@ impl Pipeline {
             root.checkpoint(finished);
             root.journal().keeper().iter().for_each(|keeper| keeper.wait());
         }
+        let unkept = self.roots.iter().find_map(|root| root.journal().failure());
+        run.failure = run.failure.take().or(unkept);
     }
 
     pub(super) fn ended(self, run: Run) -> Ended {

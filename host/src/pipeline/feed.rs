@@ -13,12 +13,13 @@ use std::{
 };
 
 use crate::{
-    clock,
+    clock, crash,
     decode::{
         Batch,
         json::Decoder,
-        pool::{self, Collector, Feeder, Late},
+        pool::{self, Collector, Feeder, NoResult},
     },
+    panics::Attended,
     source::{
         Chunk, SourceError,
         file::FileSource,
@@ -73,7 +74,7 @@ pub enum Event {
     Notice(String),
     /// Nothing came within the time given.
     Quiet,
-    /// Nothing more will come.
+    /// Nothing more will come: the reader says so, behind all that it has read. A feed that ends without it has failed.
     Over,
     /// The source cannot go on; why.
     Failed(String),
@@ -83,6 +84,7 @@ pub enum Event {
 pub struct Feed {
     collector: Collector<Event>,
     reader: Arc<Reader>,
+    thread: Attended,
 }
 
 /// What the reader is told.
@@ -115,8 +117,13 @@ impl Feed {
     pub fn next(&mut self, patience: Duration) -> Event {
         match self.collector.next_within(patience) {
             Ok(Some(event)) => event,
-            Ok(None) => Event::Over,
-            Err(Late) => Event::Quiet,
+            Ok(None) => {
+                let why =
+                    self.thread.panicked().unwrap_or_else(|| "it has ended before its input".to_owned());
+                Event::Failed(format!("its reader: {why}"))
+            }
+            Err(NoResult::Late) => Event::Quiet,
+            Err(NoResult::Panicked(why)) => Event::Failed(format!("a decoder: {why}")),
         }
     }
 
@@ -136,25 +143,34 @@ enum Item {
 struct Gone;
 
 fn hand(feeder: &mut Feeder<Item>, item: Item) -> Result<(), Gone> {
+    crash::point("read.before_hand");
     feeder.feed(item).map_err(|_| Gone)
 }
 
-/// A feed whose reader runs `read` on its own thread.
+/// A feed whose reader runs `read` on its own thread: when that returns its input is over, or nobody listens.
 fn start(
     decoder: Decoder,
     timings: Arc<Timings>,
-    read: impl FnOnce(&mut Feeder<Item>, &Reader) + Send + 'static,
+    read: impl FnOnce(&mut Feeder<Item>, &Reader) -> Result<(), Gone> + Send + 'static,
 ) -> io::Result<Feed> {
     let reader = Arc::new(Reader::default());
     let seen = reader.clone();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let decoder = Arc::new(decoder);
     let (mut feeder, collector) = pool::start("decode", threads, QUEUE_CHUNKS, move |item| match item {
-        Item::Chunk(chunk) => Event::Batch(timings.of(Step::Decode, || decoder.decode(chunk))),
+        Item::Chunk(chunk) => {
+            crash::point("decode.chunk");
+            Event::Batch(timings.of(Step::Decode, || decoder.decode(chunk)))
+        }
         Item::News(event) => event,
     })?;
-    thread::Builder::new().name("read".to_owned()).spawn(move || read(&mut feeder, &seen))?;
-    Ok(Feed { collector, reader })
+    let thread = Attended::start("read", move || {
+        let read = read(&mut feeder, &seen);
+        crash::point("read.before_end");
+        // Where nobody takes it, nobody waits for it.
+        let _ = read.and_then(|()| hand(&mut feeder, Item::News(Event::Over)));
+    })?;
+    Ok(Feed { collector, reader, thread })
 }
 
 /// JSON Lines files, each a partition, read in turn to their ends, from `starts`: lines; where there is none, from the first.
@@ -177,7 +193,7 @@ pub fn files(
             FileSource::open(path, partition, record_bytes_max)?.from_line(start),
         ));
     }
-    start(decoder, timings, move |feeder, reader| drop(read_files(sources, feeder, reader)))
+    start(decoder, timings, move |feeder, reader| read_files(sources, feeder, reader))
         .map_err(SourceError::Thread)
 }
 
@@ -231,9 +247,8 @@ pub fn kafka(
     let bounded = reading.bounded;
     let source = KafkaSource::new(connection, reading)?;
     let name = format!("source '{name}' at {}", connection.brokers);
-    let read = move |feeder: &mut Feeder<Item>, reader: &Reader| {
-        drop(read_kafka(source, &name, bounded, feeder, reader));
-    };
+    let read =
+        move |feeder: &mut Feeder<Item>, reader: &Reader| read_kafka(source, &name, bounded, feeder, reader);
     start(decoder, timings, read).map_err(SourceError::Thread)
 }
 
@@ -291,4 +306,48 @@ fn read_kafka(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use streamgauge_sql::manifest::TimeFormat;
+
+    use super::*;
+
+    /// The events of a feed, up to the one that ends it.
+    fn events(
+        read: impl FnOnce(&mut Feeder<Item>, &Reader) -> Result<(), Gone> + Send + 'static,
+    ) -> Vec<Event> {
+        let decoder = Decoder::new(&[], TimeFormat::Rfc3339, false, 100);
+        let mut feed = start(decoder, Arc::new(Timings::default()), read).unwrap();
+        let mut events = Vec::new();
+        while !matches!(events.last(), Some(Event::Over | Event::Failed(_))) {
+            events.push(feed.next(Duration::from_secs(10)));
+        }
+        events
+    }
+
+    fn done(partition: u32) -> Item {
+        Item::News(Event::Done { partition })
+    }
+
+    #[test]
+    fn the_end_of_the_input_is_what_the_reader_says_behind_all_that_it_has_read() {
+        let events = events(|feeder, _| (0..9).try_for_each(|partition| hand(feeder, done(partition))));
+        assert_eq!(events.len(), 10);
+        assert!(matches!(events[9], Event::Over), "{events:?}");
+    }
+
+    #[test]
+    fn a_reader_that_panics_has_failed_whatever_it_has_read() {
+        let events = events(|feeder, _| {
+            hand(feeder, done(0))?;
+            panic!("a slip")
+        });
+        let [Event::Done { .. }, Event::Failed(why)] = &events[..] else { panic!("{events:?}") };
+        // Its thread may not have ended quite when its queue has.
+        let words =
+            ["its reader: it panicked, which is a bug: a slip", "its reader: it has ended before its input"];
+        assert!(words.contains(&why.as_str()), "{why}");
+    }
 }

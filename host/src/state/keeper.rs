@@ -14,7 +14,6 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    thread,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -34,6 +33,7 @@ use crate::{
         outbox::{Outbox, Settled},
     },
     engine::{Part, PartId},
+    panics::Attended,
 };
 
 /// Decisions that wait for the log's thread: their rows are not in an outbox yet, so not within its bound.
@@ -101,6 +101,8 @@ pub struct Keeper {
     shared: Arc<Shared>,
     store: Store,
     identity: u128,
+    /// The log's, then the checkpoint's.
+    threads: [Attended; 2],
 }
 
 /// Where outboxes say what is settled.
@@ -147,11 +149,11 @@ impl Keeper {
             ..Shared::default()
         });
         let writer = LogWriter::new(log, unsettled, jobs, shared.clone());
-        thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&received))?;
+        let log = Attended::start("log", move || writer.run(&received))?;
         let checkpointer =
             Checkpointer::new(checkpoints, sections, newest, generations, commands.clone(), shared.clone());
-        thread::Builder::new().name("checkpoint".to_owned()).spawn(move || checkpointer.run(&accepted))?;
-        Ok(Self { commands, shared, store, identity })
+        let checkpoint = Attended::start("checkpoint", move || checkpointer.run(&accepted))?;
+        Ok(Self { commands, shared, store, identity, threads: [log, checkpoint] })
     }
 
     /// A decision is made: its messages leave once it is durable.
@@ -192,7 +194,9 @@ impl Keeper {
 
     /// Why nothing can be kept any more.
     pub fn failure(&self) -> Option<String> {
-        self.shared.lock(&self.shared.failure).clone()
+        let panicked = self.threads.iter().find_map(Attended::panicked);
+        let panicked = panicked.map(|why| format!("the thread that keeps its state: {why}"));
+        panicked.or_else(|| self.shared.lock(&self.shared.failure).clone())
     }
 
     /// Waits until everything that was entered is durable, and the checkpoint that was being written; or failed.
@@ -200,9 +204,8 @@ impl Keeper {
         while self.failure().is_none() {
             let (done, wait) = bounded(1);
             self.tell(Command::Flush(done));
-            // An end of the thread is a failure, told by `failure`.
-            let _ = wait.recv();
-            if !self.is_busy() {
+            // Where no answer comes the log's thread has ended or is about to: `failure` tells it, soon.
+            if wait.recv().is_ok() && !self.is_busy() {
                 return;
             }
             crate::clock::pause(std::time::Duration::from_millis(1));

@@ -6,6 +6,9 @@ mod scripts;
 mod outputs;
 mod ends;
 mod kept;
+mod signals;
+mod limits;
+mod panics;
 
 use std::process::{Command, Output};
 

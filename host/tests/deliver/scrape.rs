@@ -108,8 +108,11 @@ async fn it_stops_at_once_and_closes_what_is_open() {
     assert!(TcpStream::connect(running.address).await.is_err());
 }
 
+/// How soon a scrape is answered whoever else is there.
+const SOON: Duration = Duration::from_secs(2);
+
 #[tokio::test]
-async fn there_is_an_end_to_connections() {
+async fn the_connection_that_has_been_silent_for_longest_makes_room_for_the_next() {
     let running = start().await;
     let mut open = Vec::new();
     for _ in 0..64 {
@@ -117,12 +120,48 @@ async fn there_is_an_end_to_connections() {
         ask(&mut stream, GET).await.unwrap();
         open.push(stream);
     }
+    // The first that came is not the one that has been silent for longest.
+    ask(&mut open[0], GET).await.unwrap();
     let mut next = TcpStream::connect(running.address).await.unwrap();
-    let waits = timeout(Duration::from_millis(100), ask(&mut next, GET)).await;
-    assert!(waits.is_err(), "nobody takes it");
-    open.pop();
-    let (status, ..) = timeout(PATIENCE, ask(&mut next, b"")).await.expect("its turn").unwrap();
+    let (status, ..) = timeout(SOON, ask(&mut next, GET)).await.expect("in time").unwrap();
     assert_eq!(status, 200);
+    let closed = timeout(PATIENCE, open[1].read(&mut [0])).await.expect("closed");
+    assert!(matches!(closed, Ok(0) | Err(_)));
+    for kept in [0, 2, 63] {
+        assert_eq!(ask(&mut open[kept], GET).await.expect("it is kept").0, 200);
+    }
+}
+
+#[tokio::test]
+async fn who_only_holds_connections_open_keeps_nobody_out() {
+    for (number, begun) in [(64, &b""[..]), (200, b""), (64, b"GET /metrics HTTP/1.1\r\nX: "), (200, b"G")] {
+        let running = start().await;
+        let mut regular = TcpStream::connect(running.address).await.unwrap();
+        ask(&mut regular, GET).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..number {
+            let mut stream = TcpStream::connect(running.address).await.unwrap();
+            stream.write_all(begun).await.unwrap();
+            held.push(stream);
+        }
+        let mut fresh = TcpStream::connect(running.address).await.unwrap();
+        let (status, ..) = timeout(SOON, ask(&mut fresh, GET)).await.expect("in time").unwrap();
+        assert_eq!(status, 200, "{number} hold connections open");
+        let (status, ..) = timeout(SOON, ask(&mut regular, GET)).await.expect("in time").unwrap();
+        assert_eq!(status, 200, "who asks regularly keeps its connection");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_is_not_waited_for() {
+    let running = start().await;
+    let mut asked = TcpStream::connect(running.address).await.unwrap();
+    ask(&mut asked, GET).await.unwrap();
+    let mut silent = TcpStream::connect(running.address).await.unwrap();
+    silent.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
+    let closed = timeout(3 * Duration::from_secs(5), silent.read(&mut [0])).await.expect("closed in seconds");
+    assert!(matches!(closed, Ok(0) | Err(_)));
+    assert_eq!(ask(&mut asked, GET).await.expect("who has asked once may ask again later").0, 200);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use streamgauge::clock::Stopwatch;
 
 use self::{
     runs::Runs,
-    table::{CRASHES, Crash, Series},
+    table::{CRASHES, Crash, ELSEWHERE, PANICS, Series},
 };
 use crate::{broker, soak};
 
@@ -30,7 +30,8 @@ const WORKERS: usize = 2;
 #[test]
 fn the_table_has_the_points_of_the_code() {
     let code = code::points();
-    let table: BTreeSet<String> = CRASHES.iter().map(|crash| crash.place.point.to_owned()).collect();
+    let crashes = CRASHES.iter().map(|crash| crash.place.point);
+    let table: BTreeSet<String> = crashes.chain(ELSEWHERE.iter().copied()).map(str::to_owned).collect();
     let untested: Vec<&String> = code.difference(&table).collect();
     let gone: Vec<&String> = table.difference(&code).collect();
     assert!(untested.is_empty(), "no test crashes at {untested:?}: add them to crash_points/table.rs");
@@ -47,6 +48,18 @@ fn a_crash_at_any_point_changes_nothing() {
     let only = env::var("STREAMGAUGE_CRASHES").unwrap_or_default();
     let crashes: Vec<&Crash> = CRASHES.iter().filter(|crash| crash.to_string().contains(&only)).collect();
     try_all(&crashes, |crash| runs.try_crash(crash));
+}
+
+/// As `tests/cli/panics.rs`, for threads that speak with Kafka or with a receiver; also where only the thread ends, as it does
+/// for those who use the library.
+#[test]
+fn a_panic_of_who_delivers_or_reads_ends_the_process_and_changes_nothing() {
+    let Some(kafka) = broker() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::new(kafka, folder.path());
+    for (crash, thread) in PANICS {
+        runs.try_panic(crash, thread);
+    }
 }
 
 /// About as many as the soak has kills.

@@ -1,51 +1,152 @@
-//! Ctrl-C, or what a service manager sends: the first ends a run well, the second at once.
+//! Signals. Ctrl-C, or what a service manager sends (SIGTERM): the first ends a run well, the second at once. A terminal that
+//! goes away (SIGHUP) ends nothing, nor do SIGUSR1 and SIGUSR2.
 
 use std::{
+    future::pending,
     process,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
-    thread,
+    time::Duration,
 };
 
 use tokio::{
     runtime::Builder,
+    select,
     signal::unix::{Signal, SignalKind, signal},
+    time::sleep,
 };
 
-use crate::cli::Failure;
+use crate::{
+    cli::{Failure, process::tell_now},
+    crash,
+    panics::Attended,
+};
 
 /// The exit status of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
+/// How long whoever starts or ends a run may take to come to where it notices that it is to stop. It may never come there:
+/// opening a pipe waits for its other side.
+const NOTICED_WITHIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether somebody notices.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Listens from now on; gives what is true as soon as the run is to end.
-///
-/// # Errors
-/// Where the system has no signals or no thread to give.
-pub(in crate::cli) fn listen() -> Result<Arc<AtomicBool>, Failure> {
-    let failed = |error| Failure::Runtime(format!("error: cannot listen for Ctrl-C: {error}"));
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = stop.clone();
-    let (interrupt, terminate) = {
-        let _inside = runtime.enter();
-        (signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?)
-    };
-    let wait = move || runtime.block_on(pass_on(interrupt, terminate, &told));
-    thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(failed)?;
-    Ok(stop)
+/// Listens for signals until the process ends.
+pub(in crate::cli) struct Signals {
+    shared: Arc<Shared>,
+    thread: Attended,
 }
 
-async fn pass_on(mut interrupt: Signal, mut terminate: Signal, stop: &AtomicBool) {
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+#[derive(Default)]
+struct Shared {
+    /// Whether the run is to end.
+    stop: AtomicBool,
+    /// Whether somebody looks at it.
+    noticed: AtomicBool,
+}
+
+/// While it is there somebody looks at whether to stop.
+pub(in crate::cli) struct Noticing<'a>(&'a Shared);
+
+impl Drop for Noticing<'_> {
+    fn drop(&mut self) {
+        self.0.noticed.store(false, SeqCst);
+    }
+}
+
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// Where the system has no signals or no thread to give.
+    pub(in crate::cli) fn listen() -> Result<Self, Failure> {
+        let failed = |error| Failure::Runtime(format!("error: cannot listen for Ctrl-C: {error}"));
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let shared = Arc::new(Shared::default());
+        let told = shared.clone();
+        let heard = {
+            let _inside = runtime.enter();
+            Heard::listen().map_err(failed)?
+        };
+        let thread = Attended::start("signals", move || runtime.block_on(pass_on(heard, &told)));
+        Ok(Self { shared, thread: thread.map_err(failed)? })
+    }
+
+    /// What is true as soon as the run is to end.
+    pub(in crate::cli) fn stop(&self) -> &AtomicBool {
+        &self.shared.stop
+    }
+
+    /// From now on somebody looks at [`Signals::stop`]; before and afterwards the first signal
+    /// ends the process.
+    pub(in crate::cli) fn notice(&self) -> Noticing<'_> {
+        self.shared.noticed.store(true, SeqCst);
+        Noticing(&self.shared)
+    }
+
+    /// What the thread that listens panicked with, if it did.
+    pub(in crate::cli) fn panicked(&self) -> Option<String> {
+        self.thread.panicked()
+    }
+}
+
+/// The signals that are listened to.
+struct Heard {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+    /// Nothing is meant by them yet; unheard they would end the process.
+    user: [Signal; 2],
+}
+
+impl Heard {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            user: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
+        })
+    }
+
+    /// Waits for one that is to end the run.
+    async fn end(&mut self) {
+        let Self { interrupt, terminate, hang_up, user: [first, second] } = self;
+        loop {
+            select! {
+                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return,
+                _ = hang_up.recv() => {
+                    crash::point("signals.hang_up");
+                    tell_now("SIGHUP: its terminal is gone, or somebody sent it; the run goes on (SIGTERM ends it)\n");
+                }
+                _ = first.recv() => {}
+                _ = second.recv() => {}
+            }
         }
-        if stop.swap(true, Relaxed) {
-            // Somebody does not read our rows, or a guest runs to its time limit: who asks twice does not wait for it.
-            process::exit(INTERRUPTED);
+    }
+}
+
+async fn pass_on(mut heard: Heard, shared: &Shared) {
+    heard.end().await;
+    shared.stop.store(true, SeqCst);
+    select! {
+        // Somebody does not read our rows, or a guest runs to its time limit: who asks twice does not wait for it.
+        () = heard.end() => {}
+        () = unnoticed(shared) => tell_now("interrupted: the run had not begun, or was over\n"),
+    }
+    process::exit(INTERRUPTED);
+}
+
+/// Waits until nobody has come to look at whether to stop; for ever where somebody has.
+async fn unnoticed(shared: &Shared) {
+    let mut waited = Duration::ZERO;
+    while waited < NOTICED_WITHIN {
+        if shared.noticed.load(SeqCst) {
+            return pending().await;
         }
+        sleep(LOOK_EVERY).await;
+        waited += LOOK_EVERY;
     }
 }

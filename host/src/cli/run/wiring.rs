@@ -9,6 +9,7 @@ mod sinks;
 use std::{
     collections::BTreeMap,
     env, fs,
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -310,7 +311,8 @@ impl Wiring<'_> {
         let time = time.and_then(|time| schema.iter().position(|column| column.name == time.name));
         let future = time.zip(skew).map(|(column, max_skew_us)| Future { column, max_skew_us });
         let live = paths.is_empty();
-        let once = paths.iter().any(|path| path == Path::new("-"));
+        // What is read from a pipe is gone, and to open it again may wait for ever.
+        let once = paths.iter().any(|path| path == Path::new("-") || is_pipe(path));
         let decoder = {
             let (schema, format, lenient) = (schema.to_vec(), source.time_format, source.lenient_numbers);
             move || Decoder::new(&schema, format, lenient, MAX_RECORD_BYTES)
@@ -360,6 +362,11 @@ impl Wiring<'_> {
             drain_timeout: self.drain_timeout,
         })
     }
+}
+
+/// Whether a path is a pipe: named, or a process substitution of a shell.
+fn is_pipe(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo())
 }
 
 /// Whether columns enter a query's component.

@@ -90,6 +90,30 @@ impl Runs {
         self.go_on(&scene, crash, crash.run);
     }
 
+    /// Lets a thread panic, and its process end or not; then another one goes on, and it compares.
+    pub(super) fn try_panic(&self, crash: &Crash, thread: &str) {
+        for unwinds in [false, true] {
+            let what = format!("{crash}-panics-{unwinds}");
+            let scene = self.scene(&what, crash.run);
+            let Place { point, turn } = crash.place;
+            let place = format!("{point}:{turn}");
+            let asked =
+                [("RUST_BACKTRACE", "0"), ("STREAMGAUGE_PANIC", place.as_str()), ("STREAMGAUGE_UNWIND", "1")];
+            let mut host = scene.deployment.start(if unwinds { &asked } else { &asked[..2] });
+            let status = host.end();
+            let said = host.said();
+            match unwinds {
+                false => {
+                    assert_eq!(status.signal(), Some(SIGABRT), "{what}: {status}: {said}");
+                    assert!(said.contains(&format!(" ends: thread '{thread}")), "{what}: {said}");
+                    assert!(said.contains("goes on from there"), "{what}: {said}");
+                }
+                true => assert_eq!(status.code(), Some(3), "{what}: {status}: {said}"),
+            }
+            self.go_on(&scene, &what, crash.run);
+        }
+    }
+
     /// Crashes processes one after the other, until one finishes instead, and compares. How many crashed.
     pub(super) fn try_series(&self, series: &Series) -> usize {
         let scene = self.scene(&series.to_string(), series.run);

@@ -156,4 +156,21 @@ pub(super) const CRASHES: &[Crash] = &[
     at("kafka.after_fence", 1, ToKafka).behind("kafka.before_commit", 1),
     at("kafka.before_commit", 1, ToKafka).behind("kafka.before_commit", 1),
     at("kafka.after_commit", 1, ToKafka).behind("kafka.before_begin", 1),
+    at("read.before_hand", 3, Files),
+    at("read.before_hand", 4, FromKafka),
+    at("read.before_end", 1, Files),
+    at("decode.chunk", 2, Files),
+    at("supervisor.watches", 1, Files),
+    at("run.tick", 1, Files),
+];
+
+/// Points that these runs do not pass: `tests/cli/panics.rs` has them.
+pub(super) const ELSEWHERE: &[&str] = &["scrape.before_show", "scrape.render", "signals.hang_up"];
+
+/// Where a thread that speaks with Kafka or with a receiver panics, and its name; `tests/cli/panics.rs` has the others.
+pub(super) const PANICS: &[(Crash, &str)] = &[
+    (at("send.before_request", 5, Files), "deliver"),
+    (at("kafka.before_settle", 1, ToKafka), "to kafka"),
+    (at("read.before_hand", 4, FromKafka), "read"),
+    (at("decode.chunk", 1, FromKafka), "decode-"),
 ];

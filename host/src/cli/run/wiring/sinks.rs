@@ -6,7 +6,7 @@ mod options;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
@@ -32,6 +32,7 @@ use crate::{
         self,
         sink::{Encoder, SinkComponent, SinkInstance},
     },
+    crash,
     deliver::{
         encode::{self, Encode},
         http::{
@@ -49,6 +50,8 @@ use crate::{
         output::Output,
         scrape::Scrape,
     },
+    panics::{self, caught},
+    pipeline::Ended,
     source::kafka::{Connection, Control},
 };
 
@@ -69,6 +72,8 @@ pub(in crate::cli) struct Workers {
     notice: Notice,
     /// Rows that no receiver will ever take.
     rejected: Arc<AtomicU64>,
+    /// Which sink no longer answers scrapes, and the panic that is why.
+    silent: Arc<OnceLock<(String, String)>>,
     clients: [Option<Client>; 2],
     /// By sink: its component, with all encoders.
     instances: Vec<(String, Arc<SinkInstance>)>,
@@ -147,6 +152,7 @@ impl Workers {
             threads: Vec::new(),
             notice,
             rejected: Arc::default(),
+            silent: Arc::default(),
             clients: [None, None],
             instances: Vec::new(),
         })
@@ -155,6 +161,11 @@ impl Workers {
     /// Rows that no receiver will ever take.
     pub(in crate::cli) fn rejected(&self) -> u64 {
         self.rejected.load(Relaxed)
+    }
+
+    /// What failed beside the queries.
+    pub(in crate::cli) fn panicked(&self) -> Option<Ended> {
+        self.silent.get().map(|failure| Ended { failures: vec![failure.clone()], ..Ended::default() })
     }
 
     /// What is told of a query's messages that nobody takes.
@@ -265,10 +276,13 @@ impl Workers {
     fn listen(&self, sink: &Sink, instance: Arc<SinkInstance>) -> Result<(), Failure> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let listen = text(sink, "listen").unwrap_or("127.0.0.1:9464");
-        let render = move || match instance.render() {
-            Ok(page) => page,
-            Err(fault) => {
-                Response { status: 500, body: fault.to_string().into_bytes(), ..Response::default() }
+        let render = move || {
+            crash::point("scrape.render");
+            match instance.render() {
+                Ok(page) => page,
+                Err(fault) => {
+                    Response { status: 500, body: fault.to_string().into_bytes(), ..Response::default() }
+                }
             }
         };
         let bound = runtime.block_on(Scrape::bind(listen, Arc::new(render)));
@@ -279,7 +293,12 @@ impl Workers {
             sink.name,
             scrape.address()
         ));
-        runtime.spawn(scrape.serve(self.cancel.subscribe()));
+        let (who, notice, silent) =
+            (format!("sink '{}'", sink.name), self.notice.clone(), self.silent.clone());
+        panics::attend(runtime, scrape.serve(self.cancel.subscribe()), move |why| {
+            notice(&format!("{who} answers no scrapes any more: {why}"));
+            silent.get_or_init(|| (who, why));
+        });
         Ok(())
     }
 
@@ -306,7 +325,10 @@ impl Workers {
         let failed =
             |error: std::io::Error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
         let stop = self.stop.clone();
+        let left = outbox.clone();
         let thread = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let left = left.clone();
+            let work = move || caught(work).unwrap_or_else(|why| left.fail(format!("who delivers: {why}")));
             thread::Builder::new().name(name.to_owned()).spawn(work).map_err(failed)
         };
         match deliver {
@@ -334,7 +356,8 @@ impl Workers {
                     signing,
                 };
                 if let Some(runtime) = &self.runtime {
-                    runtime.spawn(sender.run(self.cancel.subscribe()));
+                    let work = sender.run(self.cancel.subscribe());
+                    panics::attend(runtime, work, move |why| left.fail(format!("who delivers: {why}")));
                 }
             }
         }

@@ -12,6 +12,7 @@ use super::Notice;
 use crate::{
     column::Texts,
     component::sink::{Encoder, Outcome},
+    crash,
     decode::Reason,
     deliver::{
         dead_letter::DeadLetter,
@@ -49,6 +50,7 @@ pub(super) fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
     let (mut kept, mut newest): (Vec<Arc<Message>>, i64) = (Vec::new(), i64::MIN);
     while !stop.load(Relaxed) && !outbox.is_drained() {
         for message in outbox.take_within(MESSAGES_MAX, LOOK_EVERY) {
+            crash::point("scrape.before_show");
             match show(encoder, &message) {
                 Ok(window_end) if window_end > newest => {
                     outbox.settle(kept.iter().map(|message| &**message));
