@@ -14,6 +14,7 @@ mod mock;
 mod outgoing;
 mod positions;
 mod producer;
+mod refused;
 mod settings;
 mod transactions;
 
@@ -38,6 +39,7 @@ pub use self::{
     outgoing::{GoOn, WriteError},
     positions::{Position, StartAt},
     producer::{Producer, Record},
+    refused::{Depth, Role, wrong_property},
     settings::Connection,
     transactions::Transactions,
 };

@@ -112,10 +112,15 @@ pub(super) fn consumer_with(
     connection: &Connection,
     settings: &[(&str, &str)],
 ) -> Result<Consumer, SourceError> {
+    consumer_config(connection, settings).create_with_context(Reports::default()).map_err(setting)
+}
+
+/// How a consumer is made.
+pub(super) fn consumer_config(connection: &Connection, settings: &[(&str, &str)]) -> ClientConfig {
     let mut config = tuned(connection, TUNING);
     extend(&mut config, PROMISES);
     extend(&mut config, settings);
-    config.create_with_context(Reports::default()).map_err(setting)
+    config
 }
 
 /// A client without the consumer's settings: for producers and administration.
