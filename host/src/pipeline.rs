@@ -8,6 +8,7 @@ pub mod feed;
 mod future;
 mod idleness;
 pub mod inquest;
+mod letters;
 mod meeting;
 
 use std::{
@@ -98,7 +99,7 @@ impl Default for Progress {
 pub enum Told {
     /// Something that people should know.
     Notice(String),
-    /// A query cannot go on with the others: it fell, or its sink takes nothing more.
+    /// A query cannot go on with the others: it fell, its sink takes nothing more, or it cannot go on at all.
     Left(Box<Root>),
 }
 
@@ -123,17 +124,15 @@ impl Pipeline {
             begun: false,
             ended: false,
             failure: None,
+            is_durable: self.roots.iter().any(|root| root.journal().is_durable()),
+            unwritten: None,
             undelivered: Vec::new(),
             leads: self.source.meeting.as_ref().is_some_and(Meeting::lead),
             kept: Kept::default(),
             since_met: Stopwatch::start(),
         };
-        while !stop.load(Relaxed)
-            && !self.context.is_cut_off()
-            && !self.roots.is_empty()
-            && run.failure.is_none()
-        {
-            if self.is_blocked(&mut run, stop, tell) {
+        while !stop.load(Relaxed) && !self.context.unread && !self.roots.is_empty() && run.failure.is_none() {
+            if self.waits_for_letters(&mut run, tell) || self.is_blocked(&mut run, stop, tell) {
                 continue;
             }
             match self.next_event() {
@@ -304,35 +303,23 @@ impl Pipeline {
         if run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
             run.since_checkpoint = Stopwatch::start();
             self.flush();
-            self.sync_letters();
-            self.roots.iter_mut().for_each(|root| root.checkpoint(false));
-        }
-        if let Some(why) = self.roots.iter().find_map(|root| root.journal().failure()) {
-            run.failure.get_or_insert(why);
+            if self.sync_letters() {
+                self.roots.iter_mut().for_each(|root| root.checkpoint(false));
+            }
         }
         self.context.unread |= self.roots.iter().any(|root| root.journal().is_unread());
-        let (fallen, others) =
-            std::mem::take(&mut self.roots).into_iter().partition(|root| root.fallen().is_some());
-        self.roots = others;
-        let fallen: Vec<Root> = fallen;
-        fallen.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
         self.tell_failures(&mut run.told, tell);
+        let cannot_go_on = |root: &Root| root.fallen().is_some() || root.failure().is_some();
+        let (leaving, others) = std::mem::take(&mut self.roots).into_iter().partition(cannot_go_on);
+        self.roots = others;
+        let leaving: Vec<Root> = leaving;
+        leaving.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
     }
 
     fn flush(&mut self) {
         if std::mem::take(&mut self.context.wrote) {
-            self.roots.iter().for_each(|root| root.query().flush(&mut self.context));
-            if let Some(letters) = self.context.dead_letters.clone() {
-                self.context.check(letters.flush());
-            }
-        }
-    }
-
-    /// A checkpoint is behind the dead letters of its records: they must be there for good.
-    fn sync_letters(&mut self) {
-        let durable = self.roots.iter().any(|root| root.journal().is_durable());
-        if let Some(letters) = self.context.dead_letters.clone().filter(|_| durable) {
-            self.context.check(letters.sync());
+            self.each_root(Root::flush);
+            self.context.flush_letters();
         }
     }
 
@@ -368,23 +355,21 @@ impl Pipeline {
         }
         self.flush();
         self.look_after_roots(run, tell);
-        // A source that failed keeps nobody from what was decided.
-        if self.roots.iter().any(|root| root.journal().failure().is_some()) {
-            return;
-        }
-        let mut stuck = None;
         let unsettled = |roots: &[Root]| roots.iter().map(|root| root.journal().unsettled()).sum::<usize>();
         self.roots.iter().for_each(|root| root.journal().keeper().iter().for_each(|keeper| keeper.wait()));
-        while unsettled(&self.roots) > 0 && since.elapsed() < timeout && stuck.is_none() {
+        while since.elapsed() < timeout
+            && (unsettled(&self.roots) > 0 || self.context.letters_wait().is_some())
+        {
             clock::pause(LOOK);
-            stuck = self.roots.iter().find_map(|root| root.journal().failure());
+            self.context.flush_letters();
+            self.look_after_roots(run, tell);
         }
         let finished = run.ended && unsettled(&self.roots) == 0;
-        if stuck.is_none() {
-            run.undelivered = self.roots.iter().flat_map(|root| undelivered(root, timeout)).collect();
+        run.undelivered = self.roots.iter().flat_map(|root| undelivered(root, timeout)).collect();
+        if !self.sync_letters() || self.context.letters_wait().is_some() {
+            // No checkpoint says that records are done whose dead letters are not there.
+            return run.unwritten = self.context.letters_wait();
         }
-        run.failure = run.failure.take().or(stuck);
-        self.sync_letters();
         for root in &mut self.roots {
             root.journal().keeper().iter().for_each(|keeper| keeper.wait());
             if finished {
@@ -401,8 +386,8 @@ impl Pipeline {
             failures.push((format!("query '{query}'"), why.to_owned()));
         }
         let source = format!("source '{}'", self.context.source);
-        let own = run.failure.into_iter().chain(self.context.broken);
-        failures.extend(own.map(|why| (source.clone(), why)));
+        let unwritten = run.unwritten.map(|why| letters::unwritten(&why, run.is_durable));
+        failures.extend(run.failure.into_iter().chain(unwritten).map(|why| (source.clone(), why)));
         Ended { counts: self.context.counts, failures }
     }
 }
@@ -433,6 +418,10 @@ struct Run {
     /// Whether the input has ended.
     ended: bool,
     failure: Option<String>,
+    /// Whether its queries keep state.
+    is_durable: bool,
+    /// Why some dead letters are not written.
+    unwritten: Option<String>,
     /// Queries some of whose rows could not be delivered in time, with what is to be told of it.
     undelivered: Vec<(String, String)>,
     /// Whether this pipeline leads those of its source.
