@@ -83,6 +83,8 @@ pub enum Reason {
     GroupLimit,
     /// `plugin`: a plugin fails for this record.
     Plugin,
+    /// `late`: the event came when all its windows were closed. Counted as late, not as a dead letter.
+    Late,
     /// `rejected`: a sink's receiver will never take this row.
     Rejected,
 }
@@ -103,6 +105,7 @@ impl Reason {
             Self::Evaluate => "evaluate",
             Self::GroupLimit => "group_limit",
             Self::Plugin => "plugin",
+            Self::Late => "late",
             Self::Rejected => "rejected",
         }
     }

@@ -4,7 +4,7 @@
 //!
 //! 1. `group`: its key becomes a small number (`key` says how keys become bytes);
 //! 2. `slice`: its time names a slice, the piece between two window edges that overlapping windows share;
-//! 3. `fold`: group and slice name a `slot`, or the row is late; `census` bounds the groups; the row moves its
+//! 3. `fold`: group and slice name a `slot`, or the row is `late`; `census` bounds the groups; the row moves its
 //!    partition's `watermark`;
 //! 4. `close`: when the source's watermark reaches a window's end, the slices of all partitions come together,
 //!    `stack` keeps them merged so that overlapping windows share the work, and `answer` makes the rows.
@@ -19,6 +19,7 @@ mod slice;
 mod slot;
 mod census;
 mod watermark;
+mod late;
 mod fold;
 mod states;
 mod part;
@@ -32,6 +33,7 @@ mod restore;
 pub use answer::Closed;
 pub use fold::{FoldBatch, Folded};
 pub use key::encode as encode_key;
+pub use late::LateRow;
 pub use part::{Capture, Part, PartId, Place, RestoreError, Standing};
 pub use query::{Settings, Usage, WindowQuery};
 pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};

@@ -8,6 +8,7 @@ mod ending;
 pub mod feed;
 mod future;
 pub mod inquest;
+mod letters;
 mod meeting;
 
 use std::{
@@ -100,7 +101,7 @@ impl Default for Progress {
 pub enum Told {
     /// Something that people should know.
     Notice(String),
-    /// A query cannot go on with the others: it fell, or its sink takes nothing more.
+    /// A query cannot go on with the others: it fell, its sink takes nothing more, or it cannot go on at all.
     Left(Box<Root>),
 }
 
@@ -124,17 +125,15 @@ impl Pipeline {
             begun: false,
             ended: false,
             failure: None,
+            is_durable: self.roots.iter().any(|root| root.journal().is_durable()),
+            unwritten: None,
             undelivered: Vec::new(),
             leads: self.source.meeting.as_ref().is_some_and(Meeting::lead),
             kept: Kept::default(),
             since_met: Stopwatch::start(),
         };
-        while !stop.load(Relaxed)
-            && !self.context.is_cut_off()
-            && !self.roots.is_empty()
-            && run.failure.is_none()
-        {
-            if self.is_blocked(&mut run, stop, tell) {
+        while !stop.load(Relaxed) && !self.context.unread && !self.roots.is_empty() && run.failure.is_none() {
+            if self.waits_for_letters(&mut run, tell) || self.is_blocked(&mut run, stop, tell) {
                 continue;
             }
             match self.next_event() {
@@ -311,35 +310,23 @@ impl Pipeline {
         if run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
             run.since_checkpoint = Stopwatch::start();
             self.flush();
-            self.sync_letters();
-            self.roots.iter_mut().for_each(|root| root.checkpoint(false));
-        }
-        if let Some(why) = self.roots.iter().find_map(|root| root.journal().failure()) {
-            run.failure.get_or_insert(why);
+            if self.sync_letters() {
+                self.roots.iter_mut().for_each(|root| root.checkpoint(false));
+            }
         }
         self.context.unread |= self.roots.iter().any(|root| root.journal().is_unread());
-        let (fallen, others) =
-            std::mem::take(&mut self.roots).into_iter().partition(|root| root.fallen().is_some());
-        self.roots = others;
-        let fallen: Vec<Root> = fallen;
-        fallen.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
         self.tell_failures(&mut run.told, tell);
+        let cannot_go_on = |root: &Root| root.fallen().is_some() || root.failure().is_some();
+        let (leaving, others) = std::mem::take(&mut self.roots).into_iter().partition(cannot_go_on);
+        self.roots = others;
+        let leaving: Vec<Root> = leaving;
+        leaving.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
     }
 
     fn flush(&mut self) {
         if std::mem::take(&mut self.context.wrote) {
-            self.roots.iter().for_each(|root| root.query().flush(&mut self.context));
-            if let Some(letters) = self.context.dead_letters.clone() {
-                self.context.check(letters.flush());
-            }
-        }
-    }
-
-    /// A checkpoint is behind the dead letters of its records: they must be there for good.
-    fn sync_letters(&mut self) {
-        let durable = self.roots.iter().any(|root| root.journal().is_durable());
-        if let Some(letters) = self.context.dead_letters.clone().filter(|_| durable) {
-            self.context.check(letters.sync());
+            self.each_root(Root::flush);
+            self.context.flush_letters();
         }
     }
 
@@ -377,6 +364,10 @@ struct Run {
     /// Whether the input has ended.
     ended: bool,
     failure: Option<String>,
+    /// Whether its queries keep state.
+    is_durable: bool,
+    /// Why some dead letters are not written.
+    unwritten: Option<String>,
     /// Queries some of whose rows could not be delivered in time, with what is to be told of it.
     undelivered: Vec<(String, String)>,
     /// Whether this pipeline leads those of its source.

@@ -8,6 +8,7 @@
 mod columns;
 mod cut_off;
 mod incoming;
+mod late;
 mod letters;
 mod journal;
 mod root;
@@ -165,12 +166,14 @@ impl RunningQuery {
         self.windows.as_mut().filter(|_| self.failed.is_none())
     }
 
-    /// Hands on what was written so far, by this query and its readers.
-    pub fn flush(&self, context: &mut Context) {
-        if let Sink::Output(output) = &self.sink {
-            context.check(output.flush());
+    /// Hands on what was written so far, by this query and its readers. Where a place does not take it, its query has failed.
+    pub fn flush(&mut self, context: &mut Context) {
+        if let Sink::Output(output) = &self.sink
+            && self.failed.is_none()
+        {
+            self.failed = context.check(output.flush());
         }
-        self.readers.iter().for_each(|reader| reader.flush(context));
+        self.readers.iter_mut().for_each(|reader| reader.flush(context));
     }
 
     /// The queries that failed, with why: this one and its readers.
@@ -182,6 +185,15 @@ impl RunningQuery {
     /// Its windows that the end of the input has cut off.
     pub fn cut_off(&self) -> Option<CutOff> {
         self.cut_off
+    }
+
+    /// Why nothing of it can go on: it failed, or all queries that read its rows did.
+    pub fn failure(&self) -> Option<String> {
+        let readers = || {
+            let failures: Option<Vec<String>> = self.readers.iter().map(Self::failure).collect();
+            failures?.into_iter().next()
+        };
+        self.failed.clone().or_else(readers)
     }
 
     /// It is over with this query and its readers.
@@ -246,6 +258,11 @@ impl RunningQuery {
             let message = "the event time is outside of the years 1 to 9999";
             incoming.dead_letter(record(row), name, Reason::OutOfRange, message, scope);
         }
+        if scope.context.wants_late() {
+            for late in folded.late_rows {
+                incoming.dead_letter(record(late.row), name, Reason::Late, &late::message(&late), scope);
+            }
+        }
         Ok(())
     }
 
@@ -294,7 +311,8 @@ impl RunningQuery {
         {
             scope.journal.force(end, scope.positions);
         }
-        while scope.journal.has_room()
+        while self.failed.is_none()
+            && scope.journal.has_room()
             && let Some(windows) = &mut self.windows
         {
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
@@ -369,7 +387,7 @@ impl RunningQuery {
     /// Step 7: on to the sink and to the readers; not where it was decided before.
     fn deliver(&mut self, rows: &Rows, scope: &mut Scope<'_>) -> Result<(), Fallen> {
         let context = &mut *scope.context;
-        if rows.len == 0 || context.muted {
+        if rows.len == 0 || context.muted || self.failed.is_some() {
             return Ok(());
         }
         let Manifest { name, output: fields, .. } = &self.manifest;
@@ -377,9 +395,12 @@ impl RunningQuery {
             Sink::None => {}
             Sink::Output(output) => {
                 let written = context.timings.of(Step::Output, || output.write_rows(name, fields, rows));
-                context.check(written);
-                context.counts.rows += rows.len as u64;
                 context.wrote = true;
+                self.failed = context.check(written);
+                if self.failed.is_some() {
+                    return Ok(());
+                }
+                context.counts.rows += rows.len as u64;
             }
             Sink::Outbox(encoder) => {
                 let first = scope.journal.next_sequence(name);

@@ -1,8 +1,8 @@
 //! Runs pipelines, a thread each, and looks after queries that leave theirs.
 //!
 //! A query whose plugin failed goes back to its last checkpoint and reads again by a reader of its own, without the record
-//! that the plugin failed for, if there is one; a query whose sink takes nothing more waits for it by itself. The others do
-//! not notice.
+//! that the plugin failed for, if there is one; a query whose sink takes nothing more waits for it by itself; one whose rows
+//! can go nowhere any more has failed. The others do not notice.
 
 use std::{
     sync::{
@@ -147,10 +147,17 @@ fn look_after(
             run_one(Pipeline { source, feed, roots: vec![root], context, progress }, stop, notice, tell)
         }
         Err(why) => {
-            let name = format!("query '{}'", root.name());
-            notice(&format!("{name} failed: {why}"));
+            // Queries that read its rows and failed are told already.
+            let failures = root.query().failures().into_iter();
+            let mut failures: Vec<(String, String)> =
+                failures.map(|(name, why)| (format!("query '{name}'"), why.to_owned())).collect();
+            if root.query().failure().is_none() {
+                let name = format!("query '{}'", root.name());
+                notice(&format!("{name} failed: {why}"));
+                failures.push((name, why));
+            }
             drain(&root, share.source.drain_timeout, stop);
-            failed(name, why)
+            Ended { failures, ..Ended::default() }
         }
     }
 }
@@ -166,6 +173,9 @@ fn drain(root: &Root, timeout: Duration, stop: &AtomicBool) {
 
 /// A reader for a query that has left the others, after it went back if it fell; an error is its end.
 fn go_on(root: &mut Root, source: &Source, stop: &AtomicBool, notice: Notice<'_>) -> Result<Feed, String> {
+    if let Some(why) = root.failure() {
+        return Err(why);
+    }
     if source.once {
         let blocked = || "its sink takes nothing more".to_owned();
         return Err(root.fallen().map_or_else(blocked, |fallen| fallen.fault.to_string()));

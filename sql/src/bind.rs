@@ -20,7 +20,7 @@ mod refused;
 
 use sqlparser::tokenizer::Span;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, UsedAs};
 use crate::error::{Checked, Problem};
 use crate::manifest::{Field, Input, Sink, Source, Target};
 use crate::parse::Statement;
@@ -81,6 +81,8 @@ impl<'a> Binder<'a> {
             Body::CreateSink(def) => {
                 self.check_name(&def.name, self.sinks.iter().map(|sink| sink.name.as_str()), "sink")?;
                 let sink = sink::bind(def)?;
+                let wrong = self.catalog.wrong_option(UsedAs::Sink(&sink.connector), &sink.options);
+                options::refuse(wrong, &def.options, def.name.span)?;
                 self.sinks.push(sink);
                 Ok(None)
             }
@@ -100,6 +102,8 @@ impl<'a> Binder<'a> {
     fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
         self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
         let source = source::bind(def)?;
+        let wrong = self.catalog.wrong_option(UsedAs::Source(&source.connector), &source.options);
+        options::refuse(wrong, &def.options, def.name.span)?;
         let time = source.watermark.map(|watermark| watermark.column);
         let columns = def.columns.iter();
         let columns =

@@ -1,11 +1,53 @@
-//! Which reducers there are: the front end's view of what plugins describe (`wit/reducer.wit`).
+//! What the front end asks its host: which reducers there are (`wit/reducer.wit`), and what only the host knows about
+//! connectors.
 
+use std::collections::BTreeMap;
+
+use crate::manifest::{Manifest, OptionValue, Sink};
 use crate::types::{DataType, Value};
 
-/// Finds reducers by name. It is asked only for names that a program uses.
+/// Finds reducers by name. It is asked only for names that a program uses. It opens, looks up and sends nothing, and knows no
+/// secrets.
 pub trait Catalog {
     /// The reducer of this lower-case name; an error is one of loading it, in words for the user.
     fn reducer(&self, name: &str) -> Result<Option<Reducer>, String>;
+
+    /// What a host would refuse in the options of a source or sink, beside what is checked here: [`crate::manifest::Sink`] says
+    /// how they are spelled.
+    fn wrong_option(
+        &self,
+        used_as: UsedAs<'_>,
+        options: &BTreeMap<String, OptionValue>,
+    ) -> Option<WrongOption> {
+        let _ = (used_as, options);
+        None
+    }
+
+    /// Why a sink does not take the rows of a query; none where it does. `windowed` says whether the rows are of windows.
+    fn wrong_rows(&self, sink: &Sink, query: &Manifest, windowed: bool) -> Option<String> {
+        let _ = (sink, query, windowed);
+        None
+    }
+}
+
+/// What options belong to, by its connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsedAs<'a> {
+    /// CREATE SOURCE.
+    Source(&'a str),
+    /// CREATE SINK.
+    Sink(&'a str),
+}
+
+/// An option that a host would refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongOption {
+    /// Its key in the bound options.
+    pub key: String,
+    /// What is wrong, in lower case.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
 }
 
 /// An aggregate function as its plugin describes it.

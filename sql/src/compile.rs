@@ -5,7 +5,7 @@ use sqlparser::tokenizer::{Location, Span};
 use crate::bind::Binder;
 use crate::catalog::Catalog;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
-use crate::manifest::{Input, Sink, Source, Target};
+use crate::manifest::{Input, OptionValue, PROMETHEUS_LISTEN, Sink, Source, Target};
 use crate::parse::secret::masked;
 use crate::parse::{BYTE_ORDER_MARK, Parsed, parse};
 use crate::plan::{Plan, build};
@@ -55,8 +55,14 @@ pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, 
             if let Ok(statement) = &statement {
                 last = Some((file, statement.span));
             }
-            match statement.and_then(|statement| binder.bind(&statement)) {
-                Ok(query) => queries.extend(query.map(|query| Query { plan: build(query) })),
+            let bound = statement.and_then(|statement| {
+                let Some(query) = binder.bind(&statement)? else { return Ok(None) };
+                let query = Query { plan: build(query) };
+                check_rows(&query, &queries, &binder.sinks, catalog)
+                    .map_or(Ok(Some(query)), |why| Err(Problem::new(statement.span, why)))
+            });
+            match bound {
+                Ok(query) => queries.extend(query),
                 Err(problem) => {
                     declares.into_iter().for_each(|name| binder.mark_broken(name));
                     if !problem.follows {
@@ -81,6 +87,40 @@ pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, 
     debug_assert!(views_exist(&queries), "every view that is read is a query before");
     let Binder { sources, sinks, .. } = binder;
     Ok(Compiled { program: Program { sources, sinks, queries }, warnings: diagnostics })
+}
+
+/// Why the sink of a query does not take its rows; none where it does, or where there is none.
+fn check_rows(query: &Query, before: &[Query], sinks: &[Sink], catalog: &dyn Catalog) -> Option<String> {
+    let manifest = &query.plan.manifest;
+    let Target::Sink(name) = &manifest.target else { return None };
+    let sink = sinks.iter().find(|sink| sink.name == *name)?;
+    let mut at = manifest;
+    while at.window.is_none()
+        && let Input::View(view) = &at.input
+        && let Some(read) = before.iter().map(|query| &query.plan.manifest).find(|read| read.name == *view)
+    {
+        at = read;
+    }
+    let taken = before.iter().filter_map(|query| match &query.plan.manifest.target {
+        Target::Sink(other) if other != name => sinks.iter().find(|sink| sink.name == *other),
+        _ => None,
+    });
+    same_address(sink, taken).or_else(|| catalog.wrong_rows(sink, manifest, at.window.is_some()))
+}
+
+/// Two sinks that are scraped cannot listen on one address.
+fn same_address<'a>(sink: &Sink, mut others: impl Iterator<Item = &'a Sink>) -> Option<String> {
+    let listen = |sink: &Sink| {
+        let given = sink.options.get("listen").cloned();
+        given.unwrap_or_else(|| OptionValue::Text(PROMETHEUS_LISTEN.to_owned()))
+    };
+    let clashes = |other: &&Sink| {
+        let both = sink.connector == "prometheus" && other.connector == "prometheus";
+        let any_port = matches!(listen(sink), OptionValue::Text(text) if text.ends_with(":0"));
+        both && !any_port && listen(other) == listen(sink)
+    };
+    let other = others.find(clashes)?;
+    Some(format!("the sinks `{}` and `{}` would listen on the same address", other.name, sink.name))
 }
 
 /// A file as diagnostics quote it.

@@ -180,6 +180,8 @@ pub struct Source {
     pub max_future_skew_us: Option<i64>,
     /// `dead_letters = '...'`: a file for this source's dead letters.
     pub dead_letters: Option<String>,
+    /// `late_dead_letters`: whether an event that is late for all its windows becomes a dead letter.
+    pub late_dead_letters: bool,
     /// The connector's own options (`brokers`, `topic`, ...): keys in lower case.
     pub options: BTreeMap<String, OptionValue>,
 }
@@ -286,6 +288,9 @@ pub const KAFKA_PROPERTIES: &[&str] = &[
     "ssl.key.password",
     "ssl.key.pem",
 ];
+
+/// Where a `prometheus` sink listens that does not say so.
+pub const PROMETHEUS_LISTEN: &str = "127.0.0.1:9464";
 
 /// A sink as declared by CREATE SINK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

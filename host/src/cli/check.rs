@@ -15,5 +15,5 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    program::compile(&options.files).map(drop)
+    program::check(&options.files)
 }

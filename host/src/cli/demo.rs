@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     component::plugins::Plugins,
-    deliver::{output::Output, pretty::Pretty},
+    deliver::{dead_letter::RecordText, output::Output, pretty::Pretty},
     timings::Timings,
 };
 
@@ -107,6 +107,8 @@ fn wired(
         forget: &[],
         bounded: false,
         dead_letters: None,
+        dead_letter_records: RecordText::Excerpt,
+        dead_letters_bytes_max: u64::MAX,
         timings: &Arc::new(Timings::default()),
         console: Some(Arc::new(console)),
         state: None,

@@ -1,11 +1,46 @@
 //! Query files to a compiled program: what every command begins with.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use streamgauge_sql::{Compiled, Query, SourceText};
+use streamgauge_sql::{
+    Compiled, Query, SourceText,
+    catalog::{Catalog, Reducer, UsedAs, WrongOption},
+    manifest::{Manifest, OptionValue, Sink},
+};
 
-use super::{Failure, say};
-use crate::component::{plugins::Plugins, runtime::Runtime};
+use super::{Failure, run, say};
+use crate::{
+    component::{plugins::Plugins, runtime::Runtime},
+    source::kafka::Depth,
+};
+
+/// What this host has and knows.
+struct Host<'a> {
+    plugins: &'a Plugins,
+    /// Whether all is looked at that a run would look at when it starts, or what can be without delay.
+    depth: Depth,
+}
+
+impl Catalog for Host<'_> {
+    fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
+        self.plugins.reducer(name)
+    }
+
+    fn wrong_option(
+        &self,
+        used_as: UsedAs<'_>,
+        options: &BTreeMap<String, OptionValue>,
+    ) -> Option<WrongOption> {
+        run::wrong_option(used_as, options, self.depth)
+    }
+
+    fn wrong_rows(&self, sink: &Sink, query: &Manifest, windowed: bool) -> Option<String> {
+        match self.depth {
+            Depth::Quick => None,
+            Depth::Thorough => run::wrong_rows(sink, query, windowed, self.plugins.runtime()),
+        }
+    }
+}
 
 /// Reads and compiles files as one program; warnings go to standard error.
 ///
@@ -30,9 +65,23 @@ pub(super) fn compile_with(files: &[PathBuf], plugins: &Plugins) -> Result<Compi
     compile_texts(&texts, plugins)
 }
 
+/// Finds what is wrong with files, as far as that is known before they are run; warnings go to standard error.
+///
+/// # Errors
+/// All that is wrong.
+pub(super) fn check(files: &[PathBuf]) -> Result<(), Failure> {
+    let texts = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let compiled = compile_with_depth(&texts, &plugins()?, Depth::Thorough)?;
+    compiled.program.queries.iter().try_for_each(|query| component(query).map(drop))
+}
+
 /// Compiles texts as one program; warnings go to standard error.
 pub(super) fn compile_texts(texts: &[SourceText], plugins: &Plugins) -> Result<Compiled, Failure> {
-    let compiled = streamgauge_sql::compile(texts, plugins).map_err(|diagnostics| {
+    compile_with_depth(texts, plugins, Depth::Quick)
+}
+
+fn compile_with_depth(texts: &[SourceText], plugins: &Plugins, depth: Depth) -> Result<Compiled, Failure> {
+    let compiled = streamgauge_sql::compile(texts, &Host { plugins, depth }).map_err(|diagnostics| {
         if let Some(lacking) = plugins.lacking() {
             return Failure::Runtime(format!("error: {lacking}"));
         }

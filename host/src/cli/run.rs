@@ -15,12 +15,13 @@ use clap::Args;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 pub(super) use interrupt::Signals;
-pub(super) use wiring::{Notice, Wired, Wiring, delivered, find, wire};
+pub(super) use wiring::{Notice, Wired, Wiring, delivered, find, wire, wrong_option, wrong_rows};
 
 use super::{Failure, process, program, say, say_with_help};
 use crate::{
     clock::Stopwatch,
     crash,
+    deliver::dead_letter::RecordText,
     panics::caught,
     pipeline::{Ended, Progress},
     progress::ProgressLine,
@@ -54,6 +55,13 @@ pub(super) struct Options {
     /// Write what could not be used, with why, as JSON Lines; behind what the file holds already
     #[arg(long, value_name = "PATH")]
     dead_letters: Option<PathBuf>,
+    /// How much of its record a dead letter holds: the first 4 KiB with the length and SHA-256 of a longer one, or all of it
+    #[arg(long, value_name = "excerpt|full", default_value = "excerpt", value_parser = record_text)]
+    dead_letter_records: RecordText,
+    /// How long a file of dead letters may be: 64KiB, 256MiB, 2GiB; then it is moved to PATH.1, in place of an older one, so that
+    /// both together are at most twice as long
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    dead_letters_max_bytes: u64,
     /// Keep state in a directory, or at the URL of a bucket (s3://, gs://, az://): killed at any moment, the next run with it
     /// goes on exactly where this one was; after one that reached the end of its input there is nothing to do
     #[arg(long, value_name = "DIR")]
@@ -94,6 +102,28 @@ fn binding(text: &str) -> Result<Binding, String> {
     }
 }
 
+fn record_text(text: &str) -> Result<RecordText, String> {
+    match text {
+        "excerpt" => Ok(RecordText::Excerpt),
+        "full" => Ok(RecordText::Full),
+        _ => Err("it can be excerpt or full".to_owned()),
+    }
+}
+
+/// `64KiB`, `256MiB`, `4096`.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..) {
+        Some("" | "B") => Some(1),
+        Some("KiB") => Some(1 << 10),
+        Some("MiB") => Some(1 << 20),
+        Some("GiB") => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    bytes.filter(|&bytes| bytes > 0).ok_or_else(|| "write it as 64KiB, 256MiB or 2GiB".to_owned())
+}
+
 /// `30s`, `500ms`, `2m`.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -132,6 +162,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             forget: &options.forget,
             bounded: options.bounded,
             dead_letters: options.dead_letters.as_deref(),
+            dead_letter_records: options.dead_letter_records,
+            dead_letters_bytes_max: options.dead_letters_max_bytes,
             timings: &timings,
             console: None,
             state,

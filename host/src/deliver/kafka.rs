@@ -48,9 +48,10 @@ pub struct KafkaSink {
 
 /// Who is told what becomes of a sink.
 pub trait Watch {
-    /// Kafka will never take a message. It is settled when this returns; after a crash it may be told again.
-    fn rejected(&self, message: &Message, why: &str);
-    /// Kafka is away, or not as it should be; why, for people. Said once.
+    /// The sink will never take a message. It is settled if this is true: then that is written down for good. After a crash it
+    /// may be told again.
+    fn rejected(&self, message: &Message, why: &str) -> bool;
+    /// The sink is away, or not as it should be; why, for people. Said once.
     fn down(&self, why: &str);
     /// What was down works again.
     fn back(&self);
@@ -259,8 +260,12 @@ impl Worker<'_> {
         };
         if let Some(at) = self.pending.iter().position(|message| message.sequence == *guilty) {
             let message = self.pending.remove(at);
-            self.watch.rejected(&message, why);
-            self.outbox.settle([&*message]);
+            if self.watch.rejected(&message, why) {
+                self.outbox.settle([&*message]);
+            } else {
+                self.pending.insert(at, message);
+                self.pause(BACK_OFF_MAX);
+            }
         }
     }
 

@@ -1,23 +1,59 @@
 //! Where dead letters go, each once: a replay finds them again.
+//!
+//! A letter that the place does not take now (its disk is full) is kept in memory until it does; whoever reads events asks
+//! [`Letters::is_behind`] and takes no more until then, so that it is never more than the letters of one batch. A file has
+//! a bound ([`rotation`](Rotation)).
+
+mod rotation;
 
 use std::{
     collections::{HashSet, VecDeque},
     fs::File,
     io::{self, BufRead as _, BufReader, Seek as _, SeekFrom},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use memchr::memmem;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::output::{Output, OutputError};
+pub use self::rotation::Rotation;
+use super::{
+    dead_letter::RecordText,
+    http::backoff::Backoff,
+    output::{Output, OutputError},
+};
+use crate::clock::Stopwatch;
 
 /// Letters that are remembered, the last ones: older ones are behind every checkpoint.
 const KNOWN_MAX: usize = 1 << 20;
+/// Between tries to write where that failed.
+const BACK_OFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
+
+/// Tells people something.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A file of dead letters.
 pub struct Letters {
     output: Arc<Output>,
-    known: Mutex<Known>,
+    record_text: RecordText,
+    notice: Notice,
+    state: Mutex<State>,
+}
+
+struct State {
+    known: Known,
+    rotation: Option<Rotation>,
+    /// What went wrong last, until it goes well.
+    failure: Option<Failing>,
+}
+
+/// Letters wait to be written.
+struct Failing {
+    why: String,
+    tries: u32,
+    since_try: Stopwatch,
+    wait: Duration,
 }
 
 /// The last letters, by their hashes.
@@ -30,7 +66,7 @@ struct Known {
 impl Known {
     /// Whether a letter is new; it is known from now on.
     fn add(&mut self, line: &[u8]) -> bool {
-        let hash = xxh3_64(line);
+        let hash = xxh3_64(identity(line));
         if !self.hashes.insert(hash) {
             return false;
         }
@@ -44,82 +80,287 @@ impl Known {
     }
 }
 
+/// What makes a letter another one than others. Where its record has an offset, that is all before the record, of which more
+/// or less may be shown.
+fn identity(line: &[u8]) -> &[u8] {
+    // In a JSON text these bytes cannot be.
+    if memmem::find(line, b",\"offset\":null,").is_some() {
+        return line;
+    }
+    let record = memmem::find(line, b",\"record\":");
+    record.and_then(|at| line.get(..at)).unwrap_or(line)
+}
+
 impl Letters {
     /// Letters to an output that holds none yet.
-    pub fn new(output: Arc<Output>) -> Self {
-        Self { output, known: Mutex::default() }
+    pub fn new(output: Arc<Output>, record_text: RecordText, notice: Notice) -> Self {
+        let state = State { known: Known::default(), rotation: None, failure: None };
+        Self { output, record_text, notice, state: Mutex::new(state) }
+    }
+
+    /// How much of its record a letter holds.
+    pub fn record_text(&self) -> RecordText {
+        self.record_text
+    }
+
+    /// Bounds the file; before anything is written to it.
+    pub fn rotate(&self, rotation: Rotation) {
+        self.lock().rotation = Some(rotation);
     }
 
     /// Remembers what an earlier run wrote to the file, and cuts off a line that it did not finish.
+    ///
+    /// # Errors
+    /// Where it cannot be read or cut.
     pub fn remember(&self, file: &File) -> io::Result<()> {
-        let mut reader = BufReader::new(file);
-        reader.seek(SeekFrom::Start(0))?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut line, mut whole) = (Vec::new(), 0);
-        loop {
-            line.clear();
-            let read = reader.read_until(b'\n', &mut line)?;
-            if read == 0 || line.last() != Some(&b'\n') {
-                break;
-            }
-            whole += read as u64;
-            known.add(&line);
+        let State { known, rotation, .. } = &mut *self.lock();
+        if let Some(rotation) = rotation {
+            rotation.remember_older(&mut |line| _ = known.add(line))?;
+        }
+        let mut lines = 0;
+        let whole = each_line(file, &mut |line| {
+            known.add(line);
+            lines += 1;
+        })?;
+        if let Some(rotation) = rotation {
+            rotation.begin(whole, lines);
         }
         file.set_len(whole)?;
         let mut file = file;
         file.seek(SeekFrom::Start(whole)).map(|_| ())
     }
 
-    /// Writes whole lines but those that are there; gives how many were not.
+    /// Nothing that an earlier run wrote counts: the file was emptied.
     ///
     /// # Errors
-    /// Where the place does not take them.
-    pub fn write(&self, lines: &[u8]) -> Result<u64, OutputError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut written = 0;
+    /// Where the older file cannot be removed.
+    pub fn restart(&self) -> io::Result<()> {
+        self.lock().rotation.as_ref().map_or(Ok(()), Rotation::forget_older)
+    }
+
+    /// Takes whole lines but those that are there; gives how many were not. They are written sooner or later: see
+    /// [`Letters::is_behind`].
+    pub fn write(&self, lines: &[u8]) -> u64 {
+        let mut state = self.lock();
+        let mut taken = 0;
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
-            if known.add(line) {
-                self.output.write(line)?;
-                written += 1;
+            if state.known.add(line) {
+                taken += 1;
+                // What waits is written first, to the file that it was meant for.
+                if state.failure.is_none()
+                    && let Err(error) = self.make_room(line.len(), &mut state)
+                {
+                    self.fail(&error, &mut state);
+                }
+                if let Some(rotation) = &mut state.rotation {
+                    rotation.count(line.len());
+                }
+                if let Err(error) = self.output.write(line) {
+                    self.fail(&error, &mut state);
+                }
             }
         }
-        Ok(written)
+        taken
     }
 
-    /// Hands on what was written so far.
+    /// Moves the file away where so many bytes more would make it too long.
+    fn make_room(&self, bytes: usize, state: &mut State) -> Result<(), OutputError> {
+        let Some(rotation) = state.rotation.as_mut().filter(|rotation| rotation.is_due(bytes)) else {
+            return Ok(());
+        };
+        self.output.sync()?;
+        let told = rotation.rotate(&self.output)?;
+        (self.notice)(&told);
+        Ok(())
+    }
+
+    /// Hands on what was written so far; where that failed before, when it is time to try it again.
     ///
     /// # Errors
-    /// Where the place does not take it.
+    /// Where nobody reads it any more. Of other troubles people are told, and [`Letters::is_behind`] says so.
     pub fn flush(&self) -> Result<(), OutputError> {
-        self.output.flush()
+        let mut state = self.lock();
+        let flushed = match &state.failure {
+            None => self.output.flush(),
+            Some(failing) if failing.since_try.elapsed() < failing.wait => return Ok(()),
+            // What failed may have been any of these.
+            Some(_) => self.output.sync().and_then(|()| self.make_room(0, &mut state)),
+        };
+        self.note(flushed, &mut state)
     }
 
-    /// What was written survives a power cut.
-    ///
-    /// # Errors
-    /// Where the place does not take it.
-    pub fn sync(&self) -> Result<(), OutputError> {
-        self.output.sync()
+    /// Whether what was written survives a power cut: where not, people are told.
+    pub fn sync(&self) -> bool {
+        let mut state = self.lock();
+        let synced = self.output.sync().and_then(|()| self.make_room(0, &mut state));
+        self.note(synced, &mut state).is_ok() && state.failure.is_none()
+    }
+
+    /// Why some letters wait to be written; none where none do.
+    pub fn is_behind(&self) -> Option<String> {
+        self.lock().failure.as_ref().map(|failing| failing.why.clone())
+    }
+
+    /// Notes what came of writing all that there is.
+    fn note(&self, written: Result<(), OutputError>, state: &mut State) -> Result<(), OutputError> {
+        match written {
+            Err(error) if error.is_closed_pipe() => Err(error),
+            Err(error) => {
+                self.fail(&error, state);
+                Ok(())
+            }
+            Ok(()) => {
+                if state.failure.take().is_some() {
+                    (self.notice)("dead letters are written again");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes a failure; the first one is told.
+    fn fail(&self, error: &OutputError, state: &mut State) {
+        if error.is_closed_pipe() {
+            return;
+        }
+        let tries = state.failure.as_ref().map_or(1, |failing| failing.tries + 1);
+        let why = error.to_string();
+        if tries == 1 {
+            (self.notice)(&format!("dead letters wait, and so does reading: {why}"));
+        }
+        let wait = BACK_OFF.wait(tries, fastrand::f64());
+        state.failure = Some(Failing { why, tries, since_try: Stopwatch::start(), wait });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change is complete before anything that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the whole lines of a file; gives where the last of them ends.
+fn each_line(file: &File, take: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
+    let mut reader = BufReader::new(file);
+    reader.seek(SeekFrom::Start(0))?;
+    let (mut line, mut whole) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)?;
+        if read == 0 || line.last() != Some(&b'\n') {
+            return Ok(whole);
+        }
+        whole += read as u64;
+        take(&line);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::Path};
 
     use super::*;
+
+    fn letters(output: Output) -> Letters {
+        Letters::new(Arc::new(output), RecordText::Excerpt, Arc::new(|_: &str| ()))
+    }
+
+    fn open(path: &Path) -> File {
+        File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap()
+    }
+
+    /// Letters of a file that is moved away at so many bytes.
+    fn rotated(path: &Path, bytes_max: u64) -> Letters {
+        let file = open(path);
+        let letters = letters(Output::to_file(path, file.try_clone().unwrap()));
+        letters.rotate(Rotation::new(path, &file, bytes_max).unwrap());
+        letters.remember(&file).unwrap();
+        letters
+    }
+
+    fn letter(offset: usize) -> String {
+        format!("{{\"source\":\"s\",\"partition\":0,\"offset\":{offset},\"record\":\"{offset:04}\"}}\n")
+    }
 
     #[test]
     fn a_letter_is_there_once_and_a_torn_line_is_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead.jsonl");
         fs::write(&path, b"{\"offset\":1}\n{\"offset\":2}\n{\"off").unwrap();
-        let file = File::options().read(true).write(true).open(&path).unwrap();
-        let letters = Letters::new(Arc::new(Output::to_file(&path, file.try_clone().unwrap())));
+        let file = open(&path);
+        let letters = letters(Output::to_file(&path, file.try_clone().unwrap()));
         letters.remember(&file).unwrap();
-        assert_eq!(letters.write(b"{\"offset\":2}\n{\"offset\":3}\n").unwrap(), 1);
-        assert_eq!(letters.write(b"{\"offset\":3}\n").unwrap(), 0, "nor again in the same run");
-        letters.sync().unwrap();
+        assert_eq!(letters.write(b"{\"offset\":2}\n{\"offset\":3}\n"), 1);
+        assert_eq!(letters.write(b"{\"offset\":3}\n"), 0, "nor again in the same run");
+        assert!(letters.sync());
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"offset\":1}\n{\"offset\":2}\n{\"offset\":3}\n");
+    }
+
+    #[test]
+    fn a_letter_is_the_same_however_much_of_its_record_it_holds() {
+        let mut known = Known::default();
+        assert!(
+            known
+                .add(b"{\"partition\":0,\"offset\":1,\"message\":\",\\\"record\\\":\",\"record\":\"abc\"}\n")
+        );
+        assert!(!known.add(
+            b"{\"partition\":0,\"offset\":1,\"message\":\",\\\"record\\\":\",\"record\":\"a\",\"x\":1}\n"
+        ));
+        assert!(known.add(b"{\"partition\":null,\"offset\":null,\"message\":\"\",\"record\":\"abc\"}\n"));
+        assert!(
+            known.add(b"{\"partition\":null,\"offset\":null,\"message\":\"\",\"record\":\"a\"}\n"),
+            "of a window"
+        );
+    }
+
+    #[test]
+    fn a_file_is_moved_away_before_it_is_too_long_and_what_is_in_both_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.jsonl");
+        let older = folder.path().join("dead.jsonl.1");
+        // Three letters fit.
+        let bytes_max = 3 * letter(0).len() as u64;
+        let letters = rotated(&path, bytes_max);
+        for offset in 0..8 {
+            assert_eq!(letters.write(letter(offset).as_bytes()), 1);
+        }
+        assert!(letters.sync());
+        assert_eq!(fs::read_to_string(&older).unwrap(), [3, 4, 5].map(letter).concat());
+        assert_eq!(fs::read_to_string(&path).unwrap(), [6, 7].map(letter).concat());
+        drop(letters);
+        // A process was killed between moving the file and making a new one.
+        fs::remove_file(&path).unwrap();
+        let letters = rotated(&path, bytes_max);
+        assert_eq!(letters.write([3, 4, 5, 6, 7].map(letter).concat().as_bytes()), 2);
+        assert!(letters.sync());
+        assert_eq!(fs::read_to_string(&older).unwrap(), [3, 4, 5].map(letter).concat());
+        assert_eq!(fs::read_to_string(&path).unwrap(), [6, 7].map(letter).concat());
+    }
+
+    #[test]
+    fn what_cannot_be_moved_waits_and_nothing_is_written_over_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.jsonl");
+        let letters = rotated(&path, letter(0).len() as u64);
+        letters.write(letter(0).as_bytes());
+        // Somebody puts another file there.
+        fs::rename(&path, folder.path().join("mine")).unwrap();
+        fs::write(&path, "notes").unwrap();
+        letters.write(letter(1).as_bytes());
+        let why = letters.is_behind().unwrap();
+        assert!(why.contains("another file is there now"), "{why}");
+        fs::remove_file(&path).unwrap();
+        while letters.is_behind().is_some() {
+            letters.sync();
+        }
+        letters.write(letter(2).as_bytes());
+        assert!(letters.sync());
+        assert_eq!(fs::read_to_string(&path).unwrap(), letter(2));
+        assert_eq!(fs::read_to_string(folder.path().join("mine")).unwrap(), [0, 1].map(letter).concat());
+
+        let notes = folder.path().join("notes.1");
+        fs::write(&notes, "notes").unwrap();
+        let file = open(&folder.path().join("notes"));
+        let refused = Rotation::new(&folder.path().join("notes"), &file, 1).err().unwrap();
+        assert!(refused.to_string().contains("holds no dead letters"), "{refused}");
     }
 }

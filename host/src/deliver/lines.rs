@@ -18,11 +18,14 @@ use std::{
 };
 
 use super::{
+    http::backoff::Backoff,
+    kafka::Watch,
     message::{Message, Payload},
     outbox::Outbox,
     output::{Output, OutputError},
 };
 use crate::{
+    clock,
     crash::{self, Phase},
     state::{
         bytes::{Malformed, Reader, Writer, checksum},
@@ -34,12 +37,16 @@ use crate::{
 const MESSAGES_MAX: usize = 256;
 /// How long an empty outbox is waited for before it is looked whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Between tries to write where that failed.
+const BACK_OFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 const MAGIC: &[u8; 8] = b"SGMARK\0\x01";
 
 /// A place for lines, and what it has taken.
 pub struct Lines {
     output: Arc<Output>,
     marker: Option<Mutex<Marker>>,
+    /// Whether people know that it takes nothing now.
+    is_down: AtomicBool,
 }
 
 /// What a file holds.
@@ -57,6 +64,10 @@ pub struct Marker {
     paths: [PathBuf; 2],
     turn: u64,
     mark: Mark,
+    /// Whether the file may hold more than it says: then it is cut before anything is written to it.
+    is_behind: bool,
+    /// Whether it says more than what was written of it for certain.
+    is_unwritten: bool,
 }
 
 /// A marker that cannot be used.
@@ -94,7 +105,7 @@ enum LinesError {
 impl Lines {
     /// Lines for an output; with a marker each row is there once.
     pub fn new(output: Arc<Output>, marker: Option<Marker>) -> Self {
-        Self { output, marker: marker.map(Mutex::new) }
+        Self { output, marker: marker.map(Mutex::new), is_down: AtomicBool::new(false) }
     }
 
     /// The number of a query's last message that is there for certain.
@@ -128,42 +139,87 @@ impl Lines {
 
     /// Writes what is in the outbox of a query, until all is settled and it is closed, or `stop` is set. Blocks.
     ///
+    /// Where the place does not take it (its disk is full), the messages wait in the outbox and are tried again.
     /// `name` is what the marker calls the query: another state's query of that name is another one.
-    pub fn deliver(&self, name: &str, outbox: &Outbox, stop: &AtomicBool) {
+    pub fn deliver(&self, name: &str, outbox: &Outbox, stop: &AtomicBool, watch: &dyn Watch) {
         while !stop.load(Relaxed) && !outbox.is_drained() {
             let messages = outbox.take_within(MESSAGES_MAX, LOOK_EVERY);
             if messages.is_empty() {
                 continue;
             }
             let _inside = crash::during(Phase::Send);
-            match self.write(name, &messages) {
-                Ok(()) => outbox.settle(messages.iter().map(|message| &**message)),
-                Err(LinesError::Output(error)) if error.is_closed_pipe() => return outbox.abandon(),
-                Err(error) => return outbox.fail(error.to_string()),
+            let mut failures = 0;
+            let mut written = self.write(name, &messages);
+            while let Err(error) = written {
+                if matches!(&error, LinesError::Output(error) if error.is_closed_pipe()) {
+                    return outbox.abandon();
+                }
+                if !self.is_down.swap(true, Relaxed) {
+                    watch.down(&format!("{error}; {} rows wait", outbox.rows()));
+                }
+                failures += 1;
+                pause(BACK_OFF.wait(failures, fastrand::f64()), stop);
+                if stop.load(Relaxed) {
+                    return;
+                }
+                written = self.write_again(name, &messages);
             }
+            if self.is_down.swap(false, Relaxed) {
+                watch.back();
+            }
+            outbox.settle(messages.iter().map(|message| &**message));
         }
     }
 
+    /// Writes messages. Where that is an error, a file is as it was; any other place keeps them to go on with.
     fn write(&self, name: &str, messages: &[Arc<Message>]) -> Result<(), LinesError> {
         let Some(marker) = &self.marker else {
-            self.append(messages)?;
-            return Ok(self.output.flush()?);
+            let appended = self.append(messages);
+            return Ok(appended.and_then(|()| self.output.flush())?);
         };
         // Held over the file and its mark: other queries write to the same file.
         let mut marker = marker.lock().unwrap_or_else(PoisonError::into_inner);
+        marker.catch_up(&self.output)?;
+        let last = messages.last().map_or(0, |message| message.sequence);
+        if marker.mark.sequences.get(name).is_some_and(|&there| last <= there) {
+            // They were written, and only the mark was not.
+            return Ok(());
+        }
         crash::point("file.before_write");
-        self.append(messages)?;
-        self.output.sync()?;
+        let written = self.append(messages).and_then(|()| self.output.sync());
+        if let Err(error) = written {
+            // What came of it is not known: it goes, so that whoever writes next goes on behind what is known.
+            marker.is_behind = self.output.cut(marker.mark.length).is_err();
+            return Err(error.into());
+        }
         crash::point("file.before_mark");
         let added: u64 = messages.iter().map(|message| lines(message).len() as u64).sum();
-        let last = messages.last().map_or(0, |message| message.sequence);
         marker.note(name, last, added)?;
         crash::point("file.after_mark");
         Ok(())
     }
 
+    /// Writes messages that were tried before.
+    fn write_again(&self, name: &str, messages: &[Arc<Message>]) -> Result<(), LinesError> {
+        match &self.marker {
+            Some(_) => self.write(name, messages),
+            None => Ok(self.output.flush()?),
+        }
+    }
+
+    /// Gives all messages to the output, which keeps what it cannot hand on.
     fn append(&self, messages: &[Arc<Message>]) -> Result<(), OutputError> {
-        messages.iter().try_for_each(|message| self.output.write(lines(message)))
+        messages.iter().map(|message| self.output.write(lines(message))).fold(Ok(()), Result::and)
+    }
+}
+
+/// Lets time pass, unless it is to stop.
+fn pause(duration: Duration, stop: &AtomicBool) {
+    let mut left = duration;
+    while !left.is_zero() && !stop.load(Relaxed) {
+        let step = left.min(LOOK_EVERY);
+        clock::pause(step);
+        left -= step;
     }
 }
 
@@ -202,9 +258,11 @@ impl Marker {
         // acknowledged yet. Who knows better, as the log does, compares.
         let first = copies == 1;
         match (newest, damage) {
-            (Some((turn, mark)), _) => Ok(Self { paths, turn, mark }),
+            (Some((turn, mark)), _) => Ok(Self { paths, turn, mark, is_behind: false, is_unwritten: false }),
             (None, Some((path, what))) if !first => Err(MarkerError::Damaged { path, what }),
-            (None, _) => Ok(Self { paths, turn: 0, mark: Mark::default() }),
+            (None, _) => {
+                Ok(Self { paths, turn: 0, mark: Mark::default(), is_behind: false, is_unwritten: false })
+            }
         }
     }
 
@@ -226,17 +284,31 @@ impl Marker {
     fn note(&mut self, name: &str, sequence: u64, added: u64) -> Result<(), MarkerError> {
         self.mark.length += added;
         self.mark.sequences.insert(name.to_owned(), sequence);
+        self.is_unwritten = true;
         self.write()
     }
 
+    /// Does what an earlier failure left undone.
+    fn catch_up(&mut self, output: &Output) -> Result<(), LinesError> {
+        if self.is_unwritten {
+            self.write()?;
+        }
+        if self.is_behind {
+            output.cut(self.mark.length)?;
+            self.is_behind = false;
+        }
+        Ok(())
+    }
+
+    /// Writes the copy that is older. Where that fails the other one stays, and the same one is tried again.
     fn write(&mut self) -> Result<(), MarkerError> {
-        self.turn += 1;
-        let Some(path) = self.paths.get((self.turn % 2) as usize) else { unreachable!("there are two") };
+        let turn = self.turn + 1;
+        let Some(path) = self.paths.get((turn % 2) as usize) else { unreachable!("there are two") };
         let failed = |cause| MarkerError::Io { doing: "write", path: path.display().to_string(), cause };
         let write = || -> io::Result<()> {
             let is_new = !path.exists();
             let file = rights::options().write(true).create(true).truncate(false).open(path)?;
-            let bytes = write(self.turn, &self.mark);
+            let bytes = write(turn, &self.mark);
             std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0)?;
             file.set_len(bytes.len() as u64)?;
             file.sync_data()?;
@@ -245,7 +317,10 @@ impl Marker {
                 None => Ok(()),
             }
         };
-        write().map_err(failed)
+        write().map_err(failed)?;
+        self.turn = turn;
+        self.is_unwritten = false;
+        Ok(())
     }
 }
 
@@ -299,6 +374,17 @@ mod tests {
     use super::*;
     use crate::deliver::outbox::{Bounds, Settled};
 
+    /// Nobody is told.
+    struct Silent;
+
+    impl Watch for Silent {
+        fn rejected(&self, _: &Message, _: &str) -> bool {
+            true
+        }
+        fn down(&self, _: &str) {}
+        fn back(&self) {}
+    }
+
     fn message(sequence: u64) -> Arc<Message> {
         let payload = Payload::Lines(format!("{{\"n\":{sequence}}}\n").into_bytes());
         Arc::new(Message { sequence, key: String::new(), lane: 0, rows: 1, payload })
@@ -315,7 +401,7 @@ mod tests {
                 Outbox::new(Bounds::default(), Settled { upto: sequence - 1, ..Settled::default() }, |_| {});
             outbox.push([message(sequence)]);
             outbox.close();
-            lines.deliver("q", &outbox, &AtomicBool::new(false));
+            lines.deliver("q", &outbox, &AtomicBool::new(false), &Silent);
             assert_eq!(outbox.settled().upto, sequence);
             let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
             assert_eq!(

@@ -4,7 +4,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, IsTerminal, Write},
+    io::{self, ErrorKind, IsTerminal, Seek as _, SeekFrom, Write},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -36,15 +36,57 @@ impl Format for JsonLines {
     }
 }
 
+/// How much waits before it is handed on without being asked for.
+const WAITING_BYTES: usize = 1 << 16;
+
 /// A place that takes lines. Shared: each write is whole lines, so writers never cut into each other's.
+///
+/// What was written and not taken stays here: after an error, [`Output::flush`] goes on with the byte at which it stopped.
 pub struct Output {
     name: String,
     format: Box<dyn Format>,
     /// Whether a progress line may stand where lines are written: it is taken away first.
     beside_progress: bool,
-    writer: Mutex<BufWriter<Box<dyn Write + Send>>>,
-    /// The file behind it, if it is one.
+    end: Mutex<End>,
+}
+
+/// Where the bytes go, and those that are still to go there.
+struct End {
+    writer: Box<dyn Write + Send>,
+    /// The file behind the writer, if it is one.
     file: Option<File>,
+    waiting: Vec<u8>,
+}
+
+impl End {
+    /// Hands on what waits.
+    fn drain(&mut self) -> io::Result<()> {
+        let mut done = 0;
+        let result = loop {
+            let rest = self.waiting.get(done..).unwrap_or_default();
+            if rest.is_empty() {
+                break Ok(());
+            }
+            match self.writer.write(rest) {
+                Ok(0) => break Err(ErrorKind::WriteZero.into()),
+                Ok(taken) => done += taken,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.waiting.drain(..done);
+        result
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.drain()?;
+        self.writer.flush()
+    }
+
+    /// The file, if it is a regular one.
+    fn regular_file(&self) -> Option<&File> {
+        self.file.as_ref().filter(|file| file.metadata().is_ok_and(|there| there.is_file()))
+    }
 }
 
 /// A place that no longer takes lines.
@@ -59,7 +101,7 @@ pub struct OutputError {
 impl OutputError {
     /// Whether the reader went away: `streamgauge ... | head` is no failure.
     pub fn is_closed_pipe(&self) -> bool {
-        self.cause.kind() == io::ErrorKind::BrokenPipe
+        self.cause.kind() == ErrorKind::BrokenPipe
     }
 }
 
@@ -80,18 +122,14 @@ impl Output {
     pub fn to_file(path: &Path, file: File) -> Self {
         // Where there is no second handle there is no syncing.
         let second = file.try_clone().ok();
-        Self { file: second, ..Self::new(&path.display().to_string(), Box::new(file)) }
+        let output = Self::new(&path.display().to_string(), Box::new(file));
+        output.lock().file = second;
+        output
     }
 
     fn new(name: &str, writer: Box<dyn Write + Send>) -> Self {
-        let writer = Mutex::new(BufWriter::with_capacity(1 << 16, writer));
-        Self {
-            name: name.to_owned(),
-            format: Box::new(JsonLines),
-            beside_progress: false,
-            writer,
-            file: None,
-        }
+        let end = Mutex::new(End { writer, file: None, waiting: Vec::new() });
+        Self { name: name.to_owned(), format: Box::new(JsonLines), beside_progress: false, end }
     }
 
     /// Writes the rows of a query as lines.
@@ -109,15 +147,20 @@ impl Output {
         self.write(&lines)
     }
 
-    /// Writes whole lines.
+    /// Writes whole lines. They are kept until the place has taken them, also where this is an error.
     ///
     /// # Errors
-    /// Where the place does not take them.
+    /// Where the place does not take them now.
     pub fn write(&self, lines: &[u8]) -> Result<(), OutputError> {
-        let mut writer = self.lock();
-        let room = if self.beside_progress && !lines.is_empty() { CLEAR_LINE } else { "" };
-        let written = writer.write_all(room.as_bytes()).and_then(|()| writer.write_all(lines));
-        written.map_err(|cause| self.error(cause))
+        let mut end = self.lock();
+        if self.beside_progress && !lines.is_empty() {
+            end.waiting.extend_from_slice(CLEAR_LINE.as_bytes());
+        }
+        end.waiting.extend_from_slice(lines);
+        if end.waiting.len() < WAITING_BYTES {
+            return Ok(());
+        }
+        end.drain().map_err(|cause| self.error(cause))
     }
 
     /// Hands on what was written so far.
@@ -133,17 +176,42 @@ impl Output {
     /// # Errors
     /// Where the place does not take it.
     pub fn sync(&self) -> Result<(), OutputError> {
-        self.flush()?;
-        let synced = self.file.as_ref().filter(|file| file.metadata().is_ok_and(|there| there.is_file()));
-        synced.map_or(Ok(()), |file| file.sync_data().map_err(|cause| self.error(cause)))
+        let mut end = self.lock();
+        end.flush().map_err(|cause| self.error(cause))?;
+        end.regular_file().map_or(Ok(()), |file| file.sync_data().map_err(|cause| self.error(cause)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BufWriter<Box<dyn Write + Send>>> {
+    /// Cuts a file to its first bytes and forgets what was written behind them; nothing where it is no regular file.
+    ///
+    /// # Errors
+    /// Where the file cannot be cut.
+    pub fn cut(&self, length: u64) -> Result<(), OutputError> {
+        let mut end = self.lock();
+        end.waiting.clear();
+        let Some(mut file) = end.regular_file() else { return Ok(()) };
+        let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length)));
+        cut.map(|_| ()).map_err(|cause| self.error(cause))
+    }
+
+    /// Writes to another file from now on. What waits must have been handed on.
+    ///
+    /// # Errors
+    /// Where there is no second handle of it: the old one stays.
+    pub fn go_on_in(&self, file: File) -> io::Result<()> {
+        let second = file.try_clone()?;
+        let mut end = self.lock();
+        end.writer = Box::new(file);
+        end.file = Some(second);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, End> {
         // A writer that panicked left whole lines behind it.
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn error(&self, cause: io::Error) -> OutputError {
+    /// An error of this output.
+    pub(super) fn error(&self, cause: io::Error) -> OutputError {
         OutputError { name: self.name.clone(), cause }
     }
 }
@@ -164,5 +232,40 @@ mod tests {
         let output = Output::to_file(&path, File::open(&path).unwrap());
         let error = output.write(b"{}\n").and_then(|()| output.flush()).err().unwrap();
         assert!(error.to_string().starts_with("cannot write to "), "{error}");
+    }
+
+    /// Takes two bytes, then nothing for a while, and so on.
+    struct Stutter(std::sync::Arc<Mutex<Vec<u8>>>, bool);
+
+    impl Write for Stutter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if !self.1 {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            let taken = bytes.len().min(2);
+            self.0.lock().unwrap().extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_byte_leaves_once_however_often_the_place_refuses() {
+        let taken = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let output = Output::new("stutter", Box::new(Stutter(taken.clone(), false)));
+        let lines: Vec<String> = (0..20_000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+        let mut refused = 0;
+        for line in &lines {
+            refused += u64::from(output.write(line.as_bytes()).is_err());
+        }
+        while output.flush().is_err() {
+            refused += 1;
+        }
+        assert!(refused > 1_000);
+        assert!(*taken.lock().unwrap() == lines.concat().into_bytes());
     }
 }

@@ -11,6 +11,7 @@ use super::{
     census::Census,
     dense::{Dense, NONE},
     group::{Groups, Key, Keys},
+    late::LateRow,
     part::Place,
     slice::{Slicing, TIME_MAX_US, TIME_MIN_US},
     slot::Numbers,
@@ -44,6 +45,8 @@ impl FoldBatch<'_> {
 pub struct Folded {
     /// Rows that were late for every window that covers them.
     pub late: u64,
+    /// Which rows these are, and what they missed: as many as `late` says.
+    pub late_rows: Vec<LateRow>,
     /// Rows that were late for some of them.
     pub late_partial: u64,
     /// Rows of new groups beyond `max_groups`.
@@ -166,7 +169,11 @@ impl Partition {
                         placed.slots.push(slot);
                     }
                     Err(Unplaced::TooManyGroups) => placed.folded.rejected.push(row),
-                    Err(Unplaced::Late | Unplaced::Unwanted) => {}
+                    Err(Unplaced::Late) => {
+                        placed.folded.late += 1;
+                        placed.folded.late_rows.push(LateRow::new(row, current.number, self.watermark, plan));
+                    }
+                    Err(Unplaced::Unwanted) => {}
                 }
             }
             self.watermark.observe(time.saturating_sub(plan.delay_us));
@@ -240,7 +247,6 @@ impl Partition {
         folded: &mut Folded,
     ) -> Result<u32, Unplaced> {
         if plan.slicing.end(plan.slicing.last_window(slice)) <= barrier {
-            folded.late += 1;
             return Err(Unplaced::Late);
         }
         folded.late_partial += 1;

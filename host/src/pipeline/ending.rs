@@ -7,7 +7,7 @@ use std::{
 
 use streamgauge_functions::format_timestamp;
 
-use super::{Ended, LOOK, Pipeline, Run, Told};
+use super::{Ended, LOOK, Pipeline, Run, Told, letters};
 use crate::{
     clock::{self, Stopwatch},
     query::{CutOff, Root},
@@ -28,23 +28,21 @@ impl Pipeline {
         self.flush();
         self.roots.iter().filter_map(cut_off).for_each(|text| tell(Told::Notice(text)));
         self.look_after_roots(run, tell);
-        // A source that failed keeps nobody from what was decided.
-        if self.roots.iter().any(|root| root.journal().failure().is_some()) {
-            return;
-        }
-        let mut stuck = None;
         let unsettled = |roots: &[Root]| roots.iter().map(|root| root.journal().unsettled()).sum::<usize>();
         self.roots.iter().for_each(|root| root.journal().keeper().iter().for_each(|keeper| keeper.wait()));
-        while unsettled(&self.roots) > 0 && since.elapsed() < timeout && stuck.is_none() {
+        while since.elapsed() < timeout
+            && (unsettled(&self.roots) > 0 || self.context.letters_wait().is_some())
+        {
             clock::pause(LOOK);
-            stuck = self.roots.iter().find_map(|root| root.journal().failure());
+            self.context.flush_letters();
+            self.look_after_roots(run, tell);
         }
         let finished = run.ended && unsettled(&self.roots) == 0;
-        if stuck.is_none() {
-            run.undelivered = self.roots.iter().flat_map(|root| undelivered(root, timeout)).collect();
+        run.undelivered = self.roots.iter().flat_map(|root| undelivered(root, timeout)).collect();
+        if !self.sync_letters() || self.context.letters_wait().is_some() {
+            // No checkpoint says that records are done whose dead letters are not there.
+            return run.unwritten = self.context.letters_wait();
         }
-        run.failure = run.failure.take().or(stuck);
-        self.sync_letters();
         for root in &mut self.roots {
             root.journal().keeper().iter().for_each(|keeper| keeper.wait());
             if finished {
@@ -53,8 +51,8 @@ impl Pipeline {
             root.checkpoint(finished);
             root.journal().keeper().iter().for_each(|keeper| keeper.wait());
         }
-        let unkept = self.roots.iter().find_map(|root| root.journal().failure());
-        run.failure = run.failure.take().or(unkept);
+        // A checkpoint that could not be written fails its query.
+        self.look_after_roots(run, tell);
     }
 
     pub(super) fn ended(self, run: Run) -> Ended {
@@ -63,8 +61,8 @@ impl Pipeline {
             failures.push((format!("query '{query}'"), why.to_owned()));
         }
         let source = format!("source '{}'", self.context.source);
-        let own = run.failure.into_iter().chain(self.context.broken);
-        failures.extend(own.map(|why| (source.clone(), why)));
+        let unwritten = run.unwritten.map(|why| letters::unwritten(&why, run.is_durable));
+        failures.extend(run.failure.into_iter().chain(unwritten).map(|why| (source.clone(), why)));
         Ended { counts: self.context.counts, failures }
     }
 }

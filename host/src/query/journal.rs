@@ -89,9 +89,9 @@ impl Journal {
         self.outboxes.values().any(Outbox::is_unread)
     }
 
-    /// Rows that are decided and not settled.
+    /// Rows that are decided and not settled, but may be.
     pub fn unsettled(&self) -> usize {
-        self.outboxes.values().map(Outbox::rows).sum()
+        self.outboxes.values().filter(|outbox| outbox.failure().is_none()).map(Outbox::rows).sum()
     }
 
     /// The outboxes, by query.

@@ -54,8 +54,6 @@ pub struct Context {
     pub timings: Arc<Timings>,
     /// Whether something was written that is not flushed yet.
     pub wrote: bool,
-    /// The first output that failed: rows must not vanish silently, so reading stops.
-    pub broken: Option<String>,
     /// Whether a reader of our rows went away (`streamgauge ... | head`): reading stops, and that is no failure.
     pub unread: bool,
     /// Whether what is being decided was decided before: nothing of it is sent.
@@ -64,6 +62,10 @@ pub struct Context {
     pub sent: Vec<Sent>,
     /// Dead letters of the batch that is being taken, as lines: a fault takes them back.
     pub letters: Vec<u8>,
+    /// Those of events that are late: they are counted as late, not as dead letters.
+    pub late_letters: Vec<u8>,
+    /// Whether late events become dead letters: `late_dead_letters` of the source.
+    pub tells_late: bool,
 }
 
 /// What can be taken back.
@@ -71,6 +73,7 @@ pub struct Context {
 pub struct Before {
     counts: Counts,
     letters: usize,
+    late_letters: usize,
 }
 
 impl Context {
@@ -82,17 +85,19 @@ impl Context {
             counts: Counts::default(),
             timings,
             wrote: false,
-            broken: None,
             unread: false,
             muted: false,
             sent: Vec::new(),
             letters: Vec::new(),
+            late_letters: Vec::new(),
+            tells_late: true,
         }
     }
 
     /// For the same source, with nothing counted.
     pub fn fresh(&self) -> Self {
-        Self::new(&self.source, self.dead_letters.clone(), self.timings.clone())
+        let fresh = Self::new(&self.source, self.dead_letters.clone(), self.timings.clone());
+        Self { tells_late: self.tells_late, ..fresh }
     }
 
     /// For what nobody is to hear of.
@@ -104,50 +109,77 @@ impl Context {
     pub fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
         // What was decided before may not have been told: the file knows.
         match self.dead_letters {
-            Some(_) => DeadLetter { source: &self.source, ..letter.clone() }.write(&mut self.letters),
+            Some(ref letters) => {
+                let lines = match letter.reason {
+                    Reason::Late => &mut self.late_letters,
+                    _ => &mut self.letters,
+                };
+                DeadLetter { source: &self.source, ..letter.clone() }.write(letters.record_text(), lines);
+            }
+            None if letter.reason == Reason::Late => {}
             None => self.counts.dead_letters += u64::from(!self.muted),
         }
     }
 
+    /// Whether somebody is to be told which events are late.
+    pub(super) fn wants_late(&self) -> bool {
+        self.tells_late && self.dead_letters.is_some()
+    }
+
     /// What is counted and said from here on can be taken back.
     pub fn begin(&self) -> Before {
-        Before { counts: self.counts, letters: self.letters.len() }
+        let (letters, late_letters) = (self.letters.len(), self.late_letters.len());
+        Before { counts: self.counts, letters, late_letters }
     }
 
     /// Takes back what was counted and said since.
     pub fn roll_back(&mut self, before: Before) {
         self.counts = before.counts;
         self.letters.truncate(before.letters);
+        self.late_letters.truncate(before.late_letters);
         self.sent.clear();
         self.muted = false;
     }
 
     /// What was said stays said.
     pub fn commit(&mut self) {
-        if self.letters.is_empty() {
+        if self.letters.is_empty() && self.late_letters.is_empty() {
             return;
         }
-        let lines = std::mem::take(&mut self.letters);
+        let (lines, late) = (std::mem::take(&mut self.letters), std::mem::take(&mut self.late_letters));
         if let Some(letters) = &self.dead_letters {
-            let written = letters.write(&lines);
+            self.counts.dead_letters += letters.write(&lines);
+            letters.write(&late);
             self.wrote = true;
-            self.counts.dead_letters += written.as_ref().copied().unwrap_or(0);
-            self.check(written.map(|_| ()));
         }
     }
 
-    /// Notes an output that no longer takes lines.
-    pub fn check(&mut self, written: Result<(), OutputError>) {
+    /// Hands on the dead letters that were written so far. Where nobody reads them any more, reading stops.
+    pub fn flush_letters(&mut self) {
+        let flushed = self.dead_letters.as_ref().map_or(Ok(()), |letters| letters.flush());
+        self.unread |= flushed.is_err();
+    }
+
+    /// Whether all dead letters so far survive a power cut.
+    pub fn sync_letters(&mut self) -> bool {
+        self.dead_letters.as_ref().is_none_or(|letters| letters.sync())
+    }
+
+    /// Why dead letters wait to be written; none where none do.
+    pub fn letters_wait(&self) -> Option<String> {
+        self.dead_letters.as_ref().and_then(|letters| letters.is_behind())
+    }
+
+    /// Notes what came of writing rows; gives why they cannot be written, unless their reader went away.
+    pub fn check(&mut self, written: Result<(), OutputError>) -> Option<String> {
         match written {
-            Err(error) if error.is_closed_pipe() => self.unread = true,
-            Err(error) => drop(self.broken.get_or_insert(error.to_string())),
-            Ok(()) => {}
+            Err(error) if error.is_closed_pipe() => {
+                self.unread = true;
+                None
+            }
+            Err(error) => Some(error.to_string()),
+            Ok(()) => None,
         }
-    }
-
-    /// Whether there is no place left for what is read.
-    pub fn is_cut_off(&self) -> bool {
-        self.broken.is_some() || self.unread
     }
 
     /// Times the engine, without the reducers that it calls.

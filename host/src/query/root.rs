@@ -1,5 +1,7 @@
 //! A query that reads a source, with all that read its rows: the unit of state, of offsets and of failure.
 
+mod outcome;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,

@@ -19,6 +19,7 @@ mod outgoing;
 mod positions;
 mod producer;
 mod reading;
+mod refused;
 mod settings;
 mod silence;
 mod transactions;
@@ -42,6 +43,7 @@ pub use self::{
     positions::{Position, StartAt},
     producer::{Producer, Record},
     reading::Reading,
+    refused::{Depth, Role, wrong_property},
     settings::Connection,
     transactions::Transactions,
 };

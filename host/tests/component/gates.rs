@@ -76,7 +76,7 @@ fn replay(steps: &dyn Fn(&mut Root, &mut Context, &[SourceColumn])) -> (Vec<(Str
     let mut context = Context::mute("s");
     [0, 1].into_iter().for_each(|partition| root.assign_active(partition, 0));
     steps(&mut root, &mut context, &schema);
-    root.query().flush(&mut context);
+    root.flush(&mut context);
     let rows = fs::read_to_string(&rows).unwrap();
     let row = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();

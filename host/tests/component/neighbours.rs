@@ -13,7 +13,7 @@ use streamgauge::{
     column::{Column, Texts},
     component::{limits::Limits, plugins::Plugins, runtime::Runtime},
     decode::json::Decoder,
-    deliver::{letters::Letters, output::Output},
+    deliver::{dead_letter::RecordText, letters::Letters, output::Output},
     engine::{Accumulators, Evaluated, Fault, Settings, WindowQuery},
     pipeline::{self, Ended, Pipeline, Progress, feed},
     query::{Context, Journal, Making, Root, RunningQuery, Windows},
@@ -123,11 +123,12 @@ fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sy
     }
     let source = Arc::new(source(path("events"), schema, timings.clone()));
     let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
+    let letters = Letters::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
     let pipeline = Pipeline {
         feed: (source.open)(&Positions::new(), &Beginning::default()).unwrap(),
         source,
         roots,
-        context: Context::new("s", Some(Arc::new(Letters::new(Arc::new(letters)))), timings),
+        context: Context::new("s", Some(Arc::new(letters)), timings),
         progress: Arc::new(Progress::default()),
     };
     let told = Mutex::new(Vec::new());

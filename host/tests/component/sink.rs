@@ -359,8 +359,8 @@ fn promtool_finds_nothing_wrong_with_a_page() {
 #[test]
 fn every_option_of_a_sink_is_read_by_somebody() {
     let host_reads: [(&str, &[&str]); 3] = [
-        ("webhook", &["signing_secret", "allow_private"]),
-        ("slack", &["on_ambiguous", "allow_private"]),
+        ("webhook", &["signing_secret", "reject_after", "allow_private"]),
+        ("slack", &["on_ambiguous", "reject_after", "allow_private"]),
         ("prometheus", &["listen"]),
     ];
     let plugins = Plugins::embedded(Runtime::new().unwrap());

@@ -70,6 +70,8 @@ pub(crate) fn no_secrets(name: &str) -> Result<String, String> {
 /// Takes 2xx as delivered, 4xx but 429 as rejected, and the rest as not now.
 #[derive(Default)]
 pub(crate) struct Memory {
+    /// How many rejections cannot be written down.
+    pub(crate) unwritable: Mutex<u32>,
     pub(crate) rejected: Mutex<Vec<(u64, String)>>,
     pub(crate) troubles: Mutex<Vec<Trouble>>,
     pub(crate) told: Notify,
@@ -86,8 +88,14 @@ impl Sink for Memory {
         vec![verdict]
     }
 
-    fn rejected(&self, message: &Message, why: &str) {
+    fn rejected(&self, message: &Message, why: &str) -> bool {
+        let mut unwritable = self.unwritable.lock().unwrap();
+        if *unwritable > 0 {
+            *unwritable -= 1;
+            return false;
+        }
         self.rejected.lock().unwrap().push((message.sequence, why.to_owned()));
+        true
     }
 
     fn trouble(&self, trouble: Trouble) {

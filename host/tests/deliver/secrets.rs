@@ -70,7 +70,7 @@ async fn an_error_does_not_tell_them() {
     });
     let talkative = Client::with_resolver(talkative, limits(200)).unwrap();
     let error = send(&talkative, "http://{secret:TOKEN}/", "").await.unwrap_err();
-    assert_eq!(error.to_string(), "it cannot be reached: '{secret:TOKEN}' is nowhere");
+    assert_eq!(error.to_string(), "cannot be reached: '{secret:TOKEN}' is nowhere");
     let garbage = Behaviour::Answer(format!("{CANARY} {CANARY}\r\n\r\n").into_bytes());
     for behaviour in [Behaviour::Hang, Behaviour::CutRead, Behaviour::CutUnread, garbage] {
         let receiver = Receiver::start(move |_| behaviour.clone()).await;

@@ -92,6 +92,8 @@ pub(crate) struct Run {
     pub(crate) folded: Folded,
     /// The ids of rejected events.
     pub(crate) rejected: Vec<i64>,
+    /// The ids of events that were late for all their windows, the start of the first of these, and how many they are.
+    pub(crate) late: Vec<(i64, i64, u64)>,
 }
 
 impl Run {
@@ -116,6 +118,7 @@ impl Run {
             windows: vec![],
             folded: Folded::default(),
             rejected: vec![],
+            late: vec![],
         }
     }
 
@@ -138,6 +141,10 @@ impl Run {
         };
         let folded = self.query.fold(partition, &batch, &mut self.accumulators).unwrap();
         self.folded.late += folded.late;
+        assert_eq!(folded.late, folded.late_rows.len() as u64, "each late row is named");
+        self.late.extend(
+            folded.late_rows.iter().map(|late| (events[late.row as usize].id, late.first.0, late.windows)),
+        );
         self.folded.late_partial += folded.late_partial;
         self.rejected.extend(folded.rejected.iter().map(|&row| events[row as usize].id));
         self.folded.out_of_range.extend(folded.out_of_range);

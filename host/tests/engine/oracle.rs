@@ -17,10 +17,11 @@ pub(crate) struct Expected {
     pub(crate) sum: Option<f64>,
 }
 
-/// All rows, in order, and how many events were late for all and for some of their windows.
-pub(crate) fn rows(setup: &Setup, partitions: &[Vec<Event>]) -> (Vec<Expected>, u64, u64) {
+/// All rows, in order; the events that were late for all of their windows, by id, with the start of the first of these and how
+/// many they are; and how many events were late for some.
+pub(crate) fn rows(setup: &Setup, partitions: &[Vec<Event>]) -> (Vec<Expected>, Vec<(i64, i64, u64)>, u64) {
     let mut windows: BTreeMap<i64, Vec<Expected>> = BTreeMap::new();
-    let (mut late, mut late_partial) = (0, 0);
+    let (mut late, mut late_partial) = (Vec::new(), 0);
     for events in partitions {
         let mut watermark = None;
         for event in events {
@@ -36,7 +37,9 @@ pub(crate) fn rows(setup: &Setup, partitions: &[Vec<Event>]) -> (Vec<Expected>, 
                 }
                 start -= setup.slide;
             }
-            late += u64::from(closed > 0 && open == 0);
+            if closed > 0 && open == 0 {
+                late.push((event.id, start + setup.slide, closed));
+            }
             late_partial += u64::from(closed > 0 && open > 0);
             watermark = watermark.max(Some(event.time - setup.delay));
         }

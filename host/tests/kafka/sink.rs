@@ -43,8 +43,9 @@ impl Told {
 }
 
 impl Watch for Told {
-    fn rejected(&self, message: &Message, why: &str) {
+    fn rejected(&self, message: &Message, why: &str) -> bool {
         self.add(format!("rejected {}: {why}", message.sequence));
+        true
     }
 
     fn down(&self, why: &str) {

@@ -19,6 +19,7 @@ use streamgauge::{
 };
 
 use crate::{
+    oracle::Lost,
     pause,
     receiver::{Receiver, SECRET_NAME, secret},
 };
@@ -100,16 +101,21 @@ impl Deployment {
         bucket.map_or_else(|_| self.folder.join("state"), PathBuf::from)
     }
 
-    /// Partition and offset of every dead letter, each of them whole.
-    pub(crate) fn dead_letters(&self) -> BTreeSet<(u32, i64)> {
-        let letters = fs::read_to_string(self.folder.join("dead_letters.jsonl")).unwrap_or_default();
+    /// Partition, offset and reason of every dead letter, those in the older file included; each of them is whole and there
+    /// once.
+    pub(crate) fn dead_letters(&self) -> BTreeSet<(u32, i64, Lost)> {
+        let files = ["dead_letters.jsonl.1", "dead_letters.jsonl"].map(|name| self.folder.join(name));
+        let letters = files.map(|file| fs::read_to_string(file).unwrap_or_default()).concat();
         let place = |line: &str| {
             let letter: Value =
                 serde_json::from_str(line).unwrap_or_else(|_| panic!("no dead letter: {line}"));
             let partition = letter["partition"].as_u64().and_then(|number| u32::try_from(number).ok());
-            (partition.expect("a partition"), letter["offset"].as_i64().expect("an offset"))
+            let lost = if letter["reason"] == "late" { Lost::Late } else { Lost::Unusable };
+            (partition.expect("a partition"), letter["offset"].as_i64().expect("an offset"), lost)
         };
-        letters.lines().map(place).collect()
+        let places: BTreeSet<_> = letters.lines().map(place).collect();
+        assert_eq!(places.len(), letters.lines().count(), "a dead letter is there twice");
+        places
     }
 }
 

@@ -22,12 +22,22 @@ const NEARLY: f64 = 1e-3;
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     groups: BTreeMap<Place, Vec<Used>>,
-    /// Partitions and offsets of records that cannot be used.
-    pub(crate) dead_letters: BTreeSet<(u32, i64)>,
+    /// Partitions and offsets of records that cannot be used and of events that are late for all their windows, and which of
+    /// the two they are.
+    pub(crate) dead_letters: BTreeSet<(u32, i64, Lost)>,
     /// Events that were late for all their windows.
     pub(crate) late: u64,
     /// The last window end that all partitions have passed.
     pub(crate) closed_upto: String,
+}
+
+/// Why a record is in no window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lost {
+    /// It cannot be used.
+    Unusable,
+    /// It came too late for all its windows.
+    Late,
 }
 
 /// An event in a window.
@@ -46,12 +56,13 @@ pub(crate) fn expect(partitions: &BTreeMap<u32, Records>) -> Expected {
         for (offset, value) in records {
             match event(value) {
                 Some((model, used, ok, time_ms)) => {
-                    if ok {
-                        expected.add(&model, used, time_ms, watermark_ms);
+                    if ok && !expected.add(&model, used, time_ms, watermark_ms) {
+                        expected.late += 1;
+                        expected.dead_letters.insert((partition, *offset, Lost::Late));
                     }
                     watermark_ms = watermark_ms.max(time_ms - DELAY_MS);
                 }
-                None => drop(expected.dead_letters.insert((partition, *offset))),
+                None => drop(expected.dead_letters.insert((partition, *offset, Lost::Unusable))),
             }
         }
         source_ms = source_ms.min(watermark_ms);
@@ -61,19 +72,20 @@ pub(crate) fn expect(partitions: &BTreeMap<u32, Records>) -> Expected {
 }
 
 impl Expected {
-    fn add(&mut self, model: &str, used: Used, time_ms: i64, watermark_ms: i64) {
+    /// Adds an event to its windows; false where none is open for it any more.
+    fn add(&mut self, model: &str, used: Used, time_ms: i64, watermark_ms: i64) -> bool {
         let mut start_ms = time_ms.div_euclid(SLIDE_MS) * SLIDE_MS;
-        let mut late = true;
+        let mut taken = false;
         while start_ms + SIZE_MS > time_ms {
             let end_ms = start_ms + SIZE_MS;
             if watermark_ms < end_ms {
                 let place = Place { end: written(end_ms), start: written(start_ms), group: model.to_owned() };
                 self.groups.entry(place).or_default().push(used);
-                late = false;
+                taken = true;
             }
             start_ms -= SLIDE_MS;
         }
-        self.late += u64::from(late);
+        taken
     }
 
     /// How many rows there are.

@@ -68,7 +68,7 @@ fn check_topic(topic: &str, span: Span) -> Checked<()> {
 }
 
 /// The property that a key means: `kafka.fetch.min.bytes`, or `sasl_username` for short.
-fn property(key: &str) -> Option<String> {
+pub(super) fn property(key: &str) -> Option<String> {
     if let Some(property) = key.strip_prefix("kafka.") {
         return Some(canonical(property));
     }

@@ -2,6 +2,8 @@
 
 use sqlparser::tokenizer::Span;
 
+use super::kafka;
+use crate::catalog::WrongOption;
 use crate::error::{Checked, Problem};
 use crate::parse::duration;
 use crate::parse::name::nearest;
@@ -108,6 +110,17 @@ impl<'a> Options<'a> {
             None => problem.help(format!("its options are {}", self.known.join(", "))),
         })
     }
+}
+
+/// What the host refuses is an error where the option stands; where it does not stand, at the name.
+pub(super) fn refuse(wrong: Option<WrongOption>, options: &[OptionDef], name: Span) -> Checked<()> {
+    let Some(WrongOption { key, message, help }) = wrong else { return Ok(()) };
+    let is_it = |option: &&OptionDef| match key.strip_prefix("kafka.") {
+        Some(property) => kafka::property(&option.key).as_deref() == Some(property),
+        None => option.key == key,
+    };
+    let span = options.iter().find(is_it).map_or(name, |option| option.span);
+    Err(Problem::new(span, message).help(help))
 }
 
 pub(super) fn text(option: &OptionDef) -> Checked<&str> {

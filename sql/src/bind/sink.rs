@@ -90,7 +90,16 @@ fn wrong_url(url: &str) -> Option<&'static str> {
 fn slack(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
     url(options, found)?;
     word("on_ambiguous", &["resend", "drop"], options, found)?;
+    reject_after(options, found)?;
     allow_private(options, found)
+}
+
+/// How long an answer such as 403 is taken for a mistake that somebody mends.
+fn reject_after(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
+    if let Some((micros, _)) = options.duration("reject_after")? {
+        found.insert("reject_after_us".to_owned(), OptionValue::Text(micros.to_string()));
+    }
+    Ok(())
 }
 
 fn allow_private(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
@@ -119,6 +128,7 @@ fn webhook(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>)
         };
         found.insert("signing_secret".to_owned(), value);
     }
+    reject_after(options, found)?;
     allow_private(options, found)
 }
 

@@ -42,7 +42,14 @@ pub(super) fn bind(def: &SourceDef) -> Checked<Source> {
         None => IDLE_TIMEOUT_US,
     };
     let max_future_skew_us = options.duration("max_future_skew")?.map(|(micros, _)| micros);
-    let dead_letters = options.text("dead_letters")?.map(|(path, _)| path.to_owned());
+    let dead_letters = match options.text("dead_letters")? {
+        Some((path, span)) if path.trim().is_empty() => {
+            return Err(Problem::new(span, "the option `dead_letters` is empty")
+                .help("write dead_letters = 'dead_letters.jsonl'"));
+        }
+        found => found.map(|(path, _)| path.to_owned()),
+    };
+    let late_dead_letters = options.word("late_dead_letters", &["true", "false"])? != Some("false");
     let mut found = BTreeMap::new();
     if connector == "kafka" {
         kafka::read(&mut options, &mut found)?;
@@ -62,6 +69,7 @@ pub(super) fn bind(def: &SourceDef) -> Checked<Source> {
         idle_timeout_us,
         max_future_skew_us,
         dead_letters,
+        late_dead_letters,
         options: found,
     })
 }

@@ -348,6 +348,10 @@ fn options_of_sources() {
         ]
     );
     assert_eq!(source(kafka).idle_timeout_us, 10_000_000);
+    assert!(
+        source(kafka).late_dead_letters
+            && !source(&format!("{kafka}, late_dead_letters = false")).late_dead_letters
+    );
     for (start, expected) in [
         ("'earliest'", Start::Earliest),
         ("'1 hour'", Start::Ago(3_600_000_000)),

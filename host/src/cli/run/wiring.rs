@@ -22,10 +22,10 @@ use streamgauge_sql::{
 
 pub(in crate::cli) use self::{
     leftovers::{delivered, find},
-    sinks::{Notice, Workers},
+    sinks::{Notice, Workers, wrong_option, wrong_rows},
 };
 use self::{
-    places::Places,
+    places::{LetterSettings, Places},
     sinks::{Deliver, Rejections},
 };
 use super::{super::program, Binding};
@@ -34,7 +34,7 @@ use crate::{
     clock,
     component::{plugins::Plugins, query::QueryComponent},
     decode::json::Decoder,
-    deliver::{outbox::Outbox, output::Output},
+    deliver::{dead_letter::RecordText, outbox::Outbox, output::Output},
     pipeline::{self, Future, OpenFeed, Pipeline, Progress, feed},
     query::{Context, Root},
     source::kafka::{Connection, Reading, StartAt},
@@ -61,6 +61,10 @@ pub(in crate::cli) struct Wiring<'a> {
     pub(in crate::cli) forget: &'a [String],
     pub(in crate::cli) bounded: bool,
     pub(in crate::cli) dead_letters: Option<&'a Path>,
+    /// How much of a record a dead letter holds.
+    pub(in crate::cli) dead_letter_records: RecordText,
+    /// How long a file of dead letters may be.
+    pub(in crate::cli) dead_letters_bytes_max: u64,
     pub(in crate::cli) timings: &'a Arc<Timings>,
     /// What the console is; none = JSON Lines on standard output.
     pub(in crate::cli) console: Option<Arc<Output>>,
@@ -100,6 +104,7 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
         places,
         workers: Workers::new(notice.clone())?,
         started: Vec::new(),
+        notice: notice.clone(),
         notices: told,
         begun: Vec::new(),
     };
@@ -190,6 +195,7 @@ struct Parts<'a> {
     workers: Workers,
     /// Outboxes that are yet to be worked on: nothing is sent before everything is known to be right.
     started: Vec<(Deliver, Outbox, Rejections)>,
+    notice: Notice,
     notices: Vec<String>,
     /// Queries of which there is no state.
     begun: Vec<String>,
@@ -223,11 +229,13 @@ impl Wiring<'_> {
         let schema = union(source, &roots);
         let begin = self.start(source, &roots);
         let reading = Arc::new(self.source(source, &schema, &begin)?);
-        let letters = match (self.dead_letters, &source.dead_letters) {
-            (Some(path), _) => Some(parts.places.letters(path)?),
-            (None, Some(path)) => Some(parts.places.letters(Path::new(path))?),
-            (None, None) => None,
+        let settings = LetterSettings {
+            record_text: self.dead_letter_records,
+            bytes_max: self.dead_letters_bytes_max,
+            notice: parts.notice.clone(),
         };
+        let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));
+        let letters = path.map(|path| parts.places.letters(path, &settings)).transpose()?;
         let mut levels: Vec<Vec<Root>> = Vec::new();
         for root in roots {
             let columns = positions(&root.plan.manifest, schema.iter().map(|column| column.name.as_str()));
@@ -243,7 +251,8 @@ impl Wiring<'_> {
             let Some(first) = roots.first() else { unreachable!("a level has a root") };
             let unusable = |why: String| Failure::Input(format!("error: {why}"));
             let feed = (reading.open)(first.positions(), first.beginning()).map_err(unusable)?;
-            let context = Context::new(&source.name, letters.clone(), self.timings.clone());
+            let mut context = Context::new(&source.name, letters.clone(), self.timings.clone());
+            context.tells_late = source.late_dead_letters;
             Ok(Pipeline {
                 source: reading.clone(),
                 feed,

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use reqwest::Url;
+
 /// The IPv4 networks that are not public: network, bits, and what it is.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u32, &str); 17] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8, "an unspecified"),
@@ -78,10 +80,20 @@ pub fn forbidden_host(host: &str) -> Option<&'static str> {
     is_local.then_some("a loopback")
 }
 
+/// A URL as people are told of it: scheme, host and port alone, since what is behind them may be secret. `{secret:NAME}` is not
+/// filled in.
+pub fn shown(url: &str) -> String {
+    if let Some((name, _)) = url.strip_prefix("{secret:").and_then(|rest| rest.split_once('}')) {
+        return format!("the address in secret '{name}'");
+    }
+    let url = Url::parse(url).ok();
+    let parts =
+        url.as_ref().and_then(|url| Some((url.scheme(), url.host_str()?, url.port_or_known_default()?)));
+    parts.map_or_else(|| "its address".to_owned(), |(scheme, host, port)| format!("{scheme}://{host}:{port}"))
+}
+
 #[cfg(test)]
 mod tests {
-    use reqwest::Url;
-
     use super::*;
 
     /// Hosts as somebody may write them in a URL, and what they are.
@@ -222,6 +234,21 @@ mod tests {
     fn what_is_public_is_not_refused() {
         for host in ALLOWED {
             assert_eq!(of(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn of_a_url_only_scheme_host_and_port_are_told() {
+        for (url, expected) in [
+            ("https://hooks.example.com/T0/B0/token?key=1#x", "https://hooks.example.com:443"),
+            ("http://user:password@10.0.0.1:8080/hook", "http://10.0.0.1:8080"),
+            ("http://[::1]/hook", "http://[::1]:80"),
+            ("{secret:TEAM_HOOK}", "the address in secret 'TEAM_HOOK'"),
+            ("https://{secret:HOST}/hook", "its address"),
+            ("https://hooks.example.com/{secret:TOKEN}", "https://hooks.example.com:443"),
+            ("hooks.example.com/token", "its address"),
+        ] {
+            assert_eq!(shown(url), expected, "{url}");
         }
     }
 

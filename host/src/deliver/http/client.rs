@@ -78,10 +78,10 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// Nothing reached the receiver; it may be another time.
-    #[error("it cannot be reached: {0}")]
+    #[error("cannot be reached: {0}")]
     Unreachable(String),
     /// The receiver may have got the request.
-    #[error("it gave no answer: {0}")]
+    #[error("gave no answer: {0}")]
     Unanswered(String),
     /// Nothing was sent, nor will it ever be.
     #[error("{0}")]

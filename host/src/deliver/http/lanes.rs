@@ -27,6 +27,8 @@ struct Lane {
     messages: VecDeque<Arc<Message>>,
     /// Tries of the first message that were in vain.
     failures: u32,
+    /// When the first message was refused for the first time, where it may still be taken.
+    refused: Option<Duration>,
 }
 
 impl Lanes {
@@ -35,7 +37,7 @@ impl Lanes {
         let number = message.lane;
         let lane = self.lanes.entry(number).or_insert_with(|| {
             self.ready.push_back(number);
-            Lane { messages: VecDeque::with_capacity(1), failures: 0 }
+            Lane { messages: VecDeque::with_capacity(1), failures: 0, refused: None }
         });
         lane.messages.push_back(message);
     }
@@ -83,6 +85,7 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(&number) else { return 0 };
         lane.messages.pop_front();
         let failures = std::mem::take(&mut lane.failures);
+        lane.refused = None;
         if lane.messages.is_empty() {
             self.lanes.remove(&number);
         } else {
@@ -91,11 +94,18 @@ impl Lanes {
         failures
     }
 
-    /// The message of a lane that was in flight was tried in vain. Says how often by now.
-    pub(super) fn fail(&mut self, number: u64) -> u32 {
-        let Some(lane) = self.lanes.get_mut(&number) else { return 0 };
-        lane.failures = lane.failures.saturating_add(1);
-        lane.failures
+    /// The message of a lane that was in flight was tried in vain, which counts as at least so many failures. Says how many
+    /// there were before, and are now.
+    pub(super) fn fail(&mut self, number: u64, least: u32) -> (u32, u32) {
+        let Some(lane) = self.lanes.get_mut(&number) else { return (0, 0) };
+        let before = lane.failures;
+        lane.failures = before.saturating_add(1).max(least);
+        (before, lane.failures)
+    }
+
+    /// The message of a lane that was in flight was refused. Says when that was for the first time.
+    pub(super) fn refuse(&mut self, number: u64, now: Duration) -> Duration {
+        self.lanes.get_mut(&number).map_or(now, |lane| *lane.refused.get_or_insert(now))
     }
 
     /// The message of a lane that was in flight may be sent again from then on: its receiver wants it so.
@@ -133,7 +143,7 @@ mod tests {
         let mut lanes = Lanes::default();
         [(1, 7), (2, 7), (3, 8)].into_iter().for_each(|(sequence, lane)| lanes.add(message(sequence, lane)));
         assert_eq!((next(&mut lanes), next(&mut lanes), next(&mut lanes)), (Some(1), Some(3), None));
-        assert_eq!(lanes.fail(7), 1);
+        assert_eq!(lanes.fail(7, 1), (0, 1));
         lanes.retry(7, at(5));
         assert_eq!(lanes.settle(8), 0);
         lanes.wake(at(4));

@@ -1,7 +1,8 @@
 //! The worker of one sink: sends the messages of an outbox until each is settled.
 //!
 //! A message is tried again until somebody answers something final, however long that takes: a sink that is down loses
-//! nothing. Messages of a lane leave one after the other; a lane that fails holds back only itself.
+//! nothing. That somebody may not send there (401, 403, 407) or that there is nothing any more (410) is final only where it
+//! is the answer for a while: it may be a mistake that people mend. Messages of a lane leave one after the other; a lane that fails holds back only itself.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,6 +10,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{select, sync::watch, time::sleep};
 
 use super::{
+    address,
     backoff::{Backoff, RETRY_AFTER_MAX, retry_after},
     client::{Client, SendError},
     declared::Declared,
@@ -27,6 +29,9 @@ use crate::{
 
 /// Messages that are moved from the outbox at a time.
 const TAKEN_AT_ONCE: usize = 1024;
+
+/// How soon a rejection that could not be written down is told again.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// After so many failures one behind the other a sink is in trouble: it is told, and tried less often.
 const FAILURES_MAX: u32 = 4;
@@ -47,8 +52,9 @@ pub trait Sink: Send + Sync {
     /// What a response means: a verdict for each row of the message.
     fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict>;
 
-    /// A message will never be delivered; why. It is settled when this returns.
-    fn rejected(&self, message: &Message, why: &str);
+    /// A message will never be delivered; why. It is settled if this is true: then that is written down for good. Where not,
+    /// it is told again.
+    fn rejected(&self, message: &Message, why: &str) -> bool;
 
     /// It is in trouble, or no longer.
     fn trouble(&self, trouble: Trouble);
@@ -59,7 +65,7 @@ pub trait Sink: Send + Sync {
 pub enum Trouble {
     /// Messages are tried again and again.
     Began {
-        /// Why the last one failed, as `it cannot be reached: ...`.
+        /// Why the last one failed, as `https://hooks.example.com:443 cannot be reached: ...`.
         why: String,
         /// How many rows wait.
         rows: usize,
@@ -93,6 +99,9 @@ pub struct Settings {
     pub silent_gap: Duration,
     /// What to do when no answer came.
     pub on_ambiguous: OnAmbiguous,
+    /// How long a sink may answer 401, 403, 407 or 410 before its rows are rejected for it. Counted from the first such answer
+    /// in this process: of a message, or of the sink where it has answered nothing else since.
+    pub reject_after: Duration,
 }
 
 impl Default for Settings {
@@ -104,6 +113,7 @@ impl Default for Settings {
             unanswered: Backoff { cap: Duration::from_secs(5), ..Backoff::default() },
             silent_gap: Duration::from_millis(200),
             on_ambiguous: OnAmbiguous::Resend,
+            reject_after: Duration::from_secs(600),
         }
     }
 }
@@ -145,7 +155,7 @@ impl Sender {
             select! {
                 biased;
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
-                Some((message, result)) = in_flight.next() => work.finish(&message, result),
+                Some((message, result)) = in_flight.next() => work.finish(message, result),
                 () = self.outbox.changed() => {}
                 () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
@@ -185,15 +195,46 @@ struct Work<'a> {
     silence: u32,
     /// Lanes that failed too often.
     stuck: usize,
+    /// Since when the sink answers nothing but that it may not be sent to.
+    refused: Option<Duration>,
+    told: Told,
+    /// Messages that are rejected, which could not be written down, and why; their lanes wait.
+    unwritten: Vec<(Arc<Message>, String)>,
+    /// When that is tried again.
+    tell_again: Duration,
+}
+
+/// What people know.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    /// That it is in trouble.
+    trouble: bool,
+    /// That it may not be sent to.
+    refused: bool,
 }
 
 impl<'a> Work<'a> {
     fn new(sender: &'a Sender) -> Self {
-        Self { sender, lanes: Lanes::default(), watch: Stopwatch::start(), began: None, silence: 0, stuck: 0 }
+        Self {
+            sender,
+            lanes: Lanes::default(),
+            watch: Stopwatch::start(),
+            began: None,
+            silence: 0,
+            stuck: 0,
+            refused: None,
+            told: Told::default(),
+            unwritten: Vec::new(),
+            tell_again: Duration::ZERO,
+        }
     }
 
     /// Takes all that is in the outbox, whose bound is this one's.
     fn take(&mut self) {
+        if !self.unwritten.is_empty() && self.watch.elapsed() >= self.tell_again {
+            let again = std::mem::take(&mut self.unwritten);
+            again.into_iter().for_each(|(message, why)| self.reject(message, why));
+        }
         loop {
             let taken = self.sender.outbox.take(TAKEN_AT_ONCE);
             if taken.is_empty() {
@@ -217,7 +258,8 @@ impl<'a> Work<'a> {
     /// How long until [`Work::next`] may have one, if nothing happens before.
     fn pause(&self) -> Option<Duration> {
         let at = if self.lanes.is_ready() { Some(self.may_begin()) } else { self.lanes.next_wake() };
-        at.map(|at| at.saturating_sub(self.watch.elapsed()))
+        let tell_again = (!self.unwritten.is_empty()).then_some(self.tell_again);
+        at.into_iter().chain(tell_again).min().map(|at| at.saturating_sub(self.watch.elapsed()))
     }
 
     /// When the next request may begin: a receiver that is silent is not asked for all lanes at once.
@@ -228,37 +270,43 @@ impl<'a> Work<'a> {
     }
 
     /// Goes on from what came of a message.
-    fn finish(&mut self, message: &Message, result: Result<Response, SendError>) {
+    fn finish(&mut self, message: Arc<Message>, result: Result<Response, SendError>) {
         match result {
             Ok(response) => self.judge(message, &response),
-            Err(SendError::Impossible(why)) => self.reject(message, &why),
+            Err(SendError::Impossible(why)) => self.reject(message, why),
             Err(error) => {
                 self.silence = self.silence.saturating_add(1);
+                let why = format!("{} {error}", address(&message));
                 let drops = self.sender.settings.on_ambiguous == OnAmbiguous::Drop;
                 if drops && matches!(error, SendError::Unanswered(_)) {
-                    let why = format!(
-                        "{error}; it may have arrived, and on_ambiguous = 'drop' sends nothing twice"
-                    );
-                    return self.reject(message, &why);
+                    let why =
+                        format!("{why}; it may have arrived, and on_ambiguous = 'drop' sends nothing twice");
+                    return self.reject(message, why);
                 }
-                let failures = self.fail(message, || error.to_string());
+                let failures = self.fail(&message, 1, why);
                 let wait = self.sender.settings.unanswered.wait(failures, fastrand::f64());
                 self.lanes.retry_unanswered(message.lane, self.watch.elapsed() + wait);
             }
         }
     }
 
-    fn judge(&mut self, message: &Message, response: &Response) {
+    fn judge(&mut self, message: Arc<Message>, response: &Response) {
         if self.silence >= FAILURES_MAX {
             self.lanes.wake_unanswered();
         }
         self.silence = 0;
         let Payload::Request(request) = &message.payload else { return };
-        match together(self.sender.sink.judge(request, message.rows, response)) {
-            Verdict::Delivered => self.settle(message),
-            Verdict::Rejected(why) => self.reject(message, &why),
+        let verdict = together(self.sender.sink.judge(request, message.rows, response));
+        if let (Verdict::Rejected(why), true) = (&verdict, is_refusal(response.status)) {
+            return self.refuse(&message, response, why.clone());
+        }
+        self.refused = None;
+        match verdict {
+            Verdict::Delivered => self.settle(&message),
+            Verdict::Rejected(why) => self.reject(message, why),
             Verdict::Retry(asked) => {
-                let failures = self.fail(message, || format!("it answers {}", response.status));
+                let why = format!("{} answers {}", address(&message), response.status);
+                let failures = self.fail(&message, 1, why);
                 let asked = asked.or_else(|| retry_after_of(response)).unwrap_or_default();
                 let wait = self.sender.settings.backoff.wait(failures, fastrand::f64());
                 let wait = wait.max(asked.min(RETRY_AFTER_MAX));
@@ -267,22 +315,52 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Counts a failure of a message, and tells of trouble if it is one too many.
-    fn fail(&mut self, message: &Message, why: impl FnOnce() -> String) -> u32 {
-        let failures = self.lanes.fail(message.lane);
-        if failures == FAILURES_MAX {
+    /// The receiver says that it may not be sent to: the message waits, as in an outage, and is rejected if that lasts.
+    fn refuse(&mut self, message: &Arc<Message>, response: &Response, why: String) {
+        let (now, limit) = (self.watch.elapsed(), self.sender.settings.reject_after);
+        let since = self.lanes.refuse(message.lane, now).min(*self.refused.get_or_insert(now));
+        let left = limit.saturating_sub(now.saturating_sub(since));
+        if left.is_zero() {
+            return self.reject(message.clone(), why);
+        }
+        let told = format!(
+            "{} answers {}, and it is tried again for {limit:?}; what it refuses then becomes dead letters",
+            address(message),
+            response.status
+        );
+        if !std::mem::replace(&mut self.told.refused, true) {
+            self.tell(told.clone());
+        }
+        let failures = self.fail(message, FAILURES_MAX, told);
+        let wait = self.sender.settings.backoff.wait(failures, fastrand::f64());
+        let wait = wait.max(retry_after_of(response).unwrap_or_default()).min(left);
+        self.lanes.retry(message.lane, now + wait);
+    }
+
+    /// Counts a failure of a message, as at least so many, and tells of trouble if it is one too many.
+    fn fail(&mut self, message: &Message, least: u32, why: String) -> u32 {
+        let (before, failures) = self.lanes.fail(message.lane, least);
+        if before < FAILURES_MAX && failures >= FAILURES_MAX {
             self.stuck += 1;
-            if self.stuck == 1 {
-                let rows = self.sender.outbox.rows();
-                self.sender.sink.trouble(Trouble::Began { why: why(), rows });
+            if !self.told.trouble {
+                self.tell(why);
             }
         }
         failures
     }
 
-    fn reject(&mut self, message: &Message, why: &str) {
-        self.sender.sink.rejected(message, why);
-        self.settle(message);
+    fn tell(&mut self, why: String) {
+        self.told.trouble = true;
+        let rows = self.sender.outbox.rows();
+        self.sender.sink.trouble(Trouble::Began { why, rows });
+    }
+
+    fn reject(&mut self, message: Arc<Message>, why: String) {
+        if self.sender.sink.rejected(&message, &why) {
+            return self.settle(&message);
+        }
+        self.tell_again = self.watch.elapsed() + TELL_AGAIN;
+        self.unwritten.push((message, why));
     }
 
     fn settle(&mut self, message: &Message) {
@@ -290,11 +368,27 @@ impl<'a> Work<'a> {
         self.sender.outbox.settle([message]);
         if self.lanes.settle(message.lane) >= FAILURES_MAX {
             self.stuck -= 1;
-            if self.stuck == 0 {
-                self.sender.sink.trouble(Trouble::Over);
-            }
+        }
+        // While it refuses everything, what is rejected for it is no sign that it takes anything.
+        if self.stuck == 0 && self.refused.is_none() && self.told.trouble {
+            self.told = Told::default();
+            self.sender.sink.trouble(Trouble::Over);
         }
     }
+}
+
+/// Where a message goes, for people.
+fn address(message: &Message) -> String {
+    match &message.payload {
+        Payload::Request(request) => address::shown(&request.url),
+        _ => "its address".to_owned(),
+    }
+}
+
+/// Whether an answer may be due to a mistake that people mend: a key that is missing or has run out, a proxy that is set up
+/// wrongly, an address that was given up.
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 401 | 403 | 407 | 410)
 }
 
 /// The verdict on a message from those on its rows: it goes as a whole, so it is delivered if all rows are.

@@ -122,17 +122,18 @@ pub(super) type Consumer = BaseConsumer<Reports>;
 
 /// A consumer that notices when a topic is made anew: see [`Reports::take_topic_changed`].
 pub(super) fn reader(connection: &Connection) -> Result<Consumer, SourceError> {
-    let mut config = settings(connection, &[("debug", "metadata")]);
+    let mut config = consumer_config(connection, &[("debug", "metadata")]);
     config.set_log_level(RDKafkaLogLevel::Debug);
     config.create_with_context(Reports::default()).map_err(setting)
 }
 
 /// A consumer with settings that the connection's properties do not change.
 pub(super) fn consumer_with(connection: &Connection, own: &[(&str, &str)]) -> Result<Consumer, SourceError> {
-    settings(connection, own).create_with_context(Reports::default()).map_err(setting)
+    consumer_config(connection, own).create_with_context(Reports::default()).map_err(setting)
 }
 
-fn settings(connection: &Connection, own: &[(&str, &str)]) -> ClientConfig {
+/// How a consumer is made.
+pub(super) fn consumer_config(connection: &Connection, own: &[(&str, &str)]) -> ClientConfig {
     let mut config = tuned(connection, TUNING);
     extend(&mut config, PROMISES);
     extend(&mut config, own);

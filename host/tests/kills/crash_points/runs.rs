@@ -17,6 +17,7 @@ use streamgauge::{
 use super::table::{Crash, Place, Run, Series};
 use crate::{
     host::Deployment,
+    oracle::Lost,
     receiver::{Manners, Receiver},
     rows::{self, Rows, assert_same},
     traffic::Events,
@@ -38,8 +39,8 @@ struct Delivered {
     lines: String,
     hook: Rows,
     topic: Rows,
-    /// By partition and offset.
-    dead_letters: BTreeSet<(u32, i64)>,
+    /// By partition and offset, with why.
+    dead_letters: BTreeSet<(u32, i64, Lost)>,
 }
 
 /// The events, and what an undisturbed process makes of them.
@@ -166,7 +167,9 @@ impl Runs {
             .replace("$LINES", &lines.display().to_string())
             .replace("$URL", &receiver.url())
             .replace("$ROWS", topic.as_deref().unwrap_or("none"));
-        let mut arguments = vec!["--checkpoint-interval".to_owned(), "1ms".to_owned()];
+        // The dead letters do not fit into one file, but into two.
+        let arguments = ["--checkpoint-interval", "1ms", "--dead-letters-max-bytes", "100KiB"];
+        let mut arguments: Vec<String> = arguments.map(str::to_owned).to_vec();
         match run {
             Run::FromKafka => arguments.push("--bounded".to_owned()),
             _ => arguments.extend((0..PARTITIONS).flat_map(|partition| {

@@ -17,7 +17,8 @@ pub(super) use self::fate::{Named, Writer};
 use crate::{
     cli::Failure,
     deliver::{
-        letters::Letters,
+        dead_letter::RecordText,
+        letters::{Letters, Notice, Rotation},
         lines::{Lines, Marker},
         output::Output,
     },
@@ -54,6 +55,17 @@ pub(super) struct Places {
     pub(super) notices: Vec<String>,
 }
 
+/// How dead letters are written.
+#[derive(Clone)]
+pub(super) struct LetterSettings {
+    /// How much of a record they hold.
+    pub(super) record_text: RecordText,
+    /// How long their file may be.
+    pub(super) bytes_max: u64,
+    /// Who is told of troubles.
+    pub(super) notice: Notice,
+}
+
 /// A file, whatever path leads to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct FileId {
@@ -66,6 +78,10 @@ struct Place {
     file: File,
     output: Arc<Output>,
     letters: Option<Arc<Letters>>,
+    /// How long the file of the dead letters may be.
+    letters_bytes_max: u64,
+    /// Whether rows go there.
+    has_rows: bool,
     lines: Option<Arc<Lines>>,
     writers: Vec<Writer>,
     /// By query, as the state calls it: up to which number its rows are settled.
@@ -97,8 +113,15 @@ impl Places {
         self.console.get_or_insert_with(|| Arc::new(Output::stdout())).clone()
     }
 
-    /// A file, still with what it holds; `-` is the console.
+    /// A file for rows, still with what it holds; `-` is the console.
     pub(super) fn file(&mut self, path: &Path) -> Result<Arc<Output>, Failure> {
+        let output = self.open(path)?;
+        let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
+        place.into_iter().for_each(|place| place.has_rows = true);
+        Ok(output)
+    }
+
+    fn open(&mut self, path: &Path) -> Result<Arc<Output>, Failure> {
         if path == Path::new("-") {
             return Ok(self.console());
         }
@@ -134,6 +157,8 @@ impl Places {
                 file,
                 output: output.clone(),
                 letters: None,
+                letters_bytes_max: 0,
+                has_rows: false,
                 lines: None,
                 writers: Vec::new(),
                 settled: BTreeMap::new(),
@@ -150,11 +175,18 @@ impl Places {
     }
 
     /// A file for dead letters.
-    pub(super) fn letters(&mut self, path: &Path) -> Result<Arc<Letters>, Failure> {
-        let output = self.file(path)?;
+    pub(super) fn letters(
+        &mut self,
+        path: &Path,
+        settings: &LetterSettings,
+    ) -> Result<Arc<Letters>, Failure> {
+        let output = self.open(path)?;
         let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
-        let fresh = || Arc::new(Letters::new(output.clone()));
-        Ok(place.map_or_else(fresh, |place| place.letters.get_or_insert_with(fresh).clone()))
+        let LetterSettings { record_text, bytes_max, notice } = settings;
+        let fresh = || Arc::new(Letters::new(output.clone(), *record_text, notice.clone()));
+        let Some(place) = place else { return Ok(fresh()) };
+        place.letters_bytes_max = *bytes_max;
+        Ok(place.letters.get_or_insert_with(fresh).clone())
     }
 
     /// A sink writes to an output.
@@ -198,6 +230,7 @@ impl Places {
     pub(super) fn prepare(&self) -> Result<(), Failure> {
         let mut fates = Vec::new();
         for place in self.files.values() {
+            place.check_letters()?;
             let there = place.file.metadata().map_err(|cause| unwritable(&place.path, &cause))?;
             if there.is_file() {
                 fates.push((place, self.fate(place, there.len())?));
@@ -297,8 +330,26 @@ impl Places {
 }
 
 impl Place {
+    /// Rows that are there exactly once need a file in which nothing else is.
+    fn check_letters(&self) -> Result<(), Failure> {
+        let is_marked = self.lines.as_ref().is_some_and(|lines| lines.marked_in().is_some());
+        if self.letters.is_none() || !is_marked {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(Failure::Usage(format!(
+            "error: rows and dead letters go to '{path}', and with --state each row is there once\n\
+             help: give the dead letters a file of their own"
+        )))
+    }
+
     fn prepare(&self, fate: &Fate, resumed: bool, identities: &BTreeSet<u128>) -> Result<(), Failure> {
         let unwritable = |cause| unwritable(&self.path, &cause);
+        let there = self.file.metadata().map_err(unwritable)?;
+        if let Some(letters) = self.letters.as_ref().filter(|_| !self.has_rows && !is_standard(&there)) {
+            let rotation = Rotation::new(&self.path, &self.file, self.letters_bytes_max);
+            letters.rotate(rotation.map_err(unwritable)?);
+        }
         if let Some(letters) = &self.letters {
             // A letter that a crash cut short is written again where the run goes on. What is not one stays.
             if !(resumed && ends_in(&self.file, LETTER).map_err(unwritable)?) {
@@ -358,6 +409,12 @@ impl FileId {
     fn of(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
+}
+
+/// Whether a file is what the process was given as its standard output or error: its name is not ours.
+fn is_standard(there: &Metadata) -> bool {
+    let is = |path| fs::metadata(path).is_ok_and(|standard| FileId::of(&standard) == FileId::of(there));
+    ["/dev/stdout", "/dev/stderr"].into_iter().any(is)
 }
 
 /// Which file an input is; none where it is a pipe or a device, which nothing overwrites, or cannot be read anyway.

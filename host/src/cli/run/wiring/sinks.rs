@@ -2,6 +2,7 @@
 
 mod judge;
 mod options;
+mod refused;
 
 use std::{
     path::{Path, PathBuf},
@@ -20,8 +21,12 @@ use streamgauge_sql::{
 };
 use tokio::{runtime::Runtime, sync::watch};
 
-use self::judge::{Judge, keep};
+pub(in crate::cli) use self::refused::{wrong_option, wrong_rows};
 pub(super) use self::{judge::Rejections, options::declared_now};
+use self::{
+    judge::{Judge, keep},
+    refused::{NO_WINDOW, wrong_url},
+};
 use super::{
     places::{Mode, Named, Places},
     secret,
@@ -36,7 +41,6 @@ use crate::{
     deliver::{
         encode::{self, Encode},
         http::{
-            address::forbidden_host,
             client::{Client, Limits},
             sender::{OnAmbiguous, Sender, Settings},
             signature::SigningSecret,
@@ -50,6 +54,7 @@ use crate::{
         output::Output,
         scrape::Scrape,
     },
+    engine::Fault,
     panics::{self, caught},
     pipeline::Ended,
     source::kafka::{Connection, Control},
@@ -178,7 +183,7 @@ impl Workers {
     ) -> Rejections {
         let (notice, count) = (self.notice.clone(), self.rejected.clone());
         let [source, query, sink] = [source, query, sink].map(str::to_owned);
-        Rejections { source, query, sink, letters, notice, count, told: Arc::default() }
+        Rejections { source, query, sink, at: String::new(), letters, notice, count, told: Arc::default() }
     }
 
     /// How rows go to an output: at once, or where they are decided first, through an outbox.
@@ -209,25 +214,12 @@ impl Workers {
         if sink.connector == "kafka" {
             return self.reach_kafka(sink, route).map_err(|why| wrong(&why));
         }
-        let fields = &route.query.output;
-        let options = options::of_component(sink);
-        let options: Vec<(&str, Value)> =
-            options.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let instance = self.instance(sink, runtime)?;
-        let known: Vec<String> =
-            instance.described().options.iter().map(|option| option.name.clone()).collect();
-        let options: Vec<(&str, Value)> =
-            options.into_iter().filter(|(name, _)| known.iter().any(|known| known == name)).collect();
-        // A view is what people named; the statement that sends its rows has only a number.
-        let name = match &route.query.input {
-            Input::View(view) => view,
-            Input::Source(_) => &route.query.name,
-        };
-        let encoder = instance.open(&options, name, fields).map_err(|fault| wrong(&fault))?;
+        let encoder = open(&instance, sink, route.query).map_err(|fault| wrong(&fault))?;
         let encoder = Arc::new(encoder);
         if sink.connector == "prometheus" {
             if !route.windowed {
-                return Err(wrong(&"it shows the last window of a view, but these rows have no window"));
+                return Err(wrong(&NO_WINDOW));
             }
             let (encode, deliver) = (Box::new(encode::Kept), Deliver::Kept(encoder));
             return Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: true })));
@@ -275,7 +267,7 @@ impl Workers {
 
     fn listen(&self, sink: &Sink, instance: Arc<SinkInstance>) -> Result<(), Failure> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
-        let listen = text(sink, "listen").unwrap_or("127.0.0.1:9464");
+        let listen = text(sink, "listen").unwrap_or(manifest::PROMETHEUS_LISTEN);
         let render = move || {
             crash::point("scrape.render");
             match instance.render() {
@@ -333,10 +325,11 @@ impl Workers {
         };
         match deliver {
             Deliver::Lines { lines, name } => {
-                let work = move || lines.deliver(&name, &outbox, &stop);
+                let work = move || lines.deliver(&name, &outbox, &stop, &rejections);
                 self.threads.push(thread("lines", Box::new(work))?);
             }
             Deliver::Kafka(sink) => {
+                let rejections = Rejections { at: format!(" at {}", sink.connection.brokers), ..rejections };
                 let work = move || sink.deliver(&outbox, &stop, &rejections);
                 self.threads.push(thread("to kafka", Box::new(work))?);
             }
@@ -385,7 +378,11 @@ fn settings(sink: &Sink) -> Settings {
         Some("drop") => OnAmbiguous::Drop,
         _ => OnAmbiguous::Resend,
     };
-    Settings { gap, on_ambiguous, ..Settings::default() }
+    let settings = Settings { gap, on_ambiguous, ..Settings::default() };
+    // As the front end writes it.
+    let reject_after = text(sink, "reject_after_us").and_then(|micros| micros.parse().ok());
+    let reject_after = reject_after.map_or(settings.reject_after, Duration::from_micros);
+    Settings { reject_after, ..settings }
 }
 
 fn signing(sink: &Sink) -> Result<Option<SigningSecret>, String> {
@@ -402,15 +399,25 @@ fn check_address(sink: &Sink) -> Result<(), String> {
         Some(OptionValue::Secret(name)) => secret(name)?,
         None => return Ok(()),
     };
-    // A secret URL is not shown.
-    let url = reqwest::Url::parse(&url).map_err(|error| format!("its `url` is none: {error}"))?;
-    let forbidden = url.host_str().and_then(forbidden_host);
-    match forbidden.filter(|_| text(sink, "allow_private") != Some("true")) {
-        Some(kind) => {
-            Err(format!("its `url` leads to {kind} address; write allow_private = 'true' if that is meant"))
-        }
-        None => Ok(()),
-    }
+    wrong_url(&url, text(sink, "allow_private") == Some("true"))
+        .map_or(Ok(()), |(why, help)| Err(format!("its `url` {why}; {help}")))
+}
+
+/// The encoder of a query's rows.
+fn open(instance: &SinkInstance, sink: &Sink, query: &manifest::Manifest) -> Result<Encoder, Fault> {
+    let options = options::of_component(sink);
+    let known = |name: &String| instance.described().options.iter().any(|option| option.name == *name);
+    let options: Vec<(&str, Value)> = options
+        .iter()
+        .filter(|(name, _)| known(name))
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect();
+    // A view is what people named; the statement that sends its rows has only a number.
+    let name = match &query.input {
+        Input::View(view) => view,
+        Input::Source(_) => &query.name,
+    };
+    instance.open(&options, name, &query.output)
 }
 
 fn check_secrets(sink: &Sink) -> Result<(), String> {

@@ -38,6 +38,8 @@ pub(in crate::cli::run::wiring) struct Rejections {
     pub(super) source: String,
     pub(super) query: String,
     pub(super) sink: String,
+    /// Where that is, for people, as ` at host:9092`; empty where its troubles say so themselves.
+    pub(super) at: String,
     pub(super) letters: Option<Arc<Letters>>,
     pub(super) notice: Notice,
     pub(super) count: Arc<AtomicU64>,
@@ -95,14 +97,14 @@ impl Sink for Judge {
             Err(_) if (200..300).contains(&response.status) => vec![Verdict::Delivered],
             // Judging is stateless, and its instance is gone: the receiver's answer decides alone.
             Err(fault) if (400..500).contains(&response.status) && response.status != 429 => {
-                vec![Verdict::Rejected(format!("it answers {}; {fault}", response.status))]
+                vec![Verdict::Rejected(format!("the receiver answered {}; {fault}", response.status))]
             }
             Err(_) => vec![Verdict::Retry(None)],
         }
     }
 
-    fn rejected(&self, message: &Message, why: &str) {
-        self.rejections.tell(message, why);
+    fn rejected(&self, message: &Message, why: &str) -> bool {
+        self.rejections.tell(message, why)
     }
 
     fn trouble(&self, trouble: Trouble) {
@@ -117,12 +119,12 @@ impl Sink for Judge {
 }
 
 impl Watch for Rejections {
-    fn rejected(&self, message: &Message, why: &str) {
-        self.tell(message, why);
+    fn rejected(&self, message: &Message, why: &str) -> bool {
+        self.tell(message, why)
     }
 
     fn down(&self, why: &str) {
-        (self.notice)(&format!("sink '{}': {why}", self.sink));
+        (self.notice)(&format!("sink '{}'{}: {why}", self.sink, self.at));
     }
 
     fn back(&self) {
@@ -131,14 +133,21 @@ impl Watch for Rejections {
 }
 
 impl Rejections {
-    /// A message becomes a dead letter.
-    fn tell(&self, message: &Message, why: &str) {
-        self.count.fetch_add(u64::from(message.rows), Relaxed);
+    /// A message becomes a dead letter; whether that is written down for good. Where not, it may be told again.
+    fn tell(&self, message: &Message, why: &str) -> bool {
         if !self.told.swap(true, Relaxed) {
             let sink = &self.sink;
             (self.notice)(&format!("sink '{sink}' rejects rows, they become dead letters: {why}"));
         }
-        let Some(letters) = &self.letters else { return };
+        let rows = u64::from(message.rows);
+        let Some(letters) = &self.letters else {
+            self.count.fetch_add(rows, Relaxed);
+            return true;
+        };
+        // Letters that cannot be written now are not piled up.
+        if letters.is_behind().is_some() && !letters.sync() {
+            return false;
+        }
         let record = match &message.payload {
             Payload::Lines(bytes) | Payload::Rows(bytes) => bytes.as_slice(),
             Payload::Record(record) => record.value.as_deref().unwrap_or_default(),
@@ -148,9 +157,10 @@ impl Rejections {
         let message = format!("sink '{}': {why}", self.sink);
         let (source, query) = (self.source.as_str(), self.query.as_str());
         DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
-            .write(&mut line);
-        if let Err(error) = letters.write(&line).and_then(|_| letters.sync()) {
-            (self.notice)(&error.to_string());
+            .write(letters.record_text(), &mut line);
+        if letters.write(&line) > 0 {
+            self.count.fetch_add(rows, Relaxed);
         }
+        letters.sync()
     }
 }

@@ -1,0 +1,164 @@
+//! The bound of a file of dead letters: at so many bytes it becomes `PATH.1`, in place of an older one, and a new file begins.
+//!
+//! A crash between the two leaves no file `PATH`, which is as good as an empty one.
+
+use std::{
+    fs::{self, File, Metadata, TryLockError},
+    io::{self, ErrorKind, Read as _},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::each_line;
+use crate::{
+    crash,
+    deliver::output::{Output, OutputError},
+};
+
+/// How every dead letter begins.
+const BEGINNING: &[u8] = b"{\"source\":";
+
+/// When a file is moved away, and where to.
+#[derive(Debug)]
+pub struct Rotation {
+    path: PathBuf,
+    older: PathBuf,
+    bytes_max: u64,
+    /// The device and the inode of the file.
+    file: (u64, u64),
+    /// Who may read and write it.
+    mode: u32,
+    /// What is in the file, and in the older one.
+    bytes: u64,
+    letters: u64,
+    older_letters: u64,
+    /// What was dropped with older files so far.
+    dropped: u64,
+}
+
+impl Rotation {
+    /// For the open file at a path.
+    ///
+    /// # Errors
+    /// Where the older file is not one of dead letters: it would be written over.
+    pub fn new(path: &Path, file: &File, bytes_max: u64) -> io::Result<Self> {
+        // A link stays one.
+        let path = fs::canonicalize(path)?;
+        let mut older = path.clone().into_os_string();
+        older.push(".1");
+        let older = PathBuf::from(older);
+        if !may_be_replaced(&older)? {
+            let why = format!("the older ones go to '{}', which holds no dead letters", older.display());
+            return Err(io::Error::new(ErrorKind::AlreadyExists, why));
+        }
+        let there = file.metadata()?;
+        let (bytes, letters, older_letters, dropped) = (0, 0, 0, 0);
+        let mode = there.mode() & 0o777;
+        Ok(Self { path, older, bytes_max, file: id(&there), mode, bytes, letters, older_letters, dropped })
+    }
+
+    /// Reads the letters of the older file.
+    pub(super) fn remember_older(&mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        let file = match File::open(&self.older) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        let letters = &mut self.older_letters;
+        each_line(&file, &mut |line| {
+            *letters += 1;
+            take(line);
+        })?;
+        Ok(())
+    }
+
+    /// The older file belongs to a run that does not go on.
+    pub(super) fn forget_older(&self) -> io::Result<()> {
+        match fs::remove_file(&self.older) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the file holds already.
+    pub(super) fn begin(&mut self, bytes: u64, letters: u64) {
+        (self.bytes, self.letters) = (bytes, letters);
+    }
+
+    /// One more letter is in it.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.letters += 1;
+    }
+
+    /// Whether so many bytes more are too many.
+    pub(super) fn is_due(&self, bytes: usize) -> bool {
+        self.bytes > 0 && self.bytes + bytes as u64 > self.bytes_max
+    }
+
+    /// Moves the file away and goes on in a new one; all that was written must be in it. Gives what people are told.
+    pub(super) fn rotate(&mut self, output: &Output) -> Result<String, OutputError> {
+        self.move_away().and_then(|()| self.begin_anew(output)).map_err(|cause| output.error(cause))?;
+        self.dropped += self.older_letters;
+        let (path, older) = (self.path.display(), self.older.display());
+        let told = format!(
+            "dead letters: '{path}' has {} bytes and is '{older}' now; {} older ones are dropped, {} in all",
+            self.bytes, self.older_letters, self.dropped
+        );
+        self.older_letters = self.letters;
+        (self.bytes, self.letters) = (0, 0);
+        Ok(told)
+    }
+
+    fn move_away(&self) -> io::Result<()> {
+        match fs::metadata(&self.path) {
+            Ok(there) if id(&there) == self.file => {
+                crash::point("letters.before_move");
+                fs::rename(&self.path, &self.older)
+            }
+            Ok(_) => Err(io::Error::other("another file is there now")),
+            // An earlier try, or somebody else, has moved it.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn begin_anew(&mut self, output: &Output) -> io::Result<()> {
+        crash::point("letters.before_create");
+        let mut options = File::options();
+        let file = options.read(true).write(true).create_new(true).mode(self.mode).open(&self.path)?;
+        let begun = self.hand_over(file, output);
+        if begun.is_err() {
+            // So that it can be tried again; where that fails, too, the next try says what is there.
+            drop(fs::remove_file(&self.path));
+        }
+        begun
+    }
+
+    fn hand_over(&mut self, file: File, output: &Output) -> io::Result<()> {
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(io::Error::other("another process writes to it"));
+        }
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        let there = id(&file.metadata()?);
+        output.go_on_in(file)?;
+        self.file = there;
+        Ok(())
+    }
+}
+
+fn id(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Whether a file is not there, empty, or one of dead letters.
+fn may_be_replaced(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        opened => opened?,
+    };
+    let mut beginning = Vec::new();
+    file.take(BEGINNING.len() as u64).read_to_end(&mut beginning)?;
+    Ok(beginning.is_empty() || beginning == BEGINNING)
+}

@@ -1,0 +1,39 @@
+//! Rows that come when all their windows are closed.
+
+use super::{fold::Plan, watermark::Watermark};
+
+/// A row that was late for every window that covers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LateRow {
+    /// Its place in the batch.
+    pub row: u32,
+    /// The start and the end of the first window that covers it.
+    pub first: (i64, i64),
+    /// How many windows cover it.
+    pub windows: u64,
+    /// The partition's own watermark before the row.
+    pub watermark: i64,
+    /// The end of the last window that was closed before the partition's own watermark had reached it, if the row was late
+    /// only because of that.
+    pub closed: Option<i64>,
+}
+
+impl LateRow {
+    /// A row of a slice, given its partition's own watermark before it.
+    ///
+    /// What is noted does not depend on how far windows had closed beyond the last one, so that a replay notes the same.
+    #[cold]
+    pub(super) fn new(row: u32, slice: i64, watermark: Watermark, plan: &Plan<'_>) -> Self {
+        let slicing = plan.slicing;
+        let (first, last) = (slicing.first_window(slice), slicing.last_window(slice));
+        let watermark = watermark.at();
+        let closed = slicing.end(slicing.last_ended(plan.closed));
+        Self {
+            row,
+            first: (slicing.start(first), slicing.end(first)),
+            windows: (last - first + 1).unsigned_abs(),
+            watermark,
+            closed: (watermark < slicing.end(last)).then_some(closed),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Dead letters that cannot be written now: reading waits for them, and no checkpoint goes beyond them.
+
+use super::{LOOK, Pipeline, Run, Told};
+use crate::clock;
+
+impl Pipeline {
+    /// Whether nothing can be taken now, since dead letters wait to be written: more of them would not fit into memory.
+    pub(super) fn waits_for_letters(&mut self, run: &mut Run, tell: &dyn Fn(Told)) -> bool {
+        if self.context.letters_wait().is_none() {
+            return false;
+        }
+        self.context.flush_letters();
+        if self.context.letters_wait().is_some() {
+            clock::pause(LOOK);
+        }
+        self.look_after_roots(run, tell);
+        true
+    }
+
+    /// A checkpoint is behind the dead letters of its records: they must be there for good. Whether they are.
+    pub(super) fn sync_letters(&mut self) -> bool {
+        let is_durable = self.roots.iter().any(|root| root.journal().is_durable());
+        !is_durable || self.context.sync_letters()
+    }
+}
+
+/// What people are told of dead letters that are not written at the end.
+pub(super) fn unwritten(why: &str, is_durable: bool) -> String {
+    let fate = match is_durable {
+        true => "the next run with this state writes them",
+        false => "they are lost, as without --state nothing is kept",
+    };
+    format!("dead letters were not written: {why}; {fate}")
+}

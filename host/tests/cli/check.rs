@@ -1,0 +1,108 @@
+//! What `check` finds: everything that a run would refuse when it starts and that a query file alone can tell.
+
+use std::fs;
+
+use crate::{outcome, streamgauge};
+
+const SOURCE: &str = "CREATE SOURCE s (n BIGINT, m TEXT, ts TIMESTAMP, WATERMARK FOR ts AS ts) \
+    WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json');\n";
+
+/// A sink that is written to: what is wrong with it, where in the line of its statement, and in which words.
+const SINKS: [(&str, &str, &str); 18] = [
+    ("webhook', url = 'http://127.0.0.1/'", "'http", "`url` leads to a loopback address"),
+    ("webhook', url = 'http://127.1/'", "'http", "`url` leads to a loopback address"),
+    ("webhook', url = 'https://0x7f000001/a'", "'http", "`url` leads to a loopback address"),
+    ("webhook', url = 'https://localhost/'", "'http", "`url` leads to a loopback address"),
+    ("webhook', url = 'https://10.1.2.3/'", "'http", "`url` leads to a private address"),
+    ("webhook', url = 'http://169.254.169.254/'", "'http", "`url` leads to a link-local address"),
+    ("slack', url = 'https://[::1]:8080/'", "'http", "`url` leads to a loopback address"),
+    ("slack', url = 'https://[::1/'", "'http", "`url` is none: invalid IPv6 address"),
+    ("webhook', url = 'https://256.0.0.1/'", "'http", "`url` is none: invalid IPv4 address"),
+    ("webhook', url = 'https://a^b.com/'", "'http", "`url` is none: invalid international domain name"),
+    ("webhook', url = 'ftp://example.com/'", "'ftp", "`url` must begin with https:// or http://"),
+    ("webhook', url = 'https://a:b@example.com/'", "'http", "`url` has a user or a password in it"),
+    ("webhook', url = 'https://example.com:0/'", "'http", "`url` has a port that is not between"),
+    ("webhook', url = 'https://example.com/', reject_after = 'soon'", "'soon", "`soon` is no duration"),
+    (
+        "kafka', brokers = 'b:1', topic = 't', linger_ms = 'long'",
+        "'long",
+        "the Kafka client does not take it",
+    ),
+    ("kafka', brokers = 'b:1', topic = 't', security_protocol = 'TLS'", "'TLS", "the Kafka client does not"),
+    ("prometheus', listen = 'here'", "'here", "'here' is no address to listen on"),
+    ("prometheus', prefix = '9'", "'9'", "'9' cannot begin the name of a metric"),
+];
+
+#[test]
+fn every_option_that_a_run_refuses_is_found_where_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("query.sql");
+    let rows = "SELECT window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE)";
+    for (sink, at, why) in SINKS {
+        let statement = format!("CREATE SINK k WITH (connector = '{sink});");
+        fs::write(&path, format!("{SOURCE}{statement}\nINSERT INTO k {rows};\n")).unwrap();
+        let column = statement.rfind(at).unwrap() + 1;
+        let (exit, _, said) = outcome(streamgauge().arg("check").arg(&path));
+        assert_eq!(exit, 1, "{sink}: {said}");
+        assert!(said.starts_with(&format!("{}:2:{column}: error: {why}", path.display())), "{sink}: {said}");
+        // A run does not begin either, and says the same.
+        let (exit, _, ran) = outcome(streamgauge().arg("run").arg(&path).args(["--input", "s=/dev/null"]));
+        assert_eq!((exit, ran), (1, said), "{sink}");
+    }
+}
+
+#[test]
+fn what_a_sink_says_of_rows_is_found_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("query.sql");
+    let sinks =
+        "CREATE SINK p WITH (connector = 'prometheus'); CREATE SINK q WITH (connector = 'prometheus');\n";
+    let windows = "FROM TUMBLE(s, ts, INTERVAL '1' MINUTE)";
+    for (statements, line, why) in [
+        (
+            "INSERT INTO p SELECT n FROM s;".to_owned(),
+            3,
+            "error: sink 'p': it shows the last window of a view",
+        ),
+        (format!("INSERT INTO p SELECT max(m) AS m {windows};"), 3, "nothing to show: select a number"),
+        (
+            format!(
+                "CREATE VIEW v AS SELECT count(*) AS \"x y\", max(n) AS x_y {windows};\nINSERT INTO p SELECT * FROM v;"
+            ),
+            4,
+            "would both be `v_x_y` for Prometheus",
+        ),
+        (
+            format!(
+                "INSERT INTO p SELECT count(*) AS n {windows};\nINSERT INTO q SELECT count(*) AS n {windows};"
+            ),
+            4,
+            "error: the sinks `p` and `q` would listen on the same address",
+        ),
+    ] {
+        fs::write(&path, format!("{SOURCE}{sinks}{statements}\n")).unwrap();
+        let (exit, _, said) = outcome(streamgauge().arg("check").arg(&path));
+        assert_eq!(exit, 1, "{statements}: {said}");
+        assert!(said.starts_with(&format!("{}:{line}:1: error: ", path.display())), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn what_only_a_run_can_know_is_not_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("query.sql");
+    for sink in [
+        "webhook', url = secret('NOWHERE'), signing_secret = secret('NOWHERE')",
+        "webhook', url = 'http://127.0.0.1/', allow_private = 'true', reject_after = INTERVAL '1' MINUTE",
+        "slack', url = 'https://no.such.host.example/a', reject_after = '0 s'",
+        "kafka', brokers = 'b:1', topic = 't', security_protocol = 'SSL', ssl_ca_location = '/nowhere'",
+        "kafka', brokers = 'b:1', topic = 't', security_protocol = 'SASL_PLAINTEXT', sasl_mechanism = 'PLAIN',
+         sasl_username = secret('NOWHERE'), sasl_password = secret('NOWHERE')",
+        "file', path = '/nowhere/rows.jsonl'",
+    ] {
+        let sink = format!("CREATE SINK k WITH (connector = '{sink}); INSERT INTO k SELECT n FROM s;");
+        fs::write(&path, format!("{SOURCE}{sink}")).unwrap();
+        assert_eq!(outcome(streamgauge().arg("check").arg(&path)), (0, String::new(), String::new()), "{sink}");
+    }
+}
