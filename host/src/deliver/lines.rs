@@ -426,4 +426,42 @@ mod tests {
         fs::write(folder.path().join("m.a"), b"").unwrap();
         assert!(matches!(Marker::open(folder.path(), "m"), Err(MarkerError::Damaged { .. })));
     }
+
+    /// Takes away what is in the way of a marker when it is told that nothing goes.
+    struct Mender<'a>(&'a Path, Mutex<Vec<String>>);
+
+    impl Watch for Mender<'_> {
+        fn rejected(&self, _: &Message, _: &str) -> bool {
+            true
+        }
+        fn down(&self, why: &str) {
+            self.1.lock().unwrap().push(why.to_owned());
+            fs::remove_dir(self.0).unwrap();
+        }
+        fn back(&self) {
+            self.1.lock().unwrap().push("back".to_owned());
+        }
+    }
+
+    #[test]
+    fn lines_whose_mark_cannot_be_written_are_there_once_and_settled_when_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        let output = Arc::new(Output::to_file(&path, File::create(&path).unwrap()));
+        let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
+        let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+        outbox.push([message(1), message(2)]);
+        outbox.close();
+        let in_the_way = folder.path().join("m.b");
+        fs::create_dir(&in_the_way).unwrap();
+        let mender = Mender(&in_the_way, Mutex::default());
+        lines.deliver("q", &outbox, &AtomicBool::new(false), &mender);
+        let told = mender.1.into_inner().unwrap();
+        assert!(told[0].contains("cannot write") && told[0].ends_with("; 2 rows wait"), "{told:?}");
+        assert_eq!(told[1..], ["back"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
+        let length = fs::metadata(&path).unwrap().len();
+        let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+        assert_eq!(mark, Mark { length, sequences: [("q".into(), 2)].into() });
+    }
 }
