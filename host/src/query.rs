@@ -12,6 +12,7 @@ mod late;
 mod letters;
 mod journal;
 mod root;
+mod scope;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub use incoming::{Incoming, Origin};
 pub use journal::{Journal, Past};
 pub use letters::{Context, Counts};
 pub use root::{Making, Reopen, Root};
+pub use scope::{Fallen, Scope};
 
 use crate::{
     column::{Bitmap, Column},
@@ -32,7 +34,7 @@ use crate::{
     deliver::{encode::Encode, output::Output},
     engine::{Accumulators, Closed, Fault, FoldBatch, Folded, WindowQuery},
     row::{Identity, Rows},
-    state::{decision::Sent, saved::Positions},
+    state::decision::Sent,
     timings::Step,
 };
 
@@ -58,35 +60,6 @@ enum Sink {
     Output(Arc<Output>),
     /// Into an outbox, as messages.
     Outbox(Box<dyn Encode>),
-}
-
-/// What a query of a root works in.
-pub struct Scope<'a> {
-    /// What the queries of the source share.
-    pub context: &'a mut Context,
-    /// The root's decisions.
-    pub journal: &'a mut Journal,
-    /// Where the root stands.
-    pub positions: &'a Positions,
-    /// What of records before was said already.
-    pub told: &'a Positions,
-}
-
-/// Why a query cannot go on from here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fallen {
-    /// What happened.
-    pub fault: Fault,
-    /// Whether rows were being folded: then one of them may be to blame.
-    pub in_fold: bool,
-    /// The partition, the first and the last offset of what was being folded.
-    pub batch: Option<(u32, i64, i64)>,
-}
-
-impl From<Fault> for Fallen {
-    fn from(fault: Fault) -> Self {
-        Self { fault, in_fold: false, batch: None }
-    }
 }
 
 /// The windows of a query and the states of its aggregate calls.

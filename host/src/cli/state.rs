@@ -1,5 +1,7 @@
 //! `streamgauge state`: what is kept of queries, without a program.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +14,7 @@ use crate::{
     clock,
     state::{
         error::StateError,
-        recovery::{self, Looked},
+        recovery::{self, AcceptError, Looked},
         store::Store,
     },
 };
@@ -30,6 +32,8 @@ enum Command {
     Ls(List),
     /// Remove what is kept of queries, with the rows that wait: they begin anew
     Rm(Remove),
+    /// Let the queries of a source go on with its topic although it was deleted and made anew, or is another cluster's
+    AcceptTopic(AcceptTopic),
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +54,18 @@ struct Remove {
     names: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+struct AcceptTopic {
+    #[command(flatten)]
+    place: Place,
+    /// The source, as the query file names it
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    /// Read the new topic from its start; without it, from the offsets up to which the old one was read
+    #[arg(long)]
+    from_start: bool,
+}
+
 /// Where state is kept.
 #[derive(Debug, Args)]
 struct Place {
@@ -63,6 +79,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     match &options.command {
         Command::Ls(list) => list.run(),
         Command::Rm(remove) => remove.run(),
+        Command::AcceptTopic(accept) => accept.run(),
     }
 }
 
@@ -105,6 +122,52 @@ impl Remove {
                 Ok(0) => format!("state of query '{name}' is removed"),
                 Ok(rows) => format!("state of query '{name}' is removed, and {rows} rows that waited in it"),
                 Err(error) => format!("state of query '{name}' is removed, which could not be read: {error}"),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl AcceptTopic {
+    fn run(&self) -> Result<(), Failure> {
+        // First without creating anything.
+        self.place.look()?;
+        let store = Store::open(&self.place.state).map_err(failed)?;
+        let (mut sources, mut reading) = (BTreeSet::new(), Vec::new());
+        for (name, folder) in store.folders().map_err(failed)? {
+            if !recovery::is_state(&folder).map_err(failed)? {
+                continue;
+            }
+            let source = recovery::source_of(&folder).map_err(failed)?;
+            if source.eq_ignore_ascii_case(&self.source) {
+                reading.push((name, folder));
+            } else {
+                sources.insert(source);
+            }
+        }
+        if reading.is_empty() {
+            let (source, shown) = (&self.source, store.shown());
+            let there = match sources.into_iter().collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => "there is no state of a query".to_owned(),
+                sources => format!("queries there read {sources}"),
+            };
+            return Err(Failure::Input(format!(
+                "error: no query whose state is in '{shown}' reads a source '{source}'\nhelp: {there}"
+            )));
+        }
+        for (name, folder) in reading {
+            let accepted = recovery::accept_topic(&folder, &name, self.from_start);
+            let accepted = accepted.map_err(|error| match error {
+                AcceptError::State(error) => failed(error),
+                error => Failure::Input(format!(
+                    "error: {error}\nhelp: streamgauge state rm --state {} {name}",
+                    self.place.state
+                )),
+            })?;
+            let from = if self.from_start { "from its start" } else { "at the offsets that it has" };
+            say(&match accepted {
+                true => format!("query '{name}' goes on with the topic that it finds, {from}"),
+                false => format!("query '{name}' has no checkpoint: it begins anyway"),
             });
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! A query that reads a source, with all that read its rows: the unit of state, of offsets and of failure.
 
+mod again;
+
 mod outcome;
 
 use std::{
@@ -12,7 +14,7 @@ use crate::{
     crash::{self, Phase},
     decode::Batch,
     deliver::outbox::Outbox,
-    engine::{Accumulators, Capture, Fault, Part, PartId, RestoreError, Settings, WindowQuery},
+    engine::{Accumulators, Capture, Fault, PartId, Settings, WindowQuery},
     source::topic_id::TopicId,
     state::{
         decision::Verdict,
@@ -376,71 +378,6 @@ impl Root {
             self.forget_traps();
         }
         self.journal.checkpoint(Job { saved, parts, mark: 0 });
-    }
-
-    /// The last durable checkpoint, or how it began; an error says why there is none.
-    pub fn last_checkpoint(&self) -> Result<(Saved, Vec<Part>), String> {
-        match self.journal.keeper() {
-            Some(keeper) => keeper.reload().map_err(|error| error.to_string()),
-            None => Ok((Saved { positions: self.start.clone(), ..Saved::default() }, Vec::new())),
-        }
-    }
-
-    /// Goes back to these positions; its windows are still to be replaced.
-    pub fn go_back(&mut self, positions: &Positions) -> Result<(), String> {
-        for (&partition, progress) in &self.positions {
-            let told = self.told.entry(partition).or_insert(*progress);
-            told.next = told.next.max(progress.next);
-        }
-        self.positions.clone_from(positions);
-        self.held.clear();
-        self.at_end.clear();
-        self.ending.clear();
-        self.fallen = None;
-        match self.journal.rewind() {
-            true => Ok(()),
-            false => Err("too much has happened since it began to do it again".to_owned()),
-        }
-    }
-
-    /// Windows as they were; none where it has none.
-    pub fn windows<'a>(
-        &self,
-        saved: &Saved,
-        parts: impl Iterator<Item = &'a Part>,
-    ) -> Result<Option<Windows>, RestoreError> {
-        let Some(window) = self.query.window() else { return Ok(None) };
-        let settings = Settings { emit_from_us: self.beginning.emit_from_us, ..self.making.settings };
-        let standing = saved.standing.clone().unwrap_or_default();
-        let engine = WindowQuery::restored(window, settings, &standing)?;
-        let mut windows = Windows { engine, accumulators: (self.making.open)()? };
-        // A state that was never written has the versions of today.
-        let versions = match saved.versions.as_slice() {
-            [] => windows.state_versions(),
-            versions => versions.to_vec(),
-        };
-        for part in parts {
-            windows.engine.put_back(part, &versions, &mut windows.accumulators)?;
-        }
-        windows.engine.settle();
-        Ok(Some(windows))
-    }
-
-    /// Other windows instead of those that it has.
-    pub fn replace_windows(&mut self, windows: Option<Windows>) {
-        self.query.replace_windows(windows);
-    }
-
-    /// Counts a fault; false when there were too many without progress.
-    pub fn count_trap(&mut self, batch: Option<(u32, i64, i64)>, traps_max: u32) -> bool {
-        self.traps += 1;
-        self.trapped_at = batch.map(|(partition, _, last)| (partition, last)).or(self.trapped_at);
-        self.traps <= traps_max
-    }
-
-    /// The query has come on.
-    pub fn forget_traps(&mut self) {
-        (self.traps, self.trapped_at) = (0, None);
     }
 
     /// It is over: what it has decided still leaves, nothing more is decided.

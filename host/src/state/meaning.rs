@@ -120,6 +120,15 @@ pub(super) fn look(store: &Store) -> Result<(u128, String), StateError> {
     Ok((identity, words::summary(&text)))
 }
 
+/// Which source, or which view, a query reads.
+pub(super) fn source(store: &Store) -> Result<String, StateError> {
+    let file = store.shown_name(NAME);
+    let bytes = store.get(NAME)?.ok_or_else(|| StateError::damaged(&file, 0, "it is gone"))?;
+    let (_, text) = decode(&bytes, &file)?;
+    let first = text.lines().next().and_then(|line| line.strip_prefix("reads "));
+    first.map(str::to_owned).ok_or_else(|| StateError::damaged(&file, 0, "it does not say what is read"))
+}
+
 fn read(bytes: &[u8], meaning: &Meaning, file: &str) -> Result<u128, StateError> {
     let (identity, was) = decode(bytes, file)?;
     match was == meaning.0 {

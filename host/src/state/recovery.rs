@@ -1,5 +1,6 @@
 //! From what was kept back to a query's state: the newest good checkpoint, and the decisions behind it.
 
+mod accept;
 mod look;
 mod sections;
 
@@ -8,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+pub use accept::{AcceptError, accept_topic, source_of};
 pub use look::{Looked, is_state, look};
 pub use sections::{Section, Sections};
 

@@ -1,8 +1,11 @@
 //! A topic is deleted and made anew: the offsets up to which it was read mean nothing in the new one.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
-use streamgauge::source::kafka::{Connection, Producer, create_topic, delete_topic};
+use streamgauge::{
+    clock,
+    source::kafka::{Connection, Producer, create_topic, delete_topic},
+};
 
 use crate::{
     brokers::{broker, topic},
@@ -67,6 +70,49 @@ fn a_topic_that_was_made_anew_while_the_host_was_away_is_refused() {
         let mut host = Host::start_with_state(&folder);
         assert_refused(&mut host, &topic, rows);
         assert!(host.said().contains("state accept-topic events"), "{}", host.said());
+    }
+}
+
+#[test]
+fn a_topic_that_was_made_anew_is_read_where_its_user_says_so() {
+    let Some(kafka) = broker() else { return };
+    for from_start in [false, true] {
+        let topic = topic(&kafka, "accepted", 1);
+        let folder = tempfile::tempdir().unwrap();
+        prepare(&folder, &kafka.brokers, &topic, "1 hour");
+        let mut before = Events::default();
+        write(&kafka, &topic, BEFORE, &mut before);
+        let mut host = Host::start_with_state(&folder);
+        host.until("all is read", |host| !host.rows().is_empty());
+        host.interrupt();
+        make_anew(&kafka, &topic);
+        // Beyond the time of the event that closed the windows of the old topic.
+        let producer = Producer::new(&kafka, &topic).unwrap();
+        let later = |seconds: i64| format!("{{\"id\":1,\"ts\":{}}}", clock::now_us() / 1000 + 1000 * seconds);
+        (0..2 * BEFORE).for_each(|_| send(&producer, 0, &later(100)));
+        send(&producer, 0, &later(130));
+        producer.flush(PATIENCE).unwrap();
+        let mut host = Host::start_with_state(&folder);
+        let rows = host.rows().len();
+        assert_refused(&mut host, &topic, rows);
+        let state = folder.path().join("state");
+        let mut accept = Command::new(env!("CARGO_BIN_EXE_streamgauge"));
+        accept.args(["state", "accept-topic", "EVENTS", "--state", state.to_str().unwrap()]);
+        accept.args(from_start.then_some("--from-start"));
+        let accepted = accept.output().unwrap();
+        let said = String::from_utf8(accepted.stderr).unwrap();
+        assert!(
+            accepted.status.success() && said.contains("query 'counted' goes on with the topic"),
+            "{said}"
+        );
+        let mut host = Host::start_with_state(&folder);
+        // The window of the old topic's last event, and that of the new events.
+        host.until("the new topic's rows", |host| host.rows().len() == rows + 2);
+        host.interrupt();
+        let n = host.rows().last_key_value().unwrap().1.n as usize;
+        let expected = if from_start { 2 * BEFORE } else { BEFORE };
+        assert_eq!(n, expected, "{}", host.said());
+        assert!(host.said().contains("its state does not say which topic it has read"), "{}", host.said());
     }
 }
 

@@ -276,7 +276,7 @@ impl<'a> Work<'a> {
             Err(SendError::Impossible(why)) => self.reject(message, why),
             Err(error) => {
                 self.silence = self.silence.saturating_add(1);
-                let why = format!("{} {error}", address(&message));
+                let why = format!("{} {error}", address(&self.sender.declared, &message));
                 let drops = self.sender.settings.on_ambiguous == OnAmbiguous::Drop;
                 if drops && matches!(error, SendError::Unanswered(_)) {
                     let why =
@@ -305,7 +305,7 @@ impl<'a> Work<'a> {
             Verdict::Delivered => self.settle(&message),
             Verdict::Rejected(why) => self.reject(message, why),
             Verdict::Retry(asked) => {
-                let why = format!("{} answers {}", address(&message), response.status);
+                let why = format!("{} answers {}", address(&self.sender.declared, &message), response.status);
                 let failures = self.fail(&message, 1, why);
                 let asked = asked.or_else(|| retry_after_of(response)).unwrap_or_default();
                 let wait = self.sender.settings.backoff.wait(failures, fastrand::f64());
@@ -325,7 +325,7 @@ impl<'a> Work<'a> {
         }
         let told = format!(
             "{} answers {}, and it is tried again for {limit:?}; what it refuses then becomes dead letters",
-            address(message),
+            address(&self.sender.declared, message),
             response.status
         );
         if !std::mem::replace(&mut self.told.refused, true) {
@@ -378,11 +378,12 @@ impl<'a> Work<'a> {
 }
 
 /// Where a message goes, for people.
-fn address(message: &Message) -> String {
-    match &message.payload {
-        Payload::Request(request) => address::shown(&request.url),
-        _ => "its address".to_owned(),
-    }
+fn address(declared: &Declared, message: &Message) -> String {
+    let filled = match &message.payload {
+        Payload::Request(request) => declared.fill(request).ok(),
+        _ => None,
+    };
+    filled.map_or_else(|| "its address".to_owned(), |request| address::shown(&request.url))
 }
 
 /// Whether an answer may be due to a mistake that people mend: a key that is missing or has run out, a proxy that is set up

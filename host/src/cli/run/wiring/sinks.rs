@@ -25,6 +25,7 @@ pub(in crate::cli) use self::refused::{wrong_option, wrong_rows};
 pub(super) use self::{judge::Rejections, options::declared_now};
 use self::{
     judge::{Judge, keep},
+    options::check_secrets,
     refused::{NO_WINDOW, wrong_url},
 };
 use super::{
@@ -418,15 +419,6 @@ fn open(instance: &SinkInstance, sink: &Sink, query: &manifest::Manifest) -> Res
         Input::Source(_) => &query.name,
     };
     instance.open(&options, name, &query.output)
-}
-
-fn check_secrets(sink: &Sink) -> Result<(), String> {
-    for value in sink.options.values() {
-        if let OptionValue::Secret(name) = value {
-            secret(name).map_err(|why| format!("secret '{name}': {why}"))?;
-        }
-    }
-    Ok(())
 }
 
 /// The file that a sink names, where it is one of files, and what it says about what the file holds.

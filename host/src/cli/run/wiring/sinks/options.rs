@@ -5,7 +5,7 @@ use streamgauge_sql::{
     types::Value,
 };
 
-use crate::deliver::http::declared::Declared;
+use crate::{cli::run::wiring::secret, deliver::http::declared::Declared};
 
 /// A component's options. Where messages go is filled in behind it, when they are sent.
 pub(super) fn of_component(sink: &Sink) -> Vec<(String, Value)> {
@@ -28,4 +28,14 @@ pub(in crate::cli::run::wiring) fn declared_now(sink: &Sink) -> Declared {
 /// Whether an option says where messages go, and not what is in them.
 fn is_address(name: &str, value: &OptionValue) -> bool {
     name == "url" || matches!(value, OptionValue::Secret(_))
+}
+
+/// Whether all secrets that a sink names are there.
+pub(super) fn check_secrets(sink: &Sink) -> Result<(), String> {
+    for value in sink.options.values() {
+        if let OptionValue::Secret(name) = value {
+            secret(name).map_err(|why| format!("secret '{name}': {why}"))?;
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,33 @@
+//! What a statement works in, and why it cannot go on.
+
+use super::{Context, Journal};
+use crate::{engine::Fault, state::saved::Positions};
+
+/// What a query of a root works in.
+pub struct Scope<'a> {
+    /// What the queries of the source share.
+    pub context: &'a mut Context,
+    /// The root's decisions.
+    pub journal: &'a mut Journal,
+    /// Where the root stands.
+    pub positions: &'a Positions,
+    /// What of records before was said already.
+    pub told: &'a Positions,
+}
+
+/// Why a query cannot go on from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fallen {
+    /// What happened.
+    pub fault: Fault,
+    /// Whether rows were being folded: then one of them may be to blame.
+    pub in_fold: bool,
+    /// The partition, the first and the last offset of what was being folded.
+    pub batch: Option<(u32, i64, i64)>,
+}
+
+impl From<Fault> for Fallen {
+    fn from(fault: Fault) -> Self {
+        Self { fault, in_fold: false, batch: None }
+    }
+}
