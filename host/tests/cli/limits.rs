@@ -29,8 +29,13 @@ fn folder(statements: &str) -> TempDir {
 
 /// Runs the binary in a shell that has limited itself.
 fn limited(folder: &TempDir, limit: &str, arguments: &str) -> Output {
+    limited_by(folder, limit, "", arguments)
+}
+
+/// The same, by another program.
+fn limited_by(folder: &TempDir, limit: &str, program: &str, arguments: &str) -> Output {
     let binary = env!("CARGO_BIN_EXE_streamgauge");
-    let script = format!("{limit} && exec {binary} {arguments}");
+    let script = format!("{limit} && exec {program}{binary} {arguments}");
     Command::new("sh")
         .args(["-c", &script])
         .current_dir(folder.path())
@@ -49,15 +54,20 @@ fn a_file_that_may_not_become_so_large_is_told_by_its_name() {
     let folder = folder("INSERT INTO k SELECT n FROM s;");
     let named = [
         ("--output k=rows.jsonl", "cannot write to rows.jsonl: File too large"),
-        ("--output k=rows.jsonl --state state", "cannot write "),
+        ("--output k=rows.jsonl --state state --drain-timeout 1s", "cannot write "),
         ("--output k=/dev/null --state state", "/state/insert_k_1/log-"),
-        ("--output k=/dev/null --dead-letters events.dead.jsonl", "events.dead.jsonl: File too large"),
+        // Reading waits for dead letters, until it is interrupted.
+        (
+            "--output k=/dev/null --dead-letters events.dead.jsonl --drain-timeout 1s",
+            "events.dead.jsonl: File too large",
+        ),
     ];
     for (arguments, words) in named {
         let input = if arguments.contains("dead") { "broken.jsonl" } else { "events.jsonl" };
         fs::write(folder.path().join("broken.jsonl"), "{\n".repeat(EVENTS)).unwrap();
         let arguments = format!("run query.sql --input s={input} {arguments}");
-        let output = limited(&folder, "ulimit -f 40", &arguments);
+        let interrupted = if arguments.contains("dead") { "timeout --preserve-status -s INT 4 " } else { "" };
+        let output = limited_by(&folder, "ulimit -f 40", interrupted, &arguments);
         let said = said(&output);
         assert_eq!(output.status.code(), Some(3), "{arguments}: {}: {said}", output.status);
         assert!(said.contains(words), "{arguments}: {said}");

@@ -9,7 +9,7 @@ use streamgauge::deliver::{
 
 use super::{
     harness::{Memory, PATIENCE, client, drain, full, message, quick, sender},
-    receiver::{Receiver, status},
+    receiver::{Receiver, Seen, status},
 };
 
 const REFUSALS: [u16; 4] = [401, 403, 407, 410];
@@ -17,8 +17,13 @@ const REFUSALS: [u16; 4] = [401, 403, 407, 410];
 #[tokio::test]
 async fn what_is_refused_for_a_while_is_delivered_and_it_is_told_at_once() {
     for refusal in REFUSALS {
-        let receiver =
-            Receiver::start(move |seen| status(if seen.receipts.len() < 7 { refusal } else { 200 })).await;
+        // Requests come side by side: each is counted once.
+        let mut asked = 0;
+        let decide = move |_: &Seen| {
+            asked += 1;
+            status(if asked <= 7 { refusal } else { 200 })
+        };
+        let receiver = Receiver::start(decide).await;
         let memory = drain(&full(12, 3, &receiver.url()), client(), quick()).await;
         assert_eq!(*memory.rejected.lock().unwrap(), []);
         assert_eq!(receiver.receipts().len(), 12 + 7);

@@ -88,7 +88,8 @@ fn a_topic_that_was_made_anew_is_read_where_its_user_says_so() {
         make_anew(&kafka, &topic);
         // Beyond the time of the event that closed the windows of the old topic.
         let producer = Producer::new(&kafka, &topic).unwrap();
-        let later = |seconds: i64| format!("{{\"id\":1,\"ts\":{}}}", clock::now_us() / 1000 + 1000 * seconds);
+        let now_ms = clock::now_us() / 1000;
+        let later = |seconds: i64| format!("{{\"id\":1,\"ts\":{}}}", now_ms + 1000 * seconds);
         (0..2 * BEFORE).for_each(|_| send(&producer, 0, &later(100)));
         send(&producer, 0, &later(130));
         producer.flush(PATIENCE).unwrap();

@@ -1,0 +1,92 @@
+//! A marker that is damaged, lost, or cannot be written.
+
+use super::*;
+use crate::deliver::outbox::{Bounds, Settled};
+
+/// Nobody is told.
+struct Silent;
+
+impl Watch for Silent {
+    fn rejected(&self, _: &Message, _: &str) -> bool {
+        true
+    }
+    fn down(&self, _: &str) {}
+    fn back(&self) {}
+}
+
+fn message(sequence: u64) -> Arc<Message> {
+    let payload = Payload::Lines(format!("{{\"n\":{sequence}}}\n").into_bytes());
+    Arc::new(Message { sequence, key: String::new(), lane: 0, rows: 1, payload })
+}
+
+#[test]
+fn a_marker_says_what_a_file_holds_and_one_copy_of_it_may_be_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let output = Arc::new(Output::to_file(&path, File::create(&path).unwrap()));
+    let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
+    for sequence in 1..=3 {
+        let outbox =
+            Outbox::new(Bounds::default(), Settled { upto: sequence - 1, ..Settled::default() }, |_| {});
+        outbox.push([message(sequence)]);
+        outbox.close();
+        lines.deliver("q", &outbox, &AtomicBool::new(false), &Silent);
+        assert_eq!(outbox.settled().upto, sequence);
+        let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+        assert_eq!(
+            mark,
+            Mark { length: fs::metadata(&path).unwrap().len(), sequences: [("q".into(), sequence)].into() }
+        );
+    }
+    // Turn 3 is in `b`, turn 2 in `a`.
+    let newest = folder.path().join("m.b");
+    let bytes = fs::read(&newest).unwrap();
+    for at in 0..bytes.len() {
+        let mut bad = bytes.clone();
+        bad[at] ^= 4;
+        fs::write(&newest, &bad).unwrap();
+        assert_eq!(Marker::open(folder.path(), "m").unwrap().mark().sequences["q"], 2, "byte {at}");
+        fs::write(&newest, &bytes[..at]).unwrap();
+        assert_eq!(Marker::open(folder.path(), "m").unwrap().mark().sequences["q"], 2, "cut at {at}");
+    }
+    fs::write(folder.path().join("m.a"), b"").unwrap();
+    assert!(matches!(Marker::open(folder.path(), "m"), Err(MarkerError::Damaged { .. })));
+}
+
+/// Takes away what is in the way of a marker when it is told that nothing goes.
+struct Mender<'a>(&'a Path, Mutex<Vec<String>>);
+
+impl Watch for Mender<'_> {
+    fn rejected(&self, _: &Message, _: &str) -> bool {
+        true
+    }
+    fn down(&self, why: &str) {
+        self.1.lock().unwrap().push(why.to_owned());
+        fs::remove_dir(self.0).unwrap();
+    }
+    fn back(&self) {
+        self.1.lock().unwrap().push("back".to_owned());
+    }
+}
+
+#[test]
+fn lines_whose_mark_cannot_be_written_are_there_once_and_settled_when_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let output = Arc::new(Output::to_file(&path, File::create(&path).unwrap()));
+    let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
+    let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+    outbox.push([message(1), message(2)]);
+    outbox.close();
+    let in_the_way = folder.path().join("m.b");
+    fs::create_dir(&in_the_way).unwrap();
+    let mender = Mender(&in_the_way, Mutex::default());
+    lines.deliver("q", &outbox, &AtomicBool::new(false), &mender);
+    let told = mender.1.into_inner().unwrap();
+    assert!(told[0].contains("cannot write") && told[0].ends_with("; 2 rows wait"), "{told:?}");
+    assert_eq!(told[1..], ["back"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
+    let length = fs::metadata(&path).unwrap().len();
+    let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+    assert_eq!(mark, Mark { length, sequences: [("q".into(), 2)].into() });
+}
