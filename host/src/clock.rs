@@ -48,6 +48,7 @@ impl Stopwatch {
 pub struct AwakeClock {
     last: Stopwatch,
     awake: Duration,
+    gaps: u64,
 }
 
 /// Between two looks of a loop that is awake there is less.
@@ -56,16 +57,22 @@ const GAP_MIN: Duration = Duration::from_secs(1);
 impl AwakeClock {
     /// Starts now, at zero.
     pub fn start() -> Self {
-        Self { last: Stopwatch::start(), awake: Duration::ZERO }
+        Self { last: Stopwatch::start(), awake: Duration::ZERO, gaps: 0 }
     }
 
     /// The loop has come round: how long it was awake until now. A gap counts nothing.
     pub fn look(&mut self) -> Duration {
         let step = self.last.elapsed();
         self.last = Stopwatch::start();
-        if step < GAP_MIN {
-            self.awake += step;
+        match step < GAP_MIN {
+            true => self.awake += step,
+            false => self.gaps += 1,
         }
         self.awake
+    }
+
+    /// How many gaps there were.
+    pub fn gaps(&self) -> u64 {
+        self.gaps
     }
 }

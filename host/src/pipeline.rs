@@ -156,7 +156,7 @@ impl Pipeline {
         match event {
             Event::Assigned { partition, start, end } => self.assign(partition, start, end, run),
             Event::Batch(_) | Event::ReachedEnd { .. } | Event::Idle { .. } | Event::Done { .. }
-                if !self.begin(run) => {}
+                if !self.begin(run, tell) => {}
             Event::Batch(batch) => self.take(batch, run),
             Event::ReachedEnd { partition } => {
                 self.each_root(|root, context| root.reached_end(partition, context));
@@ -200,10 +200,11 @@ impl Pipeline {
     /// Everything that there was at the start is assigned: what is fixed at a query's first start is known now, and kept
     /// before anything is decided. False where it cannot be kept: then nothing may be decided, as the next run begins anew and
     /// empties the outputs.
-    fn begin(&mut self, run: &mut Run) -> bool {
+    fn begin(&mut self, run: &mut Run, tell: &dyn Fn(Told)) -> bool {
         if std::mem::replace(&mut run.begun, true) {
             return run.failure.is_none();
         }
+        self.end_what_is_gone(run, tell);
         let ends: BTreeMap<u32, i64> =
             run.assigned.iter().filter_map(|(&partition, &end)| Some((partition, end?))).collect();
         for root in &mut self.roots {
@@ -216,6 +217,25 @@ impl Pipeline {
         let unkept = self.roots.iter().find_map(|root| root.journal().keeper()?.failure());
         run.failure = run.failure.take().or(unkept);
         run.failure.is_none()
+    }
+
+    /// Partitions that a query has read and that are there no longer: nothing more comes of them, and windows do not wait for them.
+    fn end_what_is_gone(&mut self, run: &Run, tell: &dyn Fn(Told)) {
+        let source = self.context.source.clone();
+        self.each_root(|root, context| {
+            let gone = root.positions().iter().filter(|(number, progress)| {
+                !progress.done && !run.assigned.contains_key(number)
+            });
+            let gone: Vec<u32> = gone.map(|(&number, _)| number).collect();
+            for partition in gone {
+                let name = root.name();
+                tell(Told::Notice(format!(
+                    "query '{name}': partition {partition} of source '{source}', which it has read, is not there any more; its windows \
+                     do not wait for it"
+                )));
+                root.end(partition, context);
+            }
+        });
     }
 
     fn take(&mut self, mut batch: Batch, run: &mut Run) {

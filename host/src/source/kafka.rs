@@ -11,7 +11,6 @@ mod builder;
 mod client;
 mod control;
 mod event;
-mod identity;
 mod lack;
 mod mock;
 mod native;
@@ -22,6 +21,7 @@ mod reading;
 mod refused;
 mod settings;
 mod silence;
+mod topic;
 mod transactions;
 
 use std::{
@@ -83,6 +83,8 @@ pub struct KafkaSource {
     awake: AwakeClock,
     /// What that clock said when the client was last waited for.
     now: Duration,
+    /// How often it was not looked after for a while.
+    gaps: u64,
     silence: Silence,
     /// By partition number.
     partitions: BTreeMap<u32, Partition>,
@@ -153,6 +155,7 @@ impl KafkaSource {
             state: State::Starting,
             awake: AwakeClock::start(),
             now: Duration::ZERO,
+            gaps: 0,
             silence: Silence::new(reading.idle_timeout),
             reading,
             partitions: BTreeMap::new(),
@@ -174,6 +177,9 @@ impl KafkaSource {
     pub fn next(&mut self, patience: Duration) -> Option<Event> {
         if self.events.is_empty() {
             self.now = self.awake.look();
+            if std::mem::replace(&mut self.gaps, self.awake.gaps()) != self.gaps {
+                self.silence.doubt_all();
+            }
             match self.state {
                 State::Starting => self.start(patience),
                 State::Running => {
@@ -210,11 +216,15 @@ impl KafkaSource {
         let found = positions::topic(&self.consumer, &self.reading.topic).and_then(|topic| {
             self.brokers = topic.brokers;
             self.identify()?;
+            if self.reading.bounded {
+                self.fix_ends(&topic.partitions)?;
+            }
             self.assign(&topic.partitions, self.reading.start)
         });
         match found {
             Ok(()) => {
                 self.state = State::Running;
+                self.found(&[Lack::Transactions]);
                 return self.found(&ALL_BUT_LEADERS);
             }
             Err(why) => {
@@ -237,10 +247,10 @@ impl KafkaSource {
         let now = self.awake.look();
         let mut assigned = TopicPartitionList::new();
         let mut done_at_once = Vec::new();
-        for (mut position, high) in starts {
+        for mut position in starts {
             let Position { partition, start, .. } = position;
             if self.reading.bounded {
-                position.end = Some(self.reading.ends.get(&partition).copied().unwrap_or(high));
+                position.end = self.reading.ends.get(&partition).copied();
             }
             let done = position.end.is_some_and(|end| end <= start);
             self.events.push_back(Event::Started(position));
@@ -273,34 +283,6 @@ impl KafkaSource {
         self.in_doubt |= refresh || self.consumer.context().take_topic_changed();
         self.hear_leaders();
         self.ask_leaders();
-    }
-
-    fn check_topic(&mut self) {
-        match positions::topic(&self.asker, &self.reading.topic) {
-            // Whoever may not read a topic may still see it.
-            Ok(_) if self.forbidden => {}
-            Ok(topic) => {
-                self.brokers = topic.brokers;
-                self.found(&ALL_BUT_LEADERS);
-                self.add_new(&topic.partitions);
-            }
-            Err(NoPosition::Missing) => self.was_deleted(),
-            Err(why) => self.no_position(why),
-        }
-    }
-
-    /// Reads partitions that the topic did not have before: all of theirs is new.
-    fn add_new(&mut self, partitions: &[u32]) {
-        let new: Vec<u32> =
-            partitions.iter().copied().filter(|partition| !self.partitions.contains_key(partition)).collect();
-        if new.is_empty() || self.reading.bounded {
-            return;
-        }
-        match self.assign(&new, StartAt::Earliest) {
-            // The next look brings it up again.
-            Ok(()) | Err(NoPosition::Missing) => {}
-            Err(why) => self.no_position(why),
-        }
     }
 
     /// Takes what the client has, until a chunk is full or nothing more is there.
@@ -398,10 +380,6 @@ impl KafkaSource {
             // It goes on being fetched, and is passed over.
             self.wait(Lack::Brokers, error.to_string());
         }
-    }
-
-    fn was_deleted(&mut self) {
-        self.fail(format!("topic '{}' was deleted, its offsets are lost", self.reading.topic));
     }
 
     fn fail(&mut self, message: String) {

@@ -2,6 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewPartitions},
+    client::DefaultClientContext,
+};
 use streamgauge::source::kafka::{create_topic, delete_topic};
 
 use super::*;
@@ -106,6 +111,25 @@ fn a_topic_that_is_deleted_while_it_is_read_ends_the_source() {
         }
     };
     assert!(message.contains("or the topic was made anew"), "{message}");
+}
+
+#[test]
+fn partitions_that_a_topic_gets_while_it_is_read_are_read_from_their_start() {
+    let Some(connection) = broker() else { return };
+    let topic = topic(&connection, "grows", 1);
+    write(&connection, &topic, 0, 0..10);
+    let mut source = open(&connection, reading(&topic));
+    let mut seen = read_until(&mut source, |seen| seen.ended.len() == 1);
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &connection.brokers).create().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let more = NewPartitions::new(&topic, 3);
+    runtime.block_on(admin.create_partitions([&more], &AdminOptions::new())).unwrap()[0].as_ref().unwrap();
+    while !matches!(std::panic::catch_unwind(|| write(&connection, &topic, 2, 0..5)), Ok(())) {}
+    // Nothing is said of it: it is no trouble.
+    read_on(&mut source, &mut seen, |seen| seen.count() == 15 && seen.ended.len() >= 3);
+    assert_eq!(seen.records[&2], numbered(0..5));
+    assert_eq!(seen.started[&1], (0, None));
 }
 
 #[test]

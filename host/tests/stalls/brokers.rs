@@ -1,6 +1,7 @@
 //! Brokers, topics and who leads what.
 
 use std::{
+    fs,
     path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
@@ -67,6 +68,21 @@ impl Cluster {
     /// The addresses of the proxies.
     pub(crate) fn proxied(&self) -> String {
         self.proxies.iter().map(Proxy::address).collect::<Vec<_>>().join(",")
+    }
+
+    /// Sends a signal to a broker.
+    pub(crate) fn signal(&self, node: i32, name: &str) {
+        let pid = fs::read_to_string(self.folder.path().join(node.to_string()).join("pid")).unwrap();
+        let kill = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Who leads a partition, by the word of the others if one of them does not answer.
+    pub(crate) fn leader(&self, topic: &str, partition: usize) -> i32 {
+        let consumer: BaseConsumer =
+            ClientConfig::new().set("bootstrap.servers", &self.direct.brokers).create().unwrap();
+        let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
+        metadata.topics()[0].partitions()[partition].leader()
     }
 
     /// The partitions of a topic that a node leads, and the others; both not empty.

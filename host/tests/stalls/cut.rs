@@ -42,6 +42,33 @@ fn partitions_of_a_broker_that_is_cut_off_are_not_idle() {
     is_cut_off(&cluster, "1 second", Duration::from_millis(700), Duration::from_millis(2500), seconds(6));
 }
 
+/// A leader that stands still loses its partitions to others. When it goes on it does not know that yet, and says that they end where
+/// they ended before.
+#[test]
+#[ignore = "takes minutes: make soak"]
+fn a_leader_that_was_replaced_while_it_stood_still_is_not_believed() {
+    let Some(cluster) = Cluster::start(3) else { return };
+    for _ in 0..3 {
+        let topic = topic(&cluster.direct, "replaced", 6);
+        let folder = tempfile::tempdir().unwrap();
+        prepare(&folder, &cluster.direct.brokers, &topic, "1 second");
+        let plan: Vec<(u32, Duration)> = (0..6).map(|partition| (partition, BUSY)).collect();
+        let traffic = Traffic::start(&cluster.direct, &topic, &plan);
+        let mut host = Host::start(&folder, &[]);
+        host.until("rows", |host| host.rows().len() > 4);
+        for _ in 0..6 {
+            let leader = cluster.leader(&topic, 0);
+            cluster.signal(leader, "STOP");
+            pause(Duration::from_millis(4200));
+            cluster.signal(leader, "CONT");
+            pause(seconds(6));
+        }
+        let events = traffic.finish();
+        close(&cluster.direct, &topic, 6, &events);
+        host.assert_exact(&events);
+    }
+}
+
 #[test]
 #[ignore = "takes minutes: make soak"]
 fn long_cuts() {

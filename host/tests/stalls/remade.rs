@@ -77,11 +77,17 @@ fn a_topic_that_was_made_anew_while_the_host_was_away_is_refused() {
 fn a_topic_that_was_made_anew_is_read_where_its_user_says_so() {
     let Some(kafka) = broker() else { return };
     for from_start in [false, true] {
-        let topic = topic(&kafka, "accepted", 1);
+        // The new topic has one partition, so one may be gone.
+        let topic = topic(&kafka, "accepted", if from_start { 2 } else { 1 });
         let folder = tempfile::tempdir().unwrap();
         prepare(&folder, &kafka.brokers, &topic, "1 hour");
         let mut before = Events::default();
         write(&kafka, &topic, BEFORE, &mut before);
+        if from_start {
+            let producer = Producer::new(&kafka, &topic).unwrap();
+            send(&producer, 1, &before.closing());
+            producer.flush(PATIENCE).unwrap();
+        }
         let mut host = Host::start_with_state(&folder);
         host.until("all is read", |host| !host.rows().is_empty());
         host.interrupt();
@@ -114,6 +120,8 @@ fn a_topic_that_was_made_anew_is_read_where_its_user_says_so() {
         let expected = if from_start { 2 * BEFORE } else { BEFORE };
         assert_eq!(n, expected, "{}", host.said());
         assert!(host.said().contains("its state does not say which topic it has read"), "{}", host.said());
+        let gone = "partition 1 of source 'events', which it has read, is not there any more";
+        assert_eq!(host.said().contains(gone), from_start, "{}", host.said());
     }
 }
 

@@ -73,6 +73,40 @@ fn a_transaction_that_is_aborted_holds_nobody_back_any_more() {
 }
 
 #[test]
+fn a_bounded_run_reads_what_is_committed_behind_an_open_transaction() {
+    let Some(kafka) = broker() else { return };
+    let topic = topic(&kafka, "bounded", 1);
+    let folder = tempfile::tempdir().unwrap();
+    prepare(&folder, &kafka.brokers, &topic, "1 second");
+    let transactions: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("transactional.id", &topic)
+        .create()
+        .unwrap();
+    transactions.init_transactions(PATIENCE).unwrap();
+    transactions.begin_transaction().unwrap();
+    let mut events = Events::default();
+    let in_transaction = events.next();
+    transactions
+        .send(BaseRecord::<(), str>::to(&topic).partition(0).payload(&in_transaction))
+        .map_err(|(error, _)| error)
+        .unwrap();
+    transactions.flush(PATIENCE).unwrap();
+    let plain = streamgauge::source::kafka::Producer::new(&kafka, &topic).unwrap();
+    (0..10).for_each(|_| send(&plain, 0, &events.next()));
+    plain.flush(PATIENCE).unwrap();
+    let mut host = Host::start(&folder, &["--bounded"]);
+    host.until("the reason", |host| host.said().contains("reading waits until it is committed or aborted"));
+    // It is written after the ends were fixed.
+    send(&plain, 0, &events.lost());
+    plain.flush(PATIENCE).unwrap();
+    transactions.commit_transaction(PATIENCE).unwrap();
+    let status = host.end();
+    assert!(status.success(), "{}", host.said());
+    assert_eq!(host.rows(), *events.windows(), "{}", host.said());
+}
+
+#[test]
 fn a_partition_that_is_idle_holds_nobody_back() {
     let Some(kafka) = broker() else { return };
     let topic = topic(&kafka, "idle", 3);

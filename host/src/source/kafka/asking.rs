@@ -11,6 +11,7 @@ use super::{
     Event, KafkaSource, State,
     lack::Lack,
     native::{self, EndOf, Ends},
+    positions::{self, NoPosition},
 };
 
 /// How long a leader may take to answer.
@@ -19,6 +20,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// After how many questions without an answer, a second apart, that is told.
 const TOLD_AFTER: u32 = 2;
+/// How many brokers are asked who leads.
+const WITNESSES_MAX: usize = 3;
 /// How many partitions a message lists.
 const LISTED_MAX: usize = 5;
 
@@ -42,7 +45,7 @@ impl Answer {
     /// Looks whether it has come. An error of the question as a whole is one of each partition.
     fn look(&mut self, partitions: &[u32]) -> Option<&Ends> {
         if let Self::Due(question) = self
-            && let Some(ends) = question.ends()
+            && let Some(ends) = question.ends(Duration::ZERO)
         {
             *self =
                 Self::There(ends.unwrap_or_else(|code| {
@@ -57,6 +60,41 @@ impl Answer {
 }
 
 impl KafkaSource {
+    /// Fixes where a bounded reading ends, at its first start: behind all that is written then. What an open transaction has written
+    /// is part of it, so reading begins when all is committed or aborted.
+    pub(super) fn fix_ends(&mut self, partitions: &[u32]) -> Result<(), NoPosition> {
+        if partitions.iter().any(|partition| !self.reading.ends.contains_key(partition)) {
+            for (partition, end) in self.ends_now(partitions, EndOf::Written)? {
+                self.reading.ends.entry(partition).or_insert(end);
+            }
+        }
+        let committed = self.ends_now(partitions, EndOf::Committed)?;
+        let is_open = |(partition, committed): (u32, i64)| {
+            let end = *self.reading.ends.get(&partition)?;
+            (committed < end).then_some((partition, committed, end))
+        };
+        match committed.into_iter().find_map(is_open) {
+            None => Ok(()),
+            Some((partition, committed, end)) => Err(NoPosition::Open(format!(
+                "a transaction is open in partition {partition} of topic '{}' (committed up to offset {committed}, written up to \
+                 {end}), reading waits until it is committed or aborted",
+                self.reading.topic
+            ))),
+        }
+    }
+
+    /// Where these partitions end, by their leaders. Waits for the answer.
+    fn ends_now(&self, partitions: &[u32], of: EndOf) -> Result<Vec<(u32, i64)>, NoPosition> {
+        let unanswered = |code: RDKafkaErrorCode| NoPosition::Unanswered(code.to_string());
+        let question = native::ask_ends(&self.asker, &self.reading.topic, partitions, of, ANSWER_WITHIN);
+        // The client answers by itself when the time is over; where it does not, that is an outage too.
+        let ends = question.ends(2 * ANSWER_WITHIN).unwrap_or(Err(RDKafkaErrorCode::RequestTimedOut));
+        let ends = ends.map_err(unanswered)?;
+        let all: Result<Vec<_>, _> =
+            ends.into_iter().map(|(partition, end)| end.map(|end| (partition, end))).collect();
+        all.map_err(unanswered)
+    }
+
     /// How long to wait for the client: not beyond the moment at which leaders are to be asked, or answer.
     pub(super) fn patience(&self, patience: Duration) -> Duration {
         match &self.asking {
@@ -123,9 +161,35 @@ impl KafkaSource {
             }
         }
         self.tell_what_is_missing(&answered.unanswered, &answered.open);
+        if !answered.in_doubt.is_empty() {
+            let confirmed = self.confirm_leaders(&answered.in_doubt);
+            self.silence.trust(&confirmed);
+        }
         if !answered.idle.is_empty() {
             self.events.push_back(Event::Idle { partitions: answered.idle, silent: answered.silent });
         }
+    }
+
+    /// Which of these partitions are led by who is asked, by the word of another broker. Waits for the answers.
+    fn confirm_leaders(&mut self, partitions: &[u32]) -> Vec<u32> {
+        let Ok(topic) = positions::topic(&self.asker, &self.reading.topic) else { return Vec::new() };
+        // One broker alone has no other that could have taken over.
+        let is_alone = topic.brokers.len() == 1;
+        let (mut confirmed, mut left): (Vec<u32>, Vec<u32>) = partitions.iter().partition(|_| is_alone);
+        for &broker in topic.brokers.iter().take(WITNESSES_MAX) {
+            if left.is_empty() {
+                break;
+            }
+            let described = native::describe(&self.asker, &self.reading.topic, Some(broker), ANSWER_WITHIN)
+                .unwrap_or_default();
+            let agrees = |partition: &u32| {
+                let leader = topic.leaders.get(partition);
+                leader.is_some_and(|&leader| leader != broker) && leader == described.leaders.get(partition)
+            };
+            confirmed.extend(left.extract_if(.., |partition| agrees(partition)));
+        }
+        self.brokers = topic.brokers;
+        confirmed
     }
 
     /// A partition ends before what was read of it.

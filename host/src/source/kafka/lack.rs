@@ -69,6 +69,7 @@ impl KafkaSource {
             NoPosition::Forbidden => {
                 self.wait(Lack::Permission, format!("topic '{topic}' may not be read: allow its user Read"));
             }
+            NoPosition::Open(message) => self.wait(Lack::Transactions, message),
             NoPosition::Unanswered(error) => {
                 // In the client's words, if it has some.
                 let why = self.consumer.context().take().unwrap_or(error);

@@ -66,14 +66,22 @@ pub(super) fn ask_ends(
     question
 }
 
-/// The id of a topic, as a broker gives it now; none where brokers have no ids. Waits for the answer. Without a broker the
-/// controller is asked.
-pub(super) fn topic_id(
+/// A topic as one broker describes it.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    /// Its id; none where brokers have no ids.
+    pub(super) id: Option<TopicId>,
+    /// Who leads each partition, by that broker's word.
+    pub(super) leaders: BTreeMap<u32, i32>,
+}
+
+/// Asks a broker for a topic, and waits for the answer. Without a broker the controller is asked.
+pub(super) fn describe(
     consumer: &Consumer,
     topic: &str,
     broker: Option<i32>,
     timeout: Duration,
-) -> Result<Option<TopicId>, RDKafkaErrorCode> {
+) -> Result<Described, RDKafkaErrorCode> {
     let client = consumer.client().native_ptr();
     let question = Question::new(client);
     let Ok(name) = CString::new(topic) else { return Err(RDKafkaErrorCode::InvalidTopic) };
@@ -90,27 +98,7 @@ pub(super) fn topic_id(
     // The client answers by itself when the time is over; where it does not, that is an outage too.
     let event = question.wait(timeout.saturating_mul(2)).ok_or(RDKafkaErrorCode::RequestTimedOut)?;
     event.check()?;
-    // SAFETY: the event is alive, and what it gives out lives as long; a result of another kind is null.
-    unsafe {
-        let result = native::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
-        let mut count = 0;
-        if result.is_null() {
-            return Err(RDKafkaErrorCode::Fail);
-        }
-        let found = native::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-        if found.is_null() || count == 0 {
-            return Err(RDKafkaErrorCode::UnknownTopicOrPartition);
-        }
-        let described = *found;
-        match native::rd_kafka_error_code(native::rd_kafka_TopicDescription_error(described)).into() {
-            RDKafkaErrorCode::NoError => {}
-            code => return Err(code),
-        }
-        let id = native::rd_kafka_TopicDescription_topic_id(described);
-        let bits = |half: i64| u128::from(half.cast_unsigned());
-        let high = bits(native::rd_kafka_Uuid_most_significant_bits(id));
-        Ok(TopicId::new(high << 64 | bits(native::rd_kafka_Uuid_least_significant_bits(id))))
-    }
+    event.described()
 }
 
 /// The high watermark of a partition, as the last answer to a fetch had it. None before the first.
@@ -159,9 +147,9 @@ impl Question {
         NonNull::new(unsafe { native::rd_kafka_queue_poll(self.queue.as_ptr(), millis) }).map(Event)
     }
 
-    /// The answer to [`ask_ends`], if it is there; the error is of the question as a whole.
-    pub(super) fn ends(&self) -> Option<Result<Ends, RDKafkaErrorCode>> {
-        self.wait(Duration::ZERO).map(|event| event.check().and_then(|()| event.ends()))
+    /// The answer to [`ask_ends`], if it comes within the time given; the error is of the question as a whole.
+    pub(super) fn ends(&self, patience: Duration) -> Option<Result<Ends, RDKafkaErrorCode>> {
+        self.wait(patience).map(|event| event.check().and_then(|()| event.ends()))
     }
 }
 
@@ -181,6 +169,38 @@ impl Event {
         match unsafe { native::rd_kafka_event_error(self.0.as_ptr()) }.into() {
             RDKafkaErrorCode::NoError => Ok(()),
             code => Err(code),
+        }
+    }
+
+    fn described(&self) -> Result<Described, RDKafkaErrorCode> {
+        // SAFETY: the event is alive, and what it gives out lives as long; a result of another kind is null.
+        unsafe {
+            let result = native::rd_kafka_event_DescribeTopics_result(self.0.as_ptr());
+            if result.is_null() {
+                return Err(RDKafkaErrorCode::Fail);
+            }
+            let mut count = 0;
+            let found = native::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+            if found.is_null() || count == 0 {
+                return Err(RDKafkaErrorCode::UnknownTopicOrPartition);
+            }
+            let described = *found;
+            match native::rd_kafka_error_code(native::rd_kafka_TopicDescription_error(described)).into() {
+                RDKafkaErrorCode::NoError => {}
+                code => return Err(code),
+            }
+            let id = native::rd_kafka_TopicDescription_topic_id(described);
+            let bits = |half: i64| u128::from(half.cast_unsigned());
+            let high = bits(native::rd_kafka_Uuid_most_significant_bits(id));
+            let id = TopicId::new(high << 64 | bits(native::rd_kafka_Uuid_least_significant_bits(id)));
+            let partitions = native::rd_kafka_TopicDescription_partitions(described, &raw mut count);
+            let leader = |index| {
+                let partition = *partitions.add(index);
+                let leader = native::rd_kafka_TopicPartitionInfo_leader(partition);
+                let number = u32::try_from(native::rd_kafka_TopicPartitionInfo_partition(partition)).ok()?;
+                (!leader.is_null()).then(|| (number, native::rd_kafka_Node_id(leader)))
+            };
+            Ok(Described { id, leaders: (0..count).filter_map(leader).collect() })
         }
     }
 

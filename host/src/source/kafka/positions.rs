@@ -9,6 +9,7 @@ use rdkafka::{
     Offset, TopicPartitionList,
     consumer::Consumer as _,
     error::{KafkaError, RDKafkaErrorCode},
+    metadata::MetadataPartition,
 };
 
 use super::client::Consumer;
@@ -49,6 +50,8 @@ pub(super) enum NoPosition {
     Missing,
     /// It may not be read.
     Forbidden,
+    /// A transaction is open before its end.
+    Open(String),
     /// It never will.
     Lost(String),
 }
@@ -63,6 +66,8 @@ impl NoPosition {
 pub(super) struct Topic {
     /// Its partitions, ascending.
     pub(super) partitions: Vec<u32>,
+    /// Who leads each.
+    pub(super) leaders: BTreeMap<u32, i32>,
     /// The brokers, by id.
     pub(super) brokers: VecDeque<i32>,
 }
@@ -82,10 +87,10 @@ pub(super) fn topic(consumer: &Consumer, topic: &str) -> Result<Topic, NoPositio
     if let Some(without) = found.partitions().iter().find(|partition| partition.leader() < 0) {
         return Err(NoPosition::Waiting(format!("topic '{topic}' partition {} has no leader", without.id())));
     }
-    let mut partitions: Vec<u32> =
-        found.partitions().iter().filter_map(|partition| u32::try_from(partition.id()).ok()).collect();
-    partitions.sort_unstable();
-    Ok(Topic { partitions, brokers: metadata.brokers().iter().map(|broker| broker.id()).collect() })
+    let led = |partition: &MetadataPartition| Some((u32::try_from(partition.id()).ok()?, partition.leader()));
+    let leaders: BTreeMap<u32, i32> = found.partitions().iter().filter_map(led).collect();
+    let partitions = leaders.keys().copied().collect();
+    Ok(Topic { partitions, leaders, brokers: metadata.brokers().iter().map(|broker| broker.id()).collect() })
 }
 
 /// Where to read these partitions from: the known offset, if the topic still has it, or by `start`.
@@ -95,7 +100,7 @@ pub(super) fn starts(
     partitions: &[u32],
     known: &BTreeMap<u32, i64>,
     start: StartAt,
-) -> Result<Vec<(Position, i64)>, NoPosition> {
+) -> Result<Vec<Position>, NoPosition> {
     // The ends come first: what is written while we ask is then behind them, and read.
     let mut bounds = Vec::new();
     for &partition in partitions {
@@ -114,7 +119,7 @@ pub(super) fn starts(
             (None, StartAt::Latest) => high,
             (None, StartAt::Time(_)) => from.get(&partition).copied().unwrap_or(high),
         };
-        Ok((Position { partition, start, end: None }, high))
+        Ok(Position { partition, start, end: None })
     };
     bounds.into_iter().map(position).collect()
 }

@@ -6,6 +6,9 @@
 //! 1. [`Silence::until_ask`] says when leaders are to be asked, [`Silence::ask`] which partitions' leaders.
 //! 2. [`Silence::answered`] takes their answers. In between, all records that the leaders had sent before they answered must have
 //!    been told to [`Silence::arrived`].
+//!
+//! A leader that did not answer for a while may have been replaced, and not know it yet when it answers again: then it tells where the
+//! partition ended before. It is in doubt until another broker says who leads ([`Silence::trust`]).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -47,6 +50,8 @@ struct Partition {
     is_stable: bool,
     /// Not read for now: its silence is ours.
     is_paused: bool,
+    /// Its leader did not answer, or was not asked for a while: another one may lead meanwhile.
+    is_in_doubt: bool,
 }
 
 /// What leaders are to be asked.
@@ -65,6 +70,8 @@ pub(super) struct Answered {
     pub(super) idle: Vec<u32>,
     /// How long nothing had come of any of them.
     pub(super) silent: Duration,
+    /// Partitions whose leaders have answered and are in doubt.
+    pub(super) in_doubt: Vec<u32>,
     /// Partitions whose leaders did not answer, with what the client says of it.
     pub(super) unanswered: Vec<(u32, RDKafkaErrorCode)>,
     /// Partitions that are silent because of an open transaction: up to where they are committed, and written.
@@ -79,7 +86,8 @@ impl Silence {
 
     /// A partition is read from now on.
     pub(super) fn assigned(&mut self, partition: u32, now: Duration) {
-        let fresh = Partition { since: now, end: None, is_stable: false, is_paused: false };
+        let fresh =
+            Partition { since: now, end: None, is_stable: false, is_paused: false, is_in_doubt: false };
         self.partitions.insert(partition, fresh);
     }
 
@@ -115,6 +123,20 @@ impl Silence {
     pub(super) fn resumed(&mut self, partition: u32, now: Duration) {
         if self.partitions.contains_key(&partition) {
             self.assigned(partition, now);
+        }
+    }
+
+    /// This process did not come round for a while: any leader may have been replaced meanwhile.
+    pub(super) fn doubt_all(&mut self) {
+        self.partitions.values_mut().for_each(|partition| partition.is_in_doubt = true);
+    }
+
+    /// Another broker says that these partitions are led by who is asked.
+    pub(super) fn trust(&mut self, partitions: &[u32]) {
+        for number in partitions {
+            if let Some(partition) = self.partitions.get_mut(number) {
+                partition.is_in_doubt = false;
+            }
         }
     }
 
@@ -160,10 +182,16 @@ impl Silence {
             let end = match end {
                 Ok(end) => *end,
                 Err(code) => {
+                    partition.is_in_doubt = true;
                     answered.unanswered.push((number, *code));
                     continue;
                 }
             };
+            if partition.is_in_doubt {
+                partition.is_stable = false;
+                answered.in_doubt.push(number);
+                continue;
+            }
             let silent = asked.saturating_sub(partition.since);
             let is_silent = silent >= self.timeout && !partition.is_paused;
             match committed.get(&number) {
@@ -250,6 +278,24 @@ mod tests {
         let answered = silence.answered(&written, &written);
         assert_eq!(answered.idle, [] as [u32; 0], "the leader of 1 does not answer");
         assert_eq!(answered.unanswered.first(), Some(&(1, RDKafkaErrorCode::RequestTimedOut)));
+    }
+
+    #[test]
+    fn a_leader_that_did_not_answer_is_believed_when_another_broker_says_that_it_leads() {
+        let mut silence = silence();
+        assert!(silence.ask(s(20)).is_some());
+        let mut written = ends([(0, 5), (1, 7)]);
+        written.insert(1, Err(RDKafkaErrorCode::RequestTimedOut));
+        assert_eq!(silence.answered(&written, &ends([(0, 5), (1, 7)])).idle, [0]);
+        assert!(silence.ask(s(21)).is_some());
+        let answered = silence.answered(&ends([(0, 5), (1, 7)]), &ends([(1, 7)]));
+        assert_eq!((answered.idle, answered.in_doubt), (vec![0], vec![1]), "it may have been replaced");
+        silence.trust(&[1]);
+        assert_eq!(silence.ask(s(22)), question(&[0, 1], &[1]));
+        assert_eq!(silence.answered(&ends([(0, 5), (1, 7)]), &ends([(1, 7)])).idle, [0, 1]);
+        silence.doubt_all();
+        assert!(silence.ask(s(23)).is_some());
+        assert_eq!(silence.answered(&ends([(0, 5), (1, 7)]), &ends([])).in_doubt, [0, 1]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether the topic is still the one that the offsets are of.
+//! The topic: whether it is still the one that the offsets are of, and whether it has more partitions.
 //!
 //! Offsets mean nothing in another topic of the same name. The brokers give each topic an id; it is asked at the start, whenever
 //! the client has noticed another one, and now and then. The client notices before it can fetch from the other topic, since it
@@ -8,7 +8,12 @@ use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Event, KafkaSource, Reading, native, positions, positions::NoPosition};
+use super::{
+    Event, KafkaSource, Reading, StartAt,
+    lack::ALL_BUT_LEADERS,
+    native,
+    positions::{self, NoPosition},
+};
 use crate::{clock, source::topic_id::TopicId};
 
 /// How long the brokers may take to say which topic it is.
@@ -51,8 +56,8 @@ impl KafkaSource {
     /// Any broker knows it; one that does not answer is asked last the next time.
     fn topic_id(&mut self) -> Result<Option<TopicId>, NoPosition> {
         let broker = self.brokers.front().copied();
-        let id = native::topic_id(&self.asker, &self.reading.topic, broker, ANSWER_WITHIN);
-        id.map_err(|code| match code {
+        let described = native::describe(&self.asker, &self.reading.topic, broker, ANSWER_WITHIN);
+        described.map(|described| described.id).map_err(|code| match code {
             code if positions::is_missing(code) => NoPosition::Missing,
             RDKafkaErrorCode::TopicAuthorizationFailed => NoPosition::Forbidden,
             code => {
@@ -75,5 +80,39 @@ impl KafkaSource {
             }
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn check_topic(&mut self) {
+        match positions::topic(&self.asker, &self.reading.topic) {
+            // Whoever may not read a topic may still see it.
+            Ok(_) if self.forbidden => {}
+            Ok(topic) => {
+                self.brokers = topic.brokers;
+                self.found(&ALL_BUT_LEADERS);
+                self.add_new(&topic.partitions);
+            }
+            Err(NoPosition::Missing) => self.was_deleted(),
+            Err(why) => self.no_position(why),
+        }
+    }
+
+    /// Reads partitions that the topic did not have before: all of theirs is new.
+    fn add_new(&mut self, partitions: &[u32]) {
+        let new: Vec<u32> =
+            partitions.iter().copied().filter(|partition| !self.partitions.contains_key(partition)).collect();
+        if new.is_empty() || self.reading.bounded {
+            return;
+        }
+        // The client that reads does not know them yet.
+        let known = positions::topic(&self.consumer, &self.reading.topic);
+        match known.and_then(|_| self.assign(&new, StartAt::Earliest)) {
+            // The next look brings it up again.
+            Ok(()) | Err(NoPosition::Missing) => {}
+            Err(why) => self.no_position(why),
+        }
+    }
+
+    pub(super) fn was_deleted(&mut self) {
+        self.fail(format!("topic '{}' was deleted, its offsets are lost", self.reading.topic));
     }
 }
