@@ -327,7 +327,8 @@ impl Pipeline {
             self.feed.hold(held.clone());
             run.held = held;
         }
-        if run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
+        // Not before what is fixed at the first start is known: the first checkpoint fixes it.
+        if run.begun && run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
             run.since_checkpoint = Stopwatch::start();
             self.flush();
             if self.sync_letters() {

@@ -29,6 +29,9 @@ use crate::{
 
 const QUERIES: &str = include_str!("../../../examples/demo/queries.sql");
 const QUERIES_FILE: &str = "examples/demo/queries.sql";
+/// How long deliveries may take at the end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How much is written before the traffic goes live.
 const HISTORY: Duration = Duration::from_secs(600);
 
@@ -73,7 +76,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let reports = Reports::default();
     let wired = wired(&options, &compiled, &plugins, reports.notice())?;
     let live = traffic.go_live()?;
-    let done = run::host(wired, &signals, options.seconds.map(Duration::from_secs), reports);
+    let done = run::host(wired, &signals, DRAIN_TIMEOUT, options.seconds.map(Duration::from_secs), reports);
     live.stop();
     done
 }
@@ -114,7 +117,7 @@ fn wired(
         state: None,
         checkpoint_interval: Duration::from_secs(5),
         checkpoints_kept: 1,
-        drain_timeout: Duration::from_secs(30),
+        drain_timeout: DRAIN_TIMEOUT,
         connect_timeout: Duration::from_secs(60),
     };
     run::wire(&wiring, notice)

@@ -30,7 +30,8 @@ use crate::{clock, crash, panics, progress::CLEAR_LINE};
 /// How long standard error may take for what is told where nobody may wait for it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// What the system says where it gives no more, and what can be done.
-const LIMITS: [(&str, &str); 4] = [
+const LIMITS: [(&str, &str); 5] = [
+    ("Too many open files", "it may not open more files and connections: raise its limit (ulimit -n)"),
     ("Resource temporarily unavailable", NO_MORE),
     ("Cannot allocate memory", NO_MORE),
     ("failed to spawn thread", NO_MORE),

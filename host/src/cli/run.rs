@@ -174,7 +174,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         },
         reports.notice(),
     )?;
-    let done = host(wired, &signals, None, reports);
+    let done = host(wired, &signals, options.drain_timeout, None, reports);
     if options.timings {
         say(&timings);
     }
@@ -211,6 +211,7 @@ enum Report {
 pub(super) fn host(
     wired: Wired,
     signals: &Signals,
+    drain_timeout: Duration,
     limit: Option<Duration>,
     reports: Reports,
 ) -> Result<(), Failure> {
@@ -219,7 +220,7 @@ pub(super) fn host(
     let Wired { pipelines, workers } = wired;
     let Reports { sender, receiver } = reports;
     let progress: Vec<Arc<Progress>> = pipelines.iter().map(|pipeline| pipeline.progress.clone()).collect();
-    let noticing = signals.notice();
+    let noticing = signals.notice(drain_timeout);
     let stop = signals.stop();
     let ended = thread::scope(|scope| {
         let supervise = move || {

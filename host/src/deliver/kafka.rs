@@ -279,6 +279,7 @@ impl Worker<'_> {
     }
 
     fn tell_down(&self, why: &str) {
+        self.outbox.note_trouble(why);
         if !self.down.replace(true) {
             self.watch.down(why);
         }

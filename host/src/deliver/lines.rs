@@ -154,6 +154,7 @@ impl Lines {
                 if matches!(&error, LinesError::Output(error) if error.is_closed_pipe()) {
                     return outbox.abandon();
                 }
+                outbox.note_trouble(&error.to_string());
                 if !self.is_down.swap(true, Relaxed) {
                     watch.down(&format!("{error}; {} rows wait", outbox.rows()));
                 }

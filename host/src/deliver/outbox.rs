@@ -110,6 +110,8 @@ struct Queue {
     failed: Option<String>,
     /// Nobody reads what is sent any more.
     unread: bool,
+    /// Why the last try to deliver failed.
+    trouble: Option<String>,
 }
 
 impl Outbox {
@@ -239,6 +241,17 @@ impl Outbox {
     pub fn fail(&self, why: String) {
         self.lock().failed.get_or_insert(why);
         self.wake();
+    }
+
+    /// A try to deliver failed; why, for people.
+    pub fn note_trouble(&self, why: &str) {
+        self.lock().trouble = Some(why.to_owned());
+    }
+
+    /// Why the last try that failed did, where messages wait.
+    pub fn trouble(&self) -> Option<String> {
+        let queue = self.lock();
+        queue.trouble.clone().filter(|_| queue.unsettled > 0)
     }
 
     /// Why the worker cannot go on.

@@ -43,7 +43,7 @@ impl Pipeline {
             // No checkpoint says that records are done whose dead letters are not there.
             return run.unwritten = self.context.letters_wait();
         }
-        for root in &mut self.roots {
+        for root in self.roots.iter_mut().filter(|_| run.begun) {
             root.journal().keeper().iter().for_each(|keeper| keeper.wait());
             if finished {
                 root.finish();
@@ -91,7 +91,8 @@ fn undelivered(root: &Root, within: Duration) -> impl Iterator<Item = (String, S
         true => "the next run with this state delivers them",
         false => "they are lost, as without --state nothing is kept",
     };
-    root.undelivered().map(move |(query, rows)| {
-        (format!("query '{query}'"), format!("rows not delivered within {within:?}: {rows}; {fate}"))
+    root.undelivered().map(move |(query, rows, trouble)| {
+        let why = trouble.map_or_else(String::new, |why| format!(" ({why})"));
+        (format!("query '{query}'"), format!("rows not delivered within {within:?}: {rows}{why}; {fate}"))
     })
 }

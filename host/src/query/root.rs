@@ -150,10 +150,11 @@ impl Root {
         self.held.keys().copied()
     }
 
-    /// Queries that have rows which are decided and not settled, and how many.
-    pub fn undelivered(&self) -> impl Iterator<Item = (&str, usize)> {
-        let rows = self.journal.outboxes().iter().map(|(query, outbox)| (query.as_str(), outbox.rows()));
-        rows.filter(|&(_, rows)| rows > 0)
+    /// Queries that have rows which are decided and not settled, how many, and why the last try failed, if one did.
+    pub fn undelivered(&self) -> impl Iterator<Item = (&str, usize, Option<String>)> {
+        let outboxes = self.journal.outboxes().iter();
+        let rows = outboxes.map(|(query, outbox)| (query.as_str(), outbox.rows(), outbox.trouble()));
+        rows.filter(|(_, rows, _)| *rows > 0)
     }
 
     /// Whether it can take nothing: an outbox is at its bound.

@@ -1,7 +1,7 @@
 //! JSON Lines from a file, packed or not, or from standard input.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Read},
     iter::repeat_n,
     path::Path,
@@ -47,7 +47,8 @@ impl FileSource {
     pub fn open(path: &Path, partition: u32, record_bytes_max: usize) -> Result<Self, SourceError> {
         let name = path.display().to_string();
         let input = open(path).map_err(|cause| SourceError::File { name: name.clone(), cause })?;
-        let eager = is_stdin(path);
+        // What comes through a pipe may come slowly.
+        let eager = is_stdin(path) || !fs::metadata(path).is_ok_and(|there| there.is_file());
         Ok(Self::new(name, input, eager, partition, record_bytes_max))
     }
 
@@ -294,13 +295,13 @@ mod tests {
             writer.write_all(part).unwrap();
             packed.extend(writer.finish().unwrap());
         }
-        std::fs::write(&gz, &packed).unwrap();
+        fs::write(&gz, &packed).unwrap();
         let zst = folder.path().join("a.jsonl.zst");
-        std::fs::write(&zst, zstd::encode_all(lines.as_slice(), 1).unwrap()).unwrap();
+        fs::write(&zst, zstd::encode_all(lines.as_slice(), 1).unwrap()).unwrap();
         for path in [&gz, &zst] {
             assert_eq!(records(&mut FileSource::open(path, 7, 100).unwrap()), split(&lines, 100));
         }
-        std::fs::write(&gz, &packed[..packed.len() - 20]).unwrap();
+        fs::write(&gz, &packed[..packed.len() - 20]).unwrap();
         let mut source = FileSource::open(&gz, 7, 100).unwrap();
         let error = std::iter::from_fn(|| source.next().transpose()).find_map(Result::err).unwrap();
         assert!(error.to_string().contains("a.jsonl.gz"), "{error}");

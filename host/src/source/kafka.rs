@@ -58,8 +58,8 @@ use self::{
 use super::{CHUNK_RECORDS_MAX, SourceError};
 use crate::clock::{AwakeClock, Stopwatch};
 
-/// How often the topic is asked for new partitions.
-const REFRESH_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether the topic is the same, and has new partitions.
+const REFRESH_EVERY: Duration = Duration::from_secs(1);
 /// How often brokers that were away are asked whether they are back.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long a first look at the client's reports takes.
@@ -214,7 +214,7 @@ impl KafkaSource {
         // Serves the client's queue, which has nothing but reports yet: they say why there is no answer.
         drop(self.consumer.poll(FIRST_REPORT_WITHIN.min(patience)));
         let found = positions::topic(&self.consumer, &self.reading.topic).and_then(|topic| {
-            self.brokers = topic.brokers;
+            self.knows_brokers(&topic.brokers);
             self.identify()?;
             if self.reading.bounded {
                 self.fix_ends(&topic.partitions)?;
@@ -277,10 +277,10 @@ impl KafkaSource {
         let tick = self.retry.try_recv().is_ok();
         // What this client reports the other one reports too.
         while self.asker.poll(Duration::ZERO).is_some() {}
-        if (refresh && !self.reading.bounded) || (tick && self.lacks_more_than_leaders()) {
+        if refresh || (tick && self.lacks_more_than_leaders()) {
             self.check_topic();
         }
-        self.in_doubt |= refresh || self.consumer.context().take_topic_changed();
+        self.in_doubt |= self.consumer.context().take_topic_changed();
         self.hear_leaders();
         self.ask_leaders();
     }

@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use crate::{outcome, streamgauge};
@@ -75,6 +76,62 @@ fn rows_come_as_windows_close_not_at_the_end() {
     drop(events);
     assert_eq!(rows.next().unwrap().unwrap(), "{\"window_end\":\"2026-01-01T00:00:04.000Z\",\"n\":1}");
     assert!(run.0.wait().unwrap().success());
+}
+
+#[test]
+fn rows_come_of_a_named_pipe_too_and_of_what_it_gave_when_it_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("events.pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut command = streamgauge();
+    command.arg("run").arg(query(folder.path())).args(["--input", &format!("s={}", pipe.display())]);
+    let mut run = Running::start(&mut command);
+    let mut rows = BufReader::new(run.0.stdout.take().unwrap()).lines();
+    let mut events = fs::File::options().write(true).open(&pipe).unwrap();
+    for second in 0..3 {
+        writeln!(events, "{{\"ts\":\"2026-01-01T00:00:0{second}Z\"}}").unwrap();
+    }
+    assert_eq!(rows.next().unwrap().unwrap(), "{\"window_end\":\"2026-01-01T00:00:01.000Z\",\"n\":1}");
+    drop(events);
+    assert_eq!(rows.map(Result::unwrap).count(), 2);
+    assert!(run.0.wait().unwrap().success());
+}
+
+/// A pipe that nobody reads takes nothing: a write to it does not return.
+#[test]
+#[ignore = "takes half a minute: make soak"]
+fn one_ctrl_c_ends_a_run_whose_rows_nobody_reads_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = all_rows(folder.path());
+    command.args(["--drain-timeout", "1ms"]);
+    let mut run = Running::start(&mut command);
+    crossbeam_channel::after(Duration::from_secs(2)).recv().unwrap();
+    let interrupt = Command::new("kill").args(["-INT", &run.0.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let status = run.0.wait().unwrap();
+    let said = io::read_to_string(run.0.stderr.take().unwrap()).unwrap();
+    assert_eq!(status.code(), Some(3), "{said}");
+    assert!(said.contains("something that it writes to takes nothing"), "{said}");
+}
+
+#[test]
+fn rows_that_wait_at_the_end_are_told_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("query.sql"),
+        "CREATE SOURCE s (n BIGINT) WITH (connector = 'kafka', brokers = 'x', topic = 't', format = 'json');
+         CREATE SINK hook WITH (connector = 'webhook', url = 'http://127.0.0.1:1/secret', allow_private = 'true');
+         INSERT INTO hook SELECT n FROM s;",
+    )
+    .unwrap();
+    fs::write(folder.path().join("events.jsonl"), "{\"n\":1}\n").unwrap();
+    let mut command = streamgauge();
+    command.current_dir(folder.path());
+    command.args(["run", "query.sql", "--input", "s=events.jsonl", "--drain-timeout", "1s"]);
+    let (status, _, said) = outcome(&mut command);
+    assert_eq!(status, 3, "{said}");
+    let why = "rows not delivered within 1s: 1 (http://127.0.0.1:1 cannot be reached";
+    assert!(said.contains(why) && !said.contains("secret"), "{said}");
 }
 
 #[test]

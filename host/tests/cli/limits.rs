@@ -77,6 +77,18 @@ fn a_file_that_may_not_become_so_large_is_told_by_its_name() {
     assert!(said(&output).contains("error: cannot write out/insert_k_1.wasm: File too large"), "{output:?}");
 }
 
+#[test]
+fn that_no_more_files_may_be_opened_is_told_with_its_limit() {
+    let folder = folder("INSERT INTO k SELECT n FROM s;");
+    for limit in [6, 8, 12, 16, 24] {
+        let run = "run query.sql --input s=events.jsonl --output k=rows.jsonl --state state";
+        let output = limited(&folder, &format!("ulimit -n {limit}"), run);
+        let said = said(&output);
+        assert!(!said.contains("is a bug"), "{limit}: {said}");
+        assert!(output.status.success() || said.contains("raise its limit (ulimit -n)"), "{limit}: {said}");
+    }
+}
+
 /// Whatever there is of it, memory that is lacking is named, and it is nobody's fault who asks for it.
 #[test]
 fn memory_that_the_system_does_not_give_is_no_fault_of_a_plugin() {

@@ -73,6 +73,31 @@ fn a_topic_that_was_made_anew_while_the_host_was_away_is_refused() {
     }
 }
 
+/// The first checkpoint fixes the ends of a bounded run and the topic's id, which are known when the topic is open.
+#[test]
+fn nothing_is_kept_before_it_is_known_what_is_read() {
+    let Some(kafka) = broker() else { return };
+    let topic = topic(&kafka, "before", 1) + "-later";
+    let folder = tempfile::tempdir().unwrap();
+    prepare(&folder, &kafka.brokers, &topic, "1 hour");
+    let mut host = Host::start_with_state(&folder);
+    host.until("it waits", |host| host.said().contains("does not exist; waiting for it"));
+    // Several checkpoint intervals.
+    pause(Duration::from_secs(1));
+    let kept = || {
+        let names = std::fs::read_dir(folder.path().join("state/counted")).unwrap();
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    assert!(!kept().iter().any(|name| name.starts_with("checkpoint-")), "{:?}", kept());
+    create_topic(&kafka, &topic, 1).unwrap();
+    write(&kafka, &topic, BEFORE, &mut Events::default());
+    host.until("rows", |host| !host.rows().is_empty());
+    host.interrupt();
+    assert!(kept().iter().any(|name| name.starts_with("checkpoint-")), "{:?}", kept());
+    let said = host.said();
+    assert!(!said.contains("does not say which topic it has read"), "{said}");
+}
+
 #[test]
 fn a_topic_that_was_made_anew_is_read_where_its_user_says_so() {
     let Some(kafka) = broker() else { return };

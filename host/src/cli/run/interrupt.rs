@@ -6,7 +6,7 @@ use std::{
     process,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -26,6 +26,10 @@ use crate::{
 
 /// The exit status of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
+/// The exit status of a run that failed.
+const FAILED: i32 = 3;
+/// How long a run may take to end beside its deliveries: its last checkpoint is written then.
+const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// How long whoever starts or ends a run may take to come to where it notices that it is to stop. It may never come there:
 /// opening a pipe waits for its other side.
 const NOTICED_WITHIN: Duration = Duration::from_secs(1);
@@ -44,6 +48,8 @@ struct Shared {
     stop: AtomicBool,
     /// Whether somebody looks at it.
     noticed: AtomicBool,
+    /// How long the run may take to end once it has noticed, in milliseconds.
+    ends_within_ms: AtomicU64,
 }
 
 /// While it is there somebody looks at whether to stop.
@@ -79,8 +85,10 @@ impl Signals {
     }
 
     /// From now on somebody looks at [`Signals::stop`]; before and afterwards the first signal
-    /// ends the process.
-    pub(in crate::cli) fn notice(&self) -> Noticing<'_> {
+    /// ends the process. Deliveries may take `drain_timeout` at the end.
+    pub(in crate::cli) fn notice(&self, drain_timeout: Duration) -> Noticing<'_> {
+        let within = (drain_timeout + STUCK_AFTER).as_millis();
+        self.shared.ends_within_ms.store(u64::try_from(within).unwrap_or(u64::MAX), SeqCst);
         self.shared.noticed.store(true, SeqCst);
         Noticing(&self.shared)
     }
@@ -135,8 +143,21 @@ async fn pass_on(mut heard: Heard, shared: &Shared) {
         // Somebody does not read our rows, or a guest runs to its time limit: who asks twice does not wait for it.
         () = heard.end() => {}
         () = unnoticed(shared) => tell_now("interrupted: the run had not begun, or was over\n"),
+        () = stuck(shared) => {
+            tell_now("error: the run does not end: something that it writes to takes nothing\nhelp: what was decided and not \
+                      delivered is delivered by the next run with its --state\n");
+            process::exit(FAILED);
+        }
     }
     process::exit(INTERRUPTED);
+}
+
+/// Waits until a run that has noticed should have ended long ago: a write that blocks (a pipe that nobody reads) keeps it.
+async fn stuck(shared: &Shared) {
+    while !shared.noticed.load(SeqCst) {
+        sleep(LOOK_EVERY).await;
+    }
+    sleep(Duration::from_millis(shared.ends_within_ms.load(SeqCst))).await;
 }
 
 /// Waits until nobody has come to look at whether to stop; for ever where somebody has.

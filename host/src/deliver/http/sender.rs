@@ -339,6 +339,7 @@ impl<'a> Work<'a> {
 
     /// Counts a failure of a message, as at least so many, and tells of trouble if it is one too many.
     fn fail(&mut self, message: &Message, least: u32, why: String) -> u32 {
+        self.sender.outbox.note_trouble(&why);
         let (before, failures) = self.lanes.fail(message.lane, least);
         if before < FAILURES_MAX && failures >= FAILURES_MAX {
             self.stuck += 1;

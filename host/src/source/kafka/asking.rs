@@ -188,12 +188,15 @@ impl KafkaSource {
             };
             confirmed.extend(left.extract_if(.., |partition| agrees(partition)));
         }
-        self.brokers = topic.brokers;
         confirmed
     }
 
     /// A partition ends before what was read of it.
     fn shrank(&mut self, number: u32, end: i64, next: i64) {
+        self.in_doubt = true;
+        if !self.is_same_topic() && self.state != State::Running {
+            return;
+        }
         let topic = &self.reading.topic;
         self.fail(format!(
             "topic '{topic}' partition {number} ends at {end}, but {next} is next: the topic was made anew, or its leader lost \

@@ -30,7 +30,7 @@ impl KafkaSource {
     /// What the client says beside records.
     pub(super) fn trouble(&mut self, error: &KafkaError) {
         let reason = self.consumer.context().take().unwrap_or_else(|| error.to_string());
-        let topic = &self.reading.topic;
+        let topic = self.reading.topic.clone();
         match (error, error.rdkafka_error_code()) {
             (KafkaError::MessageConsumptionFatal(_), _) => {
                 self.fail(format!("the Kafka client failed: {reason}"))
@@ -53,7 +53,7 @@ impl KafkaSource {
             }
             (_, Some(code)) if positions::is_missing(code) => self.check_topic(),
             // What a client says of an outage may reach us when it is over: asked, the brokers answer.
-            _ if self.waiting.is_empty() && positions::topic(&self.asker, topic).is_ok() => {}
+            _ if self.waiting.is_empty() && self.is_answered() => {}
             _ => self.wait(Lack::Brokers, format!("Kafka is away: {reason}")),
         }
     }

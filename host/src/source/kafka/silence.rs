@@ -144,7 +144,7 @@ impl Silence {
     pub(super) fn until_ask(&self, now: Duration) -> Option<Duration> {
         let silences = self.read().map(|(_, partition)| now.saturating_sub(partition.since));
         let longest = silences.max()?;
-        let until_quiet = QUIET.saturating_sub(longest);
+        let until_quiet = self.quiet().saturating_sub(longest);
         let Some((asked, count)) = self.asked else { return Some(until_quiet) };
         let apart = match () {
             () if self.unanswered => HEALTH_EVERY,
@@ -163,7 +163,7 @@ impl Silence {
         if self.until_ask(now) != Some(Duration::ZERO) {
             return None;
         }
-        let quiet = self.read().filter(|(_, partition)| now.saturating_sub(partition.since) >= QUIET);
+        let quiet = self.read().filter(|(_, partition)| now.saturating_sub(partition.since) >= self.quiet());
         let written: Vec<u32> = quiet.map(|(number, _)| number).collect();
         let is_unknown =
             |number: &u32| self.partitions.get(number).is_some_and(|partition| !partition.is_stable);
@@ -212,6 +212,11 @@ impl Silence {
         }
         self.unanswered = !answered.unanswered.is_empty();
         answered
+    }
+
+    /// After how much silence a leader is asked.
+    fn quiet(&self) -> Duration {
+        QUIET.min(self.timeout)
     }
 
     fn read(&self) -> impl Iterator<Item = (u32, &Partition)> {

@@ -4,38 +4,38 @@
 //! the client has noticed another one, and now and then. The client notices before it can fetch from the other topic, since it
 //! fetches by id (Kafka 3.1 and newer; below that the topic is compared every few seconds only).
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{
-    Event, KafkaSource, Reading, StartAt,
+    Event, KafkaSource, StartAt,
     lack::ALL_BUT_LEADERS,
-    native,
+    native::{self, Described},
     positions::{self, NoPosition},
 };
 use crate::{clock, source::topic_id::TopicId};
 
 /// How long the brokers may take to say which topic it is.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How long to wait before they are asked again.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl KafkaSource {
     /// Finds out which topic it is, at the start: it must be the one that the offsets are of, where that is known.
     pub(super) fn identify(&mut self) -> Result<(), NoPosition> {
-        let now = self.topic_id()?;
-        self.compare(now)?;
+        let id = self.describe()?.id;
+        self.compare(id)?;
         if self.reading.topic_id.is_none() {
-            self.reading.topic_id = now;
-            self.events.push_back(Event::Topic { id: now });
+            self.reading.topic_id = id;
+            self.events.push_back(Event::Topic { id });
         }
         Ok(())
     }
 
     /// Whether it is certain that the topic is the same as before; until then nothing may be handed over. Waits a little.
     pub(super) fn is_same_topic(&mut self) -> bool {
-        let same = self.topic_id().and_then(|now| self.compare(now));
+        let same = self.describe().and_then(|now| self.compare(now.id));
         match same {
             Ok(()) => {
                 self.in_doubt = false;
@@ -53,47 +53,71 @@ impl KafkaSource {
         }
     }
 
-    /// Any broker knows it; one that does not answer is asked last the next time.
-    fn topic_id(&mut self) -> Result<Option<TopicId>, NoPosition> {
+    /// Looks whether the topic is still there and the same, and reads partitions that it did not have before.
+    pub(super) fn check_topic(&mut self) {
+        match self.describe().and_then(|now| self.compare(now.id).map(|()| now)) {
+            // Whoever may not read a topic may still see it.
+            Ok(_) if self.forbidden => {}
+            Ok(now) => {
+                self.in_doubt = false;
+                self.found(&ALL_BUT_LEADERS);
+                self.add_new(&now.leaders.into_keys().collect::<Vec<_>>());
+            }
+            Err(NoPosition::Missing) => self.was_deleted(),
+            Err(why) => self.no_position(why),
+        }
+    }
+
+    /// Whether the brokers answer.
+    pub(super) fn is_answered(&mut self) -> bool {
+        self.describe().is_ok()
+    }
+
+    /// Any broker knows the topic. One that answered is asked again the next time; one that does not is asked last.
+    fn describe(&mut self) -> Result<Described, NoPosition> {
         let broker = self.brokers.front().copied();
         let described = native::describe(&self.asker, &self.reading.topic, broker, ANSWER_WITHIN);
-        described.map(|described| described.id).map_err(|code| match code {
+        described.map_err(|code| match code {
             code if positions::is_missing(code) => NoPosition::Missing,
             RDKafkaErrorCode::TopicAuthorizationFailed => NoPosition::Forbidden,
             code => {
                 self.brokers.rotate_left(usize::from(!self.brokers.is_empty()));
+                if let Ok(topic) = positions::topic(&self.asker, &self.reading.topic) {
+                    self.knows_brokers(&topic.brokers);
+                }
                 NoPosition::Unanswered(code.to_string())
             }
         })
+    }
+
+    /// Takes note of which brokers there are, and keeps the order in which they are asked.
+    pub(super) fn knows_brokers(&mut self, brokers: &VecDeque<i32>) {
+        self.brokers.retain(|broker| brokers.contains(broker));
+        let new: Vec<i32> = brokers.iter().copied().filter(|broker| !self.brokers.contains(broker)).collect();
+        self.brokers.extend(new);
     }
 
     /// Fails where this is not the topic that was read before. Brokers without ids leave only the offsets to compare.
     fn compare(&self, now: Option<TopicId>) -> Result<(), NoPosition> {
         match (self.reading.topic_id, now) {
             (Some(before), Some(now)) if before != now => {
-                let Reading { topic, source, .. } = &self.reading;
+                let topic = &self.reading.topic;
                 Err(NoPosition::Lost(format!(
                     "topic '{topic}' is another one now: it was deleted and made anew (its id was {before} and is {now}), so the \
-                     offsets up to which it was read mean nothing in it; to go on at them all the same, or at the start of the new \
-                     topic, run 'streamgauge state accept-topic {source}' with the --state of this run"
+                     offsets up to which it was read mean nothing in it; {}",
+                    self.way_on()
                 )))
             }
             _ => Ok(()),
         }
     }
 
-    pub(super) fn check_topic(&mut self) {
-        match positions::topic(&self.asker, &self.reading.topic) {
-            // Whoever may not read a topic may still see it.
-            Ok(_) if self.forbidden => {}
-            Ok(topic) => {
-                self.brokers = topic.brokers;
-                self.found(&ALL_BUT_LEADERS);
-                self.add_new(&topic.partitions);
-            }
-            Err(NoPosition::Missing) => self.was_deleted(),
-            Err(why) => self.no_position(why),
-        }
+    fn way_on(&self) -> String {
+        format!(
+            "to go on at them all the same, or at the start of the new topic, run 'streamgauge state accept-topic {}' with the \
+             --state of this run",
+            self.reading.source
+        )
     }
 
     /// Reads partitions that the topic did not have before: all of theirs is new.
@@ -112,7 +136,11 @@ impl KafkaSource {
         }
     }
 
-    pub(super) fn was_deleted(&mut self) {
-        self.fail(format!("topic '{}' was deleted, its offsets are lost", self.reading.topic));
+    fn was_deleted(&mut self) {
+        let topic = &self.reading.topic;
+        self.fail(format!(
+            "topic '{topic}' was deleted, its offsets are lost; when there is one of that name again, {}",
+            self.way_on()
+        ));
     }
 }
