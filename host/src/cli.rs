@@ -32,7 +32,9 @@ Exit status:
   0  done
   1  the input is wrong: SQL, an unreadable file, a missing secret
   2  usage: an unknown flag, source or sink
-  3  failed at run time: a query failed";
+  3  failed at run time: a query failed, or its state does not fit
+  130  interrupted before it began, or twice
+A bug ends it by SIGABRT, with a message.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -46,7 +48,7 @@ enum Command {
     Compile(compile::Options),
     /// Run query files over Kafka or over files
     Run(run::Options),
-    /// Show or remove what --state keeps
+    /// Show or remove what --state keeps, or go on with a topic that was made anew
     State(state::Options),
 }
 

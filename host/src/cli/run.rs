@@ -26,7 +26,7 @@ use crate::{
     pipeline::{Ended, Progress},
     progress::ProgressLine,
     query::Counts,
-    state::store::Store,
+    state::{error::StateError, store::Store},
     supervisor,
     timings::Timings,
 };
@@ -149,7 +149,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let compiled = program::compile_with(&options.files, &plugins)?;
     let timings = Arc::new(Timings::new(options.timings));
     let state = options.state.as_deref().map(Store::open).transpose();
-    let state = state.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+    let state = state.map_err(|error| match error {
+        StateError::Place { .. } => Failure::Input(format!("error: {error}")),
+        error => Failure::Runtime(format!("error: {error}")),
+    })?;
     let reports = Reports::default();
     let wired = wire(
         &Wiring {

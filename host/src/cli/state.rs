@@ -69,8 +69,8 @@ struct AcceptTopic {
 /// Where state is kept.
 #[derive(Debug, Args)]
 struct Place {
-    /// The directory, or the URL of a bucket, that `run --state` was given; no run may use it while something is removed, which
-    /// a bucket cannot tell
+    /// The directory, or the URL of a bucket, that `run --state` was given. Stop the run before `rm` and `accept-topic`: with a
+    /// bucket this is not checked
     #[arg(long, value_name = "DIR")]
     state: String,
 }
@@ -111,7 +111,8 @@ impl Remove {
         self.place.look()?;
         let store = Store::open(&self.place.state).map_err(failed)?;
         let mut found = Vec::new();
-        for name in &self.names {
+        let names: BTreeSet<&String> = self.names.iter().collect();
+        for name in names {
             found.push(find(&store, name).map_err(failed)?.ok_or_else(|| unknown(&store, name))?);
         }
         let has = delivered(&store);
