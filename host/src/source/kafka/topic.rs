@@ -18,6 +18,8 @@ use crate::{clock, source::topic_id::TopicId};
 
 /// How long the brokers may take to say which topic it is.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How many brokers are asked before that is an outage.
+const TRIES_MAX: usize = 3;
 /// How long to wait before they are asked again.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -75,19 +77,24 @@ impl KafkaSource {
 
     /// Any broker knows the topic. One that answered is asked again the next time; one that does not is asked last.
     fn describe(&mut self) -> Result<Described, NoPosition> {
-        let broker = self.brokers.front().copied();
-        let described = native::describe(&self.asker, &self.reading.topic, broker, ANSWER_WITHIN);
-        described.map_err(|code| match code {
-            code if positions::is_missing(code) => NoPosition::Missing,
-            RDKafkaErrorCode::TopicAuthorizationFailed => NoPosition::Forbidden,
-            code => {
-                self.brokers.rotate_left(usize::from(!self.brokers.is_empty()));
-                if let Ok(topic) = positions::topic(&self.asker, &self.reading.topic) {
-                    self.knows_brokers(&topic.brokers);
+        let mut unanswered = None;
+        for _ in 0..self.brokers.len().clamp(1, TRIES_MAX) {
+            let broker = self.brokers.front().copied();
+            match native::describe(&self.asker, &self.reading.topic, broker, ANSWER_WITHIN) {
+                Ok(described) => return Ok(described),
+                Err(code) if positions::is_missing(code) => return Err(NoPosition::Missing),
+                Err(RDKafkaErrorCode::TopicAuthorizationFailed) => return Err(NoPosition::Forbidden),
+                Err(code) => {
+                    self.brokers.rotate_left(usize::from(!self.brokers.is_empty()));
+                    unanswered = Some(code);
                 }
-                NoPosition::Unanswered(code.to_string())
             }
-        })
+        }
+        // None of them answers: there may be others.
+        if let Ok(topic) = positions::topic(&self.asker, &self.reading.topic) {
+            self.knows_brokers(&topic.brokers);
+        }
+        Err(NoPosition::Unanswered(unanswered.map_or_else(String::new, |code| code.to_string())))
     }
 
     /// Takes note of which brokers there are, and keeps the order in which they are asked.
