@@ -52,13 +52,15 @@ pub(super) struct Options {
     /// Read Kafka to its end as it is now, from the earliest offset; emit all windows; then end as a file does
     #[arg(long)]
     bounded: bool,
-    /// Write what could not be used, with why, as JSON Lines; behind what the file holds already
+    /// Append records that could not be used or came too late, each with the reason, as JSON Lines; at --dead-letters-max-bytes the
+    /// file becomes PATH.1, which replaces an older PATH.1. With --state a letter that the same state wrote before is not
+    /// written again: it is known by source, query, partition, offset, reason, message and record
     #[arg(long, value_name = "PATH")]
     dead_letters: Option<PathBuf>,
     /// How much of its record a dead letter holds: the first 4 KiB with the length and SHA-256 of a longer one, or all of it
     #[arg(long, value_name = "excerpt|full", default_value = "excerpt", value_parser = record_text)]
     dead_letter_records: RecordText,
-    /// How long a file of dead letters may be: 64KiB, 256MiB, 2GiB; then it is moved to PATH.1, in place of an older one, so that
+    /// How long a file of dead letters may be: 64KiB, 256MiB, 2GiB; then it becomes PATH.1, which replaces an older PATH.1, so that
     /// both together are at most twice as long
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     dead_letters_max_bytes: u64,

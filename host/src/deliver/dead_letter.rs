@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{decode::Reason, row::write_json_text};
 
 /// How long a record may be in a dead letter, in bytes, as JSON writes it (a control character takes six).
-const EXCERPT_BYTES_MAX: usize = 4096;
+pub(super) const EXCERPT_BYTES_MAX: usize = 4096;
 /// How long a message may be, in characters: it may be a plugin's own words.
 const MESSAGE_CHARS_MAX: usize = 1024;
 
@@ -69,17 +69,20 @@ impl DeadLetter<'_> {
         if shown.len() < self.record.len() && self.reason != Reason::TooLarge {
             let length = self.record.len();
             out.extend_from_slice(format!(",\"record_bytes\":{length},\"record_sha256\":\"").as_bytes());
-            out.extend(
-                Sha256::digest(self.record).iter().flat_map(|byte| format!("{byte:02x}").into_bytes()),
-            );
+            out.extend(hex(&Sha256::digest(self.record)));
             out.push(b'"');
         }
         out.extend_from_slice(b"}\n");
     }
 }
 
+/// A digest in hexadecimal digits.
+pub(super) fn hex(digest: &[u8]) -> Vec<u8> {
+    digest.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+}
+
 /// The start of a record that JSON writes within the limit; it ends between two characters.
-fn excerpt(record: &[u8]) -> &[u8] {
+pub(super) fn excerpt(record: &[u8]) -> &[u8] {
     let (mut taken, mut written) = (0, 0);
     for chunk in record.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -1,29 +1,34 @@
-//! Where dead letters go, each once: a replay finds them again.
+//! Where dead letters go, each once: a run that goes on from a state finds those of its queries again ([`identity`]), and no
+//! other letter is left out because it looks like one that is there.
 //!
 //! A letter that the place does not take now (its disk is full) is kept in memory until it does; whoever reads events asks
 //! [`Letters::is_behind`] and takes no more until then, so that it is never more than the letters of one batch. A file has
 //! a bound ([`rotation`](Rotation)).
 
+mod held;
+mod identity;
 mod rotation;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     fs::File,
     io::{self, BufRead as _, BufReader, Seek as _, SeekFrom},
+    os::unix::fs::FileExt as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use memchr::memmem;
-use xxhash_rust::xxh3::xxh3_64;
-
-pub use self::rotation::Rotation;
+use self::held::Torn;
+pub use self::{
+    held::Held,
+    rotation::{Rotation, older},
+};
 use super::{
     dead_letter::RecordText,
     http::backoff::Backoff,
     output::{Output, OutputError},
 };
-use crate::clock::Stopwatch;
+use crate::{clock::Stopwatch, row::write_json_text};
 
 /// Letters that are remembered, the last ones: older ones are behind every checkpoint.
 const KNOWN_MAX: usize = 1 << 20;
@@ -66,7 +71,7 @@ struct Known {
 impl Known {
     /// Whether a letter is new; it is known from now on.
     fn add(&mut self, line: &[u8]) -> bool {
-        let hash = xxh3_64(identity(line));
+        let hash = identity::hash(line);
         if !self.hashes.insert(hash) {
             return false;
         }
@@ -78,17 +83,6 @@ impl Known {
         }
         true
     }
-}
-
-/// What makes a letter another one than others. Where its record has an offset, that is all before the record, of which more
-/// or less may be shown.
-fn identity(line: &[u8]) -> &[u8] {
-    // In a JSON text these bytes cannot be.
-    if memmem::find(line, b",\"offset\":null,").is_some() {
-        return line;
-    }
-    let record = memmem::find(line, b",\"record\":");
-    record.and_then(|at| line.get(..at)).unwrap_or(line)
 }
 
 impl Letters {
@@ -103,39 +97,53 @@ impl Letters {
         self.record_text
     }
 
+    /// Tells people something of the file.
+    pub fn tell(&self, text: &str) {
+        (self.notice)(text);
+    }
+
     /// Bounds the file; before anything is written to it.
     pub fn rotate(&self, rotation: Rotation) {
         self.lock().rotation = Some(rotation);
     }
 
-    /// Remembers what an earlier run wrote to the file, and cuts off a line that it did not finish.
+    /// Goes on behind what the file holds. What it holds of these queries is known: they go on from a state, and say it again.
+    /// A letter at its end that was not finished is cut off where nothing else can be in the file (`is_ours`); gives whether
+    /// one was.
     ///
     /// # Errors
     /// Where it cannot be read or cut.
-    pub fn remember(&self, file: &File) -> io::Result<()> {
+    pub fn begin(&self, file: &File, replayed: &BTreeSet<String>, is_ours: bool) -> io::Result<bool> {
         let State { known, rotation, .. } = &mut *self.lock();
+        let replayed: BTreeSet<Vec<u8>> = replayed.iter().map(|query| json(query)).collect();
+        let mut remember = |line: &[u8]| {
+            if identity::query(line).is_some_and(|query| replayed.contains(query)) {
+                known.add(line);
+            }
+        };
         if let Some(rotation) = rotation {
-            rotation.remember_older(&mut |line| _ = known.add(line))?;
+            rotation.remember_older(&mut remember)?;
+        }
+        let Held { mut whole, torn, .. } = Held::by(file)?;
+        let is_cut = is_ours && torn == Torn::Letter;
+        if is_cut {
+            file.set_len(whole)?;
+        } else if torn != Torn::Nothing {
+            let length = file.metadata()?.len();
+            file.write_all_at(b"\n", length)?;
+            whole = length + 1;
         }
         let mut lines = 0;
-        let whole = each_line(file, &mut |line| {
-            known.add(line);
+        each_line(file, &mut |line| {
+            remember(line);
             lines += 1;
         })?;
         if let Some(rotation) = rotation {
             rotation.begin(whole, lines);
         }
-        file.set_len(whole)?;
         let mut file = file;
-        file.seek(SeekFrom::Start(whole)).map(|_| ())
-    }
-
-    /// Nothing that an earlier run wrote counts: the file was emptied.
-    ///
-    /// # Errors
-    /// Where the older file cannot be removed.
-    pub fn restart(&self) -> io::Result<()> {
-        self.lock().rotation.as_ref().map_or(Ok(()), Rotation::forget_older)
+        file.seek(SeekFrom::Start(whole))?;
+        Ok(is_cut)
     }
 
     /// Takes whole lines but those that are there; gives how many were not. They are written sooner or later: see
@@ -238,18 +246,23 @@ impl Letters {
     }
 }
 
-/// Reads the whole lines of a file; gives where the last of them ends.
-fn each_line(file: &File, take: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
+/// A name as JSON writes it.
+fn json(name: &str) -> Vec<u8> {
+    let mut json = Vec::new();
+    write_json_text(&mut json, name.as_bytes());
+    json
+}
+
+/// Reads the whole lines of a file.
+fn each_line(file: &File, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(0))?;
-    let (mut line, mut whole) = (Vec::new(), 0);
+    let mut line = Vec::new();
     loop {
         line.clear();
-        let read = reader.read_until(b'\n', &mut line)?;
-        if read == 0 || line.last() != Some(&b'\n') {
-            return Ok(whole);
+        if reader.read_until(b'\n', &mut line)? == 0 || line.last() != Some(&b'\n') {
+            return Ok(());
         }
-        whole += read as u64;
         take(&line);
     }
 }
@@ -273,43 +286,62 @@ mod tests {
         let file = open(path);
         let letters = letters(Output::to_file(path, file.try_clone().unwrap()));
         letters.rotate(Rotation::new(path, &file, bytes_max).unwrap());
-        letters.remember(&file).unwrap();
+        letters.begin(&file, &goes_on("q"), true).unwrap();
         letters
     }
 
     fn letter(offset: usize) -> String {
-        format!("{{\"source\":\"s\",\"partition\":0,\"offset\":{offset},\"record\":\"{offset:04}\"}}\n")
+        format!(
+            "{{\"source\":\"s\",\"query\":\"q\",\"partition\":0,\"offset\":{offset:04},\"reason\":\"late\",\"message\":\"\",\"record\":\"\"}}\n"
+        )
+    }
+
+    fn goes_on(query: &str) -> BTreeSet<String> {
+        BTreeSet::from([query.to_owned()])
     }
 
     #[test]
     fn a_letter_is_there_once_and_a_torn_line_is_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead.jsonl");
-        fs::write(&path, b"{\"offset\":1}\n{\"offset\":2}\n{\"off").unwrap();
+        fs::write(&path, [&letter(1), &letter(2), &letter(3)[..9]].concat()).unwrap();
         let file = open(&path);
         let letters = letters(Output::to_file(&path, file.try_clone().unwrap()));
-        letters.remember(&file).unwrap();
-        assert_eq!(letters.write(b"{\"offset\":2}\n{\"offset\":3}\n"), 1);
-        assert_eq!(letters.write(b"{\"offset\":3}\n"), 0, "nor again in the same run");
+        assert!(letters.begin(&file, &goes_on("q"), true).unwrap());
+        assert_eq!(letters.write([2, 3].map(letter).concat().as_bytes()), 1);
+        assert_eq!(letters.write(letter(3).as_bytes()), 0, "nor again in the same run");
         assert!(letters.sync());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"offset\":1}\n{\"offset\":2}\n{\"offset\":3}\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), [1, 2, 3].map(letter).concat());
     }
 
     #[test]
-    fn a_letter_is_the_same_however_much_of_its_record_it_holds() {
-        let mut known = Known::default();
-        assert!(
-            known
-                .add(b"{\"partition\":0,\"offset\":1,\"message\":\",\\\"record\\\":\",\"record\":\"abc\"}\n")
-        );
-        assert!(!known.add(
-            b"{\"partition\":0,\"offset\":1,\"message\":\",\\\"record\\\":\",\"record\":\"a\",\"x\":1}\n"
-        ));
-        assert!(known.add(b"{\"partition\":null,\"offset\":null,\"message\":\"\",\"record\":\"abc\"}\n"));
-        assert!(
-            known.add(b"{\"partition\":null,\"offset\":null,\"message\":\"\",\"record\":\"a\"}\n"),
-            "of a window"
-        );
+    fn only_letters_of_queries_that_go_on_are_known() {
+        for replayed in [BTreeSet::new(), goes_on("another")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("dead.jsonl");
+            fs::write(&path, letter(1)).unwrap();
+            let file = open(&path);
+            let letters = letters(Output::to_file(&path, file.try_clone().unwrap()));
+            assert!(!letters.begin(&file, &replayed, true).unwrap());
+            assert_eq!(letters.write([1, 1].map(letter).concat().as_bytes()), 1, "once in a run");
+            assert!(letters.sync());
+            assert_eq!(fs::read_to_string(&path).unwrap(), [1, 1].map(letter).concat());
+        }
+    }
+
+    #[test]
+    fn a_torn_end_that_is_no_letter_or_not_ours_is_kept_and_ended() {
+        for (end, is_ours) in [("notes", true), ("{\"sou", false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("dead.jsonl");
+            fs::write(&path, [&letter(1), end].concat()).unwrap();
+            let file = open(&path);
+            let letters = letters(Output::to_file(&path, file.try_clone().unwrap()));
+            assert!(!letters.begin(&file, &BTreeSet::new(), is_ours).unwrap());
+            letters.write(letter(2).as_bytes());
+            assert!(letters.sync());
+            assert_eq!(fs::read_to_string(&path).unwrap(), [&letter(1), end, "\n", &letter(2)].concat());
+        }
     }
 
     #[test]
@@ -356,11 +388,45 @@ mod tests {
         assert!(letters.sync());
         assert_eq!(fs::read_to_string(&path).unwrap(), letter(2));
         assert_eq!(fs::read_to_string(folder.path().join("mine")).unwrap(), [0, 1].map(letter).concat());
+    }
 
-        let notes = folder.path().join("notes.1");
-        fs::write(&notes, "notes").unwrap();
-        let file = open(&folder.path().join("notes"));
-        let refused = Rotation::new(&folder.path().join("notes"), &file, 1).err().unwrap();
-        assert!(refused.to_string().contains("holds no dead letters"), "{refused}");
+    #[test]
+    fn a_file_that_holds_no_letters_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.jsonl");
+        let older = folder.path().join("dead.jsonl.1");
+        let mine = "{\"source\":\"mine\",\"n\":1}\n";
+        let fifo = || rustix::fs::mkfifoat(rustix::fs::CWD, &older, rustix::fs::Mode::RWXU).unwrap();
+        let put: [(&dyn Fn(), &str); 4] = [
+            (&|| fs::write(&older, mine).unwrap(), "holds no dead letters"),
+            (&|| fs::write(&older, [&letter(7), mine].concat()).unwrap(), "holds no dead letters"),
+            (&fifo, "is no regular file"),
+            (&|| std::os::unix::fs::symlink("elsewhere", &older).unwrap(), "is no regular file"),
+        ];
+        for (put, why) in put {
+            // Both where it is there at the start and where somebody puts it there later.
+            put();
+            let refused = Rotation::new(&path, &open(&path), 1).err().unwrap();
+            assert!(refused.to_string().contains(why), "{refused}");
+            fs::remove_file(&older).unwrap();
+            let letters = rotated(&path, letter(0).len() as u64);
+            letters.write(letter(0).as_bytes());
+            put();
+            letters.write(letter(1).as_bytes());
+            let told = letters.is_behind().unwrap();
+            assert!(told.contains(why), "{told}");
+            fs::remove_file(&older).unwrap();
+            while letters.is_behind().is_some() {
+                letters.sync();
+            }
+            assert_eq!(fs::read_to_string(&older).unwrap(), [0, 1].map(letter).concat());
+            fs::remove_file(&older).unwrap();
+            fs::remove_file(&path).unwrap();
+        }
+        fs::write(&older, letter(0)).unwrap();
+        let theirs = open(&older);
+        theirs.try_lock().unwrap();
+        let refused = Rotation::new(&path, &open(&path), 1).err().unwrap();
+        assert!(refused.to_string().contains("another process writes to"), "{refused}");
     }
 }

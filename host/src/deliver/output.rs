@@ -56,6 +56,8 @@ struct End {
     /// The file behind the writer, if it is one.
     file: Option<File>,
     waiting: Vec<u8>,
+    /// How many bytes of a line were taken whose end was not.
+    torn: u64,
 }
 
 impl End {
@@ -69,7 +71,14 @@ impl End {
             }
             match self.writer.write(rest) {
                 Ok(0) => break Err(ErrorKind::WriteZero.into()),
-                Ok(taken) => done += taken,
+                Ok(taken) => {
+                    let bytes = rest.get(..taken).unwrap_or(rest);
+                    self.torn = match memchr::memrchr(b'\n', bytes) {
+                        Some(at) => (bytes.len() - at - 1) as u64,
+                        None => self.torn + bytes.len() as u64,
+                    };
+                    done += taken;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
             }
@@ -83,9 +92,28 @@ impl End {
         self.writer.flush()
     }
 
+    /// Cuts off the start of a line whose end a regular file did not take, if it is still the last of the file.
+    fn cut_torn(&mut self) -> io::Result<()> {
+        let torn = std::mem::take(&mut self.torn);
+        let Some(mut file) = self.regular_file().filter(|_| torn > 0) else { return Ok(()) };
+        let end = file.stream_position()?;
+        if end != file.metadata()?.len() {
+            return Ok(());
+        }
+        end.checked_sub(torn).map_or(Ok(()), |whole| file.set_len(whole))
+    }
+
     /// The file, if it is a regular one.
     fn regular_file(&self) -> Option<&File> {
         self.file.as_ref().filter(|file| file.metadata().is_ok_and(|there| there.is_file()))
+    }
+}
+
+impl Drop for End {
+    /// Who reads the file finds whole lines only, also where a full disk or a limit cut the last one short.
+    fn drop(&mut self) {
+        // Who failed to write it has told of it. Where it cannot be cut either, the file is as it was.
+        drop(self.cut_torn());
     }
 }
 
@@ -128,7 +156,7 @@ impl Output {
     }
 
     fn new(name: &str, writer: Box<dyn Write + Send>) -> Self {
-        let end = Mutex::new(End { writer, file: None, waiting: Vec::new() });
+        let end = Mutex::new(End { writer, file: None, waiting: Vec::new(), torn: 0 });
         Self { name: name.to_owned(), format: Box::new(JsonLines), beside_progress: false, end }
     }
 
@@ -188,6 +216,7 @@ impl Output {
     pub fn cut(&self, length: u64) -> Result<(), OutputError> {
         let mut end = self.lock();
         end.waiting.clear();
+        end.torn = 0;
         let Some(mut file) = end.regular_file() else { return Ok(()) };
         let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length)));
         cut.map(|_| ()).map_err(|cause| self.error(cause))
@@ -232,6 +261,42 @@ mod tests {
         let output = Output::to_file(&path, File::open(&path).unwrap());
         let error = output.write(b"{}\n").and_then(|()| output.flush()).err().unwrap();
         assert!(error.to_string().starts_with("cannot write to "), "{error}");
+    }
+
+    #[test]
+    fn a_line_that_a_file_did_not_take_whole_is_cut_off_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        for (before, kept) in [("", "{}\n"), ("old\n", "old\n{}\n")] {
+            std::fs::write(&path, before).unwrap();
+            let mut file = File::options().read(true).write(true).open(&path).unwrap();
+            file.seek(SeekFrom::End(0)).unwrap();
+            let output = Output::to_file(&path, file.try_clone().unwrap());
+            output.lock().writer = Box::new(Takes(file, 7));
+            output.write(b"{}\n{\"a\":1}\n").unwrap();
+            output.flush().unwrap_err();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{before}{{}}\n{{\"a\""));
+            drop(output);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
+        }
+    }
+
+    /// A file that may grow by so many bytes.
+    struct Takes(File, usize);
+
+    impl Write for Takes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let fits = &bytes[..bytes.len().min(self.1)];
+            if fits.is_empty() {
+                return Err(ErrorKind::FileTooLarge.into());
+            }
+            self.1 -= fits.len();
+            self.0.write(fits)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     /// Takes two bytes, then nothing for a while, and so on.

@@ -38,6 +38,8 @@ pub struct Recovered {
     pub begin: Begin,
     /// The course of its rows.
     pub timeline: u128,
+    /// Whether an earlier run had this state, even if it came to no checkpoint.
+    pub goes_on: bool,
     /// The checkpoint; none = the query begins.
     pub checkpoint: Option<(Saved, Vec<Part>)>,
     /// What its journal goes on from.
@@ -62,6 +64,7 @@ pub fn open(store: Store, meaning: &Meaning, generations: usize) -> Result<Recov
     let _inside = crash::during(Phase::Recovery);
     crash::point("recovery.before_identity");
     let wide = store.local_folder().and_then(rights::close_folder);
+    let goes_on = meaning::is_there(&store)?;
     let identity = meaning::claim(&store, meaning)?;
     crash::point("recovery.after_identity");
     let log = Log::open(&store, identity)?;
@@ -106,7 +109,7 @@ pub fn open(store: Store, meaning: &Meaning, generations: usize) -> Result<Recov
         settled: settled.clone(),
         generations,
     };
-    Ok(Recovered { begin, timeline: identity, checkpoint, past, unsettled, notices })
+    Ok(Recovered { begin, timeline: identity, goes_on, checkpoint, past, unsettled, notices })
 }
 
 /// The newest good checkpoint of a folder.

@@ -121,6 +121,11 @@ fn without_state_a_file_that_takes_nothing_ends_its_own_query_only() {
     );
     assert!(!said.contains("insert_small_1"), "{said}");
     assert_eq!(fs::read_to_string(folder.path().join("small.jsonl")).unwrap(), small_rows(5_000));
+    let big = fs::read_to_string(folder.path().join("big.jsonl")).unwrap();
+    assert!(
+        big.len() > 100 << 10 && events(5_000).starts_with(&big) && big.ends_with('\n'),
+        "whole rows only"
+    );
 }
 
 #[test]

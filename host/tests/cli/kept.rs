@@ -436,19 +436,3 @@ fn until_shown(folder: &Path) {
     child.kill().unwrap();
     child.wait().unwrap();
 }
-
-#[test]
-fn dead_letters_are_appended_to() {
-    let folder = folder("SELECT n FROM s;");
-    let path = folder.path();
-    fs::write(path.join("events.jsonl"), "{\"n\":\"?\"}\n").unwrap();
-    fs::write(path.join("dead.jsonl"), "old").unwrap();
-    let letters = || fs::read_to_string(path.join("dead.jsonl")).unwrap();
-    let arguments = ["--dead-letters", "dead.jsonl"];
-    for arguments in [&arguments[..], &[&arguments[..], &["--state", "state"]].concat(), &arguments] {
-        assert_eq!(over_events(path, arguments).0, 0);
-        let letters = letters();
-        assert!(letters.starts_with("old\n{\"source\":\"s\","), "{letters}");
-        assert_eq!(letters.lines().count(), 2, "each is there once: {letters}");
-    }
-}

@@ -8,6 +8,7 @@ mod scripts;
 mod outputs;
 mod ends;
 mod kept;
+mod dead_letters;
 mod signals;
 mod limits;
 mod panics;

@@ -4,19 +4,18 @@
 
 use std::{
     fs::{self, File, Metadata, TryLockError},
-    io::{self, ErrorKind, Read as _},
+    io::{self, ErrorKind},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use super::each_line;
+use rustix::fs::OFlags;
+
+use super::{each_line, held::Held};
 use crate::{
     crash,
     deliver::output::{Output, OutputError},
 };
-
-/// How every dead letter begins.
-const BEGINNING: &[u8] = b"{\"source\":";
 
 /// When a file is moved away, and where to.
 #[derive(Debug)]
@@ -40,17 +39,12 @@ impl Rotation {
     /// For the open file at a path.
     ///
     /// # Errors
-    /// Where the older file is not one of dead letters: it would be written over.
+    /// Where the older file is not one of dead letters: it would be replaced.
     pub fn new(path: &Path, file: &File, bytes_max: u64) -> io::Result<Self> {
         // A link stays one.
         let path = fs::canonicalize(path)?;
-        let mut older = path.clone().into_os_string();
-        older.push(".1");
-        let older = PathBuf::from(older);
-        if !may_be_replaced(&older)? {
-            let why = format!("the older ones go to '{}', which holds no dead letters", older.display());
-            return Err(io::Error::new(ErrorKind::AlreadyExists, why));
-        }
+        let older = older(&path);
+        replaceable(&older)?;
         let there = file.metadata()?;
         let (bytes, letters, older_letters, dropped) = (0, 0, 0, 0);
         let mode = there.mode() & 0o777;
@@ -59,24 +53,13 @@ impl Rotation {
 
     /// Reads the letters of the older file.
     pub(super) fn remember_older(&mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-        let file = match File::open(&self.older) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            opened => opened?,
-        };
+        let Some(file) = replaceable(&self.older)? else { return Ok(()) };
         let letters = &mut self.older_letters;
         each_line(&file, &mut |line| {
             *letters += 1;
             take(line);
         })?;
         Ok(())
-    }
-
-    /// The older file belongs to a run that does not go on.
-    pub(super) fn forget_older(&self) -> io::Result<()> {
-        match fs::remove_file(&self.older) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
     }
 
     /// What the file holds already.
@@ -112,6 +95,8 @@ impl Rotation {
     fn move_away(&self) -> io::Result<()> {
         match fs::metadata(&self.path) {
             Ok(there) if id(&there) == self.file => {
+                // Somebody may have put another file there since the start.
+                replaceable(&self.older)?;
                 crash::point("letters.before_move");
                 fs::rename(&self.path, &self.older)
             }
@@ -152,13 +137,37 @@ fn id(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-/// Whether a file is not there, empty, or one of dead letters.
-fn may_be_replaced(path: &Path) -> io::Result<bool> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-        opened => opened?,
+/// Where a file of dead letters goes that is too long.
+pub fn older(path: &Path) -> PathBuf {
+    let mut older = path.to_owned().into_os_string();
+    older.push(".1");
+    PathBuf::from(older)
+}
+
+/// The older file, which holds nothing but dead letters; none where there is none. It is an error where something else is there,
+/// or another process writes to it: that must not be replaced.
+fn replaceable(older: &Path) -> io::Result<Option<File>> {
+    let refused = |why: &str| {
+        let why = format!("the older ones go to '{}', which {why}", older.display());
+        Err(io::Error::new(ErrorKind::AlreadyExists, why))
     };
-    let mut beginning = Vec::new();
-    file.take(BEGINNING.len() as u64).read_to_end(&mut beginning)?;
-    Ok(beginning.is_empty() || beginning == BEGINNING)
+    match fs::symlink_metadata(older) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+        Ok(there) if there.is_file() => {}
+        Ok(_) => return refused("is no regular file"),
+    }
+    // It could be a pipe by now: opening does not wait for who writes to it.
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(older)?;
+    if !file.metadata()?.is_file() {
+        return refused("is no regular file");
+    }
+    if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        return refused("another process writes to");
+    }
+    if !Held::by(&file)?.is_letters {
+        return refused("holds no dead letters");
+    }
+    Ok(Some(file))
 }

@@ -1,6 +1,7 @@
 //! The outputs of a run: a file is open once, whatever it is called, and none is emptied before all else is known to be
 //! right.
 
+mod dead;
 mod fate;
 
 use std::{
@@ -13,12 +14,14 @@ use std::{
 };
 
 use self::fate::{Fate, Known};
-pub(super) use self::fate::{Named, Writer};
+pub(super) use self::{
+    dead::LetterSettings,
+    fate::{Named, Writer},
+};
 use crate::{
     cli::Failure,
     deliver::{
-        dead_letter::RecordText,
-        letters::{Letters, Notice, Rotation},
+        letters::Letters,
         lines::{Lines, Marker},
         output::Output,
     },
@@ -27,8 +30,6 @@ use crate::{
 
 /// Where markers are, in the folder of the state.
 pub(super) const OUTPUTS: &str = "+outputs";
-/// What every dead letter begins with.
-const LETTER: &[u8] = b"{\"source\":";
 
 /// What a `file` sink does with a file that holds something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,23 +48,14 @@ pub(super) struct Places {
     state: Option<(String, Option<PathBuf>)>,
     /// Whether some query goes on from an earlier run.
     pub(super) resumed: bool,
+    /// The queries whose state an earlier run had: they may say dead letters again that it wrote.
+    pub(super) replayed: BTreeSet<String>,
     /// Whose state the queries of the program have.
     pub(super) identities: BTreeSet<u128>,
     /// The queries that the program does not have any more.
     pub(super) left: BTreeMap<u128, String>,
     /// What people should know.
     pub(super) notices: Vec<String>,
-}
-
-/// How dead letters are written.
-#[derive(Clone)]
-pub(super) struct LetterSettings {
-    /// How much of a record they hold.
-    pub(super) record_text: RecordText,
-    /// How long their file may be.
-    pub(super) bytes_max: u64,
-    /// Who is told of troubles.
-    pub(super) notice: Notice,
 }
 
 /// A file, whatever path leads to it.
@@ -103,6 +95,7 @@ impl Places {
             inputs,
             state,
             resumed: false,
+            replayed: BTreeSet::new(),
             identities: BTreeSet::new(),
             left: BTreeMap::new(),
             notices: Vec::new(),
@@ -174,21 +167,6 @@ impl Places {
         self.files.get(&id).map(|place| place.output.clone())
     }
 
-    /// A file for dead letters.
-    pub(super) fn letters(
-        &mut self,
-        path: &Path,
-        settings: &LetterSettings,
-    ) -> Result<Arc<Letters>, Failure> {
-        let output = self.open(path)?;
-        let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
-        let LetterSettings { record_text, bytes_max, notice } = settings;
-        let fresh = || Arc::new(Letters::new(output.clone(), *record_text, notice.clone()));
-        let Some(place) = place else { return Ok(fresh()) };
-        place.letters_bytes_max = *bytes_max;
-        Ok(place.letters.get_or_insert_with(fresh).clone())
-    }
-
     /// A sink writes to an output.
     pub(super) fn write_to(&mut self, output: &Arc<Output>, writer: Writer) {
         if let Some(place) = self.place(output) {
@@ -230,14 +208,15 @@ impl Places {
     pub(super) fn prepare(&self) -> Result<(), Failure> {
         let mut fates = Vec::new();
         for place in self.files.values() {
-            place.check_letters()?;
+            place.check_rows()?;
             let there = place.file.metadata().map_err(|cause| unwritable(&place.path, &cause))?;
             if there.is_file() {
                 fates.push((place, self.fate(place, there.len())?));
+                self.check_letters(place, &there)?;
             }
         }
         for (place, fate) in fates {
-            place.prepare(&fate, self.resumed, &self.identities)?;
+            place.prepare(&fate, &self.replayed, &self.identities)?;
         }
         Ok(())
     }
@@ -330,32 +309,15 @@ impl Places {
 }
 
 impl Place {
-    /// Rows that are there exactly once need a file in which nothing else is.
-    fn check_letters(&self) -> Result<(), Failure> {
-        let is_marked = self.lines.as_ref().is_some_and(|lines| lines.marked_in().is_some());
-        if self.letters.is_none() || !is_marked {
-            return Ok(());
-        }
-        let path = self.path.display();
-        Err(Failure::Usage(format!(
-            "error: rows and dead letters go to '{path}', and with --state each row is there once\n\
-             help: give the dead letters a file of their own"
-        )))
-    }
-
-    fn prepare(&self, fate: &Fate, resumed: bool, identities: &BTreeSet<u128>) -> Result<(), Failure> {
+    fn prepare(
+        &self,
+        fate: &Fate,
+        replayed: &BTreeSet<String>,
+        identities: &BTreeSet<u128>,
+    ) -> Result<(), Failure> {
         let unwritable = |cause| unwritable(&self.path, &cause);
-        let there = self.file.metadata().map_err(unwritable)?;
-        if let Some(letters) = self.letters.as_ref().filter(|_| !self.has_rows && !is_standard(&there)) {
-            let rotation = Rotation::new(&self.path, &self.file, self.letters_bytes_max);
-            letters.rotate(rotation.map_err(unwritable)?);
-        }
         if let Some(letters) = &self.letters {
-            // A letter that a crash cut short is written again where the run goes on. What is not one stays.
-            if !(resumed && ends_in(&self.file, LETTER).map_err(unwritable)?) {
-                end_line(&self.file).map_err(unwritable)?;
-            }
-            return letters.remember(&self.file).map_err(unwritable);
+            return self.begin_letters(letters, replayed).map_err(unwritable);
         }
         let length = match fate {
             Fate::Appended => end_line(&self.file).map_err(unwritable)?,
@@ -385,36 +347,10 @@ fn end_line(file: &File) -> io::Result<u64> {
     Ok(length + 1)
 }
 
-/// Whether a file ends in a line without an end that begins so, or in a part of that.
-fn ends_in(file: &File, start: &[u8]) -> io::Result<bool> {
-    const BLOCK: u64 = 64 << 10;
-    let length = file.metadata()?.len();
-    let mut end = length;
-    while end > 0 {
-        let from = end.saturating_sub(BLOCK);
-        let mut block = vec![0; usize::try_from(end - from).unwrap_or_default()];
-        file.read_exact_at(&mut block, from)?;
-        if let Some(at) = block.iter().rposition(|&byte| byte == b'\n') {
-            end = from + at as u64 + 1;
-            break;
-        }
-        end = from;
-    }
-    let mut line = vec![0; usize::try_from(length - end).unwrap_or(usize::MAX).min(start.len())];
-    file.read_exact_at(&mut line, end)?;
-    Ok(start.starts_with(&line))
-}
-
 impl FileId {
     fn of(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
-}
-
-/// Whether a file is what the process was given as its standard output or error: its name is not ours.
-fn is_standard(there: &Metadata) -> bool {
-    let is = |path| fs::metadata(path).is_ok_and(|standard| FileId::of(&standard) == FileId::of(there));
-    ["/dev/stdout", "/dev/stderr"].into_iter().any(is)
 }
 
 /// Which file an input is; none where it is a pipe or a device, which nothing overwrites, or cannot be read anyway.

@@ -41,6 +41,8 @@ use crate::{
 struct Kept {
     /// The course of its rows.
     timeline: u128,
+    /// Whether an earlier run had its state.
+    goes_on: bool,
     begin: Option<BeginKeeping>,
     checkpoint: Option<(Saved, Vec<Part>)>,
     past: Past,
@@ -50,6 +52,7 @@ struct Kept {
 /// What the queries of a root share while they are put together.
 struct Tree<'a> {
     timeline: u128,
+    goes_on: bool,
     settling: Option<Settling>,
     settled: BTreeMap<String, Settled>,
     unsettled: BTreeMap<String, Vec<Arc<Message>>>,
@@ -76,7 +79,7 @@ impl Wiring<'_> {
         let failed = |fault: Fault| Failure::Runtime(format!("error: {fault}"));
         let accumulators = open().map_err(failed)?;
         let versions: Vec<u32> = accumulators.iter().map(|calls| calls.state_version()).collect();
-        let Kept { timeline, begin: keeping, checkpoint, past, unsettled } =
+        let Kept { timeline, goes_on, begin: keeping, checkpoint, past, unsettled } =
             self.kept(manifest, source, &versions, parts)?;
         if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && unsettled.is_empty() {
             if !self.bounded && self.inputs.is_empty() {
@@ -92,6 +95,7 @@ impl Wiring<'_> {
         let keeper = keeping.map(Keeper::start).transpose().map_err(no_thread)?;
         let mut tree = Tree {
             timeline,
+            goes_on,
             settling: keeper.as_ref().map(Keeper::settling),
             settled,
             unsettled,
@@ -147,7 +151,7 @@ impl Wiring<'_> {
         let Some(store) = &self.state else {
             let timeline = fastrand::u128(..);
             let (past, unsettled) = (Past::default(), BTreeMap::new());
-            return Ok(Kept { timeline, begin: None, checkpoint: None, past, unsettled });
+            return Ok(Kept { timeline, goes_on: false, begin: None, checkpoint: None, past, unsettled });
         };
         let bad = |error: &dyn std::fmt::Display| {
             Failure::Runtime(format!("error: query '{}': {error}", manifest.name))
@@ -163,12 +167,12 @@ impl Wiring<'_> {
                 )),
                 error => bad(&error),
             })?;
-        let Recovered { begin, timeline, checkpoint, past, unsettled, notices } = recovered;
+        let Recovered { begin, timeline, goes_on, checkpoint, past, unsettled, notices } = recovered;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.places.resumed |= checkpoint.is_some();
         parts.places.identities.insert(timeline);
         parts.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
-        Ok(Kept { timeline, begin: Some(begin), checkpoint, past, unsettled })
+        Ok(Kept { timeline, goes_on, begin: Some(begin), checkpoint, past, unsettled })
     }
 
     /// What to do where a query means something else than its state.
@@ -194,6 +198,7 @@ impl Wiring<'_> {
         let manifest = &query.plan.manifest;
         let component = parts.components.remove(&manifest.name);
         assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
+        parts.places.replayed.extend(tree.goes_on.then(|| manifest.name.clone()));
         let mut running = RunningQuery::new(manifest.clone(), component, None, columns);
         match self.way(manifest, tree, parts)? {
             None => {}

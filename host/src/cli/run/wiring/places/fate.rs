@@ -16,7 +16,7 @@
 //! `--overwrite K` may stay on the command line: what goes on is not emptied. `mode` belongs to the sink's `path`; `--output`
 //! replaces both. Where several sinks share a file it is emptied only if all of them would. Pipes and devices are as they are.
 //!
-//! Dead letters are always appended to.
+//! Dead letters are appended to, where the file holds nothing else (`dead.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
