@@ -8,6 +8,7 @@ mod scripts;
 mod outputs;
 mod ends;
 mod kept;
+mod known;
 mod signals;
 mod limits;
 mod panics;

@@ -35,7 +35,11 @@ fn a_marker_says_what_a_file_holds_and_one_copy_of_it_may_be_lost() {
         let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
         assert_eq!(
             mark,
-            Mark { length: fs::metadata(&path).unwrap().len(), sequences: [("q".into(), sequence)].into() }
+            Mark {
+                length: fs::metadata(&path).unwrap().len(),
+                sequences: [("q".into(), sequence)].into(),
+                seen: None
+            }
         );
     }
     // Turn 3 is in `b`, turn 2 in `a`.
@@ -88,5 +92,5 @@ fn lines_whose_mark_cannot_be_written_are_there_once_and_settled_when_it_is() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
     let length = fs::metadata(&path).unwrap().len();
     let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
-    assert_eq!(mark, Mark { length, sequences: [("q".into(), 2)].into() });
+    assert_eq!(mark, Mark { length, sequences: [("q".into(), 2)].into(), seen: None });
 }
