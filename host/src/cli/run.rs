@@ -45,8 +45,8 @@ pub(super) struct Options {
     /// --state the file is emptied first; with it, it goes on, and what the state knows nothing of is refused
     #[arg(long, value_name = "SINK=PATH", value_parser = binding)]
     output: Vec<Binding>,
-    /// Empty the file of a sink where it holds what the state knows nothing of, or not what it left; a file that the state
-    /// knows goes on
+    /// Empty the sink's file if this state did not write it; rows written by this state are kept and continued, what others wrote
+    /// behind them is removed
     #[arg(long, value_name = "SINK")]
     overwrite: Vec<String>,
     /// Read Kafka to its end as it is now, from the earliest offset; emit all windows; then end as a file does

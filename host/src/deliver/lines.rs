@@ -2,11 +2,11 @@
 //!
 //! A file cannot say which rows it holds, so a *marker* does, beside the state or, where that is in a bucket, beside the file:
 //! its length and the last number of each query's messages, written when they are in the file. Who comes back cuts the file
-//! to that length and goes on behind those numbers: each row is there once, whatever was killed. A pipe or a terminal takes
-//! nothing back: there what was not acknowledged comes again.
+//! to that length, if what is behind it is what was being written, and goes on behind those numbers: each row is there once,
+//! whatever was killed. A pipe or a terminal takes nothing back: there what was not acknowledged comes again.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -17,6 +17,10 @@ use std::{
     time::Duration,
 };
 
+mod mark;
+
+use self::mark::{Ending, read, write};
+pub use self::mark::{Mark, Seen};
 use super::{
     http::backoff::Backoff,
     kafka::Watch,
@@ -27,10 +31,7 @@ use super::{
 use crate::{
     clock,
     crash::{self, Phase},
-    state::{
-        bytes::{Malformed, Reader, Writer, checksum},
-        rights,
-    },
+    state::rights,
 };
 
 /// Messages that are written together at most.
@@ -39,7 +40,6 @@ const MESSAGES_MAX: usize = 256;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Between tries to write where that failed.
 const BACK_OFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
-const MAGIC: &[u8; 8] = b"SGMARK\0\x01";
 
 /// A place for lines, and what it has taken.
 pub struct Lines {
@@ -49,25 +49,30 @@ pub struct Lines {
     is_down: AtomicBool,
 }
 
-/// What a file holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mark {
-    /// Its length, in bytes.
-    pub length: u64,
-    /// By query, as its state calls it: the number of the last message that is in it.
-    pub sequences: BTreeMap<String, u64>,
-}
-
 /// Keeps a mark in two files that are written in turn: one of them is always whole.
 #[derive(Debug)]
 pub struct Marker {
     paths: [PathBuf; 2],
     turn: u64,
     mark: Mark,
+    /// The last bytes of the file before the mark.
+    ending: Ending,
+    /// The marker whose mark this one takes over: it goes once this one is written.
+    adopted: Option<Adopted>,
     /// Whether the file may hold more than it says: then it is cut before anything is written to it.
     is_behind: bool,
     /// Whether it says more than what was written of it for certain.
     is_unwritten: bool,
+}
+
+/// A marker that another one takes over.
+#[derive(Debug)]
+struct Adopted {
+    folder: PathBuf,
+    name: String,
+    mark: Mark,
+    /// Whether it was for the same file, which has another path now.
+    is_moved: bool,
 }
 
 /// A marker that cannot be used.
@@ -126,15 +131,21 @@ impl Lines {
         Some(marker.mark.clone())
     }
 
-    /// Says what its file holds now: rows are written behind that.
-    pub fn begin(&self, mark: Mark) -> Result<(), MarkerError> {
+    /// Says what its file, which is at `path`, holds now: rows are written behind that.
+    pub fn begin(&self, file: &File, path: &Path, mark: Mark) -> Result<(), MarkerError> {
         let Some(marker) = &self.marker else { return Ok(()) };
+        let failed = |cause| MarkerError::Io { doing: "read", path: path.display().to_string(), cause };
+        let ending = Ending::of(file, mark.length).map_err(failed)?;
+        let seen = Some(Seen::of(file, path, &ending).map_err(failed)?);
+        let mark = Mark { seen, ..mark };
         let mut marker = marker.lock().unwrap_or_else(PoisonError::into_inner);
-        if marker.mark == mark {
+        marker.ending = ending;
+        if marker.mark == mark && marker.adopted.is_none() {
             return Ok(());
         }
         marker.mark = mark;
-        marker.write()
+        marker.write()?;
+        marker.adopted.take().map_or(Ok(()), Adopted::forget)
     }
 
     /// Writes what is in the outbox of a query, until all is settled and it is closed, or `stop` is set. Blocks.
@@ -194,8 +205,7 @@ impl Lines {
             return Err(error.into());
         }
         crash::point("file.before_mark");
-        let added: u64 = messages.iter().map(|message| lines(message).len() as u64).sum();
-        marker.note(name, last, added)?;
+        marker.note(name, last, messages.iter().map(|message| lines(message)))?;
         crash::point("file.after_mark");
         Ok(())
     }
@@ -224,7 +234,8 @@ fn pause(duration: Duration, stop: &AtomicBool) {
     }
 }
 
-fn lines(message: &Message) -> &[u8] {
+/// The lines of a message.
+pub fn lines(message: &Message) -> &[u8] {
     match &message.payload {
         Payload::Lines(lines) => lines,
         _ => unreachable!("a line sink's messages are lines"),
@@ -259,22 +270,37 @@ impl Marker {
         // acknowledged yet. Who knows better, as the log does, compares.
         let first = copies == 1;
         match (newest, damage) {
-            (Some((turn, mark)), _) => Ok(Self { paths, turn, mark, is_behind: false, is_unwritten: false }),
+            (Some((turn, mark)), _) => Ok(Self::new(paths, turn, mark)),
             (None, Some((path, what))) if !first => Err(MarkerError::Damaged { path, what }),
-            (None, _) => {
-                Ok(Self { paths, turn: 0, mark: Mark::default(), is_behind: false, is_unwritten: false })
-            }
+            (None, _) => Ok(Self::new(paths, 0, Mark::default())),
         }
     }
 
-    /// What the markers in a folder say, those that can be read.
-    pub fn all(folder: &Path) -> Vec<Mark> {
+    fn new(paths: [PathBuf; 2], turn: u64, mark: Mark) -> Self {
+        let ending = Ending::default();
+        Self { paths, turn, mark, ending, adopted: None, is_behind: false, is_unwritten: false }
+    }
+
+    /// Takes over what the marker of another name says. `is_moved`: it speaks of the same file, which has another path now, and
+    /// is removed once this one is written.
+    #[must_use]
+    pub fn adopt(self, folder: &Path, name: &str, mark: Mark, is_moved: bool) -> Self {
+        let adopted =
+            Adopted { folder: folder.to_owned(), name: name.to_owned(), mark: mark.clone(), is_moved };
+        Self { mark, adopted: Some(adopted), ..self }
+    }
+
+    /// What the markers in a folder say, those that can be read, with their names.
+    pub fn all(folder: &Path) -> Vec<(String, Mark)> {
         let names = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
         let names = names.filter_map(|entry| entry.file_name().into_string().ok());
         let names: BTreeSet<String> = names
             .filter_map(|name| Some(name.strip_suffix(".a").or_else(|| name.strip_suffix(".b"))?.to_owned()))
             .collect();
-        names.iter().filter_map(|name| Some(Self::open(folder, name).ok()?.mark)).collect()
+        names
+            .into_iter()
+            .filter_map(|name| Self::open(folder, &name).ok().map(|it| (name, it.mark)))
+            .collect()
     }
 
     /// What it says.
@@ -282,8 +308,19 @@ impl Marker {
         &self.mark
     }
 
-    fn note(&mut self, name: &str, sequence: u64, added: u64) -> Result<(), MarkerError> {
-        self.mark.length += added;
+    fn note<'a>(
+        &mut self,
+        name: &str,
+        sequence: u64,
+        added: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), MarkerError> {
+        for lines in added {
+            self.mark.length += lines.len() as u64;
+            self.ending.add(lines);
+        }
+        if let Some(seen) = &mut self.mark.seen {
+            seen.ending = self.ending.checksum();
+        }
         self.mark.sequences.insert(name.to_owned(), sequence);
         self.is_unwritten = true;
         self.write()
@@ -325,49 +362,23 @@ impl Marker {
     }
 }
 
-impl PartialOrd for Mark {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
+impl Adopted {
+    /// Removes it, unless it says something else by now: then it is in use.
+    fn forget(self) -> Result<(), MarkerError> {
+        let Self { folder, name, mark, is_moved } = self;
+        if !is_moved || *Marker::open(&folder, &name)?.mark() != mark {
+            return Ok(());
+        }
+        for path in ["a", "b"].map(|copy| folder.join(format!("{name}.{copy}"))) {
+            match fs::remove_file(&path) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    return Err(MarkerError::Io { doing: "remove", path: path.display().to_string(), cause });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
-}
-
-impl Ord for Mark {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.length, &self.sequences).cmp(&(other.length, &other.sequences))
-    }
-}
-
-fn write(turn: u64, mark: &Mark) -> Vec<u8> {
-    let mut out = Writer::new();
-    out.raw(MAGIC);
-    out.u64(turn);
-    out.u64(mark.length);
-    out.u64(mark.sequences.len() as u64);
-    for (query, &sequence) in &mark.sequences {
-        out.str(query);
-        out.u64(sequence);
-    }
-    let sum = checksum(out.as_bytes());
-    out.u64(sum);
-    out.into_bytes()
-}
-
-fn read(bytes: &[u8]) -> Result<(u64, Mark), Malformed> {
-    let mut input = Reader::new(bytes);
-    let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
-        return Err(input.malformed("it is too short"));
-    };
-    if checksum(content) != u64::from_le_bytes(*sum) {
-        return Err(input.malformed("its checksum does not fit"));
-    }
-    if input.raw(MAGIC.len())? != MAGIC {
-        return Err(input.malformed("it is no marker of this version"));
-    }
-    let turn = input.u64()?;
-    let length = input.u64()?;
-    let count = input.count(16)?;
-    let sequences = (0..count).map(|_| Ok((input.str()?.to_owned(), input.u64()?)));
-    Ok((turn, Mark { length, sequences: sequences.collect::<Result<_, Malformed>>()? }))
 }
 
 #[cfg(test)]

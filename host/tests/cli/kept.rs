@@ -22,7 +22,7 @@ const SOURCE: &str = "CREATE SOURCE s (n BIGINT, model TEXT) \
     WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json');\n";
 
 /// A folder with a program and two events.
-fn folder(statements: &str) -> TempDir {
+pub(crate) fn folder(statements: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("events.jsonl"), "{\"n\":1,\"model\":\"a\"}\n{\"n\":2,\"model\":\"a\"}\n")
         .unwrap();
@@ -30,32 +30,32 @@ fn folder(statements: &str) -> TempDir {
     folder
 }
 
-fn program(folder: &Path, statements: &str) {
+pub(crate) fn program(folder: &Path, statements: &str) {
     fs::write(folder.join("query.sql"), format!("{SOURCE}{statements}")).unwrap();
 }
 
-fn to_file(view: &str, with: &str) -> String {
+pub(crate) fn to_file(view: &str, with: &str) -> String {
     format!(
         "CREATE SINK k WITH (connector = 'file', path = 'rows.jsonl'{with});
         CREATE VIEW {view} AS SELECT n FROM s; INSERT INTO k SELECT n FROM {view};"
     )
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = streamgauge();
     command.current_dir(folder).args(["run", "query.sql"]).args(arguments).stdin(Stdio::null());
     command
 }
 
-fn over_events(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn over_events(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     outcome(run(folder, &["--input", "s=events.jsonl"]).args(arguments))
 }
 
-fn rows(folder: &Path) -> String {
+pub(crate) fn rows(folder: &Path) -> String {
     fs::read_to_string(folder.join("rows.jsonl")).unwrap()
 }
 
-fn numbers(folder: &Path) -> Vec<u64> {
+pub(crate) fn numbers(folder: &Path) -> Vec<u64> {
     let number = |row: &str| {
         let row: Value = serde_json::from_str(row).unwrap();
         row.pointer("/n").and_then(Value::as_u64).unwrap()
@@ -65,7 +65,7 @@ fn numbers(folder: &Path) -> Vec<u64> {
 
 /// Runs on standard input with the events up to `n` until the last one's row is in the file and nothing waits, then kills it: its
 /// state is not finished.
-fn until_row(folder: &Path, n: u32, arguments: &[&str]) {
+pub(crate) fn until_row(folder: &Path, n: u32, arguments: &[&str]) {
     let mut child = run(folder, &["--input", "s=-", "--state", "state"])
         .args(arguments)
         .stdin(Stdio::piped())
@@ -93,7 +93,7 @@ fn waits(folder: &Path) -> bool {
     listed.as_array().unwrap().iter().any(|query| query.pointer("/undelivered_rows") != Some(&Value::from(0)))
 }
 
-const ROWS: &str = "{\"n\":1}\n{\"n\":2}\n";
+pub(crate) const ROWS: &str = "{\"n\":1}\n{\"n\":2}\n";
 
 #[test]
 fn what_a_file_holds_is_emptied_only_where_somebody_asked_for_it() {
@@ -135,21 +135,6 @@ fn what_a_file_holds_is_emptied_only_where_somebody_asked_for_it() {
             let (exit, _, said) = over_events(path, &arguments);
             assert_eq!((exit, rows(path).as_str()), (0, ROWS), "a file that is not there is written: {said}");
         }
-    }
-}
-
-#[test]
-fn a_file_that_the_state_knows_goes_on_whatever_its_mode() {
-    for (with, arguments) in
-        [("", &["--overwrite", "k"][..]), (", mode = 'append'", &[]), (", mode = 'overwrite'", &[])]
-    {
-        let folder = folder(&to_file("v", with));
-        let path = folder.path();
-        until_row(path, 1, arguments);
-        // A row that was written and not noted is written again.
-        fs::write(path.join("rows.jsonl"), "{\"n\":1}\n{\"n\"").unwrap();
-        until_row(path, 2, arguments);
-        assert_eq!(rows(path), ROWS, "{with}");
     }
 }
 

@@ -9,6 +9,7 @@ mod outputs;
 mod ends;
 mod kept;
 mod dead_letters;
+mod known;
 mod signals;
 mod limits;
 mod panics;

@@ -35,7 +35,11 @@ fn a_marker_says_what_a_file_holds_and_one_copy_of_it_may_be_lost() {
         let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
         assert_eq!(
             mark,
-            Mark { length: fs::metadata(&path).unwrap().len(), sequences: [("q".into(), sequence)].into() }
+            Mark {
+                length: fs::metadata(&path).unwrap().len(),
+                sequences: [("q".into(), sequence)].into(),
+                seen: None
+            }
         );
     }
     // Turn 3 is in `b`, turn 2 in `a`.
@@ -88,5 +92,33 @@ fn lines_whose_mark_cannot_be_written_are_there_once_and_settled_when_it_is() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
     let length = fs::metadata(&path).unwrap().len();
     let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
-    assert_eq!(mark, Mark { length, sequences: [("q".into(), 2)].into() });
+    assert_eq!(mark, Mark { length, sequences: [("q".into(), 2)].into(), seen: None });
+}
+
+#[test]
+fn a_file_fits_its_mark_as_long_as_it_ends_there_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let options = || File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
+    let file = options();
+    let output = Arc::new(Output::to_file(&path, file.try_clone().unwrap()));
+    let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
+    lines.begin(&file, &path, Mark::default()).unwrap();
+    for sequence in 1..=4 {
+        let text = format!("{{\"n\":{sequence},\"text\":\"{}\"}}\n", "x".repeat(1500));
+        let payload = Payload::Lines(text.into_bytes());
+        let message = Arc::new(Message { payload, ..Message::clone(&message(sequence)) });
+        lines.write("q", &[message]).unwrap();
+        let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+        assert!(mark.seen.as_ref().is_some_and(|seen| seen.is(&file)) && mark.fits(&file).unwrap());
+    }
+    let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend(b"more");
+    fs::write(&path, &bytes).unwrap();
+    assert!(mark.fits(&file).unwrap());
+    let at = bytes.len() - 2000;
+    bytes[at] = b'?';
+    fs::write(&path, &bytes).unwrap();
+    assert!(!mark.fits(&file).unwrap());
 }

@@ -91,7 +91,7 @@ pub(in crate::cli) fn find(store: &Store, name: &str) -> Result<Option<(String, 
 /// Up to which number files have the messages of a query, as its state calls it: what their markers say.
 pub(in crate::cli) fn delivered(store: &Store) -> impl Fn(&str) -> u64 + use<> {
     let marks = store.local_folder().map(|folder| Marker::all(&folder.join(OUTPUTS))).unwrap_or_default();
-    move |name| marks.iter().filter_map(|mark| mark.sequences.get(name)).copied().max().unwrap_or(0)
+    move |name| marks.iter().filter_map(|(_, mark)| mark.sequences.get(name)).copied().max().unwrap_or(0)
 }
 
 /// The command that removes the state of a query.

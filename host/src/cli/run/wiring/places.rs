@@ -3,26 +3,33 @@
 
 mod dead;
 mod fate;
+mod found;
+mod refusal;
+mod tail;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File, Metadata, TryLockError},
     io::{self, Seek as _, SeekFrom},
-    os::unix::fs::{FileExt as _, MetadataExt},
+    os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use self::fate::{Fate, Known};
 pub(super) use self::{
     dead::LetterSettings,
     fate::{Named, Writer},
+};
+use self::{
+    fate::{Fate, Known},
+    tail::Tail,
 };
 use crate::{
     cli::Failure,
     deliver::{
         letters::Letters,
-        lines::{Lines, Marker},
+        lines::{Lines, Mark},
+        message::{Message, Payload},
         output::Output,
     },
     state::{rights, store::Store},
@@ -78,6 +85,8 @@ struct Place {
     writers: Vec<Writer>,
     /// By query, as the state calls it: up to which number its rows are settled.
     settled: BTreeMap<String, u64>,
+    /// And what is decided of it and not settled.
+    owed: BTreeMap<String, Vec<Arc<Message>>>,
 }
 
 impl Places {
@@ -124,8 +133,11 @@ impl Places {
             return Ok(output);
         }
         self.check_beside_state(path)?;
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        // A pipe that is open for reading too is its own reader: rows would go nowhere.
+        let is_pipe = fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo());
+        let mut options = File::options();
+        let file = options.read(!is_pipe).write(true).create(!is_pipe).truncate(false).open(path);
+        let file = file.map_err(failed)?;
         let there = file.metadata().map_err(failed)?;
         let id = FileId::of(&there);
         if let Some(input) = self.inputs.get(&id) {
@@ -155,6 +167,7 @@ impl Places {
                 lines: None,
                 writers: Vec::new(),
                 settled: BTreeMap::new(),
+                owed: BTreeMap::new(),
             },
         );
         Ok(output)
@@ -174,10 +187,15 @@ impl Places {
         }
     }
 
-    /// Up to which number the rows of a query are settled, as its state says, which calls it `name`.
-    pub(super) fn settles(&mut self, name: &str, upto: u64) {
-        let settled = self.files.values_mut().find_map(|place| place.settled.get_mut(name));
-        settled.into_iter().for_each(|settled| *settled = upto);
+    /// Up to which number the rows of a query are settled, as its state says, which calls it `name`, and which are `owed`.
+    pub(super) fn settles(&mut self, name: &str, upto: u64, owed: &[Arc<Message>]) {
+        let Some(place) = self.files.values_mut().find(|place| place.settled.contains_key(name)) else {
+            return;
+        };
+        place.settled.insert(name.to_owned(), upto);
+        // Rows that were only to be shown are not owed to a file.
+        let owed = owed.iter().filter(|message| matches!(message.payload, Payload::Lines(_)));
+        place.owed.insert(name.to_owned(), owed.cloned().collect());
     }
 
     /// Lines for an output whose rows are decided first; what a file holds is kept in the folder of the state, or beside the
@@ -197,7 +215,8 @@ impl Places {
             return Ok(lines.clone());
         }
         let is_file = place.file.metadata().is_ok_and(|there| there.is_file());
-        let marker = is_file.then(|| marker(folder.as_deref(), path)).transpose()?;
+        let marker =
+            is_file.then(|| found::marker(folder.as_deref(), path, &place.file, name)).transpose()?;
         let lines = place.lines.insert(Arc::new(Lines::new(output, marker))).clone();
         let wide = folder.map(|folder| folder.join(OUTPUTS)).filter(|folder| folder.exists());
         self.notices.extend(wide.and_then(|folder| rights::close_folder(&folder)));
@@ -238,8 +257,7 @@ impl Places {
             return Ok(Fate::Appended);
         }
         let mark = place.lines.as_ref().and_then(|lines| lines.mark());
-        let known =
-            Known { length, mark: mark.as_ref(), settled: &place.settled, identities: &self.identities };
+        let known = place.known(length, mark.as_ref(), &self.identities)?;
         let sinks = || place.writers.iter().map(|writer| format!("--overwrite {}", writer.sink));
         match known.fate(&place.writers) {
             Fate::Broken(why) => {
@@ -251,38 +269,13 @@ impl Places {
                     sinks().collect::<Vec<_>>().join(" ")
                 )))
             }
+            Fate::Added(writer, tail) => {
+                let written = mark.map_or(0, |mark| mark.length);
+                Err(Failure::Input(place.added(&writer, tail, [written, length - written])))
+            }
             Fate::Unknown(writer) => Err(Failure::Input(self.unknown(place, &writer, length))),
             fate => Ok(fate),
         }
-    }
-
-    /// Why nothing is written to a file that holds something, and every way to have it written.
-    fn unknown(&self, place: &Place, writer: &Writer, length: u64) -> String {
-        let (path, sink) = (place.path.display(), &writer.sink);
-        let marked = place.lines.as_ref().and_then(|lines| lines.mark()).unwrap_or_default();
-        let left = marked.sequences.keys().find_map(|name| self.left.get(&fate::identity(name)?));
-        let holds = match (&self.state, left) {
-            (None, _) => format!("'{path}' holds {length} bytes already"),
-            (Some(_), Some(query)) => {
-                format!("'{path}' holds rows of query '{query}', which the program does not have any more")
-            }
-            (Some((state, _)), None) => {
-                format!("'{path}' holds {length} bytes that the state in '{state}' knows nothing of")
-            }
-        };
-        let mode = match writer.named {
-            Named::Sink(_) => "; write mode = 'append' into its WITH to write behind that",
-            Named::Command => "",
-        };
-        let state = match (&self.state, left) {
-            (None, _) => String::new(),
-            (Some(_), Some(query)) => format!("; or call the query '{query}' again, to go on as it was"),
-            (Some(_), None) => "; or name the state that the file was written with".to_owned(),
-        };
-        format!(
-            "error: sink '{sink}': {holds}\n\
-             help: name another file; add --overwrite {sink} to remove what it holds{mode}{state}"
-        )
     }
 
     /// Rows do not go into a folder of the state, nor into its lock.
@@ -309,6 +302,19 @@ impl Places {
 }
 
 impl Place {
+    fn known<'a>(
+        &'a self,
+        length: u64,
+        mark: Option<&'a Mark>,
+        identities: &'a BTreeSet<u128>,
+    ) -> Result<Known<'a>, Failure> {
+        let unwritable = |cause| unwritable(&self.path, &cause);
+        let is_same = mark.map_or(Ok(true), |mark| mark.fits(&self.file)).map_err(unwritable)?;
+        let tail = mark.map_or(Ok(Tail::Torn), |mark| tail::tail(&self.file, mark, &self.owed));
+        let tail = tail.map_err(unwritable)?;
+        Ok(Known { length, mark, settled: &self.settled, identities, is_same, tail })
+    }
+
     fn prepare(
         &self,
         fate: &Fate,
@@ -328,8 +334,10 @@ impl Place {
         (&self.file).seek(SeekFrom::Start(length)).map_err(unwritable)?;
         let Some(lines) = &self.lines else { return Ok(()) };
         let mark = lines.mark();
-        let known = Known { length, mark: mark.as_ref(), settled: &self.settled, identities };
-        lines.begin(known.begun(fate)).map_err(|error| Failure::Runtime(format!("error: {error}")))
+        let known = self.known(length, mark.as_ref(), identities)?;
+        let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let begun = lines.begin(&self.file, &real, known.begun(fate));
+        begun.map_err(|error| Failure::Runtime(format!("error: {error}")))
     }
 }
 
@@ -361,25 +369,4 @@ fn regular_file(input: &Path) -> Option<FileId> {
 
 fn unwritable(path: &Path, cause: &io::Error) -> Failure {
     Failure::Input(format!("error: cannot write to {}: {cause}", path.display()))
-}
-
-/// A marker of what a file holds: in the folder of the state, under the file's whole path; where there is no such folder,
-/// since the state is in a bucket, beside the file.
-fn marker(folder: Option<&Path>, path: &Path) -> Result<Marker, Failure> {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let (folder, name) = match (folder, absolute.parent(), absolute.file_name()) {
-        (None, Some(parent), Some(name)) => (parent.to_owned(), format!(".{}.streamgauge", name.display())),
-        (None, ..) => unreachable!("a file has a name"),
-        (Some(folder), ..) => (folder.join(OUTPUTS), escaped(&absolute)),
-    };
-    Marker::open(&folder, &name).map_err(|error| Failure::Runtime(format!("error: {error}")))
-}
-
-/// A path as one segment of another.
-fn escaped(path: &Path) -> String {
-    let escape = |byte: u8| match byte.is_ascii_alphanumeric() || byte == b'.' {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02x}"),
-    };
-    path.display().to_string().bytes().map(escape).collect()
 }

@@ -278,7 +278,8 @@ impl Wiring<'_> {
         let name = manifest.name.clone();
         let mut settled = tree.settled.remove(&name).unwrap_or_default();
         if let Deliver::Lines { name, .. } = &deliver {
-            parts.places.settles(name, settled.upto);
+            let owed = tree.unsettled.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
+            parts.places.settles(name, settled.upto, owed);
         }
         settled.add_upto(has);
         let mut unsettled = tree.unsettled.remove(&name).unwrap_or_default();
