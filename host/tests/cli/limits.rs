@@ -56,7 +56,7 @@ fn a_file_that_may_not_become_so_large_is_told_by_its_name() {
         ("--output k=rows.jsonl", "cannot write to rows.jsonl: File too large"),
         ("--output k=rows.jsonl --state state --drain-timeout 1s", "cannot write "),
         ("--output k=/dev/null --state state", "/state/insert_k_1/log-"),
-        // Reading waits for dead letters, until it is interrupted.
+        // Reading waits for dead letters, until it is interrupted (once: without `--foreground` the whole group is, twice).
         (
             "--output k=/dev/null --dead-letters events.dead.jsonl --drain-timeout 1s",
             "events.dead.jsonl: File too large",
@@ -66,7 +66,8 @@ fn a_file_that_may_not_become_so_large_is_told_by_its_name() {
         let input = if arguments.contains("dead") { "broken.jsonl" } else { "events.jsonl" };
         fs::write(folder.path().join("broken.jsonl"), "{\n".repeat(EVENTS)).unwrap();
         let arguments = format!("run query.sql --input s={input} {arguments}");
-        let interrupted = if arguments.contains("dead") { "timeout --preserve-status -s INT 4 " } else { "" };
+        let interrupted =
+            if arguments.contains("dead") { "timeout --foreground --preserve-status -s INT 4 " } else { "" };
         let output = limited_by(&folder, "ulimit -f 40", interrupted, &arguments);
         let said = said(&output);
         assert_eq!(output.status.code(), Some(3), "{arguments}: {}: {said}", output.status);

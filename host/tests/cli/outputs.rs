@@ -241,9 +241,9 @@ fn what_was_made_for_another_kind_of_sink_is_not_sent_there() {
     let state = ["--input", "s=events.jsonl", "--state", "state", "--drain-timeout", "100ms"];
     let (exit, _, said) = outcome(&mut run(folder.path(), &state));
     assert_eq!(exit, 3, "{said}");
-    let why =
-        "error: query 'insert_k_1' failed: rows not delivered within 100ms: 3; the next run with this state";
+    let why = "error: query 'insert_k_1' failed: rows not delivered within 100ms: 3 (http://127.0.0.1:1 cannot be reached: ";
     assert!(said.contains(why), "{said}");
+    assert!(said.contains("; the next run with this state delivers them"), "{said}");
     let rows = ["--output", "k=rows.jsonl"];
     let (exit, _, said) = outcome(run(folder.path(), &state).args(rows));
     assert_eq!(exit, 3, "{said}");
