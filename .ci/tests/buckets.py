@@ -75,6 +75,8 @@ def on(place):
 
 def killed(host, expected):
     dice, kills, states = random.Random(), 0, 0
+    # A file that the state knows nothing of is refused.
+    (host.folder / "rows.jsonl").unlink()
     while kills < KILLS:
         process = host.start(*on(f"s3://gauge/killed-{states}"))
         try:
@@ -90,6 +92,7 @@ def killed(host, expected):
             if host.rows("rows.jsonl") != expected:
                 fail("the rows are others after kills")
             states += 1
+            (host.folder / "rows.jsonl").unlink()
     print(f"buckets: {kills} kills in {states} runs of {expected.total()} rows, each once")
 
 
