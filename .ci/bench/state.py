@@ -60,6 +60,12 @@ def command(options, folder, sql, source, *more):
     return [options.binary, "run", str(path), "--input", f"s={source}", "--output", f"o={folder / 'rows'}", *more]
 
 
+def forget(state):
+    """Removes the state and the rows, which a new state refuses."""
+    shutil.rmtree(state, ignore_errors=True)
+    state.with_name("rows").unlink(missing_ok=True)
+
+
 def data_sizes(state):
     return sorted(path.stat().st_size for path in state.glob("insert_o_1/data-*"))
 
@@ -71,7 +77,7 @@ def cost(options, folder):
     walls, cpus, changed = ([], []), ([], []), []
     for _ in range(options.repeat):
         for which, arguments in enumerate((plain, kept)):
-            shutil.rmtree(state, ignore_errors=True)
+            forget(state)
             code, wall, cpu, said = run(arguments)
             if code != 0:
                 sys.exit(said)
@@ -88,7 +94,7 @@ def recovery(options, folder):
     source, state = events(options.events // 2, 900_000), folder / "state"
     sql = SQL.format(more=", percentile(latency_ms, 95) AS p95")
     arguments = command(options, folder, sql, source, "--state", str(state), "--checkpoint-interval", "1s")
-    shutil.rmtree(state, ignore_errors=True)
+    forget(state)
     code, *_ = run(arguments, {"STREAMGAUGE_CRASH": "checkpoint.after_manifest:4"})
     size = sum(data_sizes(state)) / 1e6
     if code == 0 or size < 100:
