@@ -10,18 +10,7 @@ use rdkafka::{
 use streamgauge::source::kafka::{create_topic, delete_topic};
 
 use super::*;
-
-/// A real broker, or none where tests without one are allowed.
-pub(crate) fn broker() -> Option<Connection> {
-    match (std::env::var("STREAMGAUGE_KAFKA"), std::env::var("STREAMGAUGE_ALLOW_SKIP")) {
-        (Ok(brokers), _) => Some(Connection { brokers, ..Connection::default() }),
-        (Err(_), Ok(allowed)) if allowed == "1" => {
-            eprintln!("skipped: STREAMGAUGE_KAFKA is not set");
-            None
-        }
-        _ => panic!("needs a Kafka: export STREAMGAUGE_KAFKA=$(.ci/kafka.sh start /tmp/kafka)"),
-    }
-}
+pub(crate) use crate::real_broker::broker;
 
 /// A topic that no other run has used.
 #[expect(clippy::disallowed_methods, reason = "names differ from run to run")]

@@ -7,6 +7,8 @@
 )]
 
 mod broker;
+#[path = "../common/real_broker.rs"]
+mod real_broker;
 mod cluster;
 mod mock;
 mod outage;

@@ -11,6 +11,8 @@
     reason = "helpers of tests fail as tests do; kills are told as they happen"
 )]
 
+#[path = "../common/real_broker.rs"]
+mod real_broker;
 mod traffic;
 mod oracle;
 mod rows;
@@ -24,22 +26,12 @@ mod crash_points;
 
 use std::time::Duration;
 
-use streamgauge::{clock, source::kafka::Connection};
+use streamgauge::clock;
+
+use self::real_broker::broker;
 
 /// How many kills are part of every test run.
 const KILLS: u32 = 20;
-
-/// A real broker, or none where tests without one are allowed.
-fn broker() -> Option<Connection> {
-    match (std::env::var("STREAMGAUGE_KAFKA"), std::env::var("STREAMGAUGE_ALLOW_SKIP")) {
-        (Ok(brokers), _) => Some(Connection { brokers, ..Connection::default() }),
-        (Err(_), Ok(allowed)) if allowed == "1" => {
-            eprintln!("skipped: STREAMGAUGE_KAFKA is not set");
-            None
-        }
-        _ => panic!("needs a Kafka: export STREAMGAUGE_KAFKA=$(.ci/kafka.sh start /tmp/kafka)"),
-    }
-}
 
 /// Lets time pass.
 fn pause(time: Duration) {

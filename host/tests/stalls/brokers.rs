@@ -14,18 +14,7 @@ use streamgauge::{
 };
 
 use crate::proxy::Proxy;
-
-/// A real broker, or none where tests without one are allowed.
-pub(crate) fn broker() -> Option<Connection> {
-    match (std::env::var("STREAMGAUGE_KAFKA"), std::env::var("STREAMGAUGE_ALLOW_SKIP")) {
-        (Ok(brokers), _) => Some(Connection { brokers, ..Connection::default() }),
-        (Err(_), Ok(allowed)) if allowed == "1" => {
-            eprintln!("skipped: STREAMGAUGE_KAFKA is not set");
-            None
-        }
-        _ => panic!("needs a Kafka: export STREAMGAUGE_KAFKA=$(.ci/kafka.sh start /tmp/kafka)"),
-    }
-}
+pub(crate) use crate::real_broker::broker;
 
 /// A topic that no other run has used.
 pub(crate) fn topic(connection: &Connection, name: &str, partitions: u32) -> String {

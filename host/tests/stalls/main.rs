@@ -13,6 +13,8 @@
 )]
 
 mod brokers;
+#[path = "../common/real_broker.rs"]
+mod real_broker;
 mod cut;
 mod host;
 mod proxy;

@@ -7,6 +7,8 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
 
+use streamgauge::source::kafka::Connection;
+
 use crate::{
     brokers::{broker, topic},
     host::{Host, prepare},
@@ -16,18 +18,24 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A producer of transactions.
+fn transactional(kafka: &Connection, topic: &str) -> BaseProducer {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("transactional.id", topic)
+        .create()
+        .unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer
+}
+
 /// Events of a transaction that is open for longer than the idle time-out, while another partition goes on.
 fn stays_open(commits: bool) {
     let Some(kafka) = broker() else { return };
     let topic = topic(&kafka, "transactions", 2);
     let folder = tempfile::tempdir().unwrap();
     prepare(&folder, &kafka.brokers, &topic, "1 second");
-    let transactions: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", &kafka.brokers)
-        .set("transactional.id", &topic)
-        .create()
-        .unwrap();
-    transactions.init_transactions(PATIENCE).unwrap();
+    let transactions = transactional(&kafka, &topic);
     let mut host = Host::start(&folder, &[]);
     let plain = streamgauge::source::kafka::Producer::new(&kafka, &topic).unwrap();
     let mut events = Events::default();
@@ -78,12 +86,7 @@ fn a_bounded_run_reads_what_is_committed_behind_an_open_transaction() {
     let topic = topic(&kafka, "bounded", 1);
     let folder = tempfile::tempdir().unwrap();
     prepare(&folder, &kafka.brokers, &topic, "1 second");
-    let transactions: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", &kafka.brokers)
-        .set("transactional.id", &topic)
-        .create()
-        .unwrap();
-    transactions.init_transactions(PATIENCE).unwrap();
+    let transactions = transactional(&kafka, &topic);
     transactions.begin_transaction().unwrap();
     let mut events = Events::default();
     let in_transaction = events.next();
