@@ -86,6 +86,8 @@ pub struct KafkaSource {
     /// How often it was not looked after for a while.
     gaps: u64,
     silence: Silence,
+    /// The partition of the last record, if `silence` knows of it: records mostly come in runs of one partition.
+    heard: Option<u32>,
     /// By partition number.
     partitions: BTreeMap<u32, Partition>,
     /// The brokers' ids; the first is asked first.
@@ -157,6 +159,7 @@ impl KafkaSource {
             now: Duration::ZERO,
             gaps: 0,
             silence: Silence::new(reading.idle_timeout),
+            heard: None,
             reading,
             partitions: BTreeMap::new(),
             brokers: VecDeque::new(),
@@ -289,6 +292,7 @@ impl KafkaSource {
     fn read(&mut self, patience: Duration) {
         // Records that came before other news the last time wait for nobody.
         let mut patience = if self.held > 0 { Duration::ZERO } else { self.patience(patience) };
+        self.heard = None;
         while self.events.is_empty() && self.state == State::Running {
             if self.in_doubt && !self.is_same_topic() {
                 return;
@@ -323,7 +327,10 @@ impl KafkaSource {
         let Some(partition) = self.partitions.get_mut(&number).filter(|partition| !partition.done) else {
             return Polled::Passed;
         };
-        self.silence.arrived(number, self.now);
+        if self.heard != Some(number) {
+            self.silence.arrived(number, self.now);
+            self.heard = Some(number);
+        }
         partition.next = offset + 1;
         if partition.end.is_none_or(|end| offset < end) {
             partition.builder.push(&message, self.reading.record_bytes_max);
@@ -361,6 +368,7 @@ impl KafkaSource {
         match self.partitions.get(&number) {
             Some(Partition { done: false, end: Some(_), .. }) => self.done(number),
             Some(Partition { done: false, end: None, .. }) => {
+                self.heard = None;
                 self.silence.reached_end(number, native::fetched_end(&self.consumer, &self.topic, number));
                 self.hand_over(number);
                 self.events.push_back(Event::ReachedEnd { partition: number });
