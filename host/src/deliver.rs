@@ -1,9 +1,7 @@
 //! Step 7: where rows and dead letters go.
 
 pub mod key;
-pub mod message;
 pub mod encode;
-pub mod outbox;
 pub mod http;
 pub mod scrape;
 pub mod dead_letter;

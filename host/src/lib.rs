@@ -13,21 +13,13 @@
 //! [`query`] is this way as one statement sees it; [`pipeline`] is the loop that names all steps. What moves between them
 //! is a [`mod@column`]. [`cli`] is the command line.
 
-pub mod column;
 pub mod source;
 pub mod decode;
-pub mod component;
-pub mod engine;
 pub mod query;
-pub mod row;
 pub mod deliver;
-pub mod state;
 pub mod pipeline;
 pub mod supervisor;
 pub mod timings;
 pub mod progress;
 pub mod terminal;
-pub mod crash;
-pub mod panics;
-pub mod clock;
 pub mod cli;

@@ -21,22 +21,25 @@ use std::{
 };
 
 use feed::{Event, Feed};
-pub use future::Future;
 use future::reject_future;
 use meeting::Kept;
-pub use meeting::Meeting;
+use streamgauge_common::{
+    clock::{self, Stopwatch},
+    topic_id::TopicId,
+};
+use streamgauge_engine::WindowQuery;
+use streamgauge_state::{
+    keeper::Keeper,
+    saved::{Beginning, Positions},
+};
 
 use crate::{
-    clock::{self, Stopwatch},
     decode::Batch,
-    engine::WindowQuery,
     query::{Context, Counts, Root},
-    source::topic_id::TopicId,
-    state::{
-        keeper::Keeper,
-        saved::{Beginning, Positions},
-    },
 };
+
+pub use future::Future;
+pub use meeting::Meeting;
 
 /// How long the loop waits for input before it looks at idleness, outputs and whether to stop.
 const TICK: Duration = Duration::from_millis(20);

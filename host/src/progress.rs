@@ -5,13 +5,10 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
+use streamgauge_common::clock::{self, Stopwatch};
 use streamgauge_functions::format_timestamp;
 
-use crate::{
-    clock::{self, Stopwatch},
-    pipeline::Progress,
-    terminal,
-};
+use crate::{pipeline::Progress, terminal};
 
 /// Takes away the line that the cursor is in.
 pub(crate) const CLEAR_LINE: &str = "\r\x1b[2K";

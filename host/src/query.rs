@@ -16,27 +16,29 @@ mod scope;
 
 use std::sync::Arc;
 
-use streamgauge_sql::manifest::{self, Manifest};
-
 use columns::{arguments, constant, expression, kept, lost, pick, words};
+use streamgauge_common::{
+    column::{Bitmap, Column},
+    crash,
+    reason::Reason,
+    row::{Identity, Rows},
+};
+use streamgauge_component::query::{QueryComponent, Selected};
+use streamgauge_engine::{Accumulators, Closed, Fault, FoldBatch, Folded, WindowQuery};
+use streamgauge_sql::manifest::{self, Manifest};
+use streamgauge_state::decision::Sent;
+
+use crate::{
+    deliver::{encode::Encode, output::Output},
+    timings::Step,
+};
+
 pub use cut_off::CutOff;
 pub use incoming::{Incoming, Origin};
 pub use journal::{Journal, Past};
 pub use letters::{Context, Counts};
 pub use root::{Making, Reopen, Root};
 pub use scope::{Fallen, Scope};
-
-use crate::{
-    column::{Bitmap, Column},
-    component::query::{QueryComponent, Selected},
-    crash,
-    decode::Reason,
-    deliver::{encode::Encode, output::Output},
-    engine::{Accumulators, Closed, Fault, FoldBatch, Folded, WindowQuery},
-    row::{Identity, Rows},
-    state::decision::Sent,
-    timings::Step,
-};
 
 /// A statement at work.
 pub struct RunningQuery {

@@ -14,12 +14,14 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-
-use crate::{
+use streamgauge_common::{
     clock::{self, Stopwatch},
     crash,
-    engine::FaultKind,
     panics::caught,
+};
+use streamgauge_engine::FaultKind;
+
+use crate::{
     pipeline::{Ended, Pipeline, Progress, Source, Told, feed::Feed, inquest},
     query::{Context, Root},
 };

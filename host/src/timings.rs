@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{
+use streamgauge_common::{
     clock,
     column::{Column, Texts},
-    engine::{Accumulators, Evaluated, Fault},
 };
+use streamgauge_engine::{Accumulators, Evaluated, Fault};
 
 /// A step of the way of an event, as far as it is timed apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod traffic;
 use std::{sync::Arc, time::Duration};
 
 use clap::Args;
+use streamgauge_component::plugins::Plugins;
 use streamgauge_sql::{
     Compiled, SourceText,
     manifest::{OptionValue, Source, Start},
@@ -22,7 +23,6 @@ use super::{
     say,
 };
 use crate::{
-    component::plugins::Plugins,
     deliver::{dead_letter::RecordText, output::Output, pretty::Pretty},
     timings::Timings,
 };

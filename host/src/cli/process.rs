@@ -23,9 +23,10 @@ use std::{
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior, setrlimit,
 };
+use streamgauge_common::{clock, crash, panics};
 use tokio::{runtime::Builder, signal::unix::SignalKind};
 
-use crate::{clock, crash, panics, progress::CLEAR_LINE};
+use crate::progress::CLEAR_LINE;
 
 /// How long standard error may take for what is told where nobody may wait for it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
+use streamgauge_component::{plugins::Plugins, runtime::Runtime};
+use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     Compiled, Query, SourceText,
     catalog::{Catalog, Reducer, UsedAs, WrongOption},
@@ -9,10 +11,6 @@ use streamgauge_sql::{
 };
 
 use super::{Failure, run, say};
-use crate::{
-    component::{plugins::Plugins, runtime::Runtime},
-    source::kafka::Depth,
-};
 
 /// What this host has and knows.
 struct Host<'a> {

@@ -12,24 +12,22 @@ use std::{
 };
 
 use clap::Args;
+use streamgauge_common::{clock::Stopwatch, crash, panics::caught};
+use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
-pub(super) use interrupt::Signals;
-pub(super) use wiring::{Notice, Wired, Wiring, delivered, find, wire, wrong_option, wrong_rows};
 
 use super::{Failure, process, program, say, say_with_help};
 use crate::{
-    clock::Stopwatch,
-    crash,
     deliver::dead_letter::RecordText,
-    panics::caught,
     pipeline::{Ended, Progress},
     progress::ProgressLine,
     query::Counts,
-    state::{error::StateError, store::Store},
     supervisor,
     timings::Timings,
 };
+
+pub(super) use interrupt::Signals;
+pub(super) use wiring::{Notice, Wired, Wiring, delivered, find, wire, wrong_option, wrong_rows};
 
 /// Options of `run`.
 #[derive(Debug, Args)]

@@ -4,19 +4,17 @@ use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
+use streamgauge_common::clock;
+use streamgauge_state::{
+    error::StateError,
+    recovery::{self, AcceptError, Looked},
+    store::Store,
+};
 
 use super::{
     Failure, print,
     run::{delivered, find},
     say,
-};
-use crate::{
-    clock,
-    state::{
-        error::StateError,
-        recovery::{self, AcceptError, Looked},
-        store::Store,
-    },
 };
 
 /// Options of `state`.
@@ -237,7 +235,7 @@ impl Kept {
             Err(error) => return json!({"name": self.name, "error": error.to_string()}),
         };
         let saved = looked.saved.as_ref();
-        let offset = |(partition, progress): (&u32, &crate::state::saved::Progress)| {
+        let offset = |(partition, progress): (&u32, &streamgauge_state::saved::Progress)| {
             (partition.to_string(), Value::from(progress.next))
         };
         let offsets: Map<String, Value> =

@@ -13,6 +13,7 @@ mod skip;
 mod text;
 mod value;
 
+use streamgauge_common::{chunk::Chunk, reason::Reason};
 use streamgauge_sql::manifest::{SourceColumn, TimeFormat};
 
 use self::{
@@ -21,8 +22,7 @@ use self::{
     scan::{Broken, Place, Scanner},
     value::Rules,
 };
-use super::{Batch, Reason, Reject, shorten};
-use crate::source::Chunk;
+use super::{Batch, Reject, shorten};
 
 /// Reads records that are JSON objects. One decoder serves all threads.
 ///

@@ -12,8 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-
-use crate::panics;
+use streamgauge_common::panics;
 
 /// Where items go in.
 ///

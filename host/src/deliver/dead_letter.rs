@@ -4,8 +4,7 @@
 //! nothing but garbage must not fill the disk several times over.
 
 use sha2::{Digest, Sha256};
-
-use crate::{decode::Reason, row::write_json_text};
+use streamgauge_common::{reason::Reason, row::write_json_text};
 
 /// How long a record may be in a dead letter, in bytes, as JSON writes it (a control character takes six).
 pub(super) const EXCERPT_BYTES_MAX: usize = 4096;

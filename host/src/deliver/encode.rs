@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use streamgauge_common::{
+    column::{Bitmap, Texts},
+    message::{Message, Payload, Record},
+    row::{Identity, Rows, write_json, write_json_value},
+};
+use streamgauge_component::sink::{Deliveries, Encoded, Encoder, Windows};
+use streamgauge_engine::Fault;
 use streamgauge_sql::manifest;
 
 use super::{
     key::{Keys, Named},
-    message::{Message, Payload, Record},
     output::{Format, JsonLines},
-};
-use crate::{
-    column::{Bitmap, Texts},
-    component::sink::{Deliveries, Encoded, Encoder, Windows},
-    engine::Fault,
-    row::{Identity, Rows, write_json, write_json_value},
 };
 
 /// Makes a sink's messages of rows.

@@ -1,7 +1,7 @@
 //! Rows to a Kafka topic: the worker of one outbox.
 //!
 //! With a control topic each message is there exactly once for whoever reads what is committed
-//! ([`crate::source::kafka::Transactions`]); without, once while this process lives. Kafka may be away for as long as it
+//! ([`streamgauge_kafka::Transactions`]); without, once while this process lives. Kafka may be away for as long as it
 //! likes: the worker says so once and goes on when it is back.
 
 use std::{
@@ -14,13 +14,13 @@ use std::{
 };
 
 use crossbeam_channel::after;
-
-use super::{message::Message, outbox::Outbox};
-use crate::{
+use streamgauge_common::{
     clock::Stopwatch,
     crash::{self, Phase},
-    source::kafka::{Acknowledged, Connection, Control, Transactions, WriteError},
+    message::Message,
 };
+use streamgauge_kafka::{Acknowledged, Connection, Control, Transactions, WriteError};
+use streamgauge_state::outbox::Outbox;
 
 /// The most that one transaction holds.
 const MESSAGES_MAX: usize = 4096;

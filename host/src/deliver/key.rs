@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
+use streamgauge_common::row::Identity;
+use streamgauge_engine::encode_key;
 use xxhash_rust::xxh3::xxh3_64;
-
-use crate::{engine::encode_key, row::Identity};
 
 /// The bytes of a key that are kept: 128 bits, so that no two rows share one.
 const KEY_BYTES: usize = 16;
@@ -71,7 +71,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::column::{Column, DataType, Value};
+    use streamgauge_common::column::{Column, DataType, Value};
 
     fn window(end_us: i64, forced: bool) -> Identity {
         let mut keys = Column::empty(DataType::Text);

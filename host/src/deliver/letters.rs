@@ -18,17 +18,19 @@ use std::{
     time::Duration,
 };
 
+use streamgauge_common::{clock::Stopwatch, row::write_json_text};
+
 use self::held::Torn;
-pub use self::{
-    held::Held,
-    rotation::{Rotation, older},
-};
 use super::{
     dead_letter::RecordText,
     http::backoff::Backoff,
     output::{Output, OutputError},
 };
-use crate::{clock::Stopwatch, row::write_json_text};
+
+pub use self::{
+    held::Held,
+    rotation::{Rotation, older},
+};
 
 /// Letters that are remembered, the last ones: older ones are behind every checkpoint.
 const KNOWN_MAX: usize = 1 << 20;

@@ -24,15 +24,15 @@ pub use self::mark::{Mark, Seen};
 use super::{
     http::backoff::Backoff,
     kafka::Watch,
-    message::{Message, Payload},
-    outbox::Outbox,
     output::{Output, OutputError},
 };
-use crate::{
+use streamgauge_common::message::{Message, Payload};
+use streamgauge_common::{
     clock,
     crash::{self, Phase},
-    state::rights,
 };
+use streamgauge_state::outbox::Outbox;
+use streamgauge_state::rights;
 
 /// Messages that are written together at most.
 const MESSAGES_MAX: usize = 256;

@@ -9,12 +9,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use streamgauge_common::row::{Rows, write_json};
 use streamgauge_sql::manifest;
 
-use crate::{
-    progress::CLEAR_LINE,
-    row::{Rows, write_json},
-};
+use crate::progress::CLEAR_LINE;
 
 /// How rows become lines.
 pub trait Format: Send + Sync {

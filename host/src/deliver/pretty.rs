@@ -12,12 +12,12 @@ mod table;
 
 use std::sync::{Mutex, PoisonError};
 
-use streamgauge_sql::manifest;
-
-use crate::{deliver::output::Format, row::Rows};
-
 use line::Line;
+use streamgauge_common::row::Rows;
+use streamgauge_sql::manifest;
 use table::Tables;
+
+use crate::deliver::output::Format;
 
 /// Where rows are shown.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ impl Format for Pretty {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use streamgauge_common::{
         column::{Column, DataType, Value},
         row::Identity,
     };

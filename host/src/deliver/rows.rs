@@ -1,10 +1,10 @@
 //! Rows as bytes, for sinks that are asked instead of told: they are kept until newer ones take their place.
 
-use crate::{
+use streamgauge_common::{
     column::{Bitmap, Column, Texts, Values},
     row::{Identity, Rows},
-    state::bytes::{Malformed, Reader, Writer},
 };
+use streamgauge_state::bytes::{Malformed, Reader, Writer};
 
 /// Rows of a window, or of none, without their keys.
 pub fn encode(rows: &Rows) -> Vec<u8> {
@@ -111,7 +111,7 @@ fn read_bits(input: &mut Reader<'_>, len: usize) -> Result<Bitmap, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column::{DataType, Value};
+    use streamgauge_common::column::{DataType, Value};
 
     #[test]
     fn rows_come_back_and_every_cut_is_an_error() {

@@ -10,10 +10,10 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     routing::get,
 };
+use streamgauge_common::message::Response;
 use tokio::{net::TcpListener, select, sync::watch, time::sleep};
 
 use self::connections::Connections;
-use super::message::Response;
 
 /// Between two tries to accept a connection where the machine has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

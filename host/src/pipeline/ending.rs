@@ -5,13 +5,11 @@ use std::{
     time::Duration,
 };
 
+use streamgauge_common::clock::{self, Stopwatch};
 use streamgauge_functions::format_timestamp;
 
 use super::{Ended, LOOK, Pipeline, Run, Told, letters};
-use crate::{
-    clock::{self, Stopwatch},
-    query::{CutOff, Root},
-};
+use crate::query::{CutOff, Root};
 
 impl Pipeline {
     /// What is decided is delivered, as far as it can be in time; where everything is, that is kept.

@@ -12,20 +12,16 @@ use std::{
     time::Duration,
 };
 
+use streamgauge_common::{chunk::Chunk, clock, crash, panics::Attended, topic_id::TopicId};
+use streamgauge_kafka::{self, source::KafkaSource};
+
 use crate::{
-    clock, crash,
     decode::{
         Batch,
         json::Decoder,
         pool::{self, Collector, Feeder, NoResult},
     },
-    panics::Attended,
-    source::{
-        Chunk, SourceError,
-        file::FileSource,
-        kafka::{self, KafkaSource},
-        topic_id::TopicId,
-    },
+    source::{SourceError, file::FileSource},
     timings::{Step, Timings},
 };
 

@@ -1,9 +1,8 @@
 //! Event times that are too far ahead.
 
-use crate::{
-    column::Values,
-    decode::{Batch, Reason, Reject},
-};
+use streamgauge_common::{column::Values, reason::Reason};
+
+use crate::decode::{Batch, Reject};
 
 /// The guard against event times that would close windows too early.
 #[derive(Clone, Copy, Debug)]

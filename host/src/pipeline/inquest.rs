@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
+use streamgauge_engine::{Capture, Part, PartId};
+use streamgauge_state::saved::{Positions, Saved};
+
 use super::{Source, feed::Event};
 use crate::{
     decode::Batch,
-    engine::{Capture, Part, PartId},
     query::{Context, Root},
-    state::saved::{Positions, Saved},
 };
 
 /// How long nothing may come before it is looked whether to stop.

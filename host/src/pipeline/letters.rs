@@ -1,7 +1,8 @@
 //! Dead letters that cannot be written now: reading waits for them, and no checkpoint goes beyond them.
 
+use streamgauge_common::clock;
+
 use super::{LOOK, Pipeline, Run, Told};
-use crate::clock;
 
 impl Pipeline {
     /// Whether nothing can be taken now, since dead letters wait to be written: more of them would not fit into memory.

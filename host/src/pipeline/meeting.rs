@@ -12,8 +12,11 @@ use std::{
     time::Duration,
 };
 
+use streamgauge_common::clock::Stopwatch;
+use streamgauge_state::saved::Positions;
+
 use super::{Pipeline, Run, Told};
-use crate::{clock::Stopwatch, decode::Batch, query::Root, state::saved::Positions};
+use crate::{decode::Batch, query::Root};
 
 /// How many records a partition may be behind for its queries to be close.
 const CLOSE: i64 = 20_000;

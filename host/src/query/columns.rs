@@ -1,13 +1,12 @@
 //! Which columns and rows go where, as the plan says.
 
-use streamgauge_sql::manifest::{self, Stage};
-
-use crate::{
+use streamgauge_common::{
     column::{Bitmap, Column, DataType, Value},
-    component::query::Selected,
-    decode::Reason,
-    engine::Fault,
+    reason::Reason,
 };
+use streamgauge_component::query::Selected;
+use streamgauge_engine::Fault;
+use streamgauge_sql::manifest::{self, Stage};
 
 /// The SELECT list of some rows.
 pub(super) struct Picked {

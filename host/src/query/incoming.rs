@@ -1,15 +1,18 @@
 //! What comes in: decoded records of a partition, or the rows of a view.
 
+use streamgauge_common::{
+    chunk::Chunk,
+    column::{Bitmap, Column},
+    reason::Reason,
+    row::{Identity, Rows, write_json},
+};
 use streamgauge_sql::manifest;
+use streamgauge_state::{decision::Verdict, saved::Positions};
 
 use super::Scope;
 use crate::{
-    column::{Bitmap, Column},
-    decode::{Batch, Reason, Reject},
+    decode::{Batch, Reject},
     deliver::dead_letter::DeadLetter,
-    row::{Identity, Rows, write_json},
-    source::Chunk,
-    state::{decision::Verdict, saved::Positions},
 };
 
 /// Rows on their way into a query.

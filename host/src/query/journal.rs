@@ -5,13 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use crate::{
-    deliver::outbox::Outbox,
-    state::{
-        decision::{Decision, Forced, Sent, Verdict},
-        keeper::{Job, Keeper, Release},
-        saved::{Decided, Positions},
-    },
+use streamgauge_state::{
+    decision::{Decision, Forced, Sent, Verdict},
+    keeper::{Job, Keeper, Release},
+    outbox::Outbox,
+    saved::{Decided, Positions},
 };
 
 /// Forced closes, and verdicts, that are remembered where no checkpoint forgets them.
@@ -32,19 +30,6 @@ pub struct Journal {
     forced: VecDeque<Forced>,
     forced_before: u64,
     verdicts: BTreeMap<(u32, i64), Verdict>,
-}
-
-/// What a journal goes on from.
-#[derive(Default)]
-pub struct Past {
-    /// How far decisions go.
-    pub decided: Decided,
-    /// The number of the last message of each query.
-    pub sequences: BTreeMap<String, u64>,
-    /// Forced closes behind the checkpoint.
-    pub forced: Vec<Forced>,
-    /// Verdicts on records that are read again.
-    pub verdicts: BTreeMap<(u32, i64), Verdict>,
 }
 
 impl Journal {

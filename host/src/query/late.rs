@@ -1,8 +1,7 @@
 //! What is said of an event that no window takes any more.
 
+use streamgauge_engine::LateRow;
 use streamgauge_functions::format_json_timestamp;
-
-use crate::engine::LateRow;
 
 /// Which windows an event missed, and what had closed them. A replay says the same, so that it is said once.
 pub(super) fn message(late: &LateRow) -> String {

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
+use streamgauge_common::{column::Column, reason::Reason, row::write_json};
+use streamgauge_component::query::Failure;
+use streamgauge_engine::Closed;
 use streamgauge_sql::manifest::{self, Manifest};
+use streamgauge_state::decision::Sent;
 
 use crate::{
-    column::Column,
-    component::query::Failure,
-    decode::Reason,
     deliver::{dead_letter::DeadLetter, letters::Letters, output::OutputError},
-    engine::Closed,
-    row::write_json,
-    state::decision::Sent,
     timings::{Step, Timings},
 };
 

@@ -9,19 +9,20 @@ use std::{
     sync::Arc,
 };
 
-use super::{Context, Fallen, Incoming, Journal, RunningQuery, Scope, Windows};
-use crate::{
+use streamgauge_common::{
     crash::{self, Phase},
-    decode::Batch,
-    deliver::outbox::Outbox,
-    engine::{Accumulators, Capture, Fault, PartId, Settings, WindowQuery},
-    source::topic_id::TopicId,
-    state::{
-        decision::Verdict,
-        keeper::Job,
-        saved::{Beginning, Positions, Progress, Saved},
-    },
+    topic_id::TopicId,
 };
+use streamgauge_engine::{Accumulators, Capture, Fault, PartId, Settings, WindowQuery};
+use streamgauge_state::{
+    decision::Verdict,
+    keeper::Job,
+    outbox::Outbox,
+    saved::{Beginning, Positions, Progress, Saved},
+};
+
+use super::{Context, Fallen, Incoming, Journal, RunningQuery, Scope, Windows};
+use crate::decode::Batch;
 
 /// Opens the accumulators of a query's aggregate calls anew.
 pub type Reopen = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;

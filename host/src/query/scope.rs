@@ -1,7 +1,9 @@
 //! What a statement works in, and why it cannot go on.
 
+use streamgauge_engine::Fault;
+use streamgauge_state::saved::Positions;
+
 use super::{Context, Journal};
-use crate::{engine::Fault, state::saved::Positions};
 
 /// What a query of a root works in.
 pub struct Scope<'a> {

@@ -9,8 +9,9 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
+use streamgauge_common::chunk::{CHUNK_BYTES, CHUNK_RECORDS_MAX, Chunk};
 
-use super::{CHUNK_BYTES, CHUNK_RECORDS_MAX, Chunk, SourceError};
+use super::SourceError;
 
 /// The lines of a file, from its first.
 ///

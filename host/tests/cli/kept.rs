@@ -13,7 +13,7 @@ use std::{
 };
 
 use serde_json::Value;
-use streamgauge::clock::Stopwatch;
+use streamgauge_common::clock::Stopwatch;
 use tempfile::TempDir;
 
 use crate::{outcome, streamgauge};

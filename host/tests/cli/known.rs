@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::clock::Stopwatch;
+use streamgauge_common::clock::Stopwatch;
 
 use crate::{
     kept::{ROWS, folder, numbers, over_events, program, rows, run, to_file, until_row},

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::clock::{Stopwatch, pause};
+use streamgauge_common::clock::{Stopwatch, pause};
 use tempfile::TempDir;
 
 use crate::streamgauge;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::clock::{Stopwatch, pause};
+use streamgauge_common::clock::{Stopwatch, pause};
 
 use crate::streamgauge;
 

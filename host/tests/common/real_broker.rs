@@ -1,6 +1,6 @@
 //! The Kafka of tests that need a real one. Its address is in `STREAMGAUGE_KAFKA`.
 
-use streamgauge::source::kafka::Connection;
+use streamgauge_kafka::Connection;
 
 /// A real broker, or none where tests without one are allowed.
 pub(crate) fn broker() -> Option<Connection> {

@@ -5,10 +5,8 @@ mod cases;
 mod oracle;
 mod order;
 
-use streamgauge::{
-    decode::{Batch, Reason, json::Decoder},
-    source::Chunk,
-};
+use streamgauge::decode::{Batch, json::Decoder};
+use streamgauge_common::{chunk::Chunk, reason::Reason};
 use streamgauge_sql::{
     manifest::{SourceColumn, TimeFormat},
     types::{DataType, Value},

@@ -8,14 +8,12 @@ use std::{
     },
 };
 
-use streamgauge::deliver::{
-    http::{
-        client::{Client, Limits, SendError},
-        resolver::Resolver,
-        signature::SigningSecret,
-    },
-    message::{Request, Response},
+use streamgauge::deliver::http::{
+    client::{Client, Limits, SendError},
+    resolver::Resolver,
+    signature::SigningSecret,
 };
+use streamgauge_common::message::{Request, Response};
 
 use super::{
     harness::{client, limits, no_secrets, request},

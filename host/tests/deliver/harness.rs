@@ -5,18 +5,16 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::deliver::{
-    http::{
-        backoff::Backoff,
-        client::{Client, Limits},
-        declared::Declared,
-        secrets::Lookup,
-        sender::{Sender, Settings, Sink, Trouble, Verdict},
-        signature::SigningSecret,
-    },
-    message::{Message, Payload, Request, Response},
-    outbox::{Bounds, Outbox, Settled},
+use streamgauge::deliver::http::{
+    backoff::Backoff,
+    client::{Client, Limits},
+    declared::Declared,
+    secrets::Lookup,
+    sender::{Sender, Settings, Sink, Trouble, Verdict},
+    signature::SigningSecret,
 };
+use streamgauge_common::message::{Message, Payload, Request, Response};
+use streamgauge_state::outbox::{Bounds, Outbox, Settled};
 use tokio::{
     sync::{Notify, watch},
     time::timeout,

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use streamgauge::deliver::{
-    http::sender::{Settings, Trouble},
-    outbox::{Bounds, Outbox, Settled},
-};
+use streamgauge::deliver::http::sender::{Settings, Trouble};
+use streamgauge_state::outbox::{Bounds, Outbox, Settled};
 
 use super::{
     harness::{Memory, PATIENCE, client, drain, full, message, quick, sender},

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::deliver::{message::Response, scrape::Scrape};
+use streamgauge::deliver::scrape::Scrape;
+use streamgauge_common::message::Response;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -1,12 +1,10 @@
 //! Secrets are in what is sent, and nowhere else.
 
-use streamgauge::deliver::{
-    http::{
-        client::{Client, Limits, SendError},
-        resolver::Resolver,
-    },
-    message::{Request, Response},
+use streamgauge::deliver::http::{
+    client::{Client, Limits, SendError},
+    resolver::Resolver,
 };
+use streamgauge_common::message::{Request, Response};
 
 use super::{
     harness::{client, limits},

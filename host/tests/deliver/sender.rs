@@ -6,14 +6,12 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::{
+use streamgauge::deliver::http::{client::Client, sender::Settings};
+use streamgauge_common::{
     clock::Stopwatch,
-    deliver::{
-        http::{client::Client, sender::Settings},
-        message::{Message, Payload},
-        outbox::{Bounds, Outbox, Settled},
-    },
+    message::{Message, Payload},
 };
+use streamgauge_state::outbox::{Bounds, Outbox, Settled};
 use tokio::{sync::watch, time::timeout};
 
 use super::{

@@ -9,18 +9,14 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::{
-    clock::Stopwatch,
-    deliver::{
-        http::{
-            backoff::Backoff,
-            client::{Client, Limits},
-            resolver::Resolver,
-            sender::{OnAmbiguous, Settings, Trouble},
-        },
-        outbox::{Bounds, Outbox, Settled},
-    },
+use streamgauge::deliver::http::{
+    backoff::Backoff,
+    client::{Client, Limits},
+    resolver::Resolver,
+    sender::{OnAmbiguous, Settings, Trouble},
 };
+use streamgauge_common::clock::Stopwatch;
+use streamgauge_state::outbox::{Bounds, Outbox, Settled};
 use tokio::{sync::watch, time::timeout};
 
 use super::{

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use streamgauge::clock::Stopwatch;
+use streamgauge_common::clock::Stopwatch;
 
 /// What the history has for every query, and the closing line.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -7,9 +7,10 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewPartitions},
     client::DefaultClientContext,
 };
-use streamgauge::source::kafka::{create_topic, delete_topic};
+use streamgauge_kafka::{create_topic, delete_topic};
 
 use super::*;
+
 pub(crate) use crate::real_broker::broker;
 
 /// A topic that no other run has used.

@@ -18,13 +18,8 @@ mod transactions;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use streamgauge::{
-    clock::Stopwatch,
-    source::{
-        Chunk,
-        kafka::{Connection, Event, KafkaSource, Producer, Reading, Record, StartAt},
-    },
-};
+use streamgauge_common::{chunk::Chunk, clock::Stopwatch};
+use streamgauge_kafka::{Connection, Event, Producer, Reading, Record, StartAt, source::KafkaSource};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);

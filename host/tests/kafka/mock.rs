@@ -1,6 +1,6 @@
 //! What needs a broker that does as it is told.
 
-use streamgauge::source::kafka::{MockCluster, Record};
+use streamgauge_kafka::{MockCluster, Record};
 
 use super::*;
 

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use streamgauge::source::kafka::{Transactions, WriteError, create_topic};
+use streamgauge_kafka::{Transactions, WriteError, create_topic};
 
 use super::{
     broker::broker,

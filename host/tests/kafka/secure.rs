@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use streamgauge::source::kafka::create_topic;
+use streamgauge_kafka::create_topic;
 
 use super::{broker::broker, outage::kafka, *};
 

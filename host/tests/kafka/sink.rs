@@ -11,14 +11,10 @@ use std::{
     thread,
 };
 
-use streamgauge::{
-    deliver::{
-        kafka::{KafkaSink, Watch},
-        message::Message,
-        outbox::{Bounds, Outbox, Settled},
-    },
-    source::kafka::{Control, create_topic},
-};
+use streamgauge::deliver::kafka::{KafkaSink, Watch};
+use streamgauge_common::message::Message;
+use streamgauge_kafka::{Control, create_topic};
+use streamgauge_state::outbox::{Bounds, Outbox, Settled};
 
 use super::{
     broker::{broker, topic},

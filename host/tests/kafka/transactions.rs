@@ -2,10 +2,8 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use streamgauge::{
-    deliver::message::{Message, Payload},
-    source::kafka::{Control, Transactions, WriteError},
-};
+use streamgauge_common::message::{Message, Payload};
+use streamgauge_kafka::{Control, Transactions, WriteError};
 
 use super::{
     broker::{broker, topic},
@@ -20,7 +18,7 @@ pub(crate) fn message(sequence: u64) -> Arc<Message> {
 
 /// The same, longer.
 pub(crate) fn sized(sequence: u64, bytes: usize) -> Arc<Message> {
-    let record = streamgauge::deliver::message::Record {
+    let record = streamgauge_common::message::Record {
         key: Some(format!("group {}", sequence % 7).into_bytes()),
         value: Some(format!("{{\"n\":{sequence}}}{}", " ".repeat(bytes)).into_bytes()),
         headers: Vec::new(),

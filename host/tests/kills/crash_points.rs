@@ -14,7 +14,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use streamgauge::clock::Stopwatch;
+use streamgauge_common::clock::Stopwatch;
 
 use self::{
     runs::Runs,

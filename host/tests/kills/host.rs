@@ -12,11 +12,11 @@ use std::{
 };
 
 use serde_json::Value;
-use streamgauge::{
+use streamgauge_common::{
     clock::Stopwatch,
     crash::{PHASES, Phase},
-    source::kafka::Connection,
 };
+use streamgauge_kafka::Connection;
 
 use crate::{
     oracle::Lost,

@@ -4,10 +4,8 @@
 use std::{fmt, path::Path, time::Duration};
 
 use fastrand::Rng;
-use streamgauge::{
-    crash::{PHASES, Phase},
-    source::kafka::{Connection, create_topic},
-};
+use streamgauge_common::crash::{PHASES, Phase};
+use streamgauge_kafka::{Connection, create_topic};
 
 use crate::{
     host::{Deployment, Kill},

@@ -26,7 +26,7 @@ mod crash_points;
 
 use std::time::Duration;
 
-use streamgauge::clock;
+use streamgauge_common::clock;
 
 use self::real_broker::broker;
 

@@ -16,7 +16,7 @@ use std::{
 };
 
 use serde_json::Value;
-use streamgauge::clock::Stopwatch;
+use streamgauge_common::clock::Stopwatch;
 
 use crate::{host::Deployment, pause, receiver::request::Request};
 

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use streamgauge::{clock, crash::PHASES};
+use streamgauge_common::{clock, crash::PHASES};
 
 use crate::{
     broker,

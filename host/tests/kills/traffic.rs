@@ -7,7 +7,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 use fastrand::Rng;
-use streamgauge::source::kafka::{Connection, Producer, Record};
+use streamgauge_kafka::{Connection, Producer, Record};
 
 /// How many partitions the events' topic has.
 pub(crate) const PARTITIONS: u32 = 4;

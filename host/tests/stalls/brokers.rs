@@ -8,12 +8,11 @@ use std::{
 };
 
 use rdkafka::{ClientConfig, consumer::BaseConsumer, consumer::Consumer as _};
-use streamgauge::{
-    clock,
-    source::kafka::{Connection, create_topic},
-};
+use streamgauge_common::clock;
+use streamgauge_kafka::{Connection, create_topic};
 
 use crate::proxy::Proxy;
+
 pub(crate) use crate::real_broker::broker;
 
 /// A topic that no other run has used.

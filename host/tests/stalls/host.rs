@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
-use streamgauge::clock::Stopwatch;
+use streamgauge_common::clock::Stopwatch;
 
 use crate::{
     pause,

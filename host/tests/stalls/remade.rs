@@ -2,10 +2,8 @@
 
 use std::{process::Command, time::Duration};
 
-use streamgauge::{
-    clock,
-    source::kafka::{Connection, Producer, create_topic, delete_topic},
-};
+use streamgauge_common::clock;
+use streamgauge_kafka::{Connection, Producer, create_topic, delete_topic};
 
 use crate::{
     brokers::{broker, topic},

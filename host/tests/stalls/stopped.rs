@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use streamgauge::clock;
+use streamgauge_common::clock;
 
 use crate::{
     brokers::{broker, topic},

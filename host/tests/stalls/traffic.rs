@@ -7,10 +7,8 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded, select, tick};
-use streamgauge::{
-    clock::{self, Stopwatch},
-    source::kafka::{Connection, Producer, Record},
-};
+use streamgauge_common::clock::{self, Stopwatch};
+use streamgauge_kafka::{Connection, Producer, Record};
 
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -6,8 +6,7 @@ use rdkafka::{
     ClientConfig,
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
-
-use streamgauge::source::kafka::Connection;
+use streamgauge_kafka::Connection;
 
 use crate::{
     brokers::{broker, topic},
@@ -37,7 +36,7 @@ fn stays_open(commits: bool) {
     prepare(&folder, &kafka.brokers, &topic, "1 second");
     let transactions = transactional(&kafka, &topic);
     let mut host = Host::start(&folder, &[]);
-    let plain = streamgauge::source::kafka::Producer::new(&kafka, &topic).unwrap();
+    let plain = streamgauge_kafka::Producer::new(&kafka, &topic).unwrap();
     let mut events = Events::default();
     transactions.begin_transaction().unwrap();
     for step in 0..60 {
@@ -95,7 +94,7 @@ fn a_bounded_run_reads_what_is_committed_behind_an_open_transaction() {
         .map_err(|(error, _)| error)
         .unwrap();
     transactions.flush(PATIENCE).unwrap();
-    let plain = streamgauge::source::kafka::Producer::new(&kafka, &topic).unwrap();
+    let plain = streamgauge_kafka::Producer::new(&kafka, &topic).unwrap();
     (0..10).for_each(|_| send(&plain, 0, &events.next()));
     plain.flush(PATIENCE).unwrap();
     let mut host = Host::start(&folder, &["--bounded"]);
@@ -116,7 +115,7 @@ fn a_partition_that_is_idle_holds_nobody_back() {
     let folder = tempfile::tempdir().unwrap();
     prepare(&folder, &kafka.brokers, &topic, "1 second");
     let mut host = Host::start(&folder, &[]);
-    let plain = streamgauge::source::kafka::Producer::new(&kafka, &topic).unwrap();
+    let plain = streamgauge_kafka::Producer::new(&kafka, &topic).unwrap();
     let mut events = Events::default();
     // Partition 2 never has an event, 1 has one and is silent then, 0 goes on.
     send(&plain, 1, &events.next());

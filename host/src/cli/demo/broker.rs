@@ -1,10 +1,9 @@
 //! The Kafka that the demo speaks with.
 
+use streamgauge_kafka::{Connection, MockCluster, create_topic};
+
 use super::Failure;
-use crate::source::{
-    SourceError,
-    kafka::{Connection, MockCluster, create_topic},
-};
+use crate::source::SourceError;
 
 const PARTITIONS: u32 = 4;
 

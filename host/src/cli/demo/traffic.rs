@@ -7,20 +7,15 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use streamgauge_common::clock;
+use streamgauge_kafka::{Connection, Producer, Record};
 
 use super::{
     Failure,
     broker::{Broker, failed},
     say,
 };
-use crate::{
-    clock,
-    source::{
-        SourceError,
-        generator::Generator,
-        kafka::{Connection, Producer, Record},
-    },
-};
+use crate::source::{SourceError, generator::Generator};
 
 /// How often events that are due are sent.
 const TICK: Duration = Duration::from_millis(50);

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use streamgauge_common::{crash, panics::Attended};
 use tokio::{
     runtime::Builder,
     select,
@@ -18,11 +19,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{
-    cli::{Failure, process::tell_now},
-    crash,
-    panics::Attended,
-};
+use crate::cli::{Failure, process::tell_now};
 
 /// The exit status of a program that was interrupted.
 const INTERRUPTED: i32 = 130;

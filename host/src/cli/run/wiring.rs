@@ -15,15 +15,15 @@ use std::{
     time::Duration,
 };
 
+use streamgauge_common::clock;
+use streamgauge_component::{plugins::Plugins, query::QueryComponent};
+use streamgauge_kafka::{Connection, Reading, StartAt};
 use streamgauge_sql::{
     Program, Query,
     manifest::{Input, Manifest, OptionValue, Source, SourceColumn, Start, Target},
 };
+use streamgauge_state::{outbox::Outbox, store::Store};
 
-pub(in crate::cli) use self::{
-    leftovers::{delivered, find},
-    sinks::{Notice, Workers, wrong_option, wrong_rows},
-};
 use self::{
     places::{LetterSettings, Places},
     sinks::{Deliver, Rejections},
@@ -31,15 +31,16 @@ use self::{
 use super::{super::program, Binding};
 use crate::{
     cli::Failure,
-    clock,
-    component::{plugins::Plugins, query::QueryComponent},
     decode::json::Decoder,
-    deliver::{dead_letter::RecordText, outbox::Outbox, output::Output},
+    deliver::{dead_letter::RecordText, output::Output},
     pipeline::{self, Future, OpenFeed, Pipeline, Progress, feed},
     query::{Context, Root},
-    source::kafka::{Connection, Reading, StartAt},
-    state::store::Store,
     timings::Timings,
+};
+
+pub(in crate::cli) use self::{
+    leftovers::{delivered, find},
+    sinks::{Notice, Workers, wrong_option, wrong_rows},
 };
 
 /// How long a record may be.

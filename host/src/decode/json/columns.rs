@@ -1,5 +1,10 @@
 //! Values of one field of all records to a column.
 
+use streamgauge_common::{
+    chunk::Chunk,
+    column::{Bitmap, Column, Texts, Values},
+    reason::Reason,
+};
 use streamgauge_sql::{
     manifest::{SourceColumn, TimeFormat},
     types::DataType,
@@ -10,11 +15,7 @@ use super::{
     text,
     value::{Found, Rules},
 };
-use crate::{
-    column::{Bitmap, Column, Texts, Values},
-    decode::{Reason, Reject, shorten},
-    source::Chunk,
-};
+use crate::decode::{Reject, shorten};
 
 /// The places of one field's values in all records of a chunk.
 #[derive(Clone, Copy)]

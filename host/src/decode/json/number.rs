@@ -1,6 +1,6 @@
 //! Numbers of JSON, exactly.
 
-use crate::decode::Reason;
+use streamgauge_common::reason::Reason;
 
 /// A number as it is written: `± digits · 10^exponent`, of which the first 19 digits are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! One value as its column's type wants it, or why it does not fit.
 
+use streamgauge_common::reason::Reason;
 use streamgauge_functions::parse_timestamp;
 use streamgauge_sql::manifest::TimeFormat;
 
 use super::{number, scan::Kind, text};
-use crate::decode::Reason;
 
 /// What the source says about its values.
 #[derive(Clone, Copy, Debug)]

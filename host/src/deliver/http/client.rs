@@ -10,6 +10,10 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
     redirect, retry,
 };
+use streamgauge_common::{
+    clock,
+    message::{Request, Response},
+};
 use tokio::{pin, select, time::sleep};
 
 use super::{
@@ -17,10 +21,6 @@ use super::{
     resolver::{Resolver, Unresolved},
     secrets::{Filled, Lookup},
     signature::SigningSecret,
-};
-use crate::{
-    clock,
-    deliver::message::{Request, Response},
 };
 
 const USER_AGENT: &str = concat!("streamgauge/", env!("CARGO_PKG_VERSION"));

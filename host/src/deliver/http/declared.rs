@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use crate::deliver::message::{Message, Payload, Request};
+use streamgauge_common::message::{Message, Payload, Request};
 
 /// What stands before an option's name.
 const OPENING: &str = "{option:";

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::deliver::message::Message;
+use streamgauge_common::message::Message;
 
 /// The messages that one worker has taken. A lane without messages is not there.
 #[derive(Default)]
@@ -124,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::deliver::message::Payload;
+    use streamgauge_common::message::Payload;
 
     fn message(sequence: u64, lane: u64) -> Arc<Message> {
         Arc::new(Message { sequence, key: String::new(), lane, rows: 1, payload: Payload::Lines(Vec::new()) })

@@ -7,6 +7,12 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use streamgauge_common::{
+    clock::{self, Stopwatch},
+    crash::{self, Phase},
+    message::{Message, Payload, Request, Response},
+};
+use streamgauge_state::outbox::Outbox;
 use tokio::{select, sync::watch, time::sleep};
 
 use super::{
@@ -17,14 +23,6 @@ use super::{
     lanes::Lanes,
     secrets::Lookup,
     signature::SigningSecret,
-};
-use crate::{
-    clock::{self, Stopwatch},
-    crash::{self, Phase},
-    deliver::{
-        message::{Message, Payload, Request, Response},
-        outbox::Outbox,
-    },
 };
 
 /// Messages that are moved from the outbox at a time.

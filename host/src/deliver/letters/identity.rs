@@ -5,12 +5,10 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 use sha2::{Digest, Sha256};
+use streamgauge_common::row::write_json_text;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{
-    deliver::dead_letter::{EXCERPT_BYTES_MAX, excerpt, hex},
-    row::write_json_text,
-};
+use crate::deliver::dead_letter::{EXCERPT_BYTES_MAX, excerpt, hex};
 
 // A quote in a JSON text has a backslash before it. So these bytes are nowhere but between two fields.
 const QUERY: &[u8] = b",\"query\":";
@@ -68,10 +66,8 @@ pub(super) fn query(line: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        decode::Reason,
-        deliver::dead_letter::{DeadLetter, RecordText},
-    };
+    use crate::deliver::dead_letter::{DeadLetter, RecordText};
+    use streamgauge_common::reason::Reason;
 
     fn line(record: &[u8], reason: Reason, record_text: RecordText) -> Vec<u8> {
         let mut line = Vec::new();

@@ -10,12 +10,10 @@ use std::{
 };
 
 use rustix::fs::OFlags;
+use streamgauge_common::crash;
 
 use super::{each_line, held::Held};
-use crate::{
-    crash,
-    deliver::output::{Output, OutputError},
-};
+use crate::deliver::output::{Output, OutputError};
 
 /// When a file is moved away, and where to.
 #[derive(Debug)]

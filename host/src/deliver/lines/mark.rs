@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use crate::state::bytes::{Malformed, Reader, Writer, checksum};
+use streamgauge_state::bytes::{Malformed, Reader, Writer, checksum};
 
 const MAGIC: &[u8; 8] = b"SGMARK\0\x02";
 /// A marker of an earlier version: it does not say how the file is known again.

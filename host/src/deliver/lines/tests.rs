@@ -1,7 +1,8 @@
 //! A marker that is damaged, lost, or cannot be written.
 
+use streamgauge_state::outbox::{Bounds, Settled};
+
 use super::*;
-use crate::deliver::outbox::{Bounds, Settled};
 
 /// Nobody is told.
 struct Silent;

@@ -1,9 +1,9 @@
 //! Columns as people read them: `p95_ms` is "p95" in milliseconds.
 
+use streamgauge_common::column::{Column, DataType, Value};
 use streamgauge_sql::manifest;
 
 use super::number;
-use crate::column::{Column, DataType, Value};
 
 /// What a column counts in, by the end of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! A query goes back to its last checkpoint and does again what it did since.
 
+use streamgauge_engine::{Part, RestoreError, Settings, WindowQuery};
+use streamgauge_state::saved::{Positions, Saved};
+
 use super::{Root, Windows};
-use crate::{
-    engine::{Part, RestoreError, Settings, WindowQuery},
-    state::saved::{Positions, Saved},
-};
 
 impl Root {
     /// The last durable checkpoint, or how it began; an error says why there is none.

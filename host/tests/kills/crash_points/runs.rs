@@ -9,10 +9,8 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::{
-    clock,
-    source::kafka::{Connection, Producer, Record, create_topic},
-};
+use streamgauge_common::clock;
+use streamgauge_kafka::{Connection, Producer, Record, create_topic};
 
 use super::table::{Crash, Place, Run, Series};
 use crate::{

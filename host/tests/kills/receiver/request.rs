@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Error, ErrorKind};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use streamgauge::clock;
+use streamgauge_common::clock;
 
 /// What signs the requests: 24 bytes, as the environment has them and as they are.
 pub(crate) const SECRET_NAME: &str = "KILLS_HOOK_SECRET";

@@ -4,17 +4,14 @@
 use std::collections::BTreeMap;
 
 use streamgauge_sql::Query;
+use streamgauge_state::{
+    error::StateError,
+    recovery::{self, Looked},
+    store::Store,
+};
 
 use super::{Wiring, places::OUTPUTS};
-use crate::{
-    cli::Failure,
-    deliver::lines::Marker,
-    state::{
-        error::StateError,
-        recovery::{self, Looked},
-        store::Store,
-    },
-};
+use crate::{cli::Failure, deliver::lines::Marker};
 
 impl Wiring<'_> {
     /// Removes what is to be forgotten; gives the queries that the program does not have any more, by the identity of their

@@ -16,10 +16,9 @@ use std::{
     sync::Arc,
 };
 
-pub(super) use self::{
-    dead::LetterSettings,
-    fate::{Named, Writer},
-};
+use streamgauge_common::message::{Message, Payload};
+use streamgauge_state::{rights, store::Store};
+
 use self::{
     fate::{Fate, Known},
     tail::Tail,
@@ -29,10 +28,13 @@ use crate::{
     deliver::{
         letters::Letters,
         lines::{Lines, Mark},
-        message::{Message, Payload},
         output::Output,
     },
-    state::{rights, store::Store},
+};
+
+pub(super) use self::{
+    dead::LetterSettings,
+    fate::{Named, Writer},
 };
 
 /// Where markers are, in the folder of the state.

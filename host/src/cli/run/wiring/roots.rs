@@ -2,9 +2,22 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use streamgauge_common::{
+    crash,
+    message::{Message, Payload},
+};
+use streamgauge_engine::{Accumulators, Fault, Part, Settings, WindowQuery};
 use streamgauge_sql::{
     Query,
     manifest::{Input, Manifest, Source, Target},
+};
+use streamgauge_state::{
+    error::StateError,
+    keeper::{Begin as BeginKeeping, Keeper, Settling},
+    meaning::Meaning,
+    outbox::{Bounds, Outbox, Settled},
+    recovery::{self, Past, Recovered},
+    saved::{Beginning, Positions, Saved},
 };
 
 use super::{
@@ -16,24 +29,8 @@ use super::{
 };
 use crate::{
     cli::Failure,
-    crash,
-    deliver::{
-        encode::Encode,
-        http::declared::thawed,
-        key::Keys,
-        letters::Letters,
-        message::{Message, Payload},
-        outbox::{Bounds, Outbox, Settled},
-    },
-    engine::{Accumulators, Fault, Part, Settings, WindowQuery},
-    query::{Journal, Making, Past, Reopen, Root, RunningQuery, Windows},
-    state::{
-        error::StateError,
-        keeper::{Begin as BeginKeeping, Keeper, Settling},
-        meaning::Meaning,
-        recovery::{self, Recovered},
-        saved::{Beginning, Positions, Saved},
-    },
+    deliver::{encode::Encode, http::declared::thawed, key::Keys, letters::Letters},
+    query::{Journal, Making, Reopen, Root, RunningQuery, Windows},
     timings::Timed,
 };
 

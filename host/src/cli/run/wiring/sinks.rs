@@ -14,15 +14,25 @@ use std::{
     time::Duration,
 };
 
+use streamgauge_common::{
+    crash,
+    message::{Payload, Response},
+    panics::{self, caught},
+};
+use streamgauge_component::{
+    self,
+    sink::{Encoder, SinkComponent, SinkInstance},
+};
+use streamgauge_engine::Fault;
+use streamgauge_kafka::{Connection, Control};
 use streamgauge_sql::{
     Program,
     manifest::{self, Input, OptionValue, Sink},
     types::Value,
 };
+use streamgauge_state::outbox::Outbox;
 use tokio::{runtime::Runtime, sync::watch};
 
-pub(in crate::cli) use self::refused::{wrong_option, wrong_rows};
-pub(super) use self::{judge::Rejections, options::declared_now};
 use self::{
     judge::{Judge, keep},
     options::check_secrets,
@@ -34,11 +44,6 @@ use super::{
 };
 use crate::{
     cli::Failure,
-    component::{
-        self,
-        sink::{Encoder, SinkComponent, SinkInstance},
-    },
-    crash,
     deliver::{
         encode::{self, Encode},
         http::{
@@ -50,16 +55,14 @@ use crate::{
         key::Keys,
         letters::Letters,
         lines::Lines,
-        message::{Payload, Response},
-        outbox::Outbox,
         output::Output,
         scrape::Scrape,
     },
-    engine::Fault,
-    panics::{self, caught},
     pipeline::Ended,
-    source::kafka::{Connection, Control},
 };
+
+pub(in crate::cli) use self::refused::{wrong_option, wrong_rows};
+pub(super) use self::{judge::Rejections, options::declared_now};
 
 /// Where Kafka sinks remember what was delivered, beside their topics, if they do not say otherwise.
 const CONTROL_TOPIC: &str = "streamgauge-control";

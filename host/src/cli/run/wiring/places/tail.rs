@@ -5,10 +5,9 @@
 
 use std::{collections::BTreeMap, fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 
-use crate::deliver::{
-    lines::{Mark, lines},
-    message::Message,
-};
+use streamgauge_common::message::Message;
+
+use crate::deliver::lines::{Mark, lines};
 
 /// What stands behind a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

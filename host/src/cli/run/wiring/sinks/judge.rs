@@ -8,23 +8,24 @@ use std::{
     time::Duration,
 };
 
-use super::Notice;
-use crate::{
+use streamgauge_common::{
     column::Texts,
-    component::sink::{Encoder, Outcome},
     crash,
-    decode::Reason,
-    deliver::{
-        dead_letter::DeadLetter,
-        encode,
-        http::sender::{Sink, Trouble, Verdict},
-        kafka::Watch,
-        letters::Letters,
-        message::{Message, Payload, Request, Response},
-        outbox::Outbox,
-        rows,
-    },
+    message::{Message, Payload, Request, Response},
+    reason::Reason,
     row::Identity,
+};
+use streamgauge_component::sink::{Encoder, Outcome};
+use streamgauge_state::outbox::Outbox;
+
+use super::Notice;
+use crate::deliver::{
+    dead_letter::DeadLetter,
+    encode,
+    http::sender::{Sink, Trouble, Verdict},
+    kafka::Watch,
+    letters::Letters,
+    rows,
 };
 
 /// Messages that are shown together at most.

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use reqwest::Url;
+use streamgauge_component::{runtime::Runtime, sink::SinkComponent};
+use streamgauge_kafka::{Depth, Role, wrong_property};
 use streamgauge_sql::{
     catalog::{UsedAs, WrongOption},
     manifest::{Manifest, OptionValue, Sink as Declared},
 };
 
 use super::open;
-use crate::{
-    component::{runtime::Runtime, sink::SinkComponent},
-    deliver::http::address::forbidden_host,
-    source::kafka::{Depth, Role, wrong_property},
-};
+use crate::deliver::http::address::forbidden_host;
 
 /// Why rows that are of no window cannot be scraped.
 pub(super) const NO_WINDOW: &str = "it shows the last window of a view, but these rows have no window";

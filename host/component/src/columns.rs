@@ -1,0 +1,167 @@
+//! Columns into a guest and out of it: borrowed on the way in, checked on the way out.
+
+use streamgauge_common::column::{Bitmap, Column, DataType, Texts, Value, Values};
+use streamgauge_sql::catalog::Parameter;
+
+use super::{
+    bindings::columns::{
+        BytesListParam, BytesListResult, ColumnParam, ColumnResult, DataType as WitType, Error, Field,
+        LiteralParam, LiteralResult, ValuesParam, ValuesResult,
+    },
+    guest::words,
+};
+
+/// A column as a guest gets it. Nothing is copied on this side.
+pub(super) fn lower(column: &Column) -> ColumnParam<'_> {
+    let values = match &column.values {
+        Values::Boolean(values) => ValuesParam::Booleans(values.as_bytes()),
+        Values::Int64(values) => ValuesParam::Int64s(values),
+        Values::Float64(values) => ValuesParam::Float64s(values),
+        Values::Timestamp(values) => ValuesParam::Timestamps(values),
+        Values::Text(texts) => ValuesParam::Texts(lower_texts(texts)),
+    };
+    debug_assert!(u32::try_from(column.len()).is_ok(), "a batch has far fewer rows");
+    ColumnParam { rows: column.len() as u32, values, valid: column.valid.as_ref().map(Bitmap::as_bytes) }
+}
+
+/// Texts as a guest gets them.
+pub(super) fn lower_texts(Texts { ends, bytes }: &Texts) -> BytesListParam<'_> {
+    BytesListParam { ends, bytes }
+}
+
+/// A column that a guest gave, if it has this type and so many rows; else what is wrong with it.
+///
+/// NaN comes in one form only, so that equal input gives equal bits.
+pub(super) fn lift(column: ColumnResult, data_type: DataType, rows: usize) -> Result<Column, String> {
+    if column.rows as usize != rows {
+        return Err(format!("gave a column of {} rows where {rows} were due", column.rows));
+    }
+    let given = type_of(&column.values);
+    if given != data_type {
+        return Err(format!("gave a column of type {given} where {data_type} was due"));
+    }
+    let values = match column.values {
+        ValuesResult::Booleans(bytes) => Values::Boolean(bitmap(bytes, rows)?),
+        ValuesResult::Int64s(values) => Values::Int64(exactly(values, rows)?),
+        ValuesResult::Float64s(values) => Values::Float64(canonical(exactly(values, rows)?)),
+        ValuesResult::Timestamps(values) => Values::Timestamp(exactly(values, rows)?),
+        ValuesResult::Texts(texts) => Values::Text(self::texts(texts, rows)?),
+    };
+    let valid = column.valid.map(|bytes| bitmap(bytes, rows)).transpose()?;
+    Ok(Column { values, valid })
+}
+
+/// States that a guest gave, one a slot.
+pub(super) fn lift_states(states: BytesListResult, slots: usize) -> Result<Texts, String> {
+    let BytesListResult { ends, bytes } = states;
+    let in_order = ends.is_sorted() && ends.last().is_none_or(|&end| end as usize == bytes.len());
+    if ends.len() != slots || !in_order || (ends.is_empty() && !bytes.is_empty()) {
+        return Err(format!("gave {} states of {} bytes for {slots} slots", ends.len(), bytes.len()));
+    }
+    Ok(Texts { ends, bytes })
+}
+
+/// A bitmap that a guest gave.
+pub(super) fn bitmap(bytes: Vec<u8>, rows: usize) -> Result<Bitmap, String> {
+    let given = bytes.len();
+    Bitmap::from_bytes(bytes, rows).ok_or_else(|| format!("gave a bitmap of {given} bytes for {rows} rows"))
+}
+
+fn type_of(values: &ValuesResult) -> DataType {
+    match values {
+        ValuesResult::Booleans(_) => DataType::Boolean,
+        ValuesResult::Int64s(_) => DataType::Int64,
+        ValuesResult::Float64s(_) => DataType::Float64,
+        ValuesResult::Timestamps(_) => DataType::Timestamp,
+        ValuesResult::Texts(_) => DataType::Text,
+    }
+}
+
+fn exactly<T>(values: Vec<T>, rows: usize) -> Result<Vec<T>, String> {
+    match values.len() {
+        given if given == rows => Ok(values),
+        given => Err(format!("gave {given} values for {rows} rows")),
+    }
+}
+
+fn canonical(mut values: Vec<f64>) -> Vec<f64> {
+    values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = f64::NAN);
+    values
+}
+
+/// Texts whose ends rise to the end of their bytes, each of them UTF-8.
+fn texts(list: BytesListResult, rows: usize) -> Result<Texts, String> {
+    let ends = exactly(list.ends, rows)?;
+    if !ends.is_sorted() || ends.last().map_or(0, |&end| end as usize) != list.bytes.len() {
+        return Err(format!("gave texts whose ends do not divide their {} bytes", list.bytes.len()));
+    }
+    let utf8 = str::from_utf8(&list.bytes).ok();
+    if !utf8.is_some_and(|bytes| ends.iter().all(|&end| bytes.is_char_boundary(end as usize))) {
+        return Err("gave a text that is not UTF-8".to_owned());
+    }
+    Ok(Texts { ends, bytes: list.bytes })
+}
+
+/// A value as a guest gets it.
+pub(super) fn lower_value(value: &Value) -> LiteralParam<'_> {
+    match value {
+        Value::Null => LiteralParam::Null,
+        Value::Boolean(value) => LiteralParam::Boolean(*value),
+        Value::Int64(value) => LiteralParam::Int64(*value),
+        Value::Float64(value) => LiteralParam::Float64(*value),
+        Value::Timestamp(value) => LiteralParam::Timestamp(*value),
+        Value::Text(value) => LiteralParam::Text(value),
+    }
+}
+
+/// A value that a guest gave.
+pub(super) fn lift_value(value: LiteralResult) -> Value {
+    match value {
+        LiteralResult::Null => Value::Null,
+        LiteralResult::Boolean(value) => Value::Boolean(value),
+        LiteralResult::Int64(value) => Value::Int64(value),
+        LiteralResult::Float64(value) => Value::Float64(value),
+        LiteralResult::Timestamp(value) => Value::Timestamp(value),
+        LiteralResult::Text(value) => Value::Text(value),
+    }
+}
+
+/// A type that a guest named.
+pub(super) fn lift_type(data_type: WitType) -> DataType {
+    match data_type {
+        WitType::Boolean => DataType::Boolean,
+        WitType::Int64 => DataType::Int64,
+        WitType::Float64 => DataType::Float64,
+        WitType::Timestamp => DataType::Timestamp,
+        WitType::Text => DataType::Text,
+    }
+}
+
+/// A type as a guest gets it.
+pub(super) fn lower_type(data_type: DataType) -> WitType {
+    match data_type {
+        DataType::Boolean => WitType::Boolean,
+        DataType::Int64 => WitType::Int64,
+        DataType::Float64 => WitType::Float64,
+        DataType::Timestamp => WitType::Timestamp,
+        DataType::Text => WitType::Text,
+    }
+}
+
+/// A parameter or an option that a guest described.
+pub(super) fn lift_field(field: Field) -> Parameter {
+    Parameter {
+        name: words(&field.name),
+        data_type: lift_type(field.data_type),
+        docs: words(&field.docs),
+        default: field.default.map(lift_value),
+    }
+}
+
+/// A guest's refusal in its own words.
+pub(super) fn error_text(error: &Error) -> String {
+    match error {
+        Error::Invalid(text) | Error::Corrupt(text) => words(text),
+        Error::UnsupportedVersion(version) => format!("it cannot read states of version {version}"),
+    }
+}

@@ -1,0 +1,147 @@
+//! A running guest: one instance in a store of its own, thrown away when it fails.
+
+use std::time::Duration;
+
+use streamgauge_engine::{Fault, FaultKind};
+use wasmtime::{
+    Store, Trap, WasmBacktrace,
+    component::{Instance, InstancePre},
+};
+
+use super::{
+    limits::{Budget, Limits, NO_MORE, Refusal, is_systems},
+    runtime::Runtime,
+};
+
+/// Bytes that a guest may hand over in one call, as they are counted on this side.
+const RESULT_BYTES_MAX: usize = 256 << 20;
+/// Resources of one instance: a reducer has one, a sink one a query.
+const HANDLES_MAX: usize = 1000;
+/// The longest text of a guest that is passed on to people.
+const WORDS_MAX: usize = 300;
+
+/// The store of one instance, or why it is gone.
+pub(super) struct Guest {
+    who: String,
+    /// Kept alive: its ticker ends calls that take too long.
+    runtime: Runtime,
+    store: Result<Store<Budget>, Fault>,
+}
+
+impl Guest {
+    /// Starts an instance.
+    pub(super) fn start(
+        runtime: &Runtime,
+        who: String,
+        compiled: &InstancePre<Budget>,
+    ) -> Result<(Self, Instance), Fault> {
+        let mut store = Store::new(compiled.engine(), Budget::new(runtime.limits().plugin_memory));
+        store.limiter(|budget| budget);
+        store.set_hostcall_fuel(RESULT_BYTES_MAX);
+        store.set_max_component_handles(HANDLES_MAX);
+        let mut guest = Self { who, runtime: runtime.clone(), store: Ok(store) };
+        let instance = guest.call(|store| compiled.instantiate(store))?;
+        Ok((guest, instance))
+    }
+
+    /// Calls into the guest. After a failure it is lost: each further call gives the same fault.
+    pub(super) fn call<T>(
+        &mut self,
+        run: impl FnOnce(&mut Store<Budget>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let store = self.store.as_mut().map_err(|fault| fault.clone())?;
+        store.set_epoch_deadline(self.runtime.call_ticks());
+        store.data_mut().begin_call();
+        run(store).map_err(|error| {
+            let refused = self.store.as_ref().ok().and_then(|store| store.data().refused());
+            let (kind, what) = what_happened(&error, refused, self.runtime.limits());
+            let fault = Fault { who: self.who.clone(), what, kind };
+            self.store = Err(fault.clone());
+            fault
+        })
+    }
+
+    /// What is wrong with a call that the guest survived.
+    pub(super) fn refuse(&self, what: String) -> Fault {
+        Fault::certain(self.who.clone(), what)
+    }
+
+    /// Gives the guest up: what it did is not to be trusted.
+    pub(super) fn lose(&mut self, what: String) -> Fault {
+        let fault = Fault::certain(self.who.clone(), what);
+        self.store = Err(fault.clone());
+        fault
+    }
+}
+
+/// What a call failed of, as the end of a sentence, and whether it would do so again.
+fn what_happened(error: &wasmtime::Error, refused: Option<Refusal>, limits: Limits) -> (FaultKind, String) {
+    let trap = error.downcast_ref::<Trap>();
+    if trap == Some(&Trap::Interrupt) {
+        return (FaultKind::Chance, format!("ran longer than {}", duration(limits.plugin_call_timeout)));
+    }
+    if refused == Some(Refusal::System) || is_systems(error) {
+        return (FaultKind::Chance, NO_MORE.to_owned());
+    }
+    if refused.is_some() {
+        return (FaultKind::Chance, format!("wanted more than {} of memory", bytes(limits.plugin_memory)));
+    }
+    let what = match trap {
+        Some(trap) => {
+            let trap = trap.to_string();
+            let trap = trap.trim_start_matches("wasm trap: ");
+            let function = error.downcast_ref::<WasmBacktrace>().and_then(function);
+            function.map_or_else(|| format!("trapped: {trap}"), |name| format!("trapped in `{name}`: {trap}"))
+        }
+        None => format!("broke its contract: {}", words(&error.root_cause().to_string())),
+    };
+    (FaultKind::Certain, what)
+}
+
+/// The innermost function that has a name.
+fn function(backtrace: &WasmBacktrace) -> Option<String> {
+    backtrace.frames().iter().find_map(|frame| frame.func_name()).map(words)
+}
+
+/// A guest's text as people may see it: one line, not too long, nothing that steers a terminal.
+pub(super) fn words(text: &str) -> String {
+    let mut words: String =
+        text.chars().take(WORDS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(WORDS_MAX).is_some() {
+        words.push('…');
+    }
+    words
+}
+
+fn duration(duration: Duration) -> String {
+    match duration.as_millis() {
+        millis if millis.is_multiple_of(1000) => format!("{} s", millis / 1000),
+        millis => format!("{millis} ms"),
+    }
+}
+
+fn bytes(bytes: usize) -> String {
+    const UNITS: [(usize, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = UNITS.into_iter().find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size));
+    unit.map_or_else(|| format!("{bytes} bytes"), |(size, name)| format!("{} {name}", bytes / size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_said_in_round_units() {
+        assert_eq!(bytes(1 << 30), "1 GiB");
+        assert_eq!(bytes(96 << 20), "96 MiB");
+        assert_eq!(bytes(1000), "1000 bytes");
+        assert_eq!(duration(Duration::from_secs(1)), "1 s");
+        assert_eq!(duration(Duration::from_millis(1500)), "1500 ms");
+    }
+
+    #[test]
+    fn a_guest_cannot_steer_a_terminal_or_flood_it() {
+        assert_eq!(words("no\n\u{1b}[31mred"), "no  [31mred");
+        assert_eq!(words(&"é".repeat(1000)).chars().count(), WORDS_MAX + 1);
+    }
+}

@@ -1,0 +1,111 @@
+//! The reducers that are there, compiled when a query first names them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use streamgauge_engine::Fault;
+use streamgauge_sql::{
+    catalog::{Catalog, Reducer},
+    manifest::Aggregate,
+};
+
+use super::{
+    check::{Refusal, Refused},
+    reducer::{ReducerComponent, ReducerInstance},
+    runtime::Runtime,
+};
+
+/// Components of reducers by name.
+pub type Bundle = &'static [(&'static str, &'static [u8])];
+
+/// The reducers of this host.
+pub struct Plugins {
+    runtime: Runtime,
+    bundle: Bundle,
+    loaded: Mutex<HashMap<&'static str, Arc<Loaded>>>,
+    /// The first that there was not enough of the machine for.
+    lacking: OnceLock<Refused>,
+}
+
+/// A reducer that some query names.
+struct Loaded {
+    component: ReducerComponent,
+    description: Reducer,
+}
+
+impl Plugins {
+    /// The reducers that are part of the product.
+    pub fn embedded(runtime: Runtime) -> Self {
+        Self::new(runtime, streamgauge_bundle::REDUCERS)
+    }
+
+    /// Other reducers.
+    pub fn new(runtime: Runtime, bundle: Bundle) -> Self {
+        Self { runtime, bundle, loaded: Mutex::default(), lacking: OnceLock::new() }
+    }
+
+    /// What compiles them.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// A reducer that could not be asked when a query was compiled, since there was not enough of the machine: then it is not
+    /// the query that is wrong.
+    pub fn lacking(&self) -> Option<&Refused> {
+        self.lacking.get()
+    }
+
+    /// Loads several reducers at once, on all cores; names that are not there are passed over.
+    pub fn load(&self, names: &[&str]) -> Result<(), Refused> {
+        let named: Vec<_> = self.bundle.iter().filter(|(name, _)| names.contains(name)).collect();
+        let loaded = self.runtime.for_each(&named, |(name, _)| self.loaded(name));
+        loaded.into_iter().try_for_each(|result| result.map(|_| ()))
+    }
+
+    /// Opens the accumulators of an aggregate call.
+    pub fn open(&self, aggregate: &Aggregate) -> Result<ReducerInstance, Fault> {
+        let fault = |what: String| Fault::certain(format!("reducer `{}`", aggregate.reducer), what);
+        let loaded = self.loaded(&aggregate.reducer)?;
+        let loaded = loaded.ok_or_else(|| fault("is not there".to_owned()))?;
+        let signature = loaded.description.signatures.get(aggregate.signature as usize);
+        match signature {
+            Some(signature) if signature.returns == aggregate.returns => {
+                loaded.component.open(aggregate, signature.state_version)
+            }
+            _ => Err(fault(format!("is not the one that `{}` was compiled for", aggregate.text))),
+        }
+    }
+
+    fn loaded(&self, name: &str) -> Result<Option<Arc<Loaded>>, Refused> {
+        let Some(&(name, bytes)) = self.bundle.iter().find(|(known, _)| *known == name) else {
+            return Ok(None);
+        };
+        if let Some(loaded) = self.table().get(name) {
+            return Ok(Some(Arc::clone(loaded)));
+        }
+        let component = ReducerComponent::new(&self.runtime, name, bytes)?;
+        let description = component.describe()?;
+        let loaded = Arc::new(Loaded { component, description });
+        self.table().insert(name, Arc::clone(&loaded));
+        Ok(Some(loaded))
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<&'static str, Arc<Loaded>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Catalog for Plugins {
+    fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
+        let loaded = self.loaded(name).map_err(|refused| {
+            let text = refused.to_string();
+            if matches!(refused.why, Refusal::Chance(_)) {
+                self.lacking.get_or_init(|| refused);
+            }
+            text
+        })?;
+        Ok(loaded.map(|loaded| loaded.description.clone()))
+    }
+}

@@ -1,0 +1,128 @@
+//! Step 2: a compiled query, WHERE, HAVING and computed columns.
+
+use streamgauge_common::{
+    column::{Bitmap, Column},
+    reason::Reason,
+};
+use streamgauge_engine::Fault;
+use streamgauge_sql::{
+    encode,
+    manifest::{Manifest, Stage},
+};
+
+use super::{
+    bindings::{columns::ColumnParam, query as wit},
+    check::{Refusal, Refused, World},
+    columns::{bitmap, lift, lower},
+    guest::Guest,
+    runtime::Runtime,
+};
+
+/// An instance of a query's component.
+pub struct QueryComponent {
+    manifest: Manifest,
+    guest: Guest,
+    exports: wit::Guest,
+}
+
+/// What a stage of a query makes of some rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Selected {
+    /// The rows that pass; none = all do.
+    pub keep: Option<Bitmap>,
+    /// The computed columns, in the order of [`Stage::computed`]. Rows that do not pass or failed have no meaning in them.
+    pub columns: Vec<Column>,
+    /// The rows for which some expression has no value; whether `keep` names them means nothing.
+    pub failed: Vec<Failure>,
+}
+
+/// A row for which an expression has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The row.
+    pub row: u32,
+    /// Why.
+    pub reason: Reason,
+    /// Which of [`Stage::expressions`].
+    pub expression: u32,
+}
+
+impl QueryComponent {
+    /// Compiles a component and starts it.
+    pub fn new(runtime: &Runtime, bytes: &[u8]) -> Result<Self, Refused> {
+        let refused = |who: &str, why| Refused { who: who.to_owned(), why };
+        let nameless = "query component";
+        let compiled = runtime.compile(nameless, World::Query, bytes)?;
+        let manifest = encode::manifest(bytes)
+            .map_err(|error| refused(nameless, Refusal::Manifest(error.to_string())))?;
+        let who = format!("query `{}`", manifest.name);
+        let export = |error: wasmtime::Error| {
+            refused(&who, Refusal::Export(World::Query.interface(), error.root_cause().to_string()))
+        };
+        let indices = wit::GuestIndices::new(&compiled).map_err(export)?;
+        let (mut guest, instance) = Guest::start(runtime, who.clone(), &compiled)?;
+        let exports = guest.call(|store| Ok(indices.load(store, &instance)))?.map_err(export)?;
+        Ok(Self { manifest, guest, exports })
+    }
+
+    /// Compiles several components and starts them, on all cores; in the order given.
+    pub fn new_all(runtime: &Runtime, components: &[Vec<u8>]) -> Result<Vec<Self>, Refused> {
+        runtime.for_each(components, |bytes| Self::new(runtime, bytes)).into_iter().collect()
+    }
+
+    /// The plan that came with the code.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// WHERE and computed columns over rows of the input; without such a stage every row passes.
+    pub fn ingest(&mut self, rows: usize, columns: &[&Column]) -> Result<Selected, Fault> {
+        let Some(stage) = &self.manifest.ingest else { return Ok(Selected::default()) };
+        let (rows, arguments) = lower_all(rows, columns);
+        let selected = self.guest.call(|store| self.exports.call_ingest(store, rows, &arguments))?;
+        checked(selected, stage, rows).map_err(|what| self.guest.lose(what))
+    }
+
+    /// HAVING and computed columns over the rows of closed windows; without such a stage every row passes.
+    pub fn emit(&mut self, rows: usize, columns: &[&Column]) -> Result<Selected, Fault> {
+        let Some(stage) = &self.manifest.emit else { return Ok(Selected::default()) };
+        let (rows, arguments) = lower_all(rows, columns);
+        let selected = self.guest.call(|store| self.exports.call_emit(store, rows, &arguments))?;
+        checked(selected, stage, rows).map_err(|what| self.guest.lose(what))
+    }
+}
+
+fn lower_all<'a>(rows: usize, columns: &[&'a Column]) -> (u32, Vec<ColumnParam<'a>>) {
+    debug_assert!(columns.iter().all(|column| column.len() == rows), "columns of one batch");
+    debug_assert!(u32::try_from(rows).is_ok(), "a batch has far fewer rows");
+    (rows as u32, columns.iter().map(|column| lower(column)).collect())
+}
+
+/// What a guest selected, if it is what the plan promises; else what is wrong with it.
+fn checked(selected: wit::Selected, stage: &Stage, rows: u32) -> Result<Selected, String> {
+    let len = rows as usize;
+    let keep = selected.keep.map(|bytes| bitmap(bytes, len)).transpose()?;
+    if selected.columns.len() != stage.computed.len() {
+        let (given, due) = (selected.columns.len(), stage.computed.len());
+        return Err(format!("gave {given} columns where {due} were due"));
+    }
+    let columns = selected.columns.into_iter().zip(&stage.computed);
+    let columns =
+        columns.map(|(column, &data_type)| lift(column, data_type, len)).collect::<Result<_, _>>()?;
+    let failed = selected.failed.into_iter().map(|failure| {
+        if failure.row >= rows || failure.expression as usize >= stage.expressions.len() {
+            return Err(format!("failed expression {} of row {} of {rows}", failure.expression, failure.row));
+        }
+        Ok(Failure { row: failure.row, reason: reason(failure.code), expression: failure.expression })
+    });
+    Ok(Selected { keep, columns, failed: failed.collect::<Result<_, _>>()? })
+}
+
+fn reason(code: wit::FailureCode) -> Reason {
+    match code {
+        wit::FailureCode::Overflow => Reason::Overflow,
+        wit::FailureCode::DivisionByZero => Reason::DivisionByZero,
+        wit::FailureCode::InvalidCast => Reason::InvalidCast,
+        wit::FailureCode::OutOfRange => Reason::OutOfRange,
+    }
+}

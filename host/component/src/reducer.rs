@@ -1,0 +1,152 @@
+//! Step 4: a reducer, the states of an aggregate call in a plugin.
+
+use streamgauge_common::column::{Column, Texts};
+use streamgauge_engine::{Accumulators, Evaluated, Fault};
+use streamgauge_sql::{catalog, manifest::Aggregate, types::DataType};
+use wasmtime::component::{Instance, InstancePre, ResourceAny};
+
+use super::{
+    bindings::{
+        columns::{BytesListParam, ColumnParam, FailedRow, LiteralParam},
+        reducer as wit,
+    },
+    check::{Refusal, Refused, World},
+    columns::{error_text, lift, lift_field, lift_states, lift_type, lower, lower_value},
+    guest::{Guest, words},
+    limits::Budget,
+    runtime::Runtime,
+};
+
+/// A compiled reducer.
+#[derive(Clone)]
+pub struct ReducerComponent {
+    runtime: Runtime,
+    who: String,
+    compiled: InstancePre<Budget>,
+    indices: wit::GuestIndices,
+}
+
+/// The accumulators of one aggregate call, in an instance of their own.
+pub struct ReducerInstance {
+    guest: Guest,
+    exports: wit::Guest,
+    accumulators: ResourceAny,
+    returns: DataType,
+    state_version: u32,
+}
+
+impl ReducerComponent {
+    /// Compiles a reducer. `name` is what errors call it.
+    pub fn new(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, Refused> {
+        let who = format!("reducer `{name}`");
+        let compiled = runtime.compile(&who, World::Reducer, bytes)?;
+        let indices = wit::GuestIndices::new(&compiled).map_err(|error| {
+            let why = Refusal::Export(World::Reducer.interface(), error.root_cause().to_string());
+            Refused { who: who.clone(), why }
+        })?;
+        Ok(Self { runtime: runtime.clone(), who, compiled, indices })
+    }
+
+    /// What the plugin says about itself.
+    pub fn describe(&self) -> Result<catalog::Reducer, Fault> {
+        let (mut guest, exports) = self.start()?;
+        let described = guest.call(|store| exports.call_describe(store))?;
+        let signatures = described.signatures.into_iter().map(signature).collect();
+        Ok(catalog::Reducer {
+            name: words(&described.name),
+            version: words(&described.version),
+            docs: words(&described.docs),
+            signatures,
+        })
+    }
+
+    /// Opens the accumulators of an aggregate call, of a signature whose states have this version.
+    pub fn open(&self, aggregate: &Aggregate, state_version: u32) -> Result<ReducerInstance, Fault> {
+        let (mut guest, exports) = self.start()?;
+        let parameters: Vec<LiteralParam<'_>> = aggregate.parameters.iter().map(lower_value).collect();
+        let opened =
+            guest.call(|store| exports.accumulators().call_open(store, aggregate.signature, &parameters))?;
+        let accumulators =
+            opened.map_err(|error| guest.lose(format!("refused its parameters: {}", error_text(&error))))?;
+        Ok(ReducerInstance { guest, exports, accumulators, returns: aggregate.returns, state_version })
+    }
+
+    fn start(&self) -> Result<(Guest, wit::Guest), Fault> {
+        let (mut guest, instance): (Guest, Instance) =
+            Guest::start(&self.runtime, self.who.clone(), &self.compiled)?;
+        let exports = guest.call(|store| self.indices.load(store, &instance))?;
+        Ok((guest, exports))
+    }
+}
+
+impl Accumulators for ReducerInstance {
+    fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault> {
+        debug_assert!(arguments.iter().all(|column| column.len() == slots.len()), "one slot a row");
+        let arguments: Vec<ColumnParam<'_>> = arguments.iter().map(|column| lower(column)).collect();
+        let calls = self.exports.accumulators();
+        let done =
+            self.guest.call(|store| calls.call_accumulate(store, self.accumulators, slots, &arguments))?;
+        done.map_err(|error| self.guest.lose(format!("refused a batch: {}", error_text(&error))))
+    }
+
+    fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault> {
+        debug_assert_eq!(into.len(), source.len(), "pairs");
+        let calls = self.exports.accumulators();
+        self.guest.call(|store| calls.call_merge(store, self.accumulators, into, source))
+    }
+
+    fn evaluate(&mut self, slots: &[u32]) -> Result<Evaluated, Fault> {
+        let calls = self.exports.accumulators();
+        let evaluated = self.guest.call(|store| calls.call_evaluate(store, self.accumulators, slots))?;
+        checked(evaluated, self.returns, slots.len()).map_err(|what| self.guest.lose(what))
+    }
+
+    fn release(&mut self, slots: &[u32]) -> Result<(), Fault> {
+        let calls = self.exports.accumulators();
+        self.guest.call(|store| calls.call_release(store, self.accumulators, slots))
+    }
+
+    fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault> {
+        let calls = self.exports.accumulators();
+        let states = self.guest.call(|store| calls.call_snapshot(store, self.accumulators, slots))?;
+        lift_states(states, slots.len()).map_err(|what| self.guest.lose(what))
+    }
+
+    fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault> {
+        debug_assert_eq!(slots.len(), states.len(), "one state a slot");
+        let states = BytesListParam { ends: &states.ends, bytes: &states.bytes };
+        let calls = self.exports.accumulators();
+        let done = self
+            .guest
+            .call(|store| calls.call_restore(store, self.accumulators, state_version, slots, states))?;
+        done.map_err(|error| self.guest.lose(format!("refused a state: {}", error_text(&error))))
+    }
+
+    fn state_version(&self) -> u32 {
+        self.state_version
+    }
+}
+
+/// Values as the signature promises them, one a slot; else what is wrong with them.
+fn checked(evaluated: wit::Evaluated, returns: DataType, rows: usize) -> Result<Evaluated, String> {
+    let column = lift(evaluated.column, returns, rows)?;
+    let failed = evaluated.failed.into_iter().map(|FailedRow { row, why }| {
+        if row as usize >= rows {
+            return Err(format!("failed row {row} of {rows}"));
+        }
+        Ok((row, words(&why)))
+    });
+    Ok(Evaluated { column, failed: failed.collect::<Result<_, _>>()? })
+}
+
+fn signature(signature: wit::Signature) -> catalog::Signature {
+    catalog::Signature {
+        arguments: signature.arguments.into_iter().map(lift_type).collect(),
+        parameters: signature.parameters.into_iter().map(lift_field).collect(),
+        returns: lift_type(signature.returns),
+        needs_time: signature.needs_time,
+        growing: matches!(signature.state, wit::StateSize::Growing),
+        tolerance: signature.tolerance,
+        state_version: signature.state_version,
+    }
+}

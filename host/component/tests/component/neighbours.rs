@@ -1,0 +1,286 @@
+//! A query whose reducer fails: its neighbour is exact, a record that makes it trap is a dead letter alone, and a reducer that
+//! takes too long fails its query.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, atomic::AtomicBool},
+    time::Duration,
+};
+
+use streamgauge::{
+    decode::json::Decoder,
+    deliver::{dead_letter::RecordText, letters::Letters, output::Output},
+    pipeline::{self, Ended, Pipeline, Progress, feed},
+    query::{Context, Journal, Making, Root, RunningQuery, Windows},
+    supervisor,
+    timings::Timings,
+};
+use streamgauge_common::column::{Column, Texts};
+use streamgauge_component::{limits::Limits, plugins::Plugins, runtime::Runtime};
+use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, WindowQuery};
+use streamgauge_sql::{
+    Program, Query, SourceText, compile,
+    manifest::{Aggregate, SourceColumn, TimeFormat},
+};
+use streamgauge_state::{
+    keeper::Keeper,
+    meaning::Meaning,
+    recovery::{self, Recovered},
+    saved::{Beginning, Positions},
+    store::Store,
+};
+
+use crate::guests::{Reducer, open};
+
+const PROGRAM: &str = "
+CREATE SOURCE s (n BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts)
+WITH (connector = 'kafka', brokers = 'b:1', topic = 't', format = 'json', time_format = 'unix_s');
+SELECT window_end, count(*) AS n, sum(n) AS total FROM HOP(s, ts, INTERVAL '10' SECOND, INTERVAL '20' SECOND);
+SELECT window_end, sum(n) AS total FROM HOP(s, ts, INTERVAL '10' SECOND, INTERVAL '20' SECOND);
+";
+const EVENTS: i64 = 100_000;
+/// Traps where one of the arguments is 77,777, or 77,790.
+const TRAPS: &str = "
+    (local $at i32) (local $value i64)
+    (block $done (loop $next
+        (br_if $done (i32.ge_u (local.get $at) (local.get $len)))
+        (local.set $value (i64.load
+            (i32.add (i32.load offset=8 (local.get 3)) (i32.shl (local.get $at) (i32.const 3)))))
+        (if (i64.eq (local.get $value) (i64.const 77777)) (then unreachable))
+        (if (i64.eq (local.get $value) (i64.const 77790)) (then unreachable))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $next)))
+    (i32.const 16)";
+
+/// A sum, behind a guest that sees all arguments first.
+struct Guarded {
+    guard: Box<dyn Accumulators>,
+    sum: Box<dyn Accumulators>,
+}
+
+impl Accumulators for Guarded {
+    fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault> {
+        self.guard.accumulate(slots, arguments)?;
+        self.sum.accumulate(slots, arguments)
+    }
+
+    fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault> {
+        self.sum.merge(into, source)
+    }
+
+    fn evaluate(&mut self, slots: &[u32]) -> Result<Evaluated, Fault> {
+        self.sum.evaluate(slots)
+    }
+
+    fn release(&mut self, slots: &[u32]) -> Result<(), Fault> {
+        self.sum.release(slots)
+    }
+
+    fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault> {
+        self.sum.snapshot(slots)
+    }
+
+    fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault> {
+        self.sum.restore(state_version, slots, states)
+    }
+
+    fn state_version(&self) -> u32 {
+        self.sum.state_version()
+    }
+}
+
+/// What a run has left.
+struct Run {
+    ended: Vec<Ended>,
+    rows: [String; 2],
+    letters: String,
+    told: Vec<String>,
+}
+
+/// Runs the program's queries, the second behind a guest that does `body`.
+fn run(body: &'static str) -> Run {
+    run_on(body, None, &|_| {})
+}
+
+/// The same, with the second query's state in a directory; who looks on hears what is told.
+fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sync)) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let lines: String = (0..EVENTS).map(|n| format!("{{\"n\":{n},\"ts\":{}}}\n", n / 1000)).collect();
+    fs::write(path("events"), lines).unwrap();
+
+    let plugins = Arc::new(Plugins::embedded(Runtime::new().unwrap()));
+    let text = SourceText { name: "test.sql".into(), text: PROGRAM.into() };
+    let Program { sources, queries, .. } = compile(&[text], &*plugins).unwrap().program;
+    let schema = sources.first().unwrap().columns.clone();
+    let timings = Arc::new(Timings::default());
+    let mut roots = Vec::new();
+    for (query, body) in queries.iter().zip([None, Some(body)]) {
+        let state = state.filter(|_| body.is_some());
+        roots.push(root(query, body, &plugins, &schema, &path(&query.plan.manifest.name), state));
+    }
+    let source = Arc::new(source(path("events"), schema, timings.clone()));
+    let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
+    let letters = Letters::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
+    let pipeline = Pipeline {
+        feed: (source.open)(&Positions::new(), &Beginning::default()).unwrap(),
+        source,
+        roots,
+        context: Context::new("s", Some(Arc::new(letters)), timings),
+        progress: Arc::new(Progress::default()),
+    };
+    let told = Mutex::new(Vec::new());
+    let ended = supervisor::run(vec![pipeline], &AtomicBool::new(false), &|text| {
+        look_on(text);
+        told.lock().unwrap().push(text.to_owned());
+    });
+    let read = |name: &str| fs::read_to_string(path(name)).unwrap();
+    Run {
+        ended,
+        rows: ["select_1", "select_2"].map(read),
+        letters: read("letters"),
+        told: told.into_inner().unwrap(),
+    }
+}
+
+fn root(
+    query: &Query,
+    body: Option<&'static str>,
+    plugins: &Arc<Plugins>,
+    schema: &[SourceColumn],
+    rows: &Path,
+    state: Option<&Path>,
+) -> Root {
+    let manifest = query.plan.manifest.clone();
+    let window = manifest.window.clone().unwrap();
+    let (plugins, aggregates) = (plugins.clone(), window.aggregates.clone());
+    let opened = move |aggregate: &Aggregate| -> Box<dyn Accumulators> {
+        let sum = Box::new(plugins.open(aggregate).unwrap());
+        let Some(body) = body else { return sum };
+        let limits = Limits { plugin_call_timeout: Duration::from_millis(100), ..Limits::default() };
+        let guard = open(limits, &Reducer { accumulate: body, ..Reducer::default() }).unwrap();
+        Box::new(Guarded { guard: Box::new(guard), sum })
+    };
+    let making = Making {
+        settings: Settings::default(),
+        open: Arc::new(move || Ok(aggregates.iter().map(&opened).collect())),
+    };
+    let engine = WindowQuery::new(&window, Settings::default(), []).unwrap();
+    let windows = Windows { engine, accumulators: (making.open)().unwrap() };
+    let place = |name: &str| schema.iter().position(|column| column.name == name).unwrap();
+    let columns = manifest.columns.iter().map(|column| place(&column.name)).collect();
+    let mut running = RunningQuery::new(manifest.clone(), None, Some(windows), columns);
+    running.send_to(Arc::new(Output::to_file(rows, fs::File::create(rows).unwrap())));
+    let Some(state) = state else {
+        return Root::new(running, Journal::idle(), Beginning::default(), Positions::new(), making);
+    };
+    let folder = Store::open(state.to_str().unwrap()).unwrap().folder(&manifest.name).unwrap();
+    let Recovered { begin, checkpoint, past, .. } =
+        recovery::open(folder, &Meaning::of(&manifest, None, &[1]), 2).unwrap();
+    let journal = Journal::new(Some(Keeper::start(begin).unwrap()), BTreeMap::new(), past);
+    let (saved, parts) = checkpoint.unwrap_or_default();
+    let mut root = Root::new(running, journal, Beginning::default(), saved.positions.clone(), making);
+    let windows = root.windows(&saved, parts.iter()).unwrap();
+    root.replace_windows(windows);
+    root
+}
+
+fn source(path: std::path::PathBuf, schema: Vec<SourceColumn>, timings: Arc<Timings>) -> pipeline::Source {
+    pipeline::Source {
+        name: "s".into(),
+        open: Box::new(move |positions, _| {
+            let starts = positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+            let decoder = Decoder::new(&schema, TimeFormat::UnixSeconds, false, 1 << 20);
+            feed::files(std::slice::from_ref(&path), &starts, decoder, 1 << 20, timings.clone())
+                .map_err(|error| error.to_string())
+        }),
+        once: false,
+        meeting: None,
+        future: None,
+        checkpoint_interval: Duration::from_secs(5),
+        drain_timeout: Duration::from_secs(5),
+    }
+}
+
+/// Windows of 20,000 events, every 10,000, without some of them.
+fn expected(without: &[i64], counted: bool) -> String {
+    let row = |window: i64| {
+        let numbers = (window * 10_000..(window + 2) * 10_000)
+            .filter(|n| (0..EVENTS).contains(n) && !without.contains(n));
+        let (count, total) = (numbers.clone().count(), numbers.sum::<i64>());
+        let end = (window + 2) * 10;
+        let end = format!("1970-01-01T00:{:02}:{:02}.000Z", end / 60, end % 60);
+        let count = if counted { format!("\"n\":{count},") } else { String::new() };
+        format!("{{\"window_end\":\"{end}\",{count}\"total\":{total}}}\n")
+    };
+    (-1..10).map(row).collect()
+}
+
+#[test]
+fn a_record_that_makes_a_reducer_trap_is_a_dead_letter_alone() {
+    let Run { ended, rows: [neighbour, rows], letters, told } = run(TRAPS);
+    assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");
+    assert_eq!(rows, expected(&[77_777, 77_790], false), "{ended:?} {told:?}");
+    assert!(ended.iter().all(|one| one.failures.is_empty()), "{ended:?}");
+    let letters: Vec<serde_json::Value> =
+        letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [first, second] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!((first["offset"].as_i64(), second["offset"].as_i64()), (Some(77_777), Some(77_790)));
+    assert_eq!((&first["query"], &first["reason"]), (&"select_2".into(), &"plugin".into()));
+    assert!(first["message"].as_str().unwrap().starts_with("reducer `probe` trapped"), "{first}");
+    assert!(told.iter().any(|text| text.contains("partition 0 offset 77777 is a dead letter")), "{told:?}");
+}
+
+#[test]
+fn after_a_restart_the_record_is_a_dead_letter_without_another_trap() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, copy) = (folder.path().join("state"), folder.path().join("copy"));
+    // What is on the disk when the verdict is told to be in the log: a kill at this moment.
+    let kill = |text: &str| {
+        if text.contains("offset 77790 is a dead letter") {
+            copy_all(&state, &copy);
+        }
+    };
+    let first = run_on(TRAPS, Some(&state), &kill);
+    assert_eq!(first.rows[1], expected(&[77_777, 77_790], false));
+    let second = run_on(TRAPS, Some(&copy), &|_| {});
+    assert_eq!(second.rows[0], expected(&[], true));
+    let all = expected(&[77_777, 77_790], false);
+    assert!(
+        !second.rows[1].is_empty() && all.ends_with(&second.rows[1]),
+        "what was decided is not decided again"
+    );
+    assert_eq!(second.letters, first.letters);
+    assert!(!second.told.iter().any(|text| text.contains("trapped")), "{:?}", second.told);
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_all(&entry.path(), &to),
+            false => _ = fs::copy(entry.path(), to).unwrap(),
+        }
+    }
+}
+
+#[test]
+fn a_reducer_that_always_traps_or_never_ends_fails_its_query_alone() {
+    for (body, why) in [
+        ("unreachable", "reducer `probe` trapped"),
+        ("(loop $on (br $on)) unreachable", "reducer `probe` ran longer than 100 ms"),
+    ] {
+        let Run { ended, rows: [neighbour, rows], letters, told } = run(body);
+        assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");
+        assert_eq!((rows.as_str(), letters.as_str()), ("", ""), "time-outs drop no record");
+        let failures: Vec<_> = ended.iter().flat_map(|one| &one.failures).collect();
+        let [(who, what)] = failures.as_slice() else { panic!("{failures:?}") };
+        assert_eq!(who, "query 'select_2'");
+        assert!(what.starts_with(why), "{what}");
+        let failed = format!("query 'select_2' failed: {why}");
+        assert_eq!(told.iter().filter(|text| text.starts_with(&failed)).count(), 1, "{told:?}");
+    }
+}

@@ -1,0 +1,164 @@
+//! Step 5: the rows of a window that closes.
+
+use streamgauge_common::column::{Column, DataType};
+
+use super::{
+    Fault,
+    close::Close,
+    key,
+    slot::Numbers,
+    states::{CALL_MAX, Pairs, States, Which},
+};
+
+/// A run ends at the group with which its keys have this many bytes: what is made of it stays small, however long keys are.
+const RUN_BYTES: usize = 4 << 20;
+
+/// Groups of a closed window: all of them, or a run of them where there are many. Which groups are in which run follows from
+/// the keys alone.
+#[derive(Clone, Debug)]
+pub struct Closed {
+    /// The window's start, in microseconds since the epoch.
+    pub window_start: i64,
+    /// The window's end.
+    pub window_end: i64,
+    /// Which run of the window's groups these are, from 0.
+    pub run: u32,
+    /// Whether some partition's own watermark had not reached the window's end: it was idle.
+    pub forced: bool,
+    /// The group keys, one row a group, ascending.
+    pub keys: Vec<Column>,
+    /// The values of the aggregate calls, one row a group.
+    pub aggregates: Vec<Column>,
+    /// Rows that are dead letters, ascending: the aggregate call that has no value (the first of them), and why.
+    pub failed: Vec<(u32, usize, String)>,
+    pub(super) groups: usize,
+}
+
+impl Closed {
+    /// How many groups.
+    pub fn len(&self) -> usize {
+        self.groups
+    }
+
+    /// Whether there is none; it never is.
+    pub fn is_empty(&self) -> bool {
+        self.groups == 0
+    }
+}
+
+/// A window whose rows are being given out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Open {
+    pub(super) window: i64,
+    pub(super) forced: bool,
+    /// How many of its groups were given out.
+    pub(super) done: usize,
+    /// In how many runs.
+    pub(super) runs: u32,
+}
+
+/// Where the results of some groups are.
+struct Results {
+    pairs: Pairs,
+    slots: Vec<u32>,
+}
+
+/// The keys and values of the next groups of the window.
+pub(super) fn rows(
+    close: &Close,
+    open: Open,
+    stays: i64,
+    key_types: impl IntoIterator<Item = DataType>,
+    states: &mut States<'_>,
+) -> Result<Closed, Fault> {
+    let groups = run(close, open.done);
+    let mut temporary = Temporary { of: vec![None; groups.len()] };
+    let [bounded, growing] = [Which::Bounded, Which::Growing].map(|which| {
+        let mut results = Results { pairs: Pairs::default(), slots: Vec::with_capacity(groups.len()) };
+        if states.any(which) {
+            for (index, &group) in groups.iter().enumerate() {
+                collect(close, group, which, stays, &mut results, || temporary.get(index, states.slots));
+            }
+        }
+        results
+    });
+    states.merge(Which::Bounded, &bounded.pairs)?;
+    states.merge(Which::Growing, &growing.pairs)?;
+
+    let (mut aggregates, mut failed) = (Vec::new(), Vec::new());
+    for (number, aggregate) in states.aggregates.iter().enumerate() {
+        let results = if aggregate.growing { &growing } else { &bounded };
+        let evaluated = states.evaluate(number, &results.slots)?;
+        failed.extend(evaluated.failed.into_iter().map(|(row, why)| (row, number, why)));
+        aggregates.push(evaluated.column);
+    }
+    failed.sort_by_key(|&(row, number, _)| (row, number));
+    failed.dedup_by_key(|(row, _, _)| *row);
+    states.release(&temporary.of.into_iter().flatten().collect::<Vec<_>>())?;
+
+    let mut keys = key::columns(key_types);
+    groups.iter().for_each(|&group| key::decode(close.groups.key(group), &mut keys));
+    Ok(Closed {
+        window_start: 0,
+        window_end: 0,
+        run: open.runs,
+        forced: false,
+        keys,
+        aggregates,
+        failed,
+        groups: groups.len(),
+    })
+}
+
+/// The next groups of the window.
+fn run(close: &Close, done: usize) -> &[u32] {
+    let groups = close.order.get(done..).unwrap_or_default();
+    let mut bytes = 0;
+    let before = groups.iter().take(CALL_MAX).take_while(|&&group| {
+        let fits = bytes < RUN_BYTES;
+        bytes += close.groups.key(group).len();
+        fits
+    });
+    let len = before.count();
+    groups.get(..len).unwrap_or(groups)
+}
+
+/// Says how a group's pieces come together in one slot: front, back (or slice by slice), late ones last. A slice that no
+/// later window needs takes the others in; where there is none, an empty slot does.
+fn collect(
+    close: &Close,
+    group: u32,
+    which: Which,
+    stays: i64,
+    results: &mut Results,
+    temporary: impl FnOnce() -> u32,
+) {
+    let pieces = close.stack.pieces(group);
+    let merged = pieces.front.into_iter().chain(pieces.back.map(|slot| (i64::MAX, slot)));
+    let merged = merged.filter(|_| which == Which::Bounded);
+    let slices = close.stack.slices(&pieces).filter(|_| which == Which::Growing);
+    let late = close.late.get(&group).into_iter().flatten().map(|piece| (i64::MAX, piece.slot));
+    let mut all = merged.chain(slices).chain(late).peekable();
+
+    let Some((slice, first)) = all.next() else { unreachable!("group {group} has a row in the window") };
+    if all.peek().is_none() || slice < stays {
+        all.for_each(|(_, slot)| results.pairs.push(first, slot));
+        return results.slots.push(first);
+    }
+    let into = temporary();
+    results.pairs.push(into, first);
+    all.for_each(|(_, slot)| results.pairs.push(into, slot));
+    results.slots.push(into);
+}
+
+/// Slots for results that must not change their pieces: one a group, for all aggregate calls.
+struct Temporary {
+    of: Vec<Option<u32>>,
+}
+
+impl Temporary {
+    fn get(&mut self, index: usize, slots: &mut Numbers) -> u32 {
+        let Some(of) = self.of.get_mut(index) else { unreachable!("one a group") };
+        *of.get_or_insert_with(|| slots.take())
+    }
+}

@@ -1,0 +1,129 @@
+//! A query's state to parts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use streamgauge_common::column::Texts;
+
+use super::{
+    Accumulators, Capture, Fault, Part, PartId, Place, Standing, WindowQuery,
+    fold::{Late, Partition},
+    part::first_needed,
+    states::States,
+};
+
+/// The most groups of a part: many make several parts, so that no call into a reducer gives more than it may.
+const GROUPS_MAX: usize = 1024;
+
+/// What of a part is captured: its groups with their slots.
+type Groups = Vec<(u32, u32)>;
+
+impl WindowQuery {
+    /// From now on what changes is remembered, so that it can be captured.
+    pub fn track_changes(&mut self) {
+        self.changes.get_or_insert_default();
+    }
+
+    /// Whether a window is being given out: its state is neither that before nor that behind it.
+    pub fn is_mid_window(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// What has changed since the last capture, or since the changes are tracked; and all of the parts that `whole` names, as
+    /// far as they are not sealed.
+    ///
+    /// # Panics
+    /// Where changes are not tracked, or in the middle of a window.
+    pub fn capture(
+        &mut self,
+        whole: &BTreeSet<PartId>,
+        accumulators: &mut [Box<dyn Accumulators>],
+    ) -> Result<Capture, Fault> {
+        assert!(self.open.is_none(), "a state is captured between windows");
+        self.check(accumulators)?;
+        let captured = self.try_capture(whole, accumulators);
+        self.note(captured)
+    }
+
+    fn try_capture(
+        &mut self,
+        whole: &BTreeSet<PartId>,
+        accumulators: &mut [Box<dyn Accumulators>],
+    ) -> Result<Capture, Fault> {
+        let Some(changes) = &mut self.changes else { unreachable!("changes are tracked") };
+        let first = first_needed(&self.slicing, self.first_window, self.close.closed);
+        let (mut parts, mut kept) = changes.take_sealed(first);
+        let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
+        let touched = &*changes;
+        let changed = |id: &PartId, groups: &mut dyn Iterator<Item = (u32, u32)>| -> Groups {
+            let all = whole.contains(id);
+            groups.filter(|&(_, slot)| all || touched.is_touched(slot)).collect()
+        };
+        for (&number, partition) in &self.partitions {
+            let mut open: Vec<(PartId, Groups)> = Vec::new();
+            for slice in partition.slices().filter(|slice| slice.number >= first) {
+                let id = PartId { partition: number, place: Place::Slice(slice.number) };
+                let mut groups = slice.groups.iter().map(|&group| (group, slice.slot(group)));
+                open.push((id, changed(&id, &mut groups)));
+            }
+            for (id, groups) in late(number, partition, |late| late.slice >= first) {
+                open.push((id, changed(&id, &mut groups.into_iter())));
+            }
+            for (id, groups) in open {
+                kept.insert(id);
+                parts.extend(self::parts(id, whole.contains(&id), partition, &groups, &mut states)?);
+            }
+            for (slice, groups) in partition.counted_before(first) {
+                let id = PartId { partition: number, place: Place::Counted(slice) };
+                kept.insert(id);
+                parts.push(keys_only(id, partition, &groups));
+            }
+        }
+        changes.begin();
+        let partitions =
+            self.partitions.iter().map(|(&number, partition)| (number, partition.watermark.at()));
+        let standing = Standing {
+            closed: self.close.closed,
+            watermark: self.watermark(),
+            partitions: partitions.collect(),
+        };
+        Ok(Capture { standing, parts, kept })
+    }
+}
+
+/// The late accumulators of a partition, those of one place together.
+pub(super) fn late(
+    number: u32,
+    partition: &Partition,
+    wanted: impl Fn(&Late) -> bool,
+) -> BTreeMap<PartId, Groups> {
+    let mut places: BTreeMap<PartId, Groups> = BTreeMap::new();
+    for (late, slot) in partition.late().filter(|(late, _)| wanted(late)) {
+        let place = Place::Late { window: late.window, slice: late.slice };
+        places.entry(PartId { partition: number, place }).or_default().push((late.group, slot));
+    }
+    places
+}
+
+/// Groups of a part with their states.
+pub(super) fn parts(
+    id: PartId,
+    whole: bool,
+    partition: &Partition,
+    groups: &[(u32, u32)],
+    states: &mut States<'_>,
+) -> Result<Vec<Part>, Fault> {
+    let mut parts = Vec::new();
+    for (index, groups) in groups.chunks(GROUPS_MAX).enumerate() {
+        let slots: Vec<u32> = groups.iter().map(|&(_, slot)| slot).collect();
+        let numbers: Vec<u32> = groups.iter().map(|&(group, _)| group).collect();
+        let states = states.snapshot(&slots)?;
+        parts.push(Part { whole: whole && index == 0, states, ..keys_only(id, partition, &numbers) });
+    }
+    Ok(parts)
+}
+
+fn keys_only(id: PartId, partition: &Partition, groups: &[u32]) -> Part {
+    let mut keys = Texts::default();
+    groups.iter().for_each(|&group| keys.push(partition.key_bytes(group)));
+    Part { id, whole: matches!(id.place, Place::Counted(_)), keys, states: Vec::new() }
+}

@@ -1,0 +1,99 @@
+//! Steps 3 to 5: the pure engine. Columns and watermarks in, rows out: no clock, I/O, threads or randomness.
+//!
+//! The way of a row, one module a step:
+//!
+//! 1. `group`: its key becomes a small number (`key` says how keys become bytes);
+//! 2. `slice`: its time names a slice, the piece between two window edges that overlapping windows share;
+//! 3. `fold`: group and slice name a `slot`, or the row is `late`; `census` bounds the groups; the row moves its
+//!    partition's `watermark`;
+//! 4. `close`: when the source's watermark reaches a window's end, the slices of all partitions come together,
+//!    `stack` keeps them merged so that overlapping windows share the work, and `answer` makes the rows.
+//!
+//! `query` holds it together: one windowed query, one [`WindowQuery`]. What of it survives a crash, and how it comes back,
+//! is in `part`, `capture` and `restore`.
+
+mod dense;
+mod key;
+mod group;
+mod slice;
+mod slot;
+mod census;
+mod watermark;
+mod late;
+mod fold;
+mod states;
+mod part;
+mod close;
+mod stack;
+mod answer;
+mod query;
+mod capture;
+mod restore;
+
+pub use answer::Closed;
+pub use fold::{FoldBatch, Folded};
+pub use key::encode as encode_key;
+pub use late::LateRow;
+pub use part::{Capture, Part, PartId, Place, RestoreError, Standing};
+pub use query::{Settings, Usage, WindowQuery};
+pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};
+
+use streamgauge_common::column::{Column, Texts};
+
+/// The states of one aggregate call: step 4, `wit/reducer.wit`. A component behind it, or native code in tests.
+///
+/// A *slot* is the number of one accumulator. Slots come into being empty when they are first named; a slot that was
+/// never given a value evaluates to NULL (COUNT: 0).
+pub trait Accumulators: Send {
+    /// Folds rows into slots: row `i` of every argument goes to `slots[i]`.
+    fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault>;
+    /// Merges pair by pair in list order: `source[i]` into `into[i]`. The source is unchanged; no slot is on both sides.
+    fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault>;
+    /// One value a slot, and the slots that have none, with why. Changes nothing.
+    fn evaluate(&mut self, slots: &[u32]) -> Result<Evaluated, Fault>;
+    /// Empties slots, for use by others.
+    fn release(&mut self, slots: &[u32]) -> Result<(), Fault>;
+    /// One state a slot, as bytes. Changes nothing.
+    fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault>;
+    /// Puts states of this version into slots, whatever was in them.
+    fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault>;
+    /// The version of the bytes that `snapshot` gives.
+    fn state_version(&self) -> u32;
+}
+
+/// The values of some slots.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// One row a slot.
+    pub column: Column,
+    /// Rows of `column` for which there is no value, and why.
+    pub failed: Vec<(u32, String)>,
+}
+
+/// A guest that failed: its state is lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{who} {what}")]
+pub struct Fault {
+    /// Which plugin or query component.
+    pub who: String,
+    /// What happened: trapped, ran longer than ..., wanted more memory than ..., or its own words.
+    pub what: String,
+    /// Whether the same input does it again.
+    pub kind: FaultKind,
+}
+
+/// Whether the same input does the same again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It does: a trap, a broken contract, a refusal in its own words.
+    Certain,
+    /// It may not: out of time or memory, which depend on the machine.
+    Chance,
+}
+
+impl Fault {
+    /// One that the same input brings about again.
+    pub fn certain(who: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { who: who.into(), what: what.into(), kind: FaultKind::Certain }
+    }
+}

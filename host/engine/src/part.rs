@@ -1,0 +1,152 @@
+//! What survives: the state of a query in parts, each of one partition.
+//!
+//! A part is what a partition folded into one slice or one late accumulator's place, before anything was merged: what close
+//! makes of it, the stacks, is made again from the parts, by the same merges in the same order, so with the same bits. A
+//! sealed slice never changes, so it is captured once; of the others only the groups that changed are captured.
+
+use std::collections::BTreeSet;
+
+use streamgauge_common::column::Texts;
+
+use super::{Fault, slice::Slicing, watermark::NEVER};
+
+/// Which part of a query's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartId {
+    /// The partition that folded it.
+    pub partition: u32,
+    /// Where in time it lies.
+    pub place: Place,
+}
+
+/// Where in time a part lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A slice.
+    Slice(i64),
+    /// Rows that came late for the first windows of a slice.
+    Late {
+        /// The first window that takes them.
+        window: i64,
+        /// Their slice.
+        slice: i64,
+    },
+    /// Groups of a slice whose windows are closed, and that still count for `max_groups`: they have no states.
+    Counted(i64),
+}
+
+/// Groups of a part and their states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which.
+    pub id: PartId,
+    /// Whether these are all groups of the part; else those that changed.
+    pub whole: bool,
+    /// The encoded keys, one a group.
+    pub keys: Texts,
+    /// For each aggregate call one state a group, as its reducer gave it; none for [`Place::Counted`].
+    pub states: Vec<Texts>,
+}
+
+/// Where a query stands beside its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Windows that end at or before it are closed.
+    pub closed: i64,
+    /// The source's watermark.
+    pub watermark: i64,
+    /// The partitions' own watermarks.
+    pub partitions: Vec<(u32, i64)>,
+}
+
+impl Default for Standing {
+    /// Before any event.
+    fn default() -> Self {
+        Self { closed: NEVER, watermark: NEVER, partitions: Vec::new() }
+    }
+}
+
+/// A consistent copy of a query's state, or of what has changed in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// Where it stands.
+    pub standing: Standing,
+    /// New and changed groups.
+    pub parts: Vec<Part>,
+    /// All parts that belong to the state; those that are not in `parts` were captured before.
+    pub kept: BTreeSet<PartId>,
+}
+
+/// A state that cannot be put back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// It does not fit the query: damaged, or not its own.
+    #[error("the state does not fit the query: {0}")]
+    Misfit(String),
+    /// A reducer refused it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Place {
+    /// The slice in which its rows are.
+    pub fn slice(self) -> i64 {
+        match self {
+            Self::Slice(slice) | Self::Late { slice, .. } | Self::Counted(slice) => slice,
+        }
+    }
+}
+
+/// What changed since the last capture.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// One bit a slot.
+    touched: Vec<u64>,
+    /// Parts that were sealed since.
+    sealed: Vec<Part>,
+    /// All sealed parts that open windows need.
+    ids: BTreeSet<PartId>,
+}
+
+impl Changes {
+    /// Rows went to these slots.
+    pub(super) fn touch(&mut self, slots: &[u32]) {
+        for &slot in slots {
+            let word = slot as usize / 64;
+            if word >= self.touched.len() {
+                self.touched.resize(word + 1, 0);
+            }
+            if let Some(word) = self.touched.get_mut(word) {
+                *word |= 1 << (slot % 64);
+            }
+        }
+    }
+
+    pub(super) fn is_touched(&self, slot: u32) -> bool {
+        self.touched.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
+
+    /// A part is sealed; `parts` hold what changed in it.
+    pub(super) fn seal(&mut self, id: PartId, parts: Vec<Part>) {
+        self.ids.insert(id);
+        self.sealed.extend(parts);
+    }
+
+    /// The sealed parts that are needed from `first` on: what changed in them, and all their names.
+    pub(super) fn take_sealed(&mut self, first: i64) -> (Vec<Part>, BTreeSet<PartId>) {
+        self.ids.retain(|id| id.place.slice() >= first);
+        let mut sealed = std::mem::take(&mut self.sealed);
+        sealed.retain(|part| part.id.place.slice() >= first);
+        (sealed, self.ids.clone())
+    }
+
+    /// From here on everything is a change.
+    pub(super) fn begin(&mut self) {
+        self.touched.fill(0);
+    }
+}
+
+/// The first slice that a window that is not closed needs.
+pub(super) fn first_needed(slicing: &Slicing, first_window: i64, closed: i64) -> i64 {
+    slicing.first_slice(first_window.max(slicing.last_ended(closed).saturating_add(1)))
+}

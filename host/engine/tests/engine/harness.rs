@@ -1,0 +1,272 @@
+//! A query with four aggregate calls over events of partitions, cut into batches and interleaved at will.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use proptest::prelude::*;
+use streamgauge_common::column::{Bitmap, DataType, Value};
+use streamgauge_engine::{Accumulators, Closed, FoldBatch, Folded, Settings, WindowQuery};
+use streamgauge_sql::manifest::{Aggregate, Column, Key, Window};
+
+use crate::accumulators::{Calls, Count, Native, Sum, Tree, column, times};
+
+/// One event.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) time: i64,
+    pub(crate) key: [Value; 2],
+    /// What is summed; differs in its last bits from event to event.
+    pub(crate) value: Value,
+    /// Whether WHERE keeps it.
+    pub(crate) kept: bool,
+    pub(crate) id: i64,
+}
+
+/// A row that was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) key: Vec<Value>,
+    pub(crate) count: i64,
+    pub(crate) sum: Value,
+    /// Bounded and growing.
+    pub(crate) trees: [String; 2],
+}
+
+/// The windows of a test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) slide: i64,
+    pub(crate) size: i64,
+    pub(crate) delay: i64,
+    /// How many of the key's parts count.
+    pub(crate) parts: usize,
+}
+
+const KEY_TYPES: [DataType; 2] = [DataType::Text, DataType::Float64];
+
+fn aggregate(text: &str, needs_time: bool, growing: bool, returns: DataType) -> Aggregate {
+    Aggregate {
+        text: text.into(),
+        reducer: text.into(),
+        signature: 0,
+        parameters: vec![],
+        arguments: vec![],
+        needs_time,
+        growing,
+        returns,
+    }
+}
+
+impl Setup {
+    pub(crate) fn window(&self) -> Window {
+        let keys = KEY_TYPES.into_iter().take(self.parts).enumerate();
+        Window {
+            slide_us: self.slide,
+            size_us: self.size,
+            time: 0,
+            keys: keys
+                .map(|(index, data_type)| Key { column: Column::Input(index + 1), data_type })
+                .collect(),
+            aggregates: vec![
+                aggregate("count(*)", false, false, DataType::Int64),
+                aggregate("sum(value)", false, false, DataType::Float64),
+                aggregate("tree(id)", true, false, DataType::Text),
+                aggregate("list(id)", true, true, DataType::Text),
+            ],
+        }
+    }
+}
+
+/// An engine with its reducers, and what came out.
+pub(crate) struct Run {
+    setup: Setup,
+    pub(crate) query: WindowQuery,
+    pub(crate) accumulators: Vec<Box<dyn Accumulators>>,
+    pub(crate) calls: Calls,
+    pub(crate) rows: Vec<Row>,
+    /// The ends of closed windows, with whether they were forced.
+    pub(crate) windows: Vec<(i64, bool)>,
+    pub(crate) folded: Folded,
+    /// The ids of rejected events.
+    pub(crate) rejected: Vec<i64>,
+    /// The ids of events that were late for all their windows, the start of the first of these, and how many they are.
+    pub(crate) late: Vec<(i64, i64, u64)>,
+}
+
+impl Run {
+    pub(crate) fn new(setup: Setup, partitions: u32) -> Self {
+        Self::with(setup, partitions, Settings::default())
+    }
+
+    pub(crate) fn with(setup: Setup, partitions: u32, settings: Settings) -> Self {
+        let calls = Calls::default();
+        let settings = Settings { delay_us: setup.delay, ..settings };
+        Self {
+            setup,
+            query: WindowQuery::new(&setup.window(), settings, 0..partitions).unwrap(),
+            accumulators: vec![
+                Native::<Count>::boxed(&calls),
+                Native::<Sum>::boxed(&calls),
+                Native::<Tree>::boxed(&calls),
+                Native::<Tree>::boxed(&calls),
+            ],
+            calls,
+            rows: vec![],
+            windows: vec![],
+            folded: Folded::default(),
+            rejected: vec![],
+            late: vec![],
+        }
+    }
+
+    pub(crate) fn fold(&mut self, partition: u32, events: &[Event]) {
+        let times = times(events.iter().map(|event| event.time));
+        let keys: Vec<_> = KEY_TYPES
+            .into_iter()
+            .enumerate()
+            .take(self.setup.parts)
+            .map(|(part, data_type)| column(data_type, events.iter().map(|event| event.key[part].clone())))
+            .collect();
+        let values = column(DataType::Float64, events.iter().map(|event| event.value.clone()));
+        let ids = column(DataType::Int64, events.iter().map(|event| Value::Int64(event.id)));
+        let kept: Bitmap = events.iter().map(|event| event.kept).collect();
+        let batch = FoldBatch {
+            times: &times,
+            kept: events.iter().any(|event| !event.kept).then_some(&kept),
+            keys: &keys.iter().collect::<Vec<_>>(),
+            arguments: &[vec![], vec![&values], vec![&ids, &times], vec![&ids, &times]],
+        };
+        let folded = self.query.fold(partition, &batch, &mut self.accumulators).unwrap();
+        self.folded.late += folded.late;
+        assert_eq!(folded.late, folded.late_rows.len() as u64, "each late row is named");
+        self.late.extend(
+            folded.late_rows.iter().map(|late| (events[late.row as usize].id, late.first.0, late.windows)),
+        );
+        self.folded.late_partial += folded.late_partial;
+        self.rejected.extend(folded.rejected.iter().map(|&row| events[row as usize].id));
+        self.folded.out_of_range.extend(folded.out_of_range);
+    }
+
+    /// Leaders are asked and answer at once that these partitions have nothing more; the last arrival was `elapsed` ago.
+    pub(crate) fn idle(&mut self, partitions: &[u32], elapsed: i64) {
+        self.query.mark();
+        self.query.idle(partitions, elapsed);
+    }
+
+    /// Takes the next closed window, or a run of its groups.
+    pub(crate) fn next(&mut self) -> bool {
+        let Some(closed) = self.query.next_closed(&mut self.accumulators).unwrap() else { return false };
+        assert!(!closed.is_empty());
+        self.windows.push((closed.window_end, closed.forced));
+        self.rows.extend((0..closed.len()).map(|row| read(&closed, row)));
+        true
+    }
+
+    pub(crate) fn advance(&mut self) {
+        while self.next() {}
+    }
+
+    /// Ends all partitions and closes what is left; nothing may be held then.
+    pub(crate) fn finish(&mut self, partitions: u32) {
+        (0..partitions).for_each(|partition| self.query.end(partition));
+        self.advance();
+        assert_eq!(self.query.usage(), Default::default(), "slots or groups leak");
+        assert_eq!(self.calls.live.load(Relaxed), 0, "states leak");
+    }
+}
+
+fn read(closed: &Closed, row: usize) -> Row {
+    let value = |index: usize| closed.aggregates[index].value(row);
+    let text = |index: usize| match value(index) {
+        Value::Text(text) => text,
+        other => panic!("{other:?}"),
+    };
+    let Value::Int64(count) = value(0) else { panic!("a count") };
+    Row {
+        start: closed.window_start,
+        end: closed.window_end,
+        key: closed.keys.iter().map(|key| key.value(row)).collect(),
+        count,
+        sum: value(1),
+        trees: [text(2), text(3)],
+    }
+}
+
+/// Any windows: tumbling, dividing and not.
+pub(crate) fn setups() -> impl Strategy<Value = Setup> {
+    let sizes = prop_oneof![
+        2 => (1i64..30).prop_map(|slide| (slide, slide)),
+        3 => (1i64..12, 1i64..9).prop_map(|(slide, times)| (slide, slide * times)),
+        5 => (1i64..20, 0i64..70).prop_map(|(slide, more)| (slide, slide + more)),
+    ];
+    let delay = prop_oneof![Just(0i64), 0i64..40];
+    (sizes, delay, 0usize..=2).prop_map(|((slide, size), delay, parts)| Setup { slide, size, delay, parts })
+}
+
+/// Events of some partitions: time goes on, with disorder, jumps and gaps; keys with NULL, NaN and two zeros.
+pub(crate) fn partitions(most: usize) -> impl Strategy<Value = Vec<Vec<Event>>> {
+    let key = (
+        prop_oneof![
+            1 => Just(Value::Null),
+            6 => prop::sample::select(vec!["", "a", "ab", "ä", "b\0", "z"]).prop_map(|text| Value::Text(text.into())),
+        ],
+        prop_oneof![
+            1 => Just(Value::Null),
+            6 => prop::sample::select(vec![-0.0, 0.0, f64::NAN, -1.5, 7.0]).prop_map(Value::Float64),
+        ],
+    );
+    let step =
+        prop_oneof![20 => 0i64..4, 3 => 0i64..60, 1 => prop::sample::select(vec![500i64, 1_000_000_000_000])];
+    let back = prop_oneof![6 => Just(0i64), 3 => 0i64..15, 1 => 0i64..90];
+    let value = prop_oneof![1 => Just(Value::Null), 9 => (0u32..1_000).prop_map(|value| Value::Float64(f64::from(value) * 0.1))];
+    let event = (step, back, key, value, prop::bool::weighted(0.85));
+    let partition = (-300i64..300, prop::collection::vec(event, 0..60));
+    prop::collection::vec(partition, 1..=most).prop_map(|partitions| {
+        let mut id = 0;
+        let mut events = |(start, steps): (i64, Vec<_>)| {
+            let mut now = start;
+            let event = |(step, back, key, value, kept): (i64, i64, (Value, Value), Value, bool)| {
+                now += step;
+                id += 1;
+                Event { time: now - back, key: [key.0, key.1], value, kept, id }
+            };
+            steps.into_iter().map(event).collect()
+        };
+        partitions.into_iter().map(&mut events).collect()
+    })
+}
+
+/// Numbers that look random: a way through a test that a seed tells.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 33) as usize % end
+    }
+}
+
+/// Runs partitions in batches of up to `batch_max` events, in an order that the dice tell, to their end.
+pub(crate) fn interleave(run: &mut Run, partitions: &[Vec<Event>], batch_max: usize, dice: &mut Dice) {
+    let mut done = vec![0; partitions.len()];
+    while let open @ [_, ..] =
+        &(0..partitions.len()).filter(|&p| done[p] < partitions[p].len()).collect::<Vec<_>>()[..]
+    {
+        let partition = open[dice.below(open.len())];
+        let left = &partitions[partition][done[partition]..];
+        let batch = &left[..left.len().min(1 + dice.below(batch_max))];
+        run.fold(partition as u32, batch);
+        done[partition] += batch.len();
+        if done[partition] == partitions[partition].len() && dice.below(2) == 0 {
+            run.query.end(partition as u32);
+        }
+        match dice.below(4) {
+            0 => run.advance(),
+            1 => _ = run.next(),
+            _ => {}
+        }
+    }
+    run.finish(partitions.len() as u32);
+}

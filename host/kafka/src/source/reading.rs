@@ -1,0 +1,50 @@
+//! What is to be read of a topic, as the caller keeps it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use streamgauge_common::topic_id::TopicId;
+
+use crate::source::positions::StartAt;
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// What people call it: the source's name.
+    pub source: String,
+    /// The topic.
+    pub topic: String,
+    /// The offset to go on with, of each partition of which the caller has one.
+    pub offsets: BTreeMap<u32, i64>,
+    /// From where to read the others.
+    pub start: StartAt,
+    /// Whether to stop at the end that each partition has at first start.
+    pub bounded: bool,
+    /// Those ends, where an earlier run took them down.
+    pub ends: BTreeMap<u32, i64>,
+    /// Longer records are cut to one byte more.
+    pub record_bytes_max: usize,
+    /// Which topic of this name the offsets are of; none = not known.
+    pub topic_id: Option<TopicId>,
+    /// How long a partition is silent before its leader is asked whether it is idle.
+    pub idle_timeout: Duration,
+    /// How long a bounded reading may wait for brokers, the topic or permission at a time before it fails.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Reading {
+    /// All of a topic that is still to be named, as it comes.
+    fn default() -> Self {
+        Self {
+            source: String::new(),
+            topic: String::new(),
+            offsets: BTreeMap::new(),
+            start: StartAt::Earliest,
+            bounded: false,
+            ends: BTreeMap::new(),
+            record_bytes_max: 1 << 20,
+            topic_id: None,
+            idle_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The checkpoint's thread: parts to sections, sections and standing to a generation.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::SeqCst},
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use streamgauge_engine::Part;
+
+use super::{Command, Job, Shared};
+use crate::{
+    bytes::Writer,
+    checkpoint::Checkpoints,
+    error::StateError,
+    part,
+    recovery::{Section, Sections},
+};
+
+/// A generation that is kept.
+struct Kept {
+    generation: u64,
+    /// The generations whose data it refers to.
+    needed: Vec<u64>,
+    /// The first entry of the log that it needs.
+    log_from: u64,
+}
+
+pub(super) struct Checkpointer {
+    checkpoints: Checkpoints,
+    sections: Sections,
+    generations: usize,
+    /// The generations that are kept, oldest first.
+    kept: Vec<Kept>,
+    commands: Sender<Command>,
+    shared: Arc<Shared>,
+}
+
+impl Checkpointer {
+    pub(super) fn new(
+        checkpoints: Checkpoints,
+        sections: Sections,
+        newest: Option<(u64, u64)>,
+        generations: usize,
+        commands: Sender<Command>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let kept = newest.map(|(generation, log_from)| Kept {
+            generation,
+            needed: sections.generations(),
+            log_from,
+        });
+        Self {
+            checkpoints,
+            sections,
+            generations: generations.max(1),
+            kept: kept.into_iter().collect(),
+            commands,
+            shared,
+        }
+    }
+
+    /// Runs until nobody gives it jobs any more, or one fails.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            let done = self.write(job);
+            if let Err(error) = done {
+                self.shared.fail(error.to_string());
+                self.shared.busy.store(false, SeqCst);
+                return;
+            }
+        }
+    }
+
+    fn write(&mut self, job: Job) -> Result<(), StateError> {
+        let Job { saved, parts, mark } = job;
+        let mut by_partition: BTreeMap<u32, Vec<&Part>> = BTreeMap::new();
+        parts.iter().for_each(|part| by_partition.entry(part.id.partition).or_default().push(part));
+        let bytes = by_partition.values().map(|parts| part::encode(parts)).collect();
+        // The log was synced for this job, so what follows the last checkpoint is not another owner's.
+        // With the one that is about to be written there are as many as are to be kept.
+        let surplus = (self.kept.len() + 1).saturating_sub(self.generations.max(2));
+        self.kept.drain(..surplus);
+        if surplus > 0 {
+            self.checkpoints.retain(&self.kept(), &self.needed())?;
+        }
+        let begun = self.checkpoints.begin(bytes)?;
+        for (parts, place) in by_partition.values().zip(&begun.sections) {
+            self.sections.add(Section::new(*place, parts));
+        }
+        self.sections.keep(&saved.kept);
+        let mut manifest = Writer::new();
+        saved.write(&mut manifest);
+        self.sections.write(&mut manifest);
+        saved.beginning.write_topic(&mut manifest);
+        let generation = self.checkpoints.finish(begun, manifest.as_bytes())?;
+        let needed = self.sections.generations();
+        self.kept.push(Kept { generation, needed, log_from: saved.log_from });
+
+        *self.shared.lock(&self.shared.whole) = self.sections.fragmented();
+        *self.shared.lock(&self.shared.durable) = Some(saved.positions);
+        self.shared.mark.store(mark, SeqCst);
+        self.shared.has_checkpoint.store(true, SeqCst);
+        self.shared.busy.store(false, SeqCst);
+        if let Some(&Kept { log_from, .. }) =
+            self.kept.first().filter(|_| self.kept.len() >= self.generations)
+        {
+            // A full queue is not waited for: the next checkpoint says it again.
+            drop(self.commands.try_send(Command::Durable { log_from }));
+        }
+        Ok(())
+    }
+
+    fn kept(&self) -> Vec<u64> {
+        self.kept.iter().map(|kept| kept.generation).collect()
+    }
+
+    fn needed(&self) -> Vec<u64> {
+        let mut needed: Vec<u64> = self.kept.iter().flat_map(|kept| &kept.needed).copied().collect();
+        needed.sort_unstable();
+        needed.dedup();
+        needed
+    }
+}

@@ -1,0 +1,166 @@
+//! The log's thread: decisions in groups, synced before their messages leave.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
+
+use crossbeam_channel::Sender;
+use streamgauge_common::{clock::Stopwatch, crash};
+
+use super::{Command, Commands, Job, Release, Shared};
+use crate::{decision::Decision, error::StateError, log::Log};
+
+/// Decisions that are synced together at most.
+const GROUP_MAX: usize = 64;
+/// Runs of settled messages that are long to say, and how often they are said.
+const LONG: usize = 16;
+const LONG_EVERY: Duration = Duration::from_millis(100);
+/// After how many bytes a segment is left, so that it can be removed.
+const ROTATE_BYTES: usize = 1 << 20;
+
+pub(super) struct LogWriter {
+    log: Log,
+    jobs: Sender<Job>,
+    shared: Arc<Shared>,
+    /// The index of the last decision.
+    last: u64,
+    /// Entries with messages that may not be settled: their index, query and last number.
+    unsettled: VecDeque<(u64, String, u64)>,
+    /// How often what is settled had changed when the log was told.
+    written: BTreeMap<String, u64>,
+    /// Whether that was long to say, and since when it was not said.
+    written_long: bool,
+    since_written: Stopwatch,
+    /// Bytes of decisions in the segment.
+    since_rotated: usize,
+}
+
+impl LogWriter {
+    pub(super) fn new(
+        log: Log,
+        unsettled: Vec<(u64, String, u64)>,
+        jobs: Sender<Job>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let last = log.next_index() - 1;
+        Self {
+            log,
+            jobs,
+            shared,
+            last,
+            unsettled: unsettled.into(),
+            written: BTreeMap::new(),
+            written_long: false,
+            since_written: Stopwatch::start(),
+            since_rotated: 0,
+        }
+    }
+
+    /// Runs until nobody tells anything any more, or nothing can be written.
+    pub(super) fn run(mut self, commands: &Commands) {
+        while let Ok(first) = commands.recv() {
+            let more = commands.try_iter().take(GROUP_MAX);
+            if let Err(error) = self.group(std::iter::once(first).chain(more).collect()) {
+                return self.shared.fail(error.to_string());
+            }
+        }
+    }
+
+    fn group(&mut self, commands: Vec<Command>) -> Result<(), StateError> {
+        let (mut releases, mut flushed, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut durable = None;
+        let mut entered = false;
+        for command in commands {
+            match command {
+                Command::Enter(bytes, release) => {
+                    self.last = self.log.append(&bytes)?;
+                    self.since_rotated += bytes.len();
+                    entered = true;
+                    self.remember(&release);
+                    releases.extend(release);
+                }
+                Command::Checkpoint(job) => {
+                    self.last = self.log.append(&Decision::Captured.encode())?;
+                    entered = true;
+                    jobs.push(self.stamp(*job));
+                }
+                Command::Durable { log_from } => durable = Some(log_from),
+                Command::Settled => {}
+                Command::Flush(done) => flushed.push(done),
+            }
+        }
+        if entered {
+            self.log.sync()?;
+            crash::point("log.synced");
+        }
+        releases.into_iter().for_each(Release::send);
+        self.write_settled()?;
+        for job in jobs {
+            // The checkpoint's thread ends with this one.
+            drop(self.jobs.send(job));
+        }
+        if let Some(log_from) = durable {
+            if self.since_rotated > ROTATE_BYTES {
+                self.log.rotate()?;
+                self.since_rotated = 0;
+            }
+            self.log.remove_below(log_from)?;
+        }
+        flushed.into_iter().for_each(|done| _ = done.send(()));
+        Ok(())
+    }
+
+    fn remember(&mut self, releases: &[Release]) {
+        for Release { query, messages, .. } in releases {
+            if let Some(message) = messages.last() {
+                self.unsettled.push_back((self.last, query.clone(), message.sequence));
+            }
+        }
+    }
+
+    /// A checkpoint stands behind the last decision.
+    fn stamp(&mut self, mut job: Job) -> Job {
+        let settled = self.shared.settled();
+        let is_settled = |(_, query, last): &(u64, String, u64)| {
+            settled.get(query).is_some_and(|settled| settled.upto >= *last)
+        };
+        while self.unsettled.front().is_some_and(is_settled) {
+            self.unsettled.pop_front();
+        }
+        job.saved.log_index = self.last;
+        job.saved.log_from =
+            self.unsettled.front().map_or(self.last + 1, |&(index, _, _)| index.min(self.last + 1));
+        job.saved.settled = settled;
+        job
+    }
+
+    /// Writes what was settled since the last time: a message that is acknowledged is not sent again after a kill. Where that
+    /// takes long, not each time.
+    fn write_settled(&mut self) -> Result<(), StateError> {
+        if self.written_long && self.since_written.elapsed() < LONG_EVERY {
+            return Ok(());
+        }
+        let outboxes = self.shared.lock(&self.shared.outboxes).clone();
+        self.written_long = false;
+        for (query, outbox) in outboxes {
+            let changes = outbox.changes();
+            if self.written.get(&query).copied().unwrap_or(0) != changes {
+                let settled = outbox.settled();
+                self.written_long |= settled.beyond.len() > LONG;
+                self.written.insert(query.clone(), changes);
+                self.log.write_lazily(&Decision::Settled { query, settled }.encode())?;
+                crash::point("log.settled");
+            }
+        }
+        self.since_written = Stopwatch::start();
+        Ok(())
+    }
+}
+
+impl Drop for LogWriter {
+    fn drop(&mut self) {
+        self.shared.busy.store(false, SeqCst);
+    }
+}

@@ -1,0 +1,34 @@
+//! Step 8: what survives the process.
+//!
+//! Containers, bytes in and the same bytes out, or an error that names the file:
+//!
+//! 1. [`bytes`] writes and reads the fields of all that is kept; [`header`] begins every file: magic, version, checksums.
+//! 2. [`store`] is a place for named objects: a directory or a bucket; [`lock`] keeps a directory for one process, [`rights`]
+//!    for one user.
+//! 3. [`log`] is the decision log of a query: what was decided is there before it is sent.
+//! 4. [`checkpoint`] holds generations of a query's state.
+//!
+//! And what they hold:
+//!
+//! 5. [`meaning`] says for which query a state may be used; [`decision`] is an entry of the log; [`saved`] is where a query
+//!    stands, [`part`] what it holds.
+//! 6. [`outbox`] holds what is decided and not acknowledged yet; [`keeper`] writes log and checkpoints while the query runs; [`recovery`] reads them when it comes back.
+//!
+//! A file is either what was once written, whole, or it is refused: nothing here repairs, and nothing starts empty where
+//! something was.
+
+pub mod bytes;
+pub mod error;
+pub mod header;
+pub mod store;
+pub mod lock;
+pub mod rights;
+pub mod log;
+pub mod checkpoint;
+pub mod meaning;
+pub mod decision;
+pub mod saved;
+pub mod part;
+pub mod outbox;
+pub mod keeper;
+pub mod recovery;

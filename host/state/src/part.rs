@@ -1,0 +1,142 @@
+//! Parts of a query's state as bytes: a section of a checkpoint holds those of one partition.
+
+use streamgauge_common::column::Texts;
+use streamgauge_engine::{Part, PartId, Place};
+
+use super::bytes::{Malformed, Reader, Writer};
+
+const SLICE: u8 = 1;
+const LATE: u8 = 2;
+const COUNTED: u8 = 3;
+
+/// Parts one behind the other.
+pub fn encode(parts: &[&Part]) -> Vec<u8> {
+    let texts = |part: &&Part| {
+        part.states
+            .iter()
+            .chain([&part.keys])
+            .map(|texts| texts.bytes.len() + 4 * texts.len() + 16)
+            .sum::<usize>()
+    };
+    // Sections are large: grown step by step they would be copied again and again.
+    let mut out = Writer::with_capacity(8 + parts.iter().map(|part| 40 + texts(part)).sum::<usize>());
+    out.u64(parts.len() as u64);
+    for Part { id, whole, keys, states } in parts {
+        write_id(&mut out, id);
+        out.bool(*whole);
+        write_texts(&mut out, keys);
+        out.u64(states.len() as u64);
+        states.iter().for_each(|states| write_texts(&mut out, states));
+    }
+    out.into_bytes()
+}
+
+/// Parts from bytes that [`encode`] gave.
+pub fn decode(bytes: &[u8]) -> Result<Vec<Part>, Malformed> {
+    let mut input = Reader::new(bytes);
+    let count = input.count(32)?;
+    let parts = (0..count).map(|_| {
+        let (id, whole) = (read_id(&mut input)?, input.bool()?);
+        let keys = read_texts(&mut input)?;
+        let calls = input.count(16)?;
+        let states = (0..calls).map(|_| read_texts(&mut input)).collect::<Result<_, _>>()?;
+        Ok(Part { id, whole, keys, states })
+    });
+    let parts = parts.collect::<Result<_, Malformed>>()?;
+    input.finish()?;
+    Ok(parts)
+}
+
+pub(super) fn write_id(out: &mut Writer, id: &PartId) {
+    out.u32(id.partition);
+    match id.place {
+        Place::Slice(slice) => {
+            out.u8(SLICE);
+            out.i64(slice);
+        }
+        Place::Late { window, slice } => {
+            out.u8(LATE);
+            out.i64(window);
+            out.i64(slice);
+        }
+        Place::Counted(slice) => {
+            out.u8(COUNTED);
+            out.i64(slice);
+        }
+    }
+}
+
+pub(super) fn read_id(input: &mut Reader<'_>) -> Result<PartId, Malformed> {
+    let partition = input.u32()?;
+    let place = match input.u8()? {
+        SLICE => Place::Slice(input.i64()?),
+        LATE => Place::Late { window: input.i64()?, slice: input.i64()? },
+        COUNTED => Place::Counted(input.i64()?),
+        kind => return Err(input.malformed(format!("no part has kind {kind}"))),
+    };
+    Ok(PartId { partition, place })
+}
+
+fn write_texts(out: &mut Writer, texts: &Texts) {
+    out.u64(texts.ends.len() as u64);
+    texts.ends.iter().for_each(|&end| out.u32(end));
+    out.bytes(&texts.bytes);
+}
+
+fn read_texts(input: &mut Reader<'_>) -> Result<Texts, Malformed> {
+    let count = input.count(4)?;
+    let ends = (0..count).map(|_| input.u32()).collect::<Result<Vec<_>, _>>()?;
+    let bytes = input.bytes()?.to_vec();
+    let last = ends.last().map_or(0, |&end| end as usize);
+    if !ends.is_sorted() || last != bytes.len() {
+        return Err(input.malformed("a list whose ends do not fit its bytes"));
+    }
+    Ok(Texts { ends, bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn texts() -> impl Strategy<Value = Texts> {
+        prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6), 0..5).prop_map(|all| {
+            let mut texts = Texts::default();
+            all.iter().for_each(|text| texts.push(text));
+            texts
+        })
+    }
+
+    fn parts() -> impl Strategy<Value = Vec<Part>> {
+        let place = prop_oneof![
+            any::<i64>().prop_map(Place::Slice),
+            any::<(i64, i64)>().prop_map(|(window, slice)| Place::Late { window, slice }),
+            any::<i64>().prop_map(Place::Counted),
+        ];
+        let part = (any::<u32>(), place, any::<bool>(), texts(), prop::collection::vec(texts(), 0..3));
+        let part = part.prop_map(|(partition, place, whole, keys, states)| Part {
+            id: PartId { partition, place },
+            whole,
+            keys,
+            states,
+        });
+        prop::collection::vec(part, 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn parts_come_back(parts in parts()) {
+            let bytes = encode(&parts.iter().collect::<Vec<_>>());
+            prop_assert_eq!(decode(&bytes), Ok(parts));
+            (0..bytes.len()).for_each(|length| assert!(decode(&bytes[..length]).is_err()));
+        }
+
+        #[test]
+        fn other_bytes_are_refused_or_mean_what_they_say(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(parts) = decode(&bytes) {
+                prop_assert_eq!(encode(&parts.iter().collect::<Vec<_>>()), bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What is kept of a query, for people: nothing is changed, and a process that uses it is not disturbed.
+
+use std::collections::BTreeMap;
+
+use streamgauge_common::message::Payload;
+
+use super::Replay;
+use crate::{
+    bytes::{Malformed, Reader},
+    checkpoint::Checkpoints,
+    error::StateError,
+    log::Log,
+    meaning,
+    saved::Saved,
+    store::Store,
+};
+
+/// What was found.
+#[derive(Debug)]
+pub struct Looked {
+    /// Whose state it is: rows' keys and the markers of files have it.
+    pub identity: u128,
+    /// What the query does, in a line.
+    pub means: String,
+    /// The newest checkpoint; none = nothing was decided.
+    pub saved: Option<Saved>,
+    /// When that was written, in microseconds since the epoch.
+    pub checkpoint_us: Option<i64>,
+    /// By query: messages that were decided and are not known to be settled, each with its number and its rows.
+    unsettled: BTreeMap<String, Vec<(u64, u32)>>,
+}
+
+impl Looked {
+    /// Rows that were decided and are not known to be delivered. `has` says up to which number a file has a query's messages,
+    /// which after a kill is more than the log says.
+    pub fn undelivered(&self, has: impl Fn(&str) -> u64) -> u64 {
+        let of_query = |(query, messages): (&String, &Vec<(u64, u32)>)| -> u64 {
+            let upto = has(&format!("{:032x}/{query}", self.identity));
+            messages.iter().filter(|(sequence, _)| *sequence > upto).map(|&(_, rows)| u64::from(rows)).sum()
+        };
+        self.unsettled.iter().map(of_query).sum()
+    }
+}
+
+/// Whether a folder holds the state of a query, as far as its first bytes say: others' folders are left alone.
+pub fn is_state(store: &Store) -> Result<bool, StateError> {
+    Ok(meaning::is_there(store)? || Checkpoints::open(store, 0, 0)?.is_begun())
+}
+
+/// Reads what is kept in a folder of which [`is_state`] is true.
+pub fn look(store: &Store) -> Result<Looked, StateError> {
+    let (identity, means) = meaning::look(store)?;
+    let Some(found) = Checkpoints::open(store, identity, 0)?.newest()? else {
+        // Without a checkpoint nothing was sent: what is in the log was never decided.
+        return Ok(Looked { identity, means, saved: None, checkpoint_us: None, unsettled: BTreeMap::new() });
+    };
+    let name = Checkpoints::name(found.generation);
+    let damaged = |malformed: Malformed| {
+        StateError::damaged(store.shown_name(&name), malformed.at as u64, malformed.what)
+    };
+    let saved = Saved::read(&mut Reader::new(&found.payload)).map_err(damaged)?;
+    let mut replay = Replay::default();
+    replay.begin(&saved);
+    for entry in Log::look(store, identity, saved.log_from)? {
+        replay.follow(&entry, saved.log_index, store)?;
+    }
+    let mut unsettled: BTreeMap<String, Vec<(u64, u32)>> = BTreeMap::new();
+    for (_, query, message) in replay.messages {
+        let settled = replay.settled.get(&query).is_some_and(|settled| settled.has(message.sequence));
+        // Rows that are shown until newer ones come are not owed to anybody.
+        if !settled && !matches!(message.payload, Payload::Rows(_)) {
+            unsettled.entry(query).or_default().push((message.sequence, message.rows));
+        }
+    }
+    let checkpoint_us = store.put_at_us(&name)?;
+    Ok(Looked { identity, means, saved: Some(saved), checkpoint_us, unsettled })
+}

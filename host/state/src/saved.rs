@@ -1,0 +1,269 @@
+//! What a checkpoint's manifest says: where a query stands, and which sections of which generations hold its parts.
+
+use std::collections::BTreeMap;
+
+use streamgauge_common::topic_id::TopicId;
+use streamgauge_engine::{PartId, Standing};
+
+use super::{
+    bytes::{Malformed, Reader, Writer},
+    decision::{Verdict, read_settled, read_verdict, write_settled, write_verdict},
+    part::{read_id, write_id},
+};
+use crate::outbox::Settled;
+
+/// A partition's way, as far as a query has gone it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The offset behind the last record that was folded.
+    pub next: i64,
+    /// Whether nothing more comes.
+    pub done: bool,
+}
+
+/// Where each partition stands.
+pub type Positions = BTreeMap<u32, Progress>;
+
+/// How far decisions go: what lies before is not decided again. A replay may still be behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// The last run of groups: its window's end and its number.
+    pub run: Option<(i64, u32)>,
+    /// The last forced close.
+    pub forced: Option<i64>,
+    /// By partition: the offset behind the last record whose row is of no window.
+    pub passed: BTreeMap<u32, i64>,
+}
+
+/// What was fixed when the query was first started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beginning {
+    /// Windows that start before it are not emitted; none = all are.
+    pub emit_from_us: Option<i64>,
+    /// The ends to which partitions are read, where the run is bounded.
+    pub ends: BTreeMap<u32, i64>,
+    /// Which topic is read; none = not known, as in states of versions that did not ask, or nothing that has an id.
+    pub topic_id: Option<TopicId>,
+}
+
+/// Where a query stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// What was fixed at its first start.
+    pub beginning: Beginning,
+    /// Decisions up to this entry of the log are in the state.
+    pub log_index: u64,
+    /// The first entry of the log that is still needed: a message in it is not settled, or it is behind the state.
+    pub log_from: u64,
+    /// Which records are folded.
+    pub positions: Positions,
+    /// How far decisions go.
+    pub decided: Decided,
+    /// The number of the last message of each query.
+    pub sequences: BTreeMap<String, u64>,
+    /// What has become of the messages.
+    pub settled: BTreeMap<String, Settled>,
+    /// Verdicts on records that are not folded yet.
+    pub verdicts: BTreeMap<(u32, i64), Verdict>,
+    /// The windows' standing; none where the query has none.
+    pub standing: Option<Standing>,
+    /// The versions of its reducers' states.
+    pub versions: Vec<u32>,
+    /// The parts that belong to the state.
+    pub kept: Vec<PartId>,
+    /// Whether its input has ended and everything is decided.
+    pub finished: bool,
+}
+
+impl Saved {
+    /// Appends it.
+    pub fn write(&self, out: &mut Writer) {
+        let Self { beginning, log_index, log_from, positions, sequences, settled, verdicts, .. } = self;
+        write_optional(out, beginning.emit_from_us);
+        out.u64(beginning.ends.len() as u64);
+        for (&partition, &end) in &beginning.ends {
+            out.u32(partition);
+            out.i64(end);
+        }
+        out.u64(*log_index);
+        out.u64(*log_from);
+        out.u64(positions.len() as u64);
+        for (&partition, &Progress { next, done }) in positions {
+            out.u32(partition);
+            out.i64(next);
+            out.bool(done);
+        }
+        self.decided.write(out);
+        out.u64(sequences.len() as u64);
+        for (query, &sequence) in sequences {
+            out.str(query);
+            out.u64(sequence);
+        }
+        out.u64(settled.len() as u64);
+        for (query, settled) in settled {
+            out.str(query);
+            write_settled(out, settled);
+        }
+        out.u64(verdicts.len() as u64);
+        for (&(partition, offset), verdict) in verdicts {
+            out.u32(partition);
+            out.i64(offset);
+            write_verdict(out, verdict);
+        }
+        out.bool(self.standing.is_some());
+        if let Some(Standing { closed, watermark, partitions }) = &self.standing {
+            out.i64(*closed);
+            out.i64(*watermark);
+            out.u64(partitions.len() as u64);
+            for &(partition, watermark) in partitions {
+                out.u32(partition);
+                out.i64(watermark);
+            }
+        }
+        out.u64(self.versions.len() as u64);
+        self.versions.iter().for_each(|&version| out.u32(version));
+        out.u64(self.kept.len() as u64);
+        self.kept.iter().for_each(|id| write_id(out, id));
+        out.bool(self.finished);
+    }
+
+    /// Takes it from the front of bytes.
+    pub fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let emit_from_us = if input.bool()? { Some(input.i64()?) } else { None };
+        let ends = map(input, 12, |input| Ok((input.u32()?, input.i64()?)))?;
+        Ok(Self {
+            // Behind the sections: see `Beginning::read_topic`.
+            beginning: Beginning { emit_from_us, ends, topic_id: None },
+            log_index: input.u64()?,
+            log_from: input.u64()?,
+            positions: map(input, 13, |input| {
+                Ok((input.u32()?, Progress { next: input.i64()?, done: input.bool()? }))
+            })?,
+            decided: Decided::read(input)?,
+            sequences: map(input, 16, |input| Ok((input.str()?.to_owned(), input.u64()?)))?,
+            settled: map(input, 24, |input| Ok((input.str()?.to_owned(), read_settled(input)?)))?,
+            verdicts: map(input, 21, |input| Ok(((input.u32()?, input.i64()?), read_verdict(input)?)))?,
+            standing: if input.bool()? {
+                let (closed, watermark) = (input.i64()?, input.i64()?);
+                let partitions = list(input, 12, |input| Ok((input.u32()?, input.i64()?)))?;
+                Some(Standing { closed, watermark, partitions })
+            } else {
+                None
+            },
+            versions: list(input, 4, Reader::u32)?,
+            kept: list(input, 13, read_id)?,
+            finished: input.bool()?,
+        })
+    }
+}
+
+impl Beginning {
+    /// Appends which topic is read.
+    pub fn write_topic(&self, out: &mut Writer) {
+        out.u128(self.topic_id.map_or(0, TopicId::bits));
+    }
+
+    /// Takes which topic is read from the end of a manifest; manifests of the first version do not say.
+    pub fn read_topic(&mut self, input: &mut Reader<'_>) -> Result<(), Malformed> {
+        if input.left() > 0 {
+            self.topic_id = TopicId::new(input.u128()?);
+        }
+        Ok(())
+    }
+}
+
+impl Decided {
+    fn write(&self, out: &mut Writer) {
+        out.bool(self.run.is_some());
+        if let Some((window_end, run)) = self.run {
+            out.i64(window_end);
+            out.u32(run);
+        }
+        write_optional(out, self.forced);
+        out.u64(self.passed.len() as u64);
+        for (&partition, &next) in &self.passed {
+            out.u32(partition);
+            out.i64(next);
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let run = if input.bool()? { Some((input.i64()?, input.u32()?)) } else { None };
+        let forced = if input.bool()? { Some(input.i64()?) } else { None };
+        Ok(Self { run, forced, passed: map(input, 12, |input| Ok((input.u32()?, input.i64()?)))? })
+    }
+}
+
+fn write_optional(out: &mut Writer, number: Option<i64>) {
+    out.bool(number.is_some());
+    number.iter().for_each(|&number| out.i64(number));
+}
+
+fn list<'a, T>(
+    input: &mut Reader<'a>,
+    bytes_each_min: usize,
+    read: impl Fn(&mut Reader<'a>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    let count = input.count(bytes_each_min)?;
+    (0..count).map(|_| read(input)).collect()
+}
+
+fn map<'a, K: Ord, V>(
+    input: &mut Reader<'a>,
+    bytes_each_min: usize,
+    read: impl Fn(&mut Reader<'a>) -> Result<(K, V), Malformed>,
+) -> Result<BTreeMap<K, V>, Malformed> {
+    Ok(list(input, bytes_each_min, read)?.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use streamgauge_engine::Place;
+
+    #[test]
+    fn the_topic_comes_back_and_an_earlier_version_does_not_say_it() {
+        for topic_id in [None, TopicId::new(7)] {
+            let mut out = Writer::new();
+            Beginning { topic_id, ..Beginning::default() }.write_topic(&mut out);
+            let mut beginning = Beginning::default();
+            beginning.read_topic(&mut Reader::new(out.as_bytes())).unwrap();
+            assert_eq!(beginning.topic_id, topic_id);
+            assert!(beginning.read_topic(&mut Reader::new(&out.as_bytes()[..9])).is_err());
+        }
+        let mut beginning = Beginning::default();
+        beginning.read_topic(&mut Reader::new(&[])).unwrap();
+        assert_eq!(beginning, Beginning::default());
+    }
+
+    #[test]
+    fn what_is_saved_comes_back_and_every_cut_is_an_error() {
+        let saved = Saved {
+            beginning: Beginning { emit_from_us: Some(-5), ends: [(3, 17)].into(), topic_id: None },
+            log_index: 9,
+            log_from: 4,
+            positions: [(0, Progress { next: 4, done: false }), (3, Progress { next: 17, done: true })]
+                .into(),
+            decided: Decided { run: Some((60, 2)), forced: Some(-1), passed: [(0, 3)].into() },
+            sequences: [("insert_a_1".into(), 12)].into(),
+            settled: [("insert_a_1".into(), Settled { upto: 3, beyond: [(5, 5), (7, 9)].into() })].into(),
+            verdicts: [((0, 8), Verdict::Plugin("trapped".into())), ((0, 9), Verdict::Future("far".into()))]
+                .into(),
+            standing: Some(Standing { closed: 1, watermark: 2, partitions: vec![(0, 5), (3, i64::MAX)] }),
+            versions: vec![1, 2],
+            kept: vec![PartId { partition: 3, place: Place::Late { window: -1, slice: 7 } }],
+            finished: true,
+        };
+        for saved in [saved, Saved::default()] {
+            let mut out = Writer::new();
+            saved.write(&mut out);
+            let bytes = out.into_bytes();
+            let mut input = Reader::new(&bytes);
+            assert_eq!(Saved::read(&mut input), Ok(saved));
+            assert_eq!(input.left(), 0);
+            (0..bytes.len()).for_each(|length| {
+                assert!(Saved::read(&mut Reader::new(&bytes[..length])).is_err(), "cut at {length}");
+            });
+        }
+    }
+}
