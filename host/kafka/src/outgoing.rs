@@ -149,6 +149,37 @@ struct Bad {
     why: Option<RDKafkaErrorCode>,
     /// Why others were not written.
     failed: Option<RDKafkaErrorCode>,
+    /// Others were given up by the client because of something else, whose report may come after theirs.
+    purged: Option<RDKafkaErrorCode>,
+}
+
+impl Bad {
+    fn note(&mut self, code: RDKafkaErrorCode, sequence: usize) {
+        if is_refusal(code) && sequence != NO_MESSAGE {
+            self.refused.push(sequence as u64);
+            self.why.get_or_insert(code);
+        } else if matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) {
+            self.purged.get_or_insert(code);
+        } else {
+            self.failed.get_or_insert(code);
+        }
+    }
+
+    /// Takes the cause of what was not written, if it is known.
+    fn cause(&mut self) -> Option<Cause> {
+        let refused = std::mem::take(&mut self.refused);
+        match (self.why.take(), self.failed.take()) {
+            (Some(why), _) => Some(Cause::Refused(refused, why)),
+            (None, failed) => failed.map(Cause::Failed),
+        }
+    }
+}
+
+/// Why records were not written.
+#[derive(Debug, PartialEq, Eq)]
+enum Cause {
+    Refused(Vec<u64>, RDKafkaErrorCode),
+    Failed(RDKafkaErrorCode),
 }
 
 impl Fates {
@@ -173,13 +204,7 @@ impl ProducerContext for Fates {
     fn delivery(&self, result: &DeliveryResult<'_>, sequence: usize) {
         let Err((error, _)) = result else { return };
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-        let mut bad = self.bad();
-        if is_refusal(code) && sequence != NO_MESSAGE {
-            bad.refused.push(sequence as u64);
-            bad.why.get_or_insert(code);
-        } else {
-            bad.failed.get_or_insert(code);
-        }
+        self.bad().note(code, sequence);
     }
 }
 
@@ -321,19 +346,21 @@ impl Outgoing {
             })
         });
         // What could not be written may have been told while we gave up.
-        waited.and_then(|()| self.verdict())
+        waited.and_then(|()| self.verdict())?;
+        // All reports are there, and none of them says why records were given up.
+        let purged = self.producer.context().bad().purged.take();
+        purged.map_or(Ok(()), |code| Err(self.trouble(&KafkaError::MessageProduction(code))))
     }
 
     /// The bad news of the records since the last time.
     fn verdict(&self) -> Result<(), WriteError> {
-        let Bad { refused, why, failed } = std::mem::take(&mut *self.producer.context().bad());
-        match (why, failed) {
-            (Some(why), _) => {
-                let why = why.to_string();
-                Err(WriteError::Refused { sequences: refused, why, others_written: false })
+        let cause = self.producer.context().bad().cause();
+        match cause {
+            Some(Cause::Refused(sequences, why)) => {
+                Err(WriteError::Refused { sequences, why: why.to_string(), others_written: false })
             }
-            (None, Some(code)) => Err(self.trouble(&KafkaError::MessageProduction(code))),
-            (None, None) => Ok(()),
+            Some(Cause::Failed(code)) => Err(self.trouble(&KafkaError::MessageProduction(code))),
+            None => Ok(()),
         }
     }
 
@@ -382,5 +409,24 @@ impl Outgoing {
         self.producer.context().reports.forget();
         drop(std::mem::take(&mut *self.producer.context().bad()));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_the_client_gave_up_because_of_others_are_no_cause() {
+        let mut bad = Bad::default();
+        bad.note(RDKafkaErrorCode::PurgeQueue, 1);
+        assert_eq!(bad.cause(), None, "the report of the cause may still come");
+        bad.note(RDKafkaErrorCode::MessageSizeTooLarge, 7);
+        bad.note(RDKafkaErrorCode::PurgeInflight, NO_MESSAGE);
+        assert_eq!(bad.cause(), Some(Cause::Refused(vec![7], RDKafkaErrorCode::MessageSizeTooLarge)));
+        assert_eq!(bad.cause(), None);
+        bad.note(RDKafkaErrorCode::RequestTimedOut, 8);
+        assert_eq!(bad.cause(), Some(Cause::Failed(RDKafkaErrorCode::RequestTimedOut)));
+        assert_eq!(bad.purged, Some(RDKafkaErrorCode::PurgeQueue));
     }
 }

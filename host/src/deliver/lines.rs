@@ -9,6 +9,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -105,6 +106,13 @@ enum LinesError {
     Output(#[from] OutputError),
     #[error(transparent)]
     Marker(#[from] MarkerError),
+    #[error(
+        "{path} has {found} bytes now and had {written} when rows were last written to it: another process changed it; rows go on \
+         when it has {written} again, and the next start says what else can be done"
+    )]
+    Changed { path: String, found: u64, written: u64 },
+    #[error("{path} was removed while rows are written to it; the next start says what can be done")]
+    Removed { path: String },
 }
 
 impl Lines {
@@ -197,6 +205,7 @@ impl Lines {
             // They were written, and only the mark was not.
             return Ok(());
         }
+        self.check_unchanged(marker.mark.length)?;
         crash::point("file.before_write");
         let written = self.append(messages).and_then(|()| self.output.sync());
         if let Err(error) = written {
@@ -208,6 +217,18 @@ impl Lines {
         marker.note(name, last, messages.iter().map(|message| lines(message)))?;
         crash::point("file.after_mark");
         Ok(())
+    }
+
+    /// An error where the file is not what was `written`: rows behind what another process did to it would not be found again.
+    fn check_unchanged(&self, written: u64) -> Result<(), LinesError> {
+        let path = || self.output.name().to_owned();
+        match self.output.metadata()? {
+            Some(there) if there.nlink() == 0 => Err(LinesError::Removed { path: path() }),
+            Some(there) if there.len() != written => {
+                Err(LinesError::Changed { path: path(), found: there.len(), written })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes messages that were tried before.

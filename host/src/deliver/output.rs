@@ -3,7 +3,7 @@
 //! What a line looks like is the output's [`Format`]: [`JsonLines`], but for people who watch the demo.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, ErrorKind, IsTerminal, Seek as _, SeekFrom, Write},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -207,6 +207,15 @@ impl Output {
         end.regular_file().map_or(Ok(()), |file| file.sync_data().map_err(|cause| self.error(cause)))
     }
 
+    /// What the file system says of a regular file; none for any other place.
+    ///
+    /// # Errors
+    /// Where it says nothing.
+    pub fn metadata(&self) -> Result<Option<Metadata>, OutputError> {
+        let end = self.lock();
+        end.regular_file().map(File::metadata).transpose().map_err(|cause| self.error(cause))
+    }
+
     /// Cuts a file to its first bytes and forgets what was written behind them; nothing where it is no regular file.
     ///
     /// # Errors
@@ -235,6 +244,11 @@ impl Output {
     fn lock(&self) -> MutexGuard<'_, End> {
         // A writer that panicked left whole lines behind it.
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What errors call it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// An error of this output.

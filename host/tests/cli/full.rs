@@ -38,14 +38,14 @@ fn limited(folder: &Path, bytes_max: u64, program: &str) -> Command {
 }
 
 /// A run that reads what it is told, and is killed where the test fails.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    events: ChildStdin,
+    pub(crate) events: ChildStdin,
     said: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         command.args(["--input", "s=-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let (events, said) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
@@ -53,7 +53,7 @@ impl Running {
     }
 
     /// The next line that it says which contains this.
-    fn says(&mut self, part: &str) -> String {
+    pub(crate) fn says(&mut self, part: &str) -> String {
         let line = self.said.by_ref().map_while(Result::ok).find(|line| line.contains(part));
         line.unwrap_or_else(|| panic!("it never said: {part}"))
     }
@@ -64,8 +64,14 @@ impl Running {
         assert!(raised.success());
     }
 
+    /// Kills it.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Ends the input; the last line that it says.
-    fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         drop(self.events);
         let last = self.said.by_ref().map_while(Result::ok).last().unwrap_or_default();
         assert!(self.child.wait().unwrap().success(), "{last}");

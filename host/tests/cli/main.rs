@@ -6,6 +6,7 @@ mod full;
 mod invariants;
 mod scripts;
 mod outputs;
+mod changed;
 mod ends;
 mod kept;
 mod dead_letters;

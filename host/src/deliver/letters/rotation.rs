@@ -108,7 +108,7 @@ impl Rotation {
     fn begin_anew(&mut self, output: &Output) -> io::Result<()> {
         crash::point("letters.before_create");
         let mut options = File::options();
-        let file = options.read(true).write(true).create_new(true).mode(self.mode).open(&self.path)?;
+        let file = options.read(true).append(true).create_new(true).mode(self.mode).open(&self.path)?;
         let begun = self.hand_over(file, output);
         if begun.is_err() {
             // So that it can be tried again; where that fails, too, the next try says what is there.

@@ -137,8 +137,10 @@ impl Places {
         self.check_beside_state(path)?;
         // A pipe that is open for reading too is its own reader: rows would go nowhere.
         let is_pipe = fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo());
+        // Appending: what another process writes to it meanwhile is never written over, and where it empties the file rows follow
+        // from its new start.
         let mut options = File::options();
-        let file = options.read(!is_pipe).write(true).create(!is_pipe).truncate(false).open(path);
+        let file = options.read(!is_pipe).append(true).create(!is_pipe).open(path);
         let file = file.map_err(failed)?;
         let there = file.metadata().map_err(failed)?;
         let id = FileId::of(&there);
