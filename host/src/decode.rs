@@ -7,7 +7,7 @@ pub mod pool;
 
 use std::ops::Range;
 
-use streamgauge_common::{chunk::Chunk, column::Column};
+use streamgauge_common::{chunk::Chunk, column::Column, reason::Reason};
 
 /// A chunk with its decoded columns: row `i` of every column is record `i` of the chunk.
 #[derive(Clone, Debug)]

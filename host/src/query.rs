@@ -35,7 +35,7 @@ use crate::{
 
 pub use cut_off::CutOff;
 pub use incoming::{Incoming, Origin};
-pub use journal::{Journal, Past};
+pub use journal::Journal;
 pub use letters::{Context, Counts};
 pub use root::{Making, Reopen, Root};
 pub use scope::{Fallen, Scope};

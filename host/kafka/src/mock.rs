@@ -2,7 +2,7 @@
 
 use rdkafka::{mocking, producer::DefaultProducerContext};
 
-use crate::settings::Connection;
+use crate::{error::ClientError, settings::Connection};
 
 /// One broker of librdkafka's mock cluster, gone when dropped.
 ///

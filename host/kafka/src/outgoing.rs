@@ -19,9 +19,8 @@ use streamgauge_common::{
 
 use crate::{
     client::{self, Reports},
-    error::ClientError,
+    error::{ClientError, is_missing},
     settings::Connection,
-    source::positions,
 };
 
 /// How long one look at the client takes.
@@ -266,7 +265,7 @@ impl Outgoing {
         let error = found.topics().iter().find(|found| found.name() == topic).and_then(|found| found.error());
         match error.map(RDKafkaErrorCode::from) {
             None => Ok(()),
-            Some(code) if positions::is_missing(code) => {
+            Some(code) if is_missing(code) => {
                 Err(WriteError::Away(format!("topic '{topic}' does not exist; waiting for it")))
             }
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(self.not_allowed()),

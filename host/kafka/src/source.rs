@@ -33,15 +33,16 @@ use self::{
     positions::NoPosition,
     silence::Silence,
 };
-pub use self::{
-    event::Event,
-    positions::{Position, StartAt},
-    reading::Reading,
-};
 use crate::{
     ClientError, Connection,
     client::{self, Consumer},
     native,
+};
+
+pub use self::{
+    event::Event,
+    positions::{Position, StartAt},
+    reading::Reading,
 };
 
 /// How often it is looked whether the topic is the same, and has new partitions.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use streamgauge_common::{chunk::Chunk, clock, crash, panics::Attended, topic_id::TopicId};
-use streamgauge_kafka::{self, source::KafkaSource};
+use streamgauge_kafka::KafkaSource;
 
 use crate::{
     decode::{
@@ -235,8 +235,8 @@ fn read_files(
 /// Settings that the client does not take.
 pub fn kafka(
     name: &str,
-    connection: &kafka::Connection,
-    reading: kafka::Reading,
+    connection: &streamgauge_kafka::Connection,
+    reading: streamgauge_kafka::Reading,
     decoder: Decoder,
     timings: Arc<Timings>,
 ) -> Result<Feed, SourceError> {
@@ -271,34 +271,36 @@ fn read_kafka(
         }
         let Some(event) = source.next(Duration::from_millis(100)) else { continue };
         match event {
-            kafka::Event::Started(position) => {
-                let kafka::Position { partition, start, end } = position;
+            streamgauge_kafka::Event::Started(position) => {
+                let streamgauge_kafka::Position { partition, start, end } = position;
                 unfinished.insert(partition);
                 hand(feeder, Item::News(Event::Assigned { partition, start, end }))?;
             }
-            kafka::Event::Records(chunk) => hand(feeder, Item::Chunk(chunk))?,
-            kafka::Event::ReachedEnd { partition } => {
+            streamgauge_kafka::Event::Records(chunk) => hand(feeder, Item::Chunk(chunk))?,
+            streamgauge_kafka::Event::ReachedEnd { partition } => {
                 hand(feeder, Item::News(Event::ReachedEnd { partition }))?
             }
-            kafka::Event::Done { partition } => {
+            streamgauge_kafka::Event::Done { partition } => {
                 unfinished.remove(&partition);
                 hand(feeder, Item::News(Event::Done { partition }))?;
                 if bounded && unfinished.is_empty() {
                     return Ok(());
                 }
             }
-            kafka::Event::Topic { id } => hand(feeder, Item::News(Event::Topic(id)))?,
-            kafka::Event::Asked => hand(feeder, Item::News(Event::Asked))?,
-            kafka::Event::Idle { partitions, silent } => {
+            streamgauge_kafka::Event::Topic { id } => hand(feeder, Item::News(Event::Topic(id)))?,
+            streamgauge_kafka::Event::Asked => hand(feeder, Item::News(Event::Asked))?,
+            streamgauge_kafka::Event::Idle { partitions, silent } => {
                 hand(feeder, Item::News(Event::Idle { partitions, silent }))?;
             }
-            kafka::Event::Waiting { message } => {
+            streamgauge_kafka::Event::Waiting { message } => {
                 hand(feeder, Item::News(Event::Notice(format!("{name} waits: {message}"))))?;
             }
-            kafka::Event::Resumed => {
+            streamgauge_kafka::Event::Resumed => {
                 hand(feeder, Item::News(Event::Notice(format!("{name} goes on"))))?;
             }
-            kafka::Event::Failed { message } => return hand(feeder, Item::News(Event::Failed(message))),
+            streamgauge_kafka::Event::Failed { message } => {
+                return hand(feeder, Item::News(Event::Failed(message)));
+            }
         }
     }
     Ok(())

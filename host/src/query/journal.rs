@@ -9,6 +9,7 @@ use streamgauge_state::{
     decision::{Decision, Forced, Sent, Verdict},
     keeper::{Job, Keeper, Release},
     outbox::Outbox,
+    recovery::Past,
     saved::{Decided, Positions},
 };
 

@@ -19,7 +19,7 @@ mod transactions;
 use std::{collections::BTreeMap, time::Duration};
 
 use streamgauge_common::{chunk::Chunk, clock::Stopwatch};
-use streamgauge_kafka::{Connection, Event, Producer, Reading, Record, StartAt, source::KafkaSource};
+use streamgauge_kafka::{Connection, Event, KafkaSource, Producer, Reading, Record, StartAt};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
-use streamgauge_kafka::{Connection, Event, Reading, source::KafkaSource};
+use streamgauge_kafka::{Connection, Event, KafkaSource, Reading};
 
 /// How long a topic that exists may take to be read on.
 const PATIENCE_S: u32 = 60;

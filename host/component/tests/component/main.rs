@@ -3,8 +3,6 @@
 
 mod guests;
 mod limits;
-mod neighbours;
-mod gates;
 mod query;
 mod reducer;
 mod refusals;

@@ -8,10 +8,8 @@ use streamgauge_common::clock::Stopwatch;
 
 use crate::{
     Event,
-    source::{
-        KafkaSource, State,
-        positions::{self, NoPosition},
-    },
+    error::is_missing,
+    source::{KafkaSource, State, positions::NoPosition},
 };
 
 /// What a source cannot do without.
@@ -54,7 +52,7 @@ impl KafkaSource {
                 self.forbidden = true;
                 self.no_position(NoPosition::Forbidden);
             }
-            (_, Some(code)) if positions::is_missing(code) => self.check_topic(),
+            (_, Some(code)) if is_missing(code) => self.check_topic(),
             // What a client says of an outage may reach us when it is over: asked, the brokers answer.
             _ if self.waiting.is_empty() && self.is_answered() => {}
             _ => self.wait(Lack::Brokers, format!("Kafka is away: {reason}")),

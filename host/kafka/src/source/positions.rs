@@ -12,7 +12,7 @@ use rdkafka::{
     metadata::MetadataPartition,
 };
 
-use crate::client::Consumer;
+use crate::{client::Consumer, error::is_missing};
 
 /// How long one question to the brokers may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -155,14 +155,4 @@ fn lost(topic: &str, partition: u32, offset: i64, low: i64, high: i64) -> NoPosi
         "topic '{topic}' partition {partition} has offsets {low} to {high}, but {offset} is next: records were lost to \
          retention, or the topic was made anew"
     ))
-}
-
-/// Whether an error code says that a topic or partition is not there.
-pub(super) fn is_missing(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::UnknownTopicOrPartition
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
-    )
 }

@@ -11,6 +11,7 @@ use streamgauge_common::{clock, topic_id::TopicId};
 
 use crate::{
     Event, StartAt,
+    error::is_missing,
     native::{self, Described},
     source::{
         KafkaSource,
@@ -85,7 +86,7 @@ impl KafkaSource {
             let broker = self.brokers.front().copied();
             match native::describe(&self.asker, &self.reading.topic, broker, ANSWER_WITHIN) {
                 Ok(described) => return Ok(described),
-                Err(code) if positions::is_missing(code) => return Err(NoPosition::Missing),
+                Err(code) if is_missing(code) => return Err(NoPosition::Missing),
                 Err(RDKafkaErrorCode::TopicAuthorizationFailed) => return Err(NoPosition::Forbidden),
                 Err(code) => {
                     self.brokers.rotate_left(usize::from(!self.brokers.is_empty()));

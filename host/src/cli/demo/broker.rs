@@ -1,9 +1,8 @@
 //! The Kafka that the demo speaks with.
 
-use streamgauge_kafka::{Connection, MockCluster, create_topic};
+use streamgauge_kafka::{ClientError, Connection, MockCluster, create_topic};
 
 use super::Failure;
-use crate::source::SourceError;
 
 const PARTITIONS: u32 = 4;
 
@@ -50,6 +49,6 @@ impl Broker {
 }
 
 /// Kafka does not do what the demo needs.
-pub(super) fn failed(error: SourceError) -> Failure {
+pub(super) fn failed(error: ClientError) -> Failure {
     Failure::Runtime(format!("error: {error}"))
 }

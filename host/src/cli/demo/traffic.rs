@@ -8,14 +8,14 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use streamgauge_common::clock;
-use streamgauge_kafka::{Connection, Producer, Record};
+use streamgauge_kafka::{ClientError, Connection, Producer, Record};
 
 use super::{
     Failure,
     broker::{Broker, failed},
     say,
 };
-use crate::source::{SourceError, generator::Generator};
+use crate::source::generator::Generator;
 
 /// How often events that are due are sent.
 const TICK: Duration = Duration::from_millis(50);
@@ -60,14 +60,14 @@ impl Traffic {
         Ok(Live { stop, thread })
     }
 
-    fn flow(&mut self, stopped: &Receiver<()>) -> Result<(), SourceError> {
+    fn flow(&mut self, stopped: &Receiver<()>) -> Result<(), ClientError> {
         while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
             self.send_until(clock::now_us())?;
         }
         Ok(())
     }
 
-    fn send_until(&mut self, time_us: i64) -> Result<(), SourceError> {
+    fn send_until(&mut self, time_us: i64) -> Result<(), ClientError> {
         while let Some(event) = self.events.next_if(|event| event.sent_us < time_us) {
             self.producer.send(&Record {
                 partition: None,

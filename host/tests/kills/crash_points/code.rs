@@ -8,7 +8,9 @@ const CALL: &str = "crash::point(";
 /// All of them.
 pub(super) fn points() -> BTreeSet<String> {
     let mut points = BTreeSet::new();
-    add(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut points);
+    for layer in ["src", "state/src", "kafka/src", "component/src", "engine/src"] {
+        add(&Path::new(env!("CARGO_MANIFEST_DIR")).join(layer), &mut points);
+    }
     points
 }
 

@@ -210,7 +210,7 @@ impl Workers {
         &mut self,
         sink: &Sink,
         route: &Route<'_>,
-        runtime: &component::runtime::Runtime,
+        runtime: &streamgauge_component::runtime::Runtime,
     ) -> Result<Way, Failure> {
         let wrong =
             |why: &dyn std::fmt::Display| Failure::Input(format!("error: sink '{}': {why}", sink.name));
@@ -252,7 +252,7 @@ impl Workers {
     fn instance(
         &mut self,
         sink: &Sink,
-        runtime: &component::runtime::Runtime,
+        runtime: &streamgauge_component::runtime::Runtime,
     ) -> Result<Arc<SinkInstance>, Failure> {
         if let Some((_, instance)) = self.instances.iter().find(|(name, _)| *name == sink.name) {
             return Ok(instance.clone());
