@@ -8,10 +8,10 @@ use std::{
 use streamgauge_common::clock::{self, Stopwatch};
 use streamgauge_functions::format_timestamp;
 
-use crate::{pipeline::Progress, terminal};
-
-/// Takes away the line that the cursor is in.
-pub(crate) const CLEAR_LINE: &str = "\r\x1b[2K";
+use crate::{
+    pipeline::Progress,
+    terminal::{self, CLEAR_LINE},
+};
 
 /// A line on standard error that is written over.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ use rustix::process::{
 use streamgauge_common::{clock, crash, panics};
 use tokio::{runtime::Builder, signal::unix::SignalKind};
 
-use crate::progress::CLEAR_LINE;
+use crate::terminal::CLEAR_LINE;
 
 /// How long standard error may take for what is told where nobody may wait for it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use std::{
 use streamgauge_common::row::{Rows, write_json};
 use streamgauge_sql::manifest;
 
-use crate::progress::CLEAR_LINE;
+use crate::terminal::CLEAR_LINE;
 
 /// How rows become lines.
 pub trait Format: Send + Sync {

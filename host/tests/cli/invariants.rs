@@ -1,7 +1,7 @@
 //! What ARCHITECTURE.md says is absent, is absent: who may name what, read off the source.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -84,6 +84,52 @@ fn each_layer_uses_only_layers_below_it() {
         used.retain(|used| used.starts_with("streamgauge") && used != "streamgauge-sql");
         let allowed: BTreeSet<String> = below.iter().map(|&below| below.to_owned()).collect();
         assert!(used.is_subset(&allowed), "{name} uses {used:?}");
+    }
+}
+
+/// The modules of `host/src` that a file uses, itself among them where it names itself.
+fn modules_used(text: &str) -> BTreeSet<String> {
+    let code = code(text);
+    let mut used = BTreeSet::new();
+    for behind in code.split("crate::").skip(1) {
+        let Some(group) = behind.strip_prefix('{') else {
+            used.insert(behind.chars().take_while(|&c| c.is_alphanumeric() || c == '_').collect());
+            continue;
+        };
+        let (mut depth, mut name) = (0, String::new());
+        for character in group.chars() {
+            match character {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => drop(used.insert(std::mem::take(&mut name))),
+                _ if depth == 0 => name.push(character),
+                _ => {}
+            }
+        }
+        used.insert(name);
+    }
+    used.into_iter()
+        .map(|path| path.trim().split("::").next().unwrap_or_default().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn no_circle_between_the_modules_of_the_host() {
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, text) in sources("host/src") {
+        let module = name.trim_start_matches("host/src/").split(['/', '.']).next().unwrap().to_owned();
+        let used = modules_used(&text).into_iter().filter(|used| *used != module);
+        uses.entry(module.clone()).or_default().extend(used);
+    }
+    assert!(uses["cli"].contains("pipeline"), "{uses:?}");
+    // Take away what uses nothing that is left, until nothing is left.
+    while !uses.is_empty() {
+        let known: BTreeSet<String> = uses.keys().cloned().collect();
+        let before = uses.len();
+        uses.retain(|_, used| used.iter().any(|used| known.contains(used)));
+        assert!(uses.len() < before, "a circle: {uses:#?}");
     }
 }
 
