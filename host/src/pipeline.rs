@@ -5,11 +5,11 @@
 //! takes nothing more, leaves the others and goes on by a reader of its own.
 
 mod ending;
-pub mod feed;
+pub mod reader;
 mod future;
-pub mod inquest;
+pub mod bisect;
 mod letters;
-mod meeting;
+mod rejoin;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,26 +20,26 @@ use std::{
     time::Duration,
 };
 
-use feed::{Event, Feed};
 use future::reject_future;
-use meeting::Kept;
+use reader::{Event, SourceReader};
+use rejoin::CatchUpBuffer;
 use streamgauge_common::{
     clock::{self, Stopwatch},
     topic_id::TopicId,
 };
 use streamgauge_engine::WindowQuery;
 use streamgauge_state::{
-    keeper::Keeper,
-    saved::{Beginning, Positions},
+    backend::StateBackend,
+    manifest::{Offsets, StartBounds},
 };
 
 use crate::{
     decode::Batch,
-    query::{Context, Counts, Root},
+    query::{Context, Counts, QueryTask},
 };
 
 pub use future::Future;
-pub use meeting::Meeting;
+pub use rejoin::RejoinPoint;
 
 /// How long the loop waits for input before it looks at idleness, outputs and whether to stop.
 const TICK: Duration = Duration::from_millis(20);
@@ -49,18 +49,18 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// Opens a reader at some positions.
-pub type OpenFeed = Box<dyn Fn(&Positions, &Beginning) -> Result<Feed, String> + Send + Sync>;
+pub type OpenReader = Box<dyn Fn(&Offsets, &StartBounds) -> Result<SourceReader, String> + Send + Sync>;
 
 /// What is the same for all that read a source.
 pub struct Source {
     /// Its name.
     pub name: String,
     /// Opens a reader of it.
-    pub open: OpenFeed,
+    pub open: OpenReader,
     /// Whether it can be read only once (standard input).
     pub once: bool,
     /// Where queries that read alone come back to the others; none where the input has an end.
-    pub meeting: Option<Meeting>,
+    pub rejoin: Option<RejoinPoint>,
     /// How far ahead of its record an event may be; none = as far as it likes.
     pub future: Option<Future>,
     /// How often state is captured.
@@ -74,9 +74,9 @@ pub struct Pipeline {
     /// What is read.
     pub source: Arc<Source>,
     /// Where decoded batches come from.
-    pub feed: Feed,
+    pub reader: SourceReader,
     /// The queries that read the source.
-    pub roots: Vec<Root>,
+    pub tasks: Vec<QueryTask>,
     /// What they share.
     pub context: Context,
     /// What others may see of it.
@@ -101,16 +101,16 @@ impl Default for Progress {
 }
 
 /// What a pipeline has to tell while it runs.
-pub enum Told {
+pub enum PipelineEvent {
     /// Something that people should know.
     Notice(String),
     /// A query cannot go on with the others: it fell, its sink takes nothing more, or it cannot go on at all.
-    Left(Box<Root>),
+    Detached(Box<QueryTask>),
 }
 
 /// How a pipeline ended.
 #[derive(Debug, Default)]
-pub struct Ended {
+pub struct PipelineResult {
     /// What was counted.
     pub counts: Counts,
     /// The queries that failed, with why; a source that failed stands here under its own name.
@@ -119,7 +119,7 @@ pub struct Ended {
 
 impl Pipeline {
     /// Runs to the end of the input, or until `stop`.
-    pub fn run(mut self, stop: &AtomicBool, tell: &dyn Fn(Told)) -> Ended {
+    pub fn run(mut self, stop: &AtomicBool, tell: &dyn Fn(PipelineEvent)) -> PipelineResult {
         let mut run = Run {
             told: BTreeSet::new(),
             since_checkpoint: Stopwatch::start(),
@@ -128,63 +128,63 @@ impl Pipeline {
             begun: false,
             ended: false,
             failure: None,
-            is_durable: self.roots.iter().any(|root| root.journal().is_durable()),
+            is_durable: self.tasks.iter().any(|task| task.log().is_durable()),
             unwritten: None,
             undelivered: Vec::new(),
-            leads: self.source.meeting.as_ref().is_some_and(Meeting::lead),
-            kept: Kept::default(),
-            since_met: Stopwatch::start(),
+            is_primary: self.source.rejoin.as_ref().is_some_and(RejoinPoint::become_primary),
+            kept: CatchUpBuffer::default(),
+            since_rejoin: Stopwatch::start(),
         };
-        while !stop.load(Relaxed) && !self.context.unread && !self.roots.is_empty() && run.failure.is_none() {
+        while !stop.load(Relaxed) && !self.context.unread && !self.tasks.is_empty() && run.failure.is_none() {
             if self.waits_for_letters(&mut run, tell) || self.is_blocked(&mut run, stop, tell) {
                 continue;
             }
             match self.next_event() {
-                Event::Over => {
+                Event::EndOfInput => {
                     run.ended = true;
                     break;
                 }
                 event => self.handle(event, &mut run, tell),
             }
-            self.look_after_roots(&mut run, tell);
-            self.meet(&mut run, tell);
+            self.look_after_tasks(&mut run, tell);
+            self.rejoin_or_receive(&mut run, tell);
             self.report();
         }
-        self.resign(&mut run, tell);
-        self.end_well(&mut run, stop, tell);
+        self.step_down(&mut run, tell);
+        self.drain_and_checkpoint(&mut run, stop, tell);
         self.ended(run)
     }
 
-    fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(Told)) {
+    fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
         match event {
             Event::Assigned { partition, start, end } => self.assign(partition, start, end, run),
             Event::Batch(_) | Event::ReachedEnd { .. } | Event::Idle { .. } | Event::Done { .. }
                 if !self.begin(run, tell) => {}
             Event::Batch(batch) => self.take(batch, run),
             Event::ReachedEnd { partition } => {
-                self.each_root(|root, context| root.reached_end(partition, context));
+                self.each_task(|task, context| task.reached_end(partition, context));
             }
             Event::Done { partition } => {
-                self.each_root(|root, context| root.end(partition, context));
+                self.each_task(|task, context| task.end(partition, context));
             }
             Event::Topic(id) => self.set_topic(id, tell),
             Event::Asked => self.mark(),
             Event::Idle { partitions, silent } => self.idle(&partitions, silent),
-            Event::Notice(text) => tell(Told::Notice(text)),
+            Event::Notice(text) => tell(PipelineEvent::Notice(text)),
             Event::Failed(why) => {
-                tell(Told::Notice(format!("source '{}' failed: {why}", self.context.source)));
+                tell(PipelineEvent::Notice(format!("source '{}' failed: {why}", self.context.source)));
                 run.failure = Some(why);
             }
-            Event::Quiet | Event::Over => {}
+            Event::TimedOut | Event::EndOfInput => {}
         }
     }
 
     /// What comes next; before waiting for it, rows that are decided go out.
     fn next_event(&mut self) -> Event {
-        match self.feed.next(Duration::ZERO) {
-            Event::Quiet => {
+        match self.reader.next(Duration::ZERO) {
+            Event::TimedOut => {
                 self.flush();
-                self.feed.next(TICK)
+                self.reader.next(TICK)
             }
             event => event,
         }
@@ -192,9 +192,9 @@ impl Pipeline {
 
     fn assign(&mut self, partition: u32, start: i64, end: Option<i64>, run: &mut Run) {
         run.assigned.insert(partition, end);
-        for root in &mut self.roots {
-            root.assign(partition, start);
-            if let Some(engine) = root.engine_mut() {
+        for task in &mut self.tasks {
+            task.assign(partition, start);
+            if let Some(engine) = task.engine_mut() {
                 engine.active(partition);
             }
         }
@@ -203,40 +203,40 @@ impl Pipeline {
     /// Everything that there was at the start is assigned: what is fixed at a query's first start is known now, and kept
     /// before anything is decided. False where it cannot be kept: then nothing may be decided, as the next run begins anew and
     /// empties the outputs.
-    fn begin(&mut self, run: &mut Run, tell: &dyn Fn(Told)) -> bool {
+    fn begin(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) -> bool {
         if std::mem::replace(&mut run.begun, true) {
             return run.failure.is_none();
         }
         self.end_what_is_gone(run, tell);
         let ends: BTreeMap<u32, i64> =
             run.assigned.iter().filter_map(|(&partition, &end)| Some((partition, end?))).collect();
-        for root in &mut self.roots {
-            if root.journal().keeper().is_some_and(|keeper| !keeper.has_checkpoint()) {
-                root.set_ends(ends.clone());
-                root.checkpoint(false);
-                root.journal().keeper().iter().for_each(|keeper| keeper.wait());
+        for task in &mut self.tasks {
+            if task.log().backend().is_some_and(|backend| !backend.has_checkpoint()) {
+                task.set_ends(ends.clone());
+                task.checkpoint(false);
+                task.log().backend().iter().for_each(|backend| backend.wait());
             }
         }
-        let unkept = self.roots.iter().find_map(|root| root.journal().keeper()?.failure());
+        let unkept = self.tasks.iter().find_map(|task| task.log().backend()?.failure());
         run.failure = run.failure.take().or(unkept);
         run.failure.is_none()
     }
 
     /// Partitions that a query has read and that are there no longer: nothing more comes of them, and windows do not wait for them.
-    fn end_what_is_gone(&mut self, run: &Run, tell: &dyn Fn(Told)) {
+    fn end_what_is_gone(&mut self, run: &Run, tell: &dyn Fn(PipelineEvent)) {
         let source = self.context.source.clone();
-        self.each_root(|root, context| {
-            let gone = root.positions().iter().filter(|(number, progress)| {
+        self.each_task(|task, context| {
+            let gone = task.offsets().iter().filter(|(number, progress)| {
                 !progress.done && !run.assigned.contains_key(number)
             });
             let gone: Vec<u32> = gone.map(|(&number, _)| number).collect();
             for partition in gone {
-                let name = root.name();
-                tell(Told::Notice(format!(
+                let name = task.name();
+                tell(PipelineEvent::Notice(format!(
                     "query '{name}': partition {partition} of source '{source}', which it has read, is not there any more; its windows \
                      do not wait for it"
                 )));
-                root.end(partition, context);
+                task.end(partition, context);
             }
         });
     }
@@ -246,28 +246,28 @@ impl Pipeline {
         if let Some(future) = self.source.future {
             reject_future(&mut batch, future, clock::now_us());
         }
-        self.each_root(|root, context| root.take(&batch, context));
-        if let (true, Some(meeting)) = (run.leads, &self.source.meeting) {
-            run.kept.add(batch, meeting);
+        self.each_task(|task, context| task.take(&batch, context));
+        if let (true, Some(rejoin)) = (run.is_primary, &self.source.rejoin) {
+            run.kept.add(batch, rejoin);
         }
     }
 
-    fn each_root(&mut self, mut tell: impl FnMut(&mut Root, &mut Context)) {
-        let Self { roots, context, .. } = self;
-        roots.iter_mut().for_each(|root| tell(root, context));
+    fn each_task(&mut self, mut tell: impl FnMut(&mut QueryTask, &mut Context)) {
+        let Self { tasks, context, .. } = self;
+        tasks.iter_mut().for_each(|task| tell(task, context));
     }
 
     /// Queries whose state does not say of which topic its offsets are adopt the one that is read.
-    fn set_topic(&mut self, id: Option<TopicId>, tell: &dyn Fn(Told)) {
+    fn set_topic(&mut self, id: Option<TopicId>, tell: &dyn Fn(PipelineEvent)) {
         let Some(id) = id else {
             let text = "its brokers give topics no ids, so a topic that is deleted and made anew is noticed only where it does not have \
                         the next offset";
-            return tell(Told::Notice(format!("source '{}': {text}", self.context.source)));
+            return tell(PipelineEvent::Notice(format!("source '{}': {text}", self.context.source)));
         };
-        for root in &mut self.roots {
-            if root.set_topic(id) && root.journal().keeper().is_some_and(Keeper::has_checkpoint) {
-                let name = root.name();
-                tell(Told::Notice(format!(
+        for task in &mut self.tasks {
+            if task.set_topic(id) && task.log().backend().is_some_and(StateBackend::has_checkpoint) {
+                let name = task.name();
+                tell(PipelineEvent::Notice(format!(
                     "query '{name}': its state does not say which topic it has read; it goes on with the one that is there, {id}"
                 )));
             }
@@ -277,57 +277,61 @@ impl Pipeline {
     /// Where each query stands while leaders are asked whether silent partitions are idle. Not where a replay has still to do what
     /// earlier silence brought about.
     fn mark(&mut self) {
-        let engines = self.roots.iter_mut().filter(|root| !root.is_gated()).filter_map(Root::engine_mut);
+        let engines = self.tasks.iter_mut().filter(|task| !task.is_gated()).filter_map(QueryTask::engine_mut);
         engines.for_each(WindowQuery::mark);
     }
 
     /// Partitions were idle when their leaders were asked: up to there they hold no windows open; when all are, time itself goes on.
     fn idle(&mut self, partitions: &[u32], silent: Duration) {
         let silent_us = i64::try_from(silent.as_micros()).unwrap_or(i64::MAX);
-        self.each_root(|root, context| {
-            if !root.is_gated()
-                && let Some(engine) = root.engine_mut()
+        self.each_task(|task, context| {
+            if !task.is_gated()
+                && let Some(engine) = task.engine_mut()
             {
                 engine.idle(partitions, silent_us);
-                root.close(context);
+                task.close(context);
             }
         });
     }
 
     /// Whether nothing can be taken now. A query that holds up others for too long leaves them.
-    fn is_blocked(&mut self, run: &mut Run, stop: &AtomicBool, tell: &dyn Fn(Told)) -> bool {
-        let Self { roots, context, .. } = self;
-        roots
+    fn is_blocked(&mut self, run: &mut Run, stop: &AtomicBool, tell: &dyn Fn(PipelineEvent)) -> bool {
+        let Self { tasks, context, .. } = self;
+        tasks
             .iter_mut()
-            .filter(|root| !root.is_level() && !root.is_blocked())
-            .for_each(|root| root.close(context));
-        if !self.roots.iter().any(Root::is_blocked) {
+            .filter(|task| !task.is_level() && !task.is_blocked())
+            .for_each(|task| task.close(context));
+        if !self.tasks.iter().any(QueryTask::is_blocked) {
             return false;
         }
         self.flush();
         let since = Stopwatch::start();
-        while self.roots.iter().any(Root::is_blocked) && !stop.load(Relaxed) && since.elapsed() < PATIENCE {
+        while self.tasks.iter().any(QueryTask::is_blocked)
+            && !stop.load(Relaxed)
+            && since.elapsed() < PATIENCE
+        {
             clock::pause(LOOK);
         }
-        if self.roots.len() > 1 && !self.source.once {
-            let (blocked, others) = std::mem::take(&mut self.roots).into_iter().partition(Root::is_blocked);
-            self.roots = others;
-            let blocked: Vec<Root> = blocked;
-            blocked.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+        if self.tasks.len() > 1 && !self.source.once {
+            let (blocked, others) =
+                std::mem::take(&mut self.tasks).into_iter().partition(QueryTask::is_blocked);
+            self.tasks = others;
+            let blocked: Vec<QueryTask> = blocked;
+            blocked.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
         }
-        if self.roots.iter().any(Root::is_blocked) {
+        if self.tasks.iter().any(QueryTask::is_blocked) {
             // Nobody is to wait for who waits.
-            self.resign(run, tell);
+            self.step_down(run, tell);
         }
-        self.look_after_roots(run, tell);
+        self.look_after_tasks(run, tell);
         true
     }
 
     /// What is due beside events: checkpoints, queries that fell, deliveries that cannot go on.
-    fn look_after_roots(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
-        let held: BTreeSet<u32> = self.roots.iter().flat_map(Root::held).collect();
+    fn look_after_tasks(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
+        let held: BTreeSet<u32> = self.tasks.iter().flat_map(QueryTask::held).collect();
         if held != run.held {
-            self.feed.hold(held.clone());
+            self.reader.hold(held.clone());
             run.held = held;
         }
         // Not before what is fixed at the first start is known: the first checkpoint fixes it.
@@ -335,31 +339,31 @@ impl Pipeline {
             run.since_checkpoint = Stopwatch::start();
             self.flush();
             if self.sync_letters() {
-                self.roots.iter_mut().for_each(|root| root.checkpoint(false));
+                self.tasks.iter_mut().for_each(|task| task.checkpoint(false));
             }
         }
-        self.context.unread |= self.roots.iter().any(|root| root.journal().is_unread());
+        self.context.unread |= self.tasks.iter().any(|task| task.log().is_unread());
         self.tell_failures(&mut run.told, tell);
-        let cannot_go_on = |root: &Root| root.fallen().is_some() || root.failure().is_some();
-        let (leaving, others) = std::mem::take(&mut self.roots).into_iter().partition(cannot_go_on);
-        self.roots = others;
-        let leaving: Vec<Root> = leaving;
-        leaving.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+        let cannot_go_on = |task: &QueryTask| task.fallen().is_some() || task.failure().is_some();
+        let (leaving, others) = std::mem::take(&mut self.tasks).into_iter().partition(cannot_go_on);
+        self.tasks = others;
+        let leaving: Vec<QueryTask> = leaving;
+        leaving.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
     }
 
     fn flush(&mut self) {
         if std::mem::take(&mut self.context.wrote) {
-            self.each_root(Root::flush);
+            self.each_task(QueryTask::flush);
             self.context.flush_letters();
         }
     }
 
     /// Says at once which readers of views have failed: they may be few of many.
-    fn tell_failures(&self, told: &mut BTreeSet<String>, tell: &dyn Fn(Told)) {
-        for (query, why) in self.roots.iter().flat_map(|root| root.query().failures()) {
+    fn tell_failures(&self, told: &mut BTreeSet<String>, tell: &dyn Fn(PipelineEvent)) {
+        for (query, why) in self.tasks.iter().flat_map(|task| task.query().failures()) {
             if !told.contains(query) {
                 told.insert(query.to_owned());
-                tell(Told::Notice(format!("query '{query}' failed: {why}")));
+                tell(PipelineEvent::Notice(format!("query '{query}' failed: {why}")));
             }
         }
     }
@@ -367,7 +371,7 @@ impl Pipeline {
     fn report(&mut self) {
         self.progress.events.store(self.context.counts.events, Relaxed);
         self.progress.rows.store(self.context.counts.rows, Relaxed);
-        let engines = self.roots.iter_mut().filter_map(Root::engine_mut);
+        let engines = self.tasks.iter_mut().filter_map(QueryTask::engine_mut);
         if let Some(least) = engines.map(|engine| engine.watermark()).min() {
             self.progress.watermark_us.store(least, Relaxed);
         }
@@ -395,7 +399,7 @@ struct Run {
     /// Queries some of whose rows could not be delivered in time, with what is to be told of it.
     undelivered: Vec<(String, String)>,
     /// Whether this pipeline leads those of its source.
-    leads: bool,
-    kept: Kept,
-    since_met: Stopwatch,
+    is_primary: bool,
+    kept: CatchUpBuffer,
+    since_rejoin: Stopwatch,
 }

@@ -2,16 +2,16 @@
 //!
 //! [`RunningQuery::take`] is the way of a batch in order: leave out what is a dead letter for this query, `ingest`, then
 //! either windows ([`RunningQuery::close`] when they are complete, then `emit`) or rows as they are; then on to the sink
-//! and to the readers. What is decided goes through the [`Journal`]. A [`Root`] is a query that reads a source, with its
+//! and to the readers. What is decided goes through the [`DecisionLog`]. A [`QueryTask`] is a query that reads a source, with its
 //! readers: it goes back to its checkpoint when a plugin fails; nothing else notices.
 
 mod columns;
 mod cut_off;
-mod incoming;
+mod input;
 mod late;
 mod letters;
-mod journal;
-mod root;
+mod log;
+mod task;
 mod scope;
 
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use streamgauge_common::{
 use streamgauge_component::query::{QueryComponent, Selected};
 use streamgauge_engine::{Accumulators, Closed, Fault, FoldBatch, Folded, WindowQuery};
 use streamgauge_sql::manifest::{self, Manifest};
-use streamgauge_state::decision::Sent;
+use streamgauge_state::decision::SinkBatch;
 
 use crate::{
     deliver::{encode::Encode, output::Output},
@@ -34,11 +34,11 @@ use crate::{
 };
 
 pub use cut_off::CutOff;
-pub use incoming::{Incoming, Origin};
-pub use journal::Journal;
+pub use input::{InputBatch, Origin};
 pub use letters::{Context, Counts};
-pub use root::{Making, Reopen, Root};
-pub use scope::{Fallen, Scope};
+pub use log::DecisionLog;
+pub use scope::{EmitContext, TaskFailure};
+pub use task::{OpenAggregates, QueryTask, WindowFactory};
 
 /// A statement at work.
 pub struct RunningQuery {
@@ -177,33 +177,33 @@ impl RunningQuery {
     }
 
     /// Takes rows.
-    pub fn take(&mut self, incoming: &Incoming<'_>, scope: &mut Scope<'_>) -> Result<(), Fallen> {
+    pub fn take(&mut self, input: &InputBatch<'_>, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
         let time = self.manifest.window.as_ref().map(|window| window.time);
-        let usable = incoming.usable(&self.columns, time, &self.manifest.name, scope);
+        let usable = input.usable(&self.columns, time, &self.manifest.name, scope);
         let taken: Vec<Column>;
         let columns: Vec<&Column> = match &usable {
-            None => incoming.columns_at(&self.columns).collect(),
+            None => input.columns_at(&self.columns).collect(),
             Some(rows) => {
-                taken = incoming.columns_at(&self.columns).map(|column| column.take(rows)).collect();
+                taken = input.columns_at(&self.columns).map(|column| column.take(rows)).collect();
                 taken.iter().collect()
             }
         };
-        let len = usable.as_ref().map_or(incoming.len, Vec::len);
+        let len = usable.as_ref().map_or(input.len, Vec::len);
         let record = |row: u32| usable.as_ref().map_or(Some(row), |rows| rows.get(row as usize).copied());
 
         let (selected, mut kept) = self.ingest(len, &columns, scope.context)?;
         for failure in &selected.failed {
             let text = expression(self.manifest.ingest.as_ref(), failure.expression);
             let message = format!("{} in {text}", words(failure.reason));
-            incoming.dead_letter(record(failure.row), &self.manifest.name, failure.reason, &message, scope);
+            input.dead_letter(record(failure.row), &self.manifest.name, failure.reason, &message, scope);
         }
-        for (condemned, why) in incoming.condemned() {
+        for (quarantined, why) in input.quarantined() {
             let row = match &usable {
-                None => Some(*condemned as usize),
-                Some(rows) => rows.binary_search(condemned).ok(),
+                None => Some(*quarantined as usize),
+                Some(rows) => rows.binary_search(quarantined).ok(),
             };
             if let Some(row) = row {
-                incoming.dead_letter(Some(*condemned), &self.manifest.name, Reason::Plugin, why, scope);
+                input.dead_letter(Some(*quarantined), &self.manifest.name, Reason::Plugin, why, scope);
                 kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(row, false);
             }
         }
@@ -219,43 +219,48 @@ impl RunningQuery {
                 None => (0..len as u32).filter_map(record).collect(),
             };
             let rows =
-                Rows { columns: picked.columns, len: records.len(), identity: incoming.identity(&records) };
-            return self.pass(incoming, rows, scope);
+                Rows { columns: picked.columns, len: records.len(), identity: input.identity(&records) };
+            return self.pass(input, rows, scope);
         };
-        let folded = fold(windows, &self.manifest, incoming, kept.as_ref(), column, scope);
-        let folded = folded.map_err(|fault| Fallen { fault, in_fold: true, batch: None })?;
+        let folded = fold(windows, &self.manifest, input, kept.as_ref(), column, scope);
+        let folded = folded.map_err(|fault| TaskFailure { fault, in_fold: true, batch: None })?;
         let name = &self.manifest.name;
         for row in folded.rejected {
             let message = "a new group beyond max_groups; fewer groups, or a higher limit";
-            incoming.dead_letter(record(row), name, Reason::GroupLimit, message, scope);
+            input.dead_letter(record(row), name, Reason::GroupLimit, message, scope);
         }
         for row in folded.out_of_range {
             let message = "the event time is outside of the years 1 to 9999";
-            incoming.dead_letter(record(row), name, Reason::OutOfRange, message, scope);
+            input.dead_letter(record(row), name, Reason::OutOfRange, message, scope);
         }
         if scope.context.wants_late() {
             for late in folded.late_rows {
-                incoming.dead_letter(record(late.row), name, Reason::Late, &late::message(&late), scope);
+                input.dead_letter(record(late.row), name, Reason::Late, &late::message(&late), scope);
             }
         }
         Ok(())
     }
 
     /// Rows that are of no window: decided as they come.
-    fn pass(&mut self, incoming: &Incoming<'_>, rows: Rows, scope: &mut Scope<'_>) -> Result<(), Fallen> {
-        let Some((partition, next)) = incoming.behind() else {
+    fn pass(
+        &mut self,
+        input: &InputBatch<'_>,
+        rows: Rows,
+        scope: &mut EmitContext<'_>,
+    ) -> Result<(), TaskFailure> {
+        let Some((partition, next)) = input.behind() else {
             return self.deliver(&rows, scope);
         };
         let Identity::Records { offsets, .. } = &rows.identity else { unreachable!("rows of records") };
-        let decided = offsets.partition_point(|&offset| offset < scope.journal.passed(partition));
+        let decided = offsets.partition_point(|&offset| offset < scope.log.passed(partition));
         match decided {
             0 => self.deliver(&rows, scope)?,
             decided => {
                 self.deliver(&rows.take(&(decided as u32..rows.len as u32).collect::<Vec<_>>()), scope)?
             }
         }
-        if next > scope.journal.passed(partition) {
-            scope.journal.pass(partition, next, std::mem::take(&mut scope.context.sent));
+        if next > scope.log.passed(partition) {
+            scope.log.pass(partition, next, std::mem::take(&mut scope.context.sent));
         }
         Ok(())
     }
@@ -280,14 +285,14 @@ impl RunningQuery {
     }
 
     /// Decides the windows that are complete, as long as there is room for their rows.
-    pub fn close(&mut self, scope: &mut Scope<'_>) -> Result<(), Fallen> {
+    pub fn close(&mut self, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
         if let Some(windows) = &self.windows
             && let Some(end) = windows.engine.forces()
         {
-            scope.journal.force(end, scope.positions);
+            scope.log.force(end, scope.offsets);
         }
         while self.failed.is_none()
-            && scope.journal.has_room()
+            && scope.log.has_room()
             && let Some(windows) = &mut self.windows
         {
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
@@ -296,26 +301,27 @@ impl RunningQuery {
             if let (0, Some(last_event)) = (run, windows.engine.cut_off(end)) {
                 self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
             }
-            scope.context.muted = scope.journal.is_decided(end, run);
+            scope.context.muted = scope.log.is_decided(end, run);
             let emitted = self.emit(&closed, scope);
             let muted = std::mem::take(&mut scope.context.muted);
             let sent = std::mem::take(&mut scope.context.sent);
             emitted?;
             if !muted {
                 crash::point("close.decided");
-                scope.journal.close(end, run, sent);
+                scope.log.close(end, run, sent);
             }
         }
         Ok(())
     }
 
     /// Steps 5 and 6: HAVING and the SELECT list over the groups of a complete window.
-    fn emit(&mut self, closed: &Closed, scope: &mut Scope<'_>) -> Result<(), Fallen> {
+    fn emit(&mut self, closed: &Closed, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
         let context = &mut *scope.context;
         let len = closed.len();
         let bound = |time| constant(time, len);
         let (starts, ends) = (bound(closed.window_start), bound(closed.window_end));
-        let letters = letters::OfWindow { manifest: &self.manifest, closed, starts: &starts, ends: &ends };
+        let letters =
+            letters::WindowDeadLetters { manifest: &self.manifest, closed, starts: &starts, ends: &ends };
         let behind = |place| match place {
             manifest::Column::Key(index) => closed.keys.get(index),
             manifest::Column::Aggregate(index) => closed.aggregates.get(index),
@@ -360,7 +366,7 @@ impl RunningQuery {
     }
 
     /// Step 7: on to the sink and to the readers; not where it was decided before.
-    fn deliver(&mut self, rows: &Rows, scope: &mut Scope<'_>) -> Result<(), Fallen> {
+    fn deliver(&mut self, rows: &Rows, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
         let context = &mut *scope.context;
         if rows.len == 0 || context.muted || self.failed.is_some() {
             return Ok(());
@@ -378,16 +384,16 @@ impl RunningQuery {
                 context.counts.rows += rows.len as u64;
             }
             Sink::Outbox(encoder) => {
-                let first = scope.journal.next_sequence(name);
+                let first = scope.log.next_sequence(name);
                 let timings = context.timings.clone();
                 let messages = timings.of(Step::Output, || encoder.encode(fields, rows, first))?;
-                context.sent.push(Sent { query: name.clone(), messages });
+                context.sent.push(SinkBatch { query: name.clone(), messages });
                 context.counts.rows += rows.len as u64;
             }
         }
-        let incoming = Incoming::of_rows(rows, &self.manifest.output);
+        let input = InputBatch::of_rows(rows, &self.manifest.output);
         for reader in self.readers.iter_mut().filter(|reader| reader.failed.is_none()) {
-            if let Err(fallen) = reader.take(&incoming, scope) {
+            if let Err(fallen) = reader.take(&input, scope) {
                 reader.failed = Some(fallen.fault.to_string());
             }
         }
@@ -399,10 +405,10 @@ impl RunningQuery {
 fn fold<'a>(
     windows: &mut Windows,
     manifest: &Manifest,
-    incoming: &Incoming<'_>,
+    input: &InputBatch<'_>,
     kept: Option<&Bitmap>,
     column: impl Fn(manifest::Column) -> Option<&'a Column>,
-    scope: &mut Scope<'_>,
+    scope: &mut EmitContext<'_>,
 ) -> Result<Folded, Fault> {
     let Some(window) = &manifest.window else { return Ok(Folded::default()) };
     let times = column(manifest::Column::Input(window.time)).ok_or_else(|| lost(window.time))?;
@@ -427,10 +433,10 @@ fn fold<'a>(
         })
         .collect::<Result<Vec<_>, Fault>>()?;
     let batch = FoldBatch { times, kept, keys: &keys, arguments: &arguments };
-    let partition = incoming.partition();
+    let partition = input.partition();
     let folded =
         scope.context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;
-    if !incoming.was_told(scope.told) {
+    if !input.was_told(scope.told) {
         scope.context.counts.late += folded.late;
         scope.context.counts.late_partial += folded.late_partial;
     }

@@ -22,8 +22,8 @@ use streamgauge_common::{
 use streamgauge_engine::FaultKind;
 
 use crate::{
-    pipeline::{Ended, Pipeline, Progress, Source, Told, feed::Feed, inquest},
-    query::{Context, Root},
+    pipeline::{Pipeline, PipelineEvent, PipelineResult, Progress, Source, bisect, reader::SourceReader},
+    query::{Context, QueryTask},
 };
 
 /// `max_traps`: faults without progress and without a record to blame, after which a query is failed.
@@ -35,7 +35,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub type Notice<'a> = &'a (dyn Fn(&str) + Sync);
 
 /// Runs pipelines to their ends.
-pub fn run(pipelines: Vec<Pipeline>, stop: &AtomicBool, notice: Notice<'_>) -> Vec<Ended> {
+pub fn run(pipelines: Vec<Pipeline>, stop: &AtomicBool, notice: Notice<'_>) -> Vec<PipelineResult> {
     let (tell, told) = unbounded();
     thread::scope(|scope| {
         let supervisor = Supervisor { scope, stop, notice, tell };
@@ -53,16 +53,16 @@ pub fn run(pipelines: Vec<Pipeline>, stop: &AtomicBool, notice: Notice<'_>) -> V
 }
 
 /// The end of somebody who failed.
-fn failed(who: String, why: String) -> Ended {
-    Ended { failures: vec![(who, why)], ..Ended::default() }
+fn failed(who: String, why: String) -> PipelineResult {
+    PipelineResult { failures: vec![(who, why)], ..PipelineResult::default() }
 }
 
 /// What threads tell.
 enum Report {
     /// A query has left its pipeline.
-    Left(Box<Root>, Share),
+    Detached(Box<QueryTask>, Share),
     /// A pipeline, or a query that went on by itself, has ended.
-    Ended(Ended),
+    Ended(PipelineResult),
 }
 
 /// What a query takes along when it leaves.
@@ -85,7 +85,7 @@ impl<'scope> Supervisor<'scope, '_> {
     fn start(
         &self,
         who: String,
-        work: impl FnOnce(&AtomicBool, Notice<'_>, &Sender<Report>) -> Ended + Send + 'scope,
+        work: impl FnOnce(&AtomicBool, Notice<'_>, &Sender<Report>) -> PipelineResult + Send + 'scope,
     ) {
         let (stop, notice, tell) = (self.stop, self.notice, self.tell.clone());
         let name = who.clone();
@@ -104,15 +104,15 @@ impl<'scope> Supervisor<'scope, '_> {
         }
     }
 
-    fn watch(&self, mut running: usize, told: &Receiver<Report>) -> Vec<Ended> {
+    fn watch(&self, mut running: usize, told: &Receiver<Report>) -> Vec<PipelineResult> {
         let mut ended = Vec::new();
         crash::point("supervisor.watches");
         while running > 0 {
             match told.recv() {
-                Ok(Report::Left(root, share)) => {
+                Ok(Report::Detached(task, share)) => {
                     running += 1;
-                    let who = format!("query '{}'", root.name());
-                    self.start(who, move |stop, notice, tell| look_after(*root, share, stop, notice, tell));
+                    let who = format!("query '{}'", task.name());
+                    self.start(who, move |stop, notice, tell| look_after(*task, share, stop, notice, tell));
                 }
                 Ok(Report::Ended(one)) => {
                     running -= 1;
@@ -126,92 +126,103 @@ impl<'scope> Supervisor<'scope, '_> {
 }
 
 /// Runs a pipeline to its end; queries that leave it are told.
-fn run_one(pipeline: Pipeline, stop: &AtomicBool, notice: Notice<'_>, tell: &Sender<Report>) -> Ended {
+fn run_one(
+    pipeline: Pipeline,
+    stop: &AtomicBool,
+    notice: Notice<'_>,
+    tell: &Sender<Report>,
+) -> PipelineResult {
     let Pipeline { source, context, progress, .. } = &pipeline;
     let share = Share { source: source.clone(), context: context.fresh(), progress: progress.clone() };
     pipeline.run(stop, &|told| match told {
-        Told::Notice(text) => notice(&text),
-        Told::Left(root) => drop(tell.send(Report::Left(root, share.clone()))),
+        PipelineEvent::Notice(text) => notice(&text),
+        PipelineEvent::Detached(task) => drop(tell.send(Report::Detached(task, share.clone()))),
     })
 }
 
 /// Lets a query go on by itself, or ends it.
 fn look_after(
-    mut root: Root,
+    mut task: QueryTask,
     share: Share,
     stop: &AtomicBool,
     notice: Notice<'_>,
     tell: &Sender<Report>,
-) -> Ended {
-    match go_on(&mut root, &share.source, stop, notice) {
-        Ok(feed) => {
+) -> PipelineResult {
+    match go_on(&mut task, &share.source, stop, notice) {
+        Ok(reader) => {
             let Share { source, context, progress } = share;
-            run_one(Pipeline { source, feed, roots: vec![root], context, progress }, stop, notice, tell)
+            run_one(Pipeline { source, reader, tasks: vec![task], context, progress }, stop, notice, tell)
         }
         Err(why) => {
             // Queries that read its rows and failed are told already.
-            let failures = root.query().failures().into_iter();
+            let failures = task.query().failures().into_iter();
             let mut failures: Vec<(String, String)> =
                 failures.map(|(name, why)| (format!("query '{name}'"), why.to_owned())).collect();
-            if root.query().failure().is_none() {
-                let name = format!("query '{}'", root.name());
+            if task.query().failure().is_none() {
+                let name = format!("query '{}'", task.name());
                 notice(&format!("{name} failed: {why}"));
                 failures.push((name, why));
             }
-            drain(&root, share.source.drain_timeout, stop);
-            Ended { failures, ..Ended::default() }
+            drain(&task, share.source.drain_timeout, stop);
+            PipelineResult { failures, ..PipelineResult::default() }
         }
     }
 }
 
 /// What a query that failed has decided still leaves.
-fn drain(root: &Root, timeout: Duration, stop: &AtomicBool) {
-    root.give_up();
+fn drain(task: &QueryTask, timeout: Duration, stop: &AtomicBool) {
+    task.give_up();
     let since = Stopwatch::start();
-    while root.journal().unsettled() > 0 && since.elapsed() < timeout && !stop.load(Relaxed) {
+    while task.log().in_flight() > 0 && since.elapsed() < timeout && !stop.load(Relaxed) {
         clock::pause(LOOK_EVERY);
     }
 }
 
 /// A reader for a query that has left the others, after it went back if it fell; an error is its end.
-fn go_on(root: &mut Root, source: &Source, stop: &AtomicBool, notice: Notice<'_>) -> Result<Feed, String> {
-    if let Some(why) = root.failure() {
+fn go_on(
+    task: &mut QueryTask,
+    source: &Source,
+    stop: &AtomicBool,
+    notice: Notice<'_>,
+) -> Result<SourceReader, String> {
+    if let Some(why) = task.failure() {
         return Err(why);
     }
     if source.once {
         let blocked = || "its sink takes nothing more".to_owned();
-        return Err(root.fallen().map_or_else(blocked, |fallen| fallen.fault.to_string()));
+        return Err(task.fallen().map_or_else(blocked, |fallen| fallen.fault.to_string()));
     }
-    if let Some(fallen) = root.fallen().cloned() {
+    if let Some(fallen) = task.fallen().cloned() {
         let fault = fallen.fault.to_string();
-        if !root.count_trap(fallen.batch, TRAPS_MAX) || stop.load(Relaxed) {
+        if !task.count_trap(fallen.batch, TRAPS_MAX) || stop.load(Relaxed) {
             return Err(fault);
         }
-        let suspect = fallen.batch.filter(|_| fallen.in_fold && fallen.fault.kind == FaultKind::Certain);
-        let name = root.name().to_owned();
+        let suspect =
+            fallen.batch.filter(|_| fallen.in_fold && fallen.fault.kind == FaultKind::Deterministic);
+        let name = task.name().to_owned();
         notice(&format!("query '{name}': {fault}; it goes back to its last checkpoint"));
-        let guilty = match suspect {
-            Some(batch) => inquest::find(root, source, batch, stop)?,
+        let poison = match suspect {
+            Some(batch) => bisect::find(task, source, batch, stop)?,
             None => Vec::new(),
         };
         // Told when it is durable.
-        root.journal().keeper().iter().for_each(|keeper| keeper.wait());
-        for (offset, why) in &guilty {
+        task.log().backend().iter().for_each(|backend| backend.wait());
+        for (offset, why) in &poison {
             let (partition, ..) = fallen.batch.unwrap_or_default();
             notice(&format!("query '{name}': partition {partition} offset {offset} is a dead letter: {why}"));
         }
-        if guilty.len() >= inquest::RECORDS_MAX {
+        if poison.len() >= bisect::RECORDS_MAX {
             return Err(format!("{fault}, for record after record"));
         }
-        if !guilty.is_empty() {
-            root.forget_traps();
+        if !poison.is_empty() {
+            task.forget_traps();
         }
-        let (saved, parts) = root.last_checkpoint()?;
-        root.go_back(&saved.positions)?;
-        let windows = root.windows(&saved, parts.iter()).map_err(|error| error.to_string())?;
-        root.replace_windows(windows);
+        let (checkpoint, parts) = task.last_checkpoint()?;
+        task.go_back(&checkpoint.offsets)?;
+        let windows = task.windows(&checkpoint, parts.iter()).map_err(|error| error.to_string())?;
+        task.replace_windows(windows);
     }
-    (source.open)(root.positions(), root.beginning())
+    (source.open)(task.offsets(), task.start_bounds())
 }
 
 #[cfg(test)]
@@ -230,7 +241,7 @@ mod tests {
                 while !stop.load(Relaxed) {
                     thread::yield_now();
                 }
-                Ended::default()
+                PipelineResult::default()
             });
             supervisor.watch(2, &told)
         });

@@ -66,14 +66,14 @@ pub enum Refusal {
     Start(String),
     /// There was not enough of the machine for it, which is not its fault: another time there may be.
     #[error("{0}")]
-    Chance(String),
+    Transient(String),
 }
 
 impl From<Fault> for Refused {
     fn from(Fault { who, what, kind }: Fault) -> Self {
         let why = match kind {
-            FaultKind::Certain => Refusal::Start(what),
-            FaultKind::Chance => Refusal::Chance(what),
+            FaultKind::Deterministic => Refusal::Start(what),
+            FaultKind::Transient => Refusal::Transient(what),
         };
         Self { who, why }
     }
@@ -81,7 +81,11 @@ impl From<Fault> for Refused {
 
 impl From<Refused> for Fault {
     fn from(Refused { who, why }: Refused) -> Self {
-        let kind = if matches!(why, Refusal::Chance(_)) { FaultKind::Chance } else { FaultKind::Certain };
+        let kind = if matches!(why, Refusal::Transient(_)) {
+            FaultKind::Transient
+        } else {
+            FaultKind::Deterministic
+        };
         Self { who, what: why.to_string(), kind }
     }
 }

@@ -63,12 +63,12 @@ impl Guest {
 
     /// What is wrong with a call that the guest survived.
     pub(super) fn refuse(&self, what: String) -> Fault {
-        Fault::certain(self.who.clone(), what)
+        Fault::deterministic(self.who.clone(), what)
     }
 
     /// Gives the guest up: what it did is not to be trusted.
     pub(super) fn lose(&mut self, what: String) -> Fault {
-        let fault = Fault::certain(self.who.clone(), what);
+        let fault = Fault::deterministic(self.who.clone(), what);
         self.store = Err(fault.clone());
         fault
     }
@@ -78,13 +78,13 @@ impl Guest {
 fn what_happened(error: &wasmtime::Error, refused: Option<Refusal>, limits: Limits) -> (FaultKind, String) {
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) {
-        return (FaultKind::Chance, format!("ran longer than {}", duration(limits.plugin_call_timeout)));
+        return (FaultKind::Transient, format!("ran longer than {}", duration(limits.plugin_call_timeout)));
     }
     if refused == Some(Refusal::System) || is_systems(error) {
-        return (FaultKind::Chance, NO_MORE.to_owned());
+        return (FaultKind::Transient, NO_MORE.to_owned());
     }
     if refused.is_some() {
-        return (FaultKind::Chance, format!("wanted more than {} of memory", bytes(limits.plugin_memory)));
+        return (FaultKind::Transient, format!("wanted more than {} of memory", bytes(limits.plugin_memory)));
     }
     let what = match trap {
         Some(trap) => {
@@ -95,7 +95,7 @@ fn what_happened(error: &wasmtime::Error, refused: Option<Refusal>, limits: Limi
         }
         None => format!("broke its contract: {}", words(&error.root_cause().to_string())),
     };
-    (FaultKind::Certain, what)
+    (FaultKind::Deterministic, what)
 }
 
 /// The innermost function that has a name.

@@ -66,7 +66,7 @@ impl Plugins {
 
     /// Opens the accumulators of an aggregate call.
     pub fn open(&self, aggregate: &Aggregate) -> Result<ReducerInstance, Fault> {
-        let fault = |what: String| Fault::certain(format!("reducer `{}`", aggregate.reducer), what);
+        let fault = |what: String| Fault::deterministic(format!("reducer `{}`", aggregate.reducer), what);
         let loaded = self.loaded(&aggregate.reducer)?;
         let loaded = loaded.ok_or_else(|| fault("is not there".to_owned()))?;
         let signature = loaded.description.signatures.get(aggregate.signature as usize);
@@ -101,7 +101,7 @@ impl Catalog for Plugins {
     fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
         let loaded = self.loaded(name).map_err(|refused| {
             let text = refused.to_string();
-            if matches!(refused.why, Refusal::Chance(_)) {
+            if matches!(refused.why, Refusal::Transient(_)) {
                 self.lacking.get_or_init(|| refused);
             }
             text

@@ -85,7 +85,7 @@ impl Runtime {
         let engine = &self.shared.engine;
         let failed = |error: wasmtime::Error| {
             refused(match is_systems(&error) {
-                true => Refusal::Chance(NO_MORE.to_owned()),
+                true => Refusal::Transient(NO_MORE.to_owned()),
                 false => Refusal::Compile(format!("{error:#}")),
             })
         };

@@ -6,8 +6,8 @@ use super::{
     Fault,
     close::Close,
     key,
-    slot::Numbers,
-    states::{CALL_MAX, Pairs, States, Which},
+    slot::SlotAllocator,
+    states::{AggregateClass, CALL_MAX, Pairs, States},
 };
 
 /// A run ends at the group with which its keys have this many bytes: what is made of it stays small, however long keys are.
@@ -48,7 +48,7 @@ impl Closed {
 
 /// A window whose rows are being given out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Open {
+pub(super) struct EmitCursor {
     pub(super) window: i64,
     pub(super) forced: bool,
     /// How many of its groups were given out.
@@ -66,14 +66,14 @@ struct Results {
 /// The keys and values of the next groups of the window.
 pub(super) fn rows(
     close: &Close,
-    open: Open,
+    open: EmitCursor,
     stays: i64,
     key_types: impl IntoIterator<Item = DataType>,
     states: &mut States<'_>,
 ) -> Result<Closed, Fault> {
     let groups = run(close, open.done);
     let mut temporary = Temporary { of: vec![None; groups.len()] };
-    let [bounded, growing] = [Which::Bounded, Which::Growing].map(|which| {
+    let [bounded, growing] = [AggregateClass::Bounded, AggregateClass::Growing].map(|which| {
         let mut results = Results { pairs: Pairs::default(), slots: Vec::with_capacity(groups.len()) };
         if states.any(which) {
             for (index, &group) in groups.iter().enumerate() {
@@ -82,8 +82,8 @@ pub(super) fn rows(
         }
         results
     });
-    states.merge(Which::Bounded, &bounded.pairs)?;
-    states.merge(Which::Growing, &growing.pairs)?;
+    states.merge(AggregateClass::Bounded, &bounded.pairs)?;
+    states.merge(AggregateClass::Growing, &growing.pairs)?;
 
     let (mut aggregates, mut failed) = (Vec::new(), Vec::new());
     for (number, aggregate) in states.aggregates.iter().enumerate() {
@@ -128,15 +128,15 @@ fn run(close: &Close, done: usize) -> &[u32] {
 fn collect(
     close: &Close,
     group: u32,
-    which: Which,
+    which: AggregateClass,
     stays: i64,
     results: &mut Results,
     temporary: impl FnOnce() -> u32,
 ) {
     let pieces = close.stack.pieces(group);
     let merged = pieces.front.into_iter().chain(pieces.back.map(|slot| (i64::MAX, slot)));
-    let merged = merged.filter(|_| which == Which::Bounded);
-    let slices = close.stack.slices(&pieces).filter(|_| which == Which::Growing);
+    let merged = merged.filter(|_| which == AggregateClass::Bounded);
+    let slices = close.stack.slices(&pieces).filter(|_| which == AggregateClass::Growing);
     let late = close.late.get(&group).into_iter().flatten().map(|piece| (i64::MAX, piece.slot));
     let mut all = merged.chain(slices).chain(late).peekable();
 
@@ -157,7 +157,7 @@ struct Temporary {
 }
 
 impl Temporary {
-    fn get(&mut self, index: usize, slots: &mut Numbers) -> u32 {
+    fn get(&mut self, index: usize, slots: &mut SlotAllocator) -> u32 {
         let Some(of) = self.of.get_mut(index) else { unreachable!("one a group") };
         *of.get_or_insert_with(|| slots.take())
     }

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Fault, capture,
+    Fault,
     fold::Partition,
     group::Groups,
-    part::{Changes, PartId, Place},
+    segment::{Changes, SegmentId, SegmentKind},
     slice::Slicing,
-    stack::Stack,
-    states::{Pairs, States, Which},
+    snapshot,
+    stack::TwoStacks,
+    states::{AggregateClass, Pairs, States},
     watermark::NEVER,
 };
 
@@ -25,7 +26,7 @@ pub(super) struct Close {
     /// The groups by key, as far as `ordered`; then new ones.
     pub(super) order: Vec<u32>,
     ordered: usize,
-    pub(super) stack: Stack,
+    pub(super) stack: TwoStacks,
     /// By group: ascending by slice and window.
     pub(super) late: BTreeMap<u32, Vec<LatePiece>>,
 }
@@ -47,7 +48,7 @@ impl Close {
             groups: Groups::default(),
             order: Vec::new(),
             ordered: 0,
-            stack: Stack::new(),
+            stack: TwoStacks::new(),
             late: BTreeMap::new(),
         }
     }
@@ -112,7 +113,7 @@ impl Close {
         let Some(number) = first.filter(|&first| first < end) else { return Ok(None) };
         for (&number_of, partition) in partitions.iter_mut() {
             let Some(slice) = partition.seal(number) else { continue };
-            let id = PartId { partition: number_of, place: Place::Slice(number) };
+            let id = SegmentId { partition: number_of, place: SegmentKind::Slice(number) };
             let groups = slice.groups.iter().map(|&group| (group, slice.slot(group)));
             sealing.note(id, partition, groups, states)?;
             let mut pairs = Pairs::default();
@@ -123,7 +124,7 @@ impl Close {
                 }
                 partition.let_go(theirs);
             }
-            states.merge(Which::All, &pairs)?;
+            states.merge(AggregateClass::All, &pairs)?;
             states.release(pairs.sources())?;
         }
         Ok(Some(number))
@@ -154,7 +155,7 @@ impl Close {
                 }
                 partition.let_go(late.group);
             }
-            states.merge(Which::All, &pairs)?;
+            states.merge(AggregateClass::All, &pairs)?;
             states.release(pairs.sources())?;
         }
         Ok(())
@@ -205,7 +206,7 @@ impl Sealing<'_> {
     /// A part is sealed, with these groups and slots; none of them was merged yet.
     fn note(
         &mut self,
-        id: PartId,
+        id: SegmentId,
         partition: &Partition,
         groups: impl Iterator<Item = (u32, u32)>,
         states: &mut States<'_>,
@@ -215,7 +216,7 @@ impl Sealing<'_> {
             return Ok(());
         }
         let touched: Vec<(u32, u32)> = groups.filter(|&(_, slot)| changes.is_touched(slot)).collect();
-        let parts = capture::parts(id, false, partition, &touched, states)?;
+        let parts = snapshot::parts(id, false, partition, &touched, states)?;
         changes.seal(id, parts);
         Ok(())
     }
@@ -231,7 +232,7 @@ impl Sealing<'_> {
         if self.changes.is_none() {
             return Ok(());
         }
-        for (id, groups) in capture::late(number, partition, |late| late.window <= window) {
+        for (id, groups) in snapshot::late(number, partition, |late| late.window <= window) {
             self.note(id, partition, groups.into_iter(), states)?;
         }
         Ok(())

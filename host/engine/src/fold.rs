@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, VecDeque};
 use streamgauge_common::column::{Bitmap, Column, Values};
 
 use super::{
-    census::Census,
     dense::{Dense, NONE},
     group::{Groups, Key, Keys},
     late::LateRow,
-    part::Place,
+    limiter::GroupLimiter,
+    segment::SegmentKind,
     slice::{Slicing, TIME_MAX_US, TIME_MIN_US},
-    slot::Numbers,
+    slot::SlotAllocator,
     watermark::Watermark,
 };
 
@@ -73,7 +73,7 @@ pub(super) struct Plan<'a> {
     pub(super) first_slice: i64,
     /// Windows that end at or before it are closed.
     pub(super) closed: i64,
-    pub(super) slots: &'a mut Numbers,
+    pub(super) slots: &'a mut SlotAllocator,
 }
 
 /// What is kept of a partition.
@@ -83,7 +83,7 @@ pub(super) struct Partition {
     groups: Groups,
     /// By group: how many slots it has here.
     held: Dense<u32>,
-    census: Census,
+    limiter: GroupLimiter,
     /// Not yet sealed, ascending.
     slices: VecDeque<Slice>,
     late: BTreeMap<Late, u32>,
@@ -130,7 +130,7 @@ impl Partition {
             watermark: Watermark::new(),
             groups: Groups::default(),
             held: Dense::new(0),
-            census: Census::new(),
+            limiter: GroupLimiter::new(),
             slices: VecDeque::new(),
             late: BTreeMap::new(),
         }
@@ -266,14 +266,15 @@ impl Partition {
     /// The group of a row's key.
     fn admit(&mut self, key: Key<'_>, slice: i64, plan: &Plan<'_>) -> Result<u32, Unplaced> {
         let known = self.groups.find(key);
-        if !known.is_some_and(|group| self.census.counts(group)) && self.census.counted() >= plan.groups_max {
-            self.census.expire(self.watermark.at(), plan.slicing);
-            if self.census.counted() >= plan.groups_max {
+        if !known.is_some_and(|group| self.limiter.counts(group)) && self.limiter.counted() >= plan.groups_max
+        {
+            self.limiter.expire(self.watermark.at(), plan.slicing);
+            if self.limiter.counted() >= plan.groups_max {
                 return Err(Unplaced::TooManyGroups);
             }
         }
         let group = known.unwrap_or_else(|| self.groups.find_or_add(key));
-        self.census.see(group, slice);
+        self.limiter.see(group, slice);
         Ok(group)
     }
 
@@ -294,14 +295,14 @@ impl Partition {
 
     /// Forgets groups that no longer count, as far as no slot names them. Not within a batch: their numbers are known.
     fn expire(&mut self, slicing: &Slicing) {
-        self.census.expire(self.watermark.at(), slicing);
-        for group in self.census.take_expired() {
+        self.limiter.expire(self.watermark.at(), slicing);
+        for group in self.limiter.take_expired() {
             self.forget(group);
         }
     }
 
     fn forget(&mut self, group: u32) {
-        if self.held.get(group) == 0 && !self.census.counts(group) {
+        if self.held.get(group) == 0 && !self.limiter.counts(group) {
             self.groups.remove(group);
         }
     }
@@ -355,7 +356,7 @@ impl Partition {
 
     /// The groups that count although all windows of their newest slice, which is before `slice`, are closed.
     pub(super) fn counted_before(&self, slice: i64) -> impl Iterator<Item = (i64, Vec<u32>)> + '_ {
-        self.census.before(slice)
+        self.limiter.before(slice)
     }
 
     /// A partition whose own watermark was captured; its groups follow.
@@ -366,16 +367,16 @@ impl Partition {
     /// Puts a group back into a place, and gives it a slot; none where it only counts.
     pub(super) fn put_back(
         &mut self,
-        place: Place,
+        place: SegmentKind,
         key: &[u8],
         slicing: &Slicing,
-        slots: &mut Numbers,
+        slots: &mut SlotAllocator,
     ) -> Option<u32> {
         let group = self.groups.find_or_add(Key::of(key));
-        self.census.see(group, place.slice());
+        self.limiter.see(group, place.slice());
         match place {
-            Place::Counted(_) => None,
-            Place::Slice(number) => {
+            SegmentKind::Counted(_) => None,
+            SegmentKind::Slice(number) => {
                 let index = self.slices.partition_point(|slice| slice.number < number);
                 if self.slices.get(index).is_none_or(|slice| slice.number != number) {
                     let (start, end) = slicing.bounds(number);
@@ -390,7 +391,7 @@ impl Partition {
                 }
                 self.slices.get(index).map(|slice| slice.slot(group))
             }
-            Place::Late { window, slice } => {
+            SegmentKind::Late { window, slice } => {
                 let held = &mut self.held;
                 let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
                     *held.at(group) += 1;

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use streamgauge_common::column::{Column, Texts, Values};
 
-use super::{key, slot::Numbers};
+use super::{key, slot::SlotAllocator};
 
 /// Seeds the hash: any number will do, and nothing that is seen depends on it.
 const SEED: u64 = 0x5147;
@@ -76,7 +76,7 @@ impl<'a> Key<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
     table: HashTable<u32>,
-    numbers: Numbers,
+    numbers: SlotAllocator,
     places: Vec<Place>,
     /// The keys of all groups, one behind the other, in no order and with holes.
     bytes: Vec<u8>,

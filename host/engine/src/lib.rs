@@ -4,38 +4,38 @@
 //!
 //! 1. `group`: its key becomes a small number (`key` says how keys become bytes);
 //! 2. `slice`: its time names a slice, the piece between two window edges that overlapping windows share;
-//! 3. `fold`: group and slice name a `slot`, or the row is `late`; `census` bounds the groups; the row moves its
+//! 3. `fold`: group and slice name a `slot`, or the row is `late`; `limiter` bounds the groups; the row moves its
 //!    partition's `watermark`;
 //! 4. `close`: when the source's watermark reaches a window's end, the slices of all partitions come together,
 //!    `stack` keeps them merged so that overlapping windows share the work, and `answer` makes the rows.
 //!
 //! `query` holds it together: one windowed query, one [`WindowQuery`]. What of it survives a crash, and how it comes back,
-//! is in `part`, `capture` and `restore`.
+//! is in `part`, `snapshot` and `restore`.
 
 mod dense;
 mod key;
 mod group;
 mod slice;
 mod slot;
-mod census;
+mod limiter;
 mod watermark;
 mod late;
 mod fold;
 mod states;
-mod part;
+mod segment;
 mod close;
 mod stack;
 mod answer;
 mod query;
-mod capture;
+mod snapshot;
 mod restore;
 
 pub use answer::Closed;
 pub use fold::{FoldBatch, Folded};
 pub use key::encode as encode_key;
 pub use late::LateRow;
-pub use part::{Capture, Part, PartId, Place, RestoreError, Standing};
 pub use query::{Settings, Usage, WindowQuery};
+pub use segment::{RestoreError, SegmentId, SegmentKind, Snapshot, StateSegment, WindowProgress};
 pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};
 
 use streamgauge_common::column::{Column, Texts};
@@ -86,14 +86,14 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// It does: a trap, a broken contract, a refusal in its own words.
-    Certain,
+    Deterministic,
     /// It may not: out of time or memory, which depend on the machine.
-    Chance,
+    Transient,
 }
 
 impl Fault {
     /// One that the same input brings about again.
-    pub fn certain(who: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { who: who.into(), what: what.into(), kind: FaultKind::Certain }
+    pub fn deterministic(who: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { who: who.into(), what: what.into(), kind: FaultKind::Deterministic }
     }
 }

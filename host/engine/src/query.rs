@@ -7,12 +7,12 @@ use streamgauge_sql::manifest::{Aggregate, Window};
 
 use super::{
     Accumulators, Fault, FoldBatch, Folded,
-    answer::{self, Closed, Open},
+    answer::{self, Closed, EmitCursor},
     close::Close,
     fold::{Partition, Plan},
-    part::Changes,
+    segment::Changes,
     slice::{BadWindow, Slicing},
-    slot::Numbers,
+    slot::SlotAllocator,
     states::States,
     watermark::{FOREVER, Mark, NEVER, SourceWatermark, Watermark},
 };
@@ -71,10 +71,10 @@ pub struct WindowQuery {
     mark: Option<Mark>,
     /// The greatest event time of the partitions that have ended.
     last_event: i64,
-    pub(super) slots: Numbers,
+    pub(super) slots: SlotAllocator,
     pub(super) close: Close,
     /// The window whose rows are being given out.
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<EmitCursor>,
     /// What changed, where that is tracked.
     pub(super) changes: Option<Changes>,
     fault: Option<Fault>,
@@ -99,7 +99,7 @@ impl WindowQuery {
             source: SourceWatermark::new(),
             mark: None,
             last_event: NEVER,
-            slots: Numbers::default(),
+            slots: SlotAllocator::default(),
             close: Close::new(),
             open: None,
             changes: None,
@@ -240,15 +240,15 @@ impl WindowQuery {
                 self.close.closed = end;
                 let changes = self.changes.as_mut();
                 self.close.gather(window, &mut self.partitions, &self.slicing, &mut states, changes)?;
-                Open { window, forced, done: 0, runs: 0 }
+                EmitCursor { window, forced, done: 0, runs: 0 }
             }
         };
-        let Open { window, forced, done, runs } = open;
+        let EmitCursor { window, forced, done, runs } = open;
         let stays = self.slicing.first_slice(window + 1);
         let rows = answer::rows(&self.close, open, stays, self.key_types.iter().copied(), &mut states)?;
         let done = done + rows.len();
         if done < self.close.order.len() {
-            self.open = Some(Open { done, runs: runs + 1, ..open });
+            self.open = Some(EmitCursor { done, runs: runs + 1, ..open });
         } else {
             self.close.leave(stays, &mut states)?;
         }

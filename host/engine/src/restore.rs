@@ -3,19 +3,23 @@
 use streamgauge_sql::manifest::Window;
 
 use super::{
-    Accumulators, Part, Place, RestoreError, Settings, Standing, WindowQuery, fold::Partition, key,
-    states::States,
+    Accumulators, RestoreError, SegmentKind, Settings, StateSegment, WindowProgress, WindowQuery,
+    fold::Partition, key, states::States,
 };
 
 impl WindowQuery {
-    /// A query that goes on where `standing` says, still without parts: [`WindowQuery::put_back`] gives it those that were kept,
+    /// A query that goes on where `window_progress` says, still without parts: [`WindowQuery::put_back`] gives it those that were kept,
     /// in the order in which they were captured; [`WindowQuery::settle`] ends that.
-    pub fn restored(window: &Window, settings: Settings, standing: &Standing) -> Result<Self, RestoreError> {
+    pub fn restored(
+        window: &Window,
+        settings: Settings,
+        window_progress: &WindowProgress,
+    ) -> Result<Self, RestoreError> {
         let query = Self::new(window, settings, []);
         let mut query = query.map_err(|error| RestoreError::Misfit(error.to_string()))?;
-        query.close.closed = standing.closed;
-        query.source.rise_to(standing.watermark);
-        for &(number, watermark) in &standing.partitions {
+        query.close.closed = window_progress.closed;
+        query.source.rise_to(window_progress.watermark);
+        for &(number, watermark) in &window_progress.partitions {
             query.partitions.insert(number, Partition::restored(watermark));
         }
         query.track_changes();
@@ -27,7 +31,7 @@ impl WindowQuery {
     /// `versions` are the versions of the states, one an aggregate call.
     pub fn put_back(
         &mut self,
-        part: &Part,
+        part: &StateSegment,
         versions: &[u32],
         accumulators: &mut [Box<dyn Accumulators>],
     ) -> Result<(), RestoreError> {
@@ -36,7 +40,7 @@ impl WindowQuery {
         let Some(partition) = self.partitions.get_mut(&part.id.partition) else {
             return misfit("a partition that it does not name");
         };
-        let counted = matches!(part.id.place, Place::Counted(_));
+        let counted = matches!(part.id.place, SegmentKind::Counted(_));
         let calls = if counted { 0 } else { self.aggregates.len() };
         let in_step = part.states.iter().all(|states| states.len() == part.keys.len());
         if part.states.len() != calls || versions.len() != self.aggregates.len() || !in_step {

@@ -7,14 +7,14 @@ const LEVELS: usize = 6;
 ///
 /// Numbers that came back are bits of a 64-fold tree: a bit of a level says that its word in the level below has a bit.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Numbers {
+pub(super) struct SlotAllocator {
     free: [Vec<u64>; LEVELS],
     free_count: u32,
     /// Never given out from here on.
     end: u32,
 }
 
-impl Numbers {
+impl SlotAllocator {
     /// The lowest free number.
     pub(super) fn take(&mut self) -> u32 {
         if self.free_count == 0 {
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_lowest_free_number_comes_first() {
-        let mut numbers = Numbers::default();
+        let mut numbers = SlotAllocator::default();
         for expected in 0..10_000 {
             assert_eq!(numbers.take(), expected);
         }
@@ -92,7 +92,7 @@ mod tests {
         /// Against a sorted set of free numbers.
         #[test]
         fn numbers_are_those_of_a_sorted_set(steps in prop::collection::vec(any::<u16>(), 0..600)) {
-            let mut numbers = Numbers::default();
+            let mut numbers = SlotAllocator::default();
             let (mut free, mut used, mut end) = (BTreeSet::new(), Vec::new(), 0);
             for step in steps {
                 if step % 5 < 3 || used.is_empty() {

@@ -12,12 +12,12 @@ use std::collections::VecDeque;
 use super::{
     Fault,
     dense::{Dense, NONE},
-    states::{Pairs, States, Which},
+    states::{AggregateClass, Pairs, States},
 };
 
 /// The sealed slices that open windows need.
 #[derive(Debug)]
-pub(super) struct Stack {
+pub(super) struct TwoStacks {
     /// By group.
     chains: Dense<Chain>,
     entries: Dense<Entry>,
@@ -59,7 +59,7 @@ pub(super) struct Pieces {
     first: u32,
 }
 
-impl Stack {
+impl TwoStacks {
     /// Nothing yet.
     pub(super) fn new() -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Stack {
             "the back is not there yet"
         );
         self.boundary = boundary;
-        if !states.any(Which::Bounded) {
+        if !states.any(AggregateClass::Bounded) {
             return Ok(());
         }
         let mut released = Vec::new();
@@ -139,7 +139,7 @@ impl Stack {
                     pairs.push(entry.slot, self.entries.get(entry.next).slot);
                 }
             }
-            states.merge(Which::Bounded, &pairs)?;
+            states.merge(AggregateClass::Bounded, &pairs)?;
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Stack {
     pub(super) fn extend_back(&mut self, slice: i64, states: &mut States<'_>) -> Result<(), Fault> {
         let Some((last, entries)) = self.slices.back() else { return Ok(()) };
         debug_assert!(slice == *last && self.boundary <= slice, "the last slice, behind the front");
-        if !states.any(Which::Bounded) {
+        if !states.any(AggregateClass::Bounded) {
             return Ok(());
         }
         let mut pairs = Pairs::default();
@@ -160,7 +160,7 @@ impl Stack {
             }
             pairs.push(*back, entry.slot);
         }
-        states.merge(Which::Bounded, &pairs)
+        states.merge(AggregateClass::Bounded, &pairs)
     }
 
     /// What a group has.

@@ -5,7 +5,7 @@
 use streamgauge_common::column::{Column, Texts};
 use streamgauge_sql::manifest::Aggregate;
 
-use super::{Accumulators, Evaluated, Fault, FoldBatch, fold::Placed, slot::Numbers};
+use super::{Accumulators, Evaluated, Fault, FoldBatch, fold::Placed, slot::SlotAllocator};
 
 /// The longest list of slots or pairs in one call, and the most groups of a [`Closed`](super::Closed).
 pub(super) const CALL_MAX: usize = 8192;
@@ -14,12 +14,12 @@ pub(super) const CALL_MAX: usize = 8192;
 pub(super) struct States<'a> {
     pub(super) aggregates: &'a [Aggregate],
     pub(super) accumulators: &'a mut [Box<dyn Accumulators>],
-    pub(super) slots: &'a mut Numbers,
+    pub(super) slots: &'a mut SlotAllocator,
 }
 
 /// Which aggregate calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
+pub(super) enum AggregateClass {
     All,
     /// Whose states stay small: slices are kept merged.
     Bounded,
@@ -49,7 +49,7 @@ impl Pairs {
 
 impl States<'_> {
     /// Whether there are such aggregate calls.
-    pub(super) fn any(&self, which: Which) -> bool {
+    pub(super) fn any(&self, which: AggregateClass) -> bool {
         self.aggregates.iter().any(|aggregate| which.has(aggregate))
     }
 
@@ -80,7 +80,7 @@ impl States<'_> {
     }
 
     /// Merges pairs in order.
-    pub(super) fn merge(&mut self, which: Which, pairs: &Pairs) -> Result<(), Fault> {
+    pub(super) fn merge(&mut self, which: AggregateClass, pairs: &Pairs) -> Result<(), Fault> {
         for (aggregate, accumulators) in self.aggregates.iter().zip(self.accumulators.iter_mut()) {
             if which.has(aggregate) {
                 for (into, source) in pairs.into.chunks(CALL_MAX).zip(pairs.source.chunks(CALL_MAX)) {
@@ -99,7 +99,7 @@ impl States<'_> {
             unreachable!("the query has aggregate {aggregate}")
         };
         let evaluated = accumulators.evaluate(slots)?;
-        let wrong = |what: String| Err(Fault::certain(format!("reducer '{}'", call.reducer), what));
+        let wrong = |what: String| Err(Fault::deterministic(format!("reducer '{}'", call.reducer), what));
         if evaluated.column.len() != slots.len() {
             return wrong(format!("gave {} values for {} slots", evaluated.column.len(), slots.len()));
         }
@@ -125,7 +125,7 @@ impl States<'_> {
                 let states = accumulators.snapshot(slots)?;
                 if states.len() != slots.len() {
                     let what = format!("gave {} states for {} slots", states.len(), slots.len());
-                    return Err(Fault::certain(format!("reducer '{}'", call.reducer), what));
+                    return Err(Fault::deterministic(format!("reducer '{}'", call.reducer), what));
                 }
                 Ok(states)
             })
@@ -152,7 +152,7 @@ impl States<'_> {
     }
 }
 
-impl Which {
+impl AggregateClass {
     pub(super) fn has(self, aggregate: &Aggregate) -> bool {
         match self {
             Self::All => true,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use streamgauge_common::message::Message;
 
 use crate::{
-    outgoing::{GoOn, Outgoing, WriteError},
+    outgoing::{KeepWaiting, Outgoing, WriteError},
     settings::Connection,
 };
 
@@ -28,7 +28,11 @@ impl Acknowledged {
     /// Writes messages and waits until all brokers that keep them have them.
     ///
     /// After any error but [`WriteError::Refused`] this writer is of no more use, and messages may have been written.
-    pub fn write(&mut self, messages: &[Arc<Message>], go_on: &GoOn<'_>) -> Result<(), WriteError> {
+    pub fn write(
+        &mut self,
+        messages: &[Arc<Message>],
+        keep_waiting: &KeepWaiting<'_>,
+    ) -> Result<(), WriteError> {
         let mut refused = Vec::new();
         let mut reason = String::new();
         let mut note = |result| match result {
@@ -40,9 +44,9 @@ impl Acknowledged {
             other => other.map(|()| true),
         };
         for message in messages {
-            note(self.client.send(message, go_on))?;
+            note(self.client.send(message, keep_waiting))?;
         }
-        while !note(self.client.acknowledged(go_on, Duration::MAX))? {}
+        while !note(self.client.acknowledged(keep_waiting, Duration::MAX))? {}
         match refused.is_empty() {
             true => Ok(()),
             false => Err(WriteError::Refused { sequences: refused, why: reason, others_written: true }),

@@ -25,7 +25,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     admin::{self, Creation},
     client::{self, Consumer},
-    outgoing::{GoOn, STEP, Step, WriteError, wait},
+    outgoing::{KeepWaiting, STEP, Step, WriteError, wait},
     settings::Connection,
 };
 
@@ -101,12 +101,12 @@ impl Control {
         connection: &Connection,
         from: Option<i64>,
         mark: u64,
-        go_on: &GoOn<'_>,
+        keep_waiting: &KeepWaiting<'_>,
     ) -> Result<(Mark, Option<u64>), WriteError> {
         let consumer = self.consumer(connection, from, "read_committed")?;
         let (delivered_key, opened_key) = (self.delivered_key(), self.opened_key());
         let mut delivered = None;
-        wait(go_on, SILENT_MAX, || {
+        wait(keep_waiting, SILENT_MAX, || {
             let record = match consumer.poll(STEP) {
                 Some(Ok(record)) => record,
                 Some(Err(KafkaError::PartitionEOF(_))) | None => {
@@ -130,11 +130,11 @@ impl Control {
         &self,
         connection: &Connection,
         mark: Mark,
-        go_on: &GoOn<'_>,
+        keep_waiting: &KeepWaiting<'_>,
     ) -> Result<bool, WriteError> {
         let consumer = self.consumer(connection, Some(mark.offset + 1), "read_uncommitted")?;
         let opened_key = self.opened_key();
-        wait(go_on, SILENT_MAX, || match consumer.poll(STEP) {
+        wait(keep_waiting, SILENT_MAX, || match consumer.poll(STEP) {
             Some(Ok(record)) if record.key() == Some(opened_key.as_slice()) => Ok(Step::Done(true)),
             Some(Ok(_)) => Ok(Step::Further),
             Some(Err(KafkaError::PartitionEOF(_))) => Ok(Step::Done(false)),

@@ -26,7 +26,7 @@ pub use self::{
     control::Control,
     error::ClientError,
     mock::MockCluster,
-    outgoing::{GoOn, WriteError},
+    outgoing::{KeepWaiting, WriteError},
     producer::{Producer, Record},
     refused::{Depth, Role, wrong_property},
     settings::Connection,

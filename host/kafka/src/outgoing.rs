@@ -51,7 +51,7 @@ const PROMISES: &[(&str, &str)] = &[
 
 /// Asked some times a second by whoever waits for Kafka, and told for how long nothing has come and why, as far as is
 /// known: whether to wait on.
-pub type GoOn<'a> = dyn Fn(Duration, &str) -> bool + 'a;
+pub type KeepWaiting<'a> = dyn Fn(Duration, &str) -> bool + 'a;
 
 /// Why messages were not written, or nobody may write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,7 +110,7 @@ pub(super) enum Step<T> {
 
 /// Takes steps until one is the last, or nothing has come for too long.
 pub(super) fn wait<T>(
-    go_on: &GoOn<'_>,
+    keep_waiting: &KeepWaiting<'_>,
     patience: Duration,
     mut step: impl FnMut() -> Result<Step<T>, WriteError>,
 ) -> Result<T, WriteError> {
@@ -125,7 +125,7 @@ pub(super) fn wait<T>(
             Step::Nothing(why) => why,
         };
         let nothing_for = quiet.elapsed();
-        if !go_on(nothing_for, &why) {
+        if !keep_waiting(nothing_for, &why) {
             return Err(WriteError::Stopped);
         }
         if nothing_for >= patience {
@@ -274,7 +274,7 @@ impl Outgoing {
     }
 
     /// Takes a message over. The only error that is the message's fault is [`WriteError::Refused`].
-    pub(super) fn send(&self, message: &Message, go_on: &GoOn<'_>) -> Result<(), WriteError> {
+    pub(super) fn send(&self, message: &Message, keep_waiting: &KeepWaiting<'_>) -> Result<(), WriteError> {
         let refused =
             |why| WriteError::Refused { sequences: vec![message.sequence], why, others_written: false };
         let Payload::Record(record) = &message.payload else {
@@ -290,7 +290,7 @@ impl Outgoing {
             BaseRecord::with_opaque_to(&self.topic, message.sequence as usize).headers(headers);
         outgoing.key = record.key.as_deref();
         outgoing.payload = record.value.as_deref();
-        match self.give(outgoing, go_on)? {
+        match self.give(outgoing, keep_waiting)? {
             None => Ok(()),
             Some(error) if error.rdkafka_error_code().is_some_and(is_refusal) => {
                 Err(refused(error.to_string()))
@@ -305,16 +305,20 @@ impl Outgoing {
         topic: &str,
         key: &[u8],
         value: &[u8],
-        go_on: &GoOn<'_>,
+        keep_waiting: &KeepWaiting<'_>,
     ) -> Result<(), WriteError> {
         let record = BaseRecord::with_opaque_to(topic, NO_MESSAGE).partition(0).key(key).payload(value);
-        self.give(record, go_on)?.map_or(Ok(()), |error| Err(self.trouble(&error)))
+        self.give(record, keep_waiting)?.map_or(Ok(()), |error| Err(self.trouble(&error)))
     }
 
     /// Takes a record over, or says why the client does not; waits while its queue is full.
-    fn give(&self, record: Given<'_>, go_on: &GoOn<'_>) -> Result<Option<KafkaError>, WriteError> {
+    fn give(
+        &self,
+        record: Given<'_>,
+        keep_waiting: &KeepWaiting<'_>,
+    ) -> Result<Option<KafkaError>, WriteError> {
         let mut next = Some(record);
-        wait(go_on, Duration::MAX, || {
+        wait(keep_waiting, Duration::MAX, || {
             let Some(record) = next.take() else { return Ok(Step::Done(None)) };
             match self.producer.send(record) {
                 Ok(()) => Ok(Step::Done(None)),
@@ -329,10 +333,14 @@ impl Outgoing {
     }
 
     /// Waits until all records are acknowledged, or one is not.
-    pub(super) fn acknowledged(&self, go_on: &GoOn<'_>, patience: Duration) -> Result<(), WriteError> {
+    pub(super) fn acknowledged(
+        &self,
+        keep_waiting: &KeepWaiting<'_>,
+        patience: Duration,
+    ) -> Result<(), WriteError> {
         let mut left = self.producer.in_flight_count();
         let mut looks = 0;
-        let waited = wait(go_on, patience, || {
+        let waited = wait(keep_waiting, patience, || {
             // A look takes its whole time even if all is acknowledged at once, so first they are short.
             looks += 1;
             let flushed = self.producer.flush(if looks <= SHORT_LOOKS { SHORT_STEP } else { STEP });
@@ -396,8 +404,12 @@ impl Outgoing {
     }
 
     /// Waits until the client has nothing more to say of records, and forgets what it said of them and of brokers.
-    pub(super) fn forget(&self, go_on: &GoOn<'_>, patience: Duration) -> Result<(), WriteError> {
-        wait(go_on, patience, || {
+    pub(super) fn forget(
+        &self,
+        keep_waiting: &KeepWaiting<'_>,
+        patience: Duration,
+    ) -> Result<(), WriteError> {
+        wait(keep_waiting, patience, || {
             self.producer.poll(Duration::ZERO);
             if self.producer.in_flight_count() == 0 {
                 return Ok(Step::Done(()));

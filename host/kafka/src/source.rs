@@ -29,7 +29,7 @@ use streamgauge_common::{
 use self::{
     asking::Asking,
     builder::Builder,
-    lack::{ALL_BUT_LEADERS, Lack},
+    lack::{ALL_BUT_LEADERS, Missing},
     positions::NoPosition,
     silence::Silence,
 };
@@ -81,7 +81,7 @@ pub struct KafkaSource {
     brokers: VecDeque<i32>,
     events: VecDeque<Event>,
     /// What it is waiting for, each of which was told.
-    waiting: BTreeSet<Lack>,
+    waiting: BTreeSet<Missing>,
     /// Since when it waits, and what for, where it waits for something.
     waiting_since: Option<(Stopwatch, String)>,
     /// Whether reading was forbidden, and nothing has come since.
@@ -214,7 +214,7 @@ impl KafkaSource {
         match found {
             Ok(()) => {
                 self.state = State::Running;
-                self.found(&[Lack::Transactions]);
+                self.found(&[Missing::Transactions]);
                 return self.found(&ALL_BUT_LEADERS);
             }
             Err(why) => {
@@ -373,7 +373,7 @@ impl KafkaSource {
         self.events.push_back(Event::Done { partition: number });
         if let Err(error) = self.consumer.incremental_unassign(&self.list(&[number])) {
             // It goes on being fetched, and is passed over.
-            self.wait(Lack::Brokers, error.to_string());
+            self.wait(Missing::Brokers, error.to_string());
         }
     }
 

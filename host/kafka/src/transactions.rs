@@ -17,7 +17,7 @@ use streamgauge_common::{crash, message::Message};
 use crate::{
     control::{self, Control, Mark},
     error::ClientError,
-    outgoing::{self, GoOn, Outgoing, STEP, Step, TRANSACTIONS_PREFIX, WriteError, wait},
+    outgoing::{self, KeepWaiting, Outgoing, STEP, Step, TRANSACTIONS_PREFIX, WriteError, wait},
     settings::Connection,
 };
 
@@ -57,9 +57,9 @@ impl Transactions {
         connection: &Connection,
         topic: &str,
         control: &Control,
-        go_on: &GoOn<'_>,
+        keep_waiting: &KeepWaiting<'_>,
     ) -> Result<(Self, u64), WriteError> {
-        let (client, mark, delivered) = start(connection, topic, control, None, go_on)?;
+        let (client, mark, delivered) = start(connection, topic, control, None, keep_waiting)?;
         let delivered = delivered.unwrap_or(0);
         let opened = Self {
             connection: connection.clone(),
@@ -75,11 +75,12 @@ impl Transactions {
     /// Opens once more after an error of [`Transactions::write`] or of this: all is as after [`Transactions::open`].
     ///
     /// [`WriteError::Superseded`] if somebody else has opened since.
-    pub fn reopen(&mut self, go_on: &GoOn<'_>) -> Result<u64, WriteError> {
-        self.check_fence(go_on)?;
+    pub fn reopen(&mut self, keep_waiting: &KeepWaiting<'_>) -> Result<u64, WriteError> {
+        self.check_fence(keep_waiting)?;
         self.client = Client::Spent;
         let from = Some(self.mark.offset);
-        let (client, mark, delivered) = start(&self.connection, &self.topic, &self.control, from, go_on)?;
+        let (client, mark, delivered) =
+            start(&self.connection, &self.topic, &self.control, from, keep_waiting)?;
         self.client = Client::Ready(client);
         self.mark = mark;
         self.delivered = delivered.unwrap_or(self.delivered);
@@ -94,7 +95,11 @@ impl Transactions {
     /// Delivers messages, all or none; their numbers ascend, from beyond the last that was delivered.
     ///
     /// After an error it may not be ready any longer.
-    pub fn write(&mut self, messages: &[Arc<Message>], go_on: &GoOn<'_>) -> Result<(), WriteError> {
+    pub fn write(
+        &mut self,
+        messages: &[Arc<Message>],
+        keep_waiting: &KeepWaiting<'_>,
+    ) -> Result<(), WriteError> {
         let Some(last) = messages.last() else { return Ok(()) };
         let Client::Ready(client) = std::mem::replace(&mut self.client, Client::Spent) else {
             return Err(WriteError::Away("what was written last is not known".into()));
@@ -105,14 +110,14 @@ impl Transactions {
                 && messages.iter().all(|message| message.sequence > self.delivered),
             "a message that was delivered is not handed over again"
         );
-        let sent = send(&client, &self.control, messages, last.sequence, go_on);
+        let sent = send(&client, &self.control, messages, last.sequence, keep_waiting);
         if let Err(refused @ WriteError::Refused { .. }) = sent {
-            if abort(&client, go_on).is_ok() {
+            if abort(&client, keep_waiting).is_ok() {
                 self.client = Client::Ready(client);
             }
             return Err(refused);
         }
-        match sent.and_then(|()| deliver(&client, go_on)) {
+        match sent.and_then(|()| deliver(&client, keep_waiting)) {
             Ok(()) => {
                 self.client = Client::Ready(client);
                 self.delivered = last.sequence;
@@ -120,7 +125,7 @@ impl Transactions {
             }
             Err(WriteError::Superseded(topic)) => {
                 self.client = Client::Fenced;
-                self.check_fence(go_on)?;
+                self.check_fence(keep_waiting)?;
                 Err(WriteError::Away(format!(
                     "a transaction for topic '{topic}' took too long and was ended"
                 )))
@@ -132,9 +137,9 @@ impl Transactions {
     /// Where this writer was told that it is fenced: is it?
     ///
     /// Either answer is safe, since Kafka has fenced this client in any case. It decides who goes on.
-    fn check_fence(&mut self, go_on: &GoOn<'_>) -> Result<(), WriteError> {
+    fn check_fence(&mut self, keep_waiting: &KeepWaiting<'_>) -> Result<(), WriteError> {
         if matches!(self.client, Client::Fenced) {
-            if self.control.opened_since(&self.connection, self.mark, go_on)? {
+            if self.control.opened_since(&self.connection, self.mark, keep_waiting)? {
                 return Err(WriteError::Superseded(self.topic.clone()));
             }
             self.client = Client::Spent;
@@ -149,7 +154,7 @@ fn start(
     topic: &str,
     control: &Control,
     from: Option<i64>,
-    go_on: &GoOn<'_>,
+    keep_waiting: &KeepWaiting<'_>,
 ) -> Result<(Outgoing, Mark, Option<u64>), WriteError> {
     let id = format!("{TRANSACTIONS_PREFIX}{}/{}", control.topic, control.id);
     let promises = [
@@ -165,7 +170,7 @@ fn start(
         )),
         error => error,
     };
-    transact(&client, go_on, |client| client.init_transactions(STEP)).map_err(overtaken)?;
+    transact(&client, keep_waiting, |client| client.init_transactions(STEP)).map_err(overtaken)?;
     crash::point("kafka.after_fence");
     if from.is_none() {
         control.prepare(connection)?;
@@ -174,18 +179,23 @@ fn start(
     let number = getrandom::u64().map_err(|error| {
         WriteError::from(ClientError::Setting(format!("the machine has no random numbers: {error}")))
     })?;
-    mark(&client, control, number, go_on).map_err(overtaken)?;
-    let (mark, delivered) = control.read(connection, from, number, go_on)?;
+    mark(&client, control, number, keep_waiting).map_err(overtaken)?;
+    let (mark, delivered) = control.read(connection, from, number, keep_waiting)?;
     Ok((client, mark, delivered))
 }
 
 /// Writes a mark in a transaction of its own.
-fn mark(client: &Outgoing, control: &Control, number: u64, go_on: &GoOn<'_>) -> Result<(), WriteError> {
+fn mark(
+    client: &Outgoing,
+    control: &Control,
+    number: u64,
+    keep_waiting: &KeepWaiting<'_>,
+) -> Result<(), WriteError> {
     let key = control.opened_key();
     begin(client)?;
-    client.send_beside(&control.topic, &key, &control::encode(&key, number), go_on)?;
-    client.acknowledged(go_on, QUIET_MAX)?;
-    transact(client, go_on, |client| client.commit_transaction(STEP))
+    client.send_beside(&control.topic, &key, &control::encode(&key, number), keep_waiting)?;
+    client.acknowledged(keep_waiting, QUIET_MAX)?;
+    transact(client, keep_waiting, |client| client.commit_transaction(STEP))
 }
 
 /// Begins a transaction and hands its records to the client.
@@ -194,22 +204,22 @@ fn send(
     control: &Control,
     messages: &[Arc<Message>],
     last: u64,
-    go_on: &GoOn<'_>,
+    keep_waiting: &KeepWaiting<'_>,
 ) -> Result<(), WriteError> {
     crash::point("kafka.before_begin");
     begin(client)?;
     for message in messages {
-        client.send(message, go_on)?;
+        client.send(message, keep_waiting)?;
     }
     let key = control.delivered_key();
-    client.send_beside(&control.topic, &key, &control::encode(&key, last), go_on)
+    client.send_beside(&control.topic, &key, &control::encode(&key, last), keep_waiting)
 }
 
 /// Waits until the brokers have all, and commits.
-fn deliver(client: &Outgoing, go_on: &GoOn<'_>) -> Result<(), WriteError> {
-    client.acknowledged(go_on, QUIET_MAX)?;
+fn deliver(client: &Outgoing, keep_waiting: &KeepWaiting<'_>) -> Result<(), WriteError> {
+    client.acknowledged(keep_waiting, QUIET_MAX)?;
     crash::point("kafka.before_commit");
-    transact(client, go_on, |client| client.commit_transaction(STEP))?;
+    transact(client, keep_waiting, |client| client.commit_transaction(STEP))?;
     crash::point("kafka.after_commit");
     Ok(())
 }
@@ -219,18 +229,18 @@ fn begin(client: &Outgoing) -> Result<(), WriteError> {
 }
 
 /// Waits in short steps, since the client tells only between them what became of records.
-fn abort(client: &Outgoing, go_on: &GoOn<'_>) -> Result<(), WriteError> {
-    transact(client, go_on, |client| client.abort_transaction(ABORT_STEP))?;
-    client.forget(go_on, QUIET_MAX)
+fn abort(client: &Outgoing, keep_waiting: &KeepWaiting<'_>) -> Result<(), WriteError> {
+    transact(client, keep_waiting, |client| client.abort_transaction(ABORT_STEP))?;
+    client.forget(keep_waiting, QUIET_MAX)
 }
 
 /// Asks for one step of a transaction until it is done: an answer that did not come in time is asked for again.
 fn transact(
     client: &Outgoing,
-    go_on: &GoOn<'_>,
+    keep_waiting: &KeepWaiting<'_>,
     ask: impl Fn(&outgoing::Client) -> Result<(), KafkaError>,
 ) -> Result<(), WriteError> {
-    wait(go_on, QUIET_MAX, || match ask(client.client()) {
+    wait(keep_waiting, QUIET_MAX, || match ask(client.client()) {
         Ok(()) => Ok(Step::Done(())),
         Err(KafkaError::Transaction(error)) if error.is_retriable() => {
             Ok(Step::Nothing(client.why(&KafkaError::Transaction(error))))

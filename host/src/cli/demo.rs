@@ -19,7 +19,7 @@ use streamgauge_sql::{
 use self::{broker::Broker, screen::screen, traffic::Traffic};
 use super::{
     Failure, print, process, program,
-    run::{self, Notice, Reports, Signals, Wired, Wiring},
+    run::{self, Deployment, Notice, Reports, Signals, Wired},
     say,
 };
 use crate::{
@@ -100,7 +100,7 @@ fn wired(
 ) -> Result<Wired, Failure> {
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
-    let wiring = Wiring {
+    let wiring = Deployment {
         program: &compiled.program,
         plugins,
         inputs: &[],

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Failure, process, program, say, say_with_help};
 use crate::{
     deliver::dead_letter::RecordText,
-    pipeline::{Ended, Progress},
+    pipeline::{PipelineResult, Progress},
     progress::ProgressLine,
     query::Counts,
     supervisor,
@@ -27,7 +27,7 @@ use crate::{
 };
 
 pub(super) use interrupt::Signals;
-pub(super) use wiring::{Notice, Wired, Wiring, delivered, find, wire, wrong_option, wrong_rows};
+pub(super) use wiring::{Deployment, Notice, Wired, delivered, find, wire, wrong_option, wrong_rows};
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -155,7 +155,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     })?;
     let reports = Reports::default();
     let wired = wire(
-        &Wiring {
+        &Deployment {
             program: &compiled.program,
             plugins: &plugins,
             inputs: &options.input,
@@ -207,7 +207,7 @@ impl Reports {
 
 enum Report {
     Notice(String),
-    Ended(Vec<Ended>),
+    Ended(Vec<PipelineResult>),
 }
 
 /// Runs pipelines until their input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
@@ -250,8 +250,8 @@ pub(super) fn host(
 }
 
 /// What stands for those who ended with one who failed.
-fn broken(who: &str, why: String) -> Vec<Ended> {
-    vec![Ended { failures: vec![(who.to_owned(), why)], ..Ended::default() }]
+fn broken(who: &str, why: String) -> Vec<PipelineResult> {
+    vec![PipelineResult { failures: vec![(who.to_owned(), why)], ..PipelineResult::default() }]
 }
 
 /// Waits for all pipelines and shows how far they are.
@@ -260,7 +260,7 @@ async fn watch(
     progress: &[Arc<Progress>],
     signals: &Signals,
     limit: Option<Duration>,
-) -> Vec<Ended> {
+) -> Vec<PipelineResult> {
     let since = Stopwatch::start();
     let mut line = stderr().is_terminal().then(ProgressLine::default);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
@@ -293,7 +293,7 @@ async fn watch(
     }
 }
 
-fn conclude(ended: Vec<Ended>, rejected: u64) -> Result<(), Failure> {
+fn conclude(ended: Vec<PipelineResult>, rejected: u64) -> Result<(), Failure> {
     let mut counts = Counts::default();
     ended.iter().for_each(|one| counts.add(&one.counts));
     let failures: Vec<String> = ended

@@ -213,11 +213,11 @@ impl Kept {
             Err(error) => return format!("{}\n  cannot be read: {error}\n", self.name),
         };
         let mut lines = vec![self.name.clone(), looked.means.clone()];
-        match &looked.saved {
+        match &looked.manifest {
             None => lines.push("no checkpoint: nothing was decided".to_owned()),
             Some(saved) => {
                 let offsets = saved
-                    .positions
+                    .offsets
                     .iter()
                     .map(|(partition, progress)| format!("{partition}:{}", progress.next));
                 let end = if saved.finished { ", at its end" } else { "" };
@@ -234,12 +234,12 @@ impl Kept {
             Ok(looked) => looked,
             Err(error) => return json!({"name": self.name, "error": error.to_string()}),
         };
-        let saved = looked.saved.as_ref();
-        let offset = |(partition, progress): (&u32, &streamgauge_state::saved::Progress)| {
+        let saved = looked.manifest.as_ref();
+        let offset = |(partition, progress): (&u32, &streamgauge_state::manifest::Progress)| {
             (partition.to_string(), Value::from(progress.next))
         };
         let offsets: Map<String, Value> =
-            saved.map(|saved| saved.positions.iter().map(offset).collect()).unwrap_or_default();
+            saved.map(|saved| saved.offsets.iter().map(offset).collect()).unwrap_or_default();
         json!({
             "name": self.name,
             "means": looked.means,

@@ -47,7 +47,7 @@ pub struct KafkaSink {
 }
 
 /// Who is told what becomes of a sink.
-pub trait Watch {
+pub trait DeliveryEvents {
     /// The sink will never take a message. It is settled if this is true: then that is written down for good. After a crash it
     /// may be told again.
     fn rejected(&self, message: &Message, why: &str) -> bool;
@@ -60,7 +60,7 @@ pub trait Watch {
 impl KafkaSink {
     /// Delivers what is in the outbox, until all is settled and it is closed, `stop` is set, or nothing goes any more:
     /// then the outbox has failed. Blocks.
-    pub fn deliver(&self, outbox: &Outbox, stop: &AtomicBool, watch: &dyn Watch) {
+    pub fn deliver(&self, outbox: &Outbox, stop: &AtomicBool, watch: &dyn DeliveryEvents) {
         let worker = Worker {
             sink: self,
             outbox,
@@ -89,7 +89,7 @@ struct Worker<'a> {
     sink: &'a KafkaSink,
     outbox: &'a Outbox,
     stop: &'a AtomicBool,
-    watch: &'a dyn Watch,
+    watch: &'a dyn DeliveryEvents,
     writer: Option<Writer>,
     /// Up to this number all was delivered.
     delivered: u64,
@@ -208,10 +208,10 @@ impl Worker<'_> {
         let sending = crash::during(Phase::Send);
         self.began = Some(Stopwatch::start());
         let mut writer = self.writer.take();
-        let go_on = |quiet, why: &str| self.waits(quiet, why);
+        let keep_waiting = |quiet, why: &str| self.waits(quiet, why);
         let written = match &mut writer {
-            Some(Writer::Transactions(transactions)) => transactions.write(batch, &go_on),
-            Some(Writer::Acknowledged(acknowledged)) => acknowledged.write(batch, &go_on),
+            Some(Writer::Transactions(transactions)) => transactions.write(batch, &keep_waiting),
+            Some(Writer::Acknowledged(acknowledged)) => acknowledged.write(batch, &keep_waiting),
             None => Err(WriteError::Away("nothing is open".into())),
         };
         // An acknowledged writer keeps what it was given: what failed with it is not known, and written again by another.
@@ -230,8 +230,8 @@ impl Worker<'_> {
     fn settle_delivered(&mut self) {
         let count = self.pending.partition_point(|message| message.sequence <= self.delivered);
         if count > 0 {
-            let settled: Vec<Arc<Message>> = self.pending.drain(..count).collect();
-            self.outbox.settle(settled.iter().map(|message| &**message));
+            let acknowledged: Vec<Arc<Message>> = self.pending.drain(..count).collect();
+            self.outbox.acknowledge(acknowledged.iter().map(|message| &**message));
         }
     }
 
@@ -252,7 +252,7 @@ impl Worker<'_> {
                 .drain(..self.tried.min(self.pending.len()))
                 .partition(|message| accused.contains(&message.sequence));
             self.pending.splice(0..0, accused);
-            self.outbox.settle(done.iter().map(|message| &**message));
+            self.outbox.acknowledge(done.iter().map(|message| &**message));
         }
         let [guilty] = accused else {
             self.messages_max = (accused.len().min(self.tried) / 2).max(1);
@@ -261,7 +261,7 @@ impl Worker<'_> {
         if let Some(at) = self.pending.iter().position(|message| message.sequence == *guilty) {
             let message = self.pending.remove(at);
             if self.watch.rejected(&message, why) {
-                self.outbox.settle([&*message]);
+                self.outbox.acknowledge([&*message]);
             } else {
                 self.pending.insert(at, message);
                 self.pause(BACK_OFF_MAX);

@@ -2,7 +2,7 @@
 //! other letter is left out because it looks like one that is there.
 //!
 //! A letter that the place does not take now (its disk is full) is kept in memory until it does; whoever reads events asks
-//! [`Letters::is_behind`] and takes no more until then, so that it is never more than the letters of one batch. A file has
+//! [`DeadLetterQueue::is_behind`] and takes no more until then, so that it is never more than the letters of one batch. A file has
 //! a bound ([`rotation`](Rotation)).
 
 mod held;
@@ -41,7 +41,7 @@ const BACK_OFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Durat
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A file of dead letters.
-pub struct Letters {
+pub struct DeadLetterQueue {
     output: Arc<Output>,
     record_text: RecordText,
     notice: Notice,
@@ -87,7 +87,7 @@ impl Known {
     }
 }
 
-impl Letters {
+impl DeadLetterQueue {
     /// Letters to an output that holds none yet.
     pub fn new(output: Arc<Output>, record_text: RecordText, notice: Notice) -> Self {
         let state = State { known: Known::default(), rotation: None, failure: None };
@@ -149,7 +149,7 @@ impl Letters {
     }
 
     /// Takes whole lines but those that are there; gives how many were not. They are written sooner or later: see
-    /// [`Letters::is_behind`].
+    /// [`DeadLetterQueue::is_behind`].
     pub fn write(&self, lines: &[u8]) -> u64 {
         let mut state = self.lock();
         let mut taken = 0;
@@ -187,7 +187,7 @@ impl Letters {
     /// Hands on what was written so far; where that failed before, when it is time to try it again.
     ///
     /// # Errors
-    /// Where nobody reads it any more. Of other troubles people are told, and [`Letters::is_behind`] says so.
+    /// Where nobody reads it any more. Of other troubles people are told, and [`DeadLetterQueue::is_behind`] says so.
     pub fn flush(&self) -> Result<(), OutputError> {
         let mut state = self.lock();
         let flushed = match &state.failure {
@@ -275,8 +275,8 @@ mod tests {
 
     use super::*;
 
-    fn letters(output: Output) -> Letters {
-        Letters::new(Arc::new(output), RecordText::Excerpt, Arc::new(|_: &str| ()))
+    fn letters(output: Output) -> DeadLetterQueue {
+        DeadLetterQueue::new(Arc::new(output), RecordText::Excerpt, Arc::new(|_: &str| ()))
     }
 
     fn open(path: &Path) -> File {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     /// Letters of a file that is moved away at so many bytes.
-    fn rotated(path: &Path, bytes_max: u64) -> Letters {
+    fn rotated(path: &Path, bytes_max: u64) -> DeadLetterQueue {
         let file = open(path);
         let letters = letters(Output::to_file(path, file.try_clone().unwrap()));
         letters.rotate(Rotation::new(path, &file, bytes_max).unwrap());

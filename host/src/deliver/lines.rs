@@ -24,7 +24,7 @@ use self::mark::{Ending, read, write};
 pub use self::mark::{Mark, Seen};
 use super::{
     http::backoff::Backoff,
-    kafka::Watch,
+    kafka::DeliveryEvents,
     output::{Output, OutputError},
 };
 use streamgauge_common::message::{Message, Payload};
@@ -43,16 +43,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const BACK_OFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
 /// A place for lines, and what it has taken.
-pub struct Lines {
+pub struct FileSink {
     output: Arc<Output>,
-    marker: Option<Mutex<Marker>>,
+    marker: Option<Mutex<CommitMarker>>,
     /// Whether people know that it takes nothing now.
     is_down: AtomicBool,
 }
 
 /// Keeps a mark in two files that are written in turn: one of them is always whole.
 #[derive(Debug)]
-pub struct Marker {
+pub struct CommitMarker {
     paths: [PathBuf; 2],
     turn: u64,
     mark: Mark,
@@ -78,7 +78,7 @@ struct Adopted {
 
 /// A marker that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum MarkerError {
+pub enum CommitMarkerError {
     /// The disk or its rights are to be looked at.
     #[error("cannot {doing} {path}: {cause}")]
     Io {
@@ -101,11 +101,11 @@ pub enum MarkerError {
 
 /// Lines that were not written, or not noted.
 #[derive(Debug, thiserror::Error)]
-enum LinesError {
+enum FileSinkError {
     #[error(transparent)]
     Output(#[from] OutputError),
     #[error(transparent)]
-    Marker(#[from] MarkerError),
+    CommitMarker(#[from] CommitMarkerError),
     #[error(
         "{path} has {found} bytes now and had {written} when rows were last written to it: another process changed it; rows go on \
          when it has {written} again, and the next start says what else can be done"
@@ -115,9 +115,9 @@ enum LinesError {
     Removed { path: String },
 }
 
-impl Lines {
+impl FileSink {
     /// Lines for an output; with a marker each row is there once.
-    pub fn new(output: Arc<Output>, marker: Option<Marker>) -> Self {
+    pub fn new(output: Arc<Output>, marker: Option<CommitMarker>) -> Self {
         Self { output, marker: marker.map(Mutex::new), is_down: AtomicBool::new(false) }
     }
 
@@ -140,9 +140,9 @@ impl Lines {
     }
 
     /// Says what its file, which is at `path`, holds now: rows are written behind that.
-    pub fn begin(&self, file: &File, path: &Path, mark: Mark) -> Result<(), MarkerError> {
+    pub fn begin(&self, file: &File, path: &Path, mark: Mark) -> Result<(), CommitMarkerError> {
         let Some(marker) = &self.marker else { return Ok(()) };
-        let failed = |cause| MarkerError::Io { doing: "read", path: path.display().to_string(), cause };
+        let failed = |cause| CommitMarkerError::Io { doing: "read", path: path.display().to_string(), cause };
         let ending = Ending::of(file, mark.length).map_err(failed)?;
         let seen = Some(Seen::of(file, path, &ending).map_err(failed)?);
         let mark = Mark { seen, ..mark };
@@ -160,7 +160,7 @@ impl Lines {
     ///
     /// Where the place does not take it (its disk is full), the messages wait in the outbox and are tried again.
     /// `name` is what the marker calls the query: another state's query of that name is another one.
-    pub fn deliver(&self, name: &str, outbox: &Outbox, stop: &AtomicBool, watch: &dyn Watch) {
+    pub fn deliver(&self, name: &str, outbox: &Outbox, stop: &AtomicBool, watch: &dyn DeliveryEvents) {
         while !stop.load(Relaxed) && !outbox.is_drained() {
             let messages = outbox.take_within(MESSAGES_MAX, LOOK_EVERY);
             if messages.is_empty() {
@@ -170,7 +170,7 @@ impl Lines {
             let mut failures = 0;
             let mut written = self.write(name, &messages);
             while let Err(error) = written {
-                if matches!(&error, LinesError::Output(error) if error.is_closed_pipe()) {
+                if matches!(&error, FileSinkError::Output(error) if error.is_closed_pipe()) {
                     return outbox.abandon();
                 }
                 outbox.note_trouble(&error.to_string());
@@ -187,12 +187,12 @@ impl Lines {
             if self.is_down.swap(false, Relaxed) {
                 watch.back();
             }
-            outbox.settle(messages.iter().map(|message| &**message));
+            outbox.acknowledge(messages.iter().map(|message| &**message));
         }
     }
 
     /// Writes messages. Where that is an error, a file is as it was; any other place keeps them to go on with.
-    fn write(&self, name: &str, messages: &[Arc<Message>]) -> Result<(), LinesError> {
+    fn write(&self, name: &str, messages: &[Arc<Message>]) -> Result<(), FileSinkError> {
         let Some(marker) = &self.marker else {
             let appended = self.append(messages);
             return Ok(appended.and_then(|()| self.output.flush())?);
@@ -220,19 +220,19 @@ impl Lines {
     }
 
     /// An error where the file is not what was `written`: rows behind what another process did to it would not be found again.
-    fn check_unchanged(&self, written: u64) -> Result<(), LinesError> {
+    fn check_unchanged(&self, written: u64) -> Result<(), FileSinkError> {
         let path = || self.output.name().to_owned();
         match self.output.metadata()? {
-            Some(there) if there.nlink() == 0 => Err(LinesError::Removed { path: path() }),
+            Some(there) if there.nlink() == 0 => Err(FileSinkError::Removed { path: path() }),
             Some(there) if there.len() != written => {
-                Err(LinesError::Changed { path: path(), found: there.len(), written })
+                Err(FileSinkError::Changed { path: path(), found: there.len(), written })
             }
             _ => Ok(()),
         }
     }
 
     /// Writes messages that were tried before.
-    fn write_again(&self, name: &str, messages: &[Arc<Message>]) -> Result<(), LinesError> {
+    fn write_again(&self, name: &str, messages: &[Arc<Message>]) -> Result<(), FileSinkError> {
         match &self.marker {
             Some(_) => self.write(name, messages),
             None => Ok(self.output.flush()?),
@@ -263,12 +263,12 @@ pub fn lines(message: &Message) -> &[u8] {
     }
 }
 
-impl Marker {
+impl CommitMarker {
     /// The marker of this name in a folder, with what it says; nothing yet where there is none.
-    pub fn open(folder: &Path, name: &str) -> Result<Self, MarkerError> {
+    pub fn open(folder: &Path, name: &str) -> Result<Self, CommitMarkerError> {
         let failed = |doing, path: &Path| {
             let path = path.display().to_string();
-            move |cause| MarkerError::Io { doing, path, cause }
+            move |cause| CommitMarkerError::Io { doing, path, cause }
         };
         if !folder.exists() {
             rights::create_folder(folder).map_err(failed("create", folder))?;
@@ -292,7 +292,7 @@ impl Marker {
         let first = copies == 1;
         match (newest, damage) {
             (Some((turn, mark)), _) => Ok(Self::new(paths, turn, mark)),
-            (None, Some((path, what))) if !first => Err(MarkerError::Damaged { path, what }),
+            (None, Some((path, what))) if !first => Err(CommitMarkerError::Damaged { path, what }),
             (None, _) => Ok(Self::new(paths, 0, Mark::default())),
         }
     }
@@ -334,7 +334,7 @@ impl Marker {
         name: &str,
         sequence: u64,
         added: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<(), MarkerError> {
+    ) -> Result<(), CommitMarkerError> {
         for lines in added {
             self.mark.length += lines.len() as u64;
             self.ending.add(lines);
@@ -348,7 +348,7 @@ impl Marker {
     }
 
     /// Does what an earlier failure left undone.
-    fn catch_up(&mut self, output: &Output) -> Result<(), LinesError> {
+    fn catch_up(&mut self, output: &Output) -> Result<(), FileSinkError> {
         if self.is_unwritten {
             self.write()?;
         }
@@ -360,10 +360,11 @@ impl Marker {
     }
 
     /// Writes the copy that is older. Where that fails the other one stays, and the same one is tried again.
-    fn write(&mut self) -> Result<(), MarkerError> {
+    fn write(&mut self) -> Result<(), CommitMarkerError> {
         let turn = self.turn + 1;
         let Some(path) = self.paths.get((turn % 2) as usize) else { unreachable!("there are two") };
-        let failed = |cause| MarkerError::Io { doing: "write", path: path.display().to_string(), cause };
+        let failed =
+            |cause| CommitMarkerError::Io { doing: "write", path: path.display().to_string(), cause };
         let write = || -> io::Result<()> {
             let is_new = !path.exists();
             let file = rights::options().write(true).create(true).truncate(false).open(path)?;
@@ -385,15 +386,19 @@ impl Marker {
 
 impl Adopted {
     /// Removes it, unless it says something else by now: then it is in use.
-    fn forget(self) -> Result<(), MarkerError> {
+    fn forget(self) -> Result<(), CommitMarkerError> {
         let Self { folder, name, mark, is_moved } = self;
-        if !is_moved || *Marker::open(&folder, &name)?.mark() != mark {
+        if !is_moved || *CommitMarker::open(&folder, &name)?.mark() != mark {
             return Ok(());
         }
         for path in ["a", "b"].map(|copy| folder.join(format!("{name}.{copy}"))) {
             match fs::remove_file(&path) {
                 Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                    return Err(MarkerError::Io { doing: "remove", path: path.display().to_string(), cause });
+                    return Err(CommitMarkerError::Io {
+                        doing: "remove",
+                        path: path.display().to_string(),
+                        cause,
+                    });
                 }
                 _ => {}
             }

@@ -2,11 +2,11 @@
 
 use streamgauge_common::clock;
 
-use super::{LOOK, Pipeline, Run, Told};
+use super::{LOOK, Pipeline, PipelineEvent, Run};
 
 impl Pipeline {
     /// Whether nothing can be taken now, since dead letters wait to be written: more of them would not fit into memory.
-    pub(super) fn waits_for_letters(&mut self, run: &mut Run, tell: &dyn Fn(Told)) -> bool {
+    pub(super) fn waits_for_letters(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) -> bool {
         if self.context.letters_wait().is_none() {
             return false;
         }
@@ -14,13 +14,13 @@ impl Pipeline {
         if self.context.letters_wait().is_some() {
             clock::pause(LOOK);
         }
-        self.look_after_roots(run, tell);
+        self.look_after_tasks(run, tell);
         true
     }
 
     /// A checkpoint is behind the dead letters of its records: they must be there for good. Whether they are.
     pub(super) fn sync_letters(&mut self) -> bool {
-        let is_durable = self.roots.iter().any(|root| root.journal().is_durable());
+        let is_durable = self.tasks.iter().any(|task| task.log().is_durable());
         !is_durable || self.context.sync_letters()
     }
 }

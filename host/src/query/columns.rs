@@ -72,5 +72,5 @@ pub(super) fn words(reason: Reason) -> &'static str {
 
 /// The plan names a column that is not there: a component that was not made by this version.
 pub(super) fn lost(place: impl std::fmt::Debug) -> Fault {
-    Fault::certain("the plan", format!("names a column that is not there: {place:?}"))
+    Fault::deterministic("the plan", format!("names a column that is not there: {place:?}"))
 }

@@ -6,10 +6,10 @@ use streamgauge_common::{column::Column, reason::Reason, row::write_json};
 use streamgauge_component::query::Failure;
 use streamgauge_engine::Closed;
 use streamgauge_sql::manifest::{self, Manifest};
-use streamgauge_state::decision::Sent;
+use streamgauge_state::decision::SinkBatch;
 
 use crate::{
-    deliver::{dead_letter::DeadLetter, letters::Letters, output::OutputError},
+    deliver::{dead_letter::DeadLetter, letters::DeadLetterQueue, output::OutputError},
     timings::{Step, Timings},
 };
 
@@ -45,7 +45,7 @@ pub struct Context {
     /// The source's name.
     pub source: String,
     /// Where dead letters go; none = they are only counted.
-    pub dead_letters: Option<Arc<Letters>>,
+    pub dead_letters: Option<Arc<DeadLetterQueue>>,
     /// What was counted so far.
     pub counts: Counts,
     /// Where the time went.
@@ -57,7 +57,7 @@ pub struct Context {
     /// Whether what is being decided was decided before: nothing of it is sent.
     pub muted: bool,
     /// Messages of what is being decided.
-    pub sent: Vec<Sent>,
+    pub sent: Vec<SinkBatch>,
     /// Dead letters of the batch that is being taken, as lines: a fault takes them back.
     pub letters: Vec<u8>,
     /// Those of events that are late: they are counted as late, not as dead letters.
@@ -76,7 +76,7 @@ pub struct Before {
 
 impl Context {
     /// For queries of a source; nothing is counted yet.
-    pub fn new(source: &str, dead_letters: Option<Arc<Letters>>, timings: Arc<Timings>) -> Self {
+    pub fn new(source: &str, dead_letters: Option<Arc<DeadLetterQueue>>, timings: Arc<Timings>) -> Self {
         Self {
             source: source.to_owned(),
             dead_letters,
@@ -193,14 +193,14 @@ impl Context {
 }
 
 /// Dead letters of a complete window: they name the window and the group.
-pub(super) struct OfWindow<'a> {
+pub(super) struct WindowDeadLetters<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) closed: &'a Closed,
     pub(super) starts: &'a Column,
     pub(super) ends: &'a Column,
 }
 
-impl OfWindow<'_> {
+impl WindowDeadLetters<'_> {
     /// A group for which a reducer has no value.
     pub(super) fn evaluate(&self, row: u32, aggregate: usize, why: &str, context: &mut Context) {
         let window = self.manifest.window.as_ref();

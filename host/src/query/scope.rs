@@ -1,25 +1,25 @@
 //! What a statement works in, and why it cannot go on.
 
 use streamgauge_engine::Fault;
-use streamgauge_state::saved::Positions;
+use streamgauge_state::manifest::Offsets;
 
-use super::{Context, Journal};
+use super::{Context, DecisionLog};
 
 /// What a query of a root works in.
-pub struct Scope<'a> {
+pub struct EmitContext<'a> {
     /// What the queries of the source share.
     pub context: &'a mut Context,
     /// The root's decisions.
-    pub journal: &'a mut Journal,
+    pub log: &'a mut DecisionLog,
     /// Where the root stands.
-    pub positions: &'a Positions,
+    pub offsets: &'a Offsets,
     /// What of records before was said already.
-    pub told: &'a Positions,
+    pub told: &'a Offsets,
 }
 
 /// Why a query cannot go on from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fallen {
+pub struct TaskFailure {
     /// What happened.
     pub fault: Fault,
     /// Whether rows were being folded: then one of them may be to blame.
@@ -28,7 +28,7 @@ pub struct Fallen {
     pub batch: Option<(u32, i64, i64)>,
 }
 
-impl From<Fault> for Fallen {
+impl From<Fault> for TaskFailure {
     fn from(fault: Fault) -> Self {
         Self { fault, in_fold: false, batch: None }
     }

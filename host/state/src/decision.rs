@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use streamgauge_common::message::{Message, Payload, Record, Request};
 
 use super::bytes::{Malformed, Reader, Writer};
-use crate::outbox::Settled;
+use crate::outbox::Acknowledged;
 
 /// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,16 +23,16 @@ pub enum Decision {
         /// Which run of its groups, from 0.
         run: u32,
         /// The rows, as messages.
-        sent: Vec<Sent>,
+        sent: Vec<SinkBatch>,
     },
     /// Rows that are of no window.
-    Passed {
+    RowsEmitted {
         /// The partition.
         partition: u32,
         /// The offset behind the last record that was decided.
         next: i64,
         /// The rows, as messages.
-        sent: Vec<Sent>,
+        sent: Vec<SinkBatch>,
     },
     /// A record is a dead letter, for a reason that a replay would not find.
     Verdict {
@@ -44,11 +44,11 @@ pub enum Decision {
         verdict: Verdict,
     },
     /// Messages of a query were settled.
-    Settled {
+    Acknowledged {
         /// The query whose rows they carry.
         query: String,
         /// All that are settled.
-        settled: Settled,
+        acknowledged: Acknowledged,
     },
     /// A checkpoint was captured here. Its sync tells an owner that was replaced, who then must not remove anything.
     Captured,
@@ -60,12 +60,12 @@ pub struct Forced {
     /// Windows up to this end are closed.
     pub window_end: i64,
     /// The offset behind the last record folded, of each partition.
-    pub positions: Vec<(u32, i64)>,
+    pub offsets: Vec<(u32, i64)>,
 }
 
 /// Messages of one query's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
+pub struct SinkBatch {
     /// The query: its rows go to one sink.
     pub query: String,
     /// In the order of their numbers.
@@ -85,7 +85,7 @@ const FORCED: u8 = 1;
 const CLOSED: u8 = 2;
 const PASSED: u8 = 3;
 const VERDICT: u8 = 4;
-const SETTLED: u8 = 5;
+const ACKNOWLEDGED: u8 = 5;
 const CAPTURED: u8 = 6;
 
 impl Decision {
@@ -93,11 +93,11 @@ impl Decision {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
         match self {
-            Self::Forced(Forced { window_end, positions }) => {
+            Self::Forced(Forced { window_end, offsets }) => {
                 out.u8(FORCED);
                 out.i64(*window_end);
-                out.u64(positions.len() as u64);
-                for &(partition, next) in positions {
+                out.u64(offsets.len() as u64);
+                for &(partition, next) in offsets {
                     out.u32(partition);
                     out.i64(next);
                 }
@@ -108,7 +108,7 @@ impl Decision {
                 out.u32(*run);
                 write_sent(&mut out, sent);
             }
-            Self::Passed { partition, next, sent } => {
+            Self::RowsEmitted { partition, next, sent } => {
                 out.u8(PASSED);
                 out.u32(*partition);
                 out.i64(*next);
@@ -120,10 +120,10 @@ impl Decision {
                 out.i64(*offset);
                 write_verdict(&mut out, verdict);
             }
-            Self::Settled { query, settled } => {
-                out.u8(SETTLED);
+            Self::Acknowledged { query, acknowledged } => {
+                out.u8(ACKNOWLEDGED);
                 out.str(query);
-                write_settled(&mut out, settled);
+                write_acknowledged(&mut out, acknowledged);
             }
             Self::Captured => out.u8(CAPTURED),
         }
@@ -138,21 +138,26 @@ impl Decision {
                 let window_end = input.i64()?;
                 let count = input.count(12)?;
                 let position = |_| Ok((input.u32()?, input.i64()?));
-                let positions = (0..count).map(position).collect::<Result<_, Malformed>>()?;
-                Self::Forced(Forced { window_end, positions })
+                let offsets = (0..count).map(position).collect::<Result<_, Malformed>>()?;
+                Self::Forced(Forced { window_end, offsets })
             }
             CLOSED => {
                 Self::Closed { window_end: input.i64()?, run: input.u32()?, sent: read_sent(&mut input)? }
             }
-            PASSED => {
-                Self::Passed { partition: input.u32()?, next: input.i64()?, sent: read_sent(&mut input)? }
-            }
+            PASSED => Self::RowsEmitted {
+                partition: input.u32()?,
+                next: input.i64()?,
+                sent: read_sent(&mut input)?,
+            },
             VERDICT => Self::Verdict {
                 partition: input.u32()?,
                 offset: input.i64()?,
                 verdict: read_verdict(&mut input)?,
             },
-            SETTLED => Self::Settled { query: input.str()?.to_owned(), settled: read_settled(&mut input)? },
+            ACKNOWLEDGED => Self::Acknowledged {
+                query: input.str()?.to_owned(),
+                acknowledged: read_acknowledged(&mut input)?,
+            },
             CAPTURED => Self::Captured,
             kind => return Err(input.malformed(format!("no entry has kind {kind}"))),
         };
@@ -180,16 +185,16 @@ pub(super) fn read_verdict(input: &mut Reader<'_>) -> Result<Verdict, Malformed>
     }
 }
 
-pub(super) fn write_settled(out: &mut Writer, settled: &Settled) {
-    out.u64(settled.upto);
-    out.u64(settled.beyond.len() as u64);
-    for (&first, &last) in &settled.beyond {
+pub(super) fn write_acknowledged(out: &mut Writer, acknowledged: &Acknowledged) {
+    out.u64(acknowledged.upto);
+    out.u64(acknowledged.beyond.len() as u64);
+    for (&first, &last) in &acknowledged.beyond {
         out.u64(first);
         out.u64(last);
     }
 }
 
-pub(super) fn read_settled(input: &mut Reader<'_>) -> Result<Settled, Malformed> {
+pub(super) fn read_acknowledged(input: &mut Reader<'_>) -> Result<Acknowledged, Malformed> {
     let upto = input.u64()?;
     let count = input.count(16)?;
     let (mut beyond, mut end) = (BTreeMap::new(), upto);
@@ -201,25 +206,25 @@ pub(super) fn read_settled(input: &mut Reader<'_>) -> Result<Settled, Malformed>
         beyond.insert(first, last);
         end = last;
     }
-    Ok(Settled { upto, beyond })
+    Ok(Acknowledged { upto, beyond })
 }
 
-fn write_sent(out: &mut Writer, sent: &[Sent]) {
+fn write_sent(out: &mut Writer, sent: &[SinkBatch]) {
     out.u64(sent.len() as u64);
-    for Sent { query, messages } in sent {
+    for SinkBatch { query, messages } in sent {
         out.str(query);
         out.u64(messages.len() as u64);
         messages.iter().for_each(|message| write_message(out, message));
     }
 }
 
-fn read_sent(input: &mut Reader<'_>) -> Result<Vec<Sent>, Malformed> {
+fn read_sent(input: &mut Reader<'_>) -> Result<Vec<SinkBatch>, Malformed> {
     let count = input.count(16)?;
     let sent = (0..count).map(|_| {
         let query = input.str()?.to_owned();
         let count = input.count(30)?;
         let messages = (0..count).map(|_| read_message(input)).collect::<Result<_, _>>()?;
-        Ok(Sent { query, messages })
+        Ok(SinkBatch { query, messages })
     });
     sent.collect()
 }
@@ -325,11 +330,11 @@ mod tests {
         ]
     }
 
-    fn sent() -> impl Strategy<Value = Vec<Sent>> {
+    fn sent() -> impl Strategy<Value = Vec<SinkBatch>> {
         let message = (any::<u64>(), ".{0,4}", any::<u64>(), any::<u32>(), payload())
             .prop_map(|(sequence, key, lane, rows, payload)| Message { sequence, key, lane, rows, payload });
         let sent = (".{0,4}", prop::collection::vec(message, 0..4))
-            .prop_map(|(query, messages)| Sent { query, messages });
+            .prop_map(|(query, messages)| SinkBatch { query, messages });
         prop::collection::vec(sent, 0..3)
     }
 
@@ -337,13 +342,13 @@ mod tests {
         let verdict = prop_oneof![".{0,9}".prop_map(Verdict::Future), ".{0,9}".prop_map(Verdict::Plugin)];
         prop_oneof![
             (any::<i64>(), prop::collection::vec((any::<u32>(), any::<i64>()), 0..5))
-                .prop_map(|(window_end, positions)| Decision::Forced(Forced { window_end, positions })),
+                .prop_map(|(window_end, offsets)| Decision::Forced(Forced { window_end, offsets })),
             (any::<i64>(), any::<u32>(), sent()).prop_map(|(window_end, run, sent)| Decision::Closed {
                 window_end,
                 run,
                 sent
             }),
-            (any::<u32>(), any::<i64>(), sent()).prop_map(|(partition, next, sent)| Decision::Passed {
+            (any::<u32>(), any::<i64>(), sent()).prop_map(|(partition, next, sent)| Decision::RowsEmitted {
                 partition,
                 next,
                 sent
@@ -353,9 +358,9 @@ mod tests {
             Just(Decision::Captured),
             (".{0,4}", 0..100_u64, prop::collection::vec(0..200_u64, 0..20)).prop_map(
                 |(query, upto, others)| {
-                    let mut settled = Settled { upto, ..Settled::default() };
-                    others.into_iter().for_each(|sequence| settled.add(sequence));
-                    Decision::Settled { query, settled }
+                    let mut acknowledged = Acknowledged { upto, ..Acknowledged::default() };
+                    others.into_iter().for_each(|sequence| acknowledged.add(sequence));
+                    Decision::Acknowledged { query, acknowledged }
                 }
             ),
         ]

@@ -10,9 +10,9 @@
 //!
 //! And what they hold:
 //!
-//! 5. [`meaning`] says for which query a state may be used; [`decision`] is an entry of the log; [`saved`] is where a query
+//! 5. [`fingerprint`] says for which query a state may be used; [`decision`] is an entry of the log; [`manifest`] is where a query
 //!    stands, [`part`] what it holds.
-//! 6. [`outbox`] holds what is decided and not acknowledged yet; [`keeper`] writes log and checkpoints while the query runs; [`recovery`] reads them when it comes back.
+//! 6. [`outbox`] holds what is decided and not acknowledged yet; [`backend`] writes log and checkpoints while the query runs; [`recovery`] reads them when it comes back.
 //!
 //! A file is either what was once written, whole, or it is refused: nothing here repairs, and nothing starts empty where
 //! something was.
@@ -25,10 +25,10 @@ pub mod lock;
 pub mod rights;
 pub mod log;
 pub mod checkpoint;
-pub mod meaning;
+pub mod fingerprint;
 pub mod decision;
-pub mod saved;
-pub mod part;
+pub mod manifest;
+pub mod segment;
 pub mod outbox;
-pub mod keeper;
+pub mod backend;
 pub mod recovery;

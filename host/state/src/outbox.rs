@@ -34,7 +34,7 @@ impl Default for Bounds {
 
 /// What has become of an outbox's messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct Acknowledged {
     /// All messages up to this number are settled.
     pub upto: u64,
     /// And these runs behind it, each from its first number to its last; they do not touch. There are never more of them than
@@ -42,7 +42,7 @@ pub struct Settled {
     pub beyond: BTreeMap<u64, u64>,
 }
 
-impl Settled {
+impl Acknowledged {
     /// Whether a message is settled.
     pub fn has(&self, sequence: u64) -> bool {
         let run = self.beyond.range(..=sequence).next_back();
@@ -87,7 +87,7 @@ struct Shared {
     /// For workers that are tasks.
     notify: Notify,
     /// Told after each change of what is settled, before room is given for it.
-    on_settled: Box<dyn Fn(&Settled) + Send + Sync>,
+    on_acknowledged: Box<dyn Fn(&Acknowledged) + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -97,8 +97,8 @@ struct Queue {
     /// Of all that is not settled.
     rows: usize,
     bytes: usize,
-    unsettled: usize,
-    settled: Settled,
+    in_flight: usize,
+    acknowledged: Acknowledged,
     /// How often that has changed.
     changes: u64,
     /// The number of the last message.
@@ -114,19 +114,19 @@ struct Queue {
 }
 
 impl Outbox {
-    /// An empty outbox behind which `settled` is done already; `on_settled` is told of every change.
+    /// An empty outbox behind which `acknowledged` is done already; `on_acknowledged` is told of every change.
     pub fn new(
         bounds: Bounds,
-        settled: Settled,
-        on_settled: impl Fn(&Settled) + Send + Sync + 'static,
+        acknowledged: Acknowledged,
+        on_acknowledged: impl Fn(&Acknowledged) + Send + Sync + 'static,
     ) -> Self {
-        let queue = Mutex::new(Queue { settled, ..Queue::default() });
+        let queue = Mutex::new(Queue { acknowledged, ..Queue::default() });
         let shared = Shared {
             bounds,
             queue,
             pushed: Condvar::new(),
             notify: Notify::new(),
-            on_settled: Box::new(on_settled),
+            on_acknowledged: Box::new(on_acknowledged),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -136,10 +136,10 @@ impl Outbox {
         let mut queue = self.lock();
         for message in messages {
             queue.last = queue.last.max(message.sequence);
-            if !queue.settled.has(message.sequence) {
+            if !queue.acknowledged.has(message.sequence) {
                 queue.rows += message.rows as usize;
                 queue.bytes += message.bytes();
-                queue.unsettled += 1;
+                queue.in_flight += 1;
                 queue.waiting.push_back(message);
             }
         }
@@ -151,7 +151,7 @@ impl Outbox {
     pub fn has_room(&self) -> bool {
         let Bounds { keeps_last, rows_max, bytes_max, span_max } = self.shared.bounds;
         let queue = self.lock();
-        let span = queue.last.saturating_sub(queue.settled.upto);
+        let span = queue.last.saturating_sub(queue.acknowledged.upto);
         keeps_last || (queue.rows < rows_max && queue.bytes < bytes_max && span < span_max)
     }
 
@@ -177,24 +177,24 @@ impl Outbox {
     }
 
     /// Says that messages are settled: delivered, or rejected and told so elsewhere.
-    pub fn settle<'a>(&self, messages: impl IntoIterator<Item = &'a Message>) {
+    pub fn acknowledge<'a>(&self, messages: impl IntoIterator<Item = &'a Message>) {
         let mut queue = self.lock();
         for message in messages {
-            debug_assert!(!queue.settled.has(message.sequence), "a message is settled once");
-            queue.settled.add(message.sequence);
+            debug_assert!(!queue.acknowledged.has(message.sequence), "a message is settled once");
+            queue.acknowledged.add(message.sequence);
             queue.rows -= message.rows as usize;
             queue.bytes -= message.bytes();
-            queue.unsettled -= 1;
+            queue.in_flight -= 1;
         }
         queue.changes += 1;
-        (self.shared.on_settled)(&queue.settled);
+        (self.shared.on_acknowledged)(&queue.acknowledged);
         drop(queue);
         self.wake();
     }
 
     /// What has become of its messages.
-    pub fn settled(&self) -> Settled {
-        self.lock().settled.clone()
+    pub fn acknowledged(&self) -> Acknowledged {
+        self.lock().acknowledged.clone()
     }
 
     /// How often that has changed.
@@ -217,12 +217,12 @@ impl Outbox {
     /// Whether nothing is left to do: closed, and all is settled.
     pub fn is_drained(&self) -> bool {
         let queue = self.lock();
-        queue.closed && queue.unsettled == 0
+        queue.closed && queue.in_flight == 0
     }
 
     /// Whether everything that was pushed is settled.
     pub fn is_empty(&self) -> bool {
-        self.lock().unsettled == 0
+        self.lock().in_flight == 0
     }
 
     /// Nobody reads what is sent any more, which is no failure: `streamgauge ... | head`.
@@ -250,7 +250,7 @@ impl Outbox {
     /// Why the last try that failed did, where messages wait.
     pub fn trouble(&self) -> Option<String> {
         let queue = self.lock();
-        queue.trouble.clone().filter(|_| queue.unsettled > 0)
+        queue.trouble.clone().filter(|_| queue.in_flight > 0)
     }
 
     /// Why the worker cannot go on.
@@ -281,39 +281,40 @@ mod tests {
 
     #[test]
     fn what_is_settled_is_a_number_and_a_few_behind_it() {
-        let mut settled = Settled::default();
-        [2, 4, 1, 4].into_iter().for_each(|sequence| settled.add(sequence));
-        assert_eq!(settled, Settled { upto: 2, beyond: [(4, 4)].into() });
-        [9, 7, 8, 5].into_iter().for_each(|sequence| settled.add(sequence));
-        assert_eq!(settled, Settled { upto: 2, beyond: [(4, 5), (7, 9)].into() });
-        assert!(settled.has(8) && !settled.has(6) && !settled.has(10));
-        settled.add(3);
-        assert_eq!(settled, Settled { upto: 5, beyond: [(7, 9)].into() });
-        settled.add_upto(6);
-        assert_eq!(settled, Settled { upto: 9, beyond: BTreeMap::new() });
+        let mut acknowledged = Acknowledged::default();
+        [2, 4, 1, 4].into_iter().for_each(|sequence| acknowledged.add(sequence));
+        assert_eq!(acknowledged, Acknowledged { upto: 2, beyond: [(4, 4)].into() });
+        [9, 7, 8, 5].into_iter().for_each(|sequence| acknowledged.add(sequence));
+        assert_eq!(acknowledged, Acknowledged { upto: 2, beyond: [(4, 5), (7, 9)].into() });
+        assert!(acknowledged.has(8) && !acknowledged.has(6) && !acknowledged.has(10));
+        acknowledged.add(3);
+        assert_eq!(acknowledged, Acknowledged { upto: 5, beyond: [(7, 9)].into() });
+        acknowledged.add_upto(6);
+        assert_eq!(acknowledged, Acknowledged { upto: 9, beyond: BTreeMap::new() });
     }
 
     #[test]
     fn there_is_room_until_what_was_taken_is_settled() {
-        let outbox = Outbox::new(Bounds { rows_max: 4, ..Bounds::default() }, Settled::default(), |_| {});
+        let outbox =
+            Outbox::new(Bounds { rows_max: 4, ..Bounds::default() }, Acknowledged::default(), |_| {});
         outbox.push([message(1), message(2)]);
         assert!(!outbox.has_room());
         let taken = outbox.take_within(10, Duration::ZERO);
         assert_eq!(taken.iter().map(|message| message.sequence).collect::<Vec<_>>(), [1, 2]);
         assert!(!outbox.has_room(), "it is still in the outbox");
-        outbox.settle(taken.iter().map(|message| &**message).skip(1));
+        outbox.acknowledge(taken.iter().map(|message| &**message).skip(1));
         assert!(outbox.has_room());
         assert!(!outbox.is_empty());
-        outbox.settle(taken.iter().map(|message| &**message).take(1));
+        outbox.acknowledge(taken.iter().map(|message| &**message).take(1));
         outbox.close();
         assert!(outbox.is_drained());
-        assert_eq!(outbox.settled().upto, 2);
+        assert_eq!(outbox.acknowledged().upto, 2);
     }
 
     #[test]
     fn what_was_settled_before_is_passed_over() {
-        let settled = Settled { upto: 1, beyond: [(3, 3)].into() };
-        let outbox = Outbox::new(Bounds::default(), settled, |_| {});
+        let acknowledged = Acknowledged { upto: 1, beyond: [(3, 3)].into() };
+        let outbox = Outbox::new(Bounds::default(), acknowledged, |_| {});
         outbox.push((1..=4).map(message));
         assert_eq!(outbox.take(9).iter().map(|message| message.sequence).collect::<Vec<_>>(), [2, 4]);
     }

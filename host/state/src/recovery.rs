@@ -13,19 +13,19 @@ use streamgauge_common::{
     crash::{self, Phase},
     message::Message,
 };
-use streamgauge_engine::{Part, PartId};
+use streamgauge_engine::{SegmentId, StateSegment};
 
 use super::{
+    backend::RecoveredState,
     bytes::{Malformed, Reader},
     checkpoint::{Checkpoints, Found},
-    decision::{Decision, Forced, Sent, Verdict},
+    decision::{Decision, Forced, SinkBatch, Verdict},
     error::StateError,
-    keeper::Begin,
+    fingerprint::{self, StateFingerprint},
     log::{Entry, Log},
-    meaning::{self, Meaning},
-    outbox::Settled,
-    part, rights,
-    saved::{Decided, Saved},
+    manifest::{CheckpointManifest, Decided},
+    outbox::Acknowledged,
+    rights, segment,
     store::Store,
 };
 
@@ -36,24 +36,24 @@ pub use sections::{Section, Sections};
 /// A query's state as it was kept.
 pub struct Recovered {
     /// What the keeper begins with.
-    pub begin: Begin,
+    pub begin: RecoveredState,
     /// The course of its rows.
     pub timeline: u128,
     /// Whether an earlier run had this state, even if it came to no checkpoint.
     pub goes_on: bool,
     /// The checkpoint; none = the query begins.
-    pub checkpoint: Option<(Saved, Vec<Part>)>,
+    pub checkpoint: Option<(CheckpointManifest, Vec<StateSegment>)>,
     /// What its journal goes on from.
-    pub past: Past,
+    pub decisions: RecoveredDecisions,
     /// Messages that are decided and not settled, by query.
-    pub unsettled: BTreeMap<String, Vec<Arc<Message>>>,
+    pub in_flight: BTreeMap<String, Vec<Arc<Message>>>,
     /// What people should know.
     pub notices: Vec<String>,
 }
 
 /// What a query has decided: its journal goes on from there.
 #[derive(Default)]
-pub struct Past {
+pub struct RecoveredDecisions {
     /// How far decisions go.
     pub decided: Decided,
     /// The number of the last message of each query.
@@ -66,27 +66,31 @@ pub struct Past {
 
 /// A checkpoint with its parts.
 pub(super) struct Loaded {
-    pub(super) saved: Saved,
-    pub(super) parts: Vec<Part>,
+    pub(super) manifest: CheckpointManifest,
+    pub(super) parts: Vec<StateSegment>,
     sections: Sections,
     generation: u64,
     notices: Vec<String>,
 }
 
 /// Opens what is kept of a query in its folder; an empty folder is a query that begins.
-pub fn open(store: Store, meaning: &Meaning, generations: usize) -> Result<Recovered, StateError> {
+pub fn open(
+    store: Store,
+    fingerprint: &StateFingerprint,
+    generations: usize,
+) -> Result<Recovered, StateError> {
     let _inside = crash::during(Phase::Recovery);
     crash::point("recovery.before_identity");
     let wide = store.local_folder().and_then(rights::close_folder);
-    let goes_on = meaning::is_there(&store)?;
-    let identity = meaning::claim(&store, meaning)?;
+    let goes_on = fingerprint::is_there(&store)?;
+    let identity = fingerprint::claim(&store, fingerprint)?;
     crash::point("recovery.after_identity");
     let log = Log::open(&store, identity)?;
     crash::point("recovery.log_opened");
     let checkpoints = Checkpoints::open(&store, identity, log.epoch())?;
     let loaded = load_from(&checkpoints, &store)?;
     crash::point("recovery.loaded");
-    let from = loaded.as_ref().map(|loaded| loaded.saved.log_from);
+    let from = loaded.as_ref().map(|loaded| loaded.manifest.log_from);
     let recovered = log.recovered(from)?;
     let mut notices = recovered.notices;
     notices.extend(wide);
@@ -94,36 +98,39 @@ pub fn open(store: Store, meaning: &Meaning, generations: usize) -> Result<Recov
     let (mut sections, mut checkpoint, mut generation) = (Sections::default(), None, 0);
     if let Some(loaded) = loaded {
         notices.extend(loaded.notices);
-        replay.begin(&loaded.saved);
+        replay.begin(&loaded.manifest);
         for entry in &recovered.entries {
-            replay.follow(entry, loaded.saved.log_index, &store)?;
+            replay.follow(entry, loaded.manifest.log_index, &store)?;
         }
         (sections, generation) = (loaded.sections, loaded.generation);
-        checkpoint = Some((loaded.saved, loaded.parts));
+        checkpoint = Some((loaded.manifest, loaded.parts));
     }
     // Without a checkpoint nothing was sent: what is in the log was never decided.
-    let Replay { past, settled, messages } = replay;
-    let mut unsettled: BTreeMap<String, Vec<Arc<Message>>> = BTreeMap::new();
+    let Replay { decisions, acknowledged, messages } = replay;
+    let mut in_flight: BTreeMap<String, Vec<Arc<Message>>> = BTreeMap::new();
     let mut indexes = Vec::new();
     for (index, query, message) in messages {
-        if settled.get(&query).is_none_or(|settled: &Settled| !settled.has(message.sequence)) {
+        if acknowledged
+            .get(&query)
+            .is_none_or(|acknowledged: &Acknowledged| !acknowledged.has(message.sequence))
+        {
             indexes.push((index, query.clone(), message.sequence));
-            unsettled.entry(query).or_default().push(Arc::new(message));
+            in_flight.entry(query).or_default().push(Arc::new(message));
         }
     }
-    let saved = checkpoint.as_ref().map(|(saved, _)| (saved.clone(), generation));
-    let begin = Begin {
+    let manifest = checkpoint.as_ref().map(|(manifest, _)| (manifest.clone(), generation));
+    let begin = RecoveredState {
         store,
         identity,
         log,
         checkpoints,
         sections,
-        saved,
-        unsettled: indexes,
-        settled: settled.clone(),
+        manifest,
+        in_flight: indexes,
+        acknowledged: acknowledged.clone(),
         generations,
     };
-    Ok(Recovered { begin, timeline: identity, goes_on, checkpoint, past, unsettled, notices })
+    Ok(Recovered { begin, timeline: identity, goes_on, checkpoint, decisions, in_flight, notices })
 }
 
 /// The newest good checkpoint of a folder.
@@ -146,38 +153,38 @@ fn read(checkpoints: &Checkpoints, found: &Found, store: &Store) -> Result<Loade
     let file = store.shown_name(&format!("checkpoint {}", found.generation));
     let damaged = |malformed: Malformed| StateError::damaged(&file, malformed.at as u64, malformed.what);
     let mut input = Reader::new(&found.payload);
-    let mut saved = Saved::read(&mut input).map_err(damaged)?;
+    let mut manifest = CheckpointManifest::read(&mut input).map_err(damaged)?;
     let places = Sections::read(&mut input).map_err(damaged)?;
-    saved.beginning.read_topic(&mut input).map_err(damaged)?;
+    manifest.start_bounds.read_topic(&mut input).map_err(damaged)?;
     input.finish().map_err(damaged)?;
-    let kept: BTreeSet<PartId> = saved.kept.iter().copied().collect();
+    let kept: BTreeSet<SegmentId> = manifest.kept.iter().copied().collect();
     let (mut sections, mut parts) = (Sections::default(), Vec::new());
     for place in places {
         let bytes = checkpoints.read(&place)?;
-        let mut held = part::decode(&bytes).map_err(damaged)?;
+        let mut held = segment::decode(&bytes).map_err(damaged)?;
         held.retain(|part| kept.contains(&part.id));
         sections.add(Section::new(place, &held.iter().collect::<Vec<_>>()));
         parts.append(&mut held);
     }
-    sections.keep(&saved.kept);
-    Ok(Loaded { saved, parts, sections, generation: found.generation, notices: Vec::new() })
+    sections.keep(&manifest.kept);
+    Ok(Loaded { manifest, parts, sections, generation: found.generation, notices: Vec::new() })
 }
 
 /// The decisions of a log, one after the other.
 #[derive(Default)]
 struct Replay {
-    past: Past,
-    settled: BTreeMap<String, Settled>,
+    decisions: RecoveredDecisions,
+    acknowledged: BTreeMap<String, Acknowledged>,
     messages: Vec<(u64, String, Message)>,
 }
 
 impl Replay {
-    fn begin(&mut self, saved: &Saved) {
-        let Saved { sequences, settled, verdicts, decided, .. } = saved;
-        self.past.sequences.clone_from(sequences);
-        self.past.verdicts.clone_from(verdicts);
-        self.past.decided.clone_from(decided);
-        self.settled.clone_from(settled);
+    fn begin(&mut self, manifest: &CheckpointManifest) {
+        let CheckpointManifest { sequences, acknowledged, verdicts, decided, .. } = manifest;
+        self.decisions.sequences.clone_from(sequences);
+        self.decisions.verdicts.clone_from(verdicts);
+        self.decisions.decided.clone_from(decided);
+        self.acknowledged.clone_from(acknowledged);
     }
 
     fn follow(&mut self, entry: &Entry, log_index: u64, store: &Store) -> Result<(), StateError> {
@@ -189,39 +196,41 @@ impl Replay {
             Decision::Forced(forced) if is_new => self.force(forced),
             Decision::Closed { window_end, run, sent } => {
                 if is_new {
-                    self.past.decided.run = self.past.decided.run.max(Some((window_end, run)));
+                    self.decisions.decided.run = self.decisions.decided.run.max(Some((window_end, run)));
                 }
                 self.send(entry.index, sent);
             }
-            Decision::Passed { partition, next, sent } => {
+            Decision::RowsEmitted { partition, next, sent } => {
                 if is_new {
-                    let passed = self.past.decided.passed.entry(partition).or_insert(next);
+                    let passed = self.decisions.decided.passed.entry(partition).or_insert(next);
                     *passed = next.max(*passed);
                 }
                 self.send(entry.index, sent);
             }
             Decision::Verdict { partition, offset, verdict } if is_new => {
-                self.past.verdicts.insert((partition, offset), verdict);
+                self.decisions.verdicts.insert((partition, offset), verdict);
             }
             // What the checkpoint knows is newer than entries before it.
-            Decision::Settled { query, settled } if is_new => drop(self.settled.insert(query, settled)),
+            Decision::Acknowledged { query, acknowledged } if is_new => {
+                drop(self.acknowledged.insert(query, acknowledged))
+            }
             Decision::Forced(_)
             | Decision::Verdict { .. }
-            | Decision::Settled { .. }
+            | Decision::Acknowledged { .. }
             | Decision::Captured => {}
         }
         Ok(())
     }
 
     fn force(&mut self, forced: Forced) {
-        self.past.decided.forced = self.past.decided.forced.max(Some(forced.window_end));
-        self.past.forced.push(forced);
+        self.decisions.decided.forced = self.decisions.decided.forced.max(Some(forced.window_end));
+        self.decisions.forced.push(forced);
     }
 
-    fn send(&mut self, index: u64, sent: Vec<Sent>) {
-        for Sent { query, messages } in sent {
+    fn send(&mut self, index: u64, sent: Vec<SinkBatch>) {
+        for SinkBatch { query, messages } in sent {
             if let Some(last) = messages.last() {
-                let sequence = self.past.sequences.entry(query.clone()).or_default();
+                let sequence = self.decisions.sequences.entry(query.clone()).or_default();
                 *sequence = last.sequence.max(*sequence);
             }
             self.messages.extend(messages.into_iter().map(|message| (index, query.clone(), message)));
@@ -236,16 +245,19 @@ mod tests {
     #[test]
     fn what_a_checkpoint_knows_to_be_settled_is_not_taken_back_by_older_entries() {
         let store = Store::memory().unwrap();
-        let settled = |beyond: [(u64, u64); 1]| Settled { upto: 3, beyond: beyond.into() };
-        let entry = |index, settled| {
-            let payload = Decision::Settled { query: "q".into(), settled }.encode();
+        let acknowledged = |beyond: [(u64, u64); 1]| Acknowledged { upto: 3, beyond: beyond.into() };
+        let entry = |index, acknowledged| {
+            let payload = Decision::Acknowledged { query: "q".into(), acknowledged }.encode();
             Entry { index, payload }
         };
         let mut replay = Replay::default();
-        replay.begin(&Saved { settled: [("q".into(), settled([(5, 9)]))].into(), ..Saved::default() });
-        replay.follow(&entry(4, settled([(5, 5)])), 10, &store).unwrap();
-        assert_eq!(replay.settled["q"], settled([(5, 9)]));
-        replay.follow(&entry(11, settled([(5, 12)])), 10, &store).unwrap();
-        assert_eq!(replay.settled["q"], settled([(5, 12)]));
+        replay.begin(&CheckpointManifest {
+            acknowledged: [("q".into(), acknowledged([(5, 9)]))].into(),
+            ..CheckpointManifest::default()
+        });
+        replay.follow(&entry(4, acknowledged([(5, 5)])), 10, &store).unwrap();
+        assert_eq!(replay.acknowledged["q"], acknowledged([(5, 9)]));
+        replay.follow(&entry(11, acknowledged([(5, 12)])), 10, &store).unwrap();
+        assert_eq!(replay.acknowledged["q"], acknowledged([(5, 12)]));
     }
 }

@@ -10,11 +10,11 @@ use streamgauge::deliver::http::{
     client::{Client, Limits},
     declared::Declared,
     secrets::Lookup,
-    sender::{Sender, Settings, Sink, Trouble, Verdict},
+    sender::{Sender, Settings, Sink, SinkHealth, Verdict},
     signature::SigningSecret,
 };
 use streamgauge_common::message::{Message, Payload, Request, Response};
-use streamgauge_state::outbox::{Bounds, Outbox, Settled};
+use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
@@ -55,7 +55,7 @@ pub(crate) fn message(sequence: u64, lane: u64, url: &str) -> Arc<Message> {
 
 /// An outbox with so many messages, dealt to lanes in turn, and no more to come.
 pub(crate) fn full(count: u64, lanes: u64, url: &str) -> Outbox {
-    let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+    let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
     outbox.push((1..=count).map(|sequence| message(sequence, sequence % lanes, url)));
     outbox.close();
     outbox
@@ -71,7 +71,7 @@ pub(crate) struct Memory {
     /// How many rejections cannot be written down.
     pub(crate) unwritable: Mutex<u32>,
     pub(crate) rejected: Mutex<Vec<(u64, String)>>,
-    pub(crate) troubles: Mutex<Vec<Trouble>>,
+    pub(crate) troubles: Mutex<Vec<SinkHealth>>,
     pub(crate) told: Notify,
 }
 
@@ -96,7 +96,7 @@ impl Sink for Memory {
         true
     }
 
-    fn trouble(&self, trouble: Trouble) {
+    fn trouble(&self, trouble: SinkHealth) {
         self.troubles.lock().unwrap().push(trouble);
         self.told.notify_one();
     }

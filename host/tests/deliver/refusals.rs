@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use streamgauge::deliver::http::sender::{Settings, Trouble};
-use streamgauge_state::outbox::{Bounds, Outbox, Settled};
+use streamgauge::deliver::http::sender::{Settings, SinkHealth};
+use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
 
 use super::{
     harness::{Memory, PATIENCE, client, drain, full, message, quick, sender},
@@ -26,7 +26,7 @@ async fn what_is_refused_for_a_while_is_delivered_and_it_is_told_at_once() {
         assert_eq!(*memory.rejected.lock().unwrap(), []);
         assert_eq!(receiver.receipts().len(), 12 + 7);
         let troubles = memory.troubles.lock().unwrap();
-        let [Trouble::Began { why, rows: 12 }, Trouble::Over] = troubles.as_slice() else {
+        let [SinkHealth::Began { why, rows: 12 }, SinkHealth::Over] = troubles.as_slice() else {
             panic!("{troubles:?}")
         };
         let address = format!("http://127.0.0.1:{}", receiver.address.port());
@@ -67,7 +67,7 @@ async fn what_is_refused_for_longer_is_rejected_and_then_each_row_at_its_first_a
     assert!(of(1) > 1 && of(2) > 1);
     assert!((3..=200).all(|number| of(number) == 1));
     assert!(
-        matches!(memory.troubles.lock().unwrap().as_slice(), [Trouble::Began { .. }]),
+        matches!(memory.troubles.lock().unwrap().as_slice(), [SinkHealth::Began { .. }]),
         "told once, not over"
     );
 }
@@ -76,7 +76,7 @@ async fn what_is_refused_for_longer_is_rejected_and_then_each_row_at_its_first_a
 async fn one_message_that_is_refused_is_rejected_although_others_are_taken() {
     let receiver = Receiver::kind().await;
     let closed = Receiver::start(|_| status(403)).await;
-    let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+    let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
     outbox.push([message(1, 0, &closed.url())]);
     outbox.push((2..=300).map(|sequence| message(sequence, 1, &receiver.url())));
     outbox.close();

@@ -11,7 +11,7 @@ use streamgauge_common::{
     clock::Stopwatch,
     message::{Message, Payload},
 };
-use streamgauge_state::outbox::{Bounds, Outbox, Settled};
+use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
 use tokio::{sync::watch, time::timeout};
 
 use super::{
@@ -80,7 +80,7 @@ async fn every_message_arrives_in_its_lanes_order_whatever_the_receiver_does() {
         let outbox = full(150, 10, &receiver.url());
         let memory = drain(&outbox, Client::new(true, limits(100)).unwrap(), quick()).await;
         assert_eq!(*memory.rejected.lock().unwrap(), []);
-        assert_eq!(outbox.settled(), Settled { upto: 150, ..Settled::default() });
+        assert_eq!(outbox.acknowledged(), Acknowledged { upto: 150, ..Acknowledged::default() });
         let receipts = receiver.receipts();
         assert!(receipts.len() > 150, "some came twice");
         assert_all_once_or_more(&receipts, 150);
@@ -95,7 +95,7 @@ async fn it_runs_on_many_threads_as_well() {
     let outbox = full(100, 5, &receiver.url());
     let url = receiver.url();
     // More comes while it sends.
-    let late = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+    let late = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
     let (_keep, stop) = watch::channel(false);
     let memory = Arc::new(Memory::default());
     let client = Client::new(true, limits(100)).unwrap();
@@ -115,7 +115,7 @@ async fn it_runs_on_many_threads_as_well() {
 #[tokio::test]
 async fn what_the_receiver_will_never_take_is_rejected_and_the_rest_goes_on() {
     let receiver = Receiver::start(|_| status(200)).await;
-    let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+    let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
     let gone = Receiver::start(|_| status(404)).await;
     let no_request = Payload::Lines(b"line\n".to_vec());
     outbox.push([
@@ -141,13 +141,13 @@ async fn what_the_receiver_will_never_take_is_rejected_and_the_rest_goes_on() {
 async fn a_lane_that_fails_holds_back_only_itself() {
     // Lane 0 is refused until all others are through.
     let receiver = Receiver::start(|_| status(200)).await;
-    let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+    let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
     let others = 40;
     let stubborn = {
         let outbox = outbox.clone();
         Receiver::start(move |_| {
-            let settled = outbox.settled();
-            let through = (1..=others + 2).filter(|&sequence| settled.has(sequence)).count() as u64;
+            let acknowledged = outbox.acknowledged();
+            let through = (1..=others + 2).filter(|&sequence| acknowledged.has(sequence)).count() as u64;
             status(if through >= others { 200 } else { 503 })
         })
         .await
@@ -218,10 +218,10 @@ async fn a_sender_that_is_stopped_leaves_the_rest_to_the_next_one() {
     timeout(PATIENCE, third_is_in).await.expect("three requests");
     stop.send(true).unwrap();
     timeout(Duration::from_secs(5), work).await.expect("at once, not after the time-out").unwrap();
-    let settled = outbox.settled();
-    assert_eq!(settled, Settled { upto: 2, ..Settled::default() });
+    let acknowledged = outbox.acknowledged();
+    assert_eq!(acknowledged, Acknowledged { upto: 2, ..Acknowledged::default() });
 
-    let after = Outbox::new(Bounds::default(), settled, |_| {});
+    let after = Outbox::new(Bounds::default(), acknowledged, |_| {});
     after.push((1..=4).map(|sequence| message(sequence, 0, &receiver.url())));
     after.close();
     drain(&after, client(), quick()).await;

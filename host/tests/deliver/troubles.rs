@@ -13,10 +13,10 @@ use streamgauge::deliver::http::{
     backoff::Backoff,
     client::{Client, Limits},
     resolver::Resolver,
-    sender::{OnAmbiguous, Settings, Trouble},
+    sender::{OnAmbiguous, Settings, SinkHealth},
 };
 use streamgauge_common::clock::Stopwatch;
-use streamgauge_state::outbox::{Bounds, Outbox, Settled};
+use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
 use tokio::{sync::watch, time::timeout};
 
 use super::{
@@ -79,7 +79,7 @@ async fn nothing_is_lost_and_it_is_told_twice() {
     assert_eq!(bodies.len(), 60, "what never left is not sent twice");
     assert_eq!(*running.memory.rejected.lock().unwrap(), []);
     let troubles = running.memory.troubles.lock().unwrap();
-    let [Trouble::Began { why, rows: 60 }, Trouble::Over] = troubles.as_slice() else {
+    let [SinkHealth::Began { why, rows: 60 }, SinkHealth::Over] = troubles.as_slice() else {
         panic!("{troubles:?}")
     };
     let address = format!("http://hooks.example:{}", receiver.address.port());
@@ -105,7 +105,7 @@ async fn an_answer_wakes_all_who_wait_for_one() {
     // One after the other: when the ninth is looked up, eight are waiting.
     let silent_gap = Duration::from_millis(100);
     let settings = Settings { unanswered, in_flight_max: 1, silent_gap, ..quick() };
-    let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+    let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
     outbox.push((1..=9).map(|sequence| message(sequence, sequence, &url(&receiver))));
     let running = run(&outbox, switch.client(), settings);
     asked(&switch, 9).await;
@@ -138,8 +138,8 @@ async fn a_receiver_that_answers_no_is_told_of_as_well() {
     let memory = drain(&full(2, 1, &receiver.url()), client(), quick()).await;
     let troubles = memory.troubles.lock().unwrap();
     let why = format!("http://127.0.0.1:{} answers 503", receiver.address.port());
-    let began = Trouble::Began { why, rows: 2 };
-    assert_eq!(*troubles, [began, Trouble::Over]);
+    let began = SinkHealth::Began { why, rows: 2 };
+    assert_eq!(*troubles, [began, SinkHealth::Over]);
 }
 
 #[tokio::test]

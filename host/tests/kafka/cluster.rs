@@ -13,8 +13,8 @@ fn a_cluster_that_loses_one_broker_at_a_time_takes_each_row_once() {
     let worker = Running::start(&brokers.connection, &topic, Some(control(&topic)));
     let mut next = 1;
     let mut write = |more: u64| {
-        let upto = worker.outbox.settled().upto + more;
-        while worker.outbox.settled().upto < upto {
+        let upto = worker.outbox.acknowledged().upto + more;
+        while worker.outbox.acknowledged().upto < upto {
             worker.outbox.push([message(next)]);
             next += 1;
             worker.wait("room", |worker| worker.outbox.rows() < 500);

@@ -83,8 +83,8 @@ fn a_broker_that_is_killed_again_and_again_costs_no_row() {
     let mut next = 1;
     for _ in 0..3 {
         // Killed in the midst of transactions: of the last its worker cannot know whether it was committed.
-        let upto = worker.outbox.settled().upto + fastrand::u64(50..400);
-        while worker.outbox.settled().upto < upto {
+        let upto = worker.outbox.acknowledged().upto + fastrand::u64(50..400);
+        while worker.outbox.acknowledged().upto < upto {
             worker.outbox.push([message(next)]);
             next += 1;
             worker.wait("room", |worker| worker.outbox.rows() < 200);

@@ -11,10 +11,10 @@ use std::{
     thread,
 };
 
-use streamgauge::deliver::kafka::{KafkaSink, Watch};
+use streamgauge::deliver::kafka::{DeliveryEvents, KafkaSink};
 use streamgauge_common::message::Message;
 use streamgauge_kafka::{Control, create_topic};
-use streamgauge_state::outbox::{Bounds, Outbox, Settled};
+use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
 
 use super::{
     broker::{broker, topic},
@@ -38,7 +38,7 @@ impl Told {
     }
 }
 
-impl Watch for Told {
+impl DeliveryEvents for Told {
     fn rejected(&self, message: &Message, why: &str) -> bool {
         self.add(format!("rejected {}: {why}", message.sequence));
         true
@@ -64,7 +64,7 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(connection: &Connection, topic: &str, control: Option<Control>) -> Self {
         let sink = KafkaSink { connection: connection.clone(), topic: topic.into(), control };
-        let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+        let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
         let (told, stop) = (Told::default(), Arc::new(AtomicBool::new(false)));
         let thread = thread::spawn({
             let (outbox, told, stop) = (outbox.clone(), told.clone(), Arc::clone(&stop));

@@ -184,11 +184,11 @@ impl Host {
     pub(crate) fn interrupt(self) {
         let kill = format!("kill -INT {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-        self.end_well();
+        self.drain_and_checkpoint();
     }
 
     /// Waits until it has ended by itself, well.
-    pub(crate) fn end_well(mut self) {
+    pub(crate) fn drain_and_checkpoint(mut self) {
         let status = self.end();
         assert!(status.success(), "{status}: {}", self.said());
     }

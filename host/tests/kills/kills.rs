@@ -139,7 +139,7 @@ fn calm(kafka: &Connection, folder: &Path, events: &str, topic: &str, expected: 
     let receiver = Receiver::start(Manners::Good, 0);
     let settings = ["--bounded", "--drain-timeout", "60s"];
     let calm = Deployment::of_kills(folder.join("calm"), kafka, events, &receiver, topic, &settings);
-    calm.start(&[]).end_well();
+    calm.start(&[]).drain_and_checkpoint();
     let closed = |rows: Rows| -> Rows {
         rows.into_iter().filter(|(Place { end, .. }, _)| *end <= expected.closed_upto).collect()
     };

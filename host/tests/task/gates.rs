@@ -6,7 +6,7 @@ use std::{fs, path::Path, sync::Arc};
 use streamgauge::{
     decode::{Batch, json::Decoder},
     deliver::output::Output,
-    query::{Context, Journal, Making, Root, RunningQuery, Windows},
+    query::{Context, DecisionLog, QueryTask, RunningQuery, WindowFactory, Windows},
 };
 use streamgauge_common::chunk::Chunk;
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
@@ -17,8 +17,8 @@ use streamgauge_sql::{
 };
 use streamgauge_state::{
     decision::Forced,
-    recovery::Past,
-    saved::{Beginning, Decided, Positions},
+    manifest::{Decided, Offsets, StartBounds},
+    recovery::RecoveredDecisions,
 };
 
 const PROGRAM: &str = "
@@ -28,7 +28,7 @@ SELECT window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '10' SECOND);
 ";
 
 /// A query behind two forced closes, writing to a file.
-fn root(rows: &Path, forced: Vec<Forced>) -> (Root, Vec<SourceColumn>) {
+fn task(rows: &Path, forced: Vec<Forced>) -> (QueryTask, Vec<SourceColumn>) {
     let plugins = Arc::new(Plugins::embedded(Runtime::new().unwrap()));
     let text = SourceText { name: "test.sql".into(), text: PROGRAM.into() };
     let program = compile(&[text], &*plugins).unwrap().program;
@@ -41,15 +41,19 @@ fn root(rows: &Path, forced: Vec<Forced>) -> (Root, Vec<SourceColumn>) {
             .map(|aggregate| Ok(Box::new(plugins.open(aggregate)?) as Box<dyn Accumulators>))
             .collect()
     };
-    let making = Making { settings: Settings::default(), open: Arc::new(open) };
+    let factory = WindowFactory { settings: Settings::default(), open: Arc::new(open) };
     let engine = WindowQuery::new(&window, Settings::default(), [0, 1]).unwrap();
-    let windows = Windows { engine, accumulators: (making.open)().unwrap() };
+    let windows = Windows { engine, accumulators: (factory.open)().unwrap() };
     let mut running = RunningQuery::new(manifest, None, Some(windows), vec![0]);
     running.send_to(Arc::new(Output::to_file(rows, fs::File::create(rows).unwrap())));
     let decided = Decided { forced: forced.last().map(|forced| forced.window_end), ..Decided::default() };
-    let journal = Journal::new(None, Default::default(), Past { decided, forced, ..Past::default() });
-    let root = Root::new(running, journal, Beginning::default(), Positions::new(), making);
-    (root, program.sources.first().unwrap().columns.clone())
+    let log = DecisionLog::new(
+        None,
+        Default::default(),
+        RecoveredDecisions { decided, forced, ..RecoveredDecisions::default() },
+    );
+    let task = QueryTask::new(running, log, StartBounds::default(), Offsets::new(), factory);
+    (task, program.sources.first().unwrap().columns.clone())
 }
 
 fn batch(schema: &[SourceColumn], partition: u32, times: &[i64]) -> Batch {
@@ -65,26 +69,26 @@ fn batch(schema: &[SourceColumn], partition: u32, times: &[i64]) -> Batch {
 }
 
 /// The windows' ends, in seconds, and their counts, of everything up to the end of both partitions.
-fn replay(steps: &dyn Fn(&mut Root, &mut Context, &[SourceColumn])) -> (Vec<(String, i64)>, u64) {
+fn replay(steps: &dyn Fn(&mut QueryTask, &mut Context, &[SourceColumn])) -> (Vec<(String, i64)>, u64) {
     let folder = tempfile::tempdir().unwrap();
     let rows = folder.path().join("rows");
     // Partition 1 was idle twice: first behind its first record, then behind its third.
-    let forced = |window_end: i64, positions: [(u32, i64); 2]| Forced {
+    let forced = |window_end: i64, offsets: [(u32, i64); 2]| Forced {
         window_end: window_end * 1_000_000,
-        positions: positions.to_vec(),
+        offsets: offsets.to_vec(),
     };
-    let (mut root, schema) = root(&rows, vec![forced(10, [(0, 2), (1, 1)]), forced(20, [(0, 3), (1, 3)])]);
+    let (mut task, schema) = task(&rows, vec![forced(10, [(0, 2), (1, 1)]), forced(20, [(0, 3), (1, 3)])]);
     let mut context = Context::mute("s");
-    [0, 1].into_iter().for_each(|partition| root.assign_active(partition, 0));
-    steps(&mut root, &mut context, &schema);
-    root.flush(&mut context);
+    [0, 1].into_iter().for_each(|partition| task.assign_active(partition, 0));
+    steps(&mut task, &mut context, &schema);
+    task.flush(&mut context);
     let rows = fs::read_to_string(&rows).unwrap();
     let row = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         let window_end = row.get("window_end").unwrap().as_str().unwrap();
         (window_end.get(17..19).unwrap().to_owned(), row.get("n").unwrap().as_i64().unwrap())
     };
-    assert!(!root.is_gated() && root.fallen().is_none());
+    assert!(!task.is_gated() && task.fallen().is_none());
     (rows.lines().map(row).collect(), context.counts.late)
 }
 
@@ -97,22 +101,22 @@ fn expected() -> (Vec<(String, i64)>, u64) {
 
 #[test]
 fn what_is_held_for_the_next_gate_is_not_taken_for_read() {
-    let ahead = replay(&|root, context, schema| {
-        root.take(&batch(schema, 1, TIMES[1]), context);
-        root.reached_end(1, context);
-        root.take(&batch(schema, 0, TIMES[0]), context);
-        [0, 1].into_iter().for_each(|partition| root.end(partition, context));
+    let ahead = replay(&|task, context, schema| {
+        task.take(&batch(schema, 1, TIMES[1]), context);
+        task.reached_end(1, context);
+        task.take(&batch(schema, 0, TIMES[0]), context);
+        [0, 1].into_iter().for_each(|partition| task.end(partition, context));
     });
     assert_eq!(ahead, expected());
 }
 
 #[test]
 fn a_partition_ends_behind_what_is_held_of_it() {
-    let ended = replay(&|root, context, schema| {
-        root.take(&batch(schema, 1, TIMES[1]), context);
-        root.end(1, context);
-        root.take(&batch(schema, 0, TIMES[0]), context);
-        root.end(0, context);
+    let ended = replay(&|task, context, schema| {
+        task.take(&batch(schema, 1, TIMES[1]), context);
+        task.end(1, context);
+        task.take(&batch(schema, 0, TIMES[0]), context);
+        task.end(0, context);
     });
     assert_eq!(ended, expected());
 }

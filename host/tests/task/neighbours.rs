@@ -11,9 +11,9 @@ use std::{
 
 use streamgauge::{
     decode::json::Decoder,
-    deliver::{dead_letter::RecordText, letters::Letters, output::Output},
-    pipeline::{self, Ended, Pipeline, Progress, feed},
-    query::{Context, Journal, Making, Root, RunningQuery, Windows},
+    deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
+    pipeline::{self, Pipeline, PipelineResult, Progress, reader},
+    query::{Context, DecisionLog, QueryTask, RunningQuery, WindowFactory, Windows},
     supervisor,
     timings::Timings,
 };
@@ -25,10 +25,10 @@ use streamgauge_sql::{
     manifest::{Aggregate, SourceColumn, TimeFormat},
 };
 use streamgauge_state::{
-    keeper::Keeper,
-    meaning::Meaning,
+    backend::StateBackend,
+    fingerprint::StateFingerprint,
+    manifest::{Offsets, StartBounds},
     recovery::{self, Recovered},
-    saved::{Beginning, Positions},
     store::Store,
 };
 
@@ -93,7 +93,7 @@ impl Accumulators for Guarded {
 
 /// What a run has left.
 struct Run {
-    ended: Vec<Ended>,
+    ended: Vec<PipelineResult>,
     rows: [String; 2],
     letters: String,
     told: Vec<String>,
@@ -116,18 +116,18 @@ fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sy
     let Program { sources, queries, .. } = compile(&[text], &*plugins).unwrap().program;
     let schema = sources.first().unwrap().columns.clone();
     let timings = Arc::new(Timings::default());
-    let mut roots = Vec::new();
+    let mut tasks = Vec::new();
     for (query, body) in queries.iter().zip([None, Some(body)]) {
         let state = state.filter(|_| body.is_some());
-        roots.push(root(query, body, &plugins, &schema, &path(&query.plan.manifest.name), state));
+        tasks.push(task(query, body, &plugins, &schema, &path(&query.plan.manifest.name), state));
     }
     let source = Arc::new(source(path("events"), schema, timings.clone()));
     let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
-    let letters = Letters::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
+    let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
     let pipeline = Pipeline {
-        feed: (source.open)(&Positions::new(), &Beginning::default()).unwrap(),
+        reader: (source.open)(&Offsets::new(), &StartBounds::default()).unwrap(),
         source,
-        roots,
+        tasks,
         context: Context::new("s", Some(Arc::new(letters)), timings),
         progress: Arc::new(Progress::default()),
     };
@@ -145,14 +145,14 @@ fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sy
     }
 }
 
-fn root(
+fn task(
     query: &Query,
     body: Option<&'static str>,
     plugins: &Arc<Plugins>,
     schema: &[SourceColumn],
     rows: &Path,
     state: Option<&Path>,
-) -> Root {
+) -> QueryTask {
     let manifest = query.plan.manifest.clone();
     let window = manifest.window.clone().unwrap();
     let (plugins, aggregates) = (plugins.clone(), window.aggregates.clone());
@@ -163,41 +163,41 @@ fn root(
         let guard = open(limits, &Reducer { accumulate: body, ..Reducer::default() }).unwrap();
         Box::new(Guarded { guard: Box::new(guard), sum })
     };
-    let making = Making {
+    let factory = WindowFactory {
         settings: Settings::default(),
         open: Arc::new(move || Ok(aggregates.iter().map(&opened).collect())),
     };
     let engine = WindowQuery::new(&window, Settings::default(), []).unwrap();
-    let windows = Windows { engine, accumulators: (making.open)().unwrap() };
+    let windows = Windows { engine, accumulators: (factory.open)().unwrap() };
     let place = |name: &str| schema.iter().position(|column| column.name == name).unwrap();
     let columns = manifest.columns.iter().map(|column| place(&column.name)).collect();
     let mut running = RunningQuery::new(manifest.clone(), None, Some(windows), columns);
     running.send_to(Arc::new(Output::to_file(rows, fs::File::create(rows).unwrap())));
     let Some(state) = state else {
-        return Root::new(running, Journal::idle(), Beginning::default(), Positions::new(), making);
+        return QueryTask::new(running, DecisionLog::idle(), StartBounds::default(), Offsets::new(), factory);
     };
     let folder = Store::open(state.to_str().unwrap()).unwrap().folder(&manifest.name).unwrap();
-    let Recovered { begin, checkpoint, past, .. } =
-        recovery::open(folder, &Meaning::of(&manifest, None, &[1]), 2).unwrap();
-    let journal = Journal::new(Some(Keeper::start(begin).unwrap()), BTreeMap::new(), past);
+    let Recovered { begin, checkpoint, decisions, .. } =
+        recovery::open(folder, &StateFingerprint::of(&manifest, None, &[1]), 2).unwrap();
+    let log = DecisionLog::new(Some(StateBackend::start(begin).unwrap()), BTreeMap::new(), decisions);
     let (saved, parts) = checkpoint.unwrap_or_default();
-    let mut root = Root::new(running, journal, Beginning::default(), saved.positions.clone(), making);
-    let windows = root.windows(&saved, parts.iter()).unwrap();
-    root.replace_windows(windows);
-    root
+    let mut task = QueryTask::new(running, log, StartBounds::default(), saved.offsets.clone(), factory);
+    let windows = task.windows(&saved, parts.iter()).unwrap();
+    task.replace_windows(windows);
+    task
 }
 
 fn source(path: std::path::PathBuf, schema: Vec<SourceColumn>, timings: Arc<Timings>) -> pipeline::Source {
     pipeline::Source {
         name: "s".into(),
-        open: Box::new(move |positions, _| {
-            let starts = positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+        open: Box::new(move |offsets, _| {
+            let starts = offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
             let decoder = Decoder::new(&schema, TimeFormat::UnixSeconds, false, 1 << 20);
-            feed::files(std::slice::from_ref(&path), &starts, decoder, 1 << 20, timings.clone())
+            reader::files(std::slice::from_ref(&path), &starts, decoder, 1 << 20, timings.clone())
                 .map_err(|error| error.to_string())
         }),
         once: false,
-        meeting: None,
+        rejoin: None,
         future: None,
         checkpoint_interval: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(5),

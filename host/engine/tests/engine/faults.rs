@@ -53,7 +53,7 @@ struct Broken(&'static str);
 impl Broken {
     fn call(&self, name: &str) -> Result<(), Fault> {
         if self.0 == name {
-            return Err(Fault::certain("reducer 'last'", format!("trapped in {name}")));
+            return Err(Fault::deterministic("reducer 'last'", format!("trapped in {name}")));
         }
         Ok(())
     }

@@ -4,27 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use streamgauge_engine::{Capture, Part, PartId, Settings, Standing, WindowQuery};
+use streamgauge_engine::{SegmentId, Settings, Snapshot, StateSegment, WindowProgress, WindowQuery};
 
 use crate::harness::{Dice, Event, Row, Run, Setup, interleave, partitions, setups};
 
 /// What is on the disk: the parts of all captures, and how far the run was at the last.
 #[derive(Clone, Default)]
 struct Disk {
-    parts: BTreeMap<PartId, Vec<Part>>,
-    standing: Standing,
+    parts: BTreeMap<SegmentId, Vec<StateSegment>>,
+    window_progress: WindowProgress,
     done: Vec<usize>,
     rows: usize,
     windows: usize,
     late: (u64, u64),
     rejected: usize,
     /// Parts that changed often are written anew.
-    whole: BTreeSet<PartId>,
+    whole: BTreeSet<SegmentId>,
 }
 
 impl Disk {
-    fn take(&mut self, capture: Capture, run: &Run, done: &[usize], dice: &mut Dice) {
-        let Capture { standing, parts, kept } = capture;
+    fn take(&mut self, snapshot: Snapshot, run: &Run, done: &[usize], dice: &mut Dice) {
+        let Snapshot { window_progress, parts, kept } = snapshot;
         for part in parts {
             assert!(kept.contains(&part.id), "what is captured is kept");
             let before = self.parts.entry(part.id).or_default();
@@ -35,7 +35,7 @@ impl Disk {
         }
         self.parts.retain(|id, _| kept.contains(id));
         self.whole = self.parts.keys().filter(|_| dice.below(4) == 0).copied().collect();
-        self.standing = standing;
+        self.window_progress = window_progress;
         self.done = done.to_vec();
         (self.rows, self.windows) = (run.rows.len(), run.windows.len());
         self.late = (run.folded.late, run.folded.late_partial);
@@ -46,7 +46,7 @@ impl Disk {
         let fresh = Run::with(setup, 0, settings);
         let settings = Settings { delay_us: setup.delay, ..settings };
         (run.accumulators, run.calls) = (fresh.accumulators, fresh.calls);
-        run.query = WindowQuery::restored(&setup.window(), settings, &self.standing).unwrap();
+        run.query = WindowQuery::restored(&setup.window(), settings, &self.window_progress).unwrap();
         for part in self.parts.values().flatten() {
             run.query.put_back(part, &[1; 4], &mut run.accumulators).unwrap();
         }
@@ -65,7 +65,7 @@ fn with_crashes(setup: Setup, settings: Settings, partitions: &[Vec<Event>], dic
     run.query.track_changes();
     let mut done = vec![0; partitions.len()];
     let mut disk = Disk::default();
-    let first = run.query.capture(&BTreeSet::new(), &mut run.accumulators).unwrap();
+    let first = run.query.snapshot(&BTreeSet::new(), &mut run.accumulators).unwrap();
     disk.take(first, &run, &done, dice);
     while let open @ [_, ..] =
         &(0..partitions.len()).filter(|&p| done[p] < partitions[p].len()).collect::<Vec<_>>()[..]
@@ -79,8 +79,8 @@ fn with_crashes(setup: Setup, settings: Settings, partitions: &[Vec<Event>], dic
             0..3 => run.advance(),
             3 => _ = run.next(),
             4 if !run.query.is_mid_window() => {
-                let capture = run.query.capture(&disk.whole, &mut run.accumulators).unwrap();
-                disk.take(capture, &run, &done, dice);
+                let snapshot = run.query.snapshot(&disk.whole, &mut run.accumulators).unwrap();
+                disk.take(snapshot, &run, &done, dice);
             }
             5 if dice.below(3) == 0 => {
                 disk.restore(&mut run, setup, settings);
@@ -147,7 +147,7 @@ fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice)
     run.query.track_changes();
     let mut done = vec![0; partitions.len()];
     let mut disk = Disk::default();
-    let first = run.query.capture(&BTreeSet::new(), &mut run.accumulators).unwrap();
+    let first = run.query.snapshot(&BTreeSet::new(), &mut run.accumulators).unwrap();
     disk.take(first, &run, &done, dice);
     // The ends of forced windows with the positions of all partitions.
     let mut forced: Vec<(i64, Vec<usize>)> = vec![];
@@ -170,8 +170,8 @@ fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice)
             forced.extend(run.query.forces().map(|end| (end, done.clone())));
             run.advance();
             if dice.below(6) == 0 {
-                let capture = run.query.capture(&disk.whole, &mut run.accumulators).unwrap();
-                disk.take(capture, &run, &done, dice);
+                let snapshot = run.query.snapshot(&disk.whole, &mut run.accumulators).unwrap();
+                disk.take(snapshot, &run, &done, dice);
                 forced.clear();
             }
         }

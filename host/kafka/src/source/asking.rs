@@ -12,7 +12,7 @@ use crate::{
     native::{self, EndOf, Ends},
     source::{
         KafkaSource, State,
-        lack::Lack,
+        lack::Missing,
         positions::{self, NoPosition},
     },
 };
@@ -213,24 +213,24 @@ impl KafkaSource {
         // A leader that changes answers the next time.
         self.unanswered = if unanswered.is_empty() { 0 } else { self.unanswered + 1 };
         match unanswered.first() {
-            None => self.found(&[Lack::Leaders]),
+            None => self.found(&[Missing::Leaders]),
             // Where Kafka as a whole is away, that is told already.
             Some(_) if self.unanswered < TOLD_AFTER || self.lacks_more_than_leaders() => {}
             Some((_, code)) => {
                 let partitions = listed(unanswered.iter().map(|(partition, _)| *partition));
                 let why = self.consumer.context().last().unwrap_or_else(|| code.to_string());
                 self.wait(
-                    Lack::Leaders,
+                    Missing::Leaders,
                     format!("the leader of {partitions} of topic '{topic}' does not answer, windows wait for it: {why}"),
                 );
             }
         }
         match open.first() {
-            None => self.found(&[Lack::Transactions]),
+            None => self.found(&[Missing::Transactions]),
             Some((_, committed, written)) => {
                 let partitions = listed(open.iter().map(|(partition, ..)| *partition));
                 self.wait(
-                    Lack::Transactions,
+                    Missing::Transactions,
                     format!(
                         "a transaction is open in {partitions} of topic '{topic}' (committed up to offset {committed}, written up \
                          to {written}), windows wait until it is committed or aborted"

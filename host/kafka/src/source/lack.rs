@@ -14,7 +14,7 @@ use crate::{
 
 /// What a source cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lack {
+pub(super) enum Missing {
     Brokers,
     Topic,
     Permission,
@@ -25,7 +25,7 @@ pub(super) enum Lack {
 }
 
 /// What an answer about the topic shows to be there.
-pub(super) const ALL_BUT_LEADERS: [Lack; 3] = [Lack::Brokers, Lack::Topic, Lack::Permission];
+pub(super) const ALL_BUT_LEADERS: [Missing; 3] = [Missing::Brokers, Missing::Topic, Missing::Permission];
 
 impl KafkaSource {
     /// What the client says beside records.
@@ -55,7 +55,7 @@ impl KafkaSource {
             (_, Some(code)) if is_missing(code) => self.check_topic(),
             // What a client says of an outage may reach us when it is over: asked, the brokers answer.
             _ if self.waiting.is_empty() && self.is_answered() => {}
-            _ => self.wait(Lack::Brokers, format!("Kafka is away: {reason}")),
+            _ => self.wait(Missing::Brokers, format!("Kafka is away: {reason}")),
         }
     }
 
@@ -63,18 +63,21 @@ impl KafkaSource {
     pub(super) fn no_position(&mut self, why: NoPosition) {
         let topic = &self.reading.topic;
         match why {
-            NoPosition::Waiting(message) => self.wait(Lack::Brokers, message),
+            NoPosition::Waiting(message) => self.wait(Missing::Brokers, message),
             NoPosition::Missing => {
-                self.wait(Lack::Topic, format!("topic '{topic}' does not exist; waiting for it"));
+                self.wait(Missing::Topic, format!("topic '{topic}' does not exist; waiting for it"));
             }
             NoPosition::Forbidden => {
-                self.wait(Lack::Permission, format!("topic '{topic}' may not be read: allow its user Read"));
+                self.wait(
+                    Missing::Permission,
+                    format!("topic '{topic}' may not be read: allow its user Read"),
+                );
             }
-            NoPosition::Open(message) => self.wait(Lack::Transactions, message),
+            NoPosition::Open(message) => self.wait(Missing::Transactions, message),
             NoPosition::Unanswered(error) => {
                 // In the client's words, if it has some.
                 let why = self.consumer.context().take().unwrap_or(error);
-                self.wait(Lack::Brokers, format!("Kafka does not answer: {why}"));
+                self.wait(Missing::Brokers, format!("Kafka does not answer: {why}"));
             }
             NoPosition::Lost(message) => self.fail(message),
         }
@@ -85,7 +88,7 @@ impl KafkaSource {
         self.waiting.iter().any(|lack| ALL_BUT_LEADERS.contains(lack))
     }
 
-    pub(super) fn wait(&mut self, lack: Lack, message: String) {
+    pub(super) fn wait(&mut self, lack: Missing, message: String) {
         if self.waiting.insert(lack) {
             self.waiting_since.get_or_insert_with(|| (Stopwatch::start(), message.clone()));
             self.events.push_back(Event::Waiting { message });
@@ -93,7 +96,7 @@ impl KafkaSource {
     }
 
     /// These are there, or there again.
-    pub(super) fn found(&mut self, lacks: &[Lack]) {
+    pub(super) fn found(&mut self, lacks: &[Missing]) {
         let before = self.waiting.len();
         self.waiting.retain(|lack| !lacks.contains(lack));
         if self.waiting.is_empty() && before > 0 {

@@ -3,7 +3,7 @@
 mod files;
 mod leftovers;
 mod places;
-mod roots;
+mod tasks;
 mod sinks;
 
 use std::{
@@ -25,16 +25,16 @@ use streamgauge_sql::{
 use streamgauge_state::{outbox::Outbox, store::Store};
 
 use self::{
-    places::{LetterSettings, Places},
-    sinks::{Deliver, Rejections},
+    places::{LetterSettings, OutputFiles},
+    sinks::{Deliver, RejectedRows},
 };
 use super::{super::program, Binding};
 use crate::{
     cli::Failure,
     decode::json::Decoder,
     deliver::{dead_letter::RecordText, output::Output},
-    pipeline::{self, Future, OpenFeed, Pipeline, Progress, feed},
-    query::{Context, Root},
+    pipeline::{self, Future, OpenReader, Pipeline, Progress, reader},
+    query::{Context, QueryTask},
     timings::Timings,
 };
 
@@ -49,7 +49,7 @@ const MAX_RECORD_BYTES: usize = 1 << 20;
 const MAX_FUTURE_SKEW_US: i64 = 5 * 60 * 1_000_000;
 
 /// Everything that decides how a program is run.
-pub(in crate::cli) struct Wiring<'a> {
+pub(in crate::cli) struct Deployment<'a> {
     pub(in crate::cli) program: &'a Program,
     pub(in crate::cli) plugins: &'a Arc<Plugins>,
     pub(in crate::cli) inputs: &'a [Binding],
@@ -85,8 +85,8 @@ pub(in crate::cli) struct Wiring<'a> {
 ///
 /// # Errors
 /// A name that does not exist, a source without input, a file that cannot be opened, a missing secret.
-pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired, Failure> {
-    let Wiring { program, inputs, outputs, .. } = wiring;
+pub(in crate::cli) fn wire(wiring: &Deployment<'_>, notice: Notice) -> Result<Wired, Failure> {
+    let Deployment { program, inputs, outputs, .. } = wiring;
     let sources = program.sources.iter().map(|source| source.name.as_str());
     check_names("source", "--input", inputs, &sources.collect::<Vec<_>>())?;
     let sinks = program.sinks.iter().map(|sink| sink.name.as_str());
@@ -95,11 +95,12 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
     files::check_overwrite(wiring)?;
     let needed = needed(program);
     let components = wiring.components(&needed)?;
-    let roots = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
-    let (left, told) = wiring.leftovers(&roots.copied().collect::<Vec<_>>())?;
-    let mut places = Places::new(wiring.console.clone(), wiring.read().into_iter(), wiring.state.as_ref());
+    let tasks = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
+    let (left, told) = wiring.leftovers(&tasks.copied().collect::<Vec<_>>())?;
+    let mut places =
+        OutputFiles::new(wiring.console.clone(), wiring.read().into_iter(), wiring.state.as_ref());
     places.left = left;
-    let mut parts = Parts {
+    let mut parts = Builder {
         needed,
         components,
         places,
@@ -112,12 +113,12 @@ pub(in crate::cli) fn wire(wiring: &Wiring<'_>, notice: Notice) -> Result<Wired,
     let mut pipelines = Vec::new();
     for source in &program.sources {
         let reads = |query: &&&Query| query.plan.manifest.input == Input::Source(source.name.clone());
-        let roots: Vec<&Query> = parts.needed.iter().filter(reads).copied().collect();
-        if !roots.is_empty() {
-            pipelines.extend(wiring.pipelines(source, roots, &mut parts)?);
+        let tasks: Vec<&Query> = parts.needed.iter().filter(reads).copied().collect();
+        if !tasks.is_empty() {
+            pipelines.extend(wiring.pipelines(source, tasks, &mut parts)?);
         }
     }
-    let Parts { places, mut workers, started, mut notices, begun, .. } = parts;
+    let Builder { places, mut workers, started, mut notices, begun, .. } = parts;
     places.prepare()?;
     notices.extend(places.notices);
     if places.resumed {
@@ -166,7 +167,7 @@ fn check_names(kind: &str, flag: &str, bindings: &[Binding], names: &[&str]) -> 
 }
 
 /// A sink has one output, and standard input one reader.
-fn check_once(wiring: &Wiring<'_>) -> Result<(), Failure> {
+fn check_once(wiring: &Deployment<'_>) -> Result<(), Failure> {
     for (index, Binding { name, path }) in wiring.outputs.iter().enumerate() {
         let earlier = wiring.outputs.iter().take(index);
         if earlier.into_iter().any(|earlier| earlier.name.eq_ignore_ascii_case(name)) {
@@ -188,14 +189,14 @@ fn check_once(wiring: &Wiring<'_>) -> Result<(), Failure> {
 }
 
 /// What pipelines are put together from.
-struct Parts<'a> {
+struct Builder<'a> {
     needed: Vec<&'a Query>,
     /// By the name of the query; none where no column enters it.
     components: BTreeMap<String, QueryComponent>,
-    places: Places,
+    places: OutputFiles,
     workers: Workers,
     /// Outboxes that are yet to be worked on: nothing is sent before everything is known to be right.
-    started: Vec<(Deliver, Outbox, Rejections)>,
+    started: Vec<(Deliver, Outbox, RejectedRows)>,
     notice: Notice,
     notices: Vec<String>,
     /// Queries of which there is no state.
@@ -210,7 +211,7 @@ pub(in crate::cli) struct Wired {
     pub(in crate::cli) workers: Workers,
 }
 
-impl Wiring<'_> {
+impl Deployment<'_> {
     /// The components of the queries that need one, compiled at once.
     fn components(&self, needed: &[&Query]) -> Result<BTreeMap<String, QueryComponent>, Failure> {
         let staged = needed.iter().filter(|query| has_stages(&query.plan.manifest));
@@ -224,11 +225,11 @@ impl Wiring<'_> {
     fn pipelines(
         &self,
         source: &Source,
-        roots: Vec<&Query>,
-        parts: &mut Parts<'_>,
+        tasks: Vec<&Query>,
+        parts: &mut Builder<'_>,
     ) -> Result<Vec<Pipeline>, Failure> {
-        let schema = union(source, &roots);
-        let begin = self.start(source, &roots);
+        let schema = union(source, &tasks);
+        let begin = self.start(source, &tasks);
         let reading = Arc::new(self.source(source, &schema, &begin)?);
         let settings = LetterSettings {
             record_text: self.dead_letter_records,
@@ -237,27 +238,27 @@ impl Wiring<'_> {
         };
         let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));
         let letters = path.map(|path| parts.places.letters(path, &settings)).transpose()?;
-        let mut levels: Vec<Vec<Root>> = Vec::new();
-        for root in roots {
-            let columns = positions(&root.plan.manifest, schema.iter().map(|column| column.name.as_str()));
-            let Some(root) = self.root(root, source, columns, &begin, letters.as_ref(), parts)? else {
+        let mut levels: Vec<Vec<QueryTask>> = Vec::new();
+        for task in tasks {
+            let columns = positions(&task.plan.manifest, schema.iter().map(|column| column.name.as_str()));
+            let Some(task) = self.task(task, source, columns, &begin, letters.as_ref(), parts)? else {
                 continue;
             };
-            match levels.iter_mut().find(|level| level.iter().any(|other| root.reads_as(other))) {
-                Some(level) => level.push(root),
-                None => levels.push(vec![root]),
+            match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {
+                Some(level) => level.push(task),
+                None => levels.push(vec![task]),
             }
         }
-        let pipelines = levels.into_iter().map(|roots| {
-            let Some(first) = roots.first() else { unreachable!("a level has a root") };
+        let pipelines = levels.into_iter().map(|tasks| {
+            let Some(first) = tasks.first() else { unreachable!("a level has a root") };
             let unusable = |why: String| Failure::Input(format!("error: {why}"));
-            let feed = (reading.open)(first.positions(), first.beginning()).map_err(unusable)?;
+            let reader = (reading.open)(first.offsets(), first.start_bounds()).map_err(unusable)?;
             let mut context = Context::new(&source.name, letters.clone(), self.timings.clone());
             context.tells_late = source.late_dead_letters;
             Ok(Pipeline {
                 source: reading.clone(),
-                feed,
-                roots,
+                reader,
+                tasks,
                 context,
                 progress: Arc::new(Progress::default()),
             })
@@ -273,11 +274,11 @@ struct Begin {
     emit_from_us: Option<i64>,
 }
 
-impl Wiring<'_> {
+impl Deployment<'_> {
     /// From where a source is read, with relative times made absolute.
-    fn start(&self, source: &Source, roots: &[&Query]) -> Begin {
+    fn start(&self, source: &Source, tasks: &[&Query]) -> Begin {
         let longest_us =
-            roots.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.size_us)).max();
+            tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.size_us)).max();
         let from_start = self.bounded || !self.inputs.is_empty() || source.connector == "file";
         let now_us = clock::now_us();
         let at = |time_us| (StartAt::Time(time_us), Some(time_us));
@@ -328,13 +329,13 @@ impl Wiring<'_> {
             move || Decoder::new(&schema, format, lenient, MAX_RECORD_BYTES)
         };
         let timings = self.timings.clone();
-        let open: OpenFeed = if paths.is_empty() {
+        let open: OpenReader = if paths.is_empty() {
             let (connection, topic) = Connection::from_options(&source.options, secret)
                 .map_err(|error| Failure::Input(format!("error: {error}")))?;
             let (name, start, bounded) = (source.name.clone(), begin.start, self.bounded);
             let connect_timeout = self.connect_timeout;
             let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
-            Box::new(move |positions, beginning| {
+            Box::new(move |positions, start_bounds| {
                 let offsets: BTreeMap<u32, i64> =
                     positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
                 // A partition that was not there is new: all that it has is.
@@ -345,20 +346,20 @@ impl Wiring<'_> {
                     offsets,
                     start,
                     bounded,
-                    ends: beginning.ends.clone(),
+                    ends: start_bounds.ends.clone(),
                     record_bytes_max: MAX_RECORD_BYTES,
-                    topic_id: beginning.topic_id,
+                    topic_id: start_bounds.topic_id,
                     idle_timeout,
                     connect_timeout,
                 };
-                feed::kafka(&name, &connection, reading, decoder(), timings.clone())
+                reader::kafka(&name, &connection, reading, decoder(), timings.clone())
                     .map_err(|error| error.to_string())
             })
         } else {
             Box::new(move |positions, _| {
                 let starts =
                     positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-                feed::files(&paths, &starts, decoder(), MAX_RECORD_BYTES, timings.clone())
+                reader::files(&paths, &starts, decoder(), MAX_RECORD_BYTES, timings.clone())
                     .map_err(|error| error.to_string())
             })
         };
@@ -366,7 +367,7 @@ impl Wiring<'_> {
             name: source.name.clone(),
             open,
             once,
-            meeting: (live && !self.bounded).then(pipeline::Meeting::default),
+            rejoin: (live && !self.bounded).then(pipeline::RejoinPoint::default),
             future,
             checkpoint_interval: self.checkpoint_interval,
             drain_timeout: self.drain_timeout,
@@ -385,9 +386,9 @@ fn has_stages(manifest: &Manifest) -> bool {
 }
 
 /// The columns that the queries read, in the order in which the source declares them.
-fn union(source: &Source, roots: &[&Query]) -> Vec<SourceColumn> {
+fn union(source: &Source, tasks: &[&Query]) -> Vec<SourceColumn> {
     let read = |column: &&SourceColumn| {
-        roots.iter().any(|query| query.plan.manifest.columns.iter().any(|field| field.name == column.name))
+        tasks.iter().any(|query| query.plan.manifest.columns.iter().any(|field| field.name == column.name))
     };
     source.columns.iter().filter(read).cloned().collect()
 }

@@ -74,14 +74,14 @@ impl Lanes {
         !self.ready.is_empty()
     }
 
-    /// The next message to send: until [`Lanes::settle`] or [`Lanes::retry`] it is in flight, and its lane held back.
+    /// The next message to send: until [`Lanes::acknowledge`] or [`Lanes::retry`] it is in flight, and its lane held back.
     pub(super) fn next(&mut self) -> Option<Arc<Message>> {
         let lane = self.ready.pop_front()?;
         self.lanes.get(&lane)?.messages.front().cloned()
     }
 
     /// The message of a lane that was in flight is settled. Says how often it had failed.
-    pub(super) fn settle(&mut self, number: u64) -> u32 {
+    pub(super) fn acknowledge(&mut self, number: u64) -> u32 {
         let Some(lane) = self.lanes.get_mut(&number) else { return 0 };
         lane.messages.pop_front();
         let failures = std::mem::take(&mut lane.failures);
@@ -145,13 +145,13 @@ mod tests {
         assert_eq!((next(&mut lanes), next(&mut lanes), next(&mut lanes)), (Some(1), Some(3), None));
         assert_eq!(lanes.fail(7, 1), (0, 1));
         lanes.retry(7, at(5));
-        assert_eq!(lanes.settle(8), 0);
+        assert_eq!(lanes.acknowledge(8), 0);
         lanes.wake(at(4));
         assert_eq!((next(&mut lanes), lanes.next_wake()), (None, Some(at(5))));
         lanes.wake(at(5));
         assert_eq!(next(&mut lanes), Some(1));
-        assert_eq!(lanes.settle(7), 1);
-        assert_eq!((next(&mut lanes), lanes.settle(7)), (Some(2), 0));
+        assert_eq!(lanes.acknowledge(7), 1);
+        assert_eq!((next(&mut lanes), lanes.acknowledge(7)), (Some(2), 0));
         assert!(lanes.lanes.is_empty());
     }
 
@@ -177,10 +177,10 @@ mod tests {
             let mut lanes = Lanes::default();
             let mut arriving = arrivals.iter().zip(1..).map(|(&lane, sequence)| message(sequence, lane));
             let mut in_flight: Vec<Arc<Message>> = Vec::new();
-            let mut settled = Vec::new();
+            let mut acknowledged = Vec::new();
             let mut choices = choices.into_iter().cycle();
             let mut now = 0;
-            while settled.len() < arrivals.len() {
+            while acknowledged.len() < arrivals.len() {
                 arriving.by_ref().take(2).for_each(|message| lanes.add(message));
                 now += 1;
                 lanes.wake(at(now));
@@ -193,8 +193,8 @@ mod tests {
                     let message = in_flight.remove(which % in_flight.len());
                     match choice {
                         0 | 1 => {
-                            lanes.settle(message.lane);
-                            settled.push(message);
+                            lanes.acknowledge(message.lane);
+                            acknowledged.push(message);
                         }
                         2 => lanes.retry(message.lane, at(now + which as u64)),
                         _ => lanes.retry_unanswered(message.lane, at(now + which as u64)),
@@ -208,7 +208,7 @@ mod tests {
             prop_assert!(lanes.lanes.is_empty() && lanes.next_wake().is_none() && !lanes.is_ready());
             for lane in 0..5 {
                 let of_lane = |message: &&Arc<Message>| message.lane == lane;
-                let order: Vec<_> = settled.iter().filter(of_lane).map(|message| message.sequence).collect();
+                let order: Vec<_> = acknowledged.iter().filter(of_lane).map(|message| message.sequence).collect();
                 prop_assert!(order.is_sorted_by(|a, b| a < b));
             }
         }

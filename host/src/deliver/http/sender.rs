@@ -55,12 +55,12 @@ pub trait Sink: Send + Sync {
     fn rejected(&self, message: &Message, why: &str) -> bool;
 
     /// It is in trouble, or no longer.
-    fn trouble(&self, trouble: Trouble);
+    fn trouble(&self, trouble: SinkHealth);
 }
 
 /// Told once when it begins and once when it is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum SinkHealth {
     /// Messages are tried again and again.
     Began {
         /// Why the last one failed, as `https://hooks.example.com:443 cannot be reached: ...`.
@@ -300,7 +300,7 @@ impl<'a> Work<'a> {
         }
         self.refused = None;
         match verdict {
-            Verdict::Delivered => self.settle(&message),
+            Verdict::Delivered => self.acknowledge(&message),
             Verdict::Rejected(why) => self.reject(message, why),
             Verdict::Retry(asked) => {
                 let why = format!("{} answers {}", address(&self.sender.declared, &message), response.status);
@@ -351,27 +351,27 @@ impl<'a> Work<'a> {
     fn tell(&mut self, why: String) {
         self.told.trouble = true;
         let rows = self.sender.outbox.rows();
-        self.sender.sink.trouble(Trouble::Began { why, rows });
+        self.sender.sink.trouble(SinkHealth::Began { why, rows });
     }
 
     fn reject(&mut self, message: Arc<Message>, why: String) {
         if self.sender.sink.rejected(&message, &why) {
-            return self.settle(&message);
+            return self.acknowledge(&message);
         }
         self.tell_again = self.watch.elapsed() + TELL_AGAIN;
         self.unwritten.push((message, why));
     }
 
-    fn settle(&mut self, message: &Message) {
+    fn acknowledge(&mut self, message: &Message) {
         crash::point("send.before_settle");
-        self.sender.outbox.settle([message]);
-        if self.lanes.settle(message.lane) >= FAILURES_MAX {
+        self.sender.outbox.acknowledge([message]);
+        if self.lanes.acknowledge(message.lane) >= FAILURES_MAX {
             self.stuck -= 1;
         }
         // While it refuses everything, what is rejected for it is no sign that it takes anything.
         if self.stuck == 0 && self.refused.is_none() && self.told.trouble {
             self.told = Told::default();
-            self.sender.sink.trouble(Trouble::Over);
+            self.sender.sink.trouble(SinkHealth::Over);
         }
     }
 }

@@ -1,13 +1,13 @@
 //! A marker that is damaged, lost, or cannot be written.
 
-use streamgauge_state::outbox::{Bounds, Settled};
+use streamgauge_state::outbox::{Acknowledged, Bounds};
 
 use super::*;
 
 /// Nobody is told.
 struct Silent;
 
-impl Watch for Silent {
+impl DeliveryEvents for Silent {
     fn rejected(&self, _: &Message, _: &str) -> bool {
         true
     }
@@ -25,15 +25,18 @@ fn a_marker_says_what_a_file_holds_and_one_copy_of_it_may_be_lost() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.jsonl");
     let output = Arc::new(Output::to_file(&path, File::create(&path).unwrap()));
-    let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
+    let lines = FileSink::new(output, Some(CommitMarker::open(folder.path(), "m").unwrap()));
     for sequence in 1..=3 {
-        let outbox =
-            Outbox::new(Bounds::default(), Settled { upto: sequence - 1, ..Settled::default() }, |_| {});
+        let outbox = Outbox::new(
+            Bounds::default(),
+            Acknowledged { upto: sequence - 1, ..Acknowledged::default() },
+            |_| {},
+        );
         outbox.push([message(sequence)]);
         outbox.close();
         lines.deliver("q", &outbox, &AtomicBool::new(false), &Silent);
-        assert_eq!(outbox.settled().upto, sequence);
-        let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+        assert_eq!(outbox.acknowledged().upto, sequence);
+        let mark = CommitMarker::open(folder.path(), "m").unwrap().mark().clone();
         assert_eq!(
             mark,
             Mark {
@@ -50,18 +53,18 @@ fn a_marker_says_what_a_file_holds_and_one_copy_of_it_may_be_lost() {
         let mut bad = bytes.clone();
         bad[at] ^= 4;
         fs::write(&newest, &bad).unwrap();
-        assert_eq!(Marker::open(folder.path(), "m").unwrap().mark().sequences["q"], 2, "byte {at}");
+        assert_eq!(CommitMarker::open(folder.path(), "m").unwrap().mark().sequences["q"], 2, "byte {at}");
         fs::write(&newest, &bytes[..at]).unwrap();
-        assert_eq!(Marker::open(folder.path(), "m").unwrap().mark().sequences["q"], 2, "cut at {at}");
+        assert_eq!(CommitMarker::open(folder.path(), "m").unwrap().mark().sequences["q"], 2, "cut at {at}");
     }
     fs::write(folder.path().join("m.a"), b"").unwrap();
-    assert!(matches!(Marker::open(folder.path(), "m"), Err(MarkerError::Damaged { .. })));
+    assert!(matches!(CommitMarker::open(folder.path(), "m"), Err(CommitMarkerError::Damaged { .. })));
 }
 
 /// Takes away what is in the way of a marker when it is told that nothing goes.
 struct Mender<'a>(&'a Path, Mutex<Vec<String>>);
 
-impl Watch for Mender<'_> {
+impl DeliveryEvents for Mender<'_> {
     fn rejected(&self, _: &Message, _: &str) -> bool {
         true
     }
@@ -79,8 +82,8 @@ fn lines_whose_mark_cannot_be_written_are_there_once_and_settled_when_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.jsonl");
     let output = Arc::new(Output::to_file(&path, File::create(&path).unwrap()));
-    let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
-    let outbox = Outbox::new(Bounds::default(), Settled::default(), |_| {});
+    let lines = FileSink::new(output, Some(CommitMarker::open(folder.path(), "m").unwrap()));
+    let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
     outbox.push([message(1), message(2)]);
     outbox.close();
     let in_the_way = folder.path().join("m.b");
@@ -92,7 +95,7 @@ fn lines_whose_mark_cannot_be_written_are_there_once_and_settled_when_it_is() {
     assert_eq!(told[1..], ["back"]);
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
     let length = fs::metadata(&path).unwrap().len();
-    let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+    let mark = CommitMarker::open(folder.path(), "m").unwrap().mark().clone();
     assert_eq!(mark, Mark { length, sequences: [("q".into(), 2)].into(), seen: None });
 }
 
@@ -103,17 +106,17 @@ fn a_file_fits_its_mark_as_long_as_it_ends_there_as_it_was_written() {
     let options = || File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
     let file = options();
     let output = Arc::new(Output::to_file(&path, file.try_clone().unwrap()));
-    let lines = Lines::new(output, Some(Marker::open(folder.path(), "m").unwrap()));
+    let lines = FileSink::new(output, Some(CommitMarker::open(folder.path(), "m").unwrap()));
     lines.begin(&file, &path, Mark::default()).unwrap();
     for sequence in 1..=4 {
         let text = format!("{{\"n\":{sequence},\"text\":\"{}\"}}\n", "x".repeat(1500));
         let payload = Payload::Lines(text.into_bytes());
         let message = Arc::new(Message { payload, ..Message::clone(&message(sequence)) });
         lines.write("q", &[message]).unwrap();
-        let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+        let mark = CommitMarker::open(folder.path(), "m").unwrap().mark().clone();
         assert!(mark.seen.as_ref().is_some_and(|seen| seen.is(&file)) && mark.fits(&file).unwrap());
     }
-    let mark = Marker::open(folder.path(), "m").unwrap().mark().clone();
+    let mark = CommitMarker::open(folder.path(), "m").unwrap().mark().clone();
     let mut bytes = fs::read(&path).unwrap();
     bytes.extend(b"more");
     fs::write(&path, &bytes).unwrap();

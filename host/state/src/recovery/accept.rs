@@ -2,8 +2,8 @@
 
 use super::{Loaded, load_from};
 use crate::{
-    bytes::Writer, checkpoint::Checkpoints, decision::Decision, error::StateError, log::Log, meaning,
-    saved::Progress, store::Store,
+    bytes::Writer, checkpoint::Checkpoints, decision::Decision, error::StateError, fingerprint, log::Log,
+    manifest::Progress, store::Store,
 };
 
 /// Why a query cannot go on with another topic.
@@ -37,7 +37,7 @@ pub enum AcceptError {
 /// # Errors
 /// A state that cannot be read.
 pub fn source_of(store: &Store) -> Result<String, StateError> {
-    meaning::source(store)
+    fingerprint::source(store)
 }
 
 /// Lets a query go on with the topic that it finds at its next start: at the offsets up to which it has read the old one, or
@@ -46,33 +46,35 @@ pub fn source_of(store: &Store) -> Result<String, StateError> {
 /// # Errors
 /// A state that cannot be read or written, or is in use; a query that cannot go on from the start.
 pub fn accept_topic(store: &Store, query: &str, from_start: bool) -> Result<bool, AcceptError> {
-    let (identity, _) = meaning::look(store)?;
+    let (identity, _) = fingerprint::look(store)?;
     let log = Log::open(store, identity)?;
     let mut checkpoints = Checkpoints::open(store, identity, log.epoch())?;
-    let Some(Loaded { mut saved, sections, .. }) = load_from(&checkpoints, store)? else { return Ok(false) };
+    let Some(Loaded { mut manifest, sections, .. }) = load_from(&checkpoints, store)? else {
+        return Ok(false);
+    };
     if from_start {
         let query = || query.to_owned();
-        if saved.standing.is_none() {
+        if manifest.window_progress.is_none() {
             return Err(AcceptError::NamedByOffsets { query: query() });
         }
-        let behind = log.recovered(Some(saved.log_index + 1))?;
+        let behind = log.recovered(Some(manifest.log_index + 1))?;
         let decided = |payload: &[u8]| {
-            !matches!(Decision::decode(payload), Ok(Decision::Captured | Decision::Settled { .. }))
+            !matches!(Decision::decode(payload), Ok(Decision::Captured | Decision::Acknowledged { .. }))
         };
         if behind.entries.iter().any(|entry| decided(&entry.payload)) {
             return Err(AcceptError::Undecided { query: query() });
         }
-        saved.positions.values_mut().for_each(|progress| *progress = Progress { next: 0, done: false });
-        saved.verdicts.clear();
-        saved.decided.passed.clear();
-        saved.beginning.ends.clear();
+        manifest.offsets.values_mut().for_each(|progress| *progress = Progress { next: 0, done: false });
+        manifest.verdicts.clear();
+        manifest.decided.passed.clear();
+        manifest.start_bounds.ends.clear();
     }
-    saved.beginning.topic_id = None;
+    manifest.start_bounds.topic_id = None;
     let begun = checkpoints.begin(Vec::new())?;
-    let mut manifest = Writer::new();
-    saved.write(&mut manifest);
-    sections.write(&mut manifest);
-    saved.beginning.write_topic(&mut manifest);
-    checkpoints.finish(begun, manifest.as_bytes())?;
+    let mut out = Writer::new();
+    manifest.write(&mut out);
+    sections.write(&mut out);
+    manifest.start_bounds.write_topic(&mut out);
+    checkpoints.finish(begun, out.as_bytes())?;
     Ok(true)
 }

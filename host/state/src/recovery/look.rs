@@ -9,9 +9,9 @@ use crate::{
     bytes::{Malformed, Reader},
     checkpoint::Checkpoints,
     error::StateError,
+    fingerprint,
     log::Log,
-    meaning,
-    saved::Saved,
+    manifest::CheckpointManifest,
     store::Store,
 };
 
@@ -23,11 +23,11 @@ pub struct Looked {
     /// What the query does, in a line.
     pub means: String,
     /// The newest checkpoint; none = nothing was decided.
-    pub saved: Option<Saved>,
+    pub manifest: Option<CheckpointManifest>,
     /// When that was written, in microseconds since the epoch.
     pub checkpoint_us: Option<i64>,
     /// By query: messages that were decided and are not known to be settled, each with its number and its rows.
-    unsettled: BTreeMap<String, Vec<(u64, u32)>>,
+    in_flight: BTreeMap<String, Vec<(u64, u32)>>,
 }
 
 impl Looked {
@@ -38,40 +38,47 @@ impl Looked {
             let upto = has(&format!("{:032x}/{query}", self.identity));
             messages.iter().filter(|(sequence, _)| *sequence > upto).map(|&(_, rows)| u64::from(rows)).sum()
         };
-        self.unsettled.iter().map(of_query).sum()
+        self.in_flight.iter().map(of_query).sum()
     }
 }
 
 /// Whether a folder holds the state of a query, as far as its first bytes say: others' folders are left alone.
 pub fn is_state(store: &Store) -> Result<bool, StateError> {
-    Ok(meaning::is_there(store)? || Checkpoints::open(store, 0, 0)?.is_begun())
+    Ok(fingerprint::is_there(store)? || Checkpoints::open(store, 0, 0)?.is_begun())
 }
 
 /// Reads what is kept in a folder of which [`is_state`] is true.
 pub fn look(store: &Store) -> Result<Looked, StateError> {
-    let (identity, means) = meaning::look(store)?;
+    let (identity, means) = fingerprint::look(store)?;
     let Some(found) = Checkpoints::open(store, identity, 0)?.newest()? else {
         // Without a checkpoint nothing was sent: what is in the log was never decided.
-        return Ok(Looked { identity, means, saved: None, checkpoint_us: None, unsettled: BTreeMap::new() });
+        return Ok(Looked {
+            identity,
+            means,
+            manifest: None,
+            checkpoint_us: None,
+            in_flight: BTreeMap::new(),
+        });
     };
     let name = Checkpoints::name(found.generation);
     let damaged = |malformed: Malformed| {
         StateError::damaged(store.shown_name(&name), malformed.at as u64, malformed.what)
     };
-    let saved = Saved::read(&mut Reader::new(&found.payload)).map_err(damaged)?;
+    let manifest = CheckpointManifest::read(&mut Reader::new(&found.payload)).map_err(damaged)?;
     let mut replay = Replay::default();
-    replay.begin(&saved);
-    for entry in Log::look(store, identity, saved.log_from)? {
-        replay.follow(&entry, saved.log_index, store)?;
+    replay.begin(&manifest);
+    for entry in Log::look(store, identity, manifest.log_from)? {
+        replay.follow(&entry, manifest.log_index, store)?;
     }
-    let mut unsettled: BTreeMap<String, Vec<(u64, u32)>> = BTreeMap::new();
+    let mut in_flight: BTreeMap<String, Vec<(u64, u32)>> = BTreeMap::new();
     for (_, query, message) in replay.messages {
-        let settled = replay.settled.get(&query).is_some_and(|settled| settled.has(message.sequence));
+        let acknowledged =
+            replay.acknowledged.get(&query).is_some_and(|acknowledged| acknowledged.has(message.sequence));
         // Rows that are shown until newer ones come are not owed to anybody.
-        if !settled && !matches!(message.payload, Payload::Rows(_)) {
-            unsettled.entry(query).or_default().push((message.sequence, message.rows));
+        if !acknowledged && !matches!(message.payload, Payload::Rows(_)) {
+            in_flight.entry(query).or_default().push((message.sequence, message.rows));
         }
     }
     let checkpoint_us = store.put_at_us(&name)?;
-    Ok(Looked { identity, means, saved: Some(saved), checkpoint_us, unsettled })
+    Ok(Looked { identity, means, manifest: Some(manifest), checkpoint_us, in_flight })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamgauge_engine::{Part, PartId};
+use streamgauge_engine::{SegmentId, StateSegment};
 
 use crate::{
     bytes::{Malformed, Reader, Writer},
@@ -16,9 +16,9 @@ const PIECES_MAX: usize = 8;
 pub struct Section {
     place: SectionRef,
     /// The parts in it, with how many groups.
-    parts: BTreeMap<PartId, usize>,
+    parts: BTreeMap<SegmentId, usize>,
     /// Those that it holds as a whole.
-    whole: BTreeSet<PartId>,
+    whole: BTreeSet<SegmentId>,
 }
 
 /// The sections that a state is made of, oldest first.
@@ -29,8 +29,8 @@ pub struct Sections {
 
 impl Section {
     /// A section that holds these parts.
-    pub fn new(place: SectionRef, parts: &[&Part]) -> Self {
-        let mut groups: BTreeMap<PartId, usize> = BTreeMap::new();
+    pub fn new(place: SectionRef, parts: &[&StateSegment]) -> Self {
+        let mut groups: BTreeMap<SegmentId, usize> = BTreeMap::new();
         parts.iter().for_each(|part| *groups.entry(part.id).or_default() += part.keys.len());
         let whole = parts.iter().filter(|part| part.whole).map(|part| part.id).collect();
         Self { place, parts: groups, whole }
@@ -47,8 +47,8 @@ impl Sections {
     }
 
     /// Only these parts belong to the state: sections that hold none of them are not needed.
-    pub fn keep(&mut self, kept: &[PartId]) {
-        let kept: BTreeSet<PartId> = kept.iter().copied().collect();
+    pub fn keep(&mut self, kept: &[SegmentId]) {
+        let kept: BTreeSet<SegmentId> = kept.iter().copied().collect();
         for section in &mut self.sections {
             section.parts.retain(|id, _| kept.contains(id));
         }
@@ -63,8 +63,8 @@ impl Sections {
     }
 
     /// Parts in many pieces, which hold the same groups again and again.
-    pub fn fragmented(&self) -> BTreeSet<PartId> {
-        let mut pieces: BTreeMap<PartId, (usize, usize, usize)> = BTreeMap::new();
+    pub fn fragmented(&self) -> BTreeSet<SegmentId> {
+        let mut pieces: BTreeMap<SegmentId, (usize, usize, usize)> = BTreeMap::new();
         for (&id, &groups) in self.sections.iter().flat_map(|section| &section.parts) {
             let (count, sum, most) = pieces.entry(id).or_default();
             (*count, *sum, *most) = (*count + 1, *sum + groups, groups.max(*most));

@@ -66,10 +66,10 @@ impl Runs {
         runs.write_events();
         for run in [Run::Files, Run::ToKafka, Run::FromKafka] {
             let scene = runs.scene(&format!("{run:?}"), run);
-            scene.deployment.start(&[]).end_well();
+            scene.deployment.start(&[]).drain_and_checkpoint();
             let delivered = runs.delivered(&scene);
             // What is finished is finished.
-            scene.deployment.start(&[]).end_well();
+            scene.deployment.start(&[]).drain_and_checkpoint();
             assert!(
                 runs.delivered(&scene) == delivered,
                 "{run:?} was finished, and delivered something again"
@@ -123,7 +123,7 @@ impl Runs {
 
     /// Lets a process go on to the end, and compares.
     fn go_on(&self, scene: &Scene, crash: &dyn fmt::Display, run: Run) {
-        scene.deployment.start(&[]).end_well();
+        scene.deployment.start(&[]).drain_and_checkpoint();
         let (delivered, calm) = (self.delivered(scene), &self.calm[&run]);
         let (found, expected) = (&delivered.lines, &calm.lines);
         assert!(found == expected, "{crash}: the file differs: {}", differs(found, expected));

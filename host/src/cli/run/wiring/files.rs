@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use streamgauge_sql::manifest::OptionValue;
 
-use super::{Wiring, secrets_folder};
+use super::{Deployment, secrets_folder};
 use crate::cli::Failure;
 
-impl Wiring<'_> {
+impl Deployment<'_> {
     /// All files that are read: sources, the query files, and what options name.
     pub(super) fn read(&self) -> Vec<PathBuf> {
         let sources = self.program.sources.iter().flat_map(|source| self.input_files(source));
@@ -23,7 +23,7 @@ impl Wiring<'_> {
 }
 
 /// Only a file can be overwritten.
-pub(super) fn check_overwrite(wiring: &Wiring<'_>) -> Result<(), Failure> {
+pub(super) fn check_overwrite(wiring: &Deployment<'_>) -> Result<(), Failure> {
     for name in wiring.overwrite {
         let declared = wiring.program.sinks.iter().find(|sink| sink.name.eq_ignore_ascii_case(name));
         let bound = wiring.outputs.iter().any(|output| output.name.eq_ignore_ascii_case(name));

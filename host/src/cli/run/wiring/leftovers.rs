@@ -10,10 +10,10 @@ use streamgauge_state::{
     store::Store,
 };
 
-use super::{Wiring, places::OUTPUTS};
-use crate::{cli::Failure, deliver::lines::Marker};
+use super::{Deployment, places::OUTPUTS};
+use crate::{cli::Failure, deliver::lines::CommitMarker};
 
-impl Wiring<'_> {
+impl Deployment<'_> {
     /// Removes what is to be forgotten; gives the queries that the program does not have any more, by the identity of their
     /// state, and what people should know of them.
     ///
@@ -21,12 +21,12 @@ impl Wiring<'_> {
     /// Rows of such a query wait, or it cannot be known whether they do.
     pub(super) fn leftovers(
         &self,
-        roots: &[&Query],
+        tasks: &[&Query],
     ) -> Result<(BTreeMap<u128, String>, Vec<String>), Failure> {
         let (mut left, mut notices) = (BTreeMap::new(), Vec::new());
         let Some(store) = &self.state else { return Ok((left, notices)) };
         let failed = |error: StateError| Failure::Runtime(format!("error: {error}"));
-        let runs = |folder: &Store| roots.iter().any(|root| folder.is_of(&root.plan.manifest.name));
+        let runs = |folder: &Store| tasks.iter().any(|task| folder.is_of(&task.plan.manifest.name));
         for name in self.forget {
             match find(store, name).map_err(failed)? {
                 Some((name, folder)) if runs(&folder) => {
@@ -55,7 +55,7 @@ impl Wiring<'_> {
             };
             match recovery::look(&folder).map(|looked| (looked.undelivered(&has), looked)) {
                 // A start that was refused left it: nothing was decided.
-                Ok((_, Looked { saved: None, .. })) => {}
+                Ok((_, Looked { manifest: None, .. })) => {}
                 Ok((0, Looked { identity, .. })) => {
                     notices.push(format!("state of query '{name}' is kept, but {gone}: --forget {name} removes it"));
                     left.insert(identity, name);
@@ -87,7 +87,8 @@ pub(in crate::cli) fn find(store: &Store, name: &str) -> Result<Option<(String, 
 
 /// Up to which number files have the messages of a query, as its state calls it: what their markers say.
 pub(in crate::cli) fn delivered(store: &Store) -> impl Fn(&str) -> u64 + use<> {
-    let marks = store.local_folder().map(|folder| Marker::all(&folder.join(OUTPUTS))).unwrap_or_default();
+    let marks =
+        store.local_folder().map(|folder| CommitMarker::all(&folder.join(OUTPUTS))).unwrap_or_default();
     move |name| marks.iter().filter_map(|(_, mark)| mark.sequences.get(name)).copied().max().unwrap_or(0)
 }
 

@@ -26,8 +26,8 @@ use self::{
 use crate::{
     cli::Failure,
     deliver::{
-        letters::Letters,
-        lines::{Lines, Mark},
+        letters::DeadLetterQueue,
+        lines::{FileSink, Mark},
         output::Output,
     },
 };
@@ -48,7 +48,7 @@ pub(super) enum Mode {
 }
 
 /// The outputs that are open, each once.
-pub(super) struct Places {
+pub(super) struct OutputFiles {
     console: Option<Arc<Output>>,
     files: BTreeMap<FileId, Place>,
     /// What is read, and so must not be written to.
@@ -78,20 +78,20 @@ struct Place {
     path: PathBuf,
     file: File,
     output: Arc<Output>,
-    letters: Option<Arc<Letters>>,
+    letters: Option<Arc<DeadLetterQueue>>,
     /// How long the file of the dead letters may be.
     letters_bytes_max: u64,
     /// Whether rows go there.
     has_rows: bool,
-    lines: Option<Arc<Lines>>,
+    lines: Option<Arc<FileSink>>,
     writers: Vec<Writer>,
     /// By query, as the state calls it: up to which number its rows are settled.
-    settled: BTreeMap<String, u64>,
+    acknowledged: BTreeMap<String, u64>,
     /// And what is decided of it and not settled.
     owed: BTreeMap<String, Vec<Arc<Message>>>,
 }
 
-impl Places {
+impl OutputFiles {
     pub(super) fn new(
         console: Option<Arc<Output>>,
         inputs: impl Iterator<Item = PathBuf>,
@@ -170,7 +170,7 @@ impl Places {
                 has_rows: false,
                 lines: None,
                 writers: Vec::new(),
-                settled: BTreeMap::new(),
+                acknowledged: BTreeMap::new(),
                 owed: BTreeMap::new(),
             },
         );
@@ -192,11 +192,11 @@ impl Places {
     }
 
     /// Up to which number the rows of a query are settled, as its state says, which calls it `name`, and which are `owed`.
-    pub(super) fn settles(&mut self, name: &str, upto: u64, owed: &[Arc<Message>]) {
-        let Some(place) = self.files.values_mut().find(|place| place.settled.contains_key(name)) else {
+    pub(super) fn acknowledges(&mut self, name: &str, upto: u64, owed: &[Arc<Message>]) {
+        let Some(place) = self.files.values_mut().find(|place| place.acknowledged.contains_key(name)) else {
             return;
         };
-        place.settled.insert(name.to_owned(), upto);
+        place.acknowledged.insert(name.to_owned(), upto);
         // Rows that were only to be shown are not owed to a file.
         let owed = owed.iter().filter(|message| matches!(message.payload, Payload::Lines(_)));
         place.owed.insert(name.to_owned(), owed.cloned().collect());
@@ -209,19 +209,19 @@ impl Places {
         output: Arc<Output>,
         path: Option<&Path>,
         name: &str,
-    ) -> Result<Arc<Lines>, Failure> {
+    ) -> Result<Arc<FileSink>, Failure> {
         let folder = self.state.as_ref().and_then(|(_, folder)| folder.clone());
         let (Some(place), Some(path)) = (self.place(&output), path) else {
-            return Ok(Arc::new(Lines::new(output, None)));
+            return Ok(Arc::new(FileSink::new(output, None)));
         };
-        place.settled.insert(name.to_owned(), 0);
+        place.acknowledged.insert(name.to_owned(), 0);
         if let Some(lines) = &place.lines {
             return Ok(lines.clone());
         }
         let is_file = place.file.metadata().is_ok_and(|there| there.is_file());
         let marker =
             is_file.then(|| found::marker(folder.as_deref(), path, &place.file, name)).transpose()?;
-        let lines = place.lines.insert(Arc::new(Lines::new(output, marker))).clone();
+        let lines = place.lines.insert(Arc::new(FileSink::new(output, marker))).clone();
         let wide = folder.map(|folder| folder.join(OUTPUTS)).filter(|folder| folder.exists());
         self.notices.extend(wide.and_then(|folder| rights::close_folder(&folder)));
         Ok(lines)
@@ -316,7 +316,7 @@ impl Place {
         let is_same = mark.map_or(Ok(true), |mark| mark.fits(&self.file)).map_err(unwritable)?;
         let tail = mark.map_or(Ok(Tail::Torn), |mark| tail::tail(&self.file, mark, &self.owed));
         let tail = tail.map_err(unwritable)?;
-        Ok(Known { length, mark, settled: &self.settled, identities, is_same, tail })
+        Ok(Known { length, mark, acknowledged: &self.acknowledged, identities, is_same, tail })
     }
 
     fn prepare(

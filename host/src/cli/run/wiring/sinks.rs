@@ -34,12 +34,12 @@ use streamgauge_state::outbox::Outbox;
 use tokio::{runtime::Runtime, sync::watch};
 
 use self::{
-    judge::{Judge, keep},
+    judge::{ResponseClassifier, keep},
     options::check_secrets,
     refused::{NO_WINDOW, wrong_url},
 };
 use super::{
-    places::{Mode, Named, Places},
+    places::{Mode, Named, OutputFiles},
     secret,
 };
 use crate::{
@@ -53,16 +53,16 @@ use crate::{
         },
         kafka::KafkaSink,
         key::Keys,
-        letters::Letters,
-        lines::Lines,
+        letters::DeadLetterQueue,
+        lines::FileSink,
         output::Output,
         scrape::Scrape,
     },
-    pipeline::Ended,
+    pipeline::PipelineResult,
 };
 
 pub(in crate::cli) use self::refused::{wrong_option, wrong_rows};
-pub(super) use self::{judge::Rejections, options::declared_now};
+pub(super) use self::{judge::RejectedRows, options::declared_now};
 
 /// Where Kafka sinks remember what was delivered, beside their topics, if they do not say otherwise.
 const CONTROL_TOPIC: &str = "streamgauge-control";
@@ -89,15 +89,15 @@ pub(in crate::cli) struct Workers {
 }
 
 /// How the rows of a query leave.
-pub(super) enum Way {
+pub(super) enum SinkBinding {
     /// Written at once.
     Direct(Arc<Output>),
     /// Through an outbox.
-    Outbox(Box<Posted>),
+    Outbox(Box<OutboxBinding>),
 }
 
 /// What an outbox needs.
-pub(super) struct Posted {
+pub(super) struct OutboxBinding {
     pub(super) encode: Box<dyn Encode>,
     pub(super) deliver: Deliver,
     /// Up to this number the sink itself says that it has all.
@@ -108,7 +108,7 @@ pub(super) struct Posted {
 
 /// Who delivers.
 pub(super) enum Deliver {
-    Lines { lines: Arc<Lines>, name: String },
+    FileSink { lines: Arc<FileSink>, name: String },
     Kafka(Box<KafkaSink>),
     Http { encoder: Arc<Encoder>, sink: Sink, client: Client },
     Kept(Arc<Encoder>),
@@ -119,7 +119,7 @@ impl Deliver {
     pub(super) fn takes(&self, payload: &Payload) -> bool {
         matches!(
             (self, payload),
-            (Self::Lines { .. }, Payload::Lines(_))
+            (Self::FileSink { .. }, Payload::Lines(_))
                 | (Self::Kafka(_), Payload::Record(_))
                 | (Self::Http { .. }, Payload::Request(_))
                 | (Self::Kept(_), Payload::Rows(_))
@@ -173,8 +173,10 @@ impl Workers {
     }
 
     /// What failed beside the queries.
-    pub(in crate::cli) fn panicked(&self) -> Option<Ended> {
-        self.silent.get().map(|failure| Ended { failures: vec![failure.clone()], ..Ended::default() })
+    pub(in crate::cli) fn panicked(&self) -> Option<PipelineResult> {
+        self.silent
+            .get()
+            .map(|failure| PipelineResult { failures: vec![failure.clone()], ..PipelineResult::default() })
     }
 
     /// What is told of a query's messages that nobody takes.
@@ -183,40 +185,45 @@ impl Workers {
         source: &str,
         query: &str,
         sink: &str,
-        letters: Option<Arc<Letters>>,
-    ) -> Rejections {
+        letters: Option<Arc<DeadLetterQueue>>,
+    ) -> RejectedRows {
         let (notice, count) = (self.notice.clone(), self.rejected.clone());
         let [source, query, sink] = [source, query, sink].map(str::to_owned);
-        Rejections { source, query, sink, at: String::new(), letters, notice, count, told: Arc::default() }
+        RejectedRows { source, query, sink, at: String::new(), letters, notice, count, told: Arc::default() }
     }
 
     /// How rows go to an output: at once, or where they are decided first, through an outbox.
-    pub(super) fn reach_output(
+    pub(super) fn open_output(
         &self,
         output: Arc<Output>,
         path: Option<&Path>,
         route: &Route<'_>,
-        places: &mut Places,
-    ) -> Result<Way, Failure> {
-        let Some(name) = route.name() else { return Ok(Way::Direct(output)) };
+        places: &mut OutputFiles,
+    ) -> Result<SinkBinding, Failure> {
+        let Some(name) = route.name() else { return Ok(SinkBinding::Direct(output)) };
         let lines = places.lines(output, path, &name)?;
         let has = lines.has(&name);
-        let deliver = Deliver::Lines { lines, name };
-        Ok(Way::Outbox(Box::new(Posted { encode: Box::new(encode::Lines), deliver, has, keeps_last: false })))
+        let deliver = Deliver::FileSink { lines, name };
+        Ok(SinkBinding::Outbox(Box::new(OutboxBinding {
+            encode: Box::new(encode::Lines),
+            deliver,
+            has,
+            keeps_last: false,
+        })))
     }
 
     /// How rows go to a sink that a program declares, and that is no output.
-    pub(super) fn reach_sink(
+    pub(super) fn open_sink(
         &mut self,
         sink: &Sink,
         route: &Route<'_>,
         runtime: &streamgauge_component::runtime::Runtime,
-    ) -> Result<Way, Failure> {
+    ) -> Result<SinkBinding, Failure> {
         let wrong =
             |why: &dyn std::fmt::Display| Failure::Input(format!("error: sink '{}': {why}", sink.name));
         check_secrets(sink).map_err(|why| wrong(&why))?;
         if sink.connector == "kafka" {
-            return self.reach_kafka(sink, route).map_err(|why| wrong(&why));
+            return self.open_kafka(sink, route).map_err(|why| wrong(&why));
         }
         let instance = self.instance(sink, runtime)?;
         let encoder = open(&instance, sink, route.query).map_err(|fault| wrong(&fault))?;
@@ -226,7 +233,12 @@ impl Workers {
                 return Err(wrong(&NO_WINDOW));
             }
             let (encode, deliver) = (Box::new(encode::Kept), Deliver::Kept(encoder));
-            return Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: true })));
+            return Ok(SinkBinding::Outbox(Box::new(OutboxBinding {
+                encode,
+                deliver,
+                has: 0,
+                keeps_last: true,
+            })));
         }
         check_address(sink).map_err(|why| wrong(&why))?;
         let in_one_lane = sink.connector == "slack";
@@ -234,10 +246,10 @@ impl Workers {
             Box::new(encode::Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane });
         let client = self.client(text(sink, "allow_private") == Some("true"))?;
         let deliver = Deliver::Http { encoder, sink: sink.clone(), client };
-        Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: false })))
+        Ok(SinkBinding::Outbox(Box::new(OutboxBinding { encode, deliver, has: 0, keeps_last: false })))
     }
 
-    fn reach_kafka(&self, sink: &Sink, route: &Route<'_>) -> Result<Way, String> {
+    fn open_kafka(&self, sink: &Sink, route: &Route<'_>) -> Result<SinkBinding, String> {
         let (connection, topic) =
             Connection::from_options(&sink.options, secret).map_err(|error| error.to_string())?;
         let control = route
@@ -245,7 +257,7 @@ impl Workers {
             .map(|id| Control { topic: text(sink, "control_topic").unwrap_or(CONTROL_TOPIC).to_owned(), id });
         let deliver = Deliver::Kafka(Box::new(KafkaSink { connection, topic, control }));
         let encode = Box::new(encode::Records { keys: route.keys.clone() });
-        Ok(Way::Outbox(Box::new(Posted { encode, deliver, has: 0, keeps_last: false })))
+        Ok(SinkBinding::Outbox(Box::new(OutboxBinding { encode, deliver, has: 0, keeps_last: false })))
     }
 
     /// The component of a sink, started when the first query needs it; one that is asked listens from then on.
@@ -316,7 +328,7 @@ impl Workers {
         &mut self,
         deliver: Deliver,
         outbox: Outbox,
-        rejections: Rejections,
+        rejections: RejectedRows,
     ) -> Result<(), Failure> {
         let failed =
             |error: std::io::Error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
@@ -328,12 +340,13 @@ impl Workers {
             thread::Builder::new().name(name.to_owned()).spawn(work).map_err(failed)
         };
         match deliver {
-            Deliver::Lines { lines, name } => {
+            Deliver::FileSink { lines, name } => {
                 let work = move || lines.deliver(&name, &outbox, &stop, &rejections);
                 self.threads.push(thread("lines", Box::new(work))?);
             }
             Deliver::Kafka(sink) => {
-                let rejections = Rejections { at: format!(" at {}", sink.connection.brokers), ..rejections };
+                let rejections =
+                    RejectedRows { at: format!(" at {}", sink.connection.brokers), ..rejections };
                 let work = move || sink.deliver(&outbox, &stop, &rejections);
                 self.threads.push(thread("to kafka", Box::new(work))?);
             }
@@ -348,7 +361,7 @@ impl Workers {
                     client,
                     settings: settings(&sink),
                     declared: declared_now(&sink),
-                    sink: Arc::new(Judge { encoder, rejections }),
+                    sink: Arc::new(ResponseClassifier { encoder, rejections }),
                     secrets: Arc::new(secret),
                     signing,
                 };

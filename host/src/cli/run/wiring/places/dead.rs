@@ -8,12 +8,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{FileId, Place, Places, unwritable};
+use super::{FileId, OutputFiles, Place, unwritable};
 use crate::{
     cli::Failure,
     deliver::{
         dead_letter::RecordText,
-        letters::{Held, Letters, Notice, Rotation, older},
+        letters::{DeadLetterQueue, Held, Notice, Rotation, older},
     },
 };
 
@@ -28,17 +28,17 @@ pub(in crate::cli::run::wiring) struct LetterSettings {
     pub(in crate::cli::run::wiring) notice: Notice,
 }
 
-impl Places {
+impl OutputFiles {
     /// A file for dead letters.
     pub(in crate::cli::run::wiring) fn letters(
         &mut self,
         path: &Path,
         settings: &LetterSettings,
-    ) -> Result<Arc<Letters>, Failure> {
+    ) -> Result<Arc<DeadLetterQueue>, Failure> {
         let output = self.open(path)?;
         let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
         let LetterSettings { record_text, bytes_max, notice } = settings;
-        let fresh = || Arc::new(Letters::new(output.clone(), *record_text, notice.clone()));
+        let fresh = || Arc::new(DeadLetterQueue::new(output.clone(), *record_text, notice.clone()));
         let Some(place) = place else { return Ok(fresh()) };
         place.letters_bytes_max = *bytes_max;
         Ok(place.letters.get_or_insert_with(fresh).clone())
@@ -93,7 +93,11 @@ impl Place {
     }
 
     /// Goes on behind the letters that are there.
-    pub(super) fn begin_letters(&self, letters: &Letters, replayed: &BTreeSet<String>) -> io::Result<()> {
+    pub(super) fn begin_letters(
+        &self,
+        letters: &DeadLetterQueue,
+        replayed: &BTreeSet<String>,
+    ) -> io::Result<()> {
         let is_ours = self.is_for_letters(&self.file.metadata()?);
         if letters.begin(&self.file, replayed, is_ours)? {
             letters.tell(&format!(

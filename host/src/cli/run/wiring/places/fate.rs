@@ -55,7 +55,7 @@ pub(super) struct Known<'a> {
     /// What its marker says; none where nothing is durable.
     pub(super) mark: Option<&'a Mark>,
     /// By query, as the state calls it: up to which number its rows are settled.
-    pub(super) settled: &'a BTreeMap<String, u64>,
+    pub(super) acknowledged: &'a BTreeMap<String, u64>,
     /// Whose state the program's queries have.
     pub(super) identities: &'a BTreeSet<u128>,
     /// Whether the file's bytes before the mark are those that were written.
@@ -132,7 +132,8 @@ impl Known<'_> {
                 "its first {written} bytes do not end as those that were written to it before"
             ));
         }
-        let is_older = |(name, has): (&String, &u64)| self.settled.get(name).is_some_and(|upto| has < upto);
+        let is_older =
+            |(name, has): (&String, &u64)| self.acknowledged.get(name).is_some_and(|upto| has < upto);
         let is_old = mark.sequences.iter().any(is_older);
         is_old.then(|| "what is known of it is older than what was written to it".to_owned())
     }
@@ -149,11 +150,11 @@ impl Known<'_> {
                 self.length
             }
             _ => {
-                mark.sequences.retain(|name, _| self.settled.contains_key(name));
+                mark.sequences.retain(|name, _| self.acknowledged.contains_key(name));
                 0
             }
         };
-        for (name, &upto) in self.settled {
+        for (name, &upto) in self.acknowledged {
             let has = mark.sequences.entry(name.clone()).or_insert(upto);
             *has = upto.max(*has);
         }
@@ -184,8 +185,9 @@ mod tests {
     }
 
     fn fates(length: u64, mark: Option<&Mark>, is_same: bool, tail: Tail) -> Vec<&'static str> {
-        let (settled, identities) = ([(OURS.into(), 5)].into(), [7].into());
-        let known = Known { length, mark, settled: &settled, identities: &identities, is_same, tail };
+        let (acknowledged, identities) = ([(OURS.into(), 5)].into(), [7].into());
+        let known =
+            Known { length, mark, acknowledged: &acknowledged, identities: &identities, is_same, tail };
         let fate = |writer| match known.fate(&[writer]) {
             Fate::Emptied => "emptied",
             Fate::Appended => "appended",
@@ -236,11 +238,11 @@ mod tests {
 
     #[test]
     fn a_shared_file_is_emptied_only_if_all_would() {
-        let (settled, identities) = (BTreeMap::new(), BTreeSet::new());
+        let (acknowledged, identities) = (BTreeMap::new(), BTreeSet::new());
         let known = Known {
             length: 9,
             mark: None,
-            settled: &settled,
+            acknowledged: &acknowledged,
             identities: &identities,
             is_same: true,
             tail: Tail::Torn,
@@ -254,13 +256,13 @@ mod tests {
 
     #[test]
     fn a_marker_says_whose_rows_follow() {
-        let (settled, identities) = ([(OURS.to_owned(), 5)].into(), [7].into());
+        let (acknowledged, identities) = ([(OURS.to_owned(), 5)].into(), [7].into());
         let sequences: BTreeMap<String, u64> = [(OTHERS.to_owned(), 9)].into();
         let mark = Mark { length: 100, sequences: sequences.clone(), seen: None };
         let known = |length| Known {
             length,
             mark: Some(&mark),
-            settled: &settled,
+            acknowledged: &acknowledged,
             identities: &identities,
             is_same: true,
             tail: Tail::Torn,

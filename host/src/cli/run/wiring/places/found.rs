@@ -9,7 +9,7 @@ use std::{
 use super::{OUTPUTS, fate::identity, unwritable};
 use crate::{
     cli::Failure,
-    deliver::lines::{Mark, Marker, MarkerError},
+    deliver::lines::{CommitMarker, CommitMarkerError, Mark},
 };
 
 /// The end of the name of a marker that is beside its file.
@@ -20,12 +20,17 @@ const BESIDE: &str = ".streamgauge";
 ///
 /// The file's real path is the marker's name. Where that marker does not speak of this file another one may: the one that knows the
 /// file's inode, or the one whose rows the file holds, as it is a copy.
-pub(super) fn marker(folder: Option<&Path>, path: &Path, file: &File, name: &str) -> Result<Marker, Failure> {
-    let failed = |error: MarkerError| Failure::Runtime(format!("error: {error}"));
+pub(super) fn marker(
+    folder: Option<&Path>,
+    path: &Path,
+    file: &File,
+    name: &str,
+) -> Result<CommitMarker, Failure> {
+    let failed = |error: CommitMarkerError| Failure::Runtime(format!("error: {error}"));
     let spelled = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let real = fs::canonicalize(path).unwrap_or_else(|_| spelled.clone());
     let (home, own_name) = home(folder, &real);
-    let own = Marker::open(&home, &own_name).map_err(failed)?;
+    let own = CommitMarker::open(&home, &own_name).map_err(failed)?;
     let is_this = |mark: &Mark| mark.seen.as_ref().is_some_and(|seen| seen.is(file));
     let own_fits = holds_rows(own.mark(), file).map_err(|cause| unwritable(path, &cause))?;
     if own_fits && (is_this(own.mark()) || own.mark().seen.is_none()) {
@@ -48,7 +53,7 @@ pub(super) fn marker(folder: Option<&Path>, path: &Path, file: &File, name: &str
     // An earlier version called a marker by the path as it was spelled.
     if spelled != real {
         let (home, spelled_name) = self::home(folder, &spelled);
-        let old = Marker::open(&home, &spelled_name).map_err(failed)?;
+        let old = CommitMarker::open(&home, &spelled_name).map_err(failed)?;
         if old.mark().seen.is_none() && !old.mark().sequences.is_empty() {
             return Ok(own.adopt(&home, &spelled_name, old.mark().clone(), true));
         }
@@ -78,7 +83,7 @@ fn holds_rows(mark: &Mark, file: &File) -> std::io::Result<bool> {
 
 /// What the markers in a folder say; where files are in it too, those that are beside their files.
 fn all(home: &Path, is_beside: bool) -> Vec<(String, Mark)> {
-    let mut marks = Marker::all(home);
+    let mut marks = CommitMarker::all(home);
     marks.retain(|(name, _)| !is_beside || name.ends_with(BESIDE));
     marks
 }

@@ -1,8 +1,8 @@
 //! What people are told where nothing is written to a file, since nobody said what should become of what it holds.
 
-use super::{Mode, Named, Place, Places, Writer, fate, found, tail::Tail};
+use super::{Mode, Named, OutputFiles, Place, Writer, fate, found, tail::Tail};
 
-impl Places {
+impl OutputFiles {
     /// Why nothing is written to a file that holds something, and every way to have it written.
     pub(super) fn unknown(&self, place: &Place, writer: &Writer, length: u64) -> String {
         let (path, sink) = (place.path.display(), &writer.sink);

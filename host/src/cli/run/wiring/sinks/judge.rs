@@ -22,9 +22,9 @@ use super::Notice;
 use crate::deliver::{
     dead_letter::DeadLetter,
     encode,
-    http::sender::{Sink, Trouble, Verdict},
-    kafka::Watch,
-    letters::Letters,
+    http::sender::{Sink, SinkHealth, Verdict},
+    kafka::DeliveryEvents,
+    letters::DeadLetterQueue,
     rows,
 };
 
@@ -35,13 +35,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What is told of messages that no receiver will ever take.
 #[derive(Clone)]
-pub(in crate::cli::run::wiring) struct Rejections {
+pub(in crate::cli::run::wiring) struct RejectedRows {
     pub(super) source: String,
     pub(super) query: String,
     pub(super) sink: String,
     /// Where that is, for people, as ` at host:9092`; empty where its troubles say so themselves.
     pub(super) at: String,
-    pub(super) letters: Option<Arc<Letters>>,
+    pub(super) letters: Option<Arc<DeadLetterQueue>>,
     pub(super) notice: Notice,
     pub(super) count: Arc<AtomicU64>,
     /// Whether people know that rows are rejected.
@@ -56,7 +56,7 @@ pub(super) fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
             crash::point("scrape.before_show");
             match show(encoder, &message) {
                 Ok(window_end) if window_end > newest => {
-                    outbox.settle(kept.iter().map(|message| &**message));
+                    outbox.acknowledge(kept.iter().map(|message| &**message));
                     (kept, newest) = (vec![message], window_end);
                 }
                 Ok(_) => kept.push(message),
@@ -80,12 +80,12 @@ fn show(encoder: &Encoder, message: &Message) -> Result<i64, String> {
 }
 
 /// A sink's component judges what comes back.
-pub(super) struct Judge {
+pub(super) struct ResponseClassifier {
     pub(super) encoder: Arc<Encoder>,
-    pub(super) rejections: Rejections,
+    pub(super) rejections: RejectedRows,
 }
 
-impl Sink for Judge {
+impl Sink for ResponseClassifier {
     fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict> {
         let verdict = |outcome| match outcome {
             Outcome::Delivered => Verdict::Delivered,
@@ -108,18 +108,18 @@ impl Sink for Judge {
         self.rejections.tell(message, why)
     }
 
-    fn trouble(&self, trouble: Trouble) {
+    fn trouble(&self, trouble: SinkHealth) {
         let sink = &self.rejections.sink;
         match trouble {
-            Trouble::Began { why, rows } => {
+            SinkHealth::Began { why, rows } => {
                 (self.rejections.notice)(&format!("sink '{sink}': {why}; {rows} rows wait"))
             }
-            Trouble::Over => (self.rejections.notice)(&format!("sink '{sink}' takes rows again")),
+            SinkHealth::Over => (self.rejections.notice)(&format!("sink '{sink}' takes rows again")),
         }
     }
 }
 
-impl Watch for Rejections {
+impl DeliveryEvents for RejectedRows {
     fn rejected(&self, message: &Message, why: &str) -> bool {
         self.tell(message, why)
     }
@@ -133,7 +133,7 @@ impl Watch for Rejections {
     }
 }
 
-impl Rejections {
+impl RejectedRows {
     /// A message becomes a dead letter; whether that is written down for good. Where not, it may be told again.
     fn tell(&self, message: &Message, why: &str) -> bool {
         if !self.told.swap(true, Relaxed) {

@@ -21,9 +21,9 @@ const FORMAT: u32 = 1;
 
 /// In words, a line each: what must be the same for a state to be used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Meaning(String);
+pub struct StateFingerprint(String);
 
-impl Meaning {
+impl StateFingerprint {
     /// Of a query that reads a source: its columns, WHERE, windows, keys and reducers. What is behind the windows may change.
     pub fn of(manifest: &Manifest, source: Option<&Source>, versions: &[u32]) -> Self {
         let mut text = String::new();
@@ -72,10 +72,10 @@ impl Meaning {
 }
 
 /// The identity of the state in a folder: that which is there, if it has this meaning, or a new one.
-pub(super) fn claim(store: &Store, meaning: &Meaning) -> Result<u128, StateError> {
+pub(super) fn claim(store: &Store, fingerprint: &StateFingerprint) -> Result<u128, StateError> {
     let file = store.shown_name(NAME);
     if let Some(bytes) = store.get(NAME)? {
-        return read(&bytes, meaning, &file);
+        return read(&bytes, fingerprint, &file);
     }
     for (name, _) in store.list("")? {
         if name.starts_with("log-") || name.starts_with("checkpoint-") {
@@ -88,19 +88,19 @@ pub(super) fn claim(store: &Store, meaning: &Meaning) -> Result<u128, StateError
         why: format!("the system gives no random numbers: {error}"),
     })?;
     let identity = u128::from_le_bytes(identity);
-    match store.put_new(NAME, write(identity, meaning)) {
+    match store.put_new(NAME, write(identity, fingerprint)) {
         Ok(()) => Ok(identity),
         Err(StateError::Exists { .. }) => Err(StateError::Fenced { file }),
         Err(error) => Err(error),
     }
 }
 
-fn write(identity: u128, meaning: &Meaning) -> Vec<u8> {
+fn write(identity: u128, fingerprint: &StateFingerprint) -> Vec<u8> {
     let mut out = Writer::new();
     out.raw(MAGIC);
     out.u32(FORMAT);
     out.u128(identity);
-    out.str(&meaning.0);
+    out.str(&fingerprint.0);
     let sum = checksum(out.as_bytes());
     out.u64(sum);
     out.into_bytes()
@@ -129,13 +129,14 @@ pub(super) fn source(store: &Store) -> Result<String, StateError> {
     first.map(str::to_owned).ok_or_else(|| StateError::damaged(&file, 0, "it does not say what is read"))
 }
 
-fn read(bytes: &[u8], meaning: &Meaning, file: &str) -> Result<u128, StateError> {
+fn read(bytes: &[u8], fingerprint: &StateFingerprint, file: &str) -> Result<u128, StateError> {
     let (identity, was) = decode(bytes, file)?;
-    match was == meaning.0 {
+    match was == fingerprint.0 {
         true => Ok(identity),
-        false => {
-            Err(StateError::Changed { file: file.to_owned(), changes: words::difference(&was, &meaning.0) })
-        }
+        false => Err(StateError::Changed {
+            file: file.to_owned(),
+            changes: words::difference(&was, &fingerprint.0),
+        }),
     }
 }
 
@@ -191,19 +192,20 @@ mod tests {
     #[test]
     fn a_state_is_used_for_the_same_meaning_only() {
         let store = Store::memory().unwrap();
-        let meaning = Meaning("reads s\nwhere a > 1\n".into());
-        let identity = claim(&store, &meaning).unwrap();
-        assert_eq!(claim(&store, &meaning).unwrap(), identity);
-        let error = claim(&store, &Meaning("reads s\nwhere a > 2\n".into())).unwrap_err().to_string();
+        let fingerprint = StateFingerprint("reads s\nwhere a > 1\n".into());
+        let identity = claim(&store, &fingerprint).unwrap();
+        assert_eq!(claim(&store, &fingerprint).unwrap(), identity);
+        let error =
+            claim(&store, &StateFingerprint("reads s\nwhere a > 2\n".into())).unwrap_err().to_string();
         assert!(error.contains("WHERE changed: a > 1 -> a > 2"), "{error}");
         let bytes = store.get(NAME).unwrap().unwrap();
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut bad = bytes.to_vec();
                 bad[at] ^= 1 << bit;
-                assert!(read(&bad, &meaning, "query").is_err(), "bit {bit} of byte {at}");
+                assert!(read(&bad, &fingerprint, "query").is_err(), "bit {bit} of byte {at}");
             }
-            assert!(read(&bytes[..at], &meaning, "query").is_err(), "cut at {at}");
+            assert!(read(&bytes[..at], &fingerprint, "query").is_err(), "cut at {at}");
         }
     }
 }

@@ -1,31 +1,34 @@
 //! A query goes back to its last checkpoint and does again what it did since.
 
-use streamgauge_engine::{Part, RestoreError, Settings, WindowQuery};
-use streamgauge_state::saved::{Positions, Saved};
+use streamgauge_engine::{RestoreError, Settings, StateSegment, WindowQuery};
+use streamgauge_state::manifest::{CheckpointManifest, Offsets};
 
-use super::{Root, Windows};
+use super::{QueryTask, Windows};
 
-impl Root {
+impl QueryTask {
     /// The last durable checkpoint, or how it began; an error says why there is none.
-    pub fn last_checkpoint(&self) -> Result<(Saved, Vec<Part>), String> {
-        match self.journal.keeper() {
-            Some(keeper) => keeper.reload().map_err(|error| error.to_string()),
-            None => Ok((Saved { positions: self.start.clone(), ..Saved::default() }, Vec::new())),
+    pub fn last_checkpoint(&self) -> Result<(CheckpointManifest, Vec<StateSegment>), String> {
+        match self.log.backend() {
+            Some(backend) => backend.reload().map_err(|error| error.to_string()),
+            None => Ok((
+                CheckpointManifest { offsets: self.start.clone(), ..CheckpointManifest::default() },
+                Vec::new(),
+            )),
         }
     }
 
     /// Goes back to these positions; its windows are still to be replaced.
-    pub fn go_back(&mut self, positions: &Positions) -> Result<(), String> {
-        for (&partition, progress) in &self.positions {
+    pub fn go_back(&mut self, offsets: &Offsets) -> Result<(), String> {
+        for (&partition, progress) in &self.offsets {
             let told = self.told.entry(partition).or_insert(*progress);
             told.next = told.next.max(progress.next);
         }
-        self.positions.clone_from(positions);
+        self.offsets.clone_from(offsets);
         self.held.clear();
         self.at_end.clear();
         self.ending.clear();
         self.fallen = None;
-        match self.journal.rewind() {
+        match self.log.rewind() {
             true => Ok(()),
             false => Err("too much has happened since it began to do it again".to_owned()),
         }
@@ -34,16 +37,16 @@ impl Root {
     /// Windows as they were; none where it has none.
     pub fn windows<'a>(
         &self,
-        saved: &Saved,
-        parts: impl Iterator<Item = &'a Part>,
+        checkpoint: &CheckpointManifest,
+        parts: impl Iterator<Item = &'a StateSegment>,
     ) -> Result<Option<Windows>, RestoreError> {
         let Some(window) = self.query.window() else { return Ok(None) };
-        let settings = Settings { emit_from_us: self.beginning.emit_from_us, ..self.making.settings };
-        let standing = saved.standing.clone().unwrap_or_default();
-        let engine = WindowQuery::restored(window, settings, &standing)?;
-        let mut windows = Windows { engine, accumulators: (self.making.open)()? };
+        let settings = Settings { emit_from_us: self.start_bounds.emit_from_us, ..self.factory.settings };
+        let window_progress = checkpoint.window_progress.clone().unwrap_or_default();
+        let engine = WindowQuery::restored(window, settings, &window_progress)?;
+        let mut windows = Windows { engine, accumulators: (self.factory.open)()? };
         // A state that was never written has the versions of today.
-        let versions = match saved.versions.as_slice() {
+        let versions = match checkpoint.versions.as_slice() {
             [] => windows.state_versions(),
             versions => versions.to_vec(),
         };

@@ -9,7 +9,7 @@ use std::{
 use crossbeam_channel::Sender;
 use streamgauge_common::{clock::Stopwatch, crash};
 
-use super::{Command, Commands, Job, Release, Shared};
+use super::{CheckpointRequest, Command, Commands, PendingDelivery, Shared};
 use crate::{decision::Decision, error::StateError, log::Log};
 
 /// Decisions that are synced together at most.
@@ -22,12 +22,12 @@ const ROTATE_BYTES: usize = 1 << 20;
 
 pub(super) struct LogWriter {
     log: Log,
-    jobs: Sender<Job>,
+    jobs: Sender<CheckpointRequest>,
     shared: Arc<Shared>,
     /// The index of the last decision.
     last: u64,
     /// Entries with messages that may not be settled: their index, query and last number.
-    unsettled: VecDeque<(u64, String, u64)>,
+    in_flight: VecDeque<(u64, String, u64)>,
     /// How often what is settled had changed when the log was told.
     written: BTreeMap<String, u64>,
     /// Whether that was long to say, and since when it was not said.
@@ -40,8 +40,8 @@ pub(super) struct LogWriter {
 impl LogWriter {
     pub(super) fn new(
         log: Log,
-        unsettled: Vec<(u64, String, u64)>,
-        jobs: Sender<Job>,
+        in_flight: Vec<(u64, String, u64)>,
+        jobs: Sender<CheckpointRequest>,
         shared: Arc<Shared>,
     ) -> Self {
         let last = log.next_index() - 1;
@@ -50,7 +50,7 @@ impl LogWriter {
             jobs,
             shared,
             last,
-            unsettled: unsettled.into(),
+            in_flight: in_flight.into(),
             written: BTreeMap::new(),
             written_long: false,
             since_written: Stopwatch::start(),
@@ -87,7 +87,7 @@ impl LogWriter {
                     jobs.push(self.stamp(*job));
                 }
                 Command::Durable { log_from } => durable = Some(log_from),
-                Command::Settled => {}
+                Command::Acknowledged => {}
                 Command::Flush(done) => flushed.push(done),
             }
         }
@@ -95,8 +95,8 @@ impl LogWriter {
             self.log.sync()?;
             crash::point("log.synced");
         }
-        releases.into_iter().for_each(Release::send);
-        self.write_settled()?;
+        releases.into_iter().for_each(PendingDelivery::send);
+        self.write_acknowledged()?;
         for job in jobs {
             // The checkpoint's thread ends with this one.
             drop(self.jobs.send(job));
@@ -112,33 +112,33 @@ impl LogWriter {
         Ok(())
     }
 
-    fn remember(&mut self, releases: &[Release]) {
-        for Release { query, messages, .. } in releases {
+    fn remember(&mut self, releases: &[PendingDelivery]) {
+        for PendingDelivery { query, messages, .. } in releases {
             if let Some(message) = messages.last() {
-                self.unsettled.push_back((self.last, query.clone(), message.sequence));
+                self.in_flight.push_back((self.last, query.clone(), message.sequence));
             }
         }
     }
 
     /// A checkpoint stands behind the last decision.
-    fn stamp(&mut self, mut job: Job) -> Job {
-        let settled = self.shared.settled();
-        let is_settled = |(_, query, last): &(u64, String, u64)| {
-            settled.get(query).is_some_and(|settled| settled.upto >= *last)
+    fn stamp(&mut self, mut job: CheckpointRequest) -> CheckpointRequest {
+        let acknowledged = self.shared.acknowledged();
+        let is_acknowledged = |(_, query, last): &(u64, String, u64)| {
+            acknowledged.get(query).is_some_and(|acknowledged| acknowledged.upto >= *last)
         };
-        while self.unsettled.front().is_some_and(is_settled) {
-            self.unsettled.pop_front();
+        while self.in_flight.front().is_some_and(is_acknowledged) {
+            self.in_flight.pop_front();
         }
-        job.saved.log_index = self.last;
-        job.saved.log_from =
-            self.unsettled.front().map_or(self.last + 1, |&(index, _, _)| index.min(self.last + 1));
-        job.saved.settled = settled;
+        job.manifest.log_index = self.last;
+        job.manifest.log_from =
+            self.in_flight.front().map_or(self.last + 1, |&(index, _, _)| index.min(self.last + 1));
+        job.manifest.acknowledged = acknowledged;
         job
     }
 
     /// Writes what was settled since the last time: a message that is acknowledged is not sent again after a kill. Where that
     /// takes long, not each time.
-    fn write_settled(&mut self) -> Result<(), StateError> {
+    fn write_acknowledged(&mut self) -> Result<(), StateError> {
         if self.written_long && self.since_written.elapsed() < LONG_EVERY {
             return Ok(());
         }
@@ -147,10 +147,10 @@ impl LogWriter {
         for (query, outbox) in outboxes {
             let changes = outbox.changes();
             if self.written.get(&query).copied().unwrap_or(0) != changes {
-                let settled = outbox.settled();
-                self.written_long |= settled.beyond.len() > LONG;
+                let acknowledged = outbox.acknowledged();
+                self.written_long |= acknowledged.beyond.len() > LONG;
                 self.written.insert(query.clone(), changes);
-                self.log.write_lazily(&Decision::Settled { query, settled }.encode())?;
+                self.log.write_lazily(&Decision::Acknowledged { query, acknowledged }.encode())?;
                 crash::point("log.settled");
             }
         }

@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
-use streamgauge_engine::{Capture, Part, PartId};
-use streamgauge_state::saved::{Positions, Saved};
+use streamgauge_engine::{SegmentId, Snapshot, StateSegment};
+use streamgauge_state::manifest::{CheckpointManifest, Offsets};
 
-use super::{Source, feed::Event};
+use super::{Source, reader::Event};
 use crate::{
     decode::Batch,
-    query::{Context, Root},
+    query::{Context, QueryTask},
 };
 
 /// How long nothing may come before it is looked whether to stop.
@@ -23,19 +23,19 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// A copy of a query's state.
 pub struct Copy {
-    saved: Saved,
-    parts: BTreeMap<PartId, Vec<Part>>,
+    checkpoint: CheckpointManifest,
+    parts: BTreeMap<SegmentId, Vec<StateSegment>>,
 }
 
 impl Copy {
     /// Of a checkpoint.
-    pub fn new(saved: Saved, parts: Vec<Part>) -> Self {
-        let mut copy = Self { saved, parts: BTreeMap::new() };
+    pub fn new(checkpoint: CheckpointManifest, parts: Vec<StateSegment>) -> Self {
+        let mut copy = Self { checkpoint, parts: BTreeMap::new() };
         parts.into_iter().for_each(|part| copy.add(part));
         copy
     }
 
-    fn add(&mut self, part: Part) {
+    fn add(&mut self, part: StateSegment) {
         let pieces = self.parts.entry(part.id).or_default();
         if part.whole {
             pieces.clear();
@@ -44,18 +44,19 @@ impl Copy {
     }
 
     /// Follows what has changed.
-    fn follow(&mut self, capture: Capture) {
-        let Capture { standing, parts, kept } = capture;
-        self.saved.standing = Some(standing);
+    fn follow(&mut self, snapshot: Snapshot) {
+        let Snapshot { window_progress, parts, kept } = snapshot;
+        self.checkpoint.window_progress = Some(window_progress);
         parts.into_iter().for_each(|part| self.add(part));
         self.parts.retain(|id, _| kept.contains(id));
     }
 
     /// Puts the query where the copy was made.
-    fn restore(&self, root: &mut Root) -> Result<(), String> {
-        let windows =
-            root.windows(&self.saved, self.parts.values().flatten()).map_err(|error| error.to_string())?;
-        root.replace_windows(windows);
+    fn restore(&self, task: &mut QueryTask) -> Result<(), String> {
+        let windows = task
+            .windows(&self.checkpoint, self.parts.values().flatten())
+            .map_err(|error| error.to_string())?;
+        task.replace_windows(windows);
         Ok(())
     }
 }
@@ -71,41 +72,46 @@ pub const RECORDS_MAX: usize = 100;
 /// # Errors
 /// A source that cannot be read again, a state that cannot be put back.
 pub fn find(
-    root: &mut Root,
+    task: &mut QueryTask,
     source: &Source,
     (partition, first, last): (u32, i64, i64),
     stop: &AtomicBool,
 ) -> Result<Vec<(i64, String)>, String> {
-    let reached = root.positions().clone();
-    let (saved, parts) = root.last_checkpoint()?;
-    let mut copy = Copy::new(saved, parts);
-    root.go_back(&copy.saved.positions.clone())?;
-    copy.restore(root)?;
-    let mut feed = (source.open)(root.positions(), root.beginning())?;
+    let reached = task.offsets().clone();
+    let (checkpoint, parts) = task.last_checkpoint()?;
+    let mut copy = Copy::new(checkpoint, parts);
+    task.go_back(&copy.checkpoint.offsets.clone())?;
+    copy.restore(task)?;
+    let mut reader = (source.open)(task.offsets(), task.start_bounds())?;
     let mut context = Context::mute(&source.name);
     while !stop.load(Relaxed) {
-        match feed.next(TICK) {
+        match reader.next(TICK) {
             Event::Batch(batch) => {
                 let wanted = known(&batch, partition, last, &reached);
                 let before = wanted.chunk.offsets.partition_point(|&offset| offset < first);
                 if batch.chunk.partition == partition && before < wanted.chunk.len() {
-                    root.take(&wanted.part(0..before), &mut context);
-                    return halve(root, &wanted.part(before..wanted.chunk.len()), &mut copy, &mut context);
+                    task.take(&wanted.part(0..before), &mut context);
+                    return bisect_batch(
+                        task,
+                        &wanted.part(before..wanted.chunk.len()),
+                        &mut copy,
+                        &mut context,
+                    );
                 }
-                root.take(&wanted, &mut context);
+                task.take(&wanted, &mut context);
             }
-            Event::Assigned { partition, start, .. } => root.assign_active(partition, start),
-            Event::ReachedEnd { partition } => root.reached_end(partition, &mut context),
-            Event::Over => return Ok(Vec::new()),
+            Event::Assigned { partition, start, .. } => task.assign_active(partition, start),
+            Event::ReachedEnd { partition } => task.reached_end(partition, &mut context),
+            Event::EndOfInput => return Ok(Vec::new()),
             Event::Failed(why) => return Err(why),
             Event::Done { .. }
             | Event::Topic(_)
             | Event::Asked
             | Event::Idle { .. }
             | Event::Notice(_)
-            | Event::Quiet => {}
+            | Event::TimedOut => {}
         }
-        if root.fallen().is_some() {
+        if task.fallen().is_some() {
             return Ok(Vec::new());
         }
     }
@@ -114,7 +120,7 @@ pub fn find(
 
 /// The records of a batch that the query had folded before it failed, and those in which it did: what follows them is
 /// undecided, and is not touched.
-fn known(batch: &Batch, partition: u32, last: i64, reached: &Positions) -> Batch {
+fn known(batch: &Batch, partition: u32, last: i64, reached: &Offsets) -> Batch {
     let end = match batch.chunk.partition {
         number if number == partition => last + 1,
         number => reached.get(&number).map_or(i64::MIN, |progress| progress.next),
@@ -123,25 +129,25 @@ fn known(batch: &Batch, partition: u32, last: i64, reached: &Positions) -> Batch
 }
 
 /// Condemns the records of a batch that fail.
-fn halve(
-    root: &mut Root,
+fn bisect_batch(
+    task: &mut QueryTask,
     batch: &Batch,
     copy: &mut Copy,
     context: &mut Context,
 ) -> Result<Vec<(i64, String)>, String> {
-    let mut guilty = Vec::new();
+    let mut poison = Vec::new();
     let (mut good, end) = (0, batch.chunk.len());
-    keep(root, copy)?;
-    while guilty.len() < RECORDS_MAX
-        && let Err(mut fallen) = root.probe(&batch.part(good..end), context)
+    keep(task, copy)?;
+    while poison.len() < RECORDS_MAX
+        && let Err(mut fallen) = task.probe(&batch.part(good..end), context)
     {
         let mut bad = end;
         while bad - good > 1 {
             let middle = good + (bad - good) / 2;
-            copy.restore(root)?;
-            match root.probe(&batch.part(good..middle), context) {
+            copy.restore(task)?;
+            match task.probe(&batch.part(good..middle), context) {
                 Ok(()) => {
-                    keep(root, copy)?;
+                    keep(task, copy)?;
                     good = middle;
                 }
                 Err(earlier) => (fallen, bad) = (earlier, middle),
@@ -149,17 +155,17 @@ fn halve(
         }
         let Some(&offset) = batch.chunk.offsets.get(good) else { break };
         let why = fallen.fault.to_string();
-        root.condemn(batch.chunk.partition, offset, why.clone());
-        guilty.push((offset, why));
+        task.quarantine(batch.chunk.partition, offset, why.clone());
+        poison.push((offset, why));
         // The next try passes over it.
-        copy.restore(root)?;
+        copy.restore(task)?;
     }
-    Ok(guilty)
+    Ok(poison)
 }
 
 /// Takes over what the query has folded.
-fn keep(root: &mut Root, copy: &mut Copy) -> Result<(), String> {
-    let captured = root.capture(&BTreeSet::new()).map_err(|fault| fault.to_string())?;
-    captured.into_iter().for_each(|capture| copy.follow(capture));
+fn keep(task: &mut QueryTask, copy: &mut Copy) -> Result<(), String> {
+    let captured = task.snapshot(&BTreeSet::new()).map_err(|fault| fault.to_string())?;
+    captured.into_iter().for_each(|snapshot| copy.follow(snapshot));
     Ok(())
 }

@@ -13,38 +13,38 @@ use streamgauge_common::{
     crash::{self, Phase},
     topic_id::TopicId,
 };
-use streamgauge_engine::{Accumulators, Capture, Fault, PartId, Settings, WindowQuery};
+use streamgauge_engine::{Accumulators, Fault, SegmentId, Settings, Snapshot, WindowQuery};
 use streamgauge_state::{
+    backend::CheckpointRequest,
     decision::Verdict,
-    keeper::Job,
+    manifest::{CheckpointManifest, Offsets, Progress, StartBounds},
     outbox::Outbox,
-    saved::{Beginning, Positions, Progress, Saved},
 };
 
-use super::{Context, Fallen, Incoming, Journal, RunningQuery, Scope, Windows};
+use super::{Context, DecisionLog, EmitContext, InputBatch, RunningQuery, TaskFailure, Windows};
 use crate::decode::Batch;
 
 /// Opens the accumulators of a query's aggregate calls anew.
-pub type Reopen = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;
+pub type OpenAggregates = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;
 
 /// A query at work, and where it stands.
-pub struct Root {
+pub struct QueryTask {
     query: RunningQuery,
-    journal: Journal,
-    beginning: Beginning,
-    positions: Positions,
+    log: DecisionLog,
+    start_bounds: StartBounds,
+    offsets: Offsets,
     /// Where it began in this process.
-    start: Positions,
+    start: Offsets,
     /// How far it was before it had to go back: what it has to say of records before that was said.
-    told: Positions,
+    told: Offsets,
     /// Batches behind the gate that a replay comes to next.
     held: BTreeMap<u32, VecDeque<Batch>>,
     /// Partitions that were read to their end since their last record.
     at_end: BTreeMap<u32, bool>,
     /// Partitions of which nothing more comes, but something may be held.
     ending: BTreeSet<u32>,
-    making: Making,
-    fallen: Option<Fallen>,
+    factory: WindowFactory,
+    fallen: Option<TaskFailure>,
     /// Faults that were not traced to a record, without progress since the first of them.
     traps: u32,
     /// Where the last of them was: the query has come on when it is past it.
@@ -54,33 +54,33 @@ pub struct Root {
 
 /// How the windows of a query are made.
 #[derive(Clone)]
-pub struct Making {
-    /// What it is told beside its windows; from where windows are emitted stands in [`Beginning`].
+pub struct WindowFactory {
+    /// What it is told beside its windows; from where windows are emitted stands in [`StartBounds`].
     pub settings: Settings,
     /// Opens the accumulators of its aggregate calls.
-    pub open: Reopen,
+    pub open: OpenAggregates,
 }
 
-impl Root {
-    /// A query that begins, or goes on at `positions`.
+impl QueryTask {
+    /// A query that begins, or goes on at `offsets`.
     pub fn new(
         query: RunningQuery,
-        journal: Journal,
-        beginning: Beginning,
-        positions: Positions,
-        making: Making,
+        log: DecisionLog,
+        start_bounds: StartBounds,
+        offsets: Offsets,
+        factory: WindowFactory,
     ) -> Self {
         Self {
             query,
-            journal,
-            beginning,
-            told: Positions::new(),
-            start: positions.clone(),
-            positions,
+            log,
+            start_bounds,
+            told: Offsets::new(),
+            start: offsets.clone(),
+            offsets,
             held: BTreeMap::new(),
             at_end: BTreeMap::new(),
             ending: BTreeSet::new(),
-            making,
+            factory,
             fallen: None,
             traps: 0,
             trapped_at: None,
@@ -94,36 +94,36 @@ impl Root {
     }
 
     /// Where it stands.
-    pub fn positions(&self) -> &Positions {
-        &self.positions
+    pub fn offsets(&self) -> &Offsets {
+        &self.offsets
     }
 
     /// Whether one reader serves both: they stand at the same place of the same input.
     pub fn reads_as(&self, other: &Self) -> bool {
-        let (own, others) = (&self.beginning, &other.beginning);
-        self.positions == other.positions && (own.topic_id, &own.ends) == (others.topic_id, &others.ends)
+        let (own, others) = (&self.start_bounds, &other.start_bounds);
+        self.offsets == other.offsets && (own.topic_id, &own.ends) == (others.topic_id, &others.ends)
     }
 
     /// What was fixed when it began.
-    pub fn beginning(&self) -> &Beginning {
-        &self.beginning
+    pub fn start_bounds(&self) -> &StartBounds {
+        &self.start_bounds
     }
 
     /// Fixes which topic its offsets are of; false where that was known.
     pub fn set_topic(&mut self, id: TopicId) -> bool {
-        let is_new = self.beginning.topic_id.is_none();
-        self.beginning.topic_id.get_or_insert(id);
+        let is_new = self.start_bounds.topic_id.is_none();
+        self.start_bounds.topic_id.get_or_insert(id);
         is_new
     }
 
     /// Fixes the ends to which partitions are read: they are known only when the source is open.
     pub fn set_ends(&mut self, ends: BTreeMap<u32, i64>) {
-        self.beginning.ends = ends;
+        self.start_bounds.ends = ends;
     }
 
     /// Its decisions.
-    pub fn journal(&self) -> &Journal {
-        &self.journal
+    pub fn log(&self) -> &DecisionLog {
+        &self.log
     }
 
     /// The statement, and those that read its rows.
@@ -137,13 +137,13 @@ impl Root {
     }
 
     /// Why it cannot go on from here.
-    pub fn fallen(&self) -> Option<&Fallen> {
+    pub fn fallen(&self) -> Option<&TaskFailure> {
         self.fallen.as_ref()
     }
 
     /// Whether a replay has still to do what idle partitions brought about: nothing is idle before.
     pub fn is_gated(&self) -> bool {
-        self.journal.gate().is_some()
+        self.log.gate().is_some()
     }
 
     /// Partitions that a gate holds back: they need not be read on.
@@ -153,20 +153,20 @@ impl Root {
 
     /// Queries that have rows which are decided and not settled, how many, and why the last try failed, if one did.
     pub fn undelivered(&self) -> impl Iterator<Item = (&str, usize, Option<String>)> {
-        let outboxes = self.journal.outboxes().iter();
+        let outboxes = self.log.outboxes().iter();
         let rows = outboxes.map(|(query, outbox)| (query.as_str(), outbox.rows(), outbox.trouble()));
         rows.filter(|(_, rows, _)| *rows > 0)
     }
 
     /// Whether it can take nothing: an outbox is at its bound.
     pub fn is_blocked(&self) -> bool {
-        self.fallen.is_none() && !self.journal.has_room()
+        self.fallen.is_none() && !self.log.has_room()
     }
 
     /// A partition is there.
     pub fn assign(&mut self, partition: u32, start: i64) {
         let progress = Progress { next: start, done: false };
-        self.positions.entry(partition).or_insert(progress);
+        self.offsets.entry(partition).or_insert(progress);
         self.start.entry(partition).or_insert(progress);
         self.at_end.insert(partition, false);
     }
@@ -224,7 +224,7 @@ impl Root {
         let ended: Vec<u32> = self.ending.iter().copied().filter(over).collect();
         for &partition in &ended {
             self.ending.remove(&partition);
-            if let Some(progress) = self.positions.get_mut(&partition) {
+            if let Some(progress) = self.offsets.get_mut(&partition) {
                 progress.done = true;
             }
             if let Some(engine) = self.engine_mut() {
@@ -240,8 +240,8 @@ impl Root {
     pub fn close(&mut self, context: &mut Context) {
         if self.fallen.is_none() {
             let _inside = crash::during(Phase::Close);
-            let Self { query, journal, positions, told, .. } = self;
-            let done = query.close(&mut Scope { context, journal, positions, told });
+            let Self { query, log, offsets, told, .. } = self;
+            let done = query.close(&mut EmitContext { context, log, offsets, told });
             self.note(done, context);
         }
     }
@@ -253,8 +253,8 @@ impl Root {
 
     /// The offset at which the next gate stops a partition.
     fn limit(&self, partition: u32) -> Option<i64> {
-        let gate = self.journal.gate()?;
-        let position = gate.positions.iter().find(|(gated, _)| *gated == partition);
+        let gate = self.log.gate()?;
+        let position = gate.offsets.iter().find(|(gated, _)| *gated == partition);
         // A partition that the gate does not know had no record then.
         Some(position.map_or(i64::MIN, |&(_, next)| next))
     }
@@ -262,17 +262,17 @@ impl Root {
     /// Goes through the gates that all partitions have reached.
     fn pass_gates(&mut self, context: &mut Context) {
         while self.fallen.is_none()
-            && let Some(gate) = self.journal.gate()
+            && let Some(gate) = self.log.gate()
         {
             let reached = |&(partition, limit): &(u32, i64)| {
-                self.positions.get(&partition).is_some_and(|progress| progress.next >= limit || progress.done)
+                self.offsets.get(&partition).is_some_and(|progress| progress.next >= limit || progress.done)
                     || self.held.contains_key(&partition)
                     || self.at_end.get(&partition) == Some(&true)
             };
-            if !gate.positions.iter().all(reached) {
+            if !gate.offsets.iter().all(reached) {
                 return;
             }
-            let Some(gate) = self.journal.pass_gate() else { return };
+            let Some(gate) = self.log.pass_gate() else { return };
             if let Some(engine) = self.engine_mut() {
                 engine.force(gate.window_end);
             }
@@ -290,7 +290,7 @@ impl Root {
             return;
         };
         let partition = batch.chunk.partition;
-        let next = self.positions.get(&partition).map_or(i64::MIN, |progress| progress.next);
+        let next = self.offsets.get(&partition).map_or(i64::MIN, |progress| progress.next);
         if first < next {
             // Its own reader began earlier than it stands: a file is read by whole chunks.
             let from = batch.chunk.offsets.partition_point(|&offset| offset < next);
@@ -304,43 +304,43 @@ impl Root {
         match self.probe(batch, context) {
             Ok(()) => {
                 context.commit();
-                self.positions.insert(partition, Progress { next: last + 1, done: false });
+                self.offsets.insert(partition, Progress { next: last + 1, done: false });
                 // The windows close behind it: what they say of positions includes this batch.
                 self.close(context);
             }
             Err(fallen) => {
                 context.roll_back(before);
-                self.fallen = Some(Fallen { batch: Some((partition, first, last)), ..fallen });
+                self.fallen = Some(TaskFailure { batch: Some((partition, first, last)), ..fallen });
             }
         }
     }
 
     /// Folds a batch and nothing else: no window is closed, no position moves.
-    pub fn probe(&mut self, batch: &Batch, context: &mut Context) -> Result<(), Fallen> {
+    pub fn probe(&mut self, batch: &Batch, context: &mut Context) -> Result<(), TaskFailure> {
         let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
             return Ok(());
         };
         let partition = batch.chunk.partition;
-        let mut incoming = Incoming::of_batch(batch);
-        for (offset, verdict) in self.journal.verdicts(partition, first, last) {
+        let mut input = InputBatch::of_batch(batch);
+        for (offset, verdict) in self.log.verdicts(partition, first, last) {
             if let Ok(row) = batch.chunk.offsets.binary_search(&offset) {
-                incoming.judge(row as u32, verdict);
+                input.judge(row as u32, verdict);
             }
         }
-        for (offset, why) in incoming.undated_future() {
-            self.journal.judge(partition, offset, Verdict::Future(why));
+        for (offset, why) in input.undated_future() {
+            self.log.judge(partition, offset, Verdict::Future(why));
         }
-        let Self { query, journal, positions, told, .. } = self;
-        query.take(&incoming, &mut Scope { context, journal, positions, told })
+        let Self { query, log, offsets, told, .. } = self;
+        query.take(&input, &mut EmitContext { context, log, offsets, told })
     }
 
     /// What has changed in its windows since the last time, and all of some parts; none where it has no windows.
-    pub fn capture(&mut self, whole: &BTreeSet<PartId>) -> Result<Option<Capture>, Fault> {
+    pub fn snapshot(&mut self, whole: &BTreeSet<SegmentId>) -> Result<Option<Snapshot>, Fault> {
         let windows = self.query.windows_mut();
-        windows.map(|windows| windows.engine.capture(whole, &mut windows.accumulators)).transpose()
+        windows.map(|windows| windows.engine.snapshot(whole, &mut windows.accumulators)).transpose()
     }
 
-    fn note(&mut self, done: Result<(), Fallen>, context: &mut Context) {
+    fn note(&mut self, done: Result<(), TaskFailure>, context: &mut Context) {
         match done {
             Ok(()) => context.commit(),
             Err(fallen) => self.fallen = Some(fallen),
@@ -349,47 +349,47 @@ impl Root {
 
     /// Captures where it stands and what has changed, and lets it be kept; nothing where that is not possible now.
     pub fn checkpoint(&mut self, finished: bool) {
-        let Some(keeper) = self.journal.keeper() else { return };
-        if self.fallen.is_some() || keeper.is_busy() || !self.is_level() || self.is_gated() {
+        let Some(backend) = self.log.backend() else { return };
+        if self.fallen.is_some() || backend.is_busy() || !self.is_level() || self.is_gated() {
             return;
         }
-        let whole = keeper.whole();
-        let Capture { standing, parts, kept } = match self.capture(&whole) {
+        let whole = backend.whole();
+        let Snapshot { window_progress, parts, kept } = match self.snapshot(&whole) {
             Ok(captured) => captured.unwrap_or_default(),
             Err(fault) => return self.fallen = Some(fault.into()),
         };
         let windows = self.query.windows();
         let versions = windows.map(Windows::state_versions).unwrap_or_default();
-        let saved = Saved {
-            beginning: self.beginning.clone(),
+        let checkpoint = CheckpointManifest {
+            start_bounds: self.start_bounds.clone(),
             log_index: 0,
             log_from: 0,
-            positions: self.positions.clone(),
-            decided: self.journal.decided().clone(),
-            sequences: self.journal.sequences().clone(),
-            settled: BTreeMap::new(),
-            verdicts: self.journal.verdicts_from(&self.positions),
-            standing: windows.map(|_| standing),
+            offsets: self.offsets.clone(),
+            decided: self.log.decided().clone(),
+            sequences: self.log.sequences().clone(),
+            acknowledged: BTreeMap::new(),
+            verdicts: self.log.verdicts_from(&self.offsets),
+            window_progress: windows.map(|_| window_progress),
             versions,
             kept: kept.into_iter().collect(),
             finished,
         };
         if let Some((partition, offset)) = self.trapped_at
-            && self.positions.get(&partition).is_some_and(|progress| progress.next > offset)
+            && self.offsets.get(&partition).is_some_and(|progress| progress.next > offset)
         {
             self.forget_traps();
         }
-        self.journal.checkpoint(Job { saved, parts, mark: 0 });
+        self.log.checkpoint(CheckpointRequest { manifest: checkpoint, parts, mark: 0 });
     }
 
     /// It is over: what it has decided still leaves, nothing more is decided.
     pub fn give_up(&self) {
-        self.journal.outboxes().values().for_each(Outbox::close);
+        self.log.outboxes().values().for_each(Outbox::close);
     }
 
     /// A record makes a plugin fail: it is a dead letter, now and whenever it is read again.
-    pub fn condemn(&mut self, partition: u32, offset: i64, why: String) {
-        self.journal.judge(partition, offset, Verdict::Plugin(why));
+    pub fn quarantine(&mut self, partition: u32, offset: i64, why: String) {
+        self.log.judge(partition, offset, Verdict::Plugin(why));
     }
 
     /// Its input has ended and everything is decided.

@@ -7,16 +7,16 @@ use streamgauge_common::{
     row::{Identity, Rows, write_json},
 };
 use streamgauge_sql::manifest;
-use streamgauge_state::{decision::Verdict, saved::Positions};
+use streamgauge_state::{decision::Verdict, manifest::Offsets};
 
-use super::Scope;
+use super::EmitContext;
 use crate::{
     decode::{Batch, Reject},
     deliver::dead_letter::DeadLetter,
 };
 
 /// Rows on their way into a query.
-pub struct Incoming<'a> {
+pub struct InputBatch<'a> {
     columns: &'a [Column],
     /// How many rows.
     pub len: usize,
@@ -26,7 +26,7 @@ pub struct Incoming<'a> {
     /// What was decided of single records before.
     judged: Vec<Reject>,
     /// Records for which a plugin failed: why.
-    condemned: Vec<(u32, String)>,
+    quarantined: Vec<(u32, String)>,
 }
 
 /// Where rows are from.
@@ -37,7 +37,7 @@ pub enum Origin<'a> {
     View(&'a [manifest::Output], &'a Identity),
 }
 
-impl<'a> Incoming<'a> {
+impl<'a> InputBatch<'a> {
     /// Decoded records.
     pub fn of_batch(batch: &'a Batch) -> Self {
         let origin = Origin::Records(&batch.chunk);
@@ -47,7 +47,7 @@ impl<'a> Incoming<'a> {
             origin,
             rejects: &batch.rejects,
             judged: vec![],
-            condemned: vec![],
+            quarantined: vec![],
         }
     }
 
@@ -60,7 +60,7 @@ impl<'a> Incoming<'a> {
             origin,
             rejects: &[],
             judged: vec![],
-            condemned: vec![],
+            quarantined: vec![],
         }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Incoming<'a> {
     /// A record on which there is a verdict.
     pub(super) fn judge(&mut self, row: u32, verdict: &Verdict) {
         match verdict {
-            Verdict::Plugin(why) => self.condemned.push((row, why.clone())),
+            Verdict::Plugin(why) => self.quarantined.push((row, why.clone())),
             Verdict::Future(why) => {
                 let message = why.clone();
                 self.judged.push(Reject { row, column: None, reason: Reason::Future, message });
@@ -84,8 +84,8 @@ impl<'a> Incoming<'a> {
     }
 
     /// Records for which a plugin failed, and why.
-    pub(super) fn condemned(&self) -> &[(u32, String)] {
-        &self.condemned
+    pub(super) fn quarantined(&self) -> &[(u32, String)] {
+        &self.quarantined
     }
 
     /// Records that are too far ahead of the clock, which a replay would not find: their offsets, and what is said.
@@ -120,7 +120,7 @@ impl<'a> Incoming<'a> {
     }
 
     /// Whether everything that is to be said of these records was said before a query went back.
-    pub(super) fn was_told(&self, told: &Positions) -> bool {
+    pub(super) fn was_told(&self, told: &Offsets) -> bool {
         self.behind().is_some_and(|(partition, next)| {
             told.get(&partition).is_some_and(|progress| next <= progress.next)
         })
@@ -139,7 +139,7 @@ impl<'a> Incoming<'a> {
         places: &[usize],
         time: Option<usize>,
         query: &str,
-        scope: &mut Scope<'_>,
+        scope: &mut EmitContext<'_>,
     ) -> Option<Vec<u32>> {
         let hurts = |reject: &&Reject| reject.column.is_none_or(|column| places.contains(&(column as usize)));
         let times = time.and_then(|time| places.get(time)).and_then(|&place| self.columns.get(place));
@@ -174,9 +174,9 @@ impl<'a> Incoming<'a> {
         query: &str,
         reason: Reason,
         message: &str,
-        scope: &mut Scope<'_>,
+        scope: &mut EmitContext<'_>,
     ) {
-        let Scope { context, told, .. } = scope;
+        let EmitContext { context, told, .. } = scope;
         let row = row.map_or(usize::MAX, |row| row as usize);
         match self.origin {
             Origin::Records(chunk) => {

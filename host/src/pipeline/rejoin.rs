@@ -13,21 +13,21 @@ use std::{
 };
 
 use streamgauge_common::clock::Stopwatch;
-use streamgauge_state::saved::Positions;
+use streamgauge_state::manifest::Offsets;
 
-use super::{Pipeline, Run, Told};
-use crate::{decode::Batch, query::Root};
+use super::{Pipeline, PipelineEvent, Run};
+use crate::{decode::Batch, query::QueryTask};
 
 /// How many records a partition may be behind for its queries to be close.
-const CLOSE: i64 = 20_000;
+const REJOIN_WITHIN_RECORDS: i64 = 20_000;
 /// How often it is looked whether queries that read alone are level.
-const MEET_EVERY: Duration = Duration::from_millis(50);
+const REJOIN_EVERY: Duration = Duration::from_millis(50);
 /// Batches that a leader keeps for those that come back.
-const KEPT_MAX: usize = 256;
+const CATCH_UP_BATCHES_MAX: usize = 256;
 
 /// The meeting place of a source's pipelines.
 #[derive(Default)]
-pub struct Meeting {
+pub struct RejoinPoint {
     inner: Mutex<Inner>,
     /// Whether there is something for the leader to do.
     news: AtomicBool,
@@ -36,54 +36,54 @@ pub struct Meeting {
 #[derive(Default)]
 struct Inner {
     /// Whether some pipeline leads.
-    led: bool,
+    has_primary: bool,
     /// Where the leader stands, about.
-    leader: Positions,
+    primary_offsets: Offsets,
     /// Somebody is close.
     wanted: bool,
     /// Where the leader stood when it began to keep batches.
-    since: Option<Positions>,
+    since: Option<Offsets>,
     /// Queries that come back.
-    arrived: Vec<Root>,
+    arrived: Vec<QueryTask>,
 }
 
 /// What a leader keeps for those that come back.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct CatchUpBuffer {
     batches: Vec<Batch>,
     /// Where it stood when it began; none = it keeps nothing.
-    since: Option<Positions>,
+    since: Option<Offsets>,
 }
 
-impl Meeting {
+impl RejoinPoint {
     /// Becomes the leader, if there is none.
-    pub(super) fn lead(&self) -> bool {
+    pub(super) fn become_primary(&self) -> bool {
         let mut inner = self.lock();
-        !std::mem::replace(&mut inner.led, true)
+        !std::mem::replace(&mut inner.has_primary, true)
     }
 
     /// Leads no longer. Gives queries that were to come back.
-    pub(super) fn resign(&self) -> Vec<Root> {
+    pub(super) fn step_down(&self) -> Vec<QueryTask> {
         let mut inner = self.lock();
-        (inner.led, inner.wanted, inner.since) = (false, false, None);
+        (inner.has_primary, inner.wanted, inner.since) = (false, false, None);
         std::mem::take(&mut inner.arrived)
     }
 
     /// Says where the leader stands.
-    pub(super) fn tell(&self, positions: &Positions) {
-        self.lock().leader.clone_from(positions);
+    pub(super) fn tell(&self, offsets: &Offsets) {
+        self.lock().primary_offsets.clone_from(offsets);
     }
 
     /// Hands queries over to the leader, if they are level with it; otherwise they stay.
-    pub(super) fn join(&self, roots: &mut Vec<Root>) {
+    pub(super) fn join(&self, tasks: &mut Vec<QueryTask>) {
         let mut inner = self.lock();
-        let Some(positions) = roots.first().map(|root| root.positions().clone()) else { return };
-        if !inner.led || !is_behind(&inner.leader, &positions, CLOSE) {
+        let Some(offsets) = tasks.first().map(|task| task.offsets().clone()) else { return };
+        if !inner.has_primary || !is_behind(&inner.primary_offsets, &offsets, REJOIN_WITHIN_RECORDS) {
             return;
         }
         match &inner.since {
-            Some(since) if is_behind(since, &positions, 0) => {
-                inner.arrived.append(roots);
+            Some(since) if is_behind(since, &offsets, 0) => {
+                inner.arrived.append(tasks);
                 self.news.store(true, Relaxed);
             }
             Some(_) => {}
@@ -102,70 +102,70 @@ impl Meeting {
 
 impl Pipeline {
     /// Queries that read alone come back when they are level with those of the pipeline that leads.
-    pub(super) fn meet(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
+    pub(super) fn rejoin_or_receive(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
         let source = self.source.clone();
-        let Some(meeting) = &source.meeting else { return };
-        if run.leads {
-            let positions = self.roots.first().map(|root| root.positions().clone()).unwrap_or_default();
-            if run.since_met.elapsed() >= MEET_EVERY {
-                run.since_met = Stopwatch::start();
-                meeting.tell(&positions);
+        let Some(rejoin) = &source.rejoin else { return };
+        if run.is_primary {
+            let offsets = self.tasks.first().map(|task| task.offsets().clone()).unwrap_or_default();
+            if run.since_rejoin.elapsed() >= REJOIN_EVERY {
+                run.since_rejoin = Stopwatch::start();
+                rejoin.tell(&offsets);
             }
-            let (level, batches, others) = run.kept.receive(meeting, &positions);
-            for mut root in level {
-                batches.iter().for_each(|batch| root.take(batch, &mut self.context));
-                root.close(&mut self.context);
-                self.roots.push(root);
+            let (level, batches, others) = run.kept.receive(rejoin, &offsets);
+            for mut task in level {
+                batches.iter().for_each(|batch| task.take(batch, &mut self.context));
+                task.close(&mut self.context);
+                self.tasks.push(task);
             }
-            others.into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
-        } else if run.begun && run.since_met.elapsed() >= MEET_EVERY {
-            run.since_met = Stopwatch::start();
-            let ready = |root: &Root| {
-                root.is_level() && !root.is_gated() && !root.is_blocked() && root.fallen().is_none()
+            others.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
+        } else if run.begun && run.since_rejoin.elapsed() >= REJOIN_EVERY {
+            run.since_rejoin = Stopwatch::start();
+            let ready = |task: &QueryTask| {
+                task.is_level() && !task.is_gated() && !task.is_blocked() && task.fallen().is_none()
             };
-            match meeting.lead() {
-                true => run.leads = true,
-                false if self.roots.iter().all(ready) => meeting.join(&mut self.roots),
+            match rejoin.become_primary() {
+                true => run.is_primary = true,
+                false if self.tasks.iter().all(ready) => rejoin.join(&mut self.tasks),
                 false => {}
             }
         }
     }
 
     /// Another pipeline of the source may lead from now on.
-    pub(super) fn resign(&mut self, run: &mut Run, tell: &dyn Fn(Told)) {
-        if let (true, Some(meeting)) = (std::mem::take(&mut run.leads), &self.source.meeting) {
-            run.kept = Kept::default();
-            meeting.resign().into_iter().for_each(|root| tell(Told::Left(Box::new(root))));
+    pub(super) fn step_down(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
+        if let (true, Some(rejoin)) = (std::mem::take(&mut run.is_primary), &self.source.rejoin) {
+            run.kept = CatchUpBuffer::default();
+            rejoin.step_down().into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
         }
     }
 }
 
-impl Kept {
+impl CatchUpBuffer {
     /// Keeps a batch that was taken, if somebody is close.
-    pub(super) fn add(&mut self, batch: Batch, meeting: &Meeting) {
+    pub(super) fn add(&mut self, batch: Batch, rejoin: &RejoinPoint) {
         if self.since.is_none() {
             return;
         }
         self.batches.push(batch);
-        if self.batches.len() > KEPT_MAX {
-            self.forget(meeting);
+        if self.batches.len() > CATCH_UP_BATCHES_MAX {
+            self.forget(rejoin);
         }
     }
 
     /// What the leader does for those that come back: gives their queries, each with what it has still to take.
     pub(super) fn receive(
         &mut self,
-        meeting: &Meeting,
-        positions: &Positions,
-    ) -> (Vec<Root>, Vec<Batch>, Vec<Root>) {
-        if !meeting.news.swap(false, Relaxed) {
+        rejoin: &RejoinPoint,
+        offsets: &Offsets,
+    ) -> (Vec<QueryTask>, Vec<Batch>, Vec<QueryTask>) {
+        if !rejoin.news.swap(false, Relaxed) {
             return Default::default();
         }
-        let mut inner = meeting.lock();
+        let mut inner = rejoin.lock();
         let arrived = std::mem::take(&mut inner.arrived);
         if arrived.is_empty() {
             if inner.wanted && self.since.is_none() {
-                self.since = Some(positions.clone());
+                self.since = Some(offsets.clone());
                 inner.since.clone_from(&self.since);
             }
             return Default::default();
@@ -175,16 +175,16 @@ impl Kept {
         let (batches, since) = (std::mem::take(&mut self.batches), self.since.take());
         // Every partition must be known there: one that has appeared since would hold nothing back.
         let knows_all =
-            |root: &Root| positions.keys().all(|partition| root.positions().contains_key(partition));
-        let level = |root: &Root| {
-            knows_all(root) && since.as_ref().is_some_and(|since| is_behind(since, root.positions(), 0))
+            |task: &QueryTask| offsets.keys().all(|partition| task.offsets().contains_key(partition));
+        let level = |task: &QueryTask| {
+            knows_all(task) && since.as_ref().is_some_and(|since| is_behind(since, task.offsets(), 0))
         };
         let (level, others) = arrived.into_iter().partition(level);
         (level, batches, others)
     }
 
-    fn forget(&mut self, meeting: &Meeting) {
-        let mut inner = meeting.lock();
+    fn forget(&mut self, rejoin: &RejoinPoint) {
+        let mut inner = rejoin.lock();
         (inner.wanted, inner.since) = (false, None);
         drop(inner);
         self.batches.clear();
@@ -193,7 +193,7 @@ impl Kept {
 }
 
 /// Whether on no partition somebody is more than `records` ahead of the others.
-fn is_behind(somebody: &Positions, others: &Positions, records: i64) -> bool {
+fn is_behind(somebody: &Offsets, others: &Offsets, records: i64) -> bool {
     somebody.iter().all(|(partition, there)| {
         others.get(partition).is_some_and(|here| here.next.saturating_add(records) >= there.next)
     })

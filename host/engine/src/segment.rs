@@ -12,16 +12,16 @@ use super::{Fault, slice::Slicing, watermark::NEVER};
 
 /// Which part of a query's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PartId {
+pub struct SegmentId {
     /// The partition that folded it.
     pub partition: u32,
     /// Where in time it lies.
-    pub place: Place,
+    pub place: SegmentKind,
 }
 
 /// Where in time a part lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
+pub enum SegmentKind {
     /// A slice.
     Slice(i64),
     /// Rows that came late for the first windows of a slice.
@@ -37,20 +37,20 @@ pub enum Place {
 
 /// Groups of a part and their states.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct StateSegment {
     /// Which.
-    pub id: PartId,
+    pub id: SegmentId,
     /// Whether these are all groups of the part; else those that changed.
     pub whole: bool,
     /// The encoded keys, one a group.
     pub keys: Texts,
-    /// For each aggregate call one state a group, as its reducer gave it; none for [`Place::Counted`].
+    /// For each aggregate call one state a group, as its reducer gave it; none for [`SegmentKind::Counted`].
     pub states: Vec<Texts>,
 }
 
 /// Where a query stands beside its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct WindowProgress {
     /// Windows that end at or before it are closed.
     pub closed: i64,
     /// The source's watermark.
@@ -59,7 +59,7 @@ pub struct Standing {
     pub partitions: Vec<(u32, i64)>,
 }
 
-impl Default for Standing {
+impl Default for WindowProgress {
     /// Before any event.
     fn default() -> Self {
         Self { closed: NEVER, watermark: NEVER, partitions: Vec::new() }
@@ -68,13 +68,13 @@ impl Default for Standing {
 
 /// A consistent copy of a query's state, or of what has changed in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capture {
+pub struct Snapshot {
     /// Where it stands.
-    pub standing: Standing,
+    pub window_progress: WindowProgress,
     /// New and changed groups.
-    pub parts: Vec<Part>,
+    pub parts: Vec<StateSegment>,
     /// All parts that belong to the state; those that are not in `parts` were captured before.
-    pub kept: BTreeSet<PartId>,
+    pub kept: BTreeSet<SegmentId>,
 }
 
 /// A state that cannot be put back.
@@ -88,7 +88,7 @@ pub enum RestoreError {
     Fault(#[from] Fault),
 }
 
-impl Place {
+impl SegmentKind {
     /// The slice in which its rows are.
     pub fn slice(self) -> i64 {
         match self {
@@ -103,9 +103,9 @@ pub(super) struct Changes {
     /// One bit a slot.
     touched: Vec<u64>,
     /// Parts that were sealed since.
-    sealed: Vec<Part>,
+    sealed: Vec<StateSegment>,
     /// All sealed parts that open windows need.
-    ids: BTreeSet<PartId>,
+    ids: BTreeSet<SegmentId>,
 }
 
 impl Changes {
@@ -127,13 +127,13 @@ impl Changes {
     }
 
     /// A part is sealed; `parts` hold what changed in it.
-    pub(super) fn seal(&mut self, id: PartId, parts: Vec<Part>) {
+    pub(super) fn seal(&mut self, id: SegmentId, parts: Vec<StateSegment>) {
         self.ids.insert(id);
         self.sealed.extend(parts);
     }
 
     /// The sealed parts that are needed from `first` on: what changed in them, and all their names.
-    pub(super) fn take_sealed(&mut self, first: i64) -> (Vec<Part>, BTreeSet<PartId>) {
+    pub(super) fn take_sealed(&mut self, first: i64) -> (Vec<StateSegment>, BTreeSet<SegmentId>) {
         self.ids.retain(|id| id.place.slice() >= first);
         let mut sealed = std::mem::take(&mut self.sealed);
         sealed.retain(|part| part.id.place.slice() >= first);

@@ -69,15 +69,15 @@ pub enum Event {
     /// Something that people should know.
     Notice(String),
     /// Nothing came within the time given.
-    Quiet,
+    TimedOut,
     /// Nothing more will come: the reader says so, behind all that it has read. A feed that ends without it has failed.
-    Over,
+    EndOfInput,
     /// The source cannot go on; why.
     Failed(String),
 }
 
 /// Where a pipeline's events come from.
-pub struct Feed {
+pub struct SourceReader {
     collector: Collector<Event>,
     reader: Arc<Reader>,
     thread: Attended,
@@ -102,13 +102,13 @@ impl Reader {
     }
 }
 
-impl Drop for Feed {
+impl Drop for SourceReader {
     fn drop(&mut self) {
         self.reader.over.store(true, Relaxed);
     }
 }
 
-impl Feed {
+impl SourceReader {
     /// What comes next, within the time given.
     pub fn next(&mut self, patience: Duration) -> Event {
         match self.collector.next_within(patience) {
@@ -118,7 +118,7 @@ impl Feed {
                     self.thread.panicked().unwrap_or_else(|| "it has ended before its input".to_owned());
                 Event::Failed(format!("its reader: {why}"))
             }
-            Err(NoResult::Late) => Event::Quiet,
+            Err(NoResult::Late) => Event::TimedOut,
             Err(NoResult::Panicked(why)) => Event::Failed(format!("a decoder: {why}")),
         }
     }
@@ -132,7 +132,7 @@ impl Feed {
 /// What the reader hands to the decoders: work, or news that keep their place among it.
 enum Item {
     Chunk(Chunk),
-    News(Event),
+    Control(Event),
 }
 
 /// Nobody takes what is read any more.
@@ -148,7 +148,7 @@ fn start(
     decoder: Decoder,
     timings: Arc<Timings>,
     read: impl FnOnce(&mut Feeder<Item>, &Reader) -> Result<(), Gone> + Send + 'static,
-) -> io::Result<Feed> {
+) -> io::Result<SourceReader> {
     let reader = Arc::new(Reader::default());
     let seen = reader.clone();
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -158,15 +158,15 @@ fn start(
             crash::point("decode.chunk");
             Event::Batch(timings.of(Step::Decode, || decoder.decode(chunk)))
         }
-        Item::News(event) => event,
+        Item::Control(event) => event,
     })?;
     let thread = Attended::start("read", move || {
         let read = read(&mut feeder, &seen);
         crash::point("read.before_end");
         // Where nobody takes it, nobody waits for it.
-        let _ = read.and_then(|()| hand(&mut feeder, Item::News(Event::Over)));
+        let _ = read.and_then(|()| hand(&mut feeder, Item::Control(Event::EndOfInput)));
     })?;
-    Ok(Feed { collector, reader, thread })
+    Ok(SourceReader { collector, reader, thread })
 }
 
 /// JSON Lines files, each a partition, read in turn to their ends, from `starts`: lines; where there is none, from the first.
@@ -179,7 +179,7 @@ pub fn files(
     decoder: Decoder,
     record_bytes_max: usize,
     timings: Arc<Timings>,
-) -> Result<Feed, SourceError> {
+) -> Result<SourceReader, SourceError> {
     let mut sources = Vec::new();
     for (path, partition) in paths.iter().zip(0..) {
         let start = starts.get(&partition).copied().unwrap_or(0);
@@ -200,7 +200,7 @@ fn read_files(
     reader: &Reader,
 ) -> Result<(), Gone> {
     for &(partition, start, _) in &sources {
-        hand(feeder, Item::News(Event::Assigned { partition, start, end: None }))?;
+        hand(feeder, Item::Control(Event::Assigned { partition, start, end: None }))?;
     }
     let mut sources: Vec<(u32, FileSource)> =
         sources.into_iter().map(|(partition, _, source)| (partition, source)).collect();
@@ -220,8 +220,8 @@ fn read_files(
                     hand(feeder, Item::Chunk(chunk))?;
                     open.push((partition, source));
                 }
-                Ok(None) => hand(feeder, Item::News(Event::Done { partition }))?,
-                Err(error) => return hand(feeder, Item::News(Event::Failed(error.to_string()))),
+                Ok(None) => hand(feeder, Item::Control(Event::Done { partition }))?,
+                Err(error) => return hand(feeder, Item::Control(Event::Failed(error.to_string()))),
             }
         }
         sources = open;
@@ -239,7 +239,7 @@ pub fn kafka(
     reading: streamgauge_kafka::Reading,
     decoder: Decoder,
     timings: Arc<Timings>,
-) -> Result<Feed, SourceError> {
+) -> Result<SourceReader, SourceError> {
     let bounded = reading.bounded;
     let source = KafkaSource::new(connection, reading)?;
     let name = format!("source '{name}' at {}", connection.brokers);
@@ -265,7 +265,7 @@ fn read_kafka(
             let told =
                 source.pause(&list(&paused, &held)).and_then(|()| source.resume(&list(&held, &paused)));
             if let Err(error) = told {
-                return hand(feeder, Item::News(Event::Failed(error.to_string())));
+                return hand(feeder, Item::Control(Event::Failed(error.to_string())));
             }
             paused = held;
         }
@@ -274,32 +274,32 @@ fn read_kafka(
             streamgauge_kafka::Event::Started(position) => {
                 let streamgauge_kafka::Position { partition, start, end } = position;
                 unfinished.insert(partition);
-                hand(feeder, Item::News(Event::Assigned { partition, start, end }))?;
+                hand(feeder, Item::Control(Event::Assigned { partition, start, end }))?;
             }
             streamgauge_kafka::Event::Records(chunk) => hand(feeder, Item::Chunk(chunk))?,
             streamgauge_kafka::Event::ReachedEnd { partition } => {
-                hand(feeder, Item::News(Event::ReachedEnd { partition }))?
+                hand(feeder, Item::Control(Event::ReachedEnd { partition }))?
             }
             streamgauge_kafka::Event::Done { partition } => {
                 unfinished.remove(&partition);
-                hand(feeder, Item::News(Event::Done { partition }))?;
+                hand(feeder, Item::Control(Event::Done { partition }))?;
                 if bounded && unfinished.is_empty() {
                     return Ok(());
                 }
             }
-            streamgauge_kafka::Event::Topic { id } => hand(feeder, Item::News(Event::Topic(id)))?,
-            streamgauge_kafka::Event::Asked => hand(feeder, Item::News(Event::Asked))?,
+            streamgauge_kafka::Event::Topic { id } => hand(feeder, Item::Control(Event::Topic(id)))?,
+            streamgauge_kafka::Event::Asked => hand(feeder, Item::Control(Event::Asked))?,
             streamgauge_kafka::Event::Idle { partitions, silent } => {
-                hand(feeder, Item::News(Event::Idle { partitions, silent }))?;
+                hand(feeder, Item::Control(Event::Idle { partitions, silent }))?;
             }
             streamgauge_kafka::Event::Waiting { message } => {
-                hand(feeder, Item::News(Event::Notice(format!("{name} waits: {message}"))))?;
+                hand(feeder, Item::Control(Event::Notice(format!("{name} waits: {message}"))))?;
             }
             streamgauge_kafka::Event::Resumed => {
-                hand(feeder, Item::News(Event::Notice(format!("{name} goes on"))))?;
+                hand(feeder, Item::Control(Event::Notice(format!("{name} goes on"))))?;
             }
             streamgauge_kafka::Event::Failed { message } => {
-                return hand(feeder, Item::News(Event::Failed(message)));
+                return hand(feeder, Item::Control(Event::Failed(message)));
             }
         }
     }
@@ -317,23 +317,23 @@ mod tests {
         read: impl FnOnce(&mut Feeder<Item>, &Reader) -> Result<(), Gone> + Send + 'static,
     ) -> Vec<Event> {
         let decoder = Decoder::new(&[], TimeFormat::Rfc3339, false, 100);
-        let mut feed = start(decoder, Arc::new(Timings::default()), read).unwrap();
+        let mut reader = start(decoder, Arc::new(Timings::default()), read).unwrap();
         let mut events = Vec::new();
-        while !matches!(events.last(), Some(Event::Over | Event::Failed(_))) {
-            events.push(feed.next(Duration::from_secs(10)));
+        while !matches!(events.last(), Some(Event::EndOfInput | Event::Failed(_))) {
+            events.push(reader.next(Duration::from_secs(10)));
         }
         events
     }
 
     fn done(partition: u32) -> Item {
-        Item::News(Event::Done { partition })
+        Item::Control(Event::Done { partition })
     }
 
     #[test]
     fn the_end_of_the_input_is_what_the_reader_says_behind_all_that_it_has_read() {
         let events = events(|feeder, _| (0..9).try_for_each(|partition| hand(feeder, done(partition))));
         assert_eq!(events.len(), 10);
-        assert!(matches!(events[9], Event::Over), "{events:?}");
+        assert!(matches!(events[9], Event::EndOfInput), "{events:?}");
     }
 
     #[test]

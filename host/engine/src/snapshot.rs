@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamgauge_common::column::Texts;
 
 use super::{
-    Accumulators, Capture, Fault, Part, PartId, Place, Standing, WindowQuery,
+    Accumulators, Fault, SegmentId, SegmentKind, Snapshot, StateSegment, WindowProgress, WindowQuery,
     fold::{Late, Partition},
-    part::first_needed,
+    segment::first_needed,
     states::States,
 };
 
@@ -33,11 +33,11 @@ impl WindowQuery {
     ///
     /// # Panics
     /// Where changes are not tracked, or in the middle of a window.
-    pub fn capture(
+    pub fn snapshot(
         &mut self,
-        whole: &BTreeSet<PartId>,
+        whole: &BTreeSet<SegmentId>,
         accumulators: &mut [Box<dyn Accumulators>],
-    ) -> Result<Capture, Fault> {
+    ) -> Result<Snapshot, Fault> {
         assert!(self.open.is_none(), "a state is captured between windows");
         self.check(accumulators)?;
         let captured = self.try_capture(whole, accumulators);
@@ -46,22 +46,22 @@ impl WindowQuery {
 
     fn try_capture(
         &mut self,
-        whole: &BTreeSet<PartId>,
+        whole: &BTreeSet<SegmentId>,
         accumulators: &mut [Box<dyn Accumulators>],
-    ) -> Result<Capture, Fault> {
+    ) -> Result<Snapshot, Fault> {
         let Some(changes) = &mut self.changes else { unreachable!("changes are tracked") };
         let first = first_needed(&self.slicing, self.first_window, self.close.closed);
         let (mut parts, mut kept) = changes.take_sealed(first);
         let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
         let touched = &*changes;
-        let changed = |id: &PartId, groups: &mut dyn Iterator<Item = (u32, u32)>| -> Groups {
+        let changed = |id: &SegmentId, groups: &mut dyn Iterator<Item = (u32, u32)>| -> Groups {
             let all = whole.contains(id);
             groups.filter(|&(_, slot)| all || touched.is_touched(slot)).collect()
         };
         for (&number, partition) in &self.partitions {
-            let mut open: Vec<(PartId, Groups)> = Vec::new();
+            let mut open: Vec<(SegmentId, Groups)> = Vec::new();
             for slice in partition.slices().filter(|slice| slice.number >= first) {
-                let id = PartId { partition: number, place: Place::Slice(slice.number) };
+                let id = SegmentId { partition: number, place: SegmentKind::Slice(slice.number) };
                 let mut groups = slice.groups.iter().map(|&group| (group, slice.slot(group)));
                 open.push((id, changed(&id, &mut groups)));
             }
@@ -73,7 +73,7 @@ impl WindowQuery {
                 parts.extend(self::parts(id, whole.contains(&id), partition, &groups, &mut states)?);
             }
             for (slice, groups) in partition.counted_before(first) {
-                let id = PartId { partition: number, place: Place::Counted(slice) };
+                let id = SegmentId { partition: number, place: SegmentKind::Counted(slice) };
                 kept.insert(id);
                 parts.push(keys_only(id, partition, &groups));
             }
@@ -81,12 +81,12 @@ impl WindowQuery {
         changes.begin();
         let partitions =
             self.partitions.iter().map(|(&number, partition)| (number, partition.watermark.at()));
-        let standing = Standing {
+        let window_progress = WindowProgress {
             closed: self.close.closed,
             watermark: self.watermark(),
             partitions: partitions.collect(),
         };
-        Ok(Capture { standing, parts, kept })
+        Ok(Snapshot { window_progress, parts, kept })
     }
 }
 
@@ -95,35 +95,35 @@ pub(super) fn late(
     number: u32,
     partition: &Partition,
     wanted: impl Fn(&Late) -> bool,
-) -> BTreeMap<PartId, Groups> {
-    let mut places: BTreeMap<PartId, Groups> = BTreeMap::new();
+) -> BTreeMap<SegmentId, Groups> {
+    let mut places: BTreeMap<SegmentId, Groups> = BTreeMap::new();
     for (late, slot) in partition.late().filter(|(late, _)| wanted(late)) {
-        let place = Place::Late { window: late.window, slice: late.slice };
-        places.entry(PartId { partition: number, place }).or_default().push((late.group, slot));
+        let place = SegmentKind::Late { window: late.window, slice: late.slice };
+        places.entry(SegmentId { partition: number, place }).or_default().push((late.group, slot));
     }
     places
 }
 
 /// Groups of a part with their states.
 pub(super) fn parts(
-    id: PartId,
+    id: SegmentId,
     whole: bool,
     partition: &Partition,
     groups: &[(u32, u32)],
     states: &mut States<'_>,
-) -> Result<Vec<Part>, Fault> {
+) -> Result<Vec<StateSegment>, Fault> {
     let mut parts = Vec::new();
     for (index, groups) in groups.chunks(GROUPS_MAX).enumerate() {
         let slots: Vec<u32> = groups.iter().map(|&(_, slot)| slot).collect();
         let numbers: Vec<u32> = groups.iter().map(|&(group, _)| group).collect();
         let states = states.snapshot(&slots)?;
-        parts.push(Part { whole: whole && index == 0, states, ..keys_only(id, partition, &numbers) });
+        parts.push(StateSegment { whole: whole && index == 0, states, ..keys_only(id, partition, &numbers) });
     }
     Ok(parts)
 }
 
-fn keys_only(id: PartId, partition: &Partition, groups: &[u32]) -> Part {
+fn keys_only(id: SegmentId, partition: &Partition, groups: &[u32]) -> StateSegment {
     let mut keys = Texts::default();
     groups.iter().for_each(|&group| keys.push(partition.key_bytes(group)));
-    Part { id, whole: matches!(id.place, Place::Counted(_)), keys, states: Vec::new() }
+    StateSegment { id, whole: matches!(id.place, SegmentKind::Counted(_)), keys, states: Vec::new() }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use streamgauge_common::topic_id::TopicId;
-use streamgauge_engine::{PartId, Standing};
+use streamgauge_engine::{SegmentId, WindowProgress};
 
 use super::{
     bytes::{Malformed, Reader, Writer},
-    decision::{Verdict, read_settled, read_verdict, write_settled, write_verdict},
-    part::{read_id, write_id},
+    decision::{Verdict, read_acknowledged, read_verdict, write_acknowledged, write_verdict},
+    segment::{read_id, write_id},
 };
-use crate::outbox::Settled;
+use crate::outbox::Acknowledged;
 
 /// A partition's way, as far as a query has gone it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Progress {
 }
 
 /// Where each partition stands.
-pub type Positions = BTreeMap<u32, Progress>;
+pub type Offsets = BTreeMap<u32, Progress>;
 
 /// How far decisions go: what lies before is not decided again. A replay may still be behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Decided {
 
 /// What was fixed when the query was first started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Beginning {
+pub struct StartBounds {
     /// Windows that start before it are not emitted; none = all are.
     pub emit_from_us: Option<i64>,
     /// The ends to which partitions are read, where the run is bounded.
@@ -48,47 +48,47 @@ pub struct Beginning {
 
 /// Where a query stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Saved {
+pub struct CheckpointManifest {
     /// What was fixed at its first start.
-    pub beginning: Beginning,
+    pub start_bounds: StartBounds,
     /// Decisions up to this entry of the log are in the state.
     pub log_index: u64,
     /// The first entry of the log that is still needed: a message in it is not settled, or it is behind the state.
     pub log_from: u64,
     /// Which records are folded.
-    pub positions: Positions,
+    pub offsets: Offsets,
     /// How far decisions go.
     pub decided: Decided,
     /// The number of the last message of each query.
     pub sequences: BTreeMap<String, u64>,
     /// What has become of the messages.
-    pub settled: BTreeMap<String, Settled>,
+    pub acknowledged: BTreeMap<String, Acknowledged>,
     /// Verdicts on records that are not folded yet.
     pub verdicts: BTreeMap<(u32, i64), Verdict>,
     /// The windows' standing; none where the query has none.
-    pub standing: Option<Standing>,
+    pub window_progress: Option<WindowProgress>,
     /// The versions of its reducers' states.
     pub versions: Vec<u32>,
     /// The parts that belong to the state.
-    pub kept: Vec<PartId>,
+    pub kept: Vec<SegmentId>,
     /// Whether its input has ended and everything is decided.
     pub finished: bool,
 }
 
-impl Saved {
+impl CheckpointManifest {
     /// Appends it.
     pub fn write(&self, out: &mut Writer) {
-        let Self { beginning, log_index, log_from, positions, sequences, settled, verdicts, .. } = self;
-        write_optional(out, beginning.emit_from_us);
-        out.u64(beginning.ends.len() as u64);
-        for (&partition, &end) in &beginning.ends {
+        let Self { start_bounds, log_index, log_from, offsets, sequences, acknowledged, verdicts, .. } = self;
+        write_optional(out, start_bounds.emit_from_us);
+        out.u64(start_bounds.ends.len() as u64);
+        for (&partition, &end) in &start_bounds.ends {
             out.u32(partition);
             out.i64(end);
         }
         out.u64(*log_index);
         out.u64(*log_from);
-        out.u64(positions.len() as u64);
-        for (&partition, &Progress { next, done }) in positions {
+        out.u64(offsets.len() as u64);
+        for (&partition, &Progress { next, done }) in offsets {
             out.u32(partition);
             out.i64(next);
             out.bool(done);
@@ -99,10 +99,10 @@ impl Saved {
             out.str(query);
             out.u64(sequence);
         }
-        out.u64(settled.len() as u64);
-        for (query, settled) in settled {
+        out.u64(acknowledged.len() as u64);
+        for (query, acknowledged) in acknowledged {
             out.str(query);
-            write_settled(out, settled);
+            write_acknowledged(out, acknowledged);
         }
         out.u64(verdicts.len() as u64);
         for (&(partition, offset), verdict) in verdicts {
@@ -110,8 +110,8 @@ impl Saved {
             out.i64(offset);
             write_verdict(out, verdict);
         }
-        out.bool(self.standing.is_some());
-        if let Some(Standing { closed, watermark, partitions }) = &self.standing {
+        out.bool(self.window_progress.is_some());
+        if let Some(WindowProgress { closed, watermark, partitions }) = &self.window_progress {
             out.i64(*closed);
             out.i64(*watermark);
             out.u64(partitions.len() as u64);
@@ -132,21 +132,21 @@ impl Saved {
         let emit_from_us = if input.bool()? { Some(input.i64()?) } else { None };
         let ends = map(input, 12, |input| Ok((input.u32()?, input.i64()?)))?;
         Ok(Self {
-            // Behind the sections: see `Beginning::read_topic`.
-            beginning: Beginning { emit_from_us, ends, topic_id: None },
+            // Behind the sections: see `StartBounds::read_topic`.
+            start_bounds: StartBounds { emit_from_us, ends, topic_id: None },
             log_index: input.u64()?,
             log_from: input.u64()?,
-            positions: map(input, 13, |input| {
+            offsets: map(input, 13, |input| {
                 Ok((input.u32()?, Progress { next: input.i64()?, done: input.bool()? }))
             })?,
             decided: Decided::read(input)?,
             sequences: map(input, 16, |input| Ok((input.str()?.to_owned(), input.u64()?)))?,
-            settled: map(input, 24, |input| Ok((input.str()?.to_owned(), read_settled(input)?)))?,
+            acknowledged: map(input, 24, |input| Ok((input.str()?.to_owned(), read_acknowledged(input)?)))?,
             verdicts: map(input, 21, |input| Ok(((input.u32()?, input.i64()?), read_verdict(input)?)))?,
-            standing: if input.bool()? {
+            window_progress: if input.bool()? {
                 let (closed, watermark) = (input.i64()?, input.i64()?);
                 let partitions = list(input, 12, |input| Ok((input.u32()?, input.i64()?)))?;
-                Some(Standing { closed, watermark, partitions })
+                Some(WindowProgress { closed, watermark, partitions })
             } else {
                 None
             },
@@ -157,7 +157,7 @@ impl Saved {
     }
 }
 
-impl Beginning {
+impl StartBounds {
     /// Appends which topic is read.
     pub fn write_topic(&self, out: &mut Writer) {
         out.u128(self.topic_id.map_or(0, TopicId::bits));
@@ -219,50 +219,57 @@ fn map<'a, K: Ord, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use streamgauge_engine::Place;
+    use streamgauge_engine::SegmentKind;
 
     #[test]
     fn the_topic_comes_back_and_an_earlier_version_does_not_say_it() {
         for topic_id in [None, TopicId::new(7)] {
             let mut out = Writer::new();
-            Beginning { topic_id, ..Beginning::default() }.write_topic(&mut out);
-            let mut beginning = Beginning::default();
-            beginning.read_topic(&mut Reader::new(out.as_bytes())).unwrap();
-            assert_eq!(beginning.topic_id, topic_id);
-            assert!(beginning.read_topic(&mut Reader::new(&out.as_bytes()[..9])).is_err());
+            StartBounds { topic_id, ..StartBounds::default() }.write_topic(&mut out);
+            let mut start_bounds = StartBounds::default();
+            start_bounds.read_topic(&mut Reader::new(out.as_bytes())).unwrap();
+            assert_eq!(start_bounds.topic_id, topic_id);
+            assert!(start_bounds.read_topic(&mut Reader::new(&out.as_bytes()[..9])).is_err());
         }
-        let mut beginning = Beginning::default();
-        beginning.read_topic(&mut Reader::new(&[])).unwrap();
-        assert_eq!(beginning, Beginning::default());
+        let mut start_bounds = StartBounds::default();
+        start_bounds.read_topic(&mut Reader::new(&[])).unwrap();
+        assert_eq!(start_bounds, StartBounds::default());
     }
 
     #[test]
     fn what_is_saved_comes_back_and_every_cut_is_an_error() {
-        let saved = Saved {
-            beginning: Beginning { emit_from_us: Some(-5), ends: [(3, 17)].into(), topic_id: None },
+        let manifest = CheckpointManifest {
+            start_bounds: StartBounds { emit_from_us: Some(-5), ends: [(3, 17)].into(), topic_id: None },
             log_index: 9,
             log_from: 4,
-            positions: [(0, Progress { next: 4, done: false }), (3, Progress { next: 17, done: true })]
-                .into(),
+            offsets: [(0, Progress { next: 4, done: false }), (3, Progress { next: 17, done: true })].into(),
             decided: Decided { run: Some((60, 2)), forced: Some(-1), passed: [(0, 3)].into() },
             sequences: [("insert_a_1".into(), 12)].into(),
-            settled: [("insert_a_1".into(), Settled { upto: 3, beyond: [(5, 5), (7, 9)].into() })].into(),
+            acknowledged: [("insert_a_1".into(), Acknowledged { upto: 3, beyond: [(5, 5), (7, 9)].into() })]
+                .into(),
             verdicts: [((0, 8), Verdict::Plugin("trapped".into())), ((0, 9), Verdict::Future("far".into()))]
                 .into(),
-            standing: Some(Standing { closed: 1, watermark: 2, partitions: vec![(0, 5), (3, i64::MAX)] }),
+            window_progress: Some(WindowProgress {
+                closed: 1,
+                watermark: 2,
+                partitions: vec![(0, 5), (3, i64::MAX)],
+            }),
             versions: vec![1, 2],
-            kept: vec![PartId { partition: 3, place: Place::Late { window: -1, slice: 7 } }],
+            kept: vec![SegmentId { partition: 3, place: SegmentKind::Late { window: -1, slice: 7 } }],
             finished: true,
         };
-        for saved in [saved, Saved::default()] {
+        for manifest in [manifest, CheckpointManifest::default()] {
             let mut out = Writer::new();
-            saved.write(&mut out);
+            manifest.write(&mut out);
             let bytes = out.into_bytes();
             let mut input = Reader::new(&bytes);
-            assert_eq!(Saved::read(&mut input), Ok(saved));
+            assert_eq!(CheckpointManifest::read(&mut input), Ok(manifest));
             assert_eq!(input.left(), 0);
             (0..bytes.len()).for_each(|length| {
-                assert!(Saved::read(&mut Reader::new(&bytes[..length])).is_err(), "cut at {length}");
+                assert!(
+                    CheckpointManifest::read(&mut Reader::new(&bytes[..length])).is_err(),
+                    "cut at {length}"
+                );
             });
         }
     }

@@ -6,15 +6,15 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use streamgauge_engine::Part;
+use streamgauge_engine::StateSegment;
 
-use super::{Command, Job, Shared};
+use super::{CheckpointRequest, Command, Shared};
 use crate::{
     bytes::Writer,
     checkpoint::Checkpoints,
     error::StateError,
-    part,
     recovery::{Section, Sections},
+    segment,
 };
 
 /// A generation that is kept.
@@ -61,7 +61,7 @@ impl Checkpointer {
     }
 
     /// Runs until nobody gives it jobs any more, or one fails.
-    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+    pub(super) fn run(mut self, jobs: &Receiver<CheckpointRequest>) {
         while let Ok(job) = jobs.recv() {
             let done = self.write(job);
             if let Err(error) = done {
@@ -72,11 +72,11 @@ impl Checkpointer {
         }
     }
 
-    fn write(&mut self, job: Job) -> Result<(), StateError> {
-        let Job { saved, parts, mark } = job;
-        let mut by_partition: BTreeMap<u32, Vec<&Part>> = BTreeMap::new();
+    fn write(&mut self, job: CheckpointRequest) -> Result<(), StateError> {
+        let CheckpointRequest { manifest, parts, mark } = job;
+        let mut by_partition: BTreeMap<u32, Vec<&StateSegment>> = BTreeMap::new();
         parts.iter().for_each(|part| by_partition.entry(part.id.partition).or_default().push(part));
-        let bytes = by_partition.values().map(|parts| part::encode(parts)).collect();
+        let bytes = by_partition.values().map(|parts| segment::encode(parts)).collect();
         // The log was synced for this job, so what follows the last checkpoint is not another owner's.
         // With the one that is about to be written there are as many as are to be kept.
         let surplus = (self.kept.len() + 1).saturating_sub(self.generations.max(2));
@@ -88,17 +88,17 @@ impl Checkpointer {
         for (parts, place) in by_partition.values().zip(&begun.sections) {
             self.sections.add(Section::new(*place, parts));
         }
-        self.sections.keep(&saved.kept);
-        let mut manifest = Writer::new();
-        saved.write(&mut manifest);
-        self.sections.write(&mut manifest);
-        saved.beginning.write_topic(&mut manifest);
-        let generation = self.checkpoints.finish(begun, manifest.as_bytes())?;
+        self.sections.keep(&manifest.kept);
+        let mut out = Writer::new();
+        manifest.write(&mut out);
+        self.sections.write(&mut out);
+        manifest.start_bounds.write_topic(&mut out);
+        let generation = self.checkpoints.finish(begun, out.as_bytes())?;
         let needed = self.sections.generations();
-        self.kept.push(Kept { generation, needed, log_from: saved.log_from });
+        self.kept.push(Kept { generation, needed, log_from: manifest.log_from });
 
         *self.shared.lock(&self.shared.whole) = self.sections.fragmented();
-        *self.shared.lock(&self.shared.durable) = Some(saved.positions);
+        *self.shared.lock(&self.shared.durable) = Some(manifest.offsets);
         self.shared.mark.store(mark, SeqCst);
         self.shared.has_checkpoint.store(true, SeqCst);
         self.shared.busy.store(false, SeqCst);

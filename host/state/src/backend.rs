@@ -18,24 +18,24 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use streamgauge_common::{message::Message, panics::Attended};
-use streamgauge_engine::{Part, PartId};
+use streamgauge_engine::{SegmentId, StateSegment};
 
 use self::{checkpointer::Checkpointer, writer::LogWriter};
 use super::{
     checkpoint::Checkpoints,
     error::StateError,
     log::Log,
+    manifest::{CheckpointManifest, Offsets},
     recovery::{self, Sections},
-    saved::{Positions, Saved},
     store::Store,
 };
-use crate::outbox::{Outbox, Settled};
+use crate::outbox::{Acknowledged, Outbox};
 
 /// Decisions that wait for the log's thread: their rows are not in an outbox yet, so not within its bound.
 const COMMANDS_MAX: usize = 64;
 
 /// Messages that go to an outbox once they are durable.
-pub struct Release {
+pub struct PendingDelivery {
     /// The query whose rows they carry.
     pub query: String,
     /// Its outbox.
@@ -44,7 +44,7 @@ pub struct Release {
     pub messages: Vec<Arc<Message>>,
 }
 
-impl Release {
+impl PendingDelivery {
     /// Hands them over.
     pub fn send(self) {
         self.outbox.push(self.messages);
@@ -52,25 +52,25 @@ impl Release {
 }
 
 /// A checkpoint to write.
-pub struct Job {
+pub struct CheckpointRequest {
     /// Where the query stands; the log's part of it is filled in.
-    pub saved: Saved,
+    pub manifest: CheckpointManifest,
     /// What changed.
-    pub parts: Vec<Part>,
+    pub parts: Vec<StateSegment>,
     /// How many forced closes are before it.
     pub mark: u64,
 }
 
 /// What the log's thread is told.
 enum Command {
-    Enter(Vec<u8>, Vec<Release>),
-    Checkpoint(Box<Job>),
+    Enter(Vec<u8>, Vec<PendingDelivery>),
+    Checkpoint(Box<CheckpointRequest>),
     /// A checkpoint is durable, and entries before this one are not needed any more.
     Durable {
         log_from: u64,
     },
     /// What is settled has changed.
-    Settled,
+    Acknowledged,
     /// Answered when all before it is durable.
     Flush(Sender<()>),
 }
@@ -82,16 +82,16 @@ struct Shared {
     mark: AtomicU64,
     busy: AtomicBool,
     has_checkpoint: AtomicBool,
-    whole: Mutex<BTreeSet<PartId>>,
-    durable: Mutex<Option<Positions>>,
+    whole: Mutex<BTreeSet<SegmentId>>,
+    durable: Mutex<Option<Offsets>>,
     /// What was settled before.
-    settled: BTreeMap<String, Settled>,
+    acknowledged: BTreeMap<String, Acknowledged>,
     /// Who knows what is settled now.
     outboxes: Mutex<BTreeMap<String, Outbox>>,
 }
 
 /// A query's kept state, as the query sees it.
-pub struct Keeper {
+pub struct StateBackend {
     commands: Sender<Command>,
     shared: Arc<Shared>,
     store: Store,
@@ -102,13 +102,13 @@ pub struct Keeper {
 
 /// Where outboxes say what is settled.
 #[derive(Clone)]
-pub struct Settling {
+pub struct AckNotifier {
     commands: Sender<Command>,
     shared: Arc<Shared>,
 }
 
 /// What a keeper begins with.
-pub struct Begin {
+pub struct RecoveredState {
     /// The folder of the query.
     pub store: Store,
     /// Its identity.
@@ -120,30 +120,39 @@ pub struct Begin {
     /// The sections that the newest checkpoint refers to.
     pub sections: Sections,
     /// The newest checkpoint and its generation; none = there is none yet.
-    pub saved: Option<(Saved, u64)>,
+    pub manifest: Option<(CheckpointManifest, u64)>,
     /// Entries with messages that are not settled: their index, query and last number.
-    pub unsettled: Vec<(u64, String, u64)>,
+    pub in_flight: Vec<(u64, String, u64)>,
     /// What is settled.
-    pub settled: BTreeMap<String, Settled>,
+    pub acknowledged: BTreeMap<String, Acknowledged>,
     /// How many generations are kept.
     pub generations: usize,
 }
 
-impl Keeper {
+impl StateBackend {
     /// Starts the threads.
-    pub fn start(begin: Begin) -> io::Result<Self> {
-        let Begin { store, identity, log, checkpoints, sections, saved, unsettled, settled, generations } =
-            begin;
-        let newest = saved.as_ref().map(|(saved, generation)| (*generation, saved.log_from));
+    pub fn start(begin: RecoveredState) -> io::Result<Self> {
+        let RecoveredState {
+            store,
+            identity,
+            log,
+            checkpoints,
+            sections,
+            manifest,
+            in_flight,
+            acknowledged,
+            generations,
+        } = begin;
+        let newest = manifest.as_ref().map(|(manifest, generation)| (*generation, manifest.log_from));
         let (commands, received) = bounded(COMMANDS_MAX);
         let (jobs, accepted) = bounded(1);
         let shared = Arc::new(Shared {
-            has_checkpoint: AtomicBool::new(saved.is_some()),
-            durable: Mutex::new(saved.map(|(saved, _)| saved.positions)),
-            settled,
+            has_checkpoint: AtomicBool::new(manifest.is_some()),
+            durable: Mutex::new(manifest.map(|(manifest, _)| manifest.offsets)),
+            acknowledged,
             ..Shared::default()
         });
-        let writer = LogWriter::new(log, unsettled, jobs, shared.clone());
+        let writer = LogWriter::new(log, in_flight, jobs, shared.clone());
         let log = Attended::start("log", move || writer.run(&received))?;
         let checkpointer =
             Checkpointer::new(checkpoints, sections, newest, generations, commands.clone(), shared.clone());
@@ -152,12 +161,12 @@ impl Keeper {
     }
 
     /// A decision is made: its messages leave once it is durable.
-    pub fn enter(&self, bytes: Vec<u8>, releases: Vec<Release>) {
+    pub fn enter(&self, bytes: Vec<u8>, releases: Vec<PendingDelivery>) {
         self.tell(Command::Enter(bytes, releases));
     }
 
     /// Writes a checkpoint, of everything that was entered until now.
-    pub fn checkpoint(&self, job: Job) {
+    pub fn checkpoint(&self, job: CheckpointRequest) {
         self.shared.busy.store(true, SeqCst);
         self.tell(Command::Checkpoint(Box::new(job)));
     }
@@ -178,12 +187,12 @@ impl Keeper {
     }
 
     /// Where the query stood at the last durable checkpoint.
-    pub fn durable_positions(&self) -> Option<Positions> {
+    pub fn durable_positions(&self) -> Option<Offsets> {
         self.shared.lock(&self.shared.durable).clone()
     }
 
     /// Parts that changed so often that the next capture should hold all of them.
-    pub fn whole(&self) -> BTreeSet<PartId> {
+    pub fn whole(&self) -> BTreeSet<SegmentId> {
         self.shared.lock(&self.shared.whole).clone()
     }
 
@@ -208,10 +217,10 @@ impl Keeper {
     }
 
     /// The last durable checkpoint, with its parts.
-    pub fn reload(&self) -> Result<(Saved, Vec<Part>), StateError> {
+    pub fn reload(&self) -> Result<(CheckpointManifest, Vec<StateSegment>), StateError> {
         self.wait();
         let loaded = recovery::load(&self.store, self.identity)?;
-        loaded.map(|loaded| (loaded.saved, loaded.parts)).ok_or_else(|| StateError::Missing {
+        loaded.map(|loaded| (loaded.manifest, loaded.parts)).ok_or_else(|| StateError::Missing {
             folder: self.store.shown().to_owned(),
             what: "a checkpoint".to_owned(),
             help: "choose another place for the state",
@@ -219,8 +228,8 @@ impl Keeper {
     }
 
     /// Where outboxes say what is settled.
-    pub fn settling(&self) -> Settling {
-        Settling { commands: self.commands.clone(), shared: self.shared.clone() }
+    pub fn ack_notifier(&self) -> AckNotifier {
+        AckNotifier { commands: self.commands.clone(), shared: self.shared.clone() }
     }
 
     fn tell(&self, command: Command) {
@@ -230,7 +239,7 @@ impl Keeper {
     }
 }
 
-impl Settling {
+impl AckNotifier {
     /// What is settled of a query's messages, its outbox knows.
     pub fn watch(&self, query: &str, outbox: &Outbox) {
         self.shared.lock(&self.shared.outboxes).insert(query.to_owned(), outbox.clone());
@@ -239,7 +248,7 @@ impl Settling {
     /// Something was settled. Never waits.
     pub fn note(&self) {
         // A full queue wakes the thread anyway.
-        drop(self.commands.try_send(Command::Settled));
+        drop(self.commands.try_send(Command::Acknowledged));
     }
 }
 
@@ -253,12 +262,12 @@ impl Shared {
         self.lock(&self.failure).get_or_insert(why);
     }
 
-    fn settled(&self) -> BTreeMap<String, Settled> {
-        let mut settled = self.settled.clone();
+    fn acknowledged(&self) -> BTreeMap<String, Acknowledged> {
+        let mut acknowledged = self.acknowledged.clone();
         for (query, outbox) in &*self.lock(&self.outboxes) {
-            settled.insert(query.clone(), outbox.settled());
+            acknowledged.insert(query.clone(), outbox.acknowledged());
         }
-        settled
+        acknowledged
     }
 }
 

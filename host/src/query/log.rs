@@ -6,20 +6,20 @@ use std::{
 };
 
 use streamgauge_state::{
-    decision::{Decision, Forced, Sent, Verdict},
-    keeper::{Job, Keeper, Release},
+    backend::{CheckpointRequest, PendingDelivery, StateBackend},
+    decision::{Decision, Forced, SinkBatch, Verdict},
+    manifest::{Decided, Offsets},
     outbox::Outbox,
-    recovery::Past,
-    saved::{Decided, Positions},
+    recovery::RecoveredDecisions,
 };
 
 /// Forced closes, and verdicts, that are remembered where no checkpoint forgets them.
 const REMEMBERED_MAX: usize = 100_000;
 
 /// The decisions of one query and of those that read its rows.
-pub struct Journal {
+pub struct DecisionLog {
     /// Makes them durable; none = nothing is, and messages leave at once.
-    keeper: Option<Keeper>,
+    backend: Option<StateBackend>,
     /// By query.
     outboxes: BTreeMap<String, Outbox>,
     /// The number of the last message of each query.
@@ -33,12 +33,16 @@ pub struct Journal {
     verdicts: BTreeMap<(u32, i64), Verdict>,
 }
 
-impl Journal {
+impl DecisionLog {
     /// Goes on from the past; messages go to these outboxes, by query.
-    pub fn new(keeper: Option<Keeper>, outboxes: BTreeMap<String, Outbox>, past: Past) -> Self {
-        let Past { decided, sequences, forced, verdicts } = past;
+    pub fn new(
+        backend: Option<StateBackend>,
+        outboxes: BTreeMap<String, Outbox>,
+        decisions: RecoveredDecisions,
+    ) -> Self {
+        let RecoveredDecisions { decided, sequences, forced, verdicts } = decisions;
         Self {
-            keeper,
+            backend,
             outboxes,
             sequences,
             decided,
@@ -51,12 +55,12 @@ impl Journal {
 
     /// A journal that nothing is sent from.
     pub fn idle() -> Self {
-        Self::new(None, BTreeMap::new(), Past::default())
+        Self::new(None, BTreeMap::new(), RecoveredDecisions::default())
     }
 
     /// Whether decisions are durable.
     pub fn is_durable(&self) -> bool {
-        self.keeper.is_some()
+        self.backend.is_some()
     }
 
     /// Whether more may be decided: no outbox is at its bound.
@@ -67,7 +71,7 @@ impl Journal {
     /// Why nothing can be decided any more.
     pub fn failure(&self) -> Option<String> {
         let outboxes = self.outboxes.values().find_map(Outbox::failure);
-        self.keeper.as_ref().and_then(Keeper::failure).or(outboxes)
+        self.backend.as_ref().and_then(StateBackend::failure).or(outboxes)
     }
 
     /// Whether nobody reads some rows any more.
@@ -76,7 +80,7 @@ impl Journal {
     }
 
     /// Rows that are decided and not settled, but may be.
-    pub fn unsettled(&self) -> usize {
+    pub fn in_flight(&self) -> usize {
         self.outboxes.values().filter(|outbox| outbox.failure().is_none()).map(Outbox::rows).sum()
     }
 
@@ -111,32 +115,32 @@ impl Journal {
     }
 
     /// A run of groups of a complete window is decided.
-    pub fn close(&mut self, window_end: i64, run: u32, sent: Vec<Sent>) {
+    pub fn close(&mut self, window_end: i64, run: u32, sent: Vec<SinkBatch>) {
         debug_assert!(!self.is_decided(window_end, run), "a run is decided once");
         self.decided.run = Some((window_end, run));
         self.decide(Decision::Closed { window_end, run, sent });
     }
 
     /// Rows of records before `next` are decided.
-    pub fn pass(&mut self, partition: u32, next: i64, sent: Vec<Sent>) {
+    pub fn pass(&mut self, partition: u32, next: i64, sent: Vec<SinkBatch>) {
         self.decided.passed.insert(partition, next);
         if !sent.is_empty() {
-            self.decide(Decision::Passed { partition, next, sent });
+            self.decide(Decision::RowsEmitted { partition, next, sent });
         }
     }
 
     /// Windows up to this end are about to be closed although some partition has not reached it.
-    pub fn force(&mut self, window_end: i64, positions: &Positions) {
+    pub fn force(&mut self, window_end: i64, offsets: &Offsets) {
         if self.decided.forced.is_some_and(|decided| window_end <= decided) {
             return;
         }
         self.decided.forced = Some(window_end);
-        let positions = positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-        let forced = Forced { window_end, positions };
+        let offsets = offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+        let forced = Forced { window_end, offsets };
         if self.remembers(self.forced.len()) {
             self.forced.push_back(forced.clone());
         }
-        if self.keeper.is_some() {
+        if self.backend.is_some() {
             self.decide(Decision::Forced(forced));
         }
     }
@@ -148,7 +152,7 @@ impl Journal {
             return;
         }
         self.verdicts.insert((partition, offset), verdict.clone());
-        if self.keeper.is_some() {
+        if self.backend.is_some() {
             self.decide(Decision::Verdict { partition, offset, verdict });
         }
     }
@@ -161,9 +165,9 @@ impl Journal {
     }
 
     /// The verdicts on records that are not folded yet.
-    pub fn verdicts_from(&self, positions: &Positions) -> BTreeMap<(u32, i64), Verdict> {
+    pub fn verdicts_from(&self, offsets: &Offsets) -> BTreeMap<(u32, i64), Verdict> {
         let ahead = |&(partition, offset): &(u32, i64)| {
-            positions.get(&partition).is_none_or(|progress| offset >= progress.next)
+            offsets.get(&partition).is_none_or(|progress| offset >= progress.next)
         };
         self.verdicts.iter().filter(|(at, _)| ahead(at)).map(|(&at, verdict)| (at, verdict.clone())).collect()
     }
@@ -187,52 +191,52 @@ impl Journal {
 
     /// Whether one more can be remembered: checkpoints forget.
     fn remembers(&self, count: usize) -> bool {
-        self.keeper.is_some() || count < REMEMBERED_MAX
+        self.backend.is_some() || count < REMEMBERED_MAX
     }
 
     /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable.
-    pub fn checkpoint(&mut self, job: Job) {
+    pub fn checkpoint(&mut self, job: CheckpointRequest) {
         self.forget();
         let mark = self.forced_before + self.forced.len() as u64;
-        if let Some(keeper) = &self.keeper {
-            keeper.checkpoint(Job { mark, ..job });
+        if let Some(backend) = &self.backend {
+            backend.checkpoint(CheckpointRequest { mark, ..job });
         }
     }
 
     /// What keeps the state.
-    pub fn keeper(&self) -> Option<&Keeper> {
-        self.keeper.as_ref()
+    pub fn backend(&self) -> Option<&StateBackend> {
+        self.backend.as_ref()
     }
 
     /// Forgets the forced closes that are before the last durable checkpoint.
     fn forget(&mut self) {
-        let durable = self.keeper.as_ref().map_or(0, Keeper::mark);
+        let durable = self.backend.as_ref().map_or(0, StateBackend::mark);
         while self.forced_before < durable && self.forced.pop_front().is_some() {
             self.forced_before += 1;
         }
-        if let Some(positions) = self.keeper.as_ref().and_then(Keeper::durable_positions) {
-            self.verdicts = self.verdicts_from(&positions);
+        if let Some(offsets) = self.backend.as_ref().and_then(StateBackend::durable_positions) {
+            self.verdicts = self.verdicts_from(&offsets);
         }
     }
 
     fn decide(&mut self, mut decision: Decision) {
-        let bytes = self.keeper.is_some().then(|| decision.encode());
+        let bytes = self.backend.is_some().then(|| decision.encode());
         let sent = match &mut decision {
-            Decision::Closed { sent, .. } | Decision::Passed { sent, .. } => std::mem::take(sent),
+            Decision::Closed { sent, .. } | Decision::RowsEmitted { sent, .. } => std::mem::take(sent),
             _ => Vec::new(),
         };
         let mut releases = Vec::new();
-        for Sent { query, messages } in sent {
+        for SinkBatch { query, messages } in sent {
             if let Some(last) = messages.last() {
                 self.sequences.insert(query.clone(), last.sequence);
             }
             let Some(outbox) = self.outboxes.get(&query) else { unreachable!("'{query}' has an outbox") };
             let messages = messages.into_iter().map(Arc::new).collect();
-            releases.push(Release { query, outbox: outbox.clone(), messages });
+            releases.push(PendingDelivery { query, outbox: outbox.clone(), messages });
         }
-        match (&self.keeper, bytes) {
-            (Some(keeper), Some(bytes)) => keeper.enter(bytes, releases),
-            _ => releases.into_iter().for_each(Release::send),
+        match (&self.backend, bytes) {
+            (Some(backend), Some(bytes)) => backend.enter(bytes, releases),
+            _ => releases.into_iter().for_each(PendingDelivery::send),
         }
     }
 }

@@ -13,7 +13,7 @@ const GONE: i64 = i64::MIN;
 
 /// The groups that count.
 #[derive(Clone, Debug)]
-pub(super) struct Census {
+pub(super) struct GroupLimiter {
     counted: usize,
     /// By group: the newest slice it was seen in.
     newest: Dense<i64>,
@@ -23,7 +23,7 @@ pub(super) struct Census {
     expired: Vec<u32>,
 }
 
-impl Census {
+impl GroupLimiter {
     /// Nobody.
     pub(super) fn new() -> Self {
         Self { counted: 0, newest: Dense::new(GONE), seen: BTreeMap::new(), expired: Vec::new() }
@@ -96,22 +96,22 @@ mod tests {
     #[test]
     fn a_group_counts_until_its_last_window_has_ended() {
         let slicing = Slicing::new(&window(10, 30)).unwrap();
-        let mut census = Census::new();
-        census.see(7, 0);
-        census.see(8, 0);
-        census.see(8, 1);
-        census.see(8, 0);
-        assert_eq!((census.counted(), census.counts(7), census.counts(9)), (2, true, false));
-        let expired = |census: &mut Census, watermark| {
-            census.expire(watermark, &slicing);
-            (census.counted(), census.take_expired())
+        let mut limiter = GroupLimiter::new();
+        limiter.see(7, 0);
+        limiter.see(8, 0);
+        limiter.see(8, 1);
+        limiter.see(8, 0);
+        assert_eq!((limiter.counted(), limiter.counts(7), limiter.counts(9)), (2, true, false));
+        let expired = |limiter: &mut GroupLimiter, watermark| {
+            limiter.expire(watermark, &slicing);
+            (limiter.counted(), limiter.take_expired())
         };
-        assert_eq!(expired(&mut census, 29), (2, vec![]));
-        assert_eq!(expired(&mut census, 30), (1, vec![7]));
-        census.see(7, 2);
-        census.expire(40, &slicing);
-        census.see(8, 2);
-        assert_eq!(expired(&mut census, 50), (0, vec![7, 8]), "each once");
-        assert!(census.seen.is_empty());
+        assert_eq!(expired(&mut limiter, 29), (2, vec![]));
+        assert_eq!(expired(&mut limiter, 30), (1, vec![7]));
+        limiter.see(7, 2);
+        limiter.expire(40, &slicing);
+        limiter.see(8, 2);
+        assert_eq!(expired(&mut limiter, 50), (0, vec![7, 8]), "each once");
+        assert!(limiter.seen.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Parts of a query's state as bytes: a section of a checkpoint holds those of one partition.
 
 use streamgauge_common::column::Texts;
-use streamgauge_engine::{Part, PartId, Place};
+use streamgauge_engine::{SegmentId, SegmentKind, StateSegment};
 
 use super::bytes::{Malformed, Reader, Writer};
 
@@ -10,8 +10,8 @@ const LATE: u8 = 2;
 const COUNTED: u8 = 3;
 
 /// Parts one behind the other.
-pub fn encode(parts: &[&Part]) -> Vec<u8> {
-    let texts = |part: &&Part| {
+pub fn encode(parts: &[&StateSegment]) -> Vec<u8> {
+    let texts = |part: &&StateSegment| {
         part.states
             .iter()
             .chain([&part.keys])
@@ -21,7 +21,7 @@ pub fn encode(parts: &[&Part]) -> Vec<u8> {
     // Sections are large: grown step by step they would be copied again and again.
     let mut out = Writer::with_capacity(8 + parts.iter().map(|part| 40 + texts(part)).sum::<usize>());
     out.u64(parts.len() as u64);
-    for Part { id, whole, keys, states } in parts {
+    for StateSegment { id, whole, keys, states } in parts {
         write_id(&mut out, id);
         out.bool(*whole);
         write_texts(&mut out, keys);
@@ -32,7 +32,7 @@ pub fn encode(parts: &[&Part]) -> Vec<u8> {
 }
 
 /// Parts from bytes that [`encode`] gave.
-pub fn decode(bytes: &[u8]) -> Result<Vec<Part>, Malformed> {
+pub fn decode(bytes: &[u8]) -> Result<Vec<StateSegment>, Malformed> {
     let mut input = Reader::new(bytes);
     let count = input.count(32)?;
     let parts = (0..count).map(|_| {
@@ -40,41 +40,41 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Part>, Malformed> {
         let keys = read_texts(&mut input)?;
         let calls = input.count(16)?;
         let states = (0..calls).map(|_| read_texts(&mut input)).collect::<Result<_, _>>()?;
-        Ok(Part { id, whole, keys, states })
+        Ok(StateSegment { id, whole, keys, states })
     });
     let parts = parts.collect::<Result<_, Malformed>>()?;
     input.finish()?;
     Ok(parts)
 }
 
-pub(super) fn write_id(out: &mut Writer, id: &PartId) {
+pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
     out.u32(id.partition);
     match id.place {
-        Place::Slice(slice) => {
+        SegmentKind::Slice(slice) => {
             out.u8(SLICE);
             out.i64(slice);
         }
-        Place::Late { window, slice } => {
+        SegmentKind::Late { window, slice } => {
             out.u8(LATE);
             out.i64(window);
             out.i64(slice);
         }
-        Place::Counted(slice) => {
+        SegmentKind::Counted(slice) => {
             out.u8(COUNTED);
             out.i64(slice);
         }
     }
 }
 
-pub(super) fn read_id(input: &mut Reader<'_>) -> Result<PartId, Malformed> {
+pub(super) fn read_id(input: &mut Reader<'_>) -> Result<SegmentId, Malformed> {
     let partition = input.u32()?;
     let place = match input.u8()? {
-        SLICE => Place::Slice(input.i64()?),
-        LATE => Place::Late { window: input.i64()?, slice: input.i64()? },
-        COUNTED => Place::Counted(input.i64()?),
+        SLICE => SegmentKind::Slice(input.i64()?),
+        LATE => SegmentKind::Late { window: input.i64()?, slice: input.i64()? },
+        COUNTED => SegmentKind::Counted(input.i64()?),
         kind => return Err(input.malformed(format!("no part has kind {kind}"))),
     };
-    Ok(PartId { partition, place })
+    Ok(SegmentId { partition, place })
 }
 
 fn write_texts(out: &mut Writer, texts: &Texts) {
@@ -108,15 +108,15 @@ mod tests {
         })
     }
 
-    fn parts() -> impl Strategy<Value = Vec<Part>> {
+    fn parts() -> impl Strategy<Value = Vec<StateSegment>> {
         let place = prop_oneof![
-            any::<i64>().prop_map(Place::Slice),
-            any::<(i64, i64)>().prop_map(|(window, slice)| Place::Late { window, slice }),
-            any::<i64>().prop_map(Place::Counted),
+            any::<i64>().prop_map(SegmentKind::Slice),
+            any::<(i64, i64)>().prop_map(|(window, slice)| SegmentKind::Late { window, slice }),
+            any::<i64>().prop_map(SegmentKind::Counted),
         ];
         let part = (any::<u32>(), place, any::<bool>(), texts(), prop::collection::vec(texts(), 0..3));
-        let part = part.prop_map(|(partition, place, whole, keys, states)| Part {
-            id: PartId { partition, place },
+        let part = part.prop_map(|(partition, place, whole, keys, states)| StateSegment {
+            id: SegmentId { partition, place },
             whole,
             keys,
             states,

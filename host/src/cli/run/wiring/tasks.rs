@@ -6,79 +6,79 @@ use streamgauge_common::{
     crash,
     message::{Message, Payload},
 };
-use streamgauge_engine::{Accumulators, Fault, Part, Settings, WindowQuery};
+use streamgauge_engine::{Accumulators, Fault, Settings, StateSegment, WindowQuery};
 use streamgauge_sql::{
     Query,
     manifest::{Input, Manifest, Source, Target},
 };
 use streamgauge_state::{
+    backend::{AckNotifier, RecoveredState, StateBackend},
     error::StateError,
-    keeper::{Begin as BeginKeeping, Keeper, Settling},
-    meaning::Meaning,
-    outbox::{Bounds, Outbox, Settled},
-    recovery::{self, Past, Recovered},
-    saved::{Beginning, Positions, Saved},
+    fingerprint::StateFingerprint,
+    manifest::{CheckpointManifest, Offsets, StartBounds},
+    outbox::{Acknowledged, Bounds, Outbox},
+    recovery::{self, Recovered, RecoveredDecisions},
 };
 
 use super::{
-    Begin, Parts, Wiring, has_stages,
+    Begin, Builder, Deployment, has_stages,
     leftovers::removal,
     places::{Named, Writer},
     positions,
-    sinks::{self, Deliver, Posted, Route, Way},
+    sinks::{self, Deliver, OutboxBinding, Route, SinkBinding},
 };
 use crate::{
     cli::Failure,
-    deliver::{encode::Encode, http::declared::thawed, key::Keys, letters::Letters},
-    query::{Journal, Making, Reopen, Root, RunningQuery, Windows},
+    deliver::{encode::Encode, http::declared::thawed, key::Keys, letters::DeadLetterQueue},
+    query::{DecisionLog, OpenAggregates, QueryTask, RunningQuery, WindowFactory, Windows},
     timings::Timed,
 };
 
 /// What is known of a query before it runs.
-struct Kept {
+struct KnownQuery {
     /// The course of its rows.
     timeline: u128,
     /// Whether an earlier run had its state.
     goes_on: bool,
-    begin: Option<BeginKeeping>,
-    checkpoint: Option<(Saved, Vec<Part>)>,
-    past: Past,
-    unsettled: BTreeMap<String, Vec<Arc<Message>>>,
+    begin: Option<RecoveredState>,
+    checkpoint: Option<(CheckpointManifest, Vec<StateSegment>)>,
+    decisions: RecoveredDecisions,
+    in_flight: BTreeMap<String, Vec<Arc<Message>>>,
 }
 
 /// What the queries of a root share while they are put together.
-struct Tree<'a> {
+struct TaskBuilder<'a> {
     timeline: u128,
     goes_on: bool,
-    settling: Option<Settling>,
-    settled: BTreeMap<String, Settled>,
-    unsettled: BTreeMap<String, Vec<Arc<Message>>>,
+    ack_notifier: Option<AckNotifier>,
+    acknowledged: BTreeMap<String, Acknowledged>,
+    in_flight: BTreeMap<String, Vec<Arc<Message>>>,
     outboxes: BTreeMap<String, Outbox>,
     source: &'a Source,
-    letters: Option<&'a Arc<Letters>>,
+    letters: Option<&'a Arc<DeadLetterQueue>>,
     /// Whether the root has windows.
     windowed: bool,
 }
 
-impl Wiring<'_> {
+impl Deployment<'_> {
     /// A query with everything that reads it; none if it has finished in an earlier run.
-    pub(super) fn root(
+    pub(super) fn task(
         &self,
         query: &Query,
         source: &Source,
         columns: Vec<usize>,
         begin: &Begin,
-        letters: Option<&Arc<Letters>>,
-        parts: &mut Parts<'_>,
-    ) -> Result<Option<Root>, Failure> {
+        letters: Option<&Arc<DeadLetterQueue>>,
+        parts: &mut Builder<'_>,
+    ) -> Result<Option<QueryTask>, Failure> {
         let manifest = &query.plan.manifest;
         let open = self.opener(manifest);
         let failed = |fault: Fault| Failure::Runtime(format!("error: {fault}"));
         let accumulators = open().map_err(failed)?;
         let versions: Vec<u32> = accumulators.iter().map(|calls| calls.state_version()).collect();
-        let Kept { timeline, goes_on, begin: keeping, checkpoint, past, unsettled } =
+        let KnownQuery { timeline, goes_on, begin: keeping, checkpoint, decisions, in_flight } =
             self.kept(manifest, source, &versions, parts)?;
-        if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && unsettled.is_empty() {
+        if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && in_flight.is_empty() {
             if !self.bounded && self.inputs.is_empty() {
                 let name = &manifest.name;
                 parts.notices.push(format!(
@@ -87,15 +87,15 @@ impl Wiring<'_> {
             }
             return Ok(None);
         }
-        let settled = keeping.as_ref().map(|keeping| keeping.settled.clone()).unwrap_or_default();
+        let acknowledged = keeping.as_ref().map(|keeping| keeping.acknowledged.clone()).unwrap_or_default();
         let no_thread = |error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
-        let keeper = keeping.map(Keeper::start).transpose().map_err(no_thread)?;
-        let mut tree = Tree {
+        let backend = keeping.map(StateBackend::start).transpose().map_err(no_thread)?;
+        let mut tree = TaskBuilder {
             timeline,
             goes_on,
-            settling: keeper.as_ref().map(Keeper::settling),
-            settled,
-            unsettled,
+            ack_notifier: backend.as_ref().map(StateBackend::ack_notifier),
+            acknowledged,
+            in_flight,
             outboxes: BTreeMap::new(),
             source,
             letters,
@@ -103,38 +103,39 @@ impl Wiring<'_> {
         };
         let running = self.query(query, columns, &mut tree, parts)?;
         let owed = |messages: &&Vec<Arc<Message>>| !messages.iter().all(|message| is_shown(message));
-        if let Some((name, messages)) = tree.unsettled.iter().find(|(_, messages)| owed(messages)) {
+        if let Some((name, messages)) = tree.in_flight.iter().find(|(_, messages)| owed(messages)) {
             return Err(undelivered(manifest, name, messages, "no statement of that name is there any more"));
         }
-        let beginning = match &checkpoint {
-            Some((saved, _)) => saved.beginning.clone(),
-            None => Beginning { emit_from_us: begin.emit_from_us, ..Beginning::default() },
+        let start_bounds = match &checkpoint {
+            Some((saved, _)) => saved.start_bounds.clone(),
+            None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
         };
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
         let settings = Settings { delay_us, ..Settings::default() };
-        let at = checkpoint.as_ref().map_or_else(Positions::new, |(saved, _)| saved.positions.clone());
-        let journal = Journal::new(keeper, tree.outboxes, past);
-        let mut root = Root::new(running, journal, beginning.clone(), at, Making { settings, open });
+        let at = checkpoint.as_ref().map_or_else(Offsets::new, |(saved, _)| saved.offsets.clone());
+        let log = DecisionLog::new(backend, tree.outboxes, decisions);
+        let mut task =
+            QueryTask::new(running, log, start_bounds.clone(), at, WindowFactory { settings, open });
         let bad = |error: &dyn std::fmt::Display| {
             Failure::Runtime(format!("error: query '{}': {error}", manifest.name))
         };
         match &checkpoint {
             Some((saved, parts)) => {
-                let windows = root.windows(saved, parts.iter()).map_err(|error| bad(&error))?;
-                root.replace_windows(windows);
+                let windows = task.windows(saved, parts.iter()).map_err(|error| bad(&error))?;
+                task.replace_windows(windows);
                 crash::point("recovery.restored");
             }
             None => {
-                let Some(window) = &manifest.window else { return Ok(Some(root)) };
-                let settings = Settings { emit_from_us: beginning.emit_from_us, ..settings };
+                let Some(window) = &manifest.window else { return Ok(Some(task)) };
+                let settings = Settings { emit_from_us: start_bounds.emit_from_us, ..settings };
                 let mut engine = WindowQuery::new(window, settings, []).map_err(|error| bad(&error))?;
-                if root.journal().is_durable() {
+                if task.log().is_durable() {
                     engine.track_changes();
                 }
-                root.replace_windows(Some(Windows { engine, accumulators }));
+                task.replace_windows(Some(Windows { engine, accumulators }));
             }
         }
-        Ok(Some(root))
+        Ok(Some(task))
     }
 
     /// What was kept of a query; a course of its own where nothing is.
@@ -143,20 +144,27 @@ impl Wiring<'_> {
         manifest: &Manifest,
         source: &Source,
         versions: &[u32],
-        parts: &mut Parts<'_>,
-    ) -> Result<Kept, Failure> {
+        parts: &mut Builder<'_>,
+    ) -> Result<KnownQuery, Failure> {
         let Some(store) = &self.state else {
             let timeline = fastrand::u128(..);
-            let (past, unsettled) = (Past::default(), BTreeMap::new());
-            return Ok(Kept { timeline, goes_on: false, begin: None, checkpoint: None, past, unsettled });
+            let (decisions, in_flight) = (RecoveredDecisions::default(), BTreeMap::new());
+            return Ok(KnownQuery {
+                timeline,
+                goes_on: false,
+                begin: None,
+                checkpoint: None,
+                decisions,
+                in_flight,
+            });
         };
         let bad = |error: &dyn std::fmt::Display| {
             Failure::Runtime(format!("error: query '{}': {error}", manifest.name))
         };
         let folder = store.folder(&manifest.name).map_err(|error| bad(&error))?;
-        let meaning = Meaning::of(manifest, Some(source), versions);
+        let fingerprint = StateFingerprint::of(manifest, Some(source), versions);
         let recovered =
-            recovery::open(folder, &meaning, self.checkpoints_kept).map_err(|error| match error {
+            recovery::open(folder, &fingerprint, self.checkpoints_kept).map_err(|error| match error {
                 StateError::Changed { .. } => Failure::Runtime(format!(
                     "error: query '{}': {error}\nhelp: {}",
                     manifest.name,
@@ -164,12 +172,12 @@ impl Wiring<'_> {
                 )),
                 error => bad(&error),
             })?;
-        let Recovered { begin, timeline, goes_on, checkpoint, past, unsettled, notices } = recovered;
+        let Recovered { begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.places.resumed |= checkpoint.is_some();
         parts.places.identities.insert(timeline);
         parts.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
-        Ok(Kept { timeline, goes_on, begin: Some(begin), checkpoint, past, unsettled })
+        Ok(KnownQuery { timeline, goes_on, begin: Some(begin), checkpoint, decisions, in_flight })
     }
 
     /// What to do where a query means something else than its state.
@@ -189,8 +197,8 @@ impl Wiring<'_> {
         &self,
         query: &Query,
         columns: Vec<usize>,
-        tree: &mut Tree<'_>,
-        parts: &mut Parts<'_>,
+        tree: &mut TaskBuilder<'_>,
+        parts: &mut Builder<'_>,
     ) -> Result<RunningQuery, Failure> {
         let manifest = &query.plan.manifest;
         let component = parts.components.remove(&manifest.name);
@@ -199,9 +207,9 @@ impl Wiring<'_> {
         let mut running = RunningQuery::new(manifest.clone(), component, None, columns);
         match self.way(manifest, tree, parts)? {
             None => {}
-            Some((_, Way::Direct(output))) => running.send_to(output),
-            Some((sink, Way::Outbox(posted))) => {
-                running.post_to(self.post(manifest, &sink, *posted, tree, parts)?);
+            Some((_, SinkBinding::Direct(output))) => running.send_to(output),
+            Some((sink, SinkBinding::Outbox(outbox_binding))) => {
+                running.post_to(self.post(manifest, &sink, *outbox_binding, tree, parts)?);
             }
         }
         for reader in parts.needed.clone() {
@@ -218,23 +226,23 @@ impl Wiring<'_> {
     fn way(
         &self,
         manifest: &Manifest,
-        tree: &Tree<'_>,
-        parts: &mut Parts<'_>,
-    ) -> Result<Option<(String, Way)>, Failure> {
+        tree: &TaskBuilder<'_>,
+        parts: &mut Builder<'_>,
+    ) -> Result<Option<(String, SinkBinding)>, Failure> {
         let route = Route {
             query: manifest,
             windowed: tree.windowed,
             keys: Keys::new(tree.timeline, &manifest.name),
-            identity: tree.settling.is_some().then_some(tree.timeline),
+            identity: tree.ack_notifier.is_some().then_some(tree.timeline),
         };
-        let Parts { workers, places, .. } = parts;
+        let Builder { workers, places, .. } = parts;
         let name = match &manifest.target {
             Target::View => return Ok(None),
             Target::Console => {
                 let console = places.console();
                 return Ok(Some((
                     "the console".to_owned(),
-                    workers.reach_output(console, None, &route, places)?,
+                    workers.open_output(console, None, &route, places)?,
                 )));
             }
             Target::Sink(name) => name,
@@ -248,13 +256,13 @@ impl Wiring<'_> {
                 let output = places.file(&path)?;
                 let overwrite = self.overwrite.iter().any(|given| given.eq_ignore_ascii_case(name));
                 places.write_to(&output, Writer { sink: sink.name.clone(), named, overwrite });
-                workers.reach_output(output, Some(&path), &route, places)?
+                workers.open_output(output, Some(&path), &route, places)?
             }
             (None, "console") => {
                 let console = places.console();
-                workers.reach_output(console, None, &route, places)?
+                workers.open_output(console, None, &route, places)?
             }
-            (None, _) => workers.reach_sink(sink, &route, self.plugins.runtime())?,
+            (None, _) => workers.open_sink(sink, &route, self.plugins.runtime())?,
         };
         Ok(Some((sink.name.clone(), way)))
     }
@@ -267,46 +275,46 @@ impl Wiring<'_> {
         &self,
         manifest: &Manifest,
         sink: &str,
-        posted: Posted,
-        tree: &mut Tree<'_>,
-        parts: &mut Parts<'_>,
+        outbox_binding: OutboxBinding,
+        tree: &mut TaskBuilder<'_>,
+        parts: &mut Builder<'_>,
     ) -> Result<Box<dyn Encode>, Failure> {
-        let Posted { encode, deliver, has, keeps_last } = posted;
+        let OutboxBinding { encode, deliver, has, keeps_last } = outbox_binding;
         let name = manifest.name.clone();
-        let mut settled = tree.settled.remove(&name).unwrap_or_default();
-        if let Deliver::Lines { name, .. } = &deliver {
-            let owed = tree.unsettled.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
-            parts.places.settles(name, settled.upto, owed);
+        let mut acknowledged = tree.acknowledged.remove(&name).unwrap_or_default();
+        if let Deliver::FileSink { name, .. } = &deliver {
+            let owed = tree.in_flight.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
+            parts.places.acknowledges(name, acknowledged.upto, owed);
         }
-        settled.add_upto(has);
-        let mut unsettled = tree.unsettled.remove(&name).unwrap_or_default();
+        acknowledged.add_upto(has);
+        let mut in_flight = tree.in_flight.remove(&name).unwrap_or_default();
         if !keeps_last {
             // A window that was kept to be shown is not owed to a sink that is told.
             let (shown, owed): (Vec<_>, Vec<_>) =
-                unsettled.into_iter().partition(|message| is_shown(message));
-            shown.iter().for_each(|message| settled.add(message.sequence));
-            unsettled = owed;
+                in_flight.into_iter().partition(|message| is_shown(message));
+            shown.iter().for_each(|message| acknowledged.add(message.sequence));
+            in_flight = owed;
         }
-        if !unsettled.iter().all(|message| deliver.takes(&message.payload)) {
+        if !in_flight.iter().all(|message| deliver.takes(&message.payload)) {
             let why = format!("'{sink}' is another kind of sink now");
-            return Err(undelivered(manifest, &name, &unsettled, &why));
+            return Err(undelivered(manifest, &name, &in_flight, &why));
         }
         if let Deliver::Http { sink: declared, .. } = &deliver {
-            unsettled = unsettled.into_iter().map(thawed).collect();
+            in_flight = in_flight.into_iter().map(thawed).collect();
             let now = sinks::declared_now(declared);
             let goes = |message: &Arc<Message>| match &message.payload {
                 Payload::Request(request) => now.fill(request).map(drop),
                 _ => Ok(()),
             };
-            if let Err(why) = unsettled.iter().try_for_each(goes) {
-                return Err(undelivered(manifest, &name, &unsettled, &why));
+            if let Err(why) = in_flight.iter().try_for_each(goes) {
+                return Err(undelivered(manifest, &name, &in_flight, &why));
             }
         }
-        let settling = tree.settling.clone();
-        let note = move |_: &Settled| settling.iter().for_each(Settling::note);
-        let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, settled, note);
-        tree.settling.iter().for_each(|settling| settling.watch(&name, &outbox));
-        outbox.push(unsettled);
+        let ack_notifier = tree.ack_notifier.clone();
+        let note = move |_: &Acknowledged| ack_notifier.iter().for_each(AckNotifier::note);
+        let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, acknowledged, note);
+        tree.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
+        outbox.push(in_flight);
         let rejections = parts.workers.rejections(&tree.source.name, &name, sink, tree.letters.cloned());
         parts.started.push((deliver, outbox.clone(), rejections));
         tree.outboxes.insert(name, outbox);
@@ -314,7 +322,7 @@ impl Wiring<'_> {
     }
 
     /// Opens the accumulators of a query, as often as it is asked.
-    fn opener(&self, manifest: &Manifest) -> Reopen {
+    fn opener(&self, manifest: &Manifest) -> OpenAggregates {
         let (plugins, timings) = (self.plugins.clone(), self.timings.clone());
         let aggregates = manifest.window.as_ref().map(|window| window.aggregates.clone()).unwrap_or_default();
         Arc::new(move || {

@@ -1,11 +1,11 @@
 //! What becomes of a root's rows, and when it cannot go on.
 
-use super::{Context, Root};
+use super::{Context, QueryTask};
 
-impl Root {
+impl QueryTask {
     /// Why it cannot go on at all: what it decides cannot be kept, or leaves for nowhere. Other queries can.
     pub fn failure(&self) -> Option<String> {
-        self.journal.failure().or_else(|| self.query.failure())
+        self.log.failure().or_else(|| self.query.failure())
     }
 
     /// Hands on what was written so far.
