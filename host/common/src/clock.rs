@@ -62,9 +62,14 @@ impl AwakeClock {
 
     /// The loop has come round: how long it was awake until now. A gap counts nothing.
     pub fn look(&mut self) -> Duration {
+        self.look_after(Duration::ZERO)
+    }
+
+    /// The same after a wait of up to `waited`, which is no gap.
+    pub fn look_after(&mut self, waited: Duration) -> Duration {
         let step = self.last.elapsed();
         self.last = Stopwatch::start();
-        match step < GAP_MIN {
+        match step < GAP_MIN + waited {
             true => self.awake += step,
             false => self.gaps += 1,
         }

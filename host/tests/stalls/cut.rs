@@ -50,7 +50,8 @@ fn a_leader_that_was_replaced_while_it_stood_still_is_not_believed() {
     for _ in 0..3 {
         let topic = topic(&cluster.direct, "replaced", 6);
         let folder = tempfile::tempdir().unwrap();
-        prepare(&folder, &cluster.direct.brokers, &topic, "1 second");
+        // Longer than whoever writes needs to find the new leader, shorter than the old one stands still.
+        prepare(&folder, &cluster.direct.brokers, &topic, "2 seconds");
         let plan: Vec<(u32, Duration)> = (0..6).map(|partition| (partition, BUSY)).collect();
         let traffic = Traffic::start(&cluster.direct, &topic, &plan);
         let mut host = Host::start(&folder, &[]);

@@ -25,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 const TOLD_AFTER: u32 = 2;
 /// How many brokers are asked who leads.
 const WITNESSES_MAX: usize = 3;
+/// How long that may take: they are asked one by one.
+const CONFIRMED_WITHIN: Duration = ANSWER_WITHIN.saturating_mul(WITNESSES_MAX as u32 + 1);
 /// How many partitions a message lists.
 const LISTED_MAX: usize = 5;
 
@@ -166,7 +168,8 @@ impl KafkaSource {
         self.tell_what_is_missing(&answered.unanswered, &answered.open);
         if !answered.in_doubt.is_empty() {
             let confirmed = self.confirm_leaders(&answered.in_doubt);
-            self.silence.trust(&confirmed);
+            self.now = self.awake.look_after(CONFIRMED_WITHIN);
+            self.silence.trust(&confirmed, self.now);
         }
         if !answered.idle.is_empty() {
             self.events.push_back(Event::Idle { partitions: answered.idle, silent: answered.silent });

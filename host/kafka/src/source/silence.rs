@@ -8,7 +8,8 @@
 //!    been told to [`Silence::arrived`].
 //!
 //! A leader that did not answer for a while may have been replaced, and not know it yet when it answers again: then it tells where the
-//! partition ended before. It is in doubt until another broker says who leads ([`Silence::trust`]).
+//! partition ended before. It is in doubt until another broker says who leads ([`Silence::trust`]), and its partitions' silence
+//! begins anew then.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -131,11 +132,12 @@ impl Silence {
         self.partitions.values_mut().for_each(|partition| partition.is_in_doubt = true);
     }
 
-    /// Another broker says that these partitions are led by who is asked.
-    pub(super) fn trust(&mut self, partitions: &[u32]) {
+    /// Another broker says that these partitions are led by who is asked. Their silence begins anew: while their leader was away
+    /// nobody could write to them, and whoever writes may still be looking for the new one.
+    pub(super) fn trust(&mut self, partitions: &[u32], now: Duration) {
         for number in partitions {
             if let Some(partition) = self.partitions.get_mut(number) {
-                partition.is_in_doubt = false;
+                (partition.is_in_doubt, partition.since) = (false, now);
             }
         }
     }
@@ -295,11 +297,14 @@ mod tests {
         assert!(silence.ask(s(21)).is_some());
         let answered = silence.answered(&ends([(0, 5), (1, 7)]), &ends([(1, 7)]));
         assert_eq!((answered.idle, answered.in_doubt), (vec![0], vec![1]), "it may have been replaced");
-        silence.trust(&[1]);
+        silence.trust(&[1], s(21));
         assert_eq!(silence.ask(s(22)), question(&[0, 1], &[1]));
-        assert_eq!(silence.answered(&ends([(0, 5), (1, 7)]), &ends([(1, 7)])).idle, [0, 1]);
+        let answered = silence.answered(&ends([(0, 5), (1, 7)]), &ends([(1, 7)]));
+        assert_eq!(answered.idle, [0], "nobody could write to 1 before");
+        assert!(silence.ask(s(31)).is_some());
+        assert_eq!(silence.answered(&ends([(0, 5), (1, 7)]), &ends([])).idle, [0, 1]);
         silence.doubt_all();
-        assert!(silence.ask(s(23)).is_some());
+        assert!(silence.ask(s(33)).is_some());
         assert_eq!(silence.answered(&ends([(0, 5), (1, 7)]), &ends([])).in_doubt, [0, 1]);
     }
 
