@@ -124,7 +124,7 @@ impl Pipeline {
             told: BTreeSet::new(),
             since_checkpoint: Stopwatch::start(),
             assigned: BTreeMap::new(),
-            held: BTreeSet::new(),
+            buffered: BTreeSet::new(),
             begun: false,
             ended: false,
             failure: None,
@@ -277,7 +277,8 @@ impl Pipeline {
     /// Where each query stands while leaders are asked whether silent partitions are idle. Not where a replay has still to do what
     /// earlier silence brought about.
     fn mark(&mut self) {
-        let engines = self.tasks.iter_mut().filter(|task| !task.is_gated()).filter_map(QueryTask::engine_mut);
+        let engines =
+            self.tasks.iter_mut().filter(|task| !task.is_behind_barrier()).filter_map(QueryTask::engine_mut);
         engines.for_each(WindowQuery::mark);
     }
 
@@ -285,7 +286,7 @@ impl Pipeline {
     fn idle(&mut self, partitions: &[u32], silent: Duration) {
         let silent_us = i64::try_from(silent.as_micros()).unwrap_or(i64::MAX);
         self.each_task(|task, context| {
-            if !task.is_gated()
+            if !task.is_behind_barrier()
                 && let Some(engine) = task.engine_mut()
             {
                 engine.idle(partitions, silent_us);
@@ -329,10 +330,10 @@ impl Pipeline {
 
     /// What is due beside events: checkpoints, queries that fell, deliveries that cannot go on.
     fn look_after_tasks(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
-        let held: BTreeSet<u32> = self.tasks.iter().flat_map(QueryTask::held).collect();
-        if held != run.held {
-            self.reader.hold(held.clone());
-            run.held = held;
+        let buffered: BTreeSet<u32> = self.tasks.iter().flat_map(QueryTask::buffered).collect();
+        if buffered != run.buffered {
+            self.reader.hold(buffered.clone());
+            run.buffered = buffered;
         }
         // Not before what is fixed at the first start is known: the first checkpoint fixes it.
         if run.begun && run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
@@ -344,7 +345,7 @@ impl Pipeline {
         }
         self.context.unread |= self.tasks.iter().any(|task| task.log().is_unread());
         self.tell_failures(&mut run.told, tell);
-        let cannot_go_on = |task: &QueryTask| task.fallen().is_some() || task.failure().is_some();
+        let cannot_go_on = |task: &QueryTask| task.task_failure().is_some() || task.failure().is_some();
         let (leaving, others) = std::mem::take(&mut self.tasks).into_iter().partition(cannot_go_on);
         self.tasks = others;
         let leaving: Vec<QueryTask> = leaving;
@@ -386,7 +387,7 @@ struct Run {
     /// Partitions, with the ends to which they are read.
     assigned: BTreeMap<u32, Option<i64>>,
     /// Partitions that are not read on for now.
-    held: BTreeSet<u32>,
+    buffered: BTreeSet<u32>,
     /// Whether the first checkpoints are made.
     begun: bool,
     /// Whether the input has ended.

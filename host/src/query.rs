@@ -393,8 +393,8 @@ impl RunningQuery {
         }
         let input = InputBatch::of_rows(rows, &self.manifest.output);
         for reader in self.readers.iter_mut().filter(|reader| reader.failed.is_none()) {
-            if let Err(fallen) = reader.take(&input, scope) {
-                reader.failed = Some(fallen.fault.to_string());
+            if let Err(task_failure) = reader.take(&input, scope) {
+                reader.failed = Some(task_failure.fault.to_string());
             }
         }
         Ok(())

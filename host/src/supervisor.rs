@@ -190,15 +190,16 @@ fn go_on(
     }
     if source.once {
         let blocked = || "its sink takes nothing more".to_owned();
-        return Err(task.fallen().map_or_else(blocked, |fallen| fallen.fault.to_string()));
+        return Err(task.task_failure().map_or_else(blocked, |task_failure| task_failure.fault.to_string()));
     }
-    if let Some(fallen) = task.fallen().cloned() {
-        let fault = fallen.fault.to_string();
-        if !task.count_trap(fallen.batch, TRAPS_MAX) || stop.load(Relaxed) {
+    if let Some(task_failure) = task.task_failure().cloned() {
+        let fault = task_failure.fault.to_string();
+        if !task.count_trap(task_failure.batch, TRAPS_MAX) || stop.load(Relaxed) {
             return Err(fault);
         }
-        let suspect =
-            fallen.batch.filter(|_| fallen.in_fold && fallen.fault.kind == FaultKind::Deterministic);
+        let suspect = task_failure
+            .batch
+            .filter(|_| task_failure.in_fold && task_failure.fault.kind == FaultKind::Deterministic);
         let name = task.name().to_owned();
         notice(&format!("query '{name}': {fault}; it goes back to its last checkpoint"));
         let poison = match suspect {
@@ -208,7 +209,7 @@ fn go_on(
         // Told when it is durable.
         task.log().backend().iter().for_each(|backend| backend.wait());
         for (offset, why) in &poison {
-            let (partition, ..) = fallen.batch.unwrap_or_default();
+            let (partition, ..) = task_failure.batch.unwrap_or_default();
             notice(&format!("query '{name}': partition {partition} offset {offset} is a dead letter: {why}"));
         }
         if poison.len() >= bisect::RECORDS_MAX {

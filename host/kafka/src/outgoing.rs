@@ -62,7 +62,7 @@ pub enum WriteError {
     /// Kafka will never take one of these messages.
     #[error("Kafka does not take a record: {why}")]
     Refused {
-        /// The guilty message's number is among these; if it is the only one, it is guilty.
+        /// The poison message's number is among these; if it is the only one, it is poison.
         sequences: Vec<u64>,
         /// Why, for people.
         why: String,

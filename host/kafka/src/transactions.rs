@@ -1,7 +1,7 @@
 //! Messages to a topic, each exactly once for whoever reads what is committed.
 //!
 //! A transaction holds messages and, in the control topic, the number of the last of them. What that number says was
-//! delivered; what lies behind it was not. Whoever opens fences all others of the same name and settles what they left
+//! delivered; what lies behind it was not. Whoever opens fences all others of the same name and commits or aborts what they left
 //! behind, and only then reads the number. So a commit whose outcome nobody told is looked up, never guessed.
 //!
 //! A transaction that fails costs the client. A new one has a new epoch, so requests of the failed transaction that are
@@ -49,7 +49,7 @@ enum Client {
 }
 
 impl Transactions {
-    /// Fences all others of the same name, settles what they left, and gives the number of the last message that was
+    /// Fences all others of the same name, commits or aborts what they left, and gives the number of the last message that was
     /// delivered; 0 = none ever.
     ///
     /// Makes the control topic if there is none. The topic itself must be there, or the brokers make it.

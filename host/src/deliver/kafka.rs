@@ -48,7 +48,7 @@ pub struct KafkaSink {
 
 /// Who is told what becomes of a sink.
 pub trait DeliveryEvents {
-    /// The sink will never take a message. It is settled if this is true: then that is written down for good. After a crash it
+    /// The sink will never take a message. It is acknowledged if this is true: then that is written down for good. After a crash it
     /// may be told again.
     fn rejected(&self, message: &Message, why: &str) -> bool;
     /// The sink is away, or not as it should be; why, for people. Said once.
@@ -58,7 +58,7 @@ pub trait DeliveryEvents {
 }
 
 impl KafkaSink {
-    /// Delivers what is in the outbox, until all is settled and it is closed, `stop` is set, or nothing goes any more:
+    /// Delivers what is in the outbox, until all is acknowledged and it is closed, `stop` is set, or nothing goes any more:
     /// then the outbox has failed. Blocks.
     pub fn deliver(&self, outbox: &Outbox, stop: &AtomicBool, watch: &dyn DeliveryEvents) {
         let worker = Worker {
@@ -93,7 +93,7 @@ struct Worker<'a> {
     writer: Option<Writer>,
     /// Up to this number all was delivered.
     delivered: u64,
-    /// Taken and not settled, in order.
+    /// Taken and not acknowledged, in order.
     pending: Vec<Arc<Message>>,
     /// How many of them were written last, or tried to be.
     tried: usize,
@@ -142,7 +142,7 @@ impl Worker<'_> {
         self.stop.load(Relaxed) || self.outbox.is_drained()
     }
 
-    /// Opens the writer, and settles what turns out to be delivered.
+    /// Opens the writer, and acknowledges what turns out to be delivered.
     fn make_ready(&mut self) -> Result<(), WriteError> {
         let KafkaSink { connection, topic, control } = self.sink;
         match (self.writer.take(), control) {
@@ -226,7 +226,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Settles what was taken up to the last that was delivered.
+    /// Acknowledges what was taken up to the last that was delivered.
     fn settle_delivered(&mut self) {
         let count = self.pending.partition_point(|message| message.sequence <= self.delivered);
         if count > 0 {

@@ -156,7 +156,7 @@ impl FileSink {
         marker.adopted.take().map_or(Ok(()), Adopted::forget)
     }
 
-    /// Writes what is in the outbox of a query, until all is settled and it is closed, or `stop` is set. Blocks.
+    /// Writes what is in the outbox of a query, until all is acknowledged and it is closed, or `stop` is set. Blocks.
     ///
     /// Where the place does not take it (its disk is full), the messages wait in the outbox and are tried again.
     /// `name` is what the marker calls the query: another state's query of that name is another one.

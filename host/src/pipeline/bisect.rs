@@ -64,7 +64,7 @@ impl Copy {
 /// Records of one batch that may make a plugin fail before it is given up.
 pub const RECORDS_MAX: usize = 100;
 
-/// Reads again from the checkpoint up to a batch of `partition`, the offsets `first` to `last`, and condemns the records that make
+/// Reads again from the checkpoint up to a batch of `partition`, the offsets `first` to `last`, and quarantines the records that make
 /// a plugin fail: their offsets, and what happened; no record where it does not fail again.
 ///
 /// The query is good for nothing afterwards but to go back.
@@ -111,7 +111,7 @@ pub fn find(
             | Event::Notice(_)
             | Event::TimedOut => {}
         }
-        if task.fallen().is_some() {
+        if task.task_failure().is_some() {
             return Ok(Vec::new());
         }
     }
@@ -128,7 +128,7 @@ fn known(batch: &Batch, partition: u32, last: i64, reached: &Offsets) -> Batch {
     batch.part(0..batch.chunk.offsets.partition_point(|&offset| offset < end))
 }
 
-/// Condemns the records of a batch that fail.
+/// Quarantines the records of a batch that fail.
 fn bisect_batch(
     task: &mut QueryTask,
     batch: &Batch,
@@ -139,7 +139,7 @@ fn bisect_batch(
     let (mut good, end) = (0, batch.chunk.len());
     keep(task, copy)?;
     while poison.len() < RECORDS_MAX
-        && let Err(mut fallen) = task.probe(&batch.part(good..end), context)
+        && let Err(mut task_failure) = task.probe(&batch.part(good..end), context)
     {
         let mut bad = end;
         while bad - good > 1 {
@@ -150,11 +150,11 @@ fn bisect_batch(
                     keep(task, copy)?;
                     good = middle;
                 }
-                Err(earlier) => (fallen, bad) = (earlier, middle),
+                Err(earlier) => (task_failure, bad) = (earlier, middle),
             }
         }
         let Some(&offset) = batch.chunk.offsets.get(good) else { break };
-        let why = fallen.fault.to_string();
+        let why = task_failure.fault.to_string();
         task.quarantine(batch.chunk.partition, offset, why.clone());
         poison.push((offset, why));
         // The next try passes over it.

@@ -70,7 +70,7 @@ pub enum Event {
     Notice(String),
     /// Nothing came within the time given.
     TimedOut,
-    /// Nothing more will come: the reader says so, behind all that it has read. A feed that ends without it has failed.
+    /// Nothing more will come: the reader says so, behind all that it has read. A reader that ends without it has failed.
     EndOfInput,
     /// The source cannot go on; why.
     Failed(String),
@@ -143,7 +143,7 @@ fn hand(feeder: &mut Feeder<Item>, item: Item) -> Result<(), Gone> {
     feeder.feed(item).map_err(|_| Gone)
 }
 
-/// A feed whose reader runs `read` on its own thread: when that returns its input is over, or nobody listens.
+/// A reader that runs `read` on its own thread: when that returns its input is over, or nobody listens.
 fn start(
     decoder: Decoder,
     timings: Arc<Timings>,
@@ -312,7 +312,7 @@ mod tests {
 
     use super::*;
 
-    /// The events of a feed, up to the one that ends it.
+    /// The events of a reader, up to the one that ends it.
     fn events(
         read: impl FnOnce(&mut Feeder<Item>, &Reader) -> Result<(), Gone> + Send + 'static,
     ) -> Vec<Event> {

@@ -121,7 +121,10 @@ impl Pipeline {
         } else if run.begun && run.since_rejoin.elapsed() >= REJOIN_EVERY {
             run.since_rejoin = Stopwatch::start();
             let ready = |task: &QueryTask| {
-                task.is_level() && !task.is_gated() && !task.is_blocked() && task.fallen().is_none()
+                task.is_level()
+                    && !task.is_behind_barrier()
+                    && !task.is_blocked()
+                    && task.task_failure().is_none()
             };
             match rejoin.become_primary() {
                 true => run.is_primary = true,

@@ -26,7 +26,7 @@ pub struct DecisionLog {
     sequences: BTreeMap<String, u64>,
     decided: Decided,
     /// Forced closes that a replay has still to do.
-    gates: VecDeque<Forced>,
+    barriers: VecDeque<Forced>,
     /// Those since the last durable checkpoint, numbered from `forced_before`.
     forced: VecDeque<Forced>,
     forced_before: u64,
@@ -46,14 +46,14 @@ impl DecisionLog {
             outboxes,
             sequences,
             decided,
-            gates: forced.iter().cloned().collect(),
+            barriers: forced.iter().cloned().collect(),
             forced: forced.into(),
             forced_before: 0,
             verdicts,
         }
     }
 
-    /// A journal that nothing is sent from.
+    /// A decision log that nothing is sent from.
     pub fn idle() -> Self {
         Self::new(None, BTreeMap::new(), RecoveredDecisions::default())
     }
@@ -79,7 +79,7 @@ impl DecisionLog {
         self.outboxes.values().any(Outbox::is_unread)
     }
 
-    /// Rows that are decided and not settled, but may be.
+    /// Rows that are decided and not acknowledged, but may be.
     pub fn in_flight(&self) -> usize {
         self.outboxes.values().filter(|outbox| outbox.failure().is_none()).map(Outbox::rows).sum()
     }
@@ -173,19 +173,19 @@ impl DecisionLog {
     }
 
     /// The forced close that a replay comes to next.
-    pub fn gate(&self) -> Option<&Forced> {
-        self.gates.front()
+    pub fn barrier(&self) -> Option<&Forced> {
+        self.barriers.front()
     }
 
-    /// The replay has come through a gate.
-    pub fn pass_gate(&mut self) -> Option<Forced> {
-        self.gates.pop_front()
+    /// The replay has come through a replay barrier.
+    pub fn pass_barrier(&mut self) -> Option<Forced> {
+        self.barriers.pop_front()
     }
 
     /// The replay begins again at the last durable checkpoint. False where too much happened since to be known.
     pub fn rewind(&mut self) -> bool {
         self.forget();
-        self.gates = self.forced.clone();
+        self.barriers = self.forced.clone();
         self.remembers(self.forced.len()) && self.remembers(self.verdicts.len())
     }
 

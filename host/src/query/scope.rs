@@ -5,13 +5,13 @@ use streamgauge_state::manifest::Offsets;
 
 use super::{Context, DecisionLog};
 
-/// What a query of a root works in.
+/// What a query of a query task works in.
 pub struct EmitContext<'a> {
     /// What the queries of the source share.
     pub context: &'a mut Context,
-    /// The root's decisions.
+    /// The query task's decisions.
     pub log: &'a mut DecisionLog,
-    /// Where the root stands.
+    /// Where the query task stands.
     pub offsets: &'a Offsets,
     /// What of records before was said already.
     pub told: &'a Offsets,

@@ -37,14 +37,14 @@ pub struct QueryTask {
     start: Offsets,
     /// How far it was before it had to go back: what it has to say of records before that was said.
     told: Offsets,
-    /// Batches behind the gate that a replay comes to next.
-    held: BTreeMap<u32, VecDeque<Batch>>,
+    /// Batches behind the replay barrier that a replay comes to next.
+    buffered: BTreeMap<u32, VecDeque<Batch>>,
     /// Partitions that were read to their end since their last record.
     at_end: BTreeMap<u32, bool>,
     /// Partitions of which nothing more comes, but something may be held.
     ending: BTreeSet<u32>,
     factory: WindowFactory,
-    fallen: Option<TaskFailure>,
+    task_failure: Option<TaskFailure>,
     /// Faults that were not traced to a record, without progress since the first of them.
     traps: u32,
     /// Where the last of them was: the query has come on when it is past it.
@@ -77,11 +77,11 @@ impl QueryTask {
             told: Offsets::new(),
             start: offsets.clone(),
             offsets,
-            held: BTreeMap::new(),
+            buffered: BTreeMap::new(),
             at_end: BTreeMap::new(),
             ending: BTreeSet::new(),
             factory,
-            fallen: None,
+            task_failure: None,
             traps: 0,
             trapped_at: None,
             finished: false,
@@ -137,21 +137,21 @@ impl QueryTask {
     }
 
     /// Why it cannot go on from here.
-    pub fn fallen(&self) -> Option<&TaskFailure> {
-        self.fallen.as_ref()
+    pub fn task_failure(&self) -> Option<&TaskFailure> {
+        self.task_failure.as_ref()
     }
 
     /// Whether a replay has still to do what idle partitions brought about: nothing is idle before.
-    pub fn is_gated(&self) -> bool {
-        self.log.gate().is_some()
+    pub fn is_behind_barrier(&self) -> bool {
+        self.log.barrier().is_some()
     }
 
-    /// Partitions that a gate holds back: they need not be read on.
-    pub fn held(&self) -> impl Iterator<Item = u32> + '_ {
-        self.held.keys().copied()
+    /// Partitions that a replay barrier holds back: they need not be read on.
+    pub fn buffered(&self) -> impl Iterator<Item = u32> + '_ {
+        self.buffered.keys().copied()
     }
 
-    /// Queries that have rows which are decided and not settled, how many, and why the last try failed, if one did.
+    /// Queries that have rows which are decided and not acknowledged, how many, and why the last try failed, if one did.
     pub fn undelivered(&self) -> impl Iterator<Item = (&str, usize, Option<String>)> {
         let outboxes = self.log.outboxes().iter();
         let rows = outboxes.map(|(query, outbox)| (query.as_str(), outbox.rows(), outbox.trouble()));
@@ -160,7 +160,7 @@ impl QueryTask {
 
     /// Whether it can take nothing: an outbox is at its bound.
     pub fn is_blocked(&self) -> bool {
-        self.fallen.is_none() && !self.log.has_room()
+        self.task_failure.is_none() && !self.log.has_room()
     }
 
     /// A partition is there.
@@ -183,44 +183,44 @@ impl QueryTask {
     pub fn take(&mut self, batch: &Batch, context: &mut Context) {
         self.at_end.insert(batch.chunk.partition, false);
         self.place(batch, context);
-        self.pass_gates(context);
+        self.pass_barriers(context);
     }
 
-    /// Folds a batch, as far as it lies before the next gate; the rest is held.
+    /// Folds a batch, as far as it lies before the next replay barrier; the rest is held.
     fn place(&mut self, batch: &Batch, context: &mut Context) {
         let partition = batch.chunk.partition;
-        if self.fallen.is_some() || self.finished {
+        if self.task_failure.is_some() || self.finished {
             return;
         }
-        if let Some(held) = self.held.get_mut(&partition) {
-            return held.push_back(batch.clone());
+        if let Some(buffered) = self.buffered.get_mut(&partition) {
+            return buffered.push_back(batch.clone());
         }
         let Some(limit) = self.limit(partition) else { return self.fold(batch, context) };
         let before = batch.chunk.offsets.partition_point(|&offset| offset < limit);
         self.fold(&batch.part(0..before), context);
         if before < batch.chunk.len() {
             let rest = batch.part(before..batch.chunk.len());
-            self.held.entry(partition).or_default().push_back(rest);
+            self.buffered.entry(partition).or_default().push_back(rest);
         }
     }
 
     /// A partition was read to its end as it is now.
     pub fn reached_end(&mut self, partition: u32, context: &mut Context) {
         self.at_end.insert(partition, true);
-        self.pass_gates(context);
+        self.pass_barriers(context);
     }
 
     /// Nothing more will come from a partition.
     pub fn end(&mut self, partition: u32, context: &mut Context) {
         self.at_end.insert(partition, true);
         self.ending.insert(partition);
-        self.pass_gates(context);
+        self.pass_barriers(context);
         self.end_partitions(context);
     }
 
     /// Ends the partitions of which nothing more comes, when nothing of them is held any more.
     fn end_partitions(&mut self, context: &mut Context) {
-        let over = |partition: &u32| !self.held.contains_key(partition);
+        let over = |partition: &u32| !self.buffered.contains_key(partition);
         let ended: Vec<u32> = self.ending.iter().copied().filter(over).collect();
         for &partition in &ended {
             self.ending.remove(&partition);
@@ -238,7 +238,7 @@ impl QueryTask {
 
     /// Decides the windows that are complete, as long as there is room for their rows.
     pub fn close(&mut self, context: &mut Context) {
-        if self.fallen.is_none() {
+        if self.task_failure.is_none() {
             let _inside = crash::during(Phase::Close);
             let Self { query, log, offsets, told, .. } = self;
             let done = query.close(&mut EmitContext { context, log, offsets, told });
@@ -248,37 +248,37 @@ impl QueryTask {
 
     /// Whether all that came is decided.
     pub fn is_level(&self) -> bool {
-        self.held.is_empty() && self.query.windows().is_none_or(|windows| !windows.engine.is_mid_window())
+        self.buffered.is_empty() && self.query.windows().is_none_or(|windows| !windows.engine.is_mid_window())
     }
 
-    /// The offset at which the next gate stops a partition.
+    /// The offset at which the next replay barrier stops a partition.
     fn limit(&self, partition: u32) -> Option<i64> {
-        let gate = self.log.gate()?;
-        let position = gate.offsets.iter().find(|(gated, _)| *gated == partition);
-        // A partition that the gate does not know had no record then.
+        let barrier = self.log.barrier()?;
+        let position = barrier.offsets.iter().find(|(barrier_partition, _)| *barrier_partition == partition);
+        // A partition that the replay barrier does not know had no record then.
         Some(position.map_or(i64::MIN, |&(_, next)| next))
     }
 
-    /// Goes through the gates that all partitions have reached.
-    fn pass_gates(&mut self, context: &mut Context) {
-        while self.fallen.is_none()
-            && let Some(gate) = self.log.gate()
+    /// Goes through the replay barriers that all partitions have reached.
+    fn pass_barriers(&mut self, context: &mut Context) {
+        while self.task_failure.is_none()
+            && let Some(barrier) = self.log.barrier()
         {
             let reached = |&(partition, limit): &(u32, i64)| {
                 self.offsets.get(&partition).is_some_and(|progress| progress.next >= limit || progress.done)
-                    || self.held.contains_key(&partition)
+                    || self.buffered.contains_key(&partition)
                     || self.at_end.get(&partition) == Some(&true)
             };
-            if !gate.offsets.iter().all(reached) {
+            if !barrier.offsets.iter().all(reached) {
                 return;
             }
-            let Some(gate) = self.log.pass_gate() else { return };
+            let Some(barrier) = self.log.pass_barrier() else { return };
             if let Some(engine) = self.engine_mut() {
-                engine.force(gate.window_end);
+                engine.force(barrier.window_end);
             }
             self.close(context);
-            // All of it comes before the next gate is looked at: what is still in hand here is not read to its end.
-            for batch in std::mem::take(&mut self.held).into_values().flatten() {
+            // All of it comes before the next replay barrier is looked at: what is still in hand here is not read to its end.
+            for batch in std::mem::take(&mut self.buffered).into_values().flatten() {
                 self.place(&batch, context);
             }
             self.end_partitions(context);
@@ -308,9 +308,10 @@ impl QueryTask {
                 // The windows close behind it: what they say of positions includes this batch.
                 self.close(context);
             }
-            Err(fallen) => {
+            Err(task_failure) => {
                 context.roll_back(before);
-                self.fallen = Some(TaskFailure { batch: Some((partition, first, last)), ..fallen });
+                self.task_failure =
+                    Some(TaskFailure { batch: Some((partition, first, last)), ..task_failure });
             }
         }
     }
@@ -343,20 +344,20 @@ impl QueryTask {
     fn note(&mut self, done: Result<(), TaskFailure>, context: &mut Context) {
         match done {
             Ok(()) => context.commit(),
-            Err(fallen) => self.fallen = Some(fallen),
+            Err(task_failure) => self.task_failure = Some(task_failure),
         }
     }
 
     /// Captures where it stands and what has changed, and lets it be kept; nothing where that is not possible now.
     pub fn checkpoint(&mut self, finished: bool) {
         let Some(backend) = self.log.backend() else { return };
-        if self.fallen.is_some() || backend.is_busy() || !self.is_level() || self.is_gated() {
+        if self.task_failure.is_some() || backend.is_busy() || !self.is_level() || self.is_behind_barrier() {
             return;
         }
         let whole = backend.whole();
         let Snapshot { window_progress, parts, kept } = match self.snapshot(&whole) {
             Ok(captured) => captured.unwrap_or_default(),
-            Err(fault) => return self.fallen = Some(fault.into()),
+            Err(fault) => return self.task_failure = Some(fault.into()),
         };
         let windows = self.query.windows();
         let versions = windows.map(Windows::state_versions).unwrap_or_default();

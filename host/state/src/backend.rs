@@ -1,7 +1,7 @@
 //! Keeps a query's state: two threads, so that writing a checkpoint never holds up a decision.
 //!
 //! - *log*: takes decisions, writes those that wait together and syncs them at once, then hands their messages to the
-//!   outboxes: nothing is sent that is not durable. What is settled is written along, unsynced.
+//!   outboxes: nothing is sent that is not durable. What is acknowledged is written along, unsynced.
 //! - *checkpoint*: writes what was captured, and forgets what newer checkpoints make useless.
 
 mod checkpointer;
@@ -69,7 +69,7 @@ enum Command {
     Durable {
         log_from: u64,
     },
-    /// What is settled has changed.
+    /// What is acknowledged has changed.
     Acknowledged,
     /// Answered when all before it is durable.
     Flush(Sender<()>),
@@ -84,9 +84,9 @@ struct Shared {
     has_checkpoint: AtomicBool,
     whole: Mutex<BTreeSet<SegmentId>>,
     durable: Mutex<Option<Offsets>>,
-    /// What was settled before.
+    /// What was acknowledged before.
     acknowledged: BTreeMap<String, Acknowledged>,
-    /// Who knows what is settled now.
+    /// Who knows what is acknowledged now.
     outboxes: Mutex<BTreeMap<String, Outbox>>,
 }
 
@@ -100,14 +100,14 @@ pub struct StateBackend {
     threads: [Attended; 2],
 }
 
-/// Where outboxes say what is settled.
+/// Where outboxes say what is acknowledged.
 #[derive(Clone)]
 pub struct AckNotifier {
     commands: Sender<Command>,
     shared: Arc<Shared>,
 }
 
-/// What a keeper begins with.
+/// What a state backend begins with.
 pub struct RecoveredState {
     /// The folder of the query.
     pub store: Store,
@@ -121,9 +121,9 @@ pub struct RecoveredState {
     pub sections: Sections,
     /// The newest checkpoint and its generation; none = there is none yet.
     pub manifest: Option<(CheckpointManifest, u64)>,
-    /// Entries with messages that are not settled: their index, query and last number.
+    /// Entries with messages that are not acknowledged: their index, query and last number.
     pub in_flight: Vec<(u64, String, u64)>,
-    /// What is settled.
+    /// What is acknowledged.
     pub acknowledged: BTreeMap<String, Acknowledged>,
     /// How many generations are kept.
     pub generations: usize,
@@ -227,7 +227,7 @@ impl StateBackend {
         })
     }
 
-    /// Where outboxes say what is settled.
+    /// Where outboxes say what is acknowledged.
     pub fn ack_notifier(&self) -> AckNotifier {
         AckNotifier { commands: self.commands.clone(), shared: self.shared.clone() }
     }
@@ -240,12 +240,12 @@ impl StateBackend {
 }
 
 impl AckNotifier {
-    /// What is settled of a query's messages, its outbox knows.
+    /// What is acknowledged of a query's messages, its outbox knows.
     pub fn watch(&self, query: &str, outbox: &Outbox) {
         self.shared.lock(&self.shared.outboxes).insert(query.to_owned(), outbox.clone());
     }
 
-    /// Something was settled. Never waits.
+    /// Something was acknowledged. Never waits.
     pub fn note(&self) {
         // A full queue wakes the thread anyway.
         drop(self.commands.try_send(Command::Acknowledged));

@@ -43,11 +43,11 @@ pub enum Decision {
         /// Why.
         verdict: Verdict,
     },
-    /// Messages of a query were settled.
+    /// Messages of a query were acknowledged.
     Acknowledged {
         /// The query whose rows they carry.
         query: String,
-        /// All that are settled.
+        /// All that are acknowledged.
         acknowledged: Acknowledged,
     },
     /// A checkpoint was captured here. Its sync tells an owner that was replaced, who then must not remove anything.

@@ -53,7 +53,7 @@ pub struct CheckpointManifest {
     pub start_bounds: StartBounds,
     /// Decisions up to this entry of the log are in the state.
     pub log_index: u64,
-    /// The first entry of the log that is still needed: a message in it is not settled, or it is behind the state.
+    /// The first entry of the log that is still needed: a message in it is not acknowledged, or it is behind the state.
     pub log_from: u64,
     /// Which records are folded.
     pub offsets: Offsets,

@@ -1,7 +1,7 @@
 //! What is decided for a sink and not yet acknowledged, in order; one for each query and sink.
 //!
 //! The pipeline pushes messages that are durable already and asks whether there is room; one worker takes them, sends them
-//! and says what became of each. A message that was taken stays in the outbox until it is settled.
+//! and says what became of each. A message that was taken stays in the outbox until it is acknowledged.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,7 +21,7 @@ pub struct Bounds {
     pub rows_max: usize,
     /// `outbox_bytes`.
     pub bytes_max: usize,
-    /// `outbox_span`: how many messages there may be from the oldest that is not settled to the newest, as the log holds all of
+    /// `outbox_span`: how many messages there may be from the oldest that is not acknowledged to the newest, as the log holds all of
     /// them.
     pub span_max: u64,
 }
@@ -35,21 +35,21 @@ impl Default for Bounds {
 /// What has become of an outbox's messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acknowledged {
-    /// All messages up to this number are settled.
+    /// All messages up to this number are acknowledged.
     pub upto: u64,
     /// And these runs behind it, each from its first number to its last; they do not touch. There are never more of them than
-    /// messages that are not settled.
+    /// messages that are not acknowledged.
     pub beyond: BTreeMap<u64, u64>,
 }
 
 impl Acknowledged {
-    /// Whether a message is settled.
+    /// Whether a message is acknowledged.
     pub fn has(&self, sequence: u64) -> bool {
         let run = self.beyond.range(..=sequence).next_back();
         sequence <= self.upto || run.is_some_and(|(_, &last)| sequence <= last)
     }
 
-    /// Settles a message.
+    /// Acknowledges a message.
     pub fn add(&mut self, sequence: u64) {
         if self.has(sequence) {
             return;
@@ -64,7 +64,7 @@ impl Acknowledged {
         }
     }
 
-    /// Settles all messages up to a number.
+    /// Acknowledges all messages up to a number.
     pub fn add_upto(&mut self, sequence: u64) {
         self.upto = self.upto.max(sequence);
         while let Some(run) = self.beyond.first_entry().filter(|run| *run.key() <= self.upto + 1) {
@@ -86,7 +86,7 @@ struct Shared {
     pushed: Condvar,
     /// For workers that are tasks.
     notify: Notify,
-    /// Told after each change of what is settled, before room is given for it.
+    /// Told after each change of what is acknowledged, before room is given for it.
     on_acknowledged: Box<dyn Fn(&Acknowledged) + Send + Sync>,
 }
 
@@ -94,7 +94,7 @@ struct Shared {
 struct Queue {
     /// Not yet taken.
     waiting: VecDeque<Arc<Message>>,
-    /// Of all that is not settled.
+    /// Of all that is not acknowledged.
     rows: usize,
     bytes: usize,
     in_flight: usize,
@@ -131,7 +131,7 @@ impl Outbox {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Adds messages in the order of their numbers; those that are settled already are passed over.
+    /// Adds messages in the order of their numbers; those that are acknowledged already are passed over.
     pub fn push(&self, messages: impl IntoIterator<Item = Arc<Message>>) {
         let mut queue = self.lock();
         for message in messages {
@@ -171,12 +171,12 @@ impl Outbox {
         self.take(messages_max)
     }
 
-    /// Waits until something was pushed, settled or closed since the last call. For the one worker that is a task.
+    /// Waits until something was pushed, acknowledged or closed since the last call. For the one worker that is a task.
     pub async fn changed(&self) {
         self.shared.notify.notified().await;
     }
 
-    /// Says that messages are settled: delivered, or rejected and told so elsewhere.
+    /// Says that messages are acknowledged: delivered, or rejected and told so elsewhere.
     pub fn acknowledge<'a>(&self, messages: impl IntoIterator<Item = &'a Message>) {
         let mut queue = self.lock();
         for message in messages {
@@ -202,7 +202,7 @@ impl Outbox {
         self.lock().changes
     }
 
-    /// Rows that are waited for: not settled, not only kept, and somebody reads them.
+    /// Rows that are waited for: not acknowledged, not only kept, and somebody reads them.
     pub fn rows(&self) -> usize {
         let queue = self.lock();
         if self.shared.bounds.keeps_last || queue.unread { 0 } else { queue.rows }
@@ -214,13 +214,13 @@ impl Outbox {
         self.wake();
     }
 
-    /// Whether nothing is left to do: closed, and all is settled.
+    /// Whether nothing is left to do: closed, and all is acknowledged.
     pub fn is_drained(&self) -> bool {
         let queue = self.lock();
         queue.closed && queue.in_flight == 0
     }
 
-    /// Whether everything that was pushed is settled.
+    /// Whether everything that was pushed is acknowledged.
     pub fn is_empty(&self) -> bool {
         self.lock().in_flight == 0
     }

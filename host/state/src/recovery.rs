@@ -35,7 +35,7 @@ pub use sections::{Section, Sections};
 
 /// A query's state as it was kept.
 pub struct Recovered {
-    /// What the keeper begins with.
+    /// What the state backend begins with.
     pub begin: RecoveredState,
     /// The course of its rows.
     pub timeline: u128,
@@ -43,15 +43,15 @@ pub struct Recovered {
     pub goes_on: bool,
     /// The checkpoint; none = the query begins.
     pub checkpoint: Option<(CheckpointManifest, Vec<StateSegment>)>,
-    /// What its journal goes on from.
+    /// What its decision log goes on from.
     pub decisions: RecoveredDecisions,
-    /// Messages that are decided and not settled, by query.
+    /// Messages that are decided and not acknowledged, by query.
     pub in_flight: BTreeMap<String, Vec<Arc<Message>>>,
     /// What people should know.
     pub notices: Vec<String>,
 }
 
-/// What a query has decided: its journal goes on from there.
+/// What a query has decided: its decision log goes on from there.
 #[derive(Default)]
 pub struct RecoveredDecisions {
     /// How far decisions go.

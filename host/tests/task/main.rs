@@ -4,5 +4,5 @@
 #[path = "../../component/tests/component/guests.rs"]
 #[expect(dead_code, reason = "the tests of the boundary use the others")]
 mod guests;
-mod gates;
+mod barriers;
 mod neighbours;

@@ -80,7 +80,7 @@ impl Lanes {
         self.lanes.get(&lane)?.messages.front().cloned()
     }
 
-    /// The message of a lane that was in flight is settled. Says how often it had failed.
+    /// The message of a lane that was in flight is acknowledged. Says how often it had failed.
     pub(super) fn acknowledge(&mut self, number: u64) -> u32 {
         let Some(lane) = self.lanes.get_mut(&number) else { return 0 };
         lane.messages.pop_front();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever fails and in whatever order: each message is settled once, behind those of its lane, and of a lane
+        /// Whatever fails and in whatever order: each message is acknowledged once, behind those of its lane, and of a lane
         /// one is in flight.
         #[test]
         fn lanes_keep_their_order(
@@ -200,7 +200,7 @@ mod tests {
                         _ => lanes.retry_unanswered(message.lane, at(now + which as u64)),
                     }
                 }
-                // Whoever chooses only failures settles in the end.
+                // Whoever chooses only failures acknowledges in the end.
                 if now > 5000 {
                     choices = vec![(0, 0)].into_iter().cycle();
                 }

@@ -1,4 +1,4 @@
-//! The worker of one sink: sends the messages of an outbox until each is settled.
+//! The worker of one sink: sends the messages of an outbox until each is acknowledged.
 //!
 //! A message is tried again until somebody answers something final, however long that takes: a sink that is down loses
 //! nothing. That somebody may not send there (401, 403, 407) or that there is nothing any more (410) is final only where it
@@ -50,7 +50,7 @@ pub trait Sink: Send + Sync {
     /// What a response means: a verdict for each row of the message.
     fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict>;
 
-    /// A message will never be delivered; why. It is settled if this is true: then that is written down for good. Where not,
+    /// A message will never be delivered; why. It is acknowledged if this is true: then that is written down for good. Where not,
     /// it is told again.
     fn rejected(&self, message: &Message, why: &str) -> bool;
 
@@ -68,7 +68,7 @@ pub enum SinkHealth {
         /// How many rows wait.
         rows: usize,
     },
-    /// All that had failed are settled.
+    /// All that had failed are acknowledged.
     Over,
 }
 
@@ -135,7 +135,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends until the outbox is drained, or until `stop` is true or gone: then what is under way is given up, and not settled.
+    /// Sends until the outbox is drained, or until `stop` is true or gone: then what is under way is given up, and not acknowledged.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut work = Work::new(&self);
         let mut in_flight = FuturesUnordered::new();

@@ -24,10 +24,10 @@ impl QueryTask {
             told.next = told.next.max(progress.next);
         }
         self.offsets.clone_from(offsets);
-        self.held.clear();
+        self.buffered.clear();
         self.at_end.clear();
         self.ending.clear();
-        self.fallen = None;
+        self.task_failure = None;
         match self.log.rewind() {
             true => Ok(()),
             false => Err("too much has happened since it began to do it again".to_owned()),

@@ -1,4 +1,4 @@
-//! What becomes of a root's rows, and when it cannot go on.
+//! What becomes of a query task's rows, and when it cannot go on.
 
 use super::{Context, QueryTask};
 

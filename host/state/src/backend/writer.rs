@@ -14,7 +14,7 @@ use crate::{decision::Decision, error::StateError, log::Log};
 
 /// Decisions that are synced together at most.
 const GROUP_MAX: usize = 64;
-/// Runs of settled messages that are long to say, and how often they are said.
+/// Runs of acknowledged messages that are long to say, and how often they are said.
 const LONG: usize = 16;
 const LONG_EVERY: Duration = Duration::from_millis(100);
 /// After how many bytes a segment is left, so that it can be removed.
@@ -26,9 +26,9 @@ pub(super) struct LogWriter {
     shared: Arc<Shared>,
     /// The index of the last decision.
     last: u64,
-    /// Entries with messages that may not be settled: their index, query and last number.
+    /// Entries with messages that may not be acknowledged: their index, query and last number.
     in_flight: VecDeque<(u64, String, u64)>,
-    /// How often what is settled had changed when the log was told.
+    /// How often what is acknowledged had changed when the log was told.
     written: BTreeMap<String, u64>,
     /// Whether that was long to say, and since when it was not said.
     written_long: bool,
@@ -136,7 +136,7 @@ impl LogWriter {
         job
     }
 
-    /// Writes what was settled since the last time: a message that is acknowledged is not sent again after a kill. Where that
+    /// Writes what was acknowledged since the last time: a message that is acknowledged is not sent again after a kill. Where that
     /// takes long, not each time.
     fn write_acknowledged(&mut self) -> Result<(), StateError> {
         if self.written_long && self.since_written.elapsed() < LONG_EVERY {

@@ -26,7 +26,7 @@ pub struct Looked {
     pub manifest: Option<CheckpointManifest>,
     /// When that was written, in microseconds since the epoch.
     pub checkpoint_us: Option<i64>,
-    /// By query: messages that were decided and are not known to be settled, each with its number and its rows.
+    /// By query: messages that were decided and are not known to be acknowledged, each with its number and its rows.
     in_flight: BTreeMap<String, Vec<(u64, u32)>>,
 }
 

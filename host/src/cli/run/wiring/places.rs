@@ -85,9 +85,9 @@ struct Place {
     has_rows: bool,
     lines: Option<Arc<FileSink>>,
     writers: Vec<Writer>,
-    /// By query, as the state calls it: up to which number its rows are settled.
+    /// By query, as the state calls it: up to which number its rows are acknowledged.
     acknowledged: BTreeMap<String, u64>,
-    /// And what is decided of it and not settled.
+    /// And what is decided of it and not acknowledged.
     owed: BTreeMap<String, Vec<Arc<Message>>>,
 }
 
@@ -191,7 +191,7 @@ impl OutputFiles {
         }
     }
 
-    /// Up to which number the rows of a query are settled, as its state says, which calls it `name`, and which are `owed`.
+    /// Up to which number the rows of a query are acknowledged, as its state says, which calls it `name`, and which are `owed`.
     pub(super) fn acknowledges(&mut self, name: &str, upto: u64, owed: &[Arc<Message>]) {
         let Some(place) = self.files.values_mut().find(|place| place.acknowledged.contains_key(name)) else {
             return;

@@ -46,7 +46,7 @@ struct KnownQuery {
     in_flight: BTreeMap<String, Vec<Arc<Message>>>,
 }
 
-/// What the queries of a root share while they are put together.
+/// What the queries of a query task share while they are put together.
 struct TaskBuilder<'a> {
     timeline: u128,
     goes_on: bool,
@@ -56,7 +56,7 @@ struct TaskBuilder<'a> {
     outboxes: BTreeMap<String, Outbox>,
     source: &'a Source,
     letters: Option<&'a Arc<DeadLetterQueue>>,
-    /// Whether the root has windows.
+    /// Whether the query task has windows.
     windowed: bool,
 }
 

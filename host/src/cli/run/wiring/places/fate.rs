@@ -54,7 +54,7 @@ pub(super) struct Known<'a> {
     pub(super) length: u64,
     /// What its marker says; none where nothing is durable.
     pub(super) mark: Option<&'a Mark>,
-    /// By query, as the state calls it: up to which number its rows are settled.
+    /// By query, as the state calls it: up to which number its rows are acknowledged.
     pub(super) acknowledged: &'a BTreeMap<String, u64>,
     /// Whose state the program's queries have.
     pub(super) identities: &'a BTreeSet<u128>,

@@ -48,7 +48,7 @@ pub(in crate::cli::run::wiring) struct RejectedRows {
     pub(super) told: Arc<AtomicBool>,
 }
 
-/// Gives rows to a sink that is asked: those of a window are settled when rows of a later one are there.
+/// Gives rows to a sink that is asked: those of a window are acknowledged when rows of a later one are there.
 pub(super) fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
     let (mut kept, mut newest): (Vec<Arc<Message>>, i64) = (Vec::new(), i64::MIN);
     while !stop.load(Relaxed) && !outbox.is_drained() {

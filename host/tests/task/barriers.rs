@@ -88,7 +88,7 @@ fn replay(steps: &dyn Fn(&mut QueryTask, &mut Context, &[SourceColumn])) -> (Vec
         let window_end = row.get("window_end").unwrap().as_str().unwrap();
         (window_end.get(17..19).unwrap().to_owned(), row.get("n").unwrap().as_i64().unwrap())
     };
-    assert!(!task.is_gated() && task.fallen().is_none());
+    assert!(!task.is_behind_barrier() && task.task_failure().is_none());
     (rows.lines().map(row).collect(), context.counts.late)
 }
 
