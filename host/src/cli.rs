@@ -17,6 +17,8 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+use crate::deploy::DeployError;
+
 /// SQL window queries, compiled to WebAssembly components, over Kafka.
 #[derive(Debug, Parser)]
 #[command(name = "streamgauge", version, about, after_help = EXIT_STATUS)]
@@ -94,6 +96,16 @@ impl Failure {
             Self::Input(_) => 1,
             Self::Usage(_) => 2,
             Self::Runtime(_) | Self::Told => 3,
+        }
+    }
+}
+
+impl From<DeployError> for Failure {
+    fn from(error: DeployError) -> Self {
+        match error {
+            DeployError::Input(text) => Self::Input(text),
+            DeployError::Usage(text) => Self::Usage(text),
+            DeployError::Runtime(text) => Self::Runtime(text),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         |path: &PathBuf, error| Failure::Input(format!("error: cannot write {}: {error}", path.display()));
     fs::create_dir_all(&options.output).map_err(|error| failed(&options.output, error))?;
     for query in &compiled.program.queries {
-        let component = program::component(query)?;
+        let component = crate::deploy::component(query)?;
         let path = options.output.join(format!("{}.wasm", query.plan.manifest.name));
         if is_same(&path, &options.file) {
             let path = path.display();

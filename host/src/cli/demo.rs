@@ -19,11 +19,12 @@ use streamgauge_sql::{
 use self::{broker::Broker, screen::screen, traffic::Traffic};
 use super::{
     Failure, print, process, program,
-    run::{self, Deployment, Notice, Reports, Signals, Wired},
+    run::{self, Reports, Signals},
     say,
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output, pretty::Pretty},
+    deploy::{Deployment, Notice, Wired, wire},
     timings::Timings,
 };
 
@@ -100,7 +101,7 @@ fn wired(
 ) -> Result<Wired, Failure> {
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
-    let wiring = Deployment {
+    let deployment = Deployment {
         program: &compiled.program,
         plugins,
         inputs: &[],
@@ -120,7 +121,7 @@ fn wired(
         drain_timeout: DRAIN_TIMEOUT,
         connect_timeout: Duration::from_secs(60),
     };
-    run::wire(&wiring, notice)
+    Ok(wire(&deployment, notice)?)
 }
 
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
-    Compiled, Query, SourceText,
+    Compiled, SourceText,
     catalog::{Catalog, Reducer, UsedAs, WrongOption},
     manifest::{Manifest, OptionValue, Sink},
 };
 
-use super::{Failure, run, say};
+use super::{Failure, say};
+use crate::deploy::{self, component};
 
 /// What this host has and knows.
 struct Host<'a> {
@@ -29,13 +30,13 @@ impl Catalog for Host<'_> {
         used_as: UsedAs<'_>,
         options: &BTreeMap<String, OptionValue>,
     ) -> Option<WrongOption> {
-        run::wrong_option(used_as, options, self.depth)
+        deploy::wrong_option(used_as, options, self.depth)
     }
 
     fn wrong_rows(&self, sink: &Sink, query: &Manifest, windowed: bool) -> Option<String> {
         match self.depth {
             Depth::Quick => None,
-            Depth::Thorough => run::wrong_rows(sink, query, windowed, self.plugins.runtime()),
+            Depth::Thorough => deploy::wrong_rows(sink, query, windowed, self.plugins.runtime()),
         }
     }
 }
@@ -70,7 +71,7 @@ pub(super) fn compile_with(files: &[PathBuf], plugins: &Plugins) -> Result<Compi
 pub(super) fn check(files: &[PathBuf]) -> Result<(), Failure> {
     let texts = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let compiled = compile_with_depth(&texts, &plugins()?, Depth::Thorough)?;
-    compiled.program.queries.iter().try_for_each(|query| component(query).map(drop))
+    compiled.program.queries.iter().try_for_each(|query| Ok(component(query).map(drop)?))
 }
 
 /// Compiles texts as one program; warnings go to standard error.
@@ -88,13 +89,6 @@ fn compile_with_depth(texts: &[SourceText], plugins: &Plugins, depth: Depth) -> 
     })?;
     compiled.warnings.iter().for_each(|warning| say(warning));
     Ok(compiled)
-}
-
-/// The component of a query.
-pub(super) fn component(query: &Query) -> Result<Vec<u8>, Failure> {
-    query.plan.component().map_err(|error| {
-        Failure::Input(format!("error: query '{}' cannot be compiled: {error}", query.plan.manifest.name))
-    })
 }
 
 fn read(path: &PathBuf) -> Result<SourceText, Failure> {

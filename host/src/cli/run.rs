@@ -1,7 +1,6 @@
 //! `streamgauge run`: query files over Kafka or over files.
 
 mod interrupt;
-mod wiring;
 
 use std::{
     io::{IsTerminal, stderr},
@@ -19,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Failure, process, program, say, say_with_help};
 use crate::{
     deliver::dead_letter::RecordText,
+    deploy::{Binding, Deployment, Notice, Wired, wire},
     pipeline::{PipelineResult, Progress},
     progress::ProgressLine,
     query::Counts,
@@ -27,7 +27,6 @@ use crate::{
 };
 
 pub(super) use interrupt::Signals;
-pub(super) use wiring::{Deployment, Notice, Wired, delivered, find, wire, wrong_option, wrong_rows};
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -84,13 +83,6 @@ pub(super) struct Options {
     /// At the end say what each step took of the processor's time
     #[arg(long)]
     timings: bool,
-}
-
-/// `NAME=PATH`.
-#[derive(Clone, Debug)]
-pub(super) struct Binding {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
 }
 
 fn binding(text: &str) -> Result<Binding, String> {

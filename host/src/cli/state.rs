@@ -11,11 +11,8 @@ use streamgauge_state::{
     store::Store,
 };
 
-use super::{
-    Failure, print,
-    run::{delivered, find},
-    say,
-};
+use super::{Failure, print, say};
+use crate::deploy::{delivered, find};
 
 /// Options of `state`.
 #[derive(Debug, Args)]

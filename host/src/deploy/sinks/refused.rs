@@ -17,7 +17,7 @@ use crate::deliver::http::address::forbidden_host;
 pub(super) const NO_WINDOW: &str = "it shows the last window of a view, but these rows have no window";
 
 /// What of a source's or sink's options cannot be used.
-pub(in crate::cli) fn wrong_option(
+pub fn wrong_option(
     used_as: UsedAs<'_>,
     options: &BTreeMap<String, OptionValue>,
     depth: Depth,
@@ -38,12 +38,7 @@ pub(in crate::cli) fn wrong_option(
 }
 
 /// Why a sink does not take the rows of a query.
-pub(in crate::cli) fn wrong_rows(
-    sink: &Declared,
-    query: &Manifest,
-    windowed: bool,
-    runtime: &Runtime,
-) -> Option<String> {
+pub fn wrong_rows(sink: &Declared, query: &Manifest, windowed: bool, runtime: &Runtime) -> Option<String> {
     let component = SinkComponent::embedded(runtime, &sink.connector).ok()??;
     if component.answers_scrapes() && !windowed {
         return Some(format!("sink '{}': {NO_WINDOW}", sink.name));

@@ -10,8 +10,8 @@ use streamgauge_state::{
     store::Store,
 };
 
-use super::{Deployment, places::OUTPUTS};
-use crate::{cli::Failure, deliver::lines::CommitMarker};
+use super::{Deployment, output_files::OUTPUTS};
+use crate::{deliver::lines::CommitMarker, deploy::DeployError};
 
 impl Deployment<'_> {
     /// Removes what is to be forgotten; gives the queries that the program does not have any more, by the identity of their
@@ -22,15 +22,15 @@ impl Deployment<'_> {
     pub(super) fn leftovers(
         &self,
         tasks: &[&Query],
-    ) -> Result<(BTreeMap<u128, String>, Vec<String>), Failure> {
+    ) -> Result<(BTreeMap<u128, String>, Vec<String>), DeployError> {
         let (mut left, mut notices) = (BTreeMap::new(), Vec::new());
         let Some(store) = &self.state else { return Ok((left, notices)) };
-        let failed = |error: StateError| Failure::Runtime(format!("error: {error}"));
+        let failed = |error: StateError| DeployError::Runtime(format!("error: {error}"));
         let runs = |folder: &Store| tasks.iter().any(|task| folder.is_of(&task.plan.manifest.name));
         for name in self.forget {
             match find(store, name).map_err(failed)? {
                 Some((name, folder)) if runs(&folder) => {
-                    return Err(Failure::Usage(format!(
+                    return Err(DeployError::Usage(format!(
                         "error: --forget {name}: the program has this query\n\
                          help: to begin it anew, remove its state once: {}",
                         removal(store, &name)
@@ -72,13 +72,13 @@ impl Deployment<'_> {
         }
         match refused.is_empty() {
             true => Ok((left, notices)),
-            false => Err(Failure::Input(refused.join("\n"))),
+            false => Err(DeployError::Input(refused.join("\n"))),
         }
     }
 }
 
 /// The state of a query, by its name.
-pub(in crate::cli) fn find(store: &Store, name: &str) -> Result<Option<(String, Store)>, StateError> {
+pub fn find(store: &Store, name: &str) -> Result<Option<(String, Store)>, StateError> {
     match store.existing(name)? {
         Some((name, folder)) if recovery::is_state(&folder)? => Ok(Some((name, folder))),
         _ => Ok(None),
@@ -86,7 +86,7 @@ pub(in crate::cli) fn find(store: &Store, name: &str) -> Result<Option<(String, 
 }
 
 /// Up to which number files have the messages of a query, as its state calls it: what their markers say.
-pub(in crate::cli) fn delivered(store: &Store) -> impl Fn(&str) -> u64 + use<> {
+pub fn delivered(store: &Store) -> impl Fn(&str) -> u64 + use<> {
     let marks =
         store.local_folder().map(|folder| CommitMarker::all(&folder.join(OUTPUTS))).unwrap_or_default();
     move |name| marks.iter().filter_map(|(_, mark)| mark.sequences.get(name)).copied().max().unwrap_or(0)

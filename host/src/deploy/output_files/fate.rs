@@ -30,18 +30,18 @@ use crate::deliver::lines::Mark;
 
 /// Who writes to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::run::wiring) struct Writer {
+pub(in crate::deploy) struct Writer {
     /// The sink.
-    pub(in crate::cli::run::wiring) sink: String,
+    pub(in crate::deploy) sink: String,
     /// Who named the file.
-    pub(in crate::cli::run::wiring) named: Named,
+    pub(in crate::deploy) named: Named,
     /// `--overwrite`.
-    pub(in crate::cli::run::wiring) overwrite: bool,
+    pub(in crate::deploy) overwrite: bool,
 }
 
 /// Who named a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli::run::wiring) enum Named {
+pub(in crate::deploy) enum Named {
     /// `--output`.
     Command,
     /// The sink itself, perhaps with a mode.

@@ -24,12 +24,12 @@ use self::{
     tail::Tail,
 };
 use crate::{
-    cli::Failure,
     deliver::{
         letters::DeadLetterQueue,
         lines::{FileSink, Mark},
         output::Output,
     },
+    deploy::DeployError,
 };
 
 pub(super) use self::{
@@ -118,14 +118,14 @@ impl OutputFiles {
     }
 
     /// A file for rows, still with what it holds; `-` is the console.
-    pub(super) fn file(&mut self, path: &Path) -> Result<Arc<Output>, Failure> {
+    pub(super) fn file(&mut self, path: &Path) -> Result<Arc<Output>, DeployError> {
         let output = self.open(path)?;
         let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
         place.into_iter().for_each(|place| place.has_rows = true);
         Ok(output)
     }
 
-    fn open(&mut self, path: &Path) -> Result<Arc<Output>, Failure> {
+    fn open(&mut self, path: &Path) -> Result<Arc<Output>, DeployError> {
         if path == Path::new("-") {
             return Ok(self.console());
         }
@@ -146,7 +146,7 @@ impl OutputFiles {
         let id = FileId::of(&there);
         if let Some(input) = self.inputs.get(&id) {
             let (path, input) = (path.display(), input.display());
-            return Err(Failure::Usage(format!(
+            return Err(DeployError::Usage(format!(
                 "error: '{path}' is written to, but '{input}', which is read, is the same file\n\
                  help: write to another file"
             )));
@@ -154,7 +154,7 @@ impl OutputFiles {
         // Held as long as the output is open. A file system without locks has none to hold, and a device is for all.
         if there.is_file() && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             let path = path.display();
-            return Err(Failure::Runtime(format!(
+            return Err(DeployError::Runtime(format!(
                 "error: another process writes to '{path}'\nhelp: stop it, or write to another file"
             )));
         }
@@ -209,7 +209,7 @@ impl OutputFiles {
         output: Arc<Output>,
         path: Option<&Path>,
         name: &str,
-    ) -> Result<Arc<FileSink>, Failure> {
+    ) -> Result<Arc<FileSink>, DeployError> {
         let folder = self.state.as_ref().and_then(|(_, folder)| folder.clone());
         let (Some(place), Some(path)) = (self.place(&output), path) else {
             return Ok(Arc::new(FileSink::new(output, None)));
@@ -228,7 +228,7 @@ impl OutputFiles {
     }
 
     /// Makes the files ready for the rows of this run, as [`fate`] says; none is changed before all are known to be right.
-    pub(super) fn prepare(&self) -> Result<(), Failure> {
+    pub(super) fn prepare(&self) -> Result<(), DeployError> {
         let mut fates = Vec::new();
         for place in self.files.values() {
             place.check_rows()?;
@@ -248,10 +248,10 @@ impl OutputFiles {
         self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, output))
     }
 
-    fn fate(&self, place: &Place, length: u64) -> Result<Fate, Failure> {
+    fn fate(&self, place: &Place, length: u64) -> Result<Fate, DeployError> {
         let path = place.path.display();
         if let (Some(writer), Some(_)) = (place.writers.first(), &place.letters) {
-            return Err(Failure::Usage(format!(
+            return Err(DeployError::Usage(format!(
                 "error: '{path}' is the file of dead letters, and sink '{}' writes its rows to it\n\
                  help: give dead letters a file of their own",
                 writer.sink
@@ -266,7 +266,7 @@ impl OutputFiles {
         match known.fate(&place.writers) {
             Fate::Broken(why) => {
                 let marker = place.lines.as_ref().and_then(|lines| lines.marked_in()).unwrap_or_default();
-                Err(Failure::Runtime(format!(
+                Err(DeployError::Runtime(format!(
                     "error: cannot go on with {path}: {why}\n\
                      help: bring the file and {}.* back as they were; or keep the file elsewhere and begin it anew with {}",
                     marker.display(),
@@ -275,15 +275,15 @@ impl OutputFiles {
             }
             Fate::Added(writer, tail) => {
                 let written = mark.map_or(0, |mark| mark.length);
-                Err(Failure::Input(place.added(&writer, tail, [written, length - written])))
+                Err(DeployError::Input(place.added(&writer, tail, [written, length - written])))
             }
-            Fate::Unknown(writer) => Err(Failure::Input(self.unknown(place, &writer, length))),
+            Fate::Unknown(writer) => Err(DeployError::Input(self.unknown(place, &writer, length))),
             fate => Ok(fate),
         }
     }
 
     /// Rows do not go into a folder of the state, nor into its lock.
-    fn check_beside_state(&self, path: &Path) -> Result<(), Failure> {
+    fn check_beside_state(&self, path: &Path) -> Result<(), DeployError> {
         let Some((state, Some(folder))) = &self.state else { return Ok(()) };
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let real = fs::canonicalize(&absolute).ok().or_else(|| {
@@ -296,7 +296,7 @@ impl OutputFiles {
             inside == Path::new(".lock") || first == OUTPUTS || folder.join(first).join("query").exists()
         };
         match inside.is_some_and(is_its_own) {
-            true => Err(Failure::Usage(format!(
+            true => Err(DeployError::Usage(format!(
                 "error: '{}' belongs to the state in '{state}'\nhelp: write to a file elsewhere",
                 path.display()
             ))),
@@ -311,7 +311,7 @@ impl Place {
         length: u64,
         mark: Option<&'a Mark>,
         identities: &'a BTreeSet<u128>,
-    ) -> Result<Known<'a>, Failure> {
+    ) -> Result<Known<'a>, DeployError> {
         let unwritable = |cause| unwritable(&self.path, &cause);
         let is_same = mark.map_or(Ok(true), |mark| mark.fits(&self.file)).map_err(unwritable)?;
         let tail = mark.map_or(Ok(Tail::Torn), |mark| tail::tail(&self.file, mark, &self.owed));
@@ -324,7 +324,7 @@ impl Place {
         fate: &Fate,
         replayed: &BTreeSet<String>,
         identities: &BTreeSet<u128>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), DeployError> {
         let unwritable = |cause| unwritable(&self.path, &cause);
         if let Some(letters) = &self.letters {
             return self.begin_letters(letters, replayed).map_err(unwritable);
@@ -341,7 +341,7 @@ impl Place {
         let known = self.known(length, mark.as_ref(), identities)?;
         let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let begun = lines.begin(&self.file, &real, known.begun(fate));
-        begun.map_err(|error| Failure::Runtime(format!("error: {error}")))
+        begun.map_err(|error| DeployError::Runtime(format!("error: {error}")))
     }
 }
 
@@ -371,6 +371,6 @@ fn regular_file(input: &Path) -> Option<FileId> {
     fs::metadata(path).ok().filter(Metadata::is_file).map(|there| FileId::of(&there))
 }
 
-fn unwritable(path: &Path, cause: &io::Error) -> Failure {
-    Failure::Input(format!("error: cannot write to {}: {cause}", path.display()))
+fn unwritable(path: &Path, cause: &io::Error) -> DeployError {
+    DeployError::Input(format!("error: cannot write to {}: {cause}", path.display()))
 }

@@ -35,7 +35,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What is told of messages that no receiver will ever take.
 #[derive(Clone)]
-pub(in crate::cli::run::wiring) struct RejectedRows {
+pub(in crate::deploy) struct RejectedRows {
     pub(super) source: String,
     pub(super) query: String,
     pub(super) sink: String,

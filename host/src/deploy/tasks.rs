@@ -23,13 +23,13 @@ use streamgauge_state::{
 use super::{
     Begin, Builder, Deployment, has_stages,
     leftovers::removal,
-    places::{Named, Writer},
+    output_files::{Named, Writer},
     positions,
     sinks::{self, Deliver, OutboxBinding, Route, SinkBinding},
 };
 use crate::{
-    cli::Failure,
     deliver::{encode::Encode, http::declared::thawed, key::Keys, letters::DeadLetterQueue},
+    deploy::DeployError,
     query::{DecisionLog, OpenAggregates, QueryTask, RunningQuery, WindowFactory, Windows},
     timings::Timed,
 };
@@ -70,10 +70,10 @@ impl Deployment<'_> {
         begin: &Begin,
         letters: Option<&Arc<DeadLetterQueue>>,
         parts: &mut Builder<'_>,
-    ) -> Result<Option<QueryTask>, Failure> {
+    ) -> Result<Option<QueryTask>, DeployError> {
         let manifest = &query.plan.manifest;
         let open = self.opener(manifest);
-        let failed = |fault: Fault| Failure::Runtime(format!("error: {fault}"));
+        let failed = |fault: Fault| DeployError::Runtime(format!("error: {fault}"));
         let accumulators = open().map_err(failed)?;
         let versions: Vec<u32> = accumulators.iter().map(|calls| calls.state_version()).collect();
         let KnownQuery { timeline, goes_on, begin: keeping, checkpoint, decisions, in_flight } =
@@ -88,7 +88,7 @@ impl Deployment<'_> {
             return Ok(None);
         }
         let acknowledged = keeping.as_ref().map(|keeping| keeping.acknowledged.clone()).unwrap_or_default();
-        let no_thread = |error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
+        let no_thread = |error| DeployError::Runtime(format!("error: cannot start a thread: {error}"));
         let backend = keeping.map(StateBackend::start).transpose().map_err(no_thread)?;
         let mut tree = TaskBuilder {
             timeline,
@@ -117,7 +117,7 @@ impl Deployment<'_> {
         let mut task =
             QueryTask::new(running, log, start_bounds.clone(), at, WindowFactory { settings, open });
         let bad = |error: &dyn std::fmt::Display| {
-            Failure::Runtime(format!("error: query '{}': {error}", manifest.name))
+            DeployError::Runtime(format!("error: query '{}': {error}", manifest.name))
         };
         match &checkpoint {
             Some((saved, parts)) => {
@@ -145,7 +145,7 @@ impl Deployment<'_> {
         source: &Source,
         versions: &[u32],
         parts: &mut Builder<'_>,
-    ) -> Result<KnownQuery, Failure> {
+    ) -> Result<KnownQuery, DeployError> {
         let Some(store) = &self.state else {
             let timeline = fastrand::u128(..);
             let (decisions, in_flight) = (RecoveredDecisions::default(), BTreeMap::new());
@@ -159,13 +159,13 @@ impl Deployment<'_> {
             });
         };
         let bad = |error: &dyn std::fmt::Display| {
-            Failure::Runtime(format!("error: query '{}': {error}", manifest.name))
+            DeployError::Runtime(format!("error: query '{}': {error}", manifest.name))
         };
         let folder = store.folder(&manifest.name).map_err(|error| bad(&error))?;
         let fingerprint = StateFingerprint::of(manifest, Some(source), versions);
         let recovered =
             recovery::open(folder, &fingerprint, self.checkpoints_kept).map_err(|error| match error {
-                StateError::Changed { .. } => Failure::Runtime(format!(
+                StateError::Changed { .. } => DeployError::Runtime(format!(
                     "error: query '{}': {error}\nhelp: {}",
                     manifest.name,
                     self.changed(manifest)
@@ -174,8 +174,8 @@ impl Deployment<'_> {
             })?;
         let Recovered { begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
-        parts.places.resumed |= checkpoint.is_some();
-        parts.places.identities.insert(timeline);
+        parts.files.resumed |= checkpoint.is_some();
+        parts.files.identities.insert(timeline);
         parts.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
         Ok(KnownQuery { timeline, goes_on, begin: Some(begin), checkpoint, decisions, in_flight })
     }
@@ -199,11 +199,11 @@ impl Deployment<'_> {
         columns: Vec<usize>,
         tree: &mut TaskBuilder<'_>,
         parts: &mut Builder<'_>,
-    ) -> Result<RunningQuery, Failure> {
+    ) -> Result<RunningQuery, DeployError> {
         let manifest = &query.plan.manifest;
         let component = parts.components.remove(&manifest.name);
         assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
-        parts.places.replayed.extend(tree.goes_on.then(|| manifest.name.clone()));
+        parts.files.replayed.extend(tree.goes_on.then(|| manifest.name.clone()));
         let mut running = RunningQuery::new(manifest.clone(), component, None, columns);
         match self.way(manifest, tree, parts)? {
             None => {}
@@ -228,21 +228,21 @@ impl Deployment<'_> {
         manifest: &Manifest,
         tree: &TaskBuilder<'_>,
         parts: &mut Builder<'_>,
-    ) -> Result<Option<(String, SinkBinding)>, Failure> {
+    ) -> Result<Option<(String, SinkBinding)>, DeployError> {
         let route = Route {
             query: manifest,
             windowed: tree.windowed,
             keys: Keys::new(tree.timeline, &manifest.name),
             identity: tree.ack_notifier.is_some().then_some(tree.timeline),
         };
-        let Builder { workers, places, .. } = parts;
+        let Builder { workers, files, .. } = parts;
         let name = match &manifest.target {
             Target::View => return Ok(None),
             Target::Console => {
-                let console = places.console();
+                let console = files.console();
                 return Ok(Some((
                     "the console".to_owned(),
-                    workers.open_output(console, None, &route, places)?,
+                    workers.open_output(console, None, &route, files)?,
                 )));
             }
             Target::Sink(name) => name,
@@ -253,14 +253,14 @@ impl Deployment<'_> {
         let place = named.or_else(|| sinks::file(sink));
         let way = match (place, sink.connector.as_str()) {
             (Some((path, named)), _) => {
-                let output = places.file(&path)?;
+                let output = files.file(&path)?;
                 let overwrite = self.overwrite.iter().any(|given| given.eq_ignore_ascii_case(name));
-                places.write_to(&output, Writer { sink: sink.name.clone(), named, overwrite });
-                workers.open_output(output, Some(&path), &route, places)?
+                files.write_to(&output, Writer { sink: sink.name.clone(), named, overwrite });
+                workers.open_output(output, Some(&path), &route, files)?
             }
             (None, "console") => {
-                let console = places.console();
-                workers.open_output(console, None, &route, places)?
+                let console = files.console();
+                workers.open_output(console, None, &route, files)?
             }
             (None, _) => workers.open_sink(sink, &route, self.plugins.runtime())?,
         };
@@ -278,13 +278,13 @@ impl Deployment<'_> {
         outbox_binding: OutboxBinding,
         tree: &mut TaskBuilder<'_>,
         parts: &mut Builder<'_>,
-    ) -> Result<Box<dyn Encode>, Failure> {
+    ) -> Result<Box<dyn Encode>, DeployError> {
         let OutboxBinding { encode, deliver, has, keeps_last } = outbox_binding;
         let name = manifest.name.clone();
         let mut acknowledged = tree.acknowledged.remove(&name).unwrap_or_default();
         if let Deliver::FileSink { name, .. } = &deliver {
             let owed = tree.in_flight.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
-            parts.places.acknowledges(name, acknowledged.upto, owed);
+            parts.files.acknowledges(name, acknowledged.upto, owed);
         }
         acknowledged.add_upto(has);
         let mut in_flight = tree.in_flight.remove(&name).unwrap_or_default();
@@ -335,9 +335,9 @@ impl Deployment<'_> {
 }
 
 /// Rows that are decided for somebody who is not there.
-fn undelivered(manifest: &Manifest, query: &str, messages: &[Arc<Message>], why: &str) -> Failure {
+fn undelivered(manifest: &Manifest, query: &str, messages: &[Arc<Message>], why: &str) -> DeployError {
     let rows: u64 = messages.iter().map(|message| u64::from(message.rows)).sum();
-    Failure::Runtime(format!(
+    DeployError::Runtime(format!(
         "error: query '{}': {rows} rows of '{query}' were decided and not delivered, but {why}\n\
          help: run the program as it was once more, so that they are delivered; or choose another place for the state",
         manifest.name

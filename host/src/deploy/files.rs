@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use streamgauge_sql::manifest::OptionValue;
 
-use super::{Deployment, secrets_folder};
-use crate::cli::Failure;
+use super::{Deployment, secret::secrets_folder};
+use crate::deploy::DeployError;
 
 impl Deployment<'_> {
     /// All files that are read: sources, the query files, and what options name.
@@ -23,7 +23,7 @@ impl Deployment<'_> {
 }
 
 /// Only a file can be overwritten.
-pub(super) fn check_overwrite(wiring: &Deployment<'_>) -> Result<(), Failure> {
+pub(super) fn check_overwrite(wiring: &Deployment<'_>) -> Result<(), DeployError> {
     for name in wiring.overwrite {
         let declared = wiring.program.sinks.iter().find(|sink| sink.name.eq_ignore_ascii_case(name));
         let bound = wiring.outputs.iter().any(|output| output.name.eq_ignore_ascii_case(name));
@@ -32,7 +32,7 @@ pub(super) fn check_overwrite(wiring: &Deployment<'_>) -> Result<(), Failure> {
             Some(sink) if sink.connector != "file" && !bound => format!("sink '{name}' writes to no file"),
             Some(_) => continue,
         };
-        return Err(Failure::Usage(format!(
+        return Err(DeployError::Usage(format!(
             "error: --overwrite {name}: {why}\nhelp: name a sink of connector 'file', or one with an --output"
         )));
     }

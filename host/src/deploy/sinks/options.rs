@@ -5,7 +5,7 @@ use streamgauge_sql::{
     types::Value,
 };
 
-use crate::{cli::run::wiring::secret, deliver::http::declared::Declared};
+use crate::{deliver::http::declared::Declared, deploy::secret::secret};
 
 /// A component's options. Where messages go is filled in behind it, when they are sent.
 pub(super) fn of_component(sink: &Sink) -> Vec<(String, Value)> {
@@ -17,7 +17,7 @@ pub(super) fn of_component(sink: &Sink) -> Vec<(String, Value)> {
 }
 
 /// What is filled in: secrets as their names.
-pub(in crate::cli::run::wiring) fn declared_now(sink: &Sink) -> Declared {
+pub(in crate::deploy) fn declared_now(sink: &Sink) -> Declared {
     let addresses = sink.options.iter().filter(|(name, value)| is_address(name, value));
     Declared::new(addresses.map(|(name, value)| match value {
         OptionValue::Text(text) => (name.clone(), text.clone()),

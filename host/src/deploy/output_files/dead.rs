@@ -10,31 +10,31 @@ use std::{
 
 use super::{FileId, OutputFiles, Place, unwritable};
 use crate::{
-    cli::Failure,
     deliver::{
         dead_letter::RecordText,
         letters::{DeadLetterQueue, Held, Notice, Rotation, older},
     },
+    deploy::DeployError,
 };
 
 /// How dead letters are written.
 #[derive(Clone)]
-pub(in crate::cli::run::wiring) struct LetterSettings {
+pub(in crate::deploy) struct LetterSettings {
     /// How much of a record they hold.
-    pub(in crate::cli::run::wiring) record_text: RecordText,
+    pub(in crate::deploy) record_text: RecordText,
     /// How long their file may be.
-    pub(in crate::cli::run::wiring) bytes_max: u64,
+    pub(in crate::deploy) bytes_max: u64,
     /// Who is told of troubles.
-    pub(in crate::cli::run::wiring) notice: Notice,
+    pub(in crate::deploy) notice: Notice,
 }
 
 impl OutputFiles {
     /// A file for dead letters.
-    pub(in crate::cli::run::wiring) fn letters(
+    pub(in crate::deploy) fn letters(
         &mut self,
         path: &Path,
         settings: &LetterSettings,
-    ) -> Result<Arc<DeadLetterQueue>, Failure> {
+    ) -> Result<Arc<DeadLetterQueue>, DeployError> {
         let output = self.open(path)?;
         let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
         let LetterSettings { record_text, bytes_max, notice } = settings;
@@ -45,13 +45,13 @@ impl OutputFiles {
     }
 
     /// A file of dead letters holds nothing else, and no file of somebody else is where the older ones go.
-    pub(super) fn check_letters(&self, place: &Place, there: &Metadata) -> Result<(), Failure> {
+    pub(super) fn check_letters(&self, place: &Place, there: &Metadata) -> Result<(), DeployError> {
         let Some(letters) = place.letters.as_ref().filter(|_| place.is_for_letters(there)) else {
             return Ok(());
         };
         let (path, failed) = (place.path.display(), |cause| unwritable(&place.path, &cause));
         if !Held::by(&place.file).map_err(failed)?.is_letters {
-            return Err(Failure::Input(format!(
+            return Err(DeployError::Input(format!(
                 "error: cannot append dead letters to '{path}': it holds something else\n\
                  help: name another file for dead letters"
             )));
@@ -63,14 +63,14 @@ impl OutputFiles {
         let output = id.and_then(|id| Some((&self.files.get(&id)?.path, "is written to")));
         if let Some((other, what)) = input.or(output) {
             let (older, other) = (older.display(), other.display());
-            return Err(Failure::Usage(format!(
+            return Err(DeployError::Usage(format!(
                 "error: the older dead letters of '{path}' go to '{older}', but '{other}', which {what}, is the same file\n\
                  help: name another file for dead letters"
             )));
         }
         let rotation = Rotation::new(&place.path, &place.file, place.letters_bytes_max);
         letters.rotate(rotation.map_err(|cause| {
-            Failure::Input(format!(
+            DeployError::Input(format!(
                 "error: cannot write to {path}: {cause}\nhelp: name another file for dead letters"
             ))
         })?);
@@ -80,13 +80,13 @@ impl OutputFiles {
 
 impl Place {
     /// Rows that are there exactly once need a file in which nothing else is.
-    pub(super) fn check_rows(&self) -> Result<(), Failure> {
+    pub(super) fn check_rows(&self) -> Result<(), DeployError> {
         let is_marked = self.lines.as_ref().is_some_and(|lines| lines.marked_in().is_some());
         if self.letters.is_none() || !is_marked {
             return Ok(());
         }
         let path = self.path.display();
-        Err(Failure::Usage(format!(
+        Err(DeployError::Usage(format!(
             "error: rows and dead letters go to '{path}', and with --state each row is there once\n\
              help: give the dead letters a file of their own"
         )))

@@ -8,8 +8,8 @@ use std::{
 
 use super::{OUTPUTS, fate::identity, unwritable};
 use crate::{
-    cli::Failure,
     deliver::lines::{CommitMarker, CommitMarkerError, Mark},
+    deploy::DeployError,
 };
 
 /// The end of the name of a marker that is beside its file.
@@ -25,8 +25,8 @@ pub(super) fn marker(
     path: &Path,
     file: &File,
     name: &str,
-) -> Result<CommitMarker, Failure> {
-    let failed = |error: CommitMarkerError| Failure::Runtime(format!("error: {error}"));
+) -> Result<CommitMarker, DeployError> {
+    let failed = |error: CommitMarkerError| DeployError::Runtime(format!("error: {error}"));
     let spelled = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let real = fs::canonicalize(path).unwrap_or_else(|_| spelled.clone());
     let (home, own_name) = home(folder, &real);

@@ -39,11 +39,10 @@ use self::{
     refused::{NO_WINDOW, wrong_url},
 };
 use super::{
-    places::{Mode, Named, OutputFiles},
-    secret,
+    output_files::{Mode, Named, OutputFiles},
+    secret::secret,
 };
 use crate::{
-    cli::Failure,
     deliver::{
         encode::{self, Encode},
         http::{
@@ -58,10 +57,11 @@ use crate::{
         output::Output,
         scrape::Scrape,
     },
+    deploy::DeployError,
     pipeline::PipelineResult,
 };
 
-pub(in crate::cli) use self::refused::{wrong_option, wrong_rows};
+pub use self::refused::{wrong_option, wrong_rows};
 pub(super) use self::{judge::RejectedRows, options::declared_now};
 
 /// Where Kafka sinks remember what was delivered, beside their topics, if they do not say otherwise.
@@ -70,10 +70,10 @@ const CONTROL_TOPIC: &str = "streamgauge-control";
 const SLACK_GAP: Duration = Duration::from_secs(1);
 
 /// Tells people what happens.
-pub(in crate::cli) type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Threads and tasks that deliver. They end when it is dropped.
-pub(in crate::cli) struct Workers {
+pub struct Workers {
     stop: Arc<AtomicBool>,
     cancel: watch::Sender<bool>,
     runtime: Option<Runtime>,
@@ -146,13 +146,17 @@ impl Route<'_> {
 }
 
 impl Workers {
-    pub(in crate::cli) fn new(notice: Notice) -> Result<Self, Failure> {
+    /// No worker yet.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn new(notice: Notice) -> Result<Self, DeployError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("deliver")
             .enable_all()
             .build()
-            .map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+            .map_err(|error| DeployError::Runtime(format!("error: {error}")))?;
         let (cancel, _) = watch::channel(false);
         Ok(Self {
             stop: Arc::default(),
@@ -168,12 +172,12 @@ impl Workers {
     }
 
     /// Rows that no receiver will ever take.
-    pub(in crate::cli) fn rejected(&self) -> u64 {
+    pub fn rejected(&self) -> u64 {
         self.rejected.load(Relaxed)
     }
 
     /// What failed beside the queries.
-    pub(in crate::cli) fn panicked(&self) -> Option<PipelineResult> {
+    pub fn panicked(&self) -> Option<PipelineResult> {
         self.silent
             .get()
             .map(|failure| PipelineResult { failures: vec![failure.clone()], ..PipelineResult::default() })
@@ -198,10 +202,10 @@ impl Workers {
         output: Arc<Output>,
         path: Option<&Path>,
         route: &Route<'_>,
-        places: &mut OutputFiles,
-    ) -> Result<SinkBinding, Failure> {
+        files: &mut OutputFiles,
+    ) -> Result<SinkBinding, DeployError> {
         let Some(name) = route.name() else { return Ok(SinkBinding::Direct(output)) };
-        let lines = places.lines(output, path, &name)?;
+        let lines = files.lines(output, path, &name)?;
         let has = lines.has(&name);
         let deliver = Deliver::FileSink { lines, name };
         Ok(SinkBinding::Outbox(Box::new(OutboxBinding {
@@ -218,9 +222,9 @@ impl Workers {
         sink: &Sink,
         route: &Route<'_>,
         runtime: &streamgauge_component::runtime::Runtime,
-    ) -> Result<SinkBinding, Failure> {
+    ) -> Result<SinkBinding, DeployError> {
         let wrong =
-            |why: &dyn std::fmt::Display| Failure::Input(format!("error: sink '{}': {why}", sink.name));
+            |why: &dyn std::fmt::Display| DeployError::Input(format!("error: sink '{}': {why}", sink.name));
         check_secrets(sink).map_err(|why| wrong(&why))?;
         if sink.connector == "kafka" {
             return self.open_kafka(sink, route).map_err(|why| wrong(&why));
@@ -265,12 +269,12 @@ impl Workers {
         &mut self,
         sink: &Sink,
         runtime: &streamgauge_component::runtime::Runtime,
-    ) -> Result<Arc<SinkInstance>, Failure> {
+    ) -> Result<Arc<SinkInstance>, DeployError> {
         if let Some((_, instance)) = self.instances.iter().find(|(name, _)| *name == sink.name) {
             return Ok(instance.clone());
         }
         let failed =
-            |why: &dyn std::fmt::Display| Failure::Runtime(format!("error: sink '{}': {why}", sink.name));
+            |why: &dyn std::fmt::Display| DeployError::Runtime(format!("error: sink '{}': {why}", sink.name));
         let component = SinkComponent::embedded(runtime, &sink.connector).map_err(|error| failed(&error))?;
         let component = component.ok_or_else(|| failed(&format!("there is no sink '{}'", sink.connector)))?;
         let instance = Arc::new(component.start().map_err(|fault| failed(&fault))?);
@@ -281,7 +285,7 @@ impl Workers {
         Ok(instance)
     }
 
-    fn listen(&self, sink: &Sink, instance: Arc<SinkInstance>) -> Result<(), Failure> {
+    fn listen(&self, sink: &Sink, instance: Arc<SinkInstance>) -> Result<(), DeployError> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let listen = text(sink, "listen").unwrap_or(manifest::PROMETHEUS_LISTEN);
         let render = move || {
@@ -295,7 +299,7 @@ impl Workers {
         };
         let bound = runtime.block_on(Scrape::bind(listen, Arc::new(render)));
         let scrape =
-            bound.map_err(|error| Failure::Input(format!("error: sink '{}': {error}", sink.name)))?;
+            bound.map_err(|error| DeployError::Input(format!("error: sink '{}': {error}", sink.name)))?;
         (self.notice)(&format!(
             "sink '{}' answers scrapes at http://{}/metrics",
             sink.name,
@@ -311,7 +315,7 @@ impl Workers {
     }
 
     /// One client for all sinks with the same rights: it is slow to make.
-    fn client(&mut self, allow_private: bool) -> Result<Client, Failure> {
+    fn client(&mut self, allow_private: bool) -> Result<Client, DeployError> {
         let Some(slot) = self.clients.get_mut(usize::from(allow_private)) else {
             unreachable!("there are two")
         };
@@ -319,7 +323,7 @@ impl Workers {
             return Ok(client.clone());
         }
         let client = Client::new(allow_private, Limits::default());
-        let client = client.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
+        let client = client.map_err(|error| DeployError::Runtime(format!("error: {error}")))?;
         Ok(slot.insert(client).clone())
     }
 
@@ -329,9 +333,9 @@ impl Workers {
         deliver: Deliver,
         outbox: Outbox,
         rejections: RejectedRows,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), DeployError> {
         let failed =
-            |error: std::io::Error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
+            |error: std::io::Error| DeployError::Runtime(format!("error: cannot start a thread: {error}"));
         let stop = self.stop.clone();
         let left = outbox.clone();
         let thread = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -355,7 +359,7 @@ impl Workers {
                 self.threads.push(thread("to scrapes", Box::new(work))?);
             }
             Deliver::Http { encoder, sink, client } => {
-                let signing = signing(&sink).map_err(Failure::Input)?;
+                let signing = signing(&sink).map_err(DeployError::Input)?;
                 let sender = Sender {
                     outbox,
                     client,
@@ -453,7 +457,7 @@ fn text<'a>(sink: &'a Sink, option: &str) -> Option<&'a str> {
 }
 
 /// The declaration of a sink.
-pub(super) fn declared<'a>(program: &'a Program, name: &str) -> Result<&'a Sink, Failure> {
+pub(super) fn declared<'a>(program: &'a Program, name: &str) -> Result<&'a Sink, DeployError> {
     let sink = program.sinks.iter().find(|sink| sink.name == name);
-    sink.ok_or_else(|| Failure::Input(format!("error: there is no sink '{name}'")))
+    sink.ok_or_else(|| DeployError::Input(format!("error: there is no sink '{name}'")))
 }

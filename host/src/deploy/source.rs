@@ -1,0 +1,148 @@
+//! How a source is read: from Kafka or from files, from where, and which of its columns.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use streamgauge_common::clock;
+use streamgauge_kafka::{Connection, Reading, StartAt};
+use streamgauge_sql::{
+    Query,
+    manifest::{Source, SourceColumn, Start},
+};
+
+use super::{DeployError, Deployment, secret::secret, text};
+use crate::{
+    decode::json::Decoder,
+    pipeline::{self, Future, OpenReader, reader},
+};
+
+/// How long a record may be.
+const MAX_RECORD_BYTES: usize = 1 << 20;
+/// How far ahead of its record an event may be, where the source does not say; files have no bound.
+const MAX_FUTURE_SKEW_US: i64 = 5 * 60 * 1_000_000;
+
+/// Where to begin reading a source.
+pub(super) struct Begin {
+    pub(super) start: StartAt,
+    /// Windows that start earlier are not wholly covered and not emitted; none = all are emitted.
+    pub(super) emit_from_us: Option<i64>,
+}
+
+impl Deployment<'_> {
+    /// From where a source is read, with relative times made absolute.
+    pub(super) fn start(&self, source: &Source, tasks: &[&Query]) -> Begin {
+        let longest_us =
+            tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.size_us)).max();
+        let from_start = self.bounded || !self.inputs.is_empty() || source.connector == "file";
+        let now_us = clock::now_us();
+        let at = |time_us| (StartAt::Time(time_us), Some(time_us));
+        let (start, emit_from_us) = match source.start {
+            _ if from_start => (StartAt::Earliest, None),
+            Start::Earliest => (StartAt::Earliest, None),
+            Start::Latest => (StartAt::Latest, Some(now_us)),
+            Start::At(time_us) => (StartAt::Time(time_us), Some(time_us)),
+            Start::Ago(ago_us) => at(now_us.saturating_sub(ago_us)),
+            Start::Default => at(now_us.saturating_sub(longest_us.unwrap_or(0))),
+        };
+        Begin { start, emit_from_us }
+    }
+
+    /// The files that a source is read from; none where it is not read from files.
+    pub(super) fn input_files(&self, source: &Source) -> Vec<PathBuf> {
+        let given = self.inputs.iter().filter(|input| input.name.eq_ignore_ascii_case(&source.name));
+        let mut paths: Vec<PathBuf> = given.map(|input| input.path.clone()).collect();
+        if self.inputs.is_empty() && source.connector == "file" {
+            paths.extend(text(source.options.get("path")).map(PathBuf::from));
+        }
+        paths
+    }
+
+    /// How a source is read.
+    pub(super) fn source(
+        &self,
+        source: &Source,
+        schema: &[SourceColumn],
+        begin: &Begin,
+    ) -> Result<pipeline::Source, DeployError> {
+        let paths = self.input_files(source);
+        if paths.is_empty() && !self.inputs.is_empty() {
+            let name = &source.name;
+            return Err(DeployError::Usage(format!(
+                "error: source '{name}' is read, but has no --input\nhelp: add --input {name}=PATH"
+            )));
+        }
+        let skew = source.max_future_skew_us.or(paths.is_empty().then_some(MAX_FUTURE_SKEW_US));
+        let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
+        let time = time.and_then(|time| schema.iter().position(|column| column.name == time.name));
+        let future = time.zip(skew).map(|(column, max_skew_us)| Future { column, max_skew_us });
+        let live = paths.is_empty();
+        // What is read from a pipe is gone, and to open it again may wait for ever.
+        let once = paths.iter().any(|path| path == Path::new("-") || is_pipe(path));
+        let decoder = {
+            let (schema, format, lenient) = (schema.to_vec(), source.time_format, source.lenient_numbers);
+            move || Decoder::new(&schema, format, lenient, MAX_RECORD_BYTES)
+        };
+        let timings = self.timings.clone();
+        let open: OpenReader = if paths.is_empty() {
+            let (connection, topic) = Connection::from_options(&source.options, secret)
+                .map_err(|error| DeployError::Input(format!("error: {error}")))?;
+            let (name, start, bounded) = (source.name.clone(), begin.start, self.bounded);
+            let connect_timeout = self.connect_timeout;
+            let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
+            Box::new(move |positions, start_bounds| {
+                let offsets: BTreeMap<u32, i64> =
+                    positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+                // A partition that was not there is new: all that it has is.
+                let start = if offsets.is_empty() { start } else { StartAt::Earliest };
+                let reading = Reading {
+                    source: name.clone(),
+                    topic: topic.clone(),
+                    offsets,
+                    start,
+                    bounded,
+                    ends: start_bounds.ends.clone(),
+                    record_bytes_max: MAX_RECORD_BYTES,
+                    topic_id: start_bounds.topic_id,
+                    idle_timeout,
+                    connect_timeout,
+                };
+                reader::kafka(&name, &connection, reading, decoder(), timings.clone())
+                    .map_err(|error| error.to_string())
+            })
+        } else {
+            Box::new(move |positions, _| {
+                let starts =
+                    positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+                reader::files(&paths, &starts, decoder(), MAX_RECORD_BYTES, timings.clone())
+                    .map_err(|error| error.to_string())
+            })
+        };
+        Ok(pipeline::Source {
+            name: source.name.clone(),
+            open,
+            once,
+            rejoin: (live && !self.bounded).then(pipeline::RejoinPoint::default),
+            future,
+            checkpoint_interval: self.checkpoint_interval,
+            drain_timeout: self.drain_timeout,
+        })
+    }
+}
+
+/// Whether a path is a pipe: named, or a process substitution of a shell.
+fn is_pipe(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo())
+}
+
+/// The columns that the queries read, in the order in which the source declares them.
+pub(super) fn union(source: &Source, tasks: &[&Query]) -> Vec<SourceColumn> {
+    let read = |column: &&SourceColumn| {
+        tasks.iter().any(|query| query.plan.manifest.columns.iter().any(|field| field.name == column.name))
+    };
+    source.columns.iter().filter(read).cloned().collect()
+}
