@@ -5,14 +5,16 @@ mod files;
 mod leftovers;
 mod output_files;
 mod tasks;
+mod runtime;
 mod secret;
+mod shared;
 mod sinks;
 mod source;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -30,14 +32,16 @@ use self::{
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output},
-    pipeline::{Pipeline, Progress},
-    query::{Context, QueryTask},
+    pipeline::Pipeline,
+    query::{Control, Progress, QueryTask, Subscription},
     timings::Timings,
 };
 
 pub use self::{
     error::DeployError,
     leftovers::{delivered, find},
+    runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, State, Status, Tell},
+    shared::SharedSources,
     sinks::{Notice, Workers, wrong_option, wrong_rows},
 };
 
@@ -62,6 +66,8 @@ pub fn component(query: &Query) -> Result<Vec<u8>, DeployError> {
 
 /// Everything that decides how a program is run.
 pub struct Deployment<'a> {
+    /// Its name, among those of one runtime.
+    pub name: &'a str,
     /// The compiled query files.
     pub program: &'a Program,
     /// The reducers and sinks that it may name.
@@ -104,10 +110,14 @@ pub struct Deployment<'a> {
 ///
 /// # Errors
 /// A name that does not exist, a source without input, a file that cannot be opened, a missing secret.
-pub fn wire(deployment: &Deployment<'_>, notice: Notice) -> Result<Wired, DeployError> {
+pub fn wire(
+    deployment: &Deployment<'_>,
+    sources: &SharedSources,
+    notice: Notice,
+) -> Result<Wired, DeployError> {
     let Deployment { program, inputs, outputs, .. } = deployment;
-    let sources = program.sources.iter().map(|source| source.name.as_str());
-    check_names("source", "--input", inputs, &sources.collect::<Vec<_>>())?;
+    let names = program.sources.iter().map(|source| source.name.as_str());
+    check_names("source", "--input", inputs, &names.collect::<Vec<_>>())?;
     let sinks = program.sinks.iter().map(|sink| sink.name.as_str());
     check_names("sink", "--output", outputs, &sinks.collect::<Vec<_>>())?;
     check_once(deployment)?;
@@ -131,6 +141,8 @@ pub fn wire(deployment: &Deployment<'_>, notice: Notice) -> Result<Wired, Deploy
         notice: notice.clone(),
         notices: told,
         begun: Vec::new(),
+        control: Arc::default(),
+        sources,
     };
     let mut pipelines = Vec::new();
     for source in &program.sources {
@@ -140,7 +152,7 @@ pub fn wire(deployment: &Deployment<'_>, notice: Notice) -> Result<Wired, Deploy
             pipelines.extend(deployment.pipelines(source, tasks, &mut parts)?);
         }
     }
-    let Builder { files, mut workers, started, mut notices, begun, .. } = parts;
+    let Builder { files, mut workers, started, mut notices, begun, control, .. } = parts;
     files.prepare()?;
     notices.extend(files.notices);
     if files.resumed {
@@ -150,7 +162,7 @@ pub fn wire(deployment: &Deployment<'_>, notice: Notice) -> Result<Wired, Deploy
     for (deliver, outbox, rejections) in started {
         workers.start(deliver, outbox, rejections)?;
     }
-    Ok(Wired { pipelines, workers })
+    Ok(Wired { pipelines, workers: Some(workers), control })
 }
 
 /// The queries that write somewhere, and the views that they read: nothing else runs.
@@ -223,14 +235,34 @@ struct Builder<'a> {
     notices: Vec<String>,
     /// Queries of which there is no state.
     begun: Vec<String>,
+    /// What is wanted of the deployment.
+    control: Arc<Control>,
+    /// Sources that other deployments read.
+    sources: &'a SharedSources,
 }
 
 /// A program that is put together.
 pub struct Wired {
     /// What runs.
     pub pipelines: Vec<Pipeline>,
-    /// Who delivers.
-    pub workers: Workers,
+    /// Who delivers; none where rows are written as they are decided.
+    pub workers: Option<Workers>,
+    /// What is wanted of it.
+    pub control: Arc<Control>,
+}
+
+impl Wired {
+    /// Its uses of sources.
+    pub fn subscriptions(&self) -> Vec<Arc<Subscription>> {
+        let mut subscriptions: Vec<Arc<Subscription>> = Vec::new();
+        for task in self.pipelines.iter().flat_map(|pipeline| &pipeline.tasks) {
+            let subscription = &task.context().subscription;
+            if !subscriptions.iter().any(|known| Arc::ptr_eq(known, subscription)) {
+                subscriptions.push(subscription.clone());
+            }
+        }
+        subscriptions
+    }
 }
 
 impl Deployment<'_> {
@@ -252,7 +284,7 @@ impl Deployment<'_> {
     ) -> Result<Vec<Pipeline>, DeployError> {
         let schema = union(source, &tasks);
         let begin = self.start(source, &tasks);
-        let reading = Arc::new(self.source(source, &schema, &begin)?);
+        let reading = parts.sources.share(source, &schema, self, || self.source(source, &schema))?;
         let settings = LetterSettings {
             record_text: self.dead_letter_records,
             bytes_max: self.dead_letters_bytes_max,
@@ -260,10 +292,20 @@ impl Deployment<'_> {
         };
         let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));
         let letters = path.map(|path| parts.files.letters(path, &settings)).transpose()?;
+        let subscription = Arc::new(Subscription {
+            deployment: self.name.to_owned(),
+            source: source.name.clone(),
+            dead_letters: letters,
+            tells_late: source.late_dead_letters,
+            timings: self.timings.clone(),
+            control: parts.control.clone(),
+            progress: Progress::default(),
+            unread: AtomicBool::new(false),
+        });
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
             let columns = positions(&task.plan.manifest, schema.iter().map(|column| column.name.as_str()));
-            let Some(task) = self.task(task, source, columns, &begin, letters.as_ref(), parts)? else {
+            let Some(task) = self.task(task, source, columns, &begin, &subscription, parts)? else {
                 continue;
             };
             match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {
@@ -274,16 +316,8 @@ impl Deployment<'_> {
         let pipelines = levels.into_iter().map(|tasks| {
             let Some(first) = tasks.first() else { unreachable!("a level has a query task") };
             let unusable = |why: String| DeployError::Input(format!("error: {why}"));
-            let reader = (reading.open)(first.offsets(), first.start_bounds()).map_err(unusable)?;
-            let mut context = Context::new(&source.name, letters.clone(), self.timings.clone());
-            context.tells_late = source.late_dead_letters;
-            Ok(Pipeline {
-                source: reading.clone(),
-                reader,
-                tasks,
-                context,
-                progress: Arc::new(Progress::default()),
-            })
+            let reader = (reading.open)(&first.read_from()).map_err(unusable)?;
+            Ok(Pipeline { source: reading.clone(), reader, tasks })
         });
         pipelines.collect()
     }

@@ -18,7 +18,6 @@ pub mod decode;
 pub mod query;
 pub mod deliver;
 pub mod pipeline;
-pub mod supervisor;
 pub mod deploy;
 pub mod timings;
 pub mod progress;

@@ -4,7 +4,7 @@
 //! happens on other threads, behind bounded queues; this thread folds, closes and decides. A query that falls, or whose sink
 //! takes nothing more, leaves the others and goes on by a reader of its own.
 
-mod ending;
+mod drain;
 pub mod reader;
 mod future;
 pub mod bisect;
@@ -15,7 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -28,16 +28,14 @@ use streamgauge_common::{
     topic_id::TopicId,
 };
 use streamgauge_engine::WindowQuery;
-use streamgauge_state::{
-    backend::StateBackend,
-    manifest::{Offsets, StartBounds},
-};
+use streamgauge_state::backend::StateBackend;
 
 use crate::{
     decode::Batch,
-    query::{Context, Counts, QueryTask},
+    query::{QueryTask, ReadFrom, TaskEnd},
 };
 
+pub use drain::{Drain, park};
 pub use future::Future;
 pub use rejoin::RejoinPoint;
 
@@ -48,8 +46,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// How often an outbox at its bound is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Opens a reader at some positions.
-pub type OpenReader = Box<dyn Fn(&Offsets, &StartBounds) -> Result<SourceReader, String> + Send + Sync>;
+/// Opens a reader of a source.
+pub type OpenReader = Box<dyn Fn(&ReadFrom<'_>) -> Result<SourceReader, String> + Send + Sync>;
 
 /// What is the same for all that read a source.
 pub struct Source {
@@ -69,7 +67,7 @@ pub struct Source {
     pub drain_timeout: Duration,
 }
 
-/// A reader, and the queries that are level with it.
+/// A reader, and the query tasks that are level with it. They may be of several deployments.
 pub struct Pipeline {
     /// What is read.
     pub source: Arc<Source>,
@@ -77,49 +75,21 @@ pub struct Pipeline {
     pub reader: SourceReader,
     /// The queries that read the source.
     pub tasks: Vec<QueryTask>,
-    /// What they share.
-    pub context: Context,
-    /// What others may see of it.
-    pub progress: Arc<Progress>,
-}
-
-/// How far a source is; read by others while it runs.
-#[derive(Debug)]
-pub struct Progress {
-    /// Records read.
-    pub events: AtomicU64,
-    /// Rows that went to a sink.
-    pub rows: AtomicU64,
-    /// The least watermark of its queries, in microseconds; `i64::MIN` = none yet.
-    pub watermark_us: AtomicI64,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self { events: AtomicU64::new(0), rows: AtomicU64::new(0), watermark_us: AtomicI64::new(i64::MIN) }
-    }
 }
 
 /// What a pipeline has to tell while it runs.
 pub enum PipelineEvent {
     /// Something that people should know.
     Notice(String),
-    /// A query cannot go on with the others: it fell, its sink takes nothing more, or it cannot go on at all.
+    /// A query cannot go on with the others: it failed, or its sink takes nothing more. Or it cannot go on at all.
     Detached(Box<QueryTask>),
-}
-
-/// How a pipeline ended.
-#[derive(Debug, Default)]
-pub struct PipelineResult {
-    /// What was counted.
-    pub counts: Counts,
-    /// The queries that failed, with why; a source that failed stands here under its own name.
-    pub failures: Vec<(String, String)>,
+    /// Their deployment is to be paused or dropped, or nobody reads its rows any more.
+    Unwanted(Vec<QueryTask>),
 }
 
 impl Pipeline {
     /// Runs to the end of the input, or until `stop`.
-    pub fn run(mut self, stop: &AtomicBool, tell: &dyn Fn(PipelineEvent)) -> PipelineResult {
+    pub fn run(mut self, stop: &AtomicBool, tell: &dyn Fn(PipelineEvent)) -> Vec<TaskEnd> {
         let mut run = Run {
             told: BTreeSet::new(),
             since_checkpoint: Stopwatch::start(),
@@ -128,14 +98,11 @@ impl Pipeline {
             begun: false,
             ended: false,
             failure: None,
-            is_durable: self.tasks.iter().any(|task| task.log().is_durable()),
-            unwritten: None,
-            undelivered: Vec::new(),
             is_primary: self.source.rejoin.as_ref().is_some_and(RejoinPoint::become_primary),
             kept: CatchUpBuffer::default(),
             since_rejoin: Stopwatch::start(),
         };
-        while !stop.load(Relaxed) && !self.context.unread && !self.tasks.is_empty() && run.failure.is_none() {
+        while !stop.load(Relaxed) && !self.tasks.is_empty() && run.failure.is_none() {
             if self.waits_for_letters(&mut run, tell) || self.is_blocked(&mut run, stop, tell) {
                 continue;
             }
@@ -151,8 +118,8 @@ impl Pipeline {
             self.report();
         }
         self.step_down(&mut run, tell);
-        self.drain_and_checkpoint(&mut run, stop, tell);
-        self.ended(run)
+        let drain = Drain { timeout: self.source.drain_timeout, ended: run.ended, failure: run.failure };
+        drain.run(self.tasks, stop, tell)
     }
 
     fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
@@ -162,17 +129,17 @@ impl Pipeline {
                 if !self.begin(run, tell) => {}
             Event::Batch(batch) => self.take(batch, run),
             Event::ReachedEnd { partition } => {
-                self.each_task(|task, context| task.reached_end(partition, context));
+                self.each_task(|task| task.reached_end(partition));
             }
             Event::Done { partition } => {
-                self.each_task(|task, context| task.end(partition, context));
+                self.each_task(|task| task.end(partition));
             }
             Event::Topic(id) => self.set_topic(id, tell),
             Event::Asked => self.mark(),
             Event::Idle { partitions, silent } => self.idle(&partitions, silent),
             Event::Notice(text) => tell(PipelineEvent::Notice(text)),
             Event::Failed(why) => {
-                tell(PipelineEvent::Notice(format!("source '{}' failed: {why}", self.context.source)));
+                tell(PipelineEvent::Notice(format!("source '{}' failed: {why}", self.source.name)));
                 run.failure = Some(why);
             }
             Event::TimedOut | Event::EndOfInput => {}
@@ -216,6 +183,7 @@ impl Pipeline {
                 task.checkpoint(false);
                 task.log().backend().iter().for_each(|backend| backend.wait());
             }
+            task.begin();
         }
         let unkept = self.tasks.iter().find_map(|task| task.log().backend()?.failure());
         run.failure = run.failure.take().or(unkept);
@@ -224,8 +192,8 @@ impl Pipeline {
 
     /// Partitions that a query has read and that are there no longer: nothing more comes of them, and windows do not wait for them.
     fn end_what_is_gone(&mut self, run: &Run, tell: &dyn Fn(PipelineEvent)) {
-        let source = self.context.source.clone();
-        self.each_task(|task, context| {
+        let source = self.source.name.clone();
+        self.each_task(|task| {
             let gone = task.offsets().iter().filter(|(number, progress)| {
                 !progress.done && !run.assigned.contains_key(number)
             });
@@ -236,25 +204,34 @@ impl Pipeline {
                     "query '{name}': partition {partition} of source '{source}', which it has read, is not there any more; its windows \
                      do not wait for it"
                 )));
-                task.end(partition, context);
+                task.end(partition);
             }
         });
     }
 
     fn take(&mut self, mut batch: Batch, run: &mut Run) {
-        self.context.counts.events += batch.chunk.len() as u64;
+        self.count(batch.chunk.len() as u64);
         if let Some(future) = self.source.future {
             reject_future(&mut batch, future, clock::now_us());
         }
-        self.each_task(|task, context| task.take(&batch, context));
+        self.each_task(|task| task.take(&batch));
         if let (true, Some(rejoin)) = (run.is_primary, &self.source.rejoin) {
             run.kept.add(batch, rejoin);
         }
     }
 
-    fn each_task(&mut self, mut tell: impl FnMut(&mut QueryTask, &mut Context)) {
-        let Self { tasks, context, .. } = self;
-        tasks.iter_mut().for_each(|task| tell(task, context));
+    /// Counts records, once for each subscription.
+    fn count(&self, records: u64) {
+        let subscriptions = self.tasks.iter().map(|task| &task.context().subscription);
+        for (index, subscription) in subscriptions.clone().enumerate() {
+            if !subscriptions.clone().take(index).any(|earlier| Arc::ptr_eq(earlier, subscription)) {
+                subscription.progress.events.fetch_add(records, Relaxed);
+            }
+        }
+    }
+
+    fn each_task(&mut self, tell: impl FnMut(&mut QueryTask)) {
+        self.tasks.iter_mut().for_each(tell);
     }
 
     /// Queries whose state does not say of which topic its offsets are adopt the one that is read.
@@ -262,7 +239,7 @@ impl Pipeline {
         let Some(id) = id else {
             let text = "its brokers give topics no ids, so a topic that is deleted and made anew is noticed only where it does not have \
                         the next offset";
-            return tell(PipelineEvent::Notice(format!("source '{}': {text}", self.context.source)));
+            return tell(PipelineEvent::Notice(format!("source '{}': {text}", self.source.name)));
         };
         for task in &mut self.tasks {
             if task.set_topic(id) && task.log().backend().is_some_and(StateBackend::has_checkpoint) {
@@ -285,23 +262,22 @@ impl Pipeline {
     /// Partitions were idle when their leaders were asked: up to there they hold no windows open; when all are, time itself goes on.
     fn idle(&mut self, partitions: &[u32], silent: Duration) {
         let silent_us = i64::try_from(silent.as_micros()).unwrap_or(i64::MAX);
-        self.each_task(|task, context| {
+        self.each_task(|task| {
             if !task.is_behind_barrier()
                 && let Some(engine) = task.engine_mut()
             {
                 engine.idle(partitions, silent_us);
-                task.close(context);
+                task.close();
             }
         });
     }
 
     /// Whether nothing can be taken now. A query that holds up others for too long leaves them.
     fn is_blocked(&mut self, run: &mut Run, stop: &AtomicBool, tell: &dyn Fn(PipelineEvent)) -> bool {
-        let Self { tasks, context, .. } = self;
-        tasks
+        self.tasks
             .iter_mut()
             .filter(|task| !task.is_level() && !task.is_blocked())
-            .for_each(|task| task.close(context));
+            .for_each(QueryTask::close);
         if !self.tasks.iter().any(QueryTask::is_blocked) {
             return false;
         }
@@ -339,24 +315,30 @@ impl Pipeline {
         if run.begun && run.since_checkpoint.elapsed() >= self.source.checkpoint_interval {
             run.since_checkpoint = Stopwatch::start();
             self.flush();
-            if self.sync_letters() {
-                self.tasks.iter_mut().for_each(|task| task.checkpoint(false));
+            for task in &mut self.tasks {
+                if task.sync_letters() {
+                    task.checkpoint(false);
+                }
             }
         }
-        self.context.unread |= self.tasks.iter().any(|task| task.log().is_unread());
+        self.tasks.iter().for_each(QueryTask::note_unread);
         self.tell_failures(&mut run.told, tell);
         let cannot_go_on = |task: &QueryTask| task.task_failure().is_some() || task.failure().is_some();
         let (leaving, others) = std::mem::take(&mut self.tasks).into_iter().partition(cannot_go_on);
         self.tasks = others;
         let leaving: Vec<QueryTask> = leaving;
         leaving.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
+        if !self.tasks.iter().all(|task| task.context().subscription.is_wanted()) {
+            self.flush();
+            let is_wanted = |task: &QueryTask| task.context().subscription.is_wanted();
+            let (wanted, unwanted) = std::mem::take(&mut self.tasks).into_iter().partition(is_wanted);
+            self.tasks = wanted;
+            tell(PipelineEvent::Unwanted(unwanted));
+        }
     }
 
     fn flush(&mut self) {
-        if std::mem::take(&mut self.context.wrote) {
-            self.each_task(QueryTask::flush);
-            self.context.flush_letters();
-        }
+        self.each_task(QueryTask::flush);
     }
 
     /// Says at once which readers of views have failed: they may be few of many.
@@ -370,12 +352,9 @@ impl Pipeline {
     }
 
     fn report(&mut self) {
-        self.progress.events.store(self.context.counts.events, Relaxed);
-        self.progress.rows.store(self.context.counts.rows, Relaxed);
-        let engines = self.tasks.iter_mut().filter_map(QueryTask::engine_mut);
-        if let Some(least) = engines.map(|engine| engine.watermark()).min() {
-            self.progress.watermark_us.store(least, Relaxed);
-        }
+        let least =
+            self.tasks.iter_mut().filter_map(QueryTask::engine_mut).map(|engine| engine.watermark()).min();
+        self.each_task(|task| task.report(least));
     }
 }
 
@@ -393,12 +372,6 @@ struct Run {
     /// Whether the input has ended.
     ended: bool,
     failure: Option<String>,
-    /// Whether its queries keep state.
-    is_durable: bool,
-    /// Why some dead letters are not written.
-    unwritten: Option<String>,
-    /// Queries some of whose rows could not be delivered in time, with what is to be told of it.
-    undelivered: Vec<(String, String)>,
     /// Whether this pipeline leads those of its source.
     is_primary: bool,
     kept: CatchUpBuffer,

@@ -9,7 +9,7 @@ use streamgauge_common::clock::{self, Stopwatch};
 use streamgauge_functions::format_timestamp;
 
 use crate::{
-    pipeline::Progress,
+    query::Subscription,
     terminal::{self, CLEAR_LINE},
 };
 
@@ -29,10 +29,11 @@ impl Default for ProgressLine {
 impl ProgressLine {
     /// Writes the line anew: events, events a second since the last time, rows, the least watermark and how far it is
     /// behind the time of day.
-    pub fn show(&mut self, sources: &[Arc<Progress>]) {
-        let events: u64 = sources.iter().map(|source| source.events.load(Relaxed)).sum();
-        let rows: u64 = sources.iter().map(|source| source.rows.load(Relaxed)).sum();
-        let watermark = sources.iter().map(|source| source.watermark_us.load(Relaxed)).min();
+    pub fn show(&mut self, subscriptions: &[Arc<Subscription>]) {
+        let progress = || subscriptions.iter().map(|subscription| &subscription.progress);
+        let events: u64 = progress().map(|progress| progress.events.load(Relaxed)).sum();
+        let rows: u64 = progress().map(|progress| progress.rows.load(Relaxed)).sum();
+        let watermark = progress().map(|progress| progress.watermark_us.load(Relaxed)).min();
         let seconds = self.since.elapsed().as_secs_f64();
         let rate = if seconds > 0.0 { (events.saturating_sub(self.events)) as f64 / seconds } else { 0.0 };
         (self.since, self.events) = (Stopwatch::start(), events);

@@ -13,6 +13,7 @@ mod letters;
 mod log;
 mod task;
 mod scope;
+mod subscription;
 
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ pub use input::{InputBatch, Origin};
 pub use letters::{Context, Counts};
 pub use log::DecisionLog;
 pub use scope::{EmitContext, TaskFailure};
-pub use task::{OpenAggregates, QueryTask, WindowFactory};
+pub use subscription::{Control, Progress, Subscription, Wanted};
+pub use task::{OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
 
 /// A statement at work.
 pub struct RunningQuery {
@@ -279,7 +281,7 @@ impl RunningQuery {
             manifest::Column::Input(index) => columns.get(index).copied(),
             _ => None,
         })?;
-        let selected = context.timings.of(Step::Query, || component.ingest(len, &arguments))?;
+        let selected = context.timings().of(Step::Query, || component.ingest(len, &arguments))?;
         let kept = kept(&selected, len);
         Ok((selected, kept))
     }
@@ -332,7 +334,7 @@ impl RunningQuery {
         let mut selected = Selected::default();
         if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
             let arguments = arguments(stage, behind)?;
-            selected = context.timings.of(Step::Query, || component.emit(len, &arguments))?;
+            selected = context.timings().of(Step::Query, || component.emit(len, &arguments))?;
         }
         let mut kept = kept(&selected, len);
         for (row, aggregate, why) in &closed.failed {
@@ -375,7 +377,7 @@ impl RunningQuery {
         match &mut self.sink {
             Sink::None => {}
             Sink::Output(output) => {
-                let written = context.timings.of(Step::Output, || output.write_rows(name, fields, rows));
+                let written = context.timings().of(Step::Output, || output.write_rows(name, fields, rows));
                 context.wrote = true;
                 self.failed = context.check(written);
                 if self.failed.is_some() {
@@ -385,7 +387,7 @@ impl RunningQuery {
             }
             Sink::Outbox(encoder) => {
                 let first = scope.log.next_sequence(name);
-                let timings = context.timings.clone();
+                let timings = context.subscription.timings.clone();
                 let messages = timings.of(Step::Output, || encoder.encode(fields, rows, first))?;
                 context.sent.push(SinkBatch { query: name.clone(), messages });
                 context.counts.rows += rows.len as u64;

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output, pretty::Pretty},
-    deploy::{Deployment, Notice, Wired, wire},
+    deploy::{Deployment, Notice, SharedSources, Wired, wire},
     timings::Timings,
 };
 
@@ -102,6 +102,7 @@ fn wired(
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
     let deployment = Deployment {
+        name: run::DEPLOYMENT,
         program: &compiled.program,
         plugins,
         inputs: &[],
@@ -121,7 +122,7 @@ fn wired(
         drain_timeout: DRAIN_TIMEOUT,
         connect_timeout: Duration::from_secs(60),
     };
-    Ok(wire(&deployment, notice)?)
+    Ok(wire(&deployment, &SharedSources::default(), notice)?)
 }
 
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {

@@ -6,7 +6,6 @@ use std::{
     io::{IsTerminal, stderr},
     path::PathBuf,
     sync::{Arc, atomic::Ordering::Relaxed},
-    thread,
     time::Duration,
 };
 
@@ -18,11 +17,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Failure, process, program, say, say_with_help};
 use crate::{
     deliver::dead_letter::RecordText,
-    deploy::{Binding, Deployment, Notice, Wired, wire},
-    pipeline::{PipelineResult, Progress},
+    deploy::{Binding, Deployment, DeploymentEnd, Notice, Runtime, RuntimeEvent, SharedSources, Wired, wire},
     progress::ProgressLine,
-    query::Counts,
-    supervisor,
+    query::{Counts, Subscription},
     timings::Timings,
 };
 
@@ -146,35 +143,37 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         error => Failure::Runtime(format!("error: {error}")),
     })?;
     let reports = Reports::default();
-    let wired = wire(
-        &Deployment {
-            program: &compiled.program,
-            plugins: &plugins,
-            inputs: &options.input,
-            outputs: &options.output,
-            files: &options.files,
-            overwrite: &options.overwrite,
-            forget: &options.forget,
-            bounded: options.bounded,
-            dead_letters: options.dead_letters.as_deref(),
-            dead_letter_records: options.dead_letter_records,
-            dead_letters_bytes_max: options.dead_letters_max_bytes,
-            timings: &timings,
-            console: None,
-            state,
-            checkpoint_interval: options.checkpoint_interval,
-            checkpoints_kept: usize::from(options.checkpoints_kept),
-            drain_timeout: options.drain_timeout,
-            connect_timeout: options.connect_timeout,
-        },
-        reports.notice(),
-    )?;
+    let deployment = Deployment {
+        name: DEPLOYMENT,
+        program: &compiled.program,
+        plugins: &plugins,
+        inputs: &options.input,
+        outputs: &options.output,
+        files: &options.files,
+        overwrite: &options.overwrite,
+        forget: &options.forget,
+        bounded: options.bounded,
+        dead_letters: options.dead_letters.as_deref(),
+        dead_letter_records: options.dead_letter_records,
+        dead_letters_bytes_max: options.dead_letters_max_bytes,
+        timings: &timings,
+        console: None,
+        state,
+        checkpoint_interval: options.checkpoint_interval,
+        checkpoints_kept: usize::from(options.checkpoints_kept),
+        drain_timeout: options.drain_timeout,
+        connect_timeout: options.connect_timeout,
+    };
+    let wired = wire(&deployment, &SharedSources::default(), reports.notice())?;
     let done = host(wired, &signals, options.drain_timeout, None, reports);
     if options.timings {
         say(&timings);
     }
     done
 }
+
+/// What `run` and `demo` call their one deployment; nobody sees it.
+pub(super) const DEPLOYMENT: &str = "run";
 
 /// What is told while a program runs, from any thread.
 pub(super) struct Reports {
@@ -199,10 +198,10 @@ impl Reports {
 
 enum Report {
     Notice(String),
-    Ended(Vec<PipelineResult>),
+    Ended(DeploymentEnd),
 }
 
-/// Runs pipelines until their input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
+/// Runs a deployment until its input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
 pub(super) fn host(
     wired: Wired,
     signals: &Signals,
@@ -210,49 +209,47 @@ pub(super) fn host(
     limit: Option<Duration>,
     reports: Reports,
 ) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
-    let Wired { pipelines, workers } = wired;
+    let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let waiting = waiting.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
     let Reports { sender, receiver } = reports;
-    let progress: Vec<Arc<Progress>> = pipelines.iter().map(|pipeline| pipeline.progress.clone()).collect();
+    let subscriptions = wired.subscriptions();
     let noticing = signals.notice(drain_timeout);
-    let stop = signals.stop();
-    let ended = thread::scope(|scope| {
-        let supervise = move || {
-            let notice = |text: &str| drop(sender.send(Report::Notice(text.to_owned())));
-            let ended = caught(|| supervisor::run(pipelines, stop, &notice));
-            drop(sender.send(Report::Ended(ended.unwrap_or_else(|why| broken("the supervisor", why)))));
-        };
-        thread::Builder::new().name("supervisor".to_owned()).spawn_scoped(scope, supervise)?;
-        let watched = caught(|| runtime.block_on(watch(receiver, &progress, signals, limit)));
-        Ok(watched.unwrap_or_else(|why| {
-            // The supervisor is waited for.
-            stop.store(true, Relaxed);
-            broken("the main thread", why)
-        }))
+    // Whoever listens is there until the deployment has ended.
+    let tell = Arc::new(move |event| {
+        drop(sender.send(match event {
+            RuntimeEvent::Notice(text) => Report::Notice(text),
+            RuntimeEvent::Ended(_, end) => Report::Ended(end),
+        }));
     });
-    let ended = ended.map_err(|error: std::io::Error| {
-        Failure::Runtime(format!("error: cannot start a thread: {error}"))
-    })?;
+    let runtime = Runtime::start(tell, signals.stop().clone())
+        .map_err(|error| Failure::Runtime(format!("error: cannot start a thread: {error}")))?;
+    let end = match runtime.run(DEPLOYMENT, wired) {
+        Ok(()) => {
+            let watched =
+                caught(|| waiting.block_on(watch(receiver, &subscriptions, &runtime, signals, limit)));
+            watched.unwrap_or_else(|why| broken("the main thread", why))
+        }
+        Err(error) => broken("the supervisor", error.to_string()),
+    };
+    // Nothing is left where the deployment has ended; where the supervisor has failed that is told already.
+    drop(runtime.shut_down());
     drop(noticing);
-    let rejected = workers.rejected();
-    let broken = workers.panicked();
-    drop(workers);
-    conclude(ended.into_iter().chain(broken).collect(), rejected)
+    conclude(&end)
 }
 
-/// What stands for those who ended with one who failed.
-fn broken(who: &str, why: String) -> Vec<PipelineResult> {
-    vec![PipelineResult { failures: vec![(who.to_owned(), why)], ..PipelineResult::default() }]
+/// What stands for a deployment that ended with somebody who failed.
+fn broken(who: &str, why: String) -> DeploymentEnd {
+    DeploymentEnd { failures: vec![(who.to_owned(), why)], ..DeploymentEnd::default() }
 }
 
-/// Waits for all pipelines and shows how far they are.
+/// Waits for the deployment and shows how far it is.
 async fn watch(
     mut reports: UnboundedReceiver<Report>,
-    progress: &[Arc<Progress>],
+    subscriptions: &[Arc<Subscription>],
+    runtime: &Runtime,
     signals: &Signals,
     limit: Option<Duration>,
-) -> Vec<PipelineResult> {
+) -> DeploymentEnd {
     let since = Stopwatch::start();
     let mut line = stderr().is_terminal().then(ProgressLine::default);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
@@ -264,38 +261,36 @@ async fn watch(
                     line.iter().for_each(ProgressLine::clear);
                     say(&text);
                 }
-                Some(Report::Ended(mut ended)) => {
+                Some(Report::Ended(mut end)) => {
                     line.iter().for_each(ProgressLine::clear);
-                    ended.extend(deaf.into_iter().flat_map(|why| broken("the thread that hears signals", why)));
-                    return ended;
+                    end.failures.extend(deaf.map(|why| ("the thread that hears signals".to_owned(), why)));
+                    return end;
                 }
                 None => return broken("the supervisor", "it has ended without a word".to_owned()),
             },
             _ = tick.tick() => {
                 crash::point("run.tick");
+                if let Some(why) = runtime.panicked() {
+                    signals.stop().store(true, Relaxed);
+                    return broken("the supervisor", why);
+                }
                 deaf = deaf.or_else(|| signals.panicked());
                 if deaf.is_some() || limit.is_some_and(|limit| since.elapsed() >= limit) {
                     signals.stop().store(true, Relaxed);
                 }
                 if let Some(line) = &mut line {
-                    line.show(progress);
+                    line.show(subscriptions);
                 }
             }
         }
     }
 }
 
-fn conclude(ended: Vec<PipelineResult>, rejected: u64) -> Result<(), Failure> {
-    let mut counts = Counts::default();
-    ended.iter().for_each(|one| counts.add(&one.counts));
-    let failures: Vec<String> = ended
-        .iter()
-        .flat_map(|one| &one.failures)
-        .map(|(who, why)| format!("error: {who} failed: {why}"))
-        .collect();
-    let Counts { events, rows, late, dead_letters, .. } = counts;
-    let dead_letters = dead_letters + rejected;
-    failures.iter().for_each(|failure| say_with_help(failure));
+fn conclude(end: &DeploymentEnd) -> Result<(), Failure> {
+    for (who, why) in &end.failures {
+        say_with_help(&format!("error: {who} failed: {why}"));
+    }
+    let Counts { events, rows, late, dead_letters, .. } = end.counts;
     say(&format!("events={events} rows={rows} late={late} dead_letters={dead_letters}"));
-    if failures.is_empty() { Ok(()) } else { Err(Failure::Told) }
+    if end.failures.is_empty() { Ok(()) } else { Err(Failure::Told) }
 }

@@ -58,7 +58,6 @@ use crate::{
         scrape::Scrape,
     },
     deploy::DeployError,
-    pipeline::PipelineResult,
 };
 
 pub use self::refused::{wrong_option, wrong_rows};
@@ -177,10 +176,8 @@ impl Workers {
     }
 
     /// What failed beside the queries.
-    pub fn panicked(&self) -> Option<PipelineResult> {
-        self.silent
-            .get()
-            .map(|failure| PipelineResult { failures: vec![failure.clone()], ..PipelineResult::default() })
+    pub fn panicked(&self) -> Option<(String, String)> {
+        self.silent.get().cloned()
     }
 
     /// What is told of a query's messages that nobody takes.

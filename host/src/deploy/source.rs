@@ -67,7 +67,6 @@ impl Deployment<'_> {
         &self,
         source: &Source,
         schema: &[SourceColumn],
-        begin: &Begin,
     ) -> Result<pipeline::Source, DeployError> {
         let paths = self.input_files(source);
         if paths.is_empty() && !self.inputs.is_empty() {
@@ -91,23 +90,23 @@ impl Deployment<'_> {
         let open: OpenReader = if paths.is_empty() {
             let (connection, topic) = Connection::from_options(&source.options, secret)
                 .map_err(|error| DeployError::Input(format!("error: {error}")))?;
-            let (name, start, bounded) = (source.name.clone(), begin.start, self.bounded);
+            let (name, bounded) = (source.name.clone(), self.bounded);
             let connect_timeout = self.connect_timeout;
             let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
-            Box::new(move |positions, start_bounds| {
+            Box::new(move |from| {
                 let offsets: BTreeMap<u32, i64> =
-                    positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+                    from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
                 // A partition that was not there is new: all that it has is.
-                let start = if offsets.is_empty() { start } else { StartAt::Earliest };
+                let start = if offsets.is_empty() { from.start } else { StartAt::Earliest };
                 let reading = Reading {
                     source: name.clone(),
                     topic: topic.clone(),
                     offsets,
                     start,
                     bounded,
-                    ends: start_bounds.ends.clone(),
+                    ends: from.start_bounds.ends.clone(),
                     record_bytes_max: MAX_RECORD_BYTES,
-                    topic_id: start_bounds.topic_id,
+                    topic_id: from.start_bounds.topic_id,
                     idle_timeout,
                     connect_timeout,
                 };
@@ -115,9 +114,9 @@ impl Deployment<'_> {
                     .map_err(|error| error.to_string())
             })
         } else {
-            Box::new(move |positions, _| {
+            Box::new(move |from| {
                 let starts =
-                    positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+                    from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
                 reader::files(&paths, &starts, decoder(), MAX_RECORD_BYTES, timings.clone())
                     .map_err(|error| error.to_string())
             })

@@ -30,7 +30,9 @@ use super::{
 use crate::{
     deliver::{encode::Encode, http::declared::thawed, key::Keys, letters::DeadLetterQueue},
     deploy::DeployError,
-    query::{DecisionLog, OpenAggregates, QueryTask, RunningQuery, WindowFactory, Windows},
+    query::{
+        Context, DecisionLog, OpenAggregates, QueryTask, RunningQuery, Subscription, WindowFactory, Windows,
+    },
     timings::Timed,
 };
 
@@ -68,7 +70,7 @@ impl Deployment<'_> {
         source: &Source,
         columns: Vec<usize>,
         begin: &Begin,
-        letters: Option<&Arc<DeadLetterQueue>>,
+        subscription: &Arc<Subscription>,
         parts: &mut Builder<'_>,
     ) -> Result<Option<QueryTask>, DeployError> {
         let manifest = &query.plan.manifest;
@@ -98,7 +100,7 @@ impl Deployment<'_> {
             in_flight,
             outboxes: BTreeMap::new(),
             source,
-            letters,
+            letters: subscription.dead_letters.as_ref(),
             windowed: manifest.window.is_some(),
         };
         let running = self.query(query, columns, &mut tree, parts)?;
@@ -114,8 +116,10 @@ impl Deployment<'_> {
         let settings = Settings { delay_us, ..Settings::default() };
         let at = checkpoint.as_ref().map_or_else(Offsets::new, |(saved, _)| saved.offsets.clone());
         let log = DecisionLog::new(backend, tree.outboxes, decisions);
+        let context = Context::new(subscription.clone());
+        let factory = WindowFactory { settings, open };
         let mut task =
-            QueryTask::new(running, log, start_bounds.clone(), at, WindowFactory { settings, open });
+            QueryTask::new(running, log, context, start_bounds.clone(), at, factory).starting_at(begin.start);
         let bad = |error: &dyn std::fmt::Display| {
             DeployError::Runtime(format!("error: query '{}': {error}", manifest.name))
         };

@@ -13,10 +13,7 @@ use streamgauge_engine::{SegmentId, Snapshot, StateSegment};
 use streamgauge_state::manifest::{CheckpointManifest, Offsets};
 
 use super::{Source, reader::Event};
-use crate::{
-    decode::Batch,
-    query::{Context, QueryTask},
-};
+use crate::{decode::Batch, query::QueryTask};
 
 /// How long nothing may come before it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -74,6 +71,18 @@ pub const RECORDS_MAX: usize = 100;
 pub fn find(
     task: &mut QueryTask,
     source: &Source,
+    batch: (u32, i64, i64),
+    stop: &AtomicBool,
+) -> Result<Vec<(i64, String)>, String> {
+    let context = task.mute(&source.name);
+    let found = read_again(task, source, batch, stop);
+    task.unmute(context);
+    found
+}
+
+fn read_again(
+    task: &mut QueryTask,
+    source: &Source,
     (partition, first, last): (u32, i64, i64),
     stop: &AtomicBool,
 ) -> Result<Vec<(i64, String)>, String> {
@@ -82,26 +91,20 @@ pub fn find(
     let mut copy = Copy::new(checkpoint, parts);
     task.go_back(&copy.checkpoint.offsets.clone())?;
     copy.restore(task)?;
-    let mut reader = (source.open)(task.offsets(), task.start_bounds())?;
-    let mut context = Context::mute(&source.name);
+    let mut reader = (source.open)(&task.read_from())?;
     while !stop.load(Relaxed) {
         match reader.next(TICK) {
             Event::Batch(batch) => {
                 let wanted = known(&batch, partition, last, &reached);
                 let before = wanted.chunk.offsets.partition_point(|&offset| offset < first);
                 if batch.chunk.partition == partition && before < wanted.chunk.len() {
-                    task.take(&wanted.part(0..before), &mut context);
-                    return bisect_batch(
-                        task,
-                        &wanted.part(before..wanted.chunk.len()),
-                        &mut copy,
-                        &mut context,
-                    );
+                    task.take(&wanted.part(0..before));
+                    return bisect_batch(task, &wanted.part(before..wanted.chunk.len()), &mut copy);
                 }
-                task.take(&wanted, &mut context);
+                task.take(&wanted);
             }
             Event::Assigned { partition, start, .. } => task.assign_active(partition, start),
-            Event::ReachedEnd { partition } => task.reached_end(partition, &mut context),
+            Event::ReachedEnd { partition } => task.reached_end(partition),
             Event::EndOfInput => return Ok(Vec::new()),
             Event::Failed(why) => return Err(why),
             Event::Done { .. }
@@ -129,23 +132,18 @@ fn known(batch: &Batch, partition: u32, last: i64, reached: &Offsets) -> Batch {
 }
 
 /// Quarantines the records of a batch that fail.
-fn bisect_batch(
-    task: &mut QueryTask,
-    batch: &Batch,
-    copy: &mut Copy,
-    context: &mut Context,
-) -> Result<Vec<(i64, String)>, String> {
+fn bisect_batch(task: &mut QueryTask, batch: &Batch, copy: &mut Copy) -> Result<Vec<(i64, String)>, String> {
     let mut poison = Vec::new();
     let (mut good, end) = (0, batch.chunk.len());
     keep(task, copy)?;
     while poison.len() < RECORDS_MAX
-        && let Err(mut task_failure) = task.probe(&batch.part(good..end), context)
+        && let Err(mut task_failure) = task.probe(&batch.part(good..end))
     {
         let mut bad = end;
         while bad - good > 1 {
             let middle = good + (bad - good) / 2;
             copy.restore(task)?;
-            match task.probe(&batch.part(good..middle), context) {
+            match task.probe(&batch.part(good..middle)) {
                 Ok(()) => {
                     keep(task, copy)?;
                     good = middle;

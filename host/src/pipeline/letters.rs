@@ -7,21 +7,19 @@ use super::{LOOK, Pipeline, PipelineEvent, Run};
 impl Pipeline {
     /// Whether nothing can be taken now, since dead letters wait to be written: more of them would not fit into memory.
     pub(super) fn waits_for_letters(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) -> bool {
-        if self.context.letters_wait().is_none() {
+        if self.letters_wait().is_none() {
             return false;
         }
-        self.context.flush_letters();
-        if self.context.letters_wait().is_some() {
+        self.each_task(|task| task.context_mut().flush_letters());
+        if self.letters_wait().is_some() {
             clock::pause(LOOK);
         }
         self.look_after_tasks(run, tell);
         true
     }
 
-    /// A checkpoint is behind the dead letters of its records: they must be there for good. Whether they are.
-    pub(super) fn sync_letters(&mut self) -> bool {
-        let is_durable = self.tasks.iter().any(|task| task.log().is_durable());
-        !is_durable || self.context.sync_letters()
+    fn letters_wait(&self) -> Option<String> {
+        self.tasks.iter().find_map(|task| task.context().letters_wait())
     }
 }
 

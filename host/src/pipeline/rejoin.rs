@@ -113,8 +113,8 @@ impl Pipeline {
             }
             let (level, batches, others) = run.kept.receive(rejoin, &offsets);
             for mut task in level {
-                batches.iter().for_each(|batch| task.take(batch, &mut self.context));
-                task.close(&mut self.context);
+                batches.iter().for_each(|batch| task.take(batch));
+                task.close();
                 self.tasks.push(task);
             }
             others.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));

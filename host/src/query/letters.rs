@@ -1,6 +1,6 @@
 //! What a query reports beside its rows: counts, dead letters, time spent.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use streamgauge_common::{column::Column, reason::Reason, row::write_json};
 use streamgauge_component::query::Failure;
@@ -8,8 +8,9 @@ use streamgauge_engine::Closed;
 use streamgauge_sql::manifest::{self, Manifest};
 use streamgauge_state::decision::SinkBatch;
 
+use super::Subscription;
 use crate::{
-    deliver::{dead_letter::DeadLetter, letters::DeadLetterQueue, output::OutputError},
+    deliver::{dead_letter::DeadLetter, output::OutputError},
     timings::{Step, Timings},
 };
 
@@ -39,31 +40,22 @@ impl Counts {
     }
 }
 
-/// What the queries of one source share.
-#[derive(Clone)]
+/// What a query task counts and says beside its rows.
 pub struct Context {
-    /// The source's name.
-    pub source: String,
-    /// Where dead letters go; none = they are only counted.
-    pub dead_letters: Option<Arc<DeadLetterQueue>>,
+    /// Whom it works for.
+    pub subscription: Arc<Subscription>,
     /// What was counted so far.
     pub counts: Counts,
-    /// Where the time went.
-    pub timings: Arc<Timings>,
     /// Whether something was written that is not flushed yet.
     pub wrote: bool,
-    /// Whether a reader of our rows went away (`streamgauge ... | head`): reading stops, and that is no failure.
-    pub unread: bool,
     /// Whether what is being decided was decided before: nothing of it is sent.
     pub muted: bool,
     /// Messages of what is being decided.
     pub sent: Vec<SinkBatch>,
     /// Dead letters of the batch that is being taken, as lines: a fault takes them back.
-    pub letters: Vec<u8>,
+    letters: Vec<u8>,
     /// Those of events that are late: they are counted as late, not as dead letters.
-    pub late_letters: Vec<u8>,
-    /// Whether late events become dead letters: `late_dead_letters` of the source.
-    pub tells_late: bool,
+    late_letters: Vec<u8>,
 }
 
 /// What can be taken back.
@@ -75,44 +67,35 @@ pub struct Before {
 }
 
 impl Context {
-    /// For queries of a source; nothing is counted yet.
-    pub fn new(source: &str, dead_letters: Option<Arc<DeadLetterQueue>>, timings: Arc<Timings>) -> Self {
+    /// Nothing is counted yet.
+    pub fn new(subscription: Arc<Subscription>) -> Self {
         Self {
-            source: source.to_owned(),
-            dead_letters,
+            subscription,
             counts: Counts::default(),
-            timings,
             wrote: false,
-            unread: false,
             muted: false,
             sent: Vec::new(),
             letters: Vec::new(),
             late_letters: Vec::new(),
-            tells_late: true,
         }
     }
 
-    /// For the same source, with nothing counted.
-    pub fn fresh(&self) -> Self {
-        let fresh = Self::new(&self.source, self.dead_letters.clone(), self.timings.clone());
-        Self { tells_late: self.tells_late, ..fresh }
-    }
-
-    /// For what nobody is to hear of.
-    pub fn mute(source: &str) -> Self {
-        Self::new(source, None, Arc::default())
+    /// Where the time went.
+    pub fn timings(&self) -> &Timings {
+        &self.subscription.timings
     }
 
     /// Counts and writes a dead letter; its source is this one.
     pub fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
         // What was decided before may not have been told: the file knows.
-        match self.dead_letters {
-            Some(ref letters) => {
+        match &self.subscription.dead_letters {
+            Some(letters) => {
                 let lines = match letter.reason {
                     Reason::Late => &mut self.late_letters,
                     _ => &mut self.letters,
                 };
-                DeadLetter { source: &self.source, ..letter.clone() }.write(letters.record_text(), lines);
+                DeadLetter { source: &self.subscription.source, ..letter.clone() }
+                    .write(letters.record_text(), lines);
             }
             None if letter.reason == Reason::Late => {}
             None => self.counts.dead_letters += u64::from(!self.muted),
@@ -121,7 +104,7 @@ impl Context {
 
     /// Whether somebody is to be told which events are late.
     pub(super) fn wants_late(&self) -> bool {
-        self.tells_late && self.dead_letters.is_some()
+        self.subscription.tells_late && self.subscription.dead_letters.is_some()
     }
 
     /// What is counted and said from here on can be taken back.
@@ -145,34 +128,36 @@ impl Context {
             return;
         }
         let (lines, late) = (std::mem::take(&mut self.letters), std::mem::take(&mut self.late_letters));
-        if let Some(letters) = &self.dead_letters {
+        if let Some(letters) = &self.subscription.dead_letters {
             self.counts.dead_letters += letters.write(&lines);
             letters.write(&late);
             self.wrote = true;
         }
     }
 
-    /// Hands on the dead letters that were written so far. Where nobody reads them any more, reading stops.
+    /// Hands on the dead letters that were written so far. Where nobody reads them any more, the deployment ends.
     pub fn flush_letters(&mut self) {
-        let flushed = self.dead_letters.as_ref().map_or(Ok(()), |letters| letters.flush());
-        self.unread |= flushed.is_err();
+        let flushed = self.subscription.dead_letters.as_ref().map_or(Ok(()), |letters| letters.flush());
+        if flushed.is_err() {
+            self.subscription.unread.store(true, Relaxed);
+        }
     }
 
     /// Whether all dead letters so far survive a power cut.
     pub fn sync_letters(&mut self) -> bool {
-        self.dead_letters.as_ref().is_none_or(|letters| letters.sync())
+        self.subscription.dead_letters.as_ref().is_none_or(|letters| letters.sync())
     }
 
     /// Why dead letters wait to be written; none where none do.
     pub fn letters_wait(&self) -> Option<String> {
-        self.dead_letters.as_ref().and_then(|letters| letters.is_behind())
+        self.subscription.dead_letters.as_ref().and_then(|letters| letters.is_behind())
     }
 
     /// Notes what came of writing rows; gives why they cannot be written, unless their reader went away.
     pub fn check(&mut self, written: Result<(), OutputError>) -> Option<String> {
         match written {
             Err(error) if error.is_closed_pipe() => {
-                self.unread = true;
+                self.subscription.unread.store(true, Relaxed);
                 None
             }
             Err(error) => Some(error.to_string()),
@@ -182,12 +167,12 @@ impl Context {
 
     /// Times the engine, without the reducers that it calls.
     pub(super) fn grouping<T>(&self, work: impl FnOnce() -> T) -> T {
-        let reducers = self.timings.spent_ns(Step::Reducers);
-        let before = self.timings.now_ns();
+        let reducers = self.timings().spent_ns(Step::Reducers);
+        let before = self.timings().now_ns();
         let done = work();
-        let spent = self.timings.now_ns().saturating_sub(before);
-        let inside = self.timings.spent_ns(Step::Reducers).saturating_sub(reducers);
-        self.timings.add(Step::Grouping, spent.saturating_sub(inside));
+        let spent = self.timings().now_ns().saturating_sub(before);
+        let inside = self.timings().spent_ns(Step::Reducers).saturating_sub(reducers);
+        self.timings().add(Step::Grouping, spent.saturating_sub(inside));
         done
     }
 }

@@ -1,7 +1,6 @@
 //! A query that reads a source, with all that read its rows: the unit of state, of offsets and of failure.
 
 mod again;
-
 mod outcome;
 
 use std::{
@@ -14,6 +13,7 @@ use streamgauge_common::{
     topic_id::TopicId,
 };
 use streamgauge_engine::{Accumulators, Fault, SegmentId, Settings, Snapshot, WindowQuery};
+use streamgauge_kafka::StartAt;
 use streamgauge_state::{
     backend::CheckpointRequest,
     decision::Verdict,
@@ -21,18 +21,34 @@ use streamgauge_state::{
     outbox::Outbox,
 };
 
-use super::{Context, DecisionLog, EmitContext, InputBatch, RunningQuery, TaskFailure, Windows};
+pub use self::outcome::TaskEnd;
+use super::{
+    Context, DecisionLog, EmitContext, InputBatch, RunningQuery, Subscription, TaskFailure, Windows,
+};
 use crate::decode::Batch;
 
 /// Opens the accumulators of a query's aggregate calls anew.
 pub type OpenAggregates = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;
 
+/// From where a reader reads for a task.
+pub struct ReadFrom<'a> {
+    /// What was read before; empty where reading begins.
+    pub offsets: &'a Offsets,
+    /// What was fixed when it began.
+    pub start_bounds: &'a StartBounds,
+    /// Where it begins, where it does.
+    pub start: StartAt,
+}
+
 /// A query at work, and where it stands.
 pub struct QueryTask {
     query: RunningQuery,
     log: DecisionLog,
+    context: Context,
     start_bounds: StartBounds,
     offsets: Offsets,
+    /// Where reading begins, where nothing was read before.
+    start_at: StartAt,
     /// Where it began in this process.
     start: Offsets,
     /// How far it was before it had to go back: what it has to say of records before that was said.
@@ -50,6 +66,10 @@ pub struct QueryTask {
     /// Where the last of them was: the query has come on when it is past it.
     trapped_at: Option<(u32, i64)>,
     finished: bool,
+    /// Whether what is fixed when it first begins is known and kept.
+    has_begun: bool,
+    /// Rows that others have been shown.
+    reported_rows: u64,
 }
 
 /// How the windows of a query are made.
@@ -66,6 +86,7 @@ impl QueryTask {
     pub fn new(
         query: RunningQuery,
         log: DecisionLog,
+        context: Context,
         start_bounds: StartBounds,
         offsets: Offsets,
         factory: WindowFactory,
@@ -73,7 +94,11 @@ impl QueryTask {
         Self {
             query,
             log,
+            context,
+            has_begun: false,
+            reported_rows: 0,
             start_bounds,
+            start_at: StartAt::Earliest,
             told: Offsets::new(),
             start: offsets.clone(),
             offsets,
@@ -98,10 +123,22 @@ impl QueryTask {
         &self.offsets
     }
 
+    /// Begins to read there, where it has read nothing yet.
+    #[must_use]
+    pub fn starting_at(self, start: StartAt) -> Self {
+        Self { start_at: start, ..self }
+    }
+
+    /// From where it reads.
+    pub fn read_from(&self) -> ReadFrom<'_> {
+        ReadFrom { offsets: &self.offsets, start_bounds: &self.start_bounds, start: self.start_at }
+    }
+
     /// Whether one reader serves both: they stand at the same place of the same input.
     pub fn reads_as(&self, other: &Self) -> bool {
         let (own, others) = (&self.start_bounds, &other.start_bounds);
-        self.offsets == other.offsets && (own.topic_id, &own.ends) == (others.topic_id, &others.ends)
+        (&self.offsets, self.start_at) == (&other.offsets, other.start_at)
+            && (own.topic_id, &own.ends) == (others.topic_id, &others.ends)
     }
 
     /// What was fixed when it began.
@@ -119,6 +156,36 @@ impl QueryTask {
     /// Fixes the ends to which partitions are read: they are known only when the source is open.
     pub fn set_ends(&mut self, ends: BTreeMap<u32, i64>) {
         self.start_bounds.ends = ends;
+    }
+
+    /// What it has counted, and whom it works for.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The same, to change.
+    pub fn context_mut(&mut self) -> &mut Context {
+        &mut self.context
+    }
+
+    /// Says and counts nothing until it gets its own context back, which this gives.
+    pub fn mute(&mut self, source: &str) -> Context {
+        std::mem::replace(&mut self.context, Context::new(Subscription::silent(source)))
+    }
+
+    /// Says and counts again.
+    pub fn unmute(&mut self, context: Context) {
+        self.context = context;
+    }
+
+    /// What is fixed when it first begins is known and kept.
+    pub fn begin(&mut self) {
+        self.has_begun = true;
+    }
+
+    /// Whether what is fixed when it first begins is known and kept: it may make checkpoints.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// Its decisions.
@@ -180,14 +247,14 @@ impl QueryTask {
     }
 
     /// Takes a batch.
-    pub fn take(&mut self, batch: &Batch, context: &mut Context) {
+    pub fn take(&mut self, batch: &Batch) {
         self.at_end.insert(batch.chunk.partition, false);
-        self.place(batch, context);
-        self.pass_barriers(context);
+        self.place(batch);
+        self.pass_barriers();
     }
 
     /// Folds a batch, as far as it lies before the next replay barrier; the rest is held.
-    fn place(&mut self, batch: &Batch, context: &mut Context) {
+    fn place(&mut self, batch: &Batch) {
         let partition = batch.chunk.partition;
         if self.task_failure.is_some() || self.finished {
             return;
@@ -195,9 +262,9 @@ impl QueryTask {
         if let Some(buffered) = self.buffered.get_mut(&partition) {
             return buffered.push_back(batch.clone());
         }
-        let Some(limit) = self.limit(partition) else { return self.fold(batch, context) };
+        let Some(limit) = self.limit(partition) else { return self.fold(batch) };
         let before = batch.chunk.offsets.partition_point(|&offset| offset < limit);
-        self.fold(&batch.part(0..before), context);
+        self.fold(&batch.part(0..before));
         if before < batch.chunk.len() {
             let rest = batch.part(before..batch.chunk.len());
             self.buffered.entry(partition).or_default().push_back(rest);
@@ -205,21 +272,21 @@ impl QueryTask {
     }
 
     /// A partition was read to its end as it is now.
-    pub fn reached_end(&mut self, partition: u32, context: &mut Context) {
+    pub fn reached_end(&mut self, partition: u32) {
         self.at_end.insert(partition, true);
-        self.pass_barriers(context);
+        self.pass_barriers();
     }
 
     /// Nothing more will come from a partition.
-    pub fn end(&mut self, partition: u32, context: &mut Context) {
+    pub fn end(&mut self, partition: u32) {
         self.at_end.insert(partition, true);
         self.ending.insert(partition);
-        self.pass_barriers(context);
-        self.end_partitions(context);
+        self.pass_barriers();
+        self.end_partitions();
     }
 
     /// Ends the partitions of which nothing more comes, when nothing of them is held any more.
-    fn end_partitions(&mut self, context: &mut Context) {
+    fn end_partitions(&mut self) {
         let over = |partition: &u32| !self.buffered.contains_key(partition);
         let ended: Vec<u32> = self.ending.iter().copied().filter(over).collect();
         for &partition in &ended {
@@ -232,17 +299,17 @@ impl QueryTask {
             }
         }
         if !ended.is_empty() {
-            self.close(context);
+            self.close();
         }
     }
 
     /// Decides the windows that are complete, as long as there is room for their rows.
-    pub fn close(&mut self, context: &mut Context) {
+    pub fn close(&mut self) {
         if self.task_failure.is_none() {
             let _inside = crash::during(Phase::Close);
-            let Self { query, log, offsets, told, .. } = self;
+            let Self { query, log, offsets, told, context, .. } = self;
             let done = query.close(&mut EmitContext { context, log, offsets, told });
-            self.note(done, context);
+            self.note(done);
         }
     }
 
@@ -260,7 +327,7 @@ impl QueryTask {
     }
 
     /// Goes through the replay barriers that all partitions have reached.
-    fn pass_barriers(&mut self, context: &mut Context) {
+    fn pass_barriers(&mut self) {
         while self.task_failure.is_none()
             && let Some(barrier) = self.log.barrier()
         {
@@ -276,16 +343,16 @@ impl QueryTask {
             if let Some(engine) = self.engine_mut() {
                 engine.force(barrier.window_end);
             }
-            self.close(context);
+            self.close();
             // All of it comes before the next replay barrier is looked at: what is still in hand here is not read to its end.
             for batch in std::mem::take(&mut self.buffered).into_values().flatten() {
-                self.place(&batch, context);
+                self.place(&batch);
             }
-            self.end_partitions(context);
+            self.end_partitions();
         }
     }
 
-    fn fold(&mut self, batch: &Batch, context: &mut Context) {
+    fn fold(&mut self, batch: &Batch) {
         let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
             return;
         };
@@ -295,21 +362,21 @@ impl QueryTask {
             // Its own reader began earlier than it stands: a file is read by whole chunks.
             let from = batch.chunk.offsets.partition_point(|&offset| offset < next);
             if from < batch.chunk.len() {
-                self.fold(&batch.part(from..batch.chunk.len()), context);
+                self.fold(&batch.part(from..batch.chunk.len()));
             }
             return;
         }
         let _inside = crash::during(Phase::Fold);
-        let before = context.begin();
-        match self.probe(batch, context) {
+        let before = self.context.begin();
+        match self.probe(batch) {
             Ok(()) => {
-                context.commit();
+                self.context.commit();
                 self.offsets.insert(partition, Progress { next: last + 1, done: false });
                 // The windows close behind it: what they say of positions includes this batch.
-                self.close(context);
+                self.close();
             }
             Err(task_failure) => {
-                context.roll_back(before);
+                self.context.roll_back(before);
                 self.task_failure =
                     Some(TaskFailure { batch: Some((partition, first, last)), ..task_failure });
             }
@@ -317,7 +384,7 @@ impl QueryTask {
     }
 
     /// Folds a batch and nothing else: no window is closed, no position moves.
-    pub fn probe(&mut self, batch: &Batch, context: &mut Context) -> Result<(), TaskFailure> {
+    pub fn probe(&mut self, batch: &Batch) -> Result<(), TaskFailure> {
         let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
             return Ok(());
         };
@@ -331,7 +398,7 @@ impl QueryTask {
         for (offset, why) in input.undated_future() {
             self.log.judge(partition, offset, Verdict::Future(why));
         }
-        let Self { query, log, offsets, told, .. } = self;
+        let Self { query, log, offsets, told, context, .. } = self;
         query.take(&input, &mut EmitContext { context, log, offsets, told })
     }
 
@@ -341,9 +408,9 @@ impl QueryTask {
         windows.map(|windows| windows.engine.snapshot(whole, &mut windows.accumulators)).transpose()
     }
 
-    fn note(&mut self, done: Result<(), TaskFailure>, context: &mut Context) {
+    fn note(&mut self, done: Result<(), TaskFailure>) {
         match done {
-            Ok(()) => context.commit(),
+            Ok(()) => self.context.commit(),
             Err(task_failure) => self.task_failure = Some(task_failure),
         }
     }

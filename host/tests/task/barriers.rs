@@ -6,7 +6,7 @@ use std::{fs, path::Path, sync::Arc};
 use streamgauge::{
     decode::{Batch, json::Decoder},
     deliver::output::Output,
-    query::{Context, DecisionLog, QueryTask, RunningQuery, WindowFactory, Windows},
+    query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
 use streamgauge_common::chunk::Chunk;
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
@@ -52,7 +52,14 @@ fn task(rows: &Path, forced: Vec<Forced>) -> (QueryTask, Vec<SourceColumn>) {
         Default::default(),
         RecoveredDecisions { decided, forced, ..RecoveredDecisions::default() },
     );
-    let task = QueryTask::new(running, log, StartBounds::default(), Offsets::new(), factory);
+    let task = QueryTask::new(
+        running,
+        log,
+        Context::new(Subscription::silent("s")),
+        StartBounds::default(),
+        Offsets::new(),
+        factory,
+    );
     (task, program.sources.first().unwrap().columns.clone())
 }
 
@@ -69,7 +76,7 @@ fn batch(schema: &[SourceColumn], partition: u32, times: &[i64]) -> Batch {
 }
 
 /// The windows' ends, in seconds, and their counts, of everything up to the end of both partitions.
-fn replay(steps: &dyn Fn(&mut QueryTask, &mut Context, &[SourceColumn])) -> (Vec<(String, i64)>, u64) {
+fn replay(steps: &dyn Fn(&mut QueryTask, &[SourceColumn])) -> (Vec<(String, i64)>, u64) {
     let folder = tempfile::tempdir().unwrap();
     let rows = folder.path().join("rows");
     // Partition 1 was idle twice: first behind its first record, then behind its third.
@@ -78,10 +85,9 @@ fn replay(steps: &dyn Fn(&mut QueryTask, &mut Context, &[SourceColumn])) -> (Vec
         offsets: offsets.to_vec(),
     };
     let (mut task, schema) = task(&rows, vec![forced(10, [(0, 2), (1, 1)]), forced(20, [(0, 3), (1, 3)])]);
-    let mut context = Context::mute("s");
     [0, 1].into_iter().for_each(|partition| task.assign_active(partition, 0));
-    steps(&mut task, &mut context, &schema);
-    task.flush(&mut context);
+    steps(&mut task, &schema);
+    task.flush();
     let rows = fs::read_to_string(&rows).unwrap();
     let row = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -89,7 +95,7 @@ fn replay(steps: &dyn Fn(&mut QueryTask, &mut Context, &[SourceColumn])) -> (Vec
         (window_end.get(17..19).unwrap().to_owned(), row.get("n").unwrap().as_i64().unwrap())
     };
     assert!(!task.is_behind_barrier() && task.task_failure().is_none());
-    (rows.lines().map(row).collect(), context.counts.late)
+    (rows.lines().map(row).collect(), task.context().counts.late)
 }
 
 /// Times of the records: of partition 1 the last comes behind the second forced close, which has closed its window.
@@ -101,22 +107,22 @@ fn expected() -> (Vec<(String, i64)>, u64) {
 
 #[test]
 fn what_is_held_for_the_next_gate_is_not_taken_for_read() {
-    let ahead = replay(&|task, context, schema| {
-        task.take(&batch(schema, 1, TIMES[1]), context);
-        task.reached_end(1, context);
-        task.take(&batch(schema, 0, TIMES[0]), context);
-        [0, 1].into_iter().for_each(|partition| task.end(partition, context));
+    let ahead = replay(&|task, schema| {
+        task.take(&batch(schema, 1, TIMES[1]));
+        task.reached_end(1);
+        task.take(&batch(schema, 0, TIMES[0]));
+        [0, 1].into_iter().for_each(|partition| task.end(partition));
     });
     assert_eq!(ahead, expected());
 }
 
 #[test]
 fn a_partition_ends_behind_what_is_held_of_it() {
-    let ended = replay(&|task, context, schema| {
-        task.take(&batch(schema, 1, TIMES[1]), context);
-        task.end(1, context);
-        task.take(&batch(schema, 0, TIMES[0]), context);
-        task.end(0, context);
+    let ended = replay(&|task, schema| {
+        task.take(&batch(schema, 1, TIMES[1]));
+        task.end(1);
+        task.take(&batch(schema, 0, TIMES[0]));
+        task.end(0);
     });
     assert_eq!(ended, expected());
 }

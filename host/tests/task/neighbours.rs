@@ -1,24 +1,18 @@
 //! A query whose reducer fails: its neighbour is exact, a record that makes it trap is a dead letter alone, and a reducer that
 //! takes too long fails its query.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    sync::{Arc, Mutex, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use streamgauge::{
     decode::json::Decoder,
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
-    pipeline::{self, Pipeline, PipelineResult, Progress, reader},
-    query::{Context, DecisionLog, QueryTask, RunningQuery, WindowFactory, Windows},
-    supervisor,
+    deploy::{DeploymentEnd, Runtime, RuntimeEvent, Wired},
+    pipeline::{self, Pipeline, reader},
+    query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
     timings::Timings,
 };
 use streamgauge_common::column::{Column, Texts};
-use streamgauge_component::{limits::Limits, plugins::Plugins, runtime::Runtime};
+use streamgauge_component::{limits::Limits, plugins::Plugins, runtime};
 use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, WindowQuery};
 use streamgauge_sql::{
     Program, Query, SourceText, compile,
@@ -93,7 +87,7 @@ impl Accumulators for Guarded {
 
 /// What a run has left.
 struct Run {
-    ended: Vec<PipelineResult>,
+    end: DeploymentEnd,
     rows: [String; 2],
     letters: String,
     told: Vec<String>,
@@ -111,38 +105,49 @@ fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sy
     let lines: String = (0..EVENTS).map(|n| format!("{{\"n\":{n},\"ts\":{}}}\n", n / 1000)).collect();
     fs::write(path("events"), lines).unwrap();
 
-    let plugins = Arc::new(Plugins::embedded(Runtime::new().unwrap()));
+    let plugins = Arc::new(Plugins::embedded(runtime::Runtime::new().unwrap()));
     let text = SourceText { name: "test.sql".into(), text: PROGRAM.into() };
     let Program { sources, queries, .. } = compile(&[text], &*plugins).unwrap().program;
     let schema = sources.first().unwrap().columns.clone();
     let timings = Arc::new(Timings::default());
+    let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
+    let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
+    let subscription = Arc::new(Subscription {
+        deployment: "test".into(),
+        dead_letters: Some(Arc::new(letters)),
+        ..Arc::into_inner(Subscription::silent("s")).unwrap()
+    });
     let mut tasks = Vec::new();
     for (query, body) in queries.iter().zip([None, Some(body)]) {
         let state = state.filter(|_| body.is_some());
-        tasks.push(task(query, body, &plugins, &schema, &path(&query.plan.manifest.name), state));
+        tasks.push(task(
+            query,
+            body,
+            &plugins,
+            &schema,
+            &path(&query.plan.manifest.name),
+            state,
+            &subscription,
+        ));
     }
     let source = Arc::new(source(path("events"), schema, timings.clone()));
-    let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
-    let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
-    let pipeline = Pipeline {
-        reader: (source.open)(&Offsets::new(), &StartBounds::default()).unwrap(),
-        source,
-        tasks,
-        context: Context::new("s", Some(Arc::new(letters)), timings),
-        progress: Arc::new(Progress::default()),
+    let reader = (source.open)(&tasks[0].read_from()).unwrap();
+    let pipelines = vec![Pipeline { source, reader, tasks }];
+    let (tell, told) = crossbeam_channel::unbounded();
+    let runtime = Runtime::start(Arc::new(move |event| drop(tell.send(event))), Arc::default()).unwrap();
+    runtime.run("test", Wired { pipelines, workers: None, control: Arc::default() }).unwrap();
+    let mut notices = Vec::new();
+    let end = loop {
+        match told.recv().unwrap() {
+            RuntimeEvent::Notice(text) => {
+                look_on(&text);
+                notices.push(text);
+            }
+            RuntimeEvent::Ended(_, end) => break end,
+        }
     };
-    let told = Mutex::new(Vec::new());
-    let ended = supervisor::run(vec![pipeline], &AtomicBool::new(false), &|text| {
-        look_on(text);
-        told.lock().unwrap().push(text.to_owned());
-    });
     let read = |name: &str| fs::read_to_string(path(name)).unwrap();
-    Run {
-        ended,
-        rows: ["select_1", "select_2"].map(read),
-        letters: read("letters"),
-        told: told.into_inner().unwrap(),
-    }
+    Run { end, rows: ["select_1", "select_2"].map(read), letters: read("letters"), told: notices }
 }
 
 fn task(
@@ -152,7 +157,9 @@ fn task(
     schema: &[SourceColumn],
     rows: &Path,
     state: Option<&Path>,
+    subscription: &Arc<Subscription>,
 ) -> QueryTask {
+    let context = Context::new(subscription.clone());
     let manifest = query.plan.manifest.clone();
     let window = manifest.window.clone().unwrap();
     let (plugins, aggregates) = (plugins.clone(), window.aggregates.clone());
@@ -174,14 +181,22 @@ fn task(
     let mut running = RunningQuery::new(manifest.clone(), None, Some(windows), columns);
     running.send_to(Arc::new(Output::to_file(rows, fs::File::create(rows).unwrap())));
     let Some(state) = state else {
-        return QueryTask::new(running, DecisionLog::idle(), StartBounds::default(), Offsets::new(), factory);
+        return QueryTask::new(
+            running,
+            DecisionLog::idle(),
+            context,
+            StartBounds::default(),
+            Offsets::new(),
+            factory,
+        );
     };
     let folder = Store::open(state.to_str().unwrap()).unwrap().folder(&manifest.name).unwrap();
     let Recovered { begin, checkpoint, decisions, .. } =
         recovery::open(folder, &StateFingerprint::of(&manifest, None, &[1]), 2).unwrap();
     let log = DecisionLog::new(Some(StateBackend::start(begin).unwrap()), BTreeMap::new(), decisions);
     let (saved, parts) = checkpoint.unwrap_or_default();
-    let mut task = QueryTask::new(running, log, StartBounds::default(), saved.offsets.clone(), factory);
+    let mut task =
+        QueryTask::new(running, log, context, StartBounds::default(), saved.offsets.clone(), factory);
     let windows = task.windows(&saved, parts.iter()).unwrap();
     task.replace_windows(windows);
     task
@@ -190,8 +205,9 @@ fn task(
 fn source(path: std::path::PathBuf, schema: Vec<SourceColumn>, timings: Arc<Timings>) -> pipeline::Source {
     pipeline::Source {
         name: "s".into(),
-        open: Box::new(move |offsets, _| {
-            let starts = offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+        open: Box::new(move |from| {
+            let starts =
+                from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
             let decoder = Decoder::new(&schema, TimeFormat::UnixSeconds, false, 1 << 20);
             reader::files(std::slice::from_ref(&path), &starts, decoder, 1 << 20, timings.clone())
                 .map_err(|error| error.to_string())
@@ -220,10 +236,10 @@ fn expected(without: &[i64], counted: bool) -> String {
 
 #[test]
 fn a_record_that_makes_a_reducer_trap_is_a_dead_letter_alone() {
-    let Run { ended, rows: [neighbour, rows], letters, told } = run(TRAPS);
+    let Run { end, rows: [neighbour, rows], letters, told } = run(TRAPS);
     assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");
-    assert_eq!(rows, expected(&[77_777, 77_790], false), "{ended:?} {told:?}");
-    assert!(ended.iter().all(|one| one.failures.is_empty()), "{ended:?}");
+    assert_eq!(rows, expected(&[77_777, 77_790], false), "{end:?} {told:?}");
+    assert_eq!(end.failures, []);
     let letters: Vec<serde_json::Value> =
         letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [first, second] = letters.as_slice() else { panic!("{letters:?}") };
@@ -273,10 +289,10 @@ fn a_reducer_that_always_traps_or_never_ends_fails_its_query_alone() {
         ("unreachable", "reducer `probe` trapped"),
         ("(loop $on (br $on)) unreachable", "reducer `probe` ran longer than 100 ms"),
     ] {
-        let Run { ended, rows: [neighbour, rows], letters, told } = run(body);
+        let Run { end, rows: [neighbour, rows], letters, told } = run(body);
         assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");
         assert_eq!((rows.as_str(), letters.as_str()), ("", ""), "time-outs drop no record");
-        let failures: Vec<_> = ended.iter().flat_map(|one| &one.failures).collect();
+        let failures = end.failures;
         let [(who, what)] = failures.as_slice() else { panic!("{failures:?}") };
         assert_eq!(who, "query 'select_2'");
         assert!(what.starts_with(why), "{what}");

@@ -42,7 +42,7 @@ pub(in crate::cli) struct Signals {
 #[derive(Default)]
 struct Shared {
     /// Whether the run is to end.
-    stop: AtomicBool,
+    stop: Arc<AtomicBool>,
     /// Whether somebody looks at it.
     noticed: AtomicBool,
     /// How long the run may take to end once it has noticed, in milliseconds.
@@ -77,7 +77,7 @@ impl Signals {
     }
 
     /// What is true as soon as the run is to end.
-    pub(in crate::cli) fn stop(&self) -> &AtomicBool {
+    pub(in crate::cli) fn stop(&self) -> &Arc<AtomicBool> {
         &self.shared.stop
     }
 

@@ -1,0 +1,232 @@
+//! Runs deployments: each is deployed, paused, resumed and dropped while the others run.
+//!
+//! One thread, the *supervisor*, knows all deployments and is told what happens; pipelines and tasks that read alone run on threads of
+//! their own. A deployment's life:
+//!
+//! ```text
+//!             deploy            pause               its tasks are parked
+//!   (none) ──────────> Running ───────> Pausing ──────────────────────────> Paused
+//!                        │  ^              │                                  │ │
+//!                        │  └──────────────┼───────────── resume ─────────────┘ │
+//!                        │ drop            │ drop                               │ drop
+//!                        v                 v                                    v
+//!                      Leaving <───────────┴────────────────────────────────────┘
+//!                        │ its last task has ended (also without `drop`: its input ended, or all failed)
+//!                        v
+//!                      Delivering ── its workers have ended ──> (none), told as `Ended`
+//! ```
+//!
+//! Pausing and dropping go through [`Control`](crate::query::Control): a pipeline sees it between two batches and lets go of the tasks
+//! concerned ([`PipelineEvent::Unwanted`](crate::pipeline::PipelineEvent::Unwanted)); those that stay do not notice.
+
+mod deployed;
+mod detached;
+mod life;
+mod supervisor;
+
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use streamgauge_common::panics::Attended;
+
+use self::supervisor::{Message, Supervisor};
+use super::{DeployError, Deployment, Notice, SharedSources, Wired, wire};
+use crate::query::Counts;
+
+pub use life::State;
+
+/// What a runtime tells, from any thread.
+pub type Tell = Arc<dyn Fn(RuntimeEvent) + Send + Sync>;
+
+/// What happens in a runtime.
+#[derive(Debug)]
+pub enum RuntimeEvent {
+    /// Something that people should know.
+    Notice(String),
+    /// A deployment has ended: its name, and how.
+    Ended(String, DeploymentEnd),
+}
+
+/// How a deployment ended.
+#[derive(Clone, Debug, Default)]
+pub struct DeploymentEnd {
+    /// What was counted.
+    pub counts: Counts,
+    /// Who failed, with why.
+    pub failures: Vec<(String, String)>,
+}
+
+/// How a deployment is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its name.
+    pub name: String,
+    /// Where in its life it is.
+    pub state: State,
+    /// Its query tasks that read, or are about to end.
+    pub working: usize,
+    /// Records read so far.
+    pub events: u64,
+    /// Rows that went to sinks so far.
+    pub rows: u64,
+    /// Queries and sources of it that have failed, with why.
+    pub failures: Vec<(String, String)>,
+}
+
+/// What a runtime does not do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuntimeError {
+    /// There is no deployment of that name.
+    #[error("there is no deployment '{0}'")]
+    Unknown(String),
+    /// A deployment of that name is there.
+    #[error("deployment '{0}' is there already: drop it first")]
+    Exists(String),
+    /// It cannot be done to a deployment that is so.
+    #[error("deployment '{name}' is {state}, it cannot be {wanted}")]
+    Wrong {
+        /// The deployment.
+        name: String,
+        /// What it is.
+        state: State,
+        /// What it was to be.
+        wanted: &'static str,
+    },
+    /// Its input is gone once it was read.
+    #[error("deployment '{0}' cannot be paused: its input can be read only once")]
+    ReadOnce(String),
+    /// The supervisor has ended.
+    #[error("the runtime has ended: {0}")]
+    Over(String),
+}
+
+/// Runs deployments. When it is dropped they are told to stop, and nobody waits for them; [`Runtime::shut_down`] does.
+pub struct Runtime {
+    messages: Sender<Message>,
+    stop: Arc<AtomicBool>,
+    sources: SharedSources,
+    supervisor: Attended,
+}
+
+impl Runtime {
+    /// Starts the supervisor. Where `stop` is set, all deployments drain and end.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(tell: Tell, stop: Arc<AtomicBool>) -> io::Result<Self> {
+        let (messages, received) = unbounded();
+        let supervisor = Supervisor::new(messages.clone(), stop.clone(), tell);
+        let supervisor = Attended::start("supervisor", move || supervisor.run(&received))?;
+        Ok(Self { messages, stop, sources: SharedSources::default(), supervisor })
+    }
+
+    /// Puts a program together and runs it beside the others.
+    ///
+    /// # Errors
+    /// A program that cannot be put together; a name that is taken.
+    pub fn deploy(&self, deployment: &Deployment<'_>, notice: Notice) -> Result<(), DeployError> {
+        self.check_free(deployment.name).map_err(|error| DeployError::Usage(format!("error: {error}")))?;
+        let wired = wire(deployment, &self.sources, notice)?;
+        self.run(deployment.name, wired).map_err(|error| DeployError::Runtime(format!("error: {error}")))
+    }
+
+    /// Runs what was put together.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn run(&self, name: &str, wired: Wired) -> Result<(), RuntimeError> {
+        self.ask(|answer| Message::Deploy { name: name.to_owned(), wired: Box::new(wired), answer })?
+    }
+
+    /// The sources that its deployments share.
+    pub fn sources(&self) -> &SharedSources {
+        &self.sources
+    }
+
+    /// Parks a deployment's tasks: what they have decided still leaves, nothing more is read. Waits until they are parked.
+    ///
+    /// # Errors
+    /// It is not running, or its input can be read only once.
+    pub fn pause(&self, name: &str) -> Result<(), RuntimeError> {
+        self.ask(|answer| Message::Pause { name: name.to_owned(), answer })?
+    }
+
+    /// Lets a paused deployment read on from where it stopped.
+    ///
+    /// # Errors
+    /// It is not paused.
+    pub fn resume(&self, name: &str) -> Result<(), RuntimeError> {
+        self.ask(|answer| Message::Resume { name: name.to_owned(), answer })?
+    }
+
+    /// Ends a deployment: what it has decided is delivered within the drain time-out, its state stays. Waits until it has ended.
+    ///
+    /// # Errors
+    /// There is none of that name, or it is about to end.
+    pub fn drop_deployment(&self, name: &str) -> Result<DeploymentEnd, RuntimeError> {
+        self.ask(|answer| Message::Drop { name: name.to_owned(), answer })?
+    }
+
+    /// How all deployments are, by name.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn status(&self) -> Result<Vec<Status>, RuntimeError> {
+        self.ask(|answer| Message::Status { answer })
+    }
+
+    /// Why the supervisor has ended, if a bug ended it.
+    pub fn panicked(&self) -> Option<String> {
+        self.supervisor.panicked()
+    }
+
+    /// All deployments drain and end. Waits for them.
+    ///
+    /// # Errors
+    /// The supervisor has ended before.
+    pub fn shut_down(self) -> Result<(), RuntimeError> {
+        self.stop.store(true, Relaxed);
+        self.ask(|answer| Message::ShutDown { answer })
+    }
+
+    fn check_free(&self, name: &str) -> Result<(), RuntimeError> {
+        match self.status()?.iter().any(|status| status.name == name) {
+            true => Err(RuntimeError::Exists(name.to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    fn ask<T>(&self, message: impl FnOnce(Sender<T>) -> Message) -> Result<T, RuntimeError> {
+        let (answer, answered): (Sender<T>, Receiver<T>) = bounded(1);
+        let over = || {
+            let why = self.supervisor.panicked();
+            RuntimeError::Over(why.unwrap_or_else(|| "it was shut down".to_owned()))
+        };
+        self.messages.send(message(answer)).map_err(|_| over())?;
+        answered.recv().map_err(|_| over())
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Pausing => "being paused",
+            Self::Paused => "paused",
+            Self::Leaving => "about to end",
+            Self::Delivering => "ending",
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! What the runtime's threads do: run a pipeline, or look after tasks that have left one.
+//!
+//! A task whose plugin failed goes back to its last checkpoint and reads again by a reader of its own, without the record
+//! that the plugin failed for, if there is one; a task whose sink takes nothing more waits for it by itself; one whose rows
+//! can go nowhere any more has failed. The others do not notice.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use crossbeam_channel::Sender;
+use streamgauge_common::clock::{self, Stopwatch};
+use streamgauge_engine::FaultKind;
+
+use super::{RuntimeEvent, Tell, supervisor::Message};
+use crate::{
+    pipeline::{Drain, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader},
+    query::{QueryTask, Wanted},
+};
+
+/// `max_traps`: faults without progress and without a record to blame, after which a query is failed.
+const TRAPS_MAX: u32 = 3;
+/// How often it is looked whether the rows of a query that failed are delivered.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// What every thread of a runtime has.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    /// To the supervisor, which is there as long as there are threads.
+    pub(super) messages: Sender<Message>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) tell: Tell,
+}
+
+impl Surroundings {
+    /// Runs a pipeline to its end; tasks that leave it are told.
+    pub(super) fn run(&self, pipeline: Pipeline) {
+        let source = pipeline.source.clone();
+        let ends = pipeline.run(&self.stop, &|event| self.hand_on(event, &source));
+        drop(self.messages.send(Message::Ended(ends)));
+    }
+
+    fn hand_on(&self, event: PipelineEvent, source: &Arc<Source>) {
+        let message = match event {
+            PipelineEvent::Notice(text) => return self.notice(&text),
+            PipelineEvent::Detached(task) => Message::Detached(task, source.clone()),
+            PipelineEvent::Unwanted(tasks) => {
+                return by_deployment(tasks)
+                    .into_iter()
+                    .for_each(|tasks| drop(self.messages.send(Message::Unwanted(tasks, source.clone()))));
+            }
+        };
+        drop(self.messages.send(message));
+    }
+
+    fn notice(&self, text: &str) {
+        (self.tell)(RuntimeEvent::Notice(text.to_owned()));
+    }
+
+    /// Tasks of a deployment that is to be paused are parked; others end.
+    pub(super) fn let_go(&self, mut tasks: Vec<QueryTask>, source: &Arc<Source>) {
+        let is_paused = tasks.iter().all(|task| {
+            let subscription = &task.context().subscription;
+            subscription.control.wanted() == Wanted::Paused && !subscription.unread.load(Relaxed)
+        });
+        let message = if is_paused && !self.stop.load(Relaxed) {
+            tasks.iter_mut().for_each(park);
+            Message::Parked(tasks, source.clone())
+        } else {
+            let drain = Drain { timeout: source.drain_timeout, ended: false, failure: None };
+            let tell = |event| self.hand_on(event, source);
+            Message::Ended(drain.run(tasks, &self.stop, &tell))
+        };
+        drop(self.messages.send(message));
+    }
+
+    /// Tasks that were parked read on, those at one place by one reader.
+    pub(super) fn read_again(&self, tasks: Vec<QueryTask>, source: &Arc<Source>) {
+        let mut levels: Vec<Vec<QueryTask>> = Vec::new();
+        for task in tasks {
+            match levels.iter_mut().find(|level| level.first().is_some_and(|other| task.reads_as(other))) {
+                Some(level) => level.push(task),
+                None => levels.push(vec![task]),
+            }
+        }
+        // The first levels have threads of their own; the last has this one.
+        let last = levels.pop();
+        for task in levels.into_iter().flatten() {
+            drop(self.messages.send(Message::Detached(Box::new(task), source.clone())));
+        }
+        let Some(tasks) = last else { return };
+        let opened = tasks.first().map(|first| (source.open)(&first.read_from()));
+        match opened {
+            Some(Ok(reader)) => self.run(Pipeline { source: source.clone(), reader, tasks }),
+            Some(Err(why)) => {
+                let ends = tasks.into_iter().map(|task| self.fail(task, &why, source)).collect();
+                drop(self.messages.send(Message::Ended(ends)));
+            }
+            None => {}
+        }
+    }
+
+    /// Lets a task go on by itself, or ends it.
+    pub(super) fn go_on_alone(&self, mut task: QueryTask, source: &Arc<Source>) {
+        if !task.context().subscription.is_wanted()
+            && task.task_failure().is_none()
+            && task.failure().is_none()
+        {
+            return self.let_go(vec![task], source);
+        }
+        match self.reader_for(&mut task, source) {
+            Ok(reader) => self.run(Pipeline { source: source.clone(), reader, tasks: vec![task] }),
+            Err(why) => {
+                let end = self.fail(task, &why, source);
+                drop(self.messages.send(Message::Ended(vec![end])));
+            }
+        }
+    }
+
+    /// A task has failed: what it has decided still leaves.
+    fn fail(&self, task: QueryTask, why: &str, source: &Source) -> crate::query::TaskEnd {
+        // Queries that read its rows and failed are told already.
+        let mut failures = Vec::new();
+        if task.query().failure().is_none() {
+            let name = format!("query '{}'", task.name());
+            self.notice(&format!("{name} failed: {why}"));
+            failures.push((name, why.to_owned()));
+        }
+        task.give_up();
+        let since = Stopwatch::start();
+        while task.log().in_flight() > 0 && since.elapsed() < source.drain_timeout && !self.stop.load(Relaxed)
+        {
+            clock::pause(LOOK_EVERY);
+        }
+        task.into_end(failures)
+    }
+
+    /// A reader for a task that has left the others, after it went back if it failed; an error is its end.
+    fn reader_for(&self, task: &mut QueryTask, source: &Source) -> Result<SourceReader, String> {
+        if let Some(why) = task.failure() {
+            return Err(why);
+        }
+        if source.once {
+            let blocked = || "its sink takes nothing more".to_owned();
+            return Err(task.task_failure().map_or_else(blocked, |failure| failure.fault.to_string()));
+        }
+        if let Some(failure) = task.task_failure().cloned() {
+            let fault = failure.fault.to_string();
+            if !task.count_trap(failure.batch, TRAPS_MAX) || self.stop.load(Relaxed) {
+                return Err(fault);
+            }
+            let suspect =
+                failure.batch.filter(|_| failure.in_fold && failure.fault.kind == FaultKind::Deterministic);
+            let name = task.name().to_owned();
+            self.notice(&format!("query '{name}': {fault}; it goes back to its last checkpoint"));
+            let poison = match suspect {
+                Some(batch) => bisect::find(task, source, batch, &self.stop)?,
+                None => Vec::new(),
+            };
+            // Told when it is durable.
+            task.log().backend().iter().for_each(|backend| backend.wait());
+            for (offset, why) in &poison {
+                let (partition, ..) = failure.batch.unwrap_or_default();
+                self.notice(&format!(
+                    "query '{name}': partition {partition} offset {offset} is a dead letter: {why}"
+                ));
+            }
+            if poison.len() >= bisect::RECORDS_MAX {
+                return Err(format!("{fault}, for record after record"));
+            }
+            if !poison.is_empty() {
+                task.forget_traps();
+            }
+            let (checkpoint, parts) = task.last_checkpoint()?;
+            task.go_back(&checkpoint.offsets)?;
+            let windows = task.windows(&checkpoint, parts.iter()).map_err(|error| error.to_string())?;
+            task.replace_windows(windows);
+        }
+        (source.open)(&task.read_from())
+    }
+}
+
+fn by_deployment(tasks: Vec<QueryTask>) -> Vec<Vec<QueryTask>> {
+    let mut groups: Vec<Vec<QueryTask>> = Vec::new();
+    for task in tasks {
+        let name = &task.context().subscription.deployment;
+        let same = |group: &&mut Vec<QueryTask>| {
+            group.first().is_some_and(|first| first.context().subscription.deployment == *name)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(task),
+            None => groups.push(vec![task]),
+        }
+    }
+    groups
+}

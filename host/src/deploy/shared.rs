@@ -1,0 +1,77 @@
+//! Sources that several deployments read by one reader.
+//!
+//! Two deployments share a source where they would read the same records and decode them in the same way. Each begins by a reader of
+//! its own and joins the others at the source's [`RejoinPoint`](crate::pipeline::RejoinPoint) when it is level with them.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use streamgauge_sql::manifest::{Source, SourceColumn, Start};
+
+use super::{DeployError, Deployment};
+use crate::pipeline;
+
+/// The sources of a runtime's deployments.
+#[derive(Default)]
+pub struct SharedSources {
+    known: Mutex<Vec<Known>>,
+}
+
+struct Known {
+    definition: Definition,
+    source: Weak<pipeline::Source>,
+}
+
+/// What must be equal for two deployments to share a source.
+#[derive(PartialEq)]
+struct Definition {
+    /// Without its columns: those that are read are in the schema.
+    source: Source,
+    schema: Vec<SourceColumn>,
+    intervals: [Duration; 2],
+}
+
+impl SharedSources {
+    /// The source that others read, if its definition is the same; else a new one. A bounded input and files are never shared.
+    pub(super) fn share(
+        &self,
+        source: &Source,
+        schema: &[SourceColumn],
+        deployment: &Deployment<'_>,
+        make: impl FnOnce() -> Result<pipeline::Source, DeployError>,
+    ) -> Result<Arc<pipeline::Source>, DeployError> {
+        let is_live = !deployment.bounded && deployment.input_files(source).is_empty();
+        if !is_live {
+            return make().map(Arc::new);
+        }
+        let definition = Definition::of(source, schema, deployment);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| known.source.strong_count() > 0);
+        let found = known.iter().find(|known| known.definition == definition);
+        if let Some(found) = found.and_then(|found| found.source.upgrade()) {
+            return Ok(found);
+        }
+        let made = Arc::new(make()?);
+        known.push(Known { definition, source: Arc::downgrade(&made) });
+        Ok(made)
+    }
+}
+
+impl Definition {
+    /// What a reader does not depend on is left out: where reading starts, and what becomes of dead letters.
+    fn of(source: &Source, schema: &[SourceColumn], deployment: &Deployment<'_>) -> Self {
+        let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column)).cloned();
+        let source = Source {
+            columns: time.into_iter().collect(),
+            watermark: None,
+            start: Start::Default,
+            dead_letters: None,
+            late_dead_letters: true,
+            ..source.clone()
+        };
+        let intervals = [deployment.checkpoint_interval, deployment.drain_timeout];
+        Self { source, schema: schema.to_vec(), intervals }
+    }
+}
