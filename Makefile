@@ -21,6 +21,8 @@ SOAK_KILLS ?= 300
 
 step = @printf '\n=== %s\n' '$(1)'
 skip = printf '!!! SKIPPED: %s\n' '$(1)'
+# A tool that set-up should have installed: `make ci` fails without it, elsewhere the step is skipped.
+lacks = if [ -n "$(STRICT)" ]; then printf '!!! MISSING: %s\n' '$(1)'; exit 1; else $(call skip,$(1)); fi
 
 .PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak bench bench-state bench-latency
 
@@ -38,6 +40,7 @@ build: setup
 demo: build
 	@target/release/streamgauge demo
 
+ci: export STRICT := 1
 ci: setup-tests check
 
 check: fmt-check deny advisories clippy build test doc scripts examples
@@ -51,12 +54,12 @@ fmt-check:
 	$(call step,format)
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then \
 	  $(CARGO) fmt --all --check && rustfmt --edition 2024 --check .ci/bench/*.rs; \
-	else $(call skip,no rustfmt here); fi
+	else $(call lacks,no rustfmt here); fi
 
 deny:
 	$(call step,licences bans and sources of dependencies)
 	@if [ -n "$(DENY)" ]; then "$(DENY)" --log-level warn check bans licenses sources; \
-	else $(call skip,no cargo-deny here); fi
+	else $(call lacks,no cargo-deny here); fi
 
 # News about dependencies is not a fault of this change: it is shown here and never fails the gate.
 advisories:
@@ -76,7 +79,7 @@ clippy:
 	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	  $(CARGO) clippy --release --workspace --all-targets -- -D warnings \
 	  && $(CARGO) clippy --profile guest --target wasm32-unknown-unknown --target-dir target/guests $(GUESTS) -- -D warnings; \
-	else $(call skip,no clippy here); fi
+	else $(call lacks,no clippy here); fi
 
 # Private items are documented too, so links to them lead somewhere.
 doc:
@@ -89,7 +92,7 @@ scripts:
 	.ci/tests/kafka.sh
 	.ci/tests/prometheus.sh
 	@if "$(PYTHON)" -c 'import moto' 2>/dev/null; then "$(PYTHON)" .ci/tests/buckets.py target/release/streamgauge; \
-	else $(call skip,no moto here to be a bucket); fi
+	else $(call lacks,no moto here to be a bucket); fi
 
 examples:
 	$(call step,examples)
@@ -101,7 +104,7 @@ golden:
 soak: build
 	$(call step,soak: $(SOAK_KILLS) kills)
 	STREAMGAUGE_KILLS=$(SOAK_KILLS) STREAMGAUGE_SOAK=$(or $(SOAK_LOG),$(CURDIR)/target/soak.log) .ci/with-kafka.sh \
-	  $(CARGO) test --release -p streamgauge --test kills --test stalls --test cli -- --ignored --nocapture --test-threads 1
+	  $(CARGO) test --release --workspace --test kills --test stalls --test cli -- --ignored --nocapture --test-threads 1
 
 bench: build
 	$(call step,bench: $(BENCH_EVENTS) events)

@@ -60,7 +60,7 @@ add_component() {
   cargo "$1" --version >/dev/null 2>&1 && return
   say "adding $2"
   { has rustup && timeout 180 rustup component add "$2" >/dev/null 2>&1; } \
-    || say "WARNING: no $2 here ('rustup component add $2' failed): the gate will skip 'cargo $1'"
+    || say "WARNING: no $2 here ('rustup component add $2' failed): make check skips 'cargo $1', make ci fails"
 }
 
 # A virtual environment of our own, named by what is in it and the Python that runs it.
@@ -76,7 +76,7 @@ python_tools() {
     sed -E 's/ *#.*//' requirements.txt | grep . | while read -r package; do
       # One at a time: where one cannot be had, the other still serves.
       "$venv/bin/pip" --quiet --disable-pip-version-check install --only-binary :all: "$package" >&2 \
-        || say "WARNING: pip cannot install $package: the gate will skip what needs it"
+        || say "WARNING: pip cannot install $package: make check skips what needs it, make ci fails"
     done
     "$venv/bin/python" -c 'import duckdb' 2>/dev/null && touch "$venv/complete"
   fi
@@ -94,5 +94,5 @@ install_missing "$1"
 add_component clippy clippy
 add_component fmt rustfmt
 python_tools
-./prometheus.sh >/dev/null || say 'WARNING: no Prometheus can be had here: the gate will skip what needs it'
+./prometheus.sh >/dev/null || say 'WARNING: no Prometheus can be had here: make check skips what needs it, make ci fails'
 ./kafka.sh fetch

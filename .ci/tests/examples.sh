@@ -41,6 +41,9 @@ from_scripts() {
     compare "$example" "$work/oracle"
     rm -r "$work/oracle"
     say "$example: the expected rows are its oracle's"
+  elif [ -n "${STRICT:-}" ]; then
+    say "MISSING: no DuckDB (.ci/setup.sh tests)"
+    exit 1
   else
     say "SKIPPED: no DuckDB (.ci/setup.sh tests), $example/expected is taken as it is"
   fi
@@ -152,6 +155,9 @@ verified
 if [ -n "${STREAMGAUGE_KAFKA:-}" ]; then
   from_kafka examples/azure-trace
   delivery
+elif [ -n "${STRICT:-}" ]; then
+  say "MISSING: Kafka (run under .ci/with-kafka.sh)"
+  exit 1
 else
   say "SKIPPED: rows from Kafka and to it (run under .ci/with-kafka.sh)"
 fi

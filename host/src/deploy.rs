@@ -40,7 +40,7 @@ use crate::{
 pub use self::{
     error::DeployError,
     leftovers::{delivered, find},
-    runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, State, Status, Tell},
+    runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, RuntimeStatus, State, Status, Tell},
     shared::SharedSources,
     sinks::{Notice, Workers, wrong_option, wrong_rows},
 };

@@ -79,6 +79,15 @@ pub struct Status {
     pub failures: Vec<(String, String)>,
 }
 
+/// How a runtime is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeStatus {
+    /// Its deployments, by name.
+    pub deployments: Vec<Status>,
+    /// Readers at work: tasks that are level share one.
+    pub readers: usize,
+}
+
 /// What a runtime does not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
@@ -173,11 +182,11 @@ impl Runtime {
         self.ask(|answer| Message::Drop { name: name.to_owned(), answer })?
     }
 
-    /// How all deployments are, by name.
+    /// How all deployments are.
     ///
     /// # Errors
     /// The supervisor has ended.
-    pub fn status(&self) -> Result<Vec<Status>, RuntimeError> {
+    pub fn status(&self) -> Result<RuntimeStatus, RuntimeError> {
         self.ask(|answer| Message::Status { answer })
     }
 
@@ -196,7 +205,7 @@ impl Runtime {
     }
 
     fn check_free(&self, name: &str) -> Result<(), RuntimeError> {
-        match self.status()?.iter().any(|status| status.name == name) {
+        match self.status()?.deployments.iter().any(|status| status.name == name) {
             true => Err(RuntimeError::Exists(name.to_owned())),
             false => Ok(()),
         }

@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -19,7 +19,7 @@ use streamgauge_engine::FaultKind;
 use super::{RuntimeEvent, Tell, supervisor::Message};
 use crate::{
     pipeline::{Drain, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader},
-    query::{QueryTask, Wanted},
+    query::{QueryTask, TaskEnd, Wanted},
 };
 
 /// `max_traps`: faults without progress and without a record to blame, after which a query is failed.
@@ -34,13 +34,17 @@ pub(super) struct Surroundings {
     pub(super) messages: Sender<Message>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) tell: Tell,
+    /// Pipelines that run.
+    pub(super) readers: Arc<AtomicUsize>,
 }
 
 impl Surroundings {
     /// Runs a pipeline to its end; tasks that leave it are told.
     pub(super) fn run(&self, pipeline: Pipeline) {
         let source = pipeline.source.clone();
+        self.readers.fetch_add(1, Relaxed);
         let ends = pipeline.run(&self.stop, &|event| self.hand_on(event, &source));
+        self.readers.fetch_sub(1, Relaxed);
         drop(self.messages.send(Message::Ended(ends)));
     }
 
@@ -122,7 +126,7 @@ impl Surroundings {
     }
 
     /// A task has failed: what it has decided still leaves.
-    fn fail(&self, task: QueryTask, why: &str, source: &Source) -> crate::query::TaskEnd {
+    fn fail(&self, task: QueryTask, why: &str, source: &Source) -> TaskEnd {
         // Queries that read its rows and failed are told already.
         let mut failures = Vec::new();
         if task.query().failure().is_none() {

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 use streamgauge_common::{crash, panics::caught};
 
 use super::{
-    DeploymentEnd, RuntimeError, RuntimeEvent, Status, Tell, Wired,
+    DeploymentEnd, RuntimeError, RuntimeEvent, RuntimeStatus, Tell, Wired,
     deployed::{Deployed, Waiting},
     detached::Surroundings,
     life::{Happening, Todo},
@@ -43,7 +43,7 @@ pub(super) enum Message {
         answer: Sender<Result<DeploymentEnd, RuntimeError>>,
     },
     Status {
-        answer: Sender<Vec<Status>>,
+        answer: Sender<RuntimeStatus>,
     },
     ShutDown {
         answer: Sender<()>,
@@ -80,7 +80,7 @@ pub(super) struct Supervisor {
 impl Supervisor {
     pub(super) fn new(messages: Sender<Message>, stop: Arc<AtomicBool>, tell: Tell) -> Self {
         Self {
-            surroundings: Surroundings { messages, stop, tell },
+            surroundings: Surroundings { messages, stop, tell, readers: Arc::default() },
             deployments: BTreeMap::new(),
             threads: 0,
             shutting_down: Vec::new(),
@@ -109,7 +109,9 @@ impl Supervisor {
             Message::Resume { name, answer } => drop(answer.send(self.resume(&name))),
             Message::Drop { name, answer } => self.drop_deployment(&name, answer),
             Message::Status { answer } => {
-                drop(answer.send(self.deployments.values().map(Deployed::status).collect()));
+                let deployments = self.deployments.values().map(Deployed::status).collect();
+                let readers = self.surroundings.readers.load(Relaxed);
+                drop(answer.send(RuntimeStatus { deployments, readers }));
             }
             Message::ShutDown { answer } => {
                 self.shutting_down.push(answer);

@@ -1,0 +1,222 @@
+//! A runtime as a program drives it: deployments over one real Kafka topic come and go while events flow, and none notices another.
+//! The oracle is a plain program that counts the events that it writes.
+#![expect(clippy::unwrap_used, reason = "what does not hold here fails the test")]
+
+#[path = "../common/real_broker.rs"]
+mod real_broker;
+#[path = "../stalls/traffic.rs"]
+#[expect(dead_code, reason = "the tests of stalls use the others")]
+mod traffic;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use streamgauge::{
+    deliver::dead_letter::RecordText,
+    deploy::{Deployment, Runtime, RuntimeError, RuntimeEvent, State, Status},
+    timings::Timings,
+};
+use streamgauge_common::clock::{self, Stopwatch};
+use streamgauge_component::plugins::Plugins;
+use streamgauge_kafka::{Connection, create_topic};
+use streamgauge_sql::{Program, SourceText, compile};
+use streamgauge_state::store::Store;
+
+use self::traffic::{Counted, Traffic, Windows, close};
+
+const PARTITIONS: u32 = 2;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A runtime over a topic of its own into which events flow.
+struct Scene {
+    folder: tempfile::TempDir,
+    brokers: Connection,
+    topic: String,
+    plugins: Arc<Plugins>,
+    runtime: Runtime,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scene {
+    fn start(name: &str) -> Option<Self> {
+        let brokers = real_broker::broker()?;
+        let topic = format!("{name}-{}", clock::now_us());
+        create_topic(&brokers, &topic, PARTITIONS).unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let heard = told.clone();
+        let tell = move |event| match event {
+            RuntimeEvent::Notice(text) => heard.lock().unwrap().push(text),
+            RuntimeEvent::Ended(..) => {}
+        };
+        let runtime = Runtime::start(Arc::new(tell), Arc::default()).unwrap();
+        let engine = streamgauge_component::runtime::Runtime::new().unwrap();
+        let plugins = Arc::new(Plugins::embedded(engine));
+        Some(Self { folder: tempfile::tempdir().unwrap(), brokers, topic, plugins, runtime, told })
+    }
+
+    fn traffic(&self) -> Traffic {
+        let plan: Vec<(u32, Duration)> = (0..PARTITIONS).map(|it| (it, Duration::from_millis(3))).collect();
+        Traffic::start(&self.brokers, &self.topic, &plan)
+    }
+
+    /// A program that counts the events of each second into a file, and does something else as well.
+    fn program(&self, name: &str, other: &str) -> Program {
+        let (brokers, topic, rows) = (&self.brokers.brokers, &self.topic, self.rows_of(name));
+        let text = format!(
+            "CREATE SOURCE events (id BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+             WITH (connector = 'kafka', brokers = '{brokers}', topic = '{topic}', format = 'json', start = 'earliest',
+                   time_format = 'unix_ms');
+             CREATE SINK rows WITH (connector = 'file', path = '{}');
+             INSERT INTO rows SELECT window_end, count(*) AS n, sum(id) AS ids
+             FROM TUMBLE(events, ts, INTERVAL '1' SECOND) GROUP BY window_end;
+             {other}",
+            rows.display()
+        );
+        let text = SourceText { name: format!("{name}.sql").into(), text: text.into() };
+        compile(&[text], &*self.plugins).unwrap().program
+    }
+
+    fn rows_of(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(format!("{name}.jsonl"))
+    }
+
+    fn deploy(&self, name: &str, other: &str, keeps_state: bool) {
+        let program = self.program(name, other);
+        let state = keeps_state
+            .then(|| Store::open(self.folder.path().join(format!("{name}-state")).to_str().unwrap()).unwrap());
+        let deployment = Deployment {
+            name,
+            program: &program,
+            plugins: &self.plugins,
+            inputs: &[],
+            outputs: &[],
+            files: &[],
+            overwrite: &[],
+            forget: &[],
+            bounded: false,
+            dead_letters: None,
+            dead_letter_records: RecordText::Excerpt,
+            dead_letters_bytes_max: 1 << 20,
+            timings: &Arc::new(Timings::default()),
+            console: None,
+            state,
+            checkpoint_interval: Duration::from_millis(200),
+            checkpoints_kept: 2,
+            drain_timeout: Duration::from_secs(20),
+            connect_timeout: PATIENCE,
+        };
+        let told = self.told.clone();
+        let notice = Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()));
+        self.runtime.deploy(&deployment, notice).unwrap();
+    }
+
+    fn status(&self, name: &str) -> Option<Status> {
+        let status = self.runtime.status().unwrap();
+        status.deployments.into_iter().find(|status| status.name == name)
+    }
+
+    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let since = Stopwatch::start();
+        while !holds() {
+            let told = || self.told.lock().unwrap().join("\n");
+            assert!(since.elapsed() < PATIENCE, "{what}: {:?}\n{}", self.runtime.status(), told());
+            clock::pause(Duration::from_millis(10));
+        }
+    }
+
+    fn rows(&self, name: &str) -> Windows {
+        rows(&self.rows_of(name))
+    }
+
+    fn until_rows(&self, name: &str, count: usize) {
+        self.until(&format!("{count} rows of {name}"), || self.rows(name).len() >= count);
+    }
+}
+
+/// The rows of a file, by the end of their windows; each is there once.
+fn rows(path: &Path) -> Windows {
+    let mut found = BTreeMap::new();
+    for line in fs::read_to_string(path).unwrap_or_default().lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let end = streamgauge_functions::parse_timestamp(row["window_end"].as_str().unwrap().as_bytes()).unwrap();
+        let counted = Counted { n: row["n"].as_i64().unwrap(), ids: row["ids"].as_i64().unwrap() };
+        assert_eq!(found.insert(end / 1000, counted), None, "twice: {line}");
+    }
+    found
+}
+
+#[test]
+fn three_deployments_share_a_reader_and_none_notices_what_happens_to_another() {
+    let Some(scene) = Scene::start("three") else { return };
+    let traffic = scene.traffic();
+    scene.deploy("dropped", "", false);
+    scene.until_rows("dropped", 2);
+    scene.deploy("paused", "", true);
+    scene.deploy("failing", "CREATE SINK full WITH (connector = 'file', path = '/dev/full', mode = 'append'); INSERT INTO full SELECT id FROM events;", false);
+    let failed = || scene.status("failing").is_some_and(|status| !status.failures.is_empty());
+    scene.until("the third fails in part", failed);
+    scene.until("one reader serves all", || scene.runtime.status().unwrap().readers == 1);
+
+    let end = scene.runtime.drop_deployment("dropped").unwrap();
+    assert_eq!((end.failures, end.counts.late), (vec![], 0));
+    let dropped = scene.rows("dropped");
+    assert_eq!(scene.status("dropped"), None);
+
+    scene.runtime.pause("paused").unwrap();
+    assert_eq!(scene.status("paused").unwrap().state, State::Paused);
+    assert!(matches!(scene.runtime.pause("paused"), Err(RuntimeError::Wrong { state: State::Paused, .. })));
+    let (paused, others) = (scene.rows("paused").len(), scene.rows("failing").len());
+    scene.until_rows("failing", others + 3);
+    assert!(scene.rows("paused").len() <= paused + 1, "what was decided leaves, nothing else");
+    scene.runtime.resume("paused").unwrap();
+    scene.until_rows("paused", scene.rows("failing").len());
+    scene.until("one reader serves both", || scene.runtime.status().unwrap().readers == 1);
+
+    let events = traffic.finish();
+    close(&scene.brokers, &scene.topic, PARTITIONS, &events);
+    let expected = events.windows();
+    for name in ["paused", "failing"] {
+        scene.until_rows(name, expected.len());
+        let end = scene.runtime.drop_deployment(name).unwrap();
+        assert_eq!(end.counts.late, 0, "{name}");
+        assert_eq!(&scene.rows(name), expected, "{name}");
+        let failures: Vec<&str> = end.failures.iter().map(|(who, _)| who.as_str()).collect();
+        assert_eq!(failures, if name == "failing" { vec!["query 'insert_full_1'"] } else { vec![] });
+    }
+    let prefix: Windows = expected.iter().take(dropped.len()).map(|(&end, &counted)| (end, counted)).collect();
+    assert_eq!(dropped, prefix, "what it had decided when it was dropped");
+    scene.runtime.shut_down().unwrap();
+}
+
+#[test]
+fn a_deployment_that_was_dropped_goes_on_from_its_state_when_it_is_deployed_again() {
+    let Some(scene) = Scene::start("again") else { return };
+    let traffic = scene.traffic();
+    scene.deploy("one", "", true);
+    scene.until_rows("one", 2);
+    scene.runtime.pause("one").unwrap();
+    scene.runtime.drop_deployment("one").unwrap();
+    let rows_before = scene.rows("one");
+    scene.deploy("one", "", true);
+    scene.until_rows("one", rows_before.len() + 2);
+    let events = traffic.finish();
+    close(&scene.brokers, &scene.topic, PARTITIONS, &events);
+    scene.until_rows("one", events.windows().len());
+    scene.runtime.shut_down().unwrap();
+    assert_eq!(&rows(&scene.folder.path().join("one.jsonl")), events.windows());
+}
+
+#[test]
+fn a_runtime_says_what_it_does_not_do() {
+    let runtime = Runtime::start(Arc::new(|_| {}), Arc::default()).unwrap();
+    assert_eq!(runtime.pause("none"), Err(RuntimeError::Unknown("none".into())));
+    assert_eq!(runtime.resume("none").unwrap_err().to_string(), "there is no deployment 'none'");
+    assert!(runtime.drop_deployment("none").is_err());
+    assert_eq!(runtime.status().unwrap().deployments, []);
+    runtime.shut_down().unwrap();
+}
