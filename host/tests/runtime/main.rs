@@ -87,8 +87,9 @@ impl Scene {
 
     fn deploy(&self, name: &str, other: &str, keeps_state: bool) {
         let program = self.program(name, other);
-        let state = keeps_state
-            .then(|| Store::open(self.folder.path().join(format!("{name}-state")).to_str().unwrap()).unwrap());
+        let state = keeps_state.then(|| {
+            Store::open(self.folder.path().join(format!("{name}-state")).to_str().unwrap()).unwrap()
+        });
         let deployment = Deployment {
             name,
             program: &program,
@@ -143,7 +144,8 @@ fn rows(path: &Path) -> Windows {
     let mut found = BTreeMap::new();
     for line in fs::read_to_string(path).unwrap_or_default().lines() {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
-        let end = streamgauge_functions::parse_timestamp(row["window_end"].as_str().unwrap().as_bytes()).unwrap();
+        let end =
+            streamgauge_functions::parse_timestamp(row["window_end"].as_str().unwrap().as_bytes()).unwrap();
         let counted = Counted { n: row["n"].as_i64().unwrap(), ids: row["ids"].as_i64().unwrap() };
         assert_eq!(found.insert(end / 1000, counted), None, "twice: {line}");
     }
@@ -188,7 +190,8 @@ fn three_deployments_share_a_reader_and_none_notices_what_happens_to_another() {
         let failures: Vec<&str> = end.failures.iter().map(|(who, _)| who.as_str()).collect();
         assert_eq!(failures, if name == "failing" { vec!["query 'insert_full_1'"] } else { vec![] });
     }
-    let prefix: Windows = expected.iter().take(dropped.len()).map(|(&end, &counted)| (end, counted)).collect();
+    let prefix: Windows =
+        expected.iter().take(dropped.len()).map(|(&end, &counted)| (end, counted)).collect();
     assert_eq!(dropped, prefix, "what it had decided when it was dropped");
     scene.runtime.shut_down().unwrap();
 }

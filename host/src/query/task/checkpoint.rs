@@ -1,0 +1,51 @@
+//! Where a query task stands, captured to be kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use streamgauge_engine::{Fault, SegmentId, Snapshot};
+use streamgauge_state::{backend::CheckpointRequest, manifest::CheckpointManifest};
+
+use super::{QueryTask, Windows};
+
+impl QueryTask {
+    /// What has changed in its windows since the last time, and all of some parts; none where it has no windows.
+    pub fn snapshot(&mut self, whole: &BTreeSet<SegmentId>) -> Result<Option<Snapshot>, Fault> {
+        let windows = self.query.windows_mut();
+        windows.map(|windows| windows.engine.snapshot(whole, &mut windows.accumulators)).transpose()
+    }
+
+    /// Captures where it stands and what has changed, and lets it be kept; nothing where that is not possible now.
+    pub fn checkpoint(&mut self, finished: bool) {
+        let Some(backend) = self.log.backend() else { return };
+        if self.task_failure.is_some() || backend.is_busy() || !self.is_level() || self.is_behind_barrier() {
+            return;
+        }
+        let whole = backend.whole();
+        let Snapshot { window_progress, parts, kept } = match self.snapshot(&whole) {
+            Ok(captured) => captured.unwrap_or_default(),
+            Err(fault) => return self.task_failure = Some(fault.into()),
+        };
+        let windows = self.query.windows();
+        let versions = windows.map(Windows::state_versions).unwrap_or_default();
+        let checkpoint = CheckpointManifest {
+            start_bounds: self.start_bounds.clone(),
+            log_index: 0,
+            log_from: 0,
+            offsets: self.offsets.clone(),
+            decided: self.log.decided().clone(),
+            sequences: self.log.sequences().clone(),
+            acknowledged: BTreeMap::new(),
+            verdicts: self.log.verdicts_from(&self.offsets),
+            window_progress: windows.map(|_| window_progress),
+            versions,
+            kept: kept.into_iter().collect(),
+            finished,
+        };
+        if let Some((partition, offset)) = self.trapped_at
+            && self.offsets.get(&partition).is_some_and(|progress| progress.next > offset)
+        {
+            self.forget_traps();
+        }
+        self.log.checkpoint(CheckpointRequest { manifest: checkpoint, parts, mark: 0 });
+    }
+}
