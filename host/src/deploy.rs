@@ -2,6 +2,7 @@
 
 mod error;
 mod files;
+mod identity;
 mod leftovers;
 mod output_files;
 mod tasks;
@@ -23,9 +24,10 @@ use streamgauge_sql::{
     Program, Query,
     manifest::{Input, Manifest, OptionValue, Source, Target},
 };
-use streamgauge_state::{outbox::Outbox, store::Store};
+use streamgauge_state::{outbox::Outbox, statements, store::Store};
 
 use self::{
+    identity::Named,
     output_files::{LetterSettings, OutputFiles},
     sinks::{Deliver, RejectedRows},
     source::{Begin, union},
@@ -65,6 +67,7 @@ pub fn component(query: &Query) -> Result<Vec<u8>, DeployError> {
 }
 
 /// Everything that decides how a program is run.
+#[derive(Clone)]
 pub struct Deployment<'a> {
     /// Its name, among those of one runtime.
     pub name: &'a str,
@@ -111,6 +114,20 @@ pub struct Deployment<'a> {
 /// # Errors
 /// A name that does not exist, a source without input, a file that cannot be opened, a missing secret.
 pub fn wire(
+    deployment: &Deployment<'_>,
+    sources: &SharedSources,
+    notice: Notice,
+) -> Result<Wired, DeployError> {
+    let Some(store) = &deployment.state else { return wire_named(deployment, sources, notice) };
+    let Named { program, keep } = identity::name(deployment.program, store)?;
+    let wired = wire_named(&Deployment { program: &program, ..deployment.clone() }, sources, notice)?;
+    // Before anything is decided under these names.
+    let kept = keep.map_or(Ok(()), |keep| statements::write(store, &keep));
+    kept.map_err(|error| DeployError::Runtime(format!("error: {error}")))?;
+    Ok(wired)
+}
+
+fn wire_named(
     deployment: &Deployment<'_>,
     sources: &SharedSources,
     notice: Notice,

@@ -190,7 +190,7 @@ impl Deployment<'_> {
         let given = match manifest.target {
             Target::View => "give the new query a name of its own",
             _ => {
-                "give the new query a name, as in CREATE VIEW name AS SELECT ...: state follows the name, and that of a statement without one follows its place in the file"
+                "give the new query a name, as in CREATE VIEW name AS SELECT ...: state follows the name, and that of a statement without one what it means"
             }
         };
         format!("bring the query back as it was; or {given}; or, to begin it anew, first: {removal}")

@@ -69,6 +69,11 @@ impl StateFingerprint {
         }
         Self(text)
     }
+
+    /// A checksum of it.
+    pub fn digest(&self) -> u64 {
+        checksum(self.0.as_bytes())
+    }
 }
 
 /// The identity of the state in a folder: that which is there, if it has this meaning, or a new one.

@@ -10,7 +10,7 @@
 //!
 //! And what they hold:
 //!
-//! 5. [`fingerprint`] says for which query a state may be used; [`decision`] is an entry of the log; [`manifest`] is where a query
+//! 5. [`fingerprint`] says for which query a state may be used, [`statements`] what anonymous ones are called; [`decision`] is an entry of the log; [`manifest`] is where a query
 //!    stands, [`part`] what it holds.
 //! 6. [`outbox`] holds what is decided and not acknowledged yet; [`backend`] writes log and checkpoints while the query runs; [`recovery`] reads them when it comes back.
 //!
@@ -26,6 +26,7 @@ pub mod rights;
 pub mod log;
 pub mod checkpoint;
 pub mod fingerprint;
+pub mod statements;
 pub mod decision;
 pub mod manifest;
 pub mod segment;

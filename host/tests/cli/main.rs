@@ -11,6 +11,7 @@ mod ends;
 mod kept;
 mod dead_letters;
 mod known;
+mod anonymous;
 mod signals;
 mod limits;
 mod panics;
