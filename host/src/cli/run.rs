@@ -115,20 +115,8 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// `30s`, `500ms`, `2m`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number = digits.parse::<u64>().ok();
-    let unit_ms = match text.get(digits.len()..) {
-        Some("ms") => Some(1),
-        Some("s") => Some(1000),
-        Some("m") => Some(60_000),
-        Some("h") => Some(3_600_000),
-        _ => None,
-    };
-    let millis = number.zip(unit_ms).and_then(|(number, unit)| number.checked_mul(unit));
-    millis
-        .filter(|&millis| millis > 0)
-        .map(Duration::from_millis)
-        .ok_or_else(|| "write it as 500ms, 30s, 2m or 1h".to_owned())
+    let duration = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| "write it as 500ms, 30s, 2m or 1h".to_owned())
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
