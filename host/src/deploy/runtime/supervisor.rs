@@ -280,7 +280,7 @@ impl Supervisor {
     fn stop_delivering(&mut self, name: &str) {
         let Some(workers) = self.deployments.get_mut(name).and_then(|deployed| deployed.workers.take())
         else {
-            return;
+            return self.delivered(name, 0, None);
         };
         let (messages, owner) = (self.surroundings.messages.clone(), name.to_owned());
         let rejected = workers.rejected();
