@@ -26,7 +26,7 @@ use streamgauge_state::{outbox::Outbox, store::Store};
 use self::{
     output_files::{LetterSettings, OutputFiles},
     sinks::{Deliver, RejectedRows},
-    source::{Begin, union},
+    source::{Begin, columns, schema},
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output},
@@ -250,7 +250,7 @@ impl Deployment<'_> {
         tasks: Vec<&Query>,
         parts: &mut Builder<'_>,
     ) -> Result<Vec<Pipeline>, DeployError> {
-        let schema = union(source, &tasks);
+        let schema = schema(source)?;
         let begin = self.start(source, &tasks);
         let reading = Arc::new(self.source(source, &schema, &begin)?);
         let settings = LetterSettings {
@@ -262,10 +262,12 @@ impl Deployment<'_> {
         let letters = path.map(|path| parts.files.letters(path, &settings)).transpose()?;
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
-            let columns = positions(&task.plan.manifest, schema.iter().map(|column| column.name.as_str()));
-            let Some(task) = self.task(task, source, columns, &begin, letters.as_ref(), parts)? else {
+            let ticket = schema.register(&columns(source, &task.plan.manifest));
+            let positions = ticket.positions().to_vec();
+            let Some(mut task) = self.task(task, source, positions, &begin, letters.as_ref(), parts)? else {
                 continue;
             };
+            task.hold_columns(ticket);
             match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {
                 Some(level) => level.push(task),
                 None => levels.push(vec![task]),

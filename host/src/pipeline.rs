@@ -86,7 +86,7 @@ pub struct Pipeline {
 /// How far a source is; read by others while it runs.
 #[derive(Debug)]
 pub struct Progress {
-    /// Records read.
+    /// Events read.
     pub events: AtomicU64,
     /// Rows that went to a sink.
     pub rows: AtomicU64,
@@ -242,8 +242,8 @@ impl Pipeline {
     }
 
     fn take(&mut self, mut batch: Batch, run: &mut Run) {
-        self.context.counts.events += batch.chunk.len() as u64;
-        if let Some(future) = self.source.future {
+        self.context.counts.events += batch.events();
+        if let Some(future) = &self.source.future {
             reject_future(&mut batch, future, clock::now_us());
         }
         self.each_task(|task, context| task.take(&batch, context));

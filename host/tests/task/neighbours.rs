@@ -10,7 +10,7 @@ use std::{
 };
 
 use streamgauge::{
-    decode::json::Decoder,
+    decode::{json, layout::ColumnSpec, schema::SharedSchema},
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     pipeline::{self, Pipeline, PipelineResult, Progress, reader},
     query::{Context, DecisionLog, QueryTask, RunningQuery, WindowFactory, Windows},
@@ -187,13 +187,16 @@ fn task(
     task
 }
 
-fn source(path: std::path::PathBuf, schema: Vec<SourceColumn>, timings: Arc<Timings>) -> pipeline::Source {
+fn source(path: std::path::PathBuf, columns: Vec<SourceColumn>, timings: Arc<Timings>) -> pipeline::Source {
+    let schema = SharedSchema::new(json::FORMAT, 1 << 20);
+    let spec = |column| ColumnSpec { column, time_format: TimeFormat::UnixSeconds, lenient_numbers: false };
+    let ticket = schema.register(&columns.into_iter().map(spec).collect::<Vec<_>>());
     pipeline::Source {
         name: "s".into(),
         open: Box::new(move |offsets, _| {
             let starts = offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-            let decoder = Decoder::new(&schema, TimeFormat::UnixSeconds, false, 1 << 20);
-            reader::files(std::slice::from_ref(&path), &starts, decoder, 1 << 20, timings.clone())
+            assert_eq!(ticket.positions(), [0, 1]);
+            reader::files(std::slice::from_ref(&path), &starts, schema.clone(), 1 << 20, timings.clone())
                 .map_err(|error| error.to_string())
         }),
         once: false,
