@@ -10,7 +10,7 @@ use std::{
 };
 
 use streamgauge::{
-    decode::{json, layout::ColumnSpec, schema::SharedSchema},
+    decode::{format::Format, json, layout::ColumnSpec, schema::SharedSchema},
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     pipeline::{self, Pipeline, PipelineResult, Progress, reader},
     query::{Context, DecisionLog, QueryTask, RunningQuery, WindowFactory, Windows},
@@ -32,7 +32,10 @@ use streamgauge_state::{
     store::Store,
 };
 
-use crate::guests::{Reducer, open};
+use crate::{
+    bundles,
+    guests::{Reducer, open},
+};
 
 const PROGRAM: &str = "
 CREATE SOURCE s (n BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts)
@@ -106,9 +109,20 @@ fn run(body: &'static str) -> Run {
 
 /// The same, with the second query's state in a directory; who looks on hears what is told.
 fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sync)) -> Run {
+    run_as((json::FORMAT, 1), body, state, look_on)
+}
+
+/// The same, with so many events in each record of a format.
+fn run_as(
+    (format, events_a_record): (Format, usize),
+    body: &'static str,
+    state: Option<&Path>,
+    look_on: &(dyn Fn(&str) + Sync),
+) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let lines: String = (0..EVENTS).map(|n| format!("{{\"n\":{n},\"ts\":{}}}\n", n / 1000)).collect();
+    let events: Vec<String> = (0..EVENTS).map(|n| format!("{{\"n\":{n},\"ts\":{}}}", n / 1000)).collect();
+    let lines: String = events.chunks(events_a_record).map(|record| record.join("|") + "\n").collect();
     fs::write(path("events"), lines).unwrap();
 
     let plugins = Arc::new(Plugins::embedded(Runtime::new().unwrap()));
@@ -121,7 +135,7 @@ fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sy
         let state = state.filter(|_| body.is_some());
         tasks.push(task(query, body, &plugins, &schema, &path(&query.plan.manifest.name), state));
     }
-    let source = Arc::new(source(path("events"), schema, timings.clone()));
+    let source = Arc::new(source(path("events"), format, schema, timings.clone()));
     let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
     let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
     let pipeline = Pipeline {
@@ -187,8 +201,13 @@ fn task(
     task
 }
 
-fn source(path: std::path::PathBuf, columns: Vec<SourceColumn>, timings: Arc<Timings>) -> pipeline::Source {
-    let schema = SharedSchema::new(json::FORMAT, 1 << 20);
+fn source(
+    path: std::path::PathBuf,
+    format: Format,
+    columns: Vec<SourceColumn>,
+    timings: Arc<Timings>,
+) -> pipeline::Source {
+    let schema = SharedSchema::new(format, 1 << 20);
     let spec = |column| ColumnSpec { column, time_format: TimeFormat::UnixSeconds, lenient_numbers: false };
     let ticket = schema.register(&columns.into_iter().map(spec).collect::<Vec<_>>());
     pipeline::Source {
@@ -234,6 +253,22 @@ fn a_record_that_makes_a_reducer_trap_is_a_dead_letter_alone() {
     assert_eq!((&first["query"], &first["reason"]), (&"select_2".into(), &"plugin".into()));
     assert!(first["message"].as_str().unwrap().starts_with("reducer `probe` trapped"), "{first}");
     assert!(told.iter().any(|text| text.contains("partition 0 offset 77777 is a dead letter")), "{told:?}");
+}
+
+#[test]
+fn a_record_of_which_one_event_makes_a_reducer_trap_is_one_dead_letter_with_all_of_its_events() {
+    let Run { ended, rows: [neighbour, rows], letters, told } =
+        run_as((bundles::FORMAT, 2), TRAPS, None, &|_| {});
+    assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");
+    assert_eq!(rows, expected(&[77_776, 77_777, 77_790, 77_791], false), "{ended:?} {told:?}");
+    assert_eq!(ended.iter().map(|one| one.counts.events).max(), Some(EVENTS as u64), "events are counted");
+    let letters: Vec<serde_json::Value> =
+        letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [first, second] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!((first["offset"].as_i64(), second["offset"].as_i64()), (Some(38_888), Some(38_895)));
+    assert_eq!(first["record"], r#"{"n":77776,"ts":77}|{"n":77777,"ts":77}"#);
+    assert!(first["message"].as_str().unwrap().starts_with("reducer `probe` trapped"), "{first}");
+    assert!(told.iter().any(|text| text.contains("partition 0 offset 38888 is a dead letter")), "{told:?}");
 }
 
 #[test]
