@@ -163,7 +163,8 @@ impl fmt::Debug for ColumnTicket {
     }
 }
 
-/// The decoder of a schema's present version, as one reader sees it: versions never go back from one chunk to the next.
+/// The decoder of a schema's present version, as one reader sees it: versions never go back from one chunk to the next. It
+/// keeps its version's positions until the next chunk is read, also where that takes long.
 pub struct PresentDecoder {
     schema: Arc<SharedSchema>,
     version: u64,

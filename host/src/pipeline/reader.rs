@@ -324,12 +324,23 @@ fn read_kafka(
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_sql::{
+        manifest::{SourceColumn, TimeFormat},
+        types::DataType,
+    };
+
     use super::*;
-    use crate::decode::json;
+    use crate::decode::{json, layout::ColumnSpec};
 
     /// The events of a reader, up to the one that ends it.
     fn events(read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static) -> Vec<Event> {
-        let schema = SharedSchema::new(json::FORMAT, 100);
+        events_of(SharedSchema::new(json::FORMAT, 100), read)
+    }
+
+    fn events_of(
+        schema: Arc<SharedSchema>,
+        read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static,
+    ) -> Vec<Event> {
         let mut reader = start(schema, Arc::new(Timings::default()), read).unwrap();
         let mut events = Vec::new();
         while !matches!(events.last(), Some(Event::EndOfInput | Event::Failed(_))) {
@@ -343,6 +354,33 @@ mod tests {
         let events = events(|out, _| (0..9).try_for_each(|partition| out.event(Event::Done { partition })));
         assert_eq!(events.len(), 10);
         assert!(matches!(events[9], Event::EndOfInput), "{events:?}");
+    }
+
+    #[test]
+    fn a_column_is_there_from_the_next_chunk_on_and_gone_when_nobody_holds_it() {
+        let schema = SharedSchema::new(json::FORMAT, 100);
+        let column = SourceColumn { name: "a".into(), data_type: DataType::Int64, path: vec!["a".into()] };
+        let column = ColumnSpec { column, time_format: TimeFormat::Rfc3339, lenient_numbers: false };
+        let chunk = || Chunk {
+            bytes: br#"{"a":1}"#.as_slice().into(),
+            spans: vec![(0, 7)],
+            offsets: vec![0],
+            ..Chunk::default()
+        };
+        let shared = schema.clone();
+        let events = events_of(schema, move |out, _| {
+            (0..20).try_for_each(|_| out.chunk(chunk()))?;
+            let ticket = shared.register(&[column]);
+            (0..20).try_for_each(|_| out.chunk(chunk()))?;
+            drop(ticket);
+            (0..20).try_for_each(|_| out.chunk(chunk()))
+        });
+        let has = events.iter().filter_map(|event| match event {
+            Event::Batch(batch) => Some(batch.has(&[0])),
+            _ => None,
+        });
+        let expected = [false, true, false].map(|has| vec![has; 20]).concat();
+        assert_eq!(has.collect::<Vec<_>>(), expected, "whatever thread decodes them");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use streamgauge_engine::Fault;
 use streamgauge_sql::manifest;
 use streamgauge_state::{decision::Verdict, manifest::Offsets};
 
-use super::EmitContext;
+use super::{EmitContext, columns::lost};
 use crate::{
     decode::{Batch, Reject, RejectScope, RowIndex, RowMap, layout::Columns},
     deliver::dead_letter::DeadLetter,
@@ -172,7 +172,7 @@ impl<'a> InputBatch<'a> {
             InputColumns::Shared(columns) => columns
                 .require(place)
                 .map_err(|missing| Fault::deterministic("the source's reader", missing.to_string())),
-            InputColumns::View(columns) => columns.get(place).ok_or_else(|| super::lost(place)),
+            InputColumns::View(columns) => columns.get(place).ok_or_else(|| lost(place)),
         };
         places.iter().map(column).collect()
     }
