@@ -24,7 +24,11 @@ use streamgauge::{
 use streamgauge_common::{chunk::Chunk, row::Identity};
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Settings, WindowQuery};
-use streamgauge_sql::{SourceText, compile, manifest::Source};
+use streamgauge_sql::{
+    SourceText, compile,
+    manifest::{Source, SourceColumn, TimeFormat},
+    types::DataType,
+};
 use streamgauge_state::{
     decision::{Forced, Verdict},
     manifest::{Decided, Offsets, StartBounds},
@@ -44,7 +48,6 @@ static PLUGINS: LazyLock<Arc<Plugins>> =
 
 /// A query over records of a format.
 struct Scene {
-    format: Format,
     source: Source,
     task: QueryTask,
     context: Context,
@@ -58,8 +61,13 @@ impl Scene {
         Self::after(format, statement, RecoveredDecisions::default())
     }
 
-    /// After these decisions. A query with windows writes to a file, another one to an outbox.
+    /// After these decisions.
     fn after(format: Format, statement: &str, decisions: RecoveredDecisions) -> Self {
+        Self::sharing(SharedSchema::new(format, 1 << 20), statement, decisions)
+    }
+
+    /// With a schema that others may read. A query with windows writes to a file, another one to an outbox.
+    fn sharing(schema: Arc<SharedSchema>, statement: &str, decisions: RecoveredDecisions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let create = |name: &str| {
             let path = folder.path().join(name);
@@ -74,7 +82,6 @@ impl Scene {
         let program = compile(&[text], &*plugins).unwrap().program;
         let (source, query) = (program.sources.first().unwrap().clone(), program.queries.first().unwrap());
         let manifest = query.plan.manifest.clone();
-        let schema = SharedSchema::new(format, 1 << 20);
         let declared = |name: &str| source.columns.iter().find(|column| column.name == name).unwrap();
         let columns = manifest.columns.iter().map(|field| ColumnSpec::of(&source, declared(&field.name)));
         let ticket = schema.register(&columns.collect::<Vec<_>>());
@@ -101,7 +108,7 @@ impl Scene {
         let letters =
             DeadLetterQueue::new(Arc::new(create("letters")), RecordText::Excerpt, Arc::new(|_: &str| ()));
         let context = Context::new("s", Some(Arc::new(letters)), Arc::new(Timings::default()));
-        Self { format, source, task, context, outbox, schema, folder }
+        Self { source, task, context, outbox, schema, folder }
     }
 
     /// Takes records of a partition, from an offset on.
@@ -263,10 +270,43 @@ fn rows_of_records_are_passed_record_by_record_and_each_has_its_own_key() {
 }
 
 #[test]
+fn letters_and_rows_do_not_depend_on_what_others_read() {
+    let records = ["{\"n\":\"x\",\"ts\":\"y\",\"m\":\"z\"}".to_owned(), event(1, 5), "{\"m\":1}".to_owned()];
+    let alone = run(json::FORMAT, COUNT, &records);
+    let schema = SharedSchema::new(json::FORMAT, 1 << 20);
+    let spec = |name: &str, data_type| ColumnSpec {
+        column: SourceColumn { name: name.into(), data_type, path: vec![name.into()] },
+        time_format: TimeFormat::UnixSeconds,
+        lenient_numbers: false,
+    };
+    // Others read another column, the time, and the number: the query's positions are not in its order.
+    let others = ["m", "ts", "n"].map(|name| match name {
+        "ts" => spec(name, DataType::Timestamp),
+        _ => spec(name, DataType::Int64),
+    });
+    let gone = schema.register(&others);
+    let mut scene = Scene::sharing(schema, COUNT, RecoveredDecisions::default());
+    assert_eq!(gone.positions(), [0, 1, 2]);
+    scene.task.assign_active(0, 0);
+    scene.take(0, 0, &records[..1]);
+    drop(gone);
+    scene.take(0, 1, &records[1..]);
+    let shared = scene.end(&[0]);
+    assert_eq!(
+        said(&shared.1),
+        [
+            "0 wrong_type: column \"n\": expected BIGINT, found `\"x\"`",
+            "2 null_time: the event time is missing or null"
+        ]
+    );
+    assert_eq!(shared, alone);
+}
+
+#[test]
 fn a_batch_without_a_column_is_refused_by_name_and_not_taken_for_nulls() {
     let mut scene = Scene::new(json::FORMAT, COUNT);
     scene.task.assign_active(0, 0);
-    let old = SharedSchema::new(scene.format, 100);
+    let old = SharedSchema::new(json::FORMAT, 100);
     let time = scene.source.columns.last().unwrap();
     let _ticket = old.register(&[ColumnSpec::of(&scene.source, time)]);
     let record = event(1, 1);
