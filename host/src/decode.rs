@@ -1,60 +1,19 @@
 //! Step 1: bytes to columns, or a reason why not.
 //!
-//! Only the columns that some query reads are decoded; the rest of a record is skipped, not validated.
+//! Only the columns that some query reads are decoded; the rest of a record is skipped, not validated. Which columns these
+//! are may change while a source is read ([`schema`]). How a record is written is its [`mod@format`]; one record may hold any
+//! number of events, and each event is a row of the [`batch`].
 
+pub mod layout;
+pub mod rows;
+pub mod batch;
+pub mod format;
 pub mod json;
+pub mod schema;
 pub mod pool;
 
-use std::ops::Range;
-
-use streamgauge_common::{chunk::Chunk, column::Column, reason::Reason};
-
-/// A chunk with its decoded columns: row `i` of every column is record `i` of the chunk.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// The records.
-    pub chunk: Chunk,
-    /// The decoded columns, in the order of the decoder's schema. Rows named in `rejects` are NULL.
-    pub columns: Vec<Column>,
-    /// What could not be used, by row.
-    pub rejects: Vec<Reject>,
-}
-
-impl Batch {
-    /// Some of the records, in their order.
-    #[must_use]
-    pub fn part(&self, rows: Range<usize>) -> Self {
-        let Chunk { partition, bytes, spans, offsets, arrived_us } = &self.chunk;
-        let chunk = Chunk {
-            partition: *partition,
-            bytes: bytes.clone(),
-            spans: spans.get(rows.clone()).unwrap_or_default().to_vec(),
-            offsets: offsets.get(rows.clone()).unwrap_or_default().to_vec(),
-            arrived_us: arrived_us.get(rows.clone()).unwrap_or_default().to_vec(),
-        };
-        let numbers: Vec<u32> = (rows.start as u32..rows.end as u32).collect();
-        let rejects = self.rejects.iter().filter(|reject| rows.contains(&(reject.row as usize)));
-        let rejects = rejects.map(|reject| Reject { row: reject.row - rows.start as u32, ..reject.clone() });
-        Self {
-            chunk,
-            columns: self.columns.iter().map(|column| column.take(&numbers)).collect(),
-            rejects: rejects.collect(),
-        }
-    }
-}
-
-/// A record, or one column of it, that could not be decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reject {
-    /// The row in its chunk.
-    pub row: u32,
-    /// The column of the schema; none = the record as a whole: it hurts every query.
-    pub column: Option<u32>,
-    /// Why, from the closed list.
-    pub reason: Reason,
-    /// Why, for people.
-    pub message: String,
-}
+pub use batch::{Batch, Reject, RejectScope};
+pub use rows::{RowIndex, RowMap};
 
 /// The longest piece of a record in a message, in characters.
 const SHOWN_CHARS_MAX: usize = 40;

@@ -30,7 +30,7 @@ use self::{
     identity::Named,
     output_files::{LetterSettings, OutputFiles},
     sinks::{Deliver, RejectedRows},
-    source::{Begin, union},
+    source::{Begin, columns},
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output},
@@ -299,9 +299,8 @@ impl Deployment<'_> {
         tasks: Vec<&Query>,
         parts: &mut Builder<'_>,
     ) -> Result<Vec<Pipeline>, DeployError> {
-        let schema = union(source, &tasks);
         let begin = self.start(source, &tasks);
-        let reading = parts.sources.share(source, &schema, self, || self.source(source, &schema))?;
+        let (reading, schema) = parts.sources.share(source, self)?;
         let settings = LetterSettings {
             record_text: self.dead_letter_records,
             bytes_max: self.dead_letters_bytes_max,
@@ -321,10 +320,12 @@ impl Deployment<'_> {
         });
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
-            let columns = positions(&task.plan.manifest, schema.iter().map(|column| column.name.as_str()));
-            let Some(task) = self.task(task, source, columns, &begin, &subscription, parts)? else {
+            let ticket = schema.register(&columns(source, &task.plan.manifest));
+            let positions = ticket.positions().to_vec();
+            let Some(mut task) = self.task(task, source, positions, &begin, &subscription, parts)? else {
                 continue;
             };
+            task.hold_columns(ticket);
             match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {
                 Some(level) => level.push(task),
                 None => levels.push(vec![task]),

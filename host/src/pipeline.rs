@@ -210,8 +210,8 @@ impl Pipeline {
     }
 
     fn take(&mut self, mut batch: Batch, run: &mut Run) {
-        self.count(batch.chunk.len() as u64);
-        if let Some(future) = self.source.future {
+        self.count(batch.events());
+        if let Some(future) = &self.source.future {
             reject_future(&mut batch, future, clock::now_us());
         }
         self.each_task(|task| task.take(&batch));

@@ -8,6 +8,7 @@
 mod columns;
 mod cut_off;
 mod input;
+mod fold;
 mod late;
 mod letters;
 mod log;
@@ -17,7 +18,8 @@ mod subscription;
 
 use std::sync::Arc;
 
-use columns::{arguments, constant, expression, kept, lost, pick, words};
+use columns::{among, arguments, constant, expression, kept, pick, words};
+use fold::fold;
 use streamgauge_common::{
     column::{Bitmap, Column},
     crash,
@@ -25,11 +27,12 @@ use streamgauge_common::{
     row::{Identity, Rows},
 };
 use streamgauge_component::query::{QueryComponent, Selected};
-use streamgauge_engine::{Accumulators, Closed, Fault, FoldBatch, Folded, WindowQuery};
+use streamgauge_engine::{Accumulators, Closed, Fault, WindowQuery};
 use streamgauge_sql::manifest::{self, Manifest};
 use streamgauge_state::decision::SinkBatch;
 
 use crate::{
+    decode::{RejectScope, RowIndex},
     deliver::{encode::Encode, output::Output},
     timings::Step,
 };
@@ -48,7 +51,7 @@ pub struct RunningQuery {
     /// None where no column enters it: every row passes and nothing is computed.
     component: Option<QueryComponent>,
     windows: Option<Windows>,
-    /// Where each of the manifest's columns is in what comes in.
+    /// Where each of the manifest's columns is in what comes in: its position in the source's schema, or in a view's output.
     columns: Vec<usize>,
     sink: Sink,
     readers: Vec<RunningQuery>,
@@ -128,6 +131,11 @@ impl RunningQuery {
         &self.manifest.name
     }
 
+    /// Where its columns are in what comes in.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
     /// What its windows are, if it has any.
     pub fn window(&self) -> Option<&manifest::Window> {
         self.manifest.window.as_ref()
@@ -181,32 +189,30 @@ impl RunningQuery {
     /// Takes rows.
     pub fn take(&mut self, input: &InputBatch<'_>, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
         let time = self.manifest.window.as_ref().map(|window| window.time);
+        let mut columns = input.columns_at(&self.columns)?;
         let usable = input.usable(&self.columns, time, &self.manifest.name, scope);
         let taken: Vec<Column>;
-        let columns: Vec<&Column> = match &usable {
-            None => input.columns_at(&self.columns).collect(),
-            Some(rows) => {
-                taken = input.columns_at(&self.columns).map(|column| column.take(rows)).collect();
-                taken.iter().collect()
-            }
-        };
+        if let Some(rows) = &usable {
+            taken = columns.iter().map(|column| column.take(rows)).collect();
+            columns = taken.iter().collect();
+        }
         let len = usable.as_ref().map_or(input.len, Vec::len);
-        let record = |row: u32| usable.as_ref().map_or(Some(row), |rows| rows.get(row as usize).copied());
+        let number = |row: u32| usable.as_ref().map_or(Some(row), |rows| rows.get(row as usize).copied());
+        let row = |row: u32| number(row).map(|number| RejectScope::Row(RowIndex(number)));
 
         let (selected, mut kept) = self.ingest(len, &columns, scope.context)?;
         for failure in &selected.failed {
             let text = expression(self.manifest.ingest.as_ref(), failure.expression);
             let message = format!("{} in {text}", words(failure.reason));
-            input.dead_letter(record(failure.row), &self.manifest.name, failure.reason, &message, scope);
+            input.dead_letter(row(failure.row), &self.manifest.name, failure.reason, &message, scope);
         }
-        for (quarantined, why) in input.quarantined() {
-            let row = match &usable {
-                None => Some(*quarantined as usize),
-                Some(rows) => rows.binary_search(quarantined).ok(),
-            };
-            if let Some(row) = row {
-                input.dead_letter(Some(*quarantined), &self.manifest.name, Reason::Plugin, why, scope);
-                kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(row, false);
+        for (record, why) in input.quarantined() {
+            let rows = among(input.rows_of(*record), usable.as_deref());
+            if !rows.is_empty() {
+                let record = Some(RejectScope::Record(*record));
+                input.dead_letter(record, &self.manifest.name, Reason::Plugin, why, scope);
+                let kept = kept.get_or_insert_with(|| Bitmap::filled(len, true));
+                rows.for_each(|row| kept.set(row, false));
             }
         }
         let column = |place: manifest::Column| match place {
@@ -216,34 +222,34 @@ impl RunningQuery {
         };
         let Some(windows) = &mut self.windows else {
             let picked = pick(&self.manifest.output, kept.as_ref(), column)?;
-            let records: Vec<u32> = match &picked.rows {
-                Some(rows) => rows.iter().filter_map(|&row| record(row)).collect(),
-                None => (0..len as u32).filter_map(record).collect(),
+            let numbers: Vec<u32> = match &picked.rows {
+                Some(rows) => rows.iter().filter_map(|&row| number(row)).collect(),
+                None => (0..len as u32).filter_map(number).collect(),
             };
             let rows =
-                Rows { columns: picked.columns, len: records.len(), identity: input.identity(&records) };
+                Rows { columns: picked.columns, len: numbers.len(), identity: input.identity(&numbers) };
             return self.pass(input, rows, scope);
         };
         let folded = fold(windows, &self.manifest, input, kept.as_ref(), column, scope);
         let folded = folded.map_err(|fault| TaskFailure { fault, in_fold: true, batch: None })?;
         let name = &self.manifest.name;
-        for row in folded.rejected {
+        for rejected in folded.rejected {
             let message = "a new group beyond max_groups; fewer groups, or a higher limit";
-            input.dead_letter(record(row), name, Reason::GroupLimit, message, scope);
+            input.dead_letter(row(rejected), name, Reason::GroupLimit, message, scope);
         }
-        for row in folded.out_of_range {
+        for rejected in folded.out_of_range {
             let message = "the event time is outside of the years 1 to 9999";
-            input.dead_letter(record(row), name, Reason::OutOfRange, message, scope);
+            input.dead_letter(row(rejected), name, Reason::OutOfRange, message, scope);
         }
         if scope.context.wants_late() {
             for late in folded.late_rows {
-                input.dead_letter(record(late.row), name, Reason::Late, &late::message(&late), scope);
+                input.dead_letter(row(late.row), name, Reason::Late, &late::message(&late), scope);
             }
         }
         Ok(())
     }
 
-    /// Rows that are of no window: decided as they come.
+    /// Rows that are of no window: decided as they come. All rows of a record are decided at once.
     fn pass(
         &mut self,
         input: &InputBatch<'_>,
@@ -401,46 +407,4 @@ impl RunningQuery {
         }
         Ok(())
     }
-}
-
-/// Steps 3 and 4: rows to groups, slices and slots, and into the reducers.
-fn fold<'a>(
-    windows: &mut Windows,
-    manifest: &Manifest,
-    input: &InputBatch<'_>,
-    kept: Option<&Bitmap>,
-    column: impl Fn(manifest::Column) -> Option<&'a Column>,
-    scope: &mut EmitContext<'_>,
-) -> Result<Folded, Fault> {
-    let Some(window) = &manifest.window else { return Ok(Folded::default()) };
-    let times = column(manifest::Column::Input(window.time)).ok_or_else(|| lost(window.time))?;
-    let keys = window
-        .keys
-        .iter()
-        .map(|key| column(key.column).ok_or_else(|| lost(key.column)))
-        .collect::<Result<Vec<_>, _>>()?;
-    let arguments = window
-        .aggregates
-        .iter()
-        .map(|aggregate| {
-            let mut columns = aggregate
-                .arguments
-                .iter()
-                .map(|&place| column(place).ok_or_else(|| lost(place)))
-                .collect::<Result<Vec<_>, _>>()?;
-            if aggregate.needs_time {
-                columns.push(times);
-            }
-            Ok(columns)
-        })
-        .collect::<Result<Vec<_>, Fault>>()?;
-    let batch = FoldBatch { times, kept, keys: &keys, arguments: &arguments };
-    let partition = input.partition();
-    let folded =
-        scope.context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;
-    if !input.was_told(scope.told) {
-        scope.context.counts.late += folded.late;
-        scope.context.counts.late_partial += folded.late_partial;
-    }
-    Ok(folded)
 }

@@ -157,6 +157,9 @@ pub struct Output {
     pub column: Column,
 }
 
+/// The formats of records: the words that `format` takes.
+pub const FORMATS: &[&str] = &["json"];
+
 /// A source as declared by CREATE SOURCE.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
@@ -166,8 +169,10 @@ pub struct Source {
     pub columns: Vec<SourceColumn>,
     /// WATERMARK FOR; none = rows only, no windows.
     pub watermark: Option<Watermark>,
-    /// `json`, `kafka` and the like: lower case, checked.
+    /// `file` or `kafka`: lower case, checked.
     pub connector: String,
+    /// How its records are written: one of [`FORMATS`].
+    pub format: String,
     /// How its timestamps are written.
     pub time_format: TimeFormat,
     /// `numbers = 'lenient'`: numbers in quotes fit.

@@ -1,11 +1,22 @@
 //! Records of one partition, as they are read, in one buffer.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// How many bytes of records go into one chunk, about.
 pub const CHUNK_BYTES: usize = 512 << 10;
 /// How many records go into one chunk at most.
 pub const CHUNK_RECORDS_MAX: usize = 4096;
+
+/// The place of a record in its chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordIndex(pub u32);
+
+impl RecordIndex {
+    /// The place as an index into the lists of a chunk.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// Records of one partition, in order, bytes copied once into one buffer.
 #[derive(Clone, Debug, Default)]
@@ -38,5 +49,52 @@ impl Chunk {
     pub fn record(&self, row: usize) -> &[u8] {
         let span = self.spans.get(row).and_then(|&(start, end)| self.bytes.get(start as usize..end as usize));
         span.unwrap_or_default()
+    }
+
+    /// The offset of a record; none past the end.
+    pub fn offset(&self, record: RecordIndex) -> Option<i64> {
+        self.offsets.get(record.index()).copied()
+    }
+
+    /// The record with this offset, if it is here.
+    pub fn find(&self, offset: i64) -> Option<RecordIndex> {
+        self.offsets.binary_search(&offset).ok().map(|record| RecordIndex(record as u32))
+    }
+
+    /// How many records stand before this offset.
+    pub fn records_before(&self, offset: i64) -> usize {
+        self.offsets.partition_point(|&earlier| earlier < offset)
+    }
+
+    /// Some of the records, in their order; the bytes are shared.
+    #[must_use]
+    pub fn part(&self, records: Range<usize>) -> Self {
+        Self {
+            partition: self.partition,
+            bytes: Arc::clone(&self.bytes),
+            spans: self.spans.get(records.clone()).unwrap_or_default().to_vec(),
+            offsets: self.offsets.get(records.clone()).unwrap_or_default().to_vec(),
+            arrived_us: self.arrived_us.get(records).unwrap_or_default().to_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_found_by_their_offsets_and_parts_keep_theirs() {
+        let chunk = Chunk {
+            bytes: b"abbccc".as_slice().into(),
+            spans: vec![(0, 1), (1, 3), (3, 6)],
+            offsets: vec![5, 7, 8],
+            ..Chunk::default()
+        };
+        assert_eq!([4, 5, 6, 7, 9].map(|offset| chunk.records_before(offset)), [0, 0, 1, 1, 3]);
+        assert_eq!((chunk.find(7), chunk.find(6)), (Some(RecordIndex(1)), None));
+        let part = chunk.part(1..3);
+        assert_eq!((part.len(), part.record(0), part.offset(RecordIndex(1))), (2, &b"bb"[..], Some(8)));
+        assert!(part.arrived_us.is_empty() && part.offset(RecordIndex(2)).is_none());
     }
 }

@@ -33,8 +33,10 @@ pub enum Identity {
     Records {
         /// The partition.
         partition: u32,
-        /// Their offsets, one a row.
+        /// Their offsets, one a row, ascending. Rows of one record share its offset.
         offsets: Vec<i64>,
+        /// Which of its record's rows each row is, from 0; none = each is the first.
+        indexes: Option<Vec<u32>>,
     },
 }
 
@@ -47,9 +49,14 @@ impl Identity {
                 let keys = keys.iter().map(|key| key.take(rows)).collect();
                 Self::Window { start_us: *start_us, end_us: *end_us, forced: *forced, keys }
             }
-            Self::Records { partition, offsets } => {
+            Self::Records { partition, offsets, indexes } => {
                 let offset = |&row: &u32| offsets.get(row as usize).copied().unwrap_or_default();
-                Self::Records { partition: *partition, offsets: rows.iter().map(offset).collect() }
+                let index = |indexes: &Vec<u32>| {
+                    let index = |&row: &u32| indexes.get(row as usize).copied().unwrap_or_default();
+                    rows.iter().map(index).collect()
+                };
+                let offsets = rows.iter().map(offset).collect();
+                Self::Records { partition: *partition, offsets, indexes: indexes.as_ref().map(index) }
             }
         }
     }

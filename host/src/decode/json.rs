@@ -13,8 +13,13 @@ mod skip;
 mod text;
 mod value;
 
-use streamgauge_common::{chunk::Chunk, reason::Reason};
-use streamgauge_sql::manifest::{SourceColumn, TimeFormat};
+use std::sync::Arc;
+
+use streamgauge_common::{
+    chunk::{Chunk, RecordIndex},
+    reason::Reason,
+};
+use streamgauge_sql::manifest::SourceColumn;
 
 use self::{
     columns::Places,
@@ -22,17 +27,33 @@ use self::{
     scan::{Broken, Place, Scanner},
     value::Rules,
 };
-use super::{Batch, Reject, shorten};
+use super::{
+    Batch, Reject, RejectScope, RowIndex, RowMap,
+    format::{Decode, Format},
+    layout::{Columns, Layout},
+    shorten,
+};
 
-/// Reads records that are JSON objects. One decoder serves all threads.
+/// `format = 'json'`.
+pub const FORMAT: Format = Format {
+    name: "json",
+    decoder: |layout, record_bytes_max| Arc::new(Decoder::new(layout, record_bytes_max)),
+};
+
+/// Reads records that are JSON objects, each of them one event. One decoder serves all threads.
 ///
 /// ```
-/// use streamgauge::{decode::json::Decoder, source::Chunk};
+/// use std::sync::Arc;
+///
+/// use streamgauge::decode::{format::Decode, json::Decoder, layout::{ColumnSpec, Layout}};
+/// use streamgauge_common::chunk::Chunk;
 /// use streamgauge_sql::{manifest::{SourceColumn, TimeFormat}, types::{DataType, Value}};
 ///
 /// let latency =
 ///     SourceColumn { name: "ms".into(), data_type: DataType::Float64, path: vec!["latency".into(), "ms".into()] };
-/// let decoder = Decoder::new(&[latency], TimeFormat::Rfc3339, false, 1 << 20);
+/// let latency = ColumnSpec { column: latency, time_format: TimeFormat::Rfc3339, lenient_numbers: false };
+/// let layout: Layout = [latency].into_iter().collect();
+/// let decoder = Decoder::new(Arc::new(layout), 1 << 20);
 /// let records = Chunk {
 ///     bytes: br#"{"latency":{"ms":12.5}}{"latency":"?"}{}x"#.as_slice().into(),
 ///     spans: vec![(0, 23), (23, 38), (38, 41)],
@@ -40,50 +61,38 @@ use super::{Batch, Reject, shorten};
 ///     ..Chunk::default()
 /// };
 /// let batch = decoder.decode(records);
-/// let values: Vec<Value> = (0..3).map(|row| batch.columns[0].value(row)).collect();
+/// let latency = batch.columns.require(0)?;
+/// let values: Vec<Value> = (0..3).map(|row| latency.value(row)).collect();
 /// assert_eq!(values, [Value::Float64(12.5), Value::Null, Value::Null]);
 /// assert_eq!(batch.rejects[0].message, "expected nothing behind the object at byte 2, found `x`");
+/// # Ok::<(), streamgauge::decode::layout::MissingColumn>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    schema: Vec<SourceColumn>,
+    layout: Arc<Layout>,
+    columns: Vec<ReadColumn>,
     fields: Fields,
-    rules: Rules,
     record_bytes_max: usize,
 }
 
-impl Decoder {
-    /// A decoder for the columns that are read, in this order.
-    ///
-    /// With `lenient_numbers` numbers in quotes fit; records of more than `max_record_bytes` do not.
-    pub fn new(
-        schema: &[SourceColumn],
-        time_format: TimeFormat,
-        lenient_numbers: bool,
-        max_record_bytes: usize,
-    ) -> Self {
-        Self {
-            schema: schema.to_vec(),
-            fields: Fields::new(schema),
-            rules: Rules { time_format, lenient_numbers },
-            record_bytes_max: max_record_bytes,
-        }
-    }
+/// A column of the layout.
+#[derive(Clone, Debug)]
+struct ReadColumn {
+    position: usize,
+    column: SourceColumn,
+    rules: Rules,
+}
 
-    /// Decodes all records of a chunk.
-    ///
-    /// A record that is no JSON object, or is too large, is NULL in every column; a value that does not fit is NULL in
-    /// its own. The rejects say so by row, then column.
-    pub fn decode(&self, chunk: Chunk) -> Batch {
-        let mut rejects = Vec::new();
-        let places = self.scan(&chunk, &mut rejects);
-        let columns = self.schema.iter().enumerate().map(|(number, column)| {
-            let places = Places::new(&places, self.fields.slot_count(), self.fields.slot_of(number), &chunk);
-            self.rules.column(number, column, &places, &mut rejects)
+impl Decoder {
+    /// A decoder for the columns of a layout; records of more than `record_bytes_max` are rejected.
+    pub fn new(layout: Arc<Layout>, record_bytes_max: usize) -> Self {
+        let columns = layout.iter().map(|(position, spec)| {
+            let rules = Rules { time_format: spec.time_format, lenient_numbers: spec.lenient_numbers };
+            ReadColumn { position, column: spec.column.clone(), rules }
         });
-        let columns = columns.collect();
-        rejects.sort_unstable_by_key(|reject| (reject.row, reject.column));
-        Batch { chunk, columns, rejects }
+        let columns: Vec<ReadColumn> = columns.collect();
+        let fields = Fields::new(columns.iter().map(|column| column.column.path.as_slice()));
+        Self { layout, columns, fields, record_bytes_max }
     }
 
     /// The places of all values that are read, record by record; what is no record is told.
@@ -102,9 +111,30 @@ impl Decoder {
                 continue;
             };
             record.fill(Place::default());
-            rejects.push(Reject { row: row as u32, column: None, reason, message });
+            let scope = RejectScope::Record(RecordIndex(row as u32));
+            rejects.push(Reject { scope, column: None, reason, message });
         }
         places
+    }
+}
+
+impl Decode for Decoder {
+    /// Every record is one row. A record that is no JSON object, or is too large, is rejected as a whole and NULL in every
+    /// column; a value that does not fit is NULL in its own. The rejects say so by record, then column.
+    fn decode(&self, chunk: Chunk) -> Batch {
+        let mut rejects = Vec::new();
+        let places = self.scan(&chunk, &mut rejects);
+        let decoded = self.columns.iter().enumerate().map(|(number, column)| {
+            let places = Places::new(&places, self.fields.slot_count(), self.fields.slot_of(number), &chunk);
+            (column.position, column.decode(&places, &mut rejects))
+        });
+        let columns = Columns::new(self.layout.clone(), decoded);
+        rejects.sort_unstable_by_key(|reject| match reject.scope {
+            RejectScope::Record(RecordIndex(number)) | RejectScope::Row(RowIndex(number)) => {
+                (number, reject.column)
+            }
+        });
+        Batch { rows: RowMap::one_to_one(chunk.len()), chunk, columns, rejects }
     }
 }
 

@@ -37,7 +37,8 @@ impl Keys {
         Self { begun }
     }
 
-    /// The name of a row: of (timeline, query, window, group), or of (timeline, query, partition, offset).
+    /// The name of a row: of (timeline, query, window, group), or of (timeline, query, partition, offset) for the first row of
+    /// a record, with its place in the record for the others.
     pub fn name(&self, identity: &Identity, row: usize) -> Named {
         let mut hash = self.begun.clone();
         let lane = match identity {
@@ -50,10 +51,14 @@ impl Keys {
                 hash.update(&group);
                 xxh3_64(&group)
             }
-            Identity::Records { partition, offsets } => {
+            Identity::Records { partition, offsets, indexes } => {
                 hash.update(b"r");
                 hash.update(partition.to_le_bytes());
                 hash.update(offsets.get(row).copied().unwrap_or_default().to_le_bytes());
+                // Without it for the first row: these keys were given before records had several rows.
+                if let Some(index @ 1..) = indexes.as_ref().and_then(|indexes| indexes.get(row)) {
+                    hash.update(index.to_le_bytes());
+                }
                 u64::from(*partition)
             }
         };
@@ -79,6 +84,24 @@ mod tests {
         Identity::Window { start_us: 0, end_us, forced, keys: vec![keys] }
     }
 
+    fn records(partition: u32, offsets: Vec<i64>, indexes: Option<Vec<u32>>) -> Identity {
+        Identity::Records { partition, offsets, indexes }
+    }
+
+    #[test]
+    fn the_first_row_of_a_record_has_the_records_name_and_the_others_their_own() {
+        let keys = Keys::new(7, "latency");
+        let several = records(3, vec![60, 60, 60, 61], Some(vec![0, 1, 2, 0]));
+        let names: Vec<String> = (0..4).map(|row| keys.name(&several, row).key).collect();
+        // SHA-256 of what Keys::new and Keys::name say, by another program.
+        assert_eq!(names[0], "e796146438dcdf815060792e531bbc18");
+        assert_eq!(names[1], "e9c51c027abe87161ca45c54174b5d55");
+        assert_eq!(names[0], keys.name(&records(3, vec![60], None), 0).key);
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 4);
+        assert_eq!(keys.name(&several.take(&[2, 3]), 0).key, names[2]);
+        assert_eq!(keys.name(&several, 0).lane, keys.name(&several, 2).lane);
+    }
+
     #[test]
     fn a_row_keeps_its_name_and_shares_it_with_no_other() {
         let keys = Keys::new(7, "latency");
@@ -88,7 +111,7 @@ mod tests {
             name(&window(60, true), 0),
             "how it was closed does not matter"
         );
-        let records = |partition, offset| Identity::Records { partition, offsets: vec![offset] };
+        let records = |partition, offset| records(partition, vec![offset], None);
         let names = [
             name(&window(60, false), 0),
             name(&window(60, false), 1),

@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn written(pretty: &Pretty, query: &str, fields: &[manifest::Output], values: &[&[Value]]) -> String {
-        let identity = Identity::Records { partition: 0, offsets: vec![] };
+        let identity = Identity::Records { partition: 0, offsets: vec![], indexes: None };
         let mut rows = Rows {
             identity,
             columns: fields.iter().map(|field| Column::empty(field.data_type)).collect(),

@@ -71,7 +71,7 @@ pub fn decode(bytes: &[u8]) -> Result<Rows, Malformed> {
     input.finish()?;
     let identity = match of_window {
         true => Identity::Window { start_us, end_us, forced, keys: Vec::new() },
-        false => Identity::Records { partition: 0, offsets: vec![0; len] },
+        false => Identity::Records { partition: 0, offsets: vec![0; len], indexes: None },
     };
     Ok(Rows { columns, len, identity })
 }

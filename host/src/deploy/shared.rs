@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use streamgauge_sql::manifest::{Source, SourceColumn, Start};
+use streamgauge_sql::manifest::{Source, Start};
 
-use super::{DeployError, Deployment};
-use crate::pipeline;
+use super::{DeployError, Deployment, source::schema};
+use crate::{decode::schema::SharedSchema, pipeline};
 
 /// The sources of a runtime's deployments.
 #[derive(Default)]
@@ -22,46 +22,51 @@ pub struct SharedSources {
 struct Known {
     definition: Definition,
     source: Weak<pipeline::Source>,
+    schema: Arc<SharedSchema>,
 }
 
 /// What must be equal for two deployments to share a source.
 #[derive(PartialEq)]
 struct Definition {
-    /// Without its columns: those that are read are in the schema.
+    /// Of its columns the event time only: any others are decoded side by side.
     source: Source,
-    schema: Vec<SourceColumn>,
     intervals: [Duration; 2],
 }
 
 impl SharedSources {
-    /// The source that others read, if its definition is the same; else a new one. A bounded input and files are never shared.
+    /// The source that others read, with the columns that they read of it, if its definition is the same; else a new one. A bounded
+    /// input and files are never shared.
     pub(super) fn share(
         &self,
         source: &Source,
-        schema: &[SourceColumn],
         deployment: &Deployment<'_>,
-        make: impl FnOnce() -> Result<pipeline::Source, DeployError>,
-    ) -> Result<Arc<pipeline::Source>, DeployError> {
+    ) -> Result<(Arc<pipeline::Source>, Arc<SharedSchema>), DeployError> {
+        let make = || {
+            let schema = schema(source)?;
+            Ok((Arc::new(deployment.source(source, &schema)?), schema))
+        };
         let is_live = !deployment.bounded && deployment.input_files(source).is_empty();
         if !is_live {
-            return make().map(Arc::new);
+            return make();
         }
-        let definition = Definition::of(source, schema, deployment);
+        let definition = Definition::of(source, deployment);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|known| known.source.strong_count() > 0);
         let found = known.iter().find(|known| known.definition == definition);
-        if let Some(found) = found.and_then(|found| found.source.upgrade()) {
-            return Ok(found);
+        if let Some((shared, schema)) =
+            found.and_then(|found| Some((found.source.upgrade()?, found.schema.clone())))
+        {
+            return Ok((shared, schema));
         }
-        let made = Arc::new(make()?);
-        known.push(Known { definition, source: Arc::downgrade(&made) });
-        Ok(made)
+        let (made, schema) = make()?;
+        known.push(Known { definition, source: Arc::downgrade(&made), schema: schema.clone() });
+        Ok((made, schema))
     }
 }
 
 impl Definition {
     /// What a reader does not depend on is left out: where reading starts, and what becomes of dead letters.
-    fn of(source: &Source, schema: &[SourceColumn], deployment: &Deployment<'_>) -> Self {
+    fn of(source: &Source, deployment: &Deployment<'_>) -> Self {
         let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column)).cloned();
         let source = Source {
             columns: time.into_iter().collect(),
@@ -72,6 +77,6 @@ impl Definition {
             ..source.clone()
         };
         let intervals = [deployment.checkpoint_interval, deployment.drain_timeout];
-        Self { source, schema: schema.to_vec(), intervals }
+        Self { source, intervals }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     fs,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,12 +13,12 @@ use streamgauge_common::clock;
 use streamgauge_kafka::{Connection, Reading, StartAt};
 use streamgauge_sql::{
     Query,
-    manifest::{Source, SourceColumn, Start},
+    manifest::{Manifest, Source, Start},
 };
 
 use super::{DeployError, Deployment, secret::secret, text};
 use crate::{
-    decode::json::Decoder,
+    decode::{format, layout::ColumnSpec, schema::SharedSchema},
     pipeline::{self, Future, OpenReader, reader},
 };
 
@@ -66,7 +67,7 @@ impl Deployment<'_> {
     pub(super) fn source(
         &self,
         source: &Source,
-        schema: &[SourceColumn],
+        schema: &Arc<SharedSchema>,
     ) -> Result<pipeline::Source, DeployError> {
         let paths = self.input_files(source);
         if paths.is_empty() && !self.inputs.is_empty() {
@@ -77,15 +78,12 @@ impl Deployment<'_> {
         }
         let skew = source.max_future_skew_us.or(paths.is_empty().then_some(MAX_FUTURE_SKEW_US));
         let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
-        let time = time.and_then(|time| schema.iter().position(|column| column.name == time.name));
-        let future = time.zip(skew).map(|(column, max_skew_us)| Future { column, max_skew_us });
+        let time = time.map(|time| ColumnSpec::of(source, time));
+        let future = time.zip(skew).map(|(time, max_skew_us)| Future { time, max_skew_us });
         let live = paths.is_empty();
         // What is read from a pipe is gone, and to open it again may wait for ever.
         let once = paths.iter().any(|path| path == Path::new("-") || is_pipe(path));
-        let decoder = {
-            let (schema, format, lenient) = (schema.to_vec(), source.time_format, source.lenient_numbers);
-            move || Decoder::new(&schema, format, lenient, MAX_RECORD_BYTES)
-        };
+        let schema = schema.clone();
         let timings = self.timings.clone();
         let open: OpenReader = if paths.is_empty() {
             let (connection, topic) = Connection::from_options(&source.options, secret)
@@ -110,14 +108,14 @@ impl Deployment<'_> {
                     idle_timeout,
                     connect_timeout,
                 };
-                reader::kafka(&name, &connection, reading, decoder(), timings.clone())
+                reader::kafka(&name, &connection, reading, schema.clone(), timings.clone())
                     .map_err(|error| error.to_string())
             })
         } else {
             Box::new(move |from| {
                 let starts =
                     from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-                reader::files(&paths, &starts, decoder(), MAX_RECORD_BYTES, timings.clone())
+                reader::files(&paths, &starts, schema.clone(), MAX_RECORD_BYTES, timings.clone())
                     .map_err(|error| error.to_string())
             })
         };
@@ -138,10 +136,20 @@ fn is_pipe(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo())
 }
 
-/// The columns that the queries read, in the order in which the source declares them.
-pub(super) fn union(source: &Source, tasks: &[&Query]) -> Vec<SourceColumn> {
-    let read = |column: &&SourceColumn| {
-        tasks.iter().any(|query| query.plan.manifest.columns.iter().any(|field| field.name == column.name))
-    };
-    source.columns.iter().filter(read).cloned().collect()
+/// What the queries of a source share of its columns; nothing is registered yet.
+pub(super) fn schema(source: &Source) -> Result<Arc<SharedSchema>, DeployError> {
+    let format = format::find(&source.format).ok_or_else(|| {
+        let Source { name, format, .. } = source;
+        DeployError::Input(format!("error: source '{name}': there is no format '{format}' here"))
+    })?;
+    Ok(SharedSchema::new(format, MAX_RECORD_BYTES))
+}
+
+/// The columns that a query reads, in its order.
+pub(super) fn columns(source: &Source, manifest: &Manifest) -> Vec<ColumnSpec> {
+    let declared = |name: &str| source.columns.iter().find(|column| column.name == name);
+    let columns = manifest.columns.iter().filter_map(|field| declared(&field.name));
+    let columns: Vec<ColumnSpec> = columns.map(|column| ColumnSpec::of(source, column)).collect();
+    debug_assert_eq!(columns.len(), manifest.columns.len(), "the plan reads only what is there");
+    columns
 }

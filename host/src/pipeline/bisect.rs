@@ -1,7 +1,8 @@
 //! Which record makes a plugin fail.
 //!
 //! The state of a guest that failed is lost. So the query goes back to its checkpoint, reads again up to the batch in which
-//! it failed, and halves that: of the half that is folded well a copy is kept, the other is tried again from there.
+//! it failed, and halves that: of the half that is folded well a copy is kept, the other is tried again from there. A record
+//! is never divided: where one of its events makes a plugin fail, all of it is a dead letter.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -96,7 +97,7 @@ fn read_again(
         match reader.next(TICK) {
             Event::Batch(batch) => {
                 let wanted = known(&batch, partition, last, &reached);
-                let before = wanted.chunk.offsets.partition_point(|&offset| offset < first);
+                let before = wanted.chunk.records_before(first);
                 if batch.chunk.partition == partition && before < wanted.chunk.len() {
                     task.take(&wanted.part(0..before));
                     return bisect_batch(task, &wanted.part(before..wanted.chunk.len()), &mut copy);
@@ -128,7 +129,7 @@ fn known(batch: &Batch, partition: u32, last: i64, reached: &Offsets) -> Batch {
         number if number == partition => last + 1,
         number => reached.get(&number).map_or(i64::MIN, |progress| progress.next),
     };
-    batch.part(0..batch.chunk.offsets.partition_point(|&offset| offset < end))
+    batch.part(0..batch.chunk.records_before(end))
 }
 
 /// Quarantines the records of a batch that fail.

@@ -18,8 +18,9 @@ use streamgauge_kafka::KafkaSource;
 use crate::{
     decode::{
         Batch,
-        json::Decoder,
+        format::Decode,
         pool::{self, Collector, Feeder, NoResult},
+        schema::{PresentDecoder, SharedSchema},
     },
     source::{SourceError, file::FileSource},
     timings::{Step, Timings},
@@ -129,42 +130,63 @@ impl SourceReader {
     }
 }
 
-/// What the reader hands to the decoders: work, or news that keep their place among it.
+/// What the reader hands to the pool: work, or news that keep their place among it.
 enum Item {
-    Chunk(Chunk),
+    /// A chunk, and who decodes it.
+    Chunk(Chunk, Arc<dyn Decode>),
     Control(Event),
 }
 
 /// Nobody takes what is read any more.
 struct Gone;
 
-fn hand(feeder: &mut Feeder<Item>, item: Item) -> Result<(), Gone> {
-    crash::point("read.before_hand");
-    feeder.feed(item).map_err(|_| Gone)
+/// Where the reader hands on what it reads.
+///
+/// The decoder is chosen here, by one thread in the order of the chunks: a batch that has a column is followed by none that
+/// lacks it, until its ticket is dropped.
+struct Out {
+    feeder: Feeder<Item>,
+    decoder: PresentDecoder,
+}
+
+impl Out {
+    fn chunk(&mut self, chunk: Chunk) -> Result<(), Gone> {
+        let decoder = self.decoder.get().clone();
+        self.hand(Item::Chunk(chunk, decoder))
+    }
+
+    fn event(&mut self, event: Event) -> Result<(), Gone> {
+        self.hand(Item::Control(event))
+    }
+
+    fn hand(&mut self, item: Item) -> Result<(), Gone> {
+        crash::point("read.before_hand");
+        self.feeder.feed(item).map_err(|_| Gone)
+    }
 }
 
 /// A reader that runs `read` on its own thread: when that returns its input is over, or nobody listens.
 fn start(
-    decoder: Decoder,
+    schema: Arc<SharedSchema>,
     timings: Arc<Timings>,
-    read: impl FnOnce(&mut Feeder<Item>, &Reader) -> Result<(), Gone> + Send + 'static,
+    read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static,
 ) -> io::Result<SourceReader> {
     let reader = Arc::new(Reader::default());
     let seen = reader.clone();
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let decoder = Arc::new(decoder);
-    let (mut feeder, collector) = pool::start("decode", threads, QUEUE_CHUNKS, move |item| match item {
-        Item::Chunk(chunk) => {
+    let (feeder, collector) = pool::start("decode", threads, QUEUE_CHUNKS, move |item| match item {
+        Item::Chunk(chunk, decoder) => {
             crash::point("decode.chunk");
             Event::Batch(timings.of(Step::Decode, || decoder.decode(chunk)))
         }
         Item::Control(event) => event,
     })?;
+    let mut out = Out { feeder, decoder: PresentDecoder::new(schema) };
     let thread = Attended::start("read", move || {
-        let read = read(&mut feeder, &seen);
+        let read = read(&mut out, &seen);
         crash::point("read.before_end");
         // Where nobody takes it, nobody waits for it.
-        let _ = read.and_then(|()| hand(&mut feeder, Item::Control(Event::EndOfInput)));
+        let _ = read.and_then(|()| out.event(Event::EndOfInput));
     })?;
     Ok(SourceReader { collector, reader, thread })
 }
@@ -176,7 +198,7 @@ fn start(
 pub fn files(
     paths: &[PathBuf],
     starts: &BTreeMap<u32, i64>,
-    decoder: Decoder,
+    schema: Arc<SharedSchema>,
     record_bytes_max: usize,
     timings: Arc<Timings>,
 ) -> Result<SourceReader, SourceError> {
@@ -189,18 +211,13 @@ pub fn files(
             FileSource::open(path, partition, record_bytes_max)?.from_line(start),
         ));
     }
-    start(decoder, timings, move |feeder, reader| read_files(sources, feeder, reader))
-        .map_err(SourceError::Thread)
+    start(schema, timings, move |out, reader| read_files(sources, out, reader)).map_err(SourceError::Thread)
 }
 
 /// One chunk of each file in turn, so that their watermarks rise together.
-fn read_files(
-    sources: Vec<(u32, i64, FileSource)>,
-    feeder: &mut Feeder<Item>,
-    reader: &Reader,
-) -> Result<(), Gone> {
+fn read_files(sources: Vec<(u32, i64, FileSource)>, out: &mut Out, reader: &Reader) -> Result<(), Gone> {
     for &(partition, start, _) in &sources {
-        hand(feeder, Item::Control(Event::Assigned { partition, start, end: None }))?;
+        out.event(Event::Assigned { partition, start, end: None })?;
     }
     let mut sources: Vec<(u32, FileSource)> =
         sources.into_iter().map(|(partition, _, source)| (partition, source)).collect();
@@ -217,11 +234,11 @@ fn read_files(
             }
             match source.next() {
                 Ok(Some(chunk)) => {
-                    hand(feeder, Item::Chunk(chunk))?;
+                    out.chunk(chunk)?;
                     open.push((partition, source));
                 }
-                Ok(None) => hand(feeder, Item::Control(Event::Done { partition }))?,
-                Err(error) => return hand(feeder, Item::Control(Event::Failed(error.to_string()))),
+                Ok(None) => out.event(Event::Done { partition })?,
+                Err(error) => return out.event(Event::Failed(error.to_string())),
             }
         }
         sources = open;
@@ -237,22 +254,21 @@ pub fn kafka(
     name: &str,
     connection: &streamgauge_kafka::Connection,
     reading: streamgauge_kafka::Reading,
-    decoder: Decoder,
+    schema: Arc<SharedSchema>,
     timings: Arc<Timings>,
 ) -> Result<SourceReader, SourceError> {
     let bounded = reading.bounded;
     let source = KafkaSource::new(connection, reading)?;
     let name = format!("source '{name}' at {}", connection.brokers);
-    let read =
-        move |feeder: &mut Feeder<Item>, reader: &Reader| read_kafka(source, &name, bounded, feeder, reader);
-    start(decoder, timings, read).map_err(SourceError::Thread)
+    let read = move |out: &mut Out, reader: &Reader| read_kafka(source, &name, bounded, out, reader);
+    start(schema, timings, read).map_err(SourceError::Thread)
 }
 
 fn read_kafka(
     mut source: KafkaSource,
     name: &str,
     bounded: bool,
-    feeder: &mut Feeder<Item>,
+    out: &mut Out,
     reader: &Reader,
 ) -> Result<(), Gone> {
     let mut unfinished = BTreeSet::new();
@@ -265,7 +281,7 @@ fn read_kafka(
             let told =
                 source.pause(&list(&paused, &held)).and_then(|()| source.resume(&list(&held, &paused)));
             if let Err(error) = told {
-                return hand(feeder, Item::Control(Event::Failed(error.to_string())));
+                return out.event(Event::Failed(error.to_string()));
             }
             paused = held;
         }
@@ -274,32 +290,32 @@ fn read_kafka(
             streamgauge_kafka::Event::Started(position) => {
                 let streamgauge_kafka::Position { partition, start, end } = position;
                 unfinished.insert(partition);
-                hand(feeder, Item::Control(Event::Assigned { partition, start, end }))?;
+                out.event(Event::Assigned { partition, start, end })?;
             }
-            streamgauge_kafka::Event::Records(chunk) => hand(feeder, Item::Chunk(chunk))?,
+            streamgauge_kafka::Event::Records(chunk) => out.chunk(chunk)?,
             streamgauge_kafka::Event::ReachedEnd { partition } => {
-                hand(feeder, Item::Control(Event::ReachedEnd { partition }))?
+                out.event(Event::ReachedEnd { partition })?
             }
             streamgauge_kafka::Event::Done { partition } => {
                 unfinished.remove(&partition);
-                hand(feeder, Item::Control(Event::Done { partition }))?;
+                out.event(Event::Done { partition })?;
                 if bounded && unfinished.is_empty() {
                     return Ok(());
                 }
             }
-            streamgauge_kafka::Event::Topic { id } => hand(feeder, Item::Control(Event::Topic(id)))?,
-            streamgauge_kafka::Event::Asked => hand(feeder, Item::Control(Event::Asked))?,
+            streamgauge_kafka::Event::Topic { id } => out.event(Event::Topic(id))?,
+            streamgauge_kafka::Event::Asked => out.event(Event::Asked)?,
             streamgauge_kafka::Event::Idle { partitions, silent } => {
-                hand(feeder, Item::Control(Event::Idle { partitions, silent }))?;
+                out.event(Event::Idle { partitions, silent })?;
             }
             streamgauge_kafka::Event::Waiting { message } => {
-                hand(feeder, Item::Control(Event::Notice(format!("{name} waits: {message}"))))?;
+                out.event(Event::Notice(format!("{name} waits: {message}")))?;
             }
             streamgauge_kafka::Event::Resumed => {
-                hand(feeder, Item::Control(Event::Notice(format!("{name} goes on"))))?;
+                out.event(Event::Notice(format!("{name} goes on")))?;
             }
             streamgauge_kafka::Event::Failed { message } => {
-                return hand(feeder, Item::Control(Event::Failed(message)));
+                return out.event(Event::Failed(message));
             }
         }
     }
@@ -308,16 +324,24 @@ fn read_kafka(
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_sql::manifest::TimeFormat;
+    use streamgauge_sql::{
+        manifest::{SourceColumn, TimeFormat},
+        types::DataType,
+    };
 
     use super::*;
+    use crate::decode::{json, layout::ColumnSpec};
 
     /// The events of a reader, up to the one that ends it.
-    fn events(
-        read: impl FnOnce(&mut Feeder<Item>, &Reader) -> Result<(), Gone> + Send + 'static,
+    fn events(read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static) -> Vec<Event> {
+        events_of(SharedSchema::new(json::FORMAT, 100), read)
+    }
+
+    fn events_of(
+        schema: Arc<SharedSchema>,
+        read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static,
     ) -> Vec<Event> {
-        let decoder = Decoder::new(&[], TimeFormat::Rfc3339, false, 100);
-        let mut reader = start(decoder, Arc::new(Timings::default()), read).unwrap();
+        let mut reader = start(schema, Arc::new(Timings::default()), read).unwrap();
         let mut events = Vec::new();
         while !matches!(events.last(), Some(Event::EndOfInput | Event::Failed(_))) {
             events.push(reader.next(Duration::from_secs(10)));
@@ -325,21 +349,44 @@ mod tests {
         events
     }
 
-    fn done(partition: u32) -> Item {
-        Item::Control(Event::Done { partition })
-    }
-
     #[test]
     fn the_end_of_the_input_is_what_the_reader_says_behind_all_that_it_has_read() {
-        let events = events(|feeder, _| (0..9).try_for_each(|partition| hand(feeder, done(partition))));
+        let events = events(|out, _| (0..9).try_for_each(|partition| out.event(Event::Done { partition })));
         assert_eq!(events.len(), 10);
         assert!(matches!(events[9], Event::EndOfInput), "{events:?}");
     }
 
     #[test]
+    fn a_column_is_there_from_the_next_chunk_on_and_gone_when_nobody_holds_it() {
+        let schema = SharedSchema::new(json::FORMAT, 100);
+        let column = SourceColumn { name: "a".into(), data_type: DataType::Int64, path: vec!["a".into()] };
+        let column = ColumnSpec { column, time_format: TimeFormat::Rfc3339, lenient_numbers: false };
+        let chunk = || Chunk {
+            bytes: br#"{"a":1}"#.as_slice().into(),
+            spans: vec![(0, 7)],
+            offsets: vec![0],
+            ..Chunk::default()
+        };
+        let shared = schema.clone();
+        let events = events_of(schema, move |out, _| {
+            (0..20).try_for_each(|_| out.chunk(chunk()))?;
+            let ticket = shared.register(&[column]);
+            (0..20).try_for_each(|_| out.chunk(chunk()))?;
+            drop(ticket);
+            (0..20).try_for_each(|_| out.chunk(chunk()))
+        });
+        let has = events.iter().filter_map(|event| match event {
+            Event::Batch(batch) => Some(batch.has(&[0])),
+            _ => None,
+        });
+        let expected = [false, true, false].map(|has| vec![has; 20]).concat();
+        assert_eq!(has.collect::<Vec<_>>(), expected, "whatever thread decodes them");
+    }
+
+    #[test]
     fn a_reader_that_panics_has_failed_whatever_it_has_read() {
-        let events = events(|feeder, _| {
-            hand(feeder, done(0))?;
+        let events = events(|out, _| {
+            out.event(Event::Done { partition: 0 })?;
             panic!("a slip")
         });
         let [Event::Done { .. }, Event::Failed(why)] = &events[..] else { panic!("{events:?}") };

@@ -179,8 +179,12 @@ impl CatchUpBuffer {
         // Every partition must be known there: one that has appeared since would hold nothing back.
         let knows_all =
             |task: &QueryTask| offsets.keys().all(|partition| task.offsets().contains_key(partition));
+        // One may have registered columns since some of these batches were decoded.
+        let can_take_all = |task: &QueryTask| batches.iter().all(|batch| task.can_take(batch));
         let level = |task: &QueryTask| {
-            knows_all(task) && since.as_ref().is_some_and(|since| is_behind(since, task.offsets(), 0))
+            knows_all(task)
+                && can_take_all(task)
+                && since.as_ref().is_some_and(|since| is_behind(since, task.offsets(), 0))
         };
         let (level, others) = arrived.into_iter().partition(level);
         (level, batches, others)

@@ -1,5 +1,7 @@
 //! Which columns and rows go where, as the plan says.
 
+use std::ops::Range;
+
 use streamgauge_common::{
     column::{Bitmap, Column, DataType, Value},
     reason::Reason,
@@ -32,6 +34,15 @@ pub(super) fn pick<'a>(
         })
         .collect::<Result<Vec<_>, Fault>>()?;
     Ok(Picked { columns, rows })
+}
+
+/// Where rows of a batch are among those that can be used, which ascend; none = all can be.
+pub(super) fn among(rows: Range<usize>, usable: Option<&[u32]>) -> Range<usize> {
+    let before = |row: usize| match usable {
+        None => row,
+        Some(usable) => usable.partition_point(|&number| (number as usize) < row),
+    };
+    before(rows.start)..before(rows.end)
 }
 
 /// Which rows go on: kept by the filter and without a failure; none = all.

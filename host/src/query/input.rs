@@ -1,23 +1,28 @@
-//! What comes in: decoded records of a partition, or the rows of a view.
+//! What comes in: the rows of a partition's records, or the rows of a view.
+
+mod usable;
+
+use std::ops::Range;
 
 use streamgauge_common::{
-    chunk::Chunk,
-    column::{Bitmap, Column},
+    chunk::{Chunk, RecordIndex},
+    column::Column,
     reason::Reason,
     row::{Identity, Rows, write_json},
 };
+use streamgauge_engine::Fault;
 use streamgauge_sql::manifest;
 use streamgauge_state::{decision::Verdict, manifest::Offsets};
 
-use super::EmitContext;
+use super::{EmitContext, columns::lost};
 use crate::{
-    decode::{Batch, Reject},
+    decode::{Batch, Reject, RejectScope, RowIndex, RowMap, layout::Columns},
     deliver::dead_letter::DeadLetter,
 };
 
 /// Rows on their way into a query.
 pub struct InputBatch<'a> {
-    columns: &'a [Column],
+    columns: InputColumns<'a>,
     /// How many rows.
     pub len: usize,
     /// Where they are from.
@@ -26,25 +31,41 @@ pub struct InputBatch<'a> {
     /// What was decided of single records before.
     judged: Vec<Reject>,
     /// Records for which a plugin failed: why.
-    quarantined: Vec<(u32, String)>,
+    quarantined: Vec<(RecordIndex, String)>,
 }
 
 /// Where rows are from.
 pub enum Origin<'a> {
-    /// Records of a partition.
-    Records(&'a Chunk),
+    /// Records of a partition, and which of them each row is of.
+    Records(&'a Chunk, &'a RowMap),
     /// Rows of a view, with their names.
     View(&'a [manifest::Output], &'a Identity),
+}
+
+/// The columns that rows come in.
+enum InputColumns<'a> {
+    /// By their positions in the schema that the source's queries share.
+    Shared(&'a Columns),
+    /// The output of a view.
+    View(&'a [Column]),
+}
+
+impl<'a> InputColumns<'a> {
+    fn get(&self, place: usize) -> Option<&'a Column> {
+        match self {
+            Self::Shared(columns) => columns.get(place),
+            Self::View(columns) => columns.get(place),
+        }
+    }
 }
 
 impl<'a> InputBatch<'a> {
     /// Decoded records.
     pub fn of_batch(batch: &'a Batch) -> Self {
-        let origin = Origin::Records(&batch.chunk);
         Self {
-            columns: &batch.columns,
-            len: batch.chunk.len(),
-            origin,
+            columns: InputColumns::Shared(&batch.columns),
+            len: batch.rows.len(),
+            origin: Origin::Records(&batch.chunk, &batch.rows),
             rejects: &batch.rejects,
             judged: vec![],
             quarantined: vec![],
@@ -55,7 +76,7 @@ impl<'a> InputBatch<'a> {
     pub fn of_rows(rows: &'a Rows, names: &'a [manifest::Output]) -> Self {
         let origin = Origin::View(names, &rows.identity);
         Self {
-            columns: &rows.columns,
+            columns: InputColumns::View(&rows.columns),
             len: rows.len,
             origin,
             rejects: &[],
@@ -67,54 +88,70 @@ impl<'a> InputBatch<'a> {
     /// The partition; a view's rows have none and count as one.
     pub fn partition(&self) -> u32 {
         match self.origin {
-            Origin::Records(chunk) => chunk.partition,
+            Origin::Records(chunk, _) => chunk.partition,
             Origin::View(..) => 0,
         }
     }
 
-    /// A record on which there is a verdict.
-    pub(super) fn judge(&mut self, row: u32, verdict: &Verdict) {
+    /// A record on which there is a verdict: it holds for all of its rows.
+    pub(super) fn judge(&mut self, record: RecordIndex, verdict: &Verdict) {
         match verdict {
-            Verdict::Plugin(why) => self.quarantined.push((row, why.clone())),
+            Verdict::Plugin(why) => self.quarantined.push((record, why.clone())),
             Verdict::Future(why) => {
-                let message = why.clone();
-                self.judged.push(Reject { row, column: None, reason: Reason::Future, message });
+                let (scope, message) = (RejectScope::Record(record), why.clone());
+                self.judged.push(Reject { scope, column: None, reason: Reason::Future, message });
             }
         }
     }
 
     /// Records for which a plugin failed, and why.
-    pub(super) fn quarantined(&self) -> &[(u32, String)] {
+    pub(super) fn quarantined(&self) -> &[(RecordIndex, String)] {
         &self.quarantined
     }
 
-    /// Records that are too far ahead of the clock, which a replay would not find: their offsets, and what is said.
-    pub(super) fn undated_future(&self) -> Vec<(i64, String)> {
-        let Origin::Records(chunk) = self.origin else { return Vec::new() };
+    /// The rows of a record.
+    pub(super) fn rows_of(&self, record: RecordIndex) -> Range<usize> {
+        match self.origin {
+            Origin::Records(_, rows) => rows.of_record(record),
+            Origin::View(..) => 0..0,
+        }
+    }
+
+    /// Records that are too far ahead of the clock for a query that reads `places`, which a replay would not find: their
+    /// offsets, and what is said.
+    pub(super) fn undated_future(&self, places: &[usize]) -> Vec<(i64, String)> {
+        let Origin::Records(chunk, rows) = self.origin else { return Vec::new() };
         if !chunk.arrived_us.is_empty() {
             return Vec::new();
         }
-        let future = self.rejects.iter().filter(|reject| reject.reason == Reason::Future);
-        future
-            .filter_map(|reject| Some((*chunk.offsets.get(reject.row as usize)?, reject.message.clone())))
-            .collect()
+        let future = self.rejects.iter().filter(|reject| {
+            reject.reason == Reason::Future && reject.column.is_none_or(|column| places.contains(&column))
+        });
+        let at = |reject: &Reject| match reject.scope {
+            RejectScope::Record(record) => chunk.offset(record),
+            RejectScope::Row(row) => chunk.offset(rows.record(row)?),
+        };
+        future.filter_map(|reject| Some((at(reject)?, reject.message.clone()))).collect()
     }
 
-    /// What the rows made of these records are called.
-    pub(super) fn identity(&self, rows: &[u32]) -> Identity {
+    /// What the rows made of these rows are called.
+    pub(super) fn identity(&self, numbers: &[u32]) -> Identity {
         match self.origin {
-            Origin::Records(chunk) => {
-                let offset = |&row: &u32| chunk.offsets.get(row as usize).copied().unwrap_or_default();
-                Identity::Records { partition: chunk.partition, offsets: rows.iter().map(offset).collect() }
+            Origin::Records(chunk, rows) => {
+                let offset = |&row: &u32| rows.record(RowIndex(row)).and_then(|record| chunk.offset(record));
+                let index = |&row: &u32| rows.index_in_record(RowIndex(row));
+                let indexes = (!rows.is_one_to_one()).then(|| numbers.iter().map(index).collect());
+                let offsets = numbers.iter().map(|row| offset(row).unwrap_or_default()).collect();
+                Identity::Records { partition: chunk.partition, offsets, indexes }
             }
-            Origin::View(_, identity) => identity.take(rows),
+            Origin::View(_, identity) => identity.take(numbers),
         }
     }
 
     /// The partition, and the offset behind its last record here; none for rows of a view.
     pub(super) fn behind(&self) -> Option<(u32, i64)> {
         match self.origin {
-            Origin::Records(chunk) => Some((chunk.partition, chunk.offsets.last()? + 1)),
+            Origin::Records(chunk, _) => Some((chunk.partition, chunk.offsets.last()? + 1)),
             Origin::View(..) => None,
         }
     }
@@ -127,75 +164,66 @@ impl<'a> InputBatch<'a> {
     }
 
     /// The columns at these places.
-    pub(super) fn columns_at(&self, places: &[usize]) -> impl Iterator<Item = &'a Column> {
-        places.iter().filter_map(|&place| self.columns.get(place))
-    }
-
-    /// The rows that a query that reads `places` can use, after the others became its dead letters; none = all.
     ///
-    /// `time` is which of the places holds the event time of its windows: there it must not be NULL.
-    pub(super) fn usable(
-        &self,
-        places: &[usize],
-        time: Option<usize>,
-        query: &str,
-        scope: &mut EmitContext<'_>,
-    ) -> Option<Vec<u32>> {
-        let hurts = |reject: &&Reject| reject.column.is_none_or(|column| places.contains(&(column as usize)));
-        let times = time.and_then(|time| places.get(time)).and_then(|&place| self.columns.get(place));
-        let timeless = times.filter(|times| times.valid.is_some()).into_iter().flat_map(|times| {
-            (0..self.len as u32).filter(|&row| !times.is_valid(row as usize)).map(|row| (row, None))
-        });
-        let rejected = self.rejects.iter().chain(&self.judged);
-        let rejected = rejected.filter(hurts).map(|reject| (reject.row, Some(reject)));
-        let mut unusable: Vec<(u32, Option<&Reject>)> = rejected.chain(timeless).collect();
-        // Stable: the first reject of a row says why, and a row without a time only where nothing else does.
-        unusable.sort_by_key(|&(row, _)| row);
-        unusable.dedup_by_key(|(row, _)| *row);
-        let mut usable = Bitmap::filled(self.len, true);
-        for (row, reject) in unusable {
-            let (reason, message) = match reject {
-                Some(reject) => (reject.reason, reject.message.as_str()),
-                None => (Reason::NullTime, "the event time is missing or null"),
-            };
-            self.dead_letter(Some(row), query, reason, message, scope);
-            usable.set(row as usize, false);
-        }
-        if usable.count_ones() == self.len {
-            return None;
-        }
-        Some((0..self.len as u32).filter(|&row| usable.get(row as usize)).collect())
+    /// # Errors
+    /// A column that the batch was decoded without.
+    pub(super) fn columns_at(&self, places: &[usize]) -> Result<Vec<&'a Column>, Fault> {
+        let column = |&place: &usize| match &self.columns {
+            InputColumns::Shared(columns) => columns
+                .require(place)
+                .map_err(|missing| Fault::deterministic("the source's reader", missing.to_string())),
+            InputColumns::View(columns) => columns.get(place).ok_or_else(|| lost(place)),
+        };
+        places.iter().map(column).collect()
     }
 
-    /// Writes a row off, with why.
+    /// Writes a record or a row off, with why.
     pub(super) fn dead_letter(
         &self,
-        row: Option<u32>,
+        scope: Option<RejectScope>,
         query: &str,
         reason: Reason,
         message: &str,
-        scope: &mut EmitContext<'_>,
+        emit: &mut EmitContext<'_>,
     ) {
-        let EmitContext { context, told, .. } = scope;
-        let row = row.map_or(usize::MAX, |row| row as usize);
+        let EmitContext { context, told, .. } = emit;
         match self.origin {
-            Origin::Records(chunk) => {
-                let offset = chunk.offsets.get(row).copied();
+            Origin::Records(chunk, rows) => {
+                let (record, event) = match scope {
+                    None => (None, None),
+                    Some(RejectScope::Record(record)) => (Some(record), None),
+                    Some(RejectScope::Row(row)) => (rows.record(row), event_of(rows, row)),
+                };
+                let offset = record.and_then(|record| chunk.offset(record));
                 let told = told.get(&chunk.partition).map_or(i64::MIN, |progress| progress.next);
                 if offset.is_some_and(|offset| offset < told) && reason != Reason::Plugin {
                     return;
                 }
                 let place = offset.map(|offset| (chunk.partition, offset));
-                let record = chunk.record(row);
+                let record = record.map_or(&[][..], |record| chunk.record(record.index()));
+                let event = event.map(|event| format!("{event}: {message}"));
+                let message = event.as_deref().unwrap_or(message);
                 context.dead_letter(&DeadLetter { source: "", query, place, reason, message, record });
             }
             Origin::View(names, _) => {
+                let row = match scope {
+                    Some(RejectScope::Row(row)) => row.index(),
+                    Some(RejectScope::Record(_)) | None => usize::MAX,
+                };
                 let mut record = Vec::new();
-                let names = names.iter().map(|output| output.name.as_str());
-                write_json(&mut record, names.zip(self.columns), row);
+                let names = names.iter().enumerate();
+                let fields = names
+                    .filter_map(|(place, output)| Some((output.name.as_str(), self.columns.get(place)?)));
+                write_json(&mut record, fields, row);
                 let record = &record;
                 context.dead_letter(&DeadLetter { source: "", query, place: None, reason, message, record });
             }
         }
     }
+}
+
+/// Which event of its record a row is, for people; none where it is the only one. It keeps dead letters of one record apart.
+fn event_of(rows: &RowMap, row: RowIndex) -> Option<String> {
+    let count = rows.of_record(rows.record(row)?).len();
+    (count > 1).then(|| format!("event {} of {count}", rows.index_in_record(row) + 1))
 }

@@ -17,7 +17,7 @@ use crate::{
 /// What was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Records read.
+    /// Events read: rows, and records that could not be decoded to any.
     pub events: u64,
     /// Rows that went to a sink.
     pub rows: u64,

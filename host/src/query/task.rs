@@ -25,7 +25,7 @@ pub use self::outcome::TaskEnd;
 use super::{
     Context, DecisionLog, EmitContext, InputBatch, RunningQuery, Subscription, TaskFailure, Windows,
 };
-use crate::decode::Batch;
+use crate::decode::{Batch, schema::ColumnTicket};
 
 /// Opens the accumulators of a query's aggregate calls anew.
 pub type OpenAggregates = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;
@@ -43,6 +43,8 @@ pub struct ReadFrom<'a> {
 /// A query at work, and where it stands.
 pub struct QueryTask {
     query: RunningQuery,
+    /// Keeps the columns that it reads decoded.
+    columns: Option<ColumnTicket>,
     log: DecisionLog,
     context: Context,
     start_bounds: StartBounds,
@@ -93,6 +95,7 @@ impl QueryTask {
     ) -> Self {
         Self {
             query,
+            columns: None,
             log,
             context,
             has_begun: false,
@@ -111,6 +114,17 @@ impl QueryTask {
             trapped_at: None,
             finished: false,
         }
+    }
+
+    /// Keeps its columns decoded for as long as it lives.
+    pub fn hold_columns(&mut self, columns: ColumnTicket) {
+        debug_assert_eq!(columns.positions(), self.query.columns(), "these are the columns that it reads");
+        self.columns = Some(columns);
+    }
+
+    /// Whether a batch was decoded with all columns that it reads: one that was read before it registered them may not be.
+    pub fn can_take(&self, batch: &Batch) -> bool {
+        batch.has(self.query.columns())
     }
 
     /// The query's name.
@@ -263,7 +277,7 @@ impl QueryTask {
             return buffered.push_back(batch.clone());
         }
         let Some(limit) = self.limit(partition) else { return self.fold(batch) };
-        let before = batch.chunk.offsets.partition_point(|&offset| offset < limit);
+        let before = batch.chunk.records_before(limit);
         self.fold(&batch.part(0..before));
         if before < batch.chunk.len() {
             let rest = batch.part(before..batch.chunk.len());
@@ -360,7 +374,7 @@ impl QueryTask {
         let next = self.offsets.get(&partition).map_or(i64::MIN, |progress| progress.next);
         if first < next {
             // Its own reader began earlier than it stands: a file is read by whole chunks.
-            let from = batch.chunk.offsets.partition_point(|&offset| offset < next);
+            let from = batch.chunk.records_before(next);
             if from < batch.chunk.len() {
                 self.fold(&batch.part(from..batch.chunk.len()));
             }
@@ -391,11 +405,11 @@ impl QueryTask {
         let partition = batch.chunk.partition;
         let mut input = InputBatch::of_batch(batch);
         for (offset, verdict) in self.log.verdicts(partition, first, last) {
-            if let Ok(row) = batch.chunk.offsets.binary_search(&offset) {
-                input.judge(row as u32, verdict);
+            if let Some(record) = batch.chunk.find(offset) {
+                input.judge(record, verdict);
             }
         }
-        for (offset, why) in input.undated_future() {
+        for (offset, why) in input.undated_future(self.query.columns()) {
             self.log.judge(partition, offset, Verdict::Future(why));
         }
         let Self { query, log, offsets, told, context, .. } = self;

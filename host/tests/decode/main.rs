@@ -5,7 +5,14 @@ mod cases;
 mod oracle;
 mod order;
 
-use streamgauge::decode::{Batch, json::Decoder};
+use std::sync::Arc;
+
+use streamgauge::decode::{
+    Batch, Reject, RejectScope,
+    format::Decode,
+    json::Decoder,
+    layout::{ColumnSpec, Layout},
+};
 use streamgauge_common::{chunk::Chunk, reason::Reason};
 use streamgauge_sql::{
     manifest::{SourceColumn, TimeFormat},
@@ -31,23 +38,38 @@ fn chunk(records: &[impl AsRef<[u8]>], between: &[u8]) -> Chunk {
     Chunk { bytes: bytes.into(), spans, offsets, ..Chunk::default() }
 }
 
+/// The record of a reject: in JSON it is the row.
+fn row_of(reject: &Reject) -> usize {
+    match reject.scope {
+        RejectScope::Record(record) => record.index(),
+        RejectScope::Row(row) => row.index(),
+    }
+}
+
 /// A column's value in a row, or why there is none.
 fn outcome(batch: &Batch, column: usize, row: usize) -> Result<Value, Reason> {
-    let about = |reject: &&streamgauge::decode::Reject| {
-        reject.row as usize == row && reject.column.is_none_or(|rejected| rejected as usize == column)
-    };
+    assert!(batch.rows.is_one_to_one() && batch.rows.len() == batch.chunk.len());
+    let about =
+        |reject: &&Reject| row_of(reject) == row && reject.column.is_none_or(|rejected| rejected == column);
+    let values = batch.columns.require(column).unwrap();
     let mut rejects = batch.rejects.iter().filter(about);
     let rejected = rejects.next().map(|reject| reject.reason);
     assert_eq!(rejects.next(), None, "one reason is enough");
     match rejected {
         Some(reason) => {
-            assert_eq!(batch.columns[column].value(row), Value::Null, "what is rejected is NULL");
+            assert_eq!(values.value(row), Value::Null, "what is rejected is NULL");
             Err(reason)
         }
-        None => Ok(batch.columns[column].value(row)),
+        None => Ok(values.value(row)),
     }
 }
 
 fn decoder(schema: &[SourceColumn]) -> Decoder {
-    Decoder::new(schema, TimeFormat::Rfc3339, false, RECORD_BYTES_MAX)
+    decoder_of(schema, TimeFormat::Rfc3339, false)
+}
+
+fn decoder_of(schema: &[SourceColumn], time_format: TimeFormat, lenient_numbers: bool) -> Decoder {
+    let spec = |column: &SourceColumn| ColumnSpec { column: column.clone(), time_format, lenient_numbers };
+    let layout: Layout = schema.iter().map(spec).collect();
+    Decoder::new(Arc::new(layout), RECORD_BYTES_MAX)
 }

@@ -4,7 +4,12 @@
 use std::{fs, path::Path, sync::Arc};
 
 use streamgauge::{
-    decode::{Batch, json::Decoder},
+    decode::{
+        Batch,
+        format::Decode as _,
+        json::Decoder,
+        layout::{ColumnSpec, Layout},
+    },
     deliver::output::Output,
     query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
@@ -72,7 +77,13 @@ fn batch(schema: &[SourceColumn], partition: u32, times: &[i64]) -> Batch {
         chunk.spans.push((start, bytes.len() as u32));
     }
     chunk.bytes = bytes.into();
-    Decoder::new(schema, TimeFormat::UnixSeconds, false, 1 << 20).decode(chunk)
+    let spec = |column: &SourceColumn| ColumnSpec {
+        column: column.clone(),
+        time_format: TimeFormat::UnixSeconds,
+        lenient_numbers: false,
+    };
+    let layout: Layout = schema.iter().map(spec).collect();
+    Decoder::new(Arc::new(layout), 1 << 20).decode(chunk)
 }
 
 /// The windows' ends, in seconds, and their counts, of everything up to the end of both partitions.

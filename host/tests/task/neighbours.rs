@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use streamgauge::{
-    decode::json::Decoder,
+    decode::{format::Format, json, layout::ColumnSpec, schema::SharedSchema},
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     deploy::{DeploymentEnd, Runtime, RuntimeEvent, Wired},
     pipeline::{self, Pipeline, reader},
@@ -26,7 +26,10 @@ use streamgauge_state::{
     store::Store,
 };
 
-use crate::guests::{Reducer, open};
+use crate::{
+    bundles,
+    guests::{Reducer, open},
+};
 
 const PROGRAM: &str = "
 CREATE SOURCE s (n BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts)
@@ -100,9 +103,20 @@ fn run(body: &'static str) -> Run {
 
 /// The same, with the second query's state in a directory; who looks on hears what is told.
 fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sync)) -> Run {
+    run_as((json::FORMAT, 1), body, state, look_on)
+}
+
+/// The same, with so many events in each record of a format.
+fn run_as(
+    (format, events_a_record): (Format, usize),
+    body: &'static str,
+    state: Option<&Path>,
+    look_on: &(dyn Fn(&str) + Sync),
+) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let lines: String = (0..EVENTS).map(|n| format!("{{\"n\":{n},\"ts\":{}}}\n", n / 1000)).collect();
+    let events: Vec<String> = (0..EVENTS).map(|n| format!("{{\"n\":{n},\"ts\":{}}}", n / 1000)).collect();
+    let lines: String = events.chunks(events_a_record).map(|record| record.join("|") + "\n").collect();
     fs::write(path("events"), lines).unwrap();
 
     let plugins = Arc::new(Plugins::embedded(runtime::Runtime::new().unwrap()));
@@ -130,7 +144,7 @@ fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sy
             &subscription,
         ));
     }
-    let source = Arc::new(source(path("events"), schema, timings.clone()));
+    let source = Arc::new(source(path("events"), format, schema, timings.clone()));
     let reader = (source.open)(&tasks[0].read_from()).unwrap();
     let pipelines = vec![Pipeline { source, reader, tasks }];
     let (tell, told) = crossbeam_channel::unbounded();
@@ -202,14 +216,22 @@ fn task(
     task
 }
 
-fn source(path: std::path::PathBuf, schema: Vec<SourceColumn>, timings: Arc<Timings>) -> pipeline::Source {
+fn source(
+    path: std::path::PathBuf,
+    format: Format,
+    columns: Vec<SourceColumn>,
+    timings: Arc<Timings>,
+) -> pipeline::Source {
+    let schema = SharedSchema::new(format, 1 << 20);
+    let spec = |column| ColumnSpec { column, time_format: TimeFormat::UnixSeconds, lenient_numbers: false };
+    let ticket = schema.register(&columns.into_iter().map(spec).collect::<Vec<_>>());
     pipeline::Source {
         name: "s".into(),
         open: Box::new(move |from| {
             let starts =
                 from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-            let decoder = Decoder::new(&schema, TimeFormat::UnixSeconds, false, 1 << 20);
-            reader::files(std::slice::from_ref(&path), &starts, decoder, 1 << 20, timings.clone())
+            assert_eq!(ticket.positions(), [0, 1]);
+            reader::files(std::slice::from_ref(&path), &starts, schema.clone(), 1 << 20, timings.clone())
                 .map_err(|error| error.to_string())
         }),
         once: false,
@@ -247,6 +269,22 @@ fn a_record_that_makes_a_reducer_trap_is_a_dead_letter_alone() {
     assert_eq!((&first["query"], &first["reason"]), (&"select_2".into(), &"plugin".into()));
     assert!(first["message"].as_str().unwrap().starts_with("reducer `probe` trapped"), "{first}");
     assert!(told.iter().any(|text| text.contains("partition 0 offset 77777 is a dead letter")), "{told:?}");
+}
+
+#[test]
+fn a_record_of_which_one_event_makes_a_reducer_trap_is_one_dead_letter_with_all_of_its_events() {
+    let Run { end, rows: [neighbour, rows], letters, told } =
+        run_as((bundles::FORMAT, 2), TRAPS, None, &|_| {});
+    assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");
+    assert_eq!(rows, expected(&[77_776, 77_777, 77_790, 77_791], false), "{end:?} {told:?}");
+    assert!(end.counts.events >= EVENTS as u64, "events are counted, by each reader: {end:?}");
+    let letters: Vec<serde_json::Value> =
+        letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [first, second] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!((first["offset"].as_i64(), second["offset"].as_i64()), (Some(38_888), Some(38_895)));
+    assert_eq!(first["record"], r#"{"n":77776,"ts":77}|{"n":77777,"ts":77}"#);
+    assert!(first["message"].as_str().unwrap().starts_with("reducer `probe` trapped"), "{first}");
+    assert!(told.iter().any(|text| text.contains("partition 0 offset 38888 is a dead letter")), "{told:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::convert;
 use super::kafka;
 use super::options::{Options, text};
 use crate::error::{Checked, Problem};
-use crate::manifest::{OptionValue, Source, SourceColumn, Start, TimeFormat, Watermark};
+use crate::manifest::{FORMATS, OptionValue, Source, SourceColumn, Start, TimeFormat, Watermark};
 use crate::parse::duration;
 use crate::parse::name::nearest;
 use crate::parse::options::OptionText;
@@ -25,7 +25,7 @@ pub(super) fn bind(def: &SourceDef) -> Checked<Source> {
     let watermark = watermark(def, &columns)?;
     let mut options = Options::new(&def.options, def.name.span);
     let connector = connector(&mut options, &["kafka", "file"])?;
-    options.word("format", &["json"])?;
+    let format = options.word("format", FORMATS)?.unwrap_or("json");
     let time_format = match options.word("time_format", &["rfc3339", "unix_s", "unix_ms", "unix_us"])? {
         Some("unix_s") => TimeFormat::UnixSeconds,
         Some("unix_ms") => TimeFormat::UnixMillis,
@@ -63,6 +63,7 @@ pub(super) fn bind(def: &SourceDef) -> Checked<Source> {
         columns,
         watermark,
         connector: connector.to_owned(),
+        format: format.to_owned(),
         time_format,
         lenient_numbers,
         start,

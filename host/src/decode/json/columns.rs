@@ -5,17 +5,15 @@ use streamgauge_common::{
     column::{Bitmap, Column, Texts, Values},
     reason::Reason,
 };
-use streamgauge_sql::{
-    manifest::{SourceColumn, TimeFormat},
-    types::DataType,
-};
+use streamgauge_sql::{manifest::TimeFormat, types::DataType};
 
 use super::{
+    ReadColumn,
     scan::{Kind, Place},
     text,
-    value::{Found, Rules},
+    value::Found,
 };
-use crate::decode::{Reject, shorten};
+use crate::decode::{Reject, RejectScope, RowIndex, shorten};
 
 /// The places of one field's values in all records of a chunk.
 #[derive(Clone, Copy)]
@@ -70,39 +68,35 @@ impl Outcome {
     }
 }
 
-impl Rules {
-    /// The column of a schema at these places; what does not fit goes to the rejects.
-    pub(super) fn column(
-        self,
-        number: usize,
-        column: &SourceColumn,
-        places: &Places<'_>,
-        rejects: &mut Vec<Reject>,
-    ) -> Column {
+impl ReadColumn {
+    /// The column's values at these places; what does not fit goes to the rejects.
+    pub(super) fn decode(&self, places: &Places<'_>, rejects: &mut Vec<Reject>) -> Column {
+        let rules = self.rules;
         let mut outcome = Outcome::new(places.len());
-        let values = match column.data_type {
+        let values = match self.column.data_type {
             DataType::Boolean => {
-                let values = fixed(places, &mut outcome, |found| self.boolean(found));
+                let values = fixed(places, &mut outcome, |found| rules.boolean(found));
                 Values::Boolean(values.into_iter().collect())
             }
-            DataType::Int64 => Values::Int64(fixed(places, &mut outcome, |found| self.int64(found))),
-            DataType::Float64 => Values::Float64(fixed(places, &mut outcome, |found| self.float64(found))),
+            DataType::Int64 => Values::Int64(fixed(places, &mut outcome, |found| rules.int64(found))),
+            DataType::Float64 => Values::Float64(fixed(places, &mut outcome, |found| rules.float64(found))),
             DataType::Timestamp => {
-                Values::Timestamp(fixed(places, &mut outcome, |found| self.timestamp(found)))
+                Values::Timestamp(fixed(places, &mut outcome, |found| rules.timestamp(found)))
             }
             DataType::Text => Values::Text(texts(places, &mut outcome)),
         };
         for &(row, reason) in &outcome.rejects {
             let found = places.iter().nth(row);
-            let message = found.map_or(String::new(), |found| self.message(column, reason, found));
-            rejects.push(Reject { row: row as u32, column: Some(number as u32), reason, message });
+            let message = found.map_or(String::new(), |found| self.message(reason, found));
+            let scope = RejectScope::Row(RowIndex(row as u32));
+            rejects.push(Reject { scope, column: Some(self.position), reason, message });
         }
         Column { values, valid: outcome.nulls.then_some(outcome.valid) }
     }
 
     /// Why a value does not fit, for people: the column, what it takes, and what was found.
-    fn message(self, column: &SourceColumn, reason: Reason, found: Found<'_>) -> String {
-        let expected = match (column.data_type, self.time_format) {
+    fn message(&self, reason: Reason, found: Found<'_>) -> String {
+        let expected = match (self.column.data_type, self.rules.time_format) {
             (DataType::Timestamp, TimeFormat::Rfc3339) => "TIMESTAMP as text of RFC 3339".to_string(),
             (DataType::Timestamp, TimeFormat::UnixSeconds) => "TIMESTAMP as a number of seconds".to_string(),
             (DataType::Timestamp, TimeFormat::UnixMillis) => {
@@ -128,7 +122,7 @@ impl Rules {
             }
             _ => "",
         };
-        format!("column \"{}\": expected {expected}, found {what}{why}", column.name)
+        format!("column \"{}\": expected {expected}, found {what}{why}", self.column.name)
     }
 }
 

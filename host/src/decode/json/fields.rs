@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use streamgauge_sql::manifest::SourceColumn;
-
 /// The fields that are read.
 ///
 /// Each different path has a *slot*, where the place of its value in a record is noted. Slots are numbered in the order
@@ -30,11 +28,12 @@ pub(super) struct Field {
 pub(super) const ROOT: usize = 0;
 
 impl Fields {
-    pub(super) fn new(schema: &[SourceColumn]) -> Self {
-        let mut paths: Vec<&[String]> = schema.iter().map(|column| column.path.as_slice()).collect();
+    /// The fields of columns with these paths.
+    pub(super) fn new<'a>(columns: impl Iterator<Item = &'a [String]> + Clone) -> Self {
+        let mut paths: Vec<&[String]> = columns.clone().collect();
         paths.sort_unstable();
         paths.dedup();
-        let slots = schema.iter().map(|column| paths.partition_point(|path| *path < column.path.as_slice()));
+        let slots = columns.map(|column| paths.partition_point(|path| *path < column));
         let mut tree =
             Self { fields: vec![Field::default()], slots: slots.collect(), slot_count: paths.len() };
         for (slot, path) in paths.iter().enumerate() {
@@ -74,7 +73,7 @@ impl Fields {
         self.slot_count
     }
 
-    /// The slot of a column of the schema.
+    /// The slot of a column.
     pub(super) fn slot_of(&self, column: usize) -> usize {
         self.slots.get(column).copied().unwrap_or(self.slot_count)
     }
@@ -101,25 +100,13 @@ impl Field {
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_sql::types::DataType;
-
     use super::*;
-
-    fn column(path: &[&str]) -> SourceColumn {
-        let path: Vec<String> = path.iter().map(|name| (*name).to_string()).collect();
-        SourceColumn { name: path.concat(), data_type: DataType::Text, path }
-    }
 
     #[test]
     fn slots_below_a_field_are_a_range_and_equal_paths_share_one() {
-        let fields = Fields::new(&[
-            column(&["u", "x"]),
-            column(&["a"]),
-            column(&["u"]),
-            column(&["u", "b", "c"]),
-            column(&["u", "x"]),
-            column(&["u2"]),
-        ]);
+        let paths: [&[&str]; 6] = [&["u", "x"], &["a"], &["u"], &["u", "b", "c"], &["u", "x"], &["u2"]];
+        let paths = paths.map(|path| path.iter().map(|name| (*name).to_string()).collect::<Vec<_>>());
+        let fields = Fields::new(paths.iter().map(Vec::as_slice));
         let slots: Vec<usize> = (0..6).map(|number| fields.slot_of(number)).collect();
         assert_eq!(slots, [3, 0, 1, 2, 3, 4]);
         let u = fields.child(ROOT, b"u").unwrap();

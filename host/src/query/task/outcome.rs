@@ -46,7 +46,9 @@ impl QueryTask {
     pub fn report(&mut self, watermark_us: Option<i64>) {
         let rows = self.context.counts.rows;
         let progress = &self.context.subscription.progress;
-        progress.rows.fetch_add(rows.saturating_sub(std::mem::replace(&mut self.reported_rows, rows)), Relaxed);
+        progress
+            .rows
+            .fetch_add(rows.saturating_sub(std::mem::replace(&mut self.reported_rows, rows)), Relaxed);
         watermark_us.iter().for_each(|&least| progress.watermark_us.store(least, Relaxed));
     }
 

@@ -1,0 +1,49 @@
+//! Steps 3 and 4: rows to groups, slices and slots, and into the reducers.
+
+use streamgauge_common::column::{Bitmap, Column};
+use streamgauge_engine::{Fault, FoldBatch, Folded};
+use streamgauge_sql::manifest::{self, Manifest};
+
+use super::{EmitContext, InputBatch, Windows, columns::lost};
+
+/// Folds the rows of a batch that are kept; the others only move the watermark.
+pub(super) fn fold<'a>(
+    windows: &mut Windows,
+    manifest: &Manifest,
+    input: &InputBatch<'_>,
+    kept: Option<&Bitmap>,
+    column: impl Fn(manifest::Column) -> Option<&'a Column>,
+    scope: &mut EmitContext<'_>,
+) -> Result<Folded, Fault> {
+    let Some(window) = &manifest.window else { return Ok(Folded::default()) };
+    let times = column(manifest::Column::Input(window.time)).ok_or_else(|| lost(window.time))?;
+    let keys = window
+        .keys
+        .iter()
+        .map(|key| column(key.column).ok_or_else(|| lost(key.column)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let arguments = window
+        .aggregates
+        .iter()
+        .map(|aggregate| {
+            let mut columns = aggregate
+                .arguments
+                .iter()
+                .map(|&place| column(place).ok_or_else(|| lost(place)))
+                .collect::<Result<Vec<_>, _>>()?;
+            if aggregate.needs_time {
+                columns.push(times);
+            }
+            Ok(columns)
+        })
+        .collect::<Result<Vec<_>, Fault>>()?;
+    let batch = FoldBatch { times, kept, keys: &keys, arguments: &arguments };
+    let partition = input.partition();
+    let folded =
+        scope.context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;
+    if !input.was_told(scope.told) {
+        scope.context.counts.late += folded.late;
+        scope.context.counts.late_partial += folded.late_partial;
+    }
+    Ok(folded)
+}

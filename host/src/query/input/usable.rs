@@ -1,0 +1,87 @@
+//! Which rows a query can use, and what is said of the others.
+
+use streamgauge_common::{chunk::RecordIndex, column::Bitmap, reason::Reason};
+
+use super::{EmitContext, InputBatch, Origin, Reject, RejectScope, RowIndex};
+
+/// Where something is to be said: of a record as a whole, before what is said of its rows, or of one row.
+type Place = (RecordIndex, Option<RowIndex>);
+
+impl InputBatch<'_> {
+    /// The rows that a query that reads `places` can use, after the others became its dead letters; none = all.
+    ///
+    /// `time` is which of the places holds the event time of its windows: there it must not be NULL. One letter is written
+    /// of a record that is rejected as a whole, and one of each other row; the first column in the order of `places` says why.
+    pub(in crate::query) fn usable(
+        &self,
+        places: &[usize],
+        time: Option<usize>,
+        query: &str,
+        emit: &mut EmitContext<'_>,
+    ) -> Option<Vec<u32>> {
+        let mut unusable = self.unusable(places, time);
+        if unusable.is_empty() {
+            return None;
+        }
+        // Stable: a row without a time is one only where nothing else is said of it.
+        unusable.sort_by_key(|&(place, reject)| (place, reject.map_or(LAST, |reject| order(reject, places))));
+        let mut usable = Bitmap::filled(self.len, true);
+        let mut last: Option<Place> = None;
+        for (place, reject) in unusable {
+            // What is said of a record is said of its rows.
+            if last.is_some_and(|last| last == place || last == (place.0, None)) {
+                continue;
+            }
+            last = Some(place);
+            let (reason, message) = match reject {
+                Some(reject) => (reject.reason, reject.message.as_str()),
+                None => (Reason::NullTime, "the event time is missing or null"),
+            };
+            let (scope, rows) = match place {
+                (record, None) => (RejectScope::Record(record), self.rows_of(record)),
+                (_, Some(row)) => (RejectScope::Row(row), row.index()..row.index() + 1),
+            };
+            self.dead_letter(Some(scope), query, reason, message, emit);
+            rows.for_each(|row| usable.set(row, false));
+        }
+        Some((0..self.len as u32).filter(|&row| usable.get(row as usize)).collect())
+    }
+
+    /// Everything that keeps a query from using a record or a row; none = the row has no time.
+    fn unusable(&self, places: &[usize], time: Option<usize>) -> Vec<(Place, Option<&Reject>)> {
+        let hurts = |reject: &&Reject| reject.column.is_none_or(|column| places.contains(&column));
+        let rejected = self.judged.iter().chain(self.rejects).filter(hurts);
+        let rejected = rejected.filter_map(|reject| Some((self.place(reject.scope)?, Some(reject))));
+        let times = time.and_then(|time| places.get(time)).and_then(|&place| self.columns.get(place));
+        let timeless = times.filter(|times| times.valid.is_some()).into_iter().flat_map(|times| {
+            let rows = (0..self.len as u32).filter(|&row| !times.is_valid(row as usize));
+            rows.filter_map(|row| Some((self.place(RejectScope::Row(RowIndex(row)))?, None)))
+        });
+        rejected.chain(timeless).collect()
+    }
+
+    /// Where something is to be said. The only row of a record is the record.
+    fn place(&self, scope: RejectScope) -> Option<Place> {
+        match (&self.origin, scope) {
+            (Origin::Records(..), RejectScope::Record(record)) => Some((record, None)),
+            (Origin::Records(_, rows), RejectScope::Row(row)) => {
+                let record = rows.record(row)?;
+                Some((record, (rows.of_record(record).len() > 1).then_some(row)))
+            }
+            // Rows of a view have no records: each stands by itself.
+            (Origin::View(..), RejectScope::Row(row)) => Some((RecordIndex(row.0), Some(row))),
+            (Origin::View(..), RejectScope::Record(_)) => None,
+        }
+    }
+}
+
+/// Which of several rejects says why: one of the whole record or row first, then by column; last what is only too far ahead.
+type Order = (bool, Option<usize>);
+
+/// Behind all rejects.
+const LAST: Order = (true, Some(usize::MAX));
+
+fn order(reject: &Reject, places: &[usize]) -> Order {
+    let rank = |column: usize| places.iter().position(|&place| place == column);
+    (reject.reason == Reason::Future, reject.column.and_then(rank))
+}
