@@ -1,6 +1,8 @@
 //! A program and its bindings to pipelines: which query reads what, and where its rows go.
 
 mod error;
+mod connectors;
+mod catalog;
 mod files;
 mod leftovers;
 mod output_files;
@@ -19,13 +21,13 @@ use std::{
 use streamgauge_component::{plugins::Plugins, query::QueryComponent};
 use streamgauge_sql::{
     Program, Query,
-    manifest::{Input, Manifest, OptionValue, Source, Target},
+    manifest::{Input, Manifest, Source, Target},
 };
-use streamgauge_state::{outbox::Outbox, store::Store};
+use streamgauge_state::store::Store;
 
 use self::{
     output_files::{LetterSettings, OutputFiles},
-    sinks::{Deliver, RejectedRows},
+    sinks::Sinks,
     source::{Begin, union},
 };
 use crate::{
@@ -36,10 +38,12 @@ use crate::{
 };
 
 pub use self::{
+    catalog::HostCatalog,
+    connectors::Connectors,
     error::DeployError,
     leftovers::{delivered, find},
-    sinks::{Notice, Workers, wrong_option, wrong_rows},
 };
+pub use crate::deliver::workers::{Notice, Workers};
 
 /// `NAME=PATH`.
 #[derive(Clone, Debug)]
@@ -64,8 +68,10 @@ pub fn component(query: &Query) -> Result<Vec<u8>, DeployError> {
 pub struct Deployment<'a> {
     /// The compiled query files.
     pub program: &'a Program,
-    /// The reducers and sinks that it may name.
+    /// The reducers that it may name, and the components of sinks.
     pub plugins: &'a Arc<Plugins>,
+    /// The connectors that it may name.
+    pub connectors: &'a Connectors,
     /// Sources that are read from files instead of from where they say.
     pub inputs: &'a [Binding],
     /// Sinks whose rows go to files instead of to where they say.
@@ -126,8 +132,7 @@ pub fn wire(deployment: &Deployment<'_>, notice: Notice) -> Result<Wired, Deploy
         needed,
         components,
         files,
-        workers: Workers::new(notice.clone())?,
-        started: Vec::new(),
+        sinks: Sinks::new(deployment, notice.clone())?,
         notice: notice.clone(),
         notices: told,
         begun: Vec::new(),
@@ -140,17 +145,14 @@ pub fn wire(deployment: &Deployment<'_>, notice: Notice) -> Result<Wired, Deploy
             pipelines.extend(deployment.pipelines(source, tasks, &mut parts)?);
         }
     }
-    let Builder { files, mut workers, started, mut notices, begun, .. } = parts;
+    let Builder { files, sinks, mut notices, begun, .. } = parts;
     files.prepare()?;
     notices.extend(files.notices);
     if files.resumed {
         notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
     }
     notices.iter().for_each(|text| notice(text));
-    for (deliver, outbox, rejections) in started {
-        workers.start(deliver, outbox, rejections)?;
-    }
-    Ok(Wired { pipelines, workers })
+    Ok(Wired { pipelines, workers: sinks.start()? })
 }
 
 /// The queries that write somewhere, and the views that they read: nothing else runs.
@@ -216,9 +218,7 @@ struct Builder<'a> {
     /// By the name of the query; none where no column enters it.
     components: BTreeMap<String, QueryComponent>,
     files: OutputFiles,
-    workers: Workers,
-    /// Outboxes that are yet to be worked on: nothing is sent before everything is known to be right.
-    started: Vec<(Deliver, Outbox, RejectedRows)>,
+    sinks: Sinks<'a>,
     notice: Notice,
     notices: Vec<String>,
     /// Queries of which there is no state.
@@ -300,11 +300,4 @@ fn positions<'a>(manifest: &Manifest, names: impl Iterator<Item = &'a str> + Clo
     let places: Vec<usize> = manifest.columns.iter().filter_map(|field| place(&field.name)).collect();
     debug_assert_eq!(places.len(), manifest.columns.len(), "the plan reads only what is there");
     places
-}
-
-fn text(option: Option<&OptionValue>) -> Option<&str> {
-    match option {
-        Some(OptionValue::Text(text)) => Some(text),
-        _ => None,
-    }
 }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output, pretty::Pretty},
-    deploy::{Deployment, Notice, Wired, wire},
+    deploy::{Connectors, Deployment, Notice, Wired, wire},
     timings::Timings,
 };
 
@@ -104,6 +104,7 @@ fn wired(
     let deployment = Deployment {
         program: &compiled.program,
         plugins,
+        connectors: &Connectors::default(),
         inputs: &[],
         outputs: &[],
         files: &[],

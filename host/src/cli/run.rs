@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Failure, process, program, say, say_with_help};
 use crate::{
     deliver::dead_letter::RecordText,
-    deploy::{Binding, Deployment, Notice, Wired, wire},
+    deploy::{Binding, Connectors, Deployment, Notice, Wired, wire},
     pipeline::{PipelineResult, Progress},
     progress::ProgressLine,
     query::Counts,
@@ -150,6 +150,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         &Deployment {
             program: &compiled.program,
             plugins: &plugins,
+            connectors: &Connectors::default(),
             inputs: &options.input,
             outputs: &options.output,
             files: &options.files,
@@ -236,9 +237,9 @@ pub(super) fn host(
     })?;
     drop(noticing);
     let rejected = workers.rejected();
-    let broken = workers.panicked();
+    let broken = workers.panicked().map(|(who, why)| broken(&who, why));
     drop(workers);
-    conclude(ended.into_iter().chain(broken).collect(), rejected)
+    conclude(ended.into_iter().chain(broken.into_iter().flatten()).collect(), rejected)
 }
 
 /// What stands for those who ended with one who failed.

@@ -9,16 +9,17 @@ use std::{
 };
 
 use streamgauge_common::clock;
-use streamgauge_kafka::{Connection, Reading, StartAt};
+use streamgauge_kafka::{Reading, StartAt};
 use streamgauge_sql::{
     Query,
     manifest::{Source, SourceColumn, Start},
 };
 
-use super::{DeployError, Deployment, secret::secret, text};
+use super::{DeployError, Deployment, secret::secret};
 use crate::{
     decode::json::Decoder,
     pipeline::{self, Future, OpenReader, reader},
+    source::connector::SourceInput,
 };
 
 /// How long a record may be.
@@ -38,7 +39,7 @@ impl Deployment<'_> {
     pub(super) fn start(&self, source: &Source, tasks: &[&Query]) -> Begin {
         let longest_us =
             tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.size_us)).max();
-        let from_start = self.bounded || !self.inputs.is_empty() || source.connector == "file";
+        let from_start = self.bounded || !self.inputs.is_empty() || !self.named_files(source).is_empty();
         let now_us = clock::now_us();
         let at = |time_us| (StartAt::Time(time_us), Some(time_us));
         let (start, emit_from_us) = match source.start {
@@ -56,10 +57,27 @@ impl Deployment<'_> {
     pub(super) fn input_files(&self, source: &Source) -> Vec<PathBuf> {
         let given = self.inputs.iter().filter(|input| input.name.eq_ignore_ascii_case(&source.name));
         let mut paths: Vec<PathBuf> = given.map(|input| input.path.clone()).collect();
-        if self.inputs.is_empty() && source.connector == "file" {
-            paths.extend(text(source.options.get("path")).map(PathBuf::from));
+        if self.inputs.is_empty() {
+            paths.extend(self.named_files(source));
         }
         paths
+    }
+
+    /// The files that a source itself names.
+    fn named_files(&self, source: &Source) -> Vec<PathBuf> {
+        self.connectors.source(&source.connector).map(|known| known.files(source)).unwrap_or_default()
+    }
+
+    /// What is read: `paths`, or where there are none, what the source says.
+    fn input(&self, source: &Source, paths: Vec<PathBuf>) -> Result<SourceInput, DeployError> {
+        if !paths.is_empty() {
+            return Ok(SourceInput::Files(paths));
+        }
+        let unusable = |why: &dyn std::fmt::Display| DeployError::Input(format!("error: {why}"));
+        let connector = self.connectors.source(&source.connector);
+        let connector =
+            connector.ok_or_else(|| unusable(&format!("there is no connector '{}'", source.connector)))?;
+        connector.open(source, &secret).map_err(|error| unusable(&error))
     }
 
     /// How a source is read.
@@ -88,39 +106,38 @@ impl Deployment<'_> {
             move || Decoder::new(&schema, format, lenient, MAX_RECORD_BYTES)
         };
         let timings = self.timings.clone();
-        let open: OpenReader = if paths.is_empty() {
-            let (connection, topic) = Connection::from_options(&source.options, secret)
-                .map_err(|error| DeployError::Input(format!("error: {error}")))?;
-            let (name, start, bounded) = (source.name.clone(), begin.start, self.bounded);
-            let connect_timeout = self.connect_timeout;
-            let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
-            Box::new(move |positions, start_bounds| {
-                let offsets: BTreeMap<u32, i64> =
-                    positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-                // A partition that was not there is new: all that it has is.
-                let start = if offsets.is_empty() { start } else { StartAt::Earliest };
-                let reading = Reading {
-                    source: name.clone(),
-                    topic: topic.clone(),
-                    offsets,
-                    start,
-                    bounded,
-                    ends: start_bounds.ends.clone(),
-                    record_bytes_max: MAX_RECORD_BYTES,
-                    topic_id: start_bounds.topic_id,
-                    idle_timeout,
-                    connect_timeout,
-                };
-                reader::kafka(&name, &connection, reading, decoder(), timings.clone())
-                    .map_err(|error| error.to_string())
-            })
-        } else {
-            Box::new(move |positions, _| {
+        let open: OpenReader = match self.input(source, paths)? {
+            SourceInput::Topic(connection, topic) => {
+                let (name, start, bounded) = (source.name.clone(), begin.start, self.bounded);
+                let connect_timeout = self.connect_timeout;
+                let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
+                Box::new(move |positions, start_bounds| {
+                    let offsets: BTreeMap<u32, i64> =
+                        positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
+                    // A partition that was not there is new: all that it has is.
+                    let start = if offsets.is_empty() { start } else { StartAt::Earliest };
+                    let reading = Reading {
+                        source: name.clone(),
+                        topic: topic.clone(),
+                        offsets,
+                        start,
+                        bounded,
+                        ends: start_bounds.ends.clone(),
+                        record_bytes_max: MAX_RECORD_BYTES,
+                        topic_id: start_bounds.topic_id,
+                        idle_timeout,
+                        connect_timeout,
+                    };
+                    reader::kafka(&name, &connection, reading, decoder(), timings.clone())
+                        .map_err(|error| error.to_string())
+                })
+            }
+            SourceInput::Files(paths) => Box::new(move |positions, _| {
                 let starts =
                     positions.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
                 reader::files(&paths, &starts, decoder(), MAX_RECORD_BYTES, timings.clone())
                     .map_err(|error| error.to_string())
-            })
+            }),
         };
         Ok(pipeline::Source {
             name: source.name.clone(),

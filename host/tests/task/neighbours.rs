@@ -12,6 +12,7 @@ use std::{
 use streamgauge::{
     decode::json::Decoder,
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
+    deploy::{Connectors, HostCatalog},
     pipeline::{self, Pipeline, PipelineResult, Progress, reader},
     query::{Context, DecisionLog, QueryTask, RunningQuery, WindowFactory, Windows},
     supervisor,
@@ -20,6 +21,7 @@ use streamgauge::{
 use streamgauge_common::column::{Column, Texts};
 use streamgauge_component::{limits::Limits, plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, WindowQuery};
+use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     Program, Query, SourceText, compile,
     manifest::{Aggregate, SourceColumn, TimeFormat},
@@ -113,7 +115,9 @@ fn run_on(body: &'static str, state: Option<&Path>, look_on: &(dyn Fn(&str) + Sy
 
     let plugins = Arc::new(Plugins::embedded(Runtime::new().unwrap()));
     let text = SourceText { name: "test.sql".into(), text: PROGRAM.into() };
-    let Program { sources, queries, .. } = compile(&[text], &*plugins).unwrap().program;
+    let connectors = Connectors::default();
+    let catalog = HostCatalog { plugins: &plugins, connectors: &connectors, depth: Depth::Quick };
+    let Program { sources, queries, .. } = compile(&[text], &catalog).unwrap().program;
     let schema = sources.first().unwrap().columns.clone();
     let timings = Arc::new(Timings::default());
     let mut tasks = Vec::new();
