@@ -1,8 +1,8 @@
 //! Step 7: where rows and dead letters go.
 //!
 //! A [`connector`] says what a kind of sink is; the [`connectors`] of the product are one file each. They are made of what
-//! follows: rows are [`encode`]d once, under their [`key`]s; [`workers`] deliver them as [`lines`], to [`kafka`], by
-//! [`http`], or show them to who [`scrape`]s; what no receiver takes is [`rejected`] into the dead [`letters`].
+//! follows: rows are [`encode`]d once, under their [`key`]s; [`workers`] write them as [`lines`], produce them to [`kafka`],
+//! send them over [`http`], or answer a [`scrape`] with them; [`rejected`] messages go to the dead [`letters`].
 
 pub mod connector;
 pub mod connectors;

@@ -1,8 +1,8 @@
 //! What a sink connector is.
 //!
 //! A connector states the options of its WITH, says what it would refuse before a program runs, and opens itself for the rows
-//! of a query. For rows that go through an outbox it gives who encodes them and who delivers them. Each connector is one file
-//! of [`connectors`](super::connectors); nothing else tells sinks apart by name.
+//! of a query: it returns the encoder of the rows and the worker that delivers the encoded messages. Each connector is one file
+//! of [`connectors`](super::connectors); no other code tells sinks apart by name.
 //!
 //! | call | when | what it may do |
 //! |---|---|---|
@@ -10,7 +10,7 @@
 //! | [`wrong_option`](SinkConnector::wrong_option), [`wrong_rows`](SinkConnector::wrong_rows) | `check`, and before a run | look at options and columns: no network, no secrets |
 //! | [`open`](SinkConnector::open) | a run is put together, once a query | read secrets, listen; send nothing |
 //! | [`resume`](SinkWorker::resume) | the same, for messages of an earlier run | look at them |
-//! | [`start`](SinkWorker::start) | all else is known to be right | deliver |
+//! | [`start`](SinkWorker::start) | every query, file and sink of the deployment is checked | deliver |
 
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 
@@ -82,7 +82,7 @@ pub struct Route<'a> {
     pub query: &'a Manifest,
     /// Whether its rows are of windows.
     pub windowed: bool,
-    /// What its rows are called.
+    /// Makes the idempotency keys of its rows.
     pub keys: Keys,
     /// The identity of the state; none where nothing is durable.
     pub identity: Option<u128>,
@@ -137,7 +137,7 @@ impl OutboxBinding {
     }
 }
 
-/// Who delivers the messages of one outbox.
+/// Delivers the messages of one outbox.
 pub trait SinkWorker: Send {
     /// Whether a message is one of its kind: those of an earlier run may be of another connector.
     fn takes(&self, payload: &Payload) -> bool;

@@ -1,4 +1,4 @@
-//! What becomes of messages that no receiver will ever take: dead letters.
+//! Messages that the receiver rejects for good become dead letters, and the user is told once.
 
 use std::sync::{
     Arc,
@@ -15,18 +15,18 @@ use super::{
     workers::Notice,
 };
 
-/// What is told of messages that no receiver will ever take.
+/// Reports the rejected messages of one query and sink.
 #[derive(Clone)]
 pub struct RejectedRows {
     source: String,
     query: String,
     sink: String,
-    /// Where that is, for people, as ` at host:9092`; empty where its troubles say so themselves.
+    /// Where the sink is, as ` at host:9092`; empty where the reports of its failures say so themselves.
     at: String,
     letters: Option<Arc<DeadLetterQueue>>,
     notice: Notice,
     count: Arc<AtomicU64>,
-    /// Whether people know that rows are rejected.
+    /// Whether the user was told that rows are rejected.
     told: Arc<AtomicBool>,
 }
 
@@ -56,13 +56,13 @@ impl RejectedRows {
         Self { source, query, sink, at: String::new(), letters, notice, count, told: Arc::default() }
     }
 
-    /// The same, for a sink whose troubles do not say where it is.
+    /// The same, for a sink whose failures do not say where it is.
     #[must_use]
     pub fn at(self, place: &str) -> Self {
         Self { at: format!(" at {place}"), ..self }
     }
 
-    /// Tells people that the sink is in trouble, or no longer.
+    /// Reports that the sink fails, or that it works again.
     pub fn trouble(&self, trouble: SinkHealth) {
         let sink = &self.sink;
         match trouble {

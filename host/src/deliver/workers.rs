@@ -1,4 +1,4 @@
-//! Who delivers: the threads, tasks and clients of all sinks of a deployment.
+//! The threads, tasks and HTTP clients that deliver, of all sinks of a deployment.
 
 use std::{
     io,
@@ -20,10 +20,10 @@ use super::{
     rejected::RejectedRows,
 };
 
-/// Tells people what happens.
+/// Reports what happens to the user.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Threads and tasks that deliver. They end when it is dropped.
+/// Runs threads and tasks that deliver. They end when it is dropped.
 pub struct Workers {
     stop: Arc<AtomicBool>,
     cancel: watch::Sender<bool>,
@@ -32,7 +32,7 @@ pub struct Workers {
     notice: Notice,
     /// Rows that no receiver will ever take.
     rejected: Arc<AtomicU64>,
-    /// Which sink no longer answers, and the panic that is why.
+    /// The sink that no longer answers requests, and the panic that ended its task.
     silent: Arc<OnceLock<(String, String)>>,
     /// Without and with the right to reach addresses that are not public.
     clients: [Option<Client>; 2],
@@ -67,17 +67,17 @@ impl Workers {
         self.rejected.load(Relaxed)
     }
 
-    /// What failed beside the queries: a sink, and why it no longer answers.
+    /// The sink that no longer answers requests, and why: a failure that no query has.
     pub fn panicked(&self) -> Option<(String, String)> {
         self.silent.get().cloned()
     }
 
-    /// Tells people something.
+    /// Reports something to the user.
     pub fn tell(&self, text: &str) {
         (self.notice)(text);
     }
 
-    /// What is told of a query's messages that nobody takes.
+    /// Reports the messages of a query that the receiver rejects.
     pub fn rejections(
         &self,
         source: &str,
@@ -131,15 +131,15 @@ impl Workers {
         }
     }
 
-    /// Starts a task that answers those who ask a sink. `begin` gives the task, or why there is none; `doing` is told of a
-    /// panic, as the end of a sentence about the sink.
+    /// Starts a task that answers requests to a sink. `begin` gives the task; it is waited for, so that an address that cannot be
+    /// had is an error here. `broken` ends the sentence about the sink that reports a panic of the task.
     ///
     /// # Errors
     /// Those of `begin`.
     pub fn answer<F, E>(
         &self,
         sink: &str,
-        doing: &'static str,
+        broken: &'static str,
         begin: impl AsyncFnOnce(watch::Receiver<bool>) -> Result<F, E>,
     ) -> Result<(), E>
     where
@@ -149,7 +149,7 @@ impl Workers {
         let work = runtime.block_on(begin(self.cancel.subscribe()))?;
         let (who, notice, silent) = (format!("sink '{sink}'"), self.notice.clone(), self.silent.clone());
         panics::attend(runtime, work, move |why| {
-            notice(&format!("{who} {doing}: {why}"));
+            notice(&format!("{who} {broken}: {why}"));
             silent.get_or_init(|| (who, why));
         });
         Ok(())
@@ -159,7 +159,7 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.stop.store(true, Relaxed);
-        // Nobody listens where nobody was started.
+        // There is no receiver where no task was started.
         let _ = self.cancel.send(true);
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_millis(500));

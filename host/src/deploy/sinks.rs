@@ -1,4 +1,4 @@
-//! The sinks of a program, opened by their connectors, and who delivers to them.
+//! The sinks of a program: their connectors open them, and their workers start when all of the deployment is checked.
 
 use std::{
     collections::BTreeMap,
@@ -31,11 +31,11 @@ pub(super) struct Sinks<'a> {
     secrets: Arc<Lookup>,
     workers: Workers,
     instances: BTreeMap<String, Arc<SinkInstance>>,
-    /// Outboxes that are yet to be worked on: nothing is sent before everything is known to be right.
+    /// Outboxes whose workers have not started: nothing is sent before the whole deployment is checked.
     waiting: Vec<Waiting>,
 }
 
-/// An outbox, and who works on it from the start of the deployment on.
+/// An outbox and the worker that is started on it.
 struct Waiting {
     sink: String,
     worker: Box<dyn SinkWorker>,
@@ -83,7 +83,8 @@ impl<'a> Sinks<'a> {
         connector.open(sink, route, &mut context).map_err(unusable)
     }
 
-    /// Has the messages of an outbox delivered to a sink once the deployment starts; those that nobody takes are told of.
+    /// Keeps the worker of an outbox until [`start`](Self::start). Rejected messages of the query, from the source to the sink, go
+    /// to `letters`.
     pub(super) fn add(
         &mut self,
         worker: Box<dyn SinkWorker>,
@@ -95,7 +96,7 @@ impl<'a> Sinks<'a> {
         self.waiting.push(Waiting { sink: sink.to_owned(), worker, outbox, rejected });
     }
 
-    /// Begins to deliver.
+    /// Starts all workers.
     pub(super) fn start(mut self) -> Result<Workers, DeployError> {
         for Waiting { sink, worker, outbox, rejected } in self.waiting {
             let started = worker.start(outbox, rejected, &mut self.workers);

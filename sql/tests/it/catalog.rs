@@ -91,8 +91,7 @@ impl Catalog for Builtin {
             (UsedAs::Sink, "prometheus") => {
                 vec![option("listen", OptionKind::Listen).or("127.0.0.1:9464"), option("prefix", text)]
             }
-            (UsedAs::Sink, "console") => vec![format],
-            (UsedAs::Sink, _) => return Err("its file is no component".to_owned()),
+            (UsedAs::Sink, _) => vec![format],
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What connectors share that send HTTP requests which a component makes: addresses, and the worker.
+//! What connectors share whose component makes HTTP requests: the options of the host, the check of addresses, and the worker.
 
 mod judge;
 
@@ -24,7 +24,7 @@ use crate::deliver::{
     http::{
         address::forbidden_host,
         client::Client,
-        declared::{Declared, thawed},
+        declared::{Declared, URL, thawed},
         secrets::Lookup,
         sender::{OnAmbiguous, Sender, Settings},
         signature::SigningSecret,
@@ -33,7 +33,8 @@ use crate::deliver::{
     workers::Workers,
 };
 
-/// A connector whose component makes HTTP requests. What it describes is stated there; here is what the host itself does.
+/// A connector whose component makes HTTP requests. The component describes its own options; the host states those that it
+/// reads itself.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpConnector {
     /// The connector's name, and that of its component.
@@ -46,7 +47,7 @@ pub struct HttpConnector {
     pub(super) gap: Duration,
 }
 
-/// The host signs each request with this secret.
+/// The secret that the host signs each request with.
 pub(super) fn signing_secret() -> OptionSpec {
     let docs = "signs each request as Standard Webhooks says";
     OptionSpec::new("signing_secret", OptionKind::Literal(DataType::Text), docs).secret(SecretUse::Required)
@@ -58,7 +59,7 @@ pub(super) fn on_ambiguous() -> OptionSpec {
     OptionSpec::new("on_ambiguous", OptionKind::Word(&["resend", "drop"]), docs).or("resend")
 }
 
-/// How long an answer such as 403 is taken for a mistake that somebody mends.
+/// How long an answer such as 403 is tried again, because an operator may correct the receiver.
 fn reject_after() -> OptionSpec {
     let docs = "how long 401, 403, 407 and 410 are tried again before messages become dead letters";
     OptionSpec::new("reject_after", OptionKind::Duration, docs).or("10 minutes")
@@ -80,9 +81,9 @@ impl SinkConnector for HttpConnector {
     }
 
     fn wrong_option(&self, options: &BTreeMap<String, OptionValue>, _: Depth) -> Option<WrongOption> {
-        let Some(OptionValue::Text(url)) = options.get("url") else { return None };
+        let Some(OptionValue::Text(url)) = options.get(URL) else { return None };
         let (why, help) = wrong_url(url, allows_private(options))?;
-        Some(WrongOption { key: "url".to_owned(), message: format!("`url` {why}"), help: help.to_owned() })
+        Some(WrongOption { key: URL.to_owned(), message: format!("`{URL}` {why}"), help: help.to_owned() })
     }
 
     fn wrong_rows(&self, sink: &Sink, query: &Manifest, _: bool, plugins: &Plugins) -> Option<String> {
@@ -108,7 +109,7 @@ impl SinkConnector for HttpConnector {
             settings: settings(sink, self.gap),
             declared: Declared::of(&sink.options),
             secrets: context.secrets.clone(),
-            signing_name: match sink.options.get("signing_secret") {
+            signing_name: match sink.options.get(&*signing_secret().name) {
                 Some(OptionValue::Secret(name)) => Some(name.clone()),
                 _ => None,
             },
@@ -179,9 +180,9 @@ fn allows_private(options: &BTreeMap<String, OptionValue>) -> bool {
     allow_private().text(options) == Some("true")
 }
 
-/// An address that will never be sent to is better known before the first row.
+/// Refuses an address before the first row that the client would refuse at each request.
 fn check_address(sink: &Sink, secrets: &Lookup) -> Result<(), SinkError> {
-    let url = match sink.options.get("url") {
+    let url = match sink.options.get(URL) {
         Some(OptionValue::Text(url)) => url.clone(),
         Some(OptionValue::Secret(name)) => {
             secrets(name).map_err(|why| SinkError::Secret { name: name.clone(), why })?

@@ -1,4 +1,4 @@
-//! The connector `prometheus`: the last closed window of each query, for whoever scrapes it.
+//! The connector `prometheus`: a page with the last closed window of each query, which Prometheus scrapes.
 
 use std::{
     collections::BTreeMap,
@@ -44,7 +44,7 @@ const NAME: &str = "prometheus";
 const PREFIX: &str = "prefix";
 /// Messages that are shown together at most.
 const MESSAGES_MAX: usize = 64;
-/// How long an outbox is waited for before it is looked whether to stop.
+/// How long an empty outbox is waited for before the stop flag is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Rows to a page that is scraped.
@@ -146,7 +146,7 @@ impl SinkWorker for ScrapeWorker {
     }
 }
 
-/// Gives rows to a sink that is asked: those of a window are acknowledged when rows of a later one are there.
+/// Gives rows to the component: those of a window are acknowledged when the component has rows of a later one.
 fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
     let (mut kept, mut newest): (Vec<Arc<Message>>, i64) = (Vec::new(), i64::MIN);
     while !stop.load(Relaxed) && !outbox.is_drained() {

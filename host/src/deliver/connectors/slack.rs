@@ -1,4 +1,4 @@
-//! The connector `slack`: messages to an incoming webhook of Slack, which people read in order.
+//! The connector `slack`: messages to an incoming webhook of Slack, one after the other.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::http::{HttpConnector, on_ambiguous};
 /// Slack takes one message a second.
 const GAP: Duration = Duration::from_secs(1);
 
-/// One message after the other.
+/// All messages of a query are in one lane, since people read a channel in order.
 pub fn slack() -> HttpConnector {
     HttpConnector { name: "slack", own: || vec![on_ambiguous()], in_one_lane: true, gap: GAP }
 }

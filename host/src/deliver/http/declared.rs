@@ -10,7 +10,7 @@ use streamgauge_sql::manifest::OptionValue;
 /// What stands before an option's name.
 const OPENING: &str = "{option:";
 /// The option that says where requests go (`wit/sink.wit`). Every request of before there were placeholders has it as its URL.
-const URL: &str = "url";
+pub const URL: &str = "url";
 
 /// The options of a sink that its requests do not hold but name; secrets in them are `{secret:NAME}`.
 #[derive(Clone, Debug, Default)]

@@ -13,7 +13,11 @@ use std::{
 };
 
 use streamgauge_common::message::{Message, Payload};
-use streamgauge_component::{check::Refused, plugins::Plugins, runtime::Runtime};
+use streamgauge_component::{
+    check::{Refusal, Refused},
+    plugins::Plugins,
+    runtime::Runtime,
+};
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     SourceText,
@@ -125,7 +129,24 @@ impl SinkWorker for MemoryWorker {
     }
 }
 
-/// What a program is that writes to a sink with these options.
+/// Its component is no component.
+struct BrokenConnector;
+
+impl SinkConnector for BrokenConnector {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn options(&self, _: &Plugins) -> Result<Vec<OptionSpec>, Refused> {
+        Err(Refused { who: "sink `broken`".into(), why: Refusal::NotWasm })
+    }
+
+    fn open(&self, _: &Sink, _: &Route<'_>, _: &mut SinkContext<'_>) -> Result<Destination, SinkError> {
+        Err(SinkError::NoComponent("broken".into()))
+    }
+}
+
+/// A program that writes to a sink with these options.
 fn program(options: &str) -> String {
     format!(
         "CREATE SOURCE s (n BIGINT) WITH (connector = 'file', path = 'events.jsonl');\n\
@@ -138,7 +159,7 @@ fn plugins() -> Arc<Plugins> {
     Arc::new(Plugins::embedded(Runtime::new().unwrap()))
 }
 
-/// Compiles a program with the connectors; an error is what is said of it.
+/// Compiles a program with the connectors; the error is the first diagnostic.
 fn compile(
     sql: &str,
     plugins: &Plugins,
@@ -150,7 +171,7 @@ fn compile(
     compiled.map(|compiled| compiled.program).map_err(|found| found[0].to_string())
 }
 
-/// Compiles and runs a program over three events; gives what its workers were given, and what people were told.
+/// Compiles and runs a program over some events; gives what the user was told.
 fn run(connector: &MemoryConnector, state: Option<&PathBuf>, events: &str) -> Result<Vec<String>, String> {
     let (plugins, mut connectors) = (plugins(), Connectors::default());
     connectors.add_sink(Box::new(connector.clone()));
@@ -220,6 +241,17 @@ fn the_options_of_a_registered_connector_are_checked_as_it_states_them() {
 }
 
 #[test]
+fn a_connector_that_cannot_be_loaded_is_an_error_where_it_is_named() {
+    let mut connectors = Connectors::default();
+    connectors.add_sink(Box::new(BrokenConnector));
+    let sql = "CREATE SINK k WITH (connector = 'broken'); SELECT 1 AS one FROM s;";
+    let said = compile(sql, &plugins(), &connectors).unwrap_err();
+    let expected =
+        "q.sql:1:33: error: the connector 'broken' cannot be loaded: sink `broken` is not WebAssembly";
+    assert!(said.starts_with(expected), "{said}");
+}
+
+#[test]
 fn the_worker_of_a_registered_connector_gets_the_messages() {
     let connector = MemoryConnector::default();
     let events = "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n";
@@ -230,7 +262,7 @@ fn the_worker_of_a_registered_connector_gets_the_messages() {
 }
 
 #[test]
-fn what_a_worker_rejects_is_told_of() {
+fn a_rejected_message_is_reported() {
     let connector = MemoryConnector::default();
     let told = run(&connector, None, "{\"n\":13}\n").unwrap();
     assert_eq!(told, ["sink 'k' rejects rows, they become dead letters: bad luck"]);

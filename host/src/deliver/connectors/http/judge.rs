@@ -1,4 +1,4 @@
-//! A sink's component judges what comes back.
+//! A sink's component judges the responses to its requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::deliver::{
     rejected::RejectedRows,
 };
 
-/// Asks the component what an answer means, and tells of what is rejected.
+/// Asks the component what a response means, and reports rejected messages.
 pub(in crate::deliver::connectors) struct ResponseClassifier {
     pub(in crate::deliver::connectors) encoder: Arc<Encoder>,
     pub(in crate::deliver::connectors) rejected: RejectedRows,
