@@ -1,11 +1,19 @@
 //! Step 7: where rows and dead letters go.
+//!
+//! A [`connector`] says what a kind of sink is; the [`connectors`] of the product are one file each. They are made of what
+//! follows: rows are [`encode`]d once, under their [`key`]s; [`workers`] write them as [`lines`], produce them to [`kafka`],
+//! send them over [`http`], or answer a [`scrape`] with them; [`rejected`] messages go to the dead [`letters`].
 
+pub mod connector;
+pub mod connectors;
 pub mod key;
 pub mod encode;
+pub mod workers;
 pub mod http;
 pub mod scrape;
 pub mod dead_letter;
 pub mod letters;
+pub mod rejected;
 pub mod output;
 pub mod lines;
 pub mod rows;

@@ -1,6 +1,8 @@
 //! A program and its bindings to pipelines: which query reads what, and where its rows go.
 
 mod error;
+mod connectors;
+mod catalog;
 mod files;
 mod identity;
 mod leftovers;
@@ -22,14 +24,14 @@ use std::{
 use streamgauge_component::{plugins::Plugins, query::QueryComponent};
 use streamgauge_sql::{
     Program, Query,
-    manifest::{Input, Manifest, OptionValue, Source, Target},
+    manifest::{Input, Manifest, Source, Target},
 };
-use streamgauge_state::{outbox::Outbox, statements, store::Store};
+use streamgauge_state::{statements, store::Store};
 
 use self::{
     identity::Named,
     output_files::{LetterSettings, OutputFiles},
-    sinks::{Deliver, RejectedRows},
+    sinks::Sinks,
     source::{Begin, columns},
 };
 use crate::{
@@ -40,12 +42,14 @@ use crate::{
 };
 
 pub use self::{
+    catalog::HostCatalog,
+    connectors::Connectors,
     error::DeployError,
     leftovers::{delivered, find},
     runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, RuntimeStatus, State, Status, Tell},
     shared::SharedSources,
-    sinks::{Notice, Workers, wrong_option, wrong_rows},
 };
+pub use crate::deliver::workers::{Notice, Workers};
 
 /// `NAME=PATH`.
 #[derive(Clone, Debug)]
@@ -73,8 +77,10 @@ pub struct Deployment<'a> {
     pub name: &'a str,
     /// The compiled query files.
     pub program: &'a Program,
-    /// The reducers and sinks that it may name.
+    /// The reducers that it may name, and the components of sinks.
     pub plugins: &'a Arc<Plugins>,
+    /// The connectors that it may name.
+    pub connectors: &'a Connectors,
     /// Sources that are read from files instead of from where they say.
     pub inputs: &'a [Binding],
     /// Sinks whose rows go to files instead of to where they say.
@@ -153,8 +159,7 @@ fn wire_named(
         needed,
         components,
         files,
-        workers: Workers::new(notice.clone())?,
-        started: Vec::new(),
+        sinks: Sinks::new(deployment, notice.clone())?,
         notice: notice.clone(),
         notices: told,
         begun: Vec::new(),
@@ -169,17 +174,14 @@ fn wire_named(
             pipelines.extend(deployment.pipelines(source, tasks, &mut parts)?);
         }
     }
-    let Builder { files, mut workers, started, mut notices, begun, control, .. } = parts;
+    let Builder { files, sinks, mut notices, begun, control, .. } = parts;
     files.prepare()?;
     notices.extend(files.notices);
     if files.resumed {
         notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
     }
     notices.iter().for_each(|text| notice(text));
-    for (deliver, outbox, rejections) in started {
-        workers.start(deliver, outbox, rejections)?;
-    }
-    Ok(Wired { pipelines, workers: Some(workers), control })
+    Ok(Wired { pipelines, workers: Some(sinks.start()?), control })
 }
 
 /// The queries that write somewhere, and the views that they read: nothing else runs.
@@ -245,9 +247,7 @@ struct Builder<'a> {
     /// By the name of the query; none where no column enters it.
     components: BTreeMap<String, QueryComponent>,
     files: OutputFiles,
-    workers: Workers,
-    /// Outboxes that are yet to be worked on: nothing is sent before everything is known to be right.
-    started: Vec<(Deliver, Outbox, RejectedRows)>,
+    sinks: Sinks<'a>,
     notice: Notice,
     notices: Vec<String>,
     /// Queries of which there is no state.
@@ -352,11 +352,4 @@ fn positions<'a>(manifest: &Manifest, names: impl Iterator<Item = &'a str> + Clo
     let places: Vec<usize> = manifest.columns.iter().filter_map(|field| place(&field.name)).collect();
     debug_assert_eq!(places.len(), manifest.columns.len(), "the plan reads only what is there");
     places
-}
-
-fn text(option: Option<&OptionValue>) -> Option<&str> {
-    match option {
-        Some(OptionValue::Text(text)) => Some(text),
-        _ => None,
-    }
 }

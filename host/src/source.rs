@@ -1,8 +1,11 @@
 //! Step 1: records, as they come from a partition.
 //!
+//! A [`connector`] says what a kind of source is; the [`connectors`] of the product are one file each.
 //! Kafka is read by `streamgauge_kafka`, files and the demo's generator here. A
 //! [`Chunk`](streamgauge_common::chunk::Chunk) is a run of records of one partition in its order; everything behind it keeps that order.
 
+pub mod connector;
+pub mod connectors;
 pub mod file;
 pub mod generator;
 

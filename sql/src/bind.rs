@@ -4,6 +4,7 @@ mod relation;
 mod source;
 mod sink;
 mod options;
+mod connector;
 mod kafka;
 mod query;
 mod window;
@@ -20,7 +21,7 @@ mod refused;
 
 use sqlparser::tokenizer::Span;
 
-use crate::catalog::{Catalog, UsedAs};
+use crate::catalog::Catalog;
 use crate::error::{Checked, Problem};
 use crate::manifest::{Field, Input, Sink, Source, Target};
 use crate::parse::Statement;
@@ -80,9 +81,7 @@ impl<'a> Binder<'a> {
             Body::CreateSource(def) => self.create_source(def).map(|()| None),
             Body::CreateSink(def) => {
                 self.check_name(&def.name, self.sinks.iter().map(|sink| sink.name.as_str()), "sink")?;
-                let sink = sink::bind(def)?;
-                let wrong = self.catalog.wrong_option(UsedAs::Sink(&sink.connector), &sink.options);
-                options::refuse(wrong, &def.options, def.name.span)?;
+                let sink = sink::bind(def, self.catalog)?;
                 self.sinks.push(sink);
                 Ok(None)
             }
@@ -101,9 +100,7 @@ impl<'a> Binder<'a> {
 
     fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
         self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
-        let source = source::bind(def)?;
-        let wrong = self.catalog.wrong_option(UsedAs::Source(&source.connector), &source.options);
-        options::refuse(wrong, &def.options, def.name.span)?;
+        let source = source::bind(def, self.catalog)?;
         let time = source.watermark.map(|watermark| watermark.column);
         let columns = def.columns.iter();
         let columns =

@@ -1,25 +1,34 @@
-//! What the front end asks its host: which reducers there are (`wit/reducer.wit`), and what only the host knows about
-//! connectors.
+//! What the front end asks its host: which reducers there are (`wit/reducer.wit`), which connectors, and what options they
+//! take.
 
 use std::collections::BTreeMap;
 
+use crate::connector::OptionSpec;
 use crate::manifest::{Manifest, OptionValue, Sink};
 use crate::types::{DataType, Value};
 
-/// Finds reducers by name. It is asked only for names that a program uses. It opens, looks up and sends nothing, and knows no
-/// secrets.
+/// Finds reducers and connectors by name. It is asked only for names that a program uses. It opens, looks up and sends nothing,
+/// and knows no secrets.
 pub trait Catalog {
     /// The reducer of this lower-case name; an error is one of loading it, in words for the user.
     fn reducer(&self, name: &str) -> Result<Option<Reducer>, String>;
 
-    /// What a host would refuse in the options of a source or sink, beside what is checked here: [`crate::manifest::Sink`] says
-    /// how they are spelled.
+    /// The names of the connectors, in lower case and in the order in which messages list them.
+    fn connectors(&self, used_as: UsedAs) -> Vec<String>;
+
+    /// What WITH of a connector takes beside `connector` itself and, for a source, what all sources take; an error is one of
+    /// loading the connector, in words for the user.
+    fn options(&self, used_as: UsedAs, connector: &str) -> Result<Vec<OptionSpec>, String>;
+
+    /// What a connector would refuse in options that are as they are stated, each by itself: the bound options of
+    /// [`crate::manifest::Sink`] or of a source.
     fn wrong_option(
         &self,
-        used_as: UsedAs<'_>,
+        used_as: UsedAs,
+        connector: &str,
         options: &BTreeMap<String, OptionValue>,
     ) -> Option<WrongOption> {
-        let _ = (used_as, options);
+        let _ = (used_as, connector, options);
         None
     }
 
@@ -30,19 +39,19 @@ pub trait Catalog {
     }
 }
 
-/// What options belong to, by its connector.
+/// What a connector is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsedAs<'a> {
+pub enum UsedAs {
     /// CREATE SOURCE.
-    Source(&'a str),
+    Source,
     /// CREATE SINK.
-    Sink(&'a str),
+    Sink,
 }
 
 /// An option that a host would refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongOption {
-    /// Its key in the bound options.
+    /// Its name in the connector's statement of its options.
     pub key: String,
     /// What is wrong, in lower case.
     pub message: String,

@@ -3,9 +3,10 @@
 use sqlparser::tokenizer::{Location, Span};
 
 use crate::bind::Binder;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, UsedAs};
+use crate::connector::OptionKind;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
-use crate::manifest::{Input, OptionValue, PROMETHEUS_LISTEN, Sink, Source, Target};
+use crate::manifest::{Input, Sink, Source, Target};
 use crate::parse::secret::masked;
 use crate::parse::{BYTE_ORDER_MARK, Parsed, parse};
 use crate::plan::{Plan, build};
@@ -105,22 +106,28 @@ fn check_rows(query: &Query, before: &[Query], sinks: &[Sink], catalog: &dyn Cat
         Target::Sink(other) if other != name => sinks.iter().find(|sink| sink.name == *other),
         _ => None,
     });
-    same_address(sink, taken).or_else(|| catalog.wrong_rows(sink, manifest, at.window.is_some()))
+    same_address(sink, taken, catalog).or_else(|| catalog.wrong_rows(sink, manifest, at.window.is_some()))
 }
 
-/// Two sinks that are scraped cannot listen on one address.
-fn same_address<'a>(sink: &Sink, mut others: impl Iterator<Item = &'a Sink>) -> Option<String> {
-    let listen = |sink: &Sink| {
-        let given = sink.options.get("listen").cloned();
-        given.unwrap_or_else(|| OptionValue::Text(PROMETHEUS_LISTEN.to_owned()))
-    };
-    let clashes = |other: &&Sink| {
-        let both = sink.connector == "prometheus" && other.connector == "prometheus";
-        let any_port = matches!(listen(sink), OptionValue::Text(text) if text.ends_with(":0"));
-        both && !any_port && listen(other) == listen(sink)
-    };
-    let other = others.find(clashes)?;
+/// Two sinks cannot listen on one address.
+fn same_address<'a>(
+    sink: &Sink,
+    mut others: impl Iterator<Item = &'a Sink>,
+    catalog: &dyn Catalog,
+) -> Option<String> {
+    let own = listens_on(sink, catalog);
+    let other =
+        others.find(|other| listens_on(other, catalog).iter().any(|address| own.contains(address)))?;
     Some(format!("the sinks `{}` and `{}` would listen on the same address", other.name, sink.name))
+}
+
+/// The addresses that a sink listens on; where it takes any free port, it has that alone.
+fn listens_on(sink: &Sink, catalog: &dyn Catalog) -> Vec<String> {
+    // A connector that cannot be asked was reported where the sink is declared.
+    let specs = catalog.options(UsedAs::Sink, &sink.connector).unwrap_or_default();
+    let addresses = specs.iter().filter(|spec| spec.kind == OptionKind::Listen);
+    let addresses = addresses.filter_map(|spec| spec.text(&sink.options));
+    addresses.filter(|address| !address.ends_with(":0")).map(str::to_owned).collect()
 }
 
 /// A file as diagnostics quote it.

@@ -1,8 +1,8 @@
 //! The life of a query: text in, WebAssembly components out. No Kafka, no runtime, no I/O.
 //!
 //! 1. `parse`: our dialect of SQL to statements with places; limits before anything recurses.
-//! 2. `bind`: names, types and conversions: typed expressions ([`expr`]) over numbered columns. Which reducers there
-//!    are it asks a [`catalog`].
+//! 2. `bind`: names, types and conversions: typed expressions ([`expr`]) over numbered columns. Which reducers and
+//!    [`connector`]s there are it asks a [`catalog`].
 //! 3. [`plan`]: what runs before the window, in it and behind it; its `Display` is EXPLAIN.
 //! 4. [`encode`]: the plan as a component: generated code behind a prebuilt shell, the [`manifest`] in a section.
 //!
@@ -11,6 +11,7 @@
 pub mod types;
 pub mod expr;
 pub mod error;
+pub mod connector;
 pub mod catalog;
 mod parse;
 mod bind;

@@ -294,9 +294,6 @@ pub const KAFKA_PROPERTIES: &[&str] = &[
     "ssl.key.pem",
 ];
 
-/// Where a `prometheus` sink listens that does not say so.
-pub const PROMETHEUS_LISTEN: &str = "127.0.0.1:9464";
-
 /// A sink as declared by CREATE SINK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sink {

@@ -1,4 +1,4 @@
-//! The reducers that are there, compiled when a query first names them.
+//! The reducers and sinks that are there, compiled when a program first names them.
 
 use std::{
     collections::HashMap,
@@ -6,25 +6,24 @@ use std::{
 };
 
 use streamgauge_engine::Fault;
-use streamgauge_sql::{
-    catalog::{Catalog, Reducer},
-    manifest::Aggregate,
-};
+use streamgauge_sql::{catalog::Reducer, manifest::Aggregate};
 
 use super::{
     check::{Refusal, Refused},
     reducer::{ReducerComponent, ReducerInstance},
     runtime::Runtime,
+    sink::{LoadedSink, LoadedSinks},
 };
 
 /// Components of reducers by name.
 pub type Bundle = &'static [(&'static str, &'static [u8])];
 
-/// The reducers of this host.
+/// The reducers and sinks of this host.
 pub struct Plugins {
     runtime: Runtime,
     bundle: Bundle,
     loaded: Mutex<HashMap<&'static str, Arc<Loaded>>>,
+    sinks: LoadedSinks,
     /// The first that there was not enough of the machine for.
     lacking: OnceLock<Refused>,
 }
@@ -36,14 +35,15 @@ struct Loaded {
 }
 
 impl Plugins {
-    /// The reducers that are part of the product.
+    /// The plugins that are part of the product.
     pub fn embedded(runtime: Runtime) -> Self {
         Self::new(runtime, streamgauge_bundle::REDUCERS)
     }
 
-    /// Other reducers.
+    /// Other reducers, and the sinks that are part of the product.
     pub fn new(runtime: Runtime, bundle: Bundle) -> Self {
-        Self { runtime, bundle, loaded: Mutex::default(), lacking: OnceLock::new() }
+        let (loaded, sinks, lacking) = (Mutex::default(), LoadedSinks::default(), OnceLock::new());
+        Self { runtime, bundle, loaded, sinks, lacking }
     }
 
     /// What compiles them.
@@ -51,7 +51,7 @@ impl Plugins {
         &self.runtime
     }
 
-    /// A reducer that could not be asked when a query was compiled, since there was not enough of the machine: then it is not
+    /// A plugin that could not be asked when a program was compiled, since there was not enough of the machine: then it is not
     /// the query that is wrong.
     pub fn lacking(&self) -> Option<&Refused> {
         self.lacking.get()
@@ -78,6 +78,23 @@ impl Plugins {
         }
     }
 
+    /// The reducer of this lower-case name; none if there is none. An error is one of loading it.
+    pub fn reducer(&self, name: &str) -> Result<Option<Reducer>, Refused> {
+        let loaded = self.loaded(name).inspect_err(|refused| self.note_lacking(refused))?;
+        Ok(loaded.map(|loaded| loaded.description.clone()))
+    }
+
+    /// The sink of this lower-case name; none if there is none. An error is one of loading it.
+    pub fn sink(&self, name: &str) -> Result<Option<Arc<LoadedSink>>, Refused> {
+        self.sinks.get(&self.runtime, name).inspect_err(|refused| self.note_lacking(refused))
+    }
+
+    fn note_lacking(&self, refused: &Refused) {
+        if matches!(refused.why, Refusal::Transient(_)) {
+            self.lacking.get_or_init(|| refused.clone());
+        }
+    }
+
     fn loaded(&self, name: &str) -> Result<Option<Arc<Loaded>>, Refused> {
         let Some(&(name, bytes)) = self.bundle.iter().find(|(known, _)| *known == name) else {
             return Ok(None);
@@ -94,18 +111,5 @@ impl Plugins {
 
     fn table(&self) -> MutexGuard<'_, HashMap<&'static str, Arc<Loaded>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Catalog for Plugins {
-    fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
-        let loaded = self.loaded(name).map_err(|refused| {
-            let text = refused.to_string();
-            if matches!(refused.why, Refusal::Transient(_)) {
-                self.lacking.get_or_init(|| refused);
-            }
-            text
-        })?;
-        Ok(loaded.map(|loaded| loaded.description.clone()))
     }
 }

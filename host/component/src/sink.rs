@@ -1,6 +1,7 @@
 //! Step 7: a sink, which makes requests of rows and says what the answers mean. It sends nothing.
 
 mod answer;
+mod loaded;
 mod option;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,9 @@ use super::{
     limits::Budget,
     runtime::Runtime,
 };
+
+pub use self::loaded::LoadedSink;
+pub(crate) use self::loaded::LoadedSinks;
 
 /// A compiled sink.
 #[derive(Clone)]

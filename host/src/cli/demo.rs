@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output, pretty::Pretty},
-    deploy::{Deployment, Notice, SharedSources, Wired, wire},
+    deploy::{Connectors, Deployment, Notice, SharedSources, Wired, wire},
     timings::Timings,
 };
 
@@ -105,6 +105,7 @@ fn wired(
         name: run::DEPLOYMENT,
         program: &compiled.program,
         plugins,
+        connectors: &Connectors::default(),
         inputs: &[],
         outputs: &[],
         files: &[],

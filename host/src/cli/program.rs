@@ -1,45 +1,13 @@
 //! Query files to a compiled program: what every command begins with.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_kafka::Depth;
-use streamgauge_sql::{
-    Compiled, SourceText,
-    catalog::{Catalog, Reducer, UsedAs, WrongOption},
-    manifest::{Manifest, OptionValue, Sink},
-};
+use streamgauge_sql::{Compiled, SourceText};
 
 use super::{Failure, say};
-use crate::deploy::{self, component};
-
-/// What this host has and knows.
-struct Host<'a> {
-    plugins: &'a Plugins,
-    /// Whether all is looked at that a run would look at when it starts, or what can be without delay.
-    depth: Depth,
-}
-
-impl Catalog for Host<'_> {
-    fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
-        self.plugins.reducer(name)
-    }
-
-    fn wrong_option(
-        &self,
-        used_as: UsedAs<'_>,
-        options: &BTreeMap<String, OptionValue>,
-    ) -> Option<WrongOption> {
-        deploy::wrong_option(used_as, options, self.depth)
-    }
-
-    fn wrong_rows(&self, sink: &Sink, query: &Manifest, windowed: bool) -> Option<String> {
-        match self.depth {
-            Depth::Quick => None,
-            Depth::Thorough => deploy::wrong_rows(sink, query, windowed, self.plugins.runtime()),
-        }
-    }
-}
+use crate::deploy::{Connectors, HostCatalog, component};
 
 /// Reads and compiles files as one program; warnings go to standard error.
 ///
@@ -80,7 +48,8 @@ pub(super) fn compile_texts(texts: &[SourceText], plugins: &Plugins) -> Result<C
 }
 
 fn compile_with_depth(texts: &[SourceText], plugins: &Plugins, depth: Depth) -> Result<Compiled, Failure> {
-    let compiled = streamgauge_sql::compile(texts, &Host { plugins, depth }).map_err(|diagnostics| {
+    let catalog = HostCatalog { plugins, connectors: &Connectors::default(), depth };
+    let compiled = streamgauge_sql::compile(texts, &catalog).map_err(|diagnostics| {
         if let Some(lacking) = plugins.lacking() {
             return Failure::Runtime(format!("error: {lacking}"));
         }

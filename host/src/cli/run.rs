@@ -17,7 +17,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Failure, process, program, say, say_with_help};
 use crate::{
     deliver::dead_letter::RecordText,
-    deploy::{Binding, Deployment, DeploymentEnd, Notice, Runtime, RuntimeEvent, SharedSources, Wired, wire},
+    deploy::{
+        Binding, Connectors, Deployment, DeploymentEnd, Notice, Runtime, RuntimeEvent, SharedSources, Wired,
+        wire,
+    },
     progress::ProgressLine,
     query::{Counts, Subscription},
     timings::Timings,
@@ -135,6 +138,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         name: DEPLOYMENT,
         program: &compiled.program,
         plugins: &plugins,
+        connectors: &Connectors::default(),
         inputs: &options.input,
         outputs: &options.output,
         files: &options.files,

@@ -29,7 +29,9 @@ pub(super) fn check_overwrite(wiring: &Deployment<'_>) -> Result<(), DeployError
         let bound = wiring.outputs.iter().any(|output| output.name.eq_ignore_ascii_case(name));
         let why = match declared {
             None => format!("no sink is called '{name}'"),
-            Some(sink) if sink.connector != "file" && !bound => format!("sink '{name}' writes to no file"),
+            Some(sink) if wiring.file_of(sink).is_none() && !bound => {
+                format!("sink '{name}' writes to no file")
+            }
             Some(_) => continue,
         };
         return Err(DeployError::Usage(format!(

@@ -25,6 +25,7 @@ use self::{
 };
 use crate::{
     deliver::{
+        connectors::file::Mode,
         letters::DeadLetterQueue,
         lines::{FileSink, Mark},
         output::Output,
@@ -39,13 +40,6 @@ pub(super) use self::{
 
 /// Where markers are, in the folder of the state.
 pub(super) const OUTPUTS: &str = "+outputs";
-
-/// What a `file` sink does with a file that holds something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    Append,
-    Overwrite,
-}
 
 /// The outputs that are open, each once.
 pub(super) struct OutputFiles {

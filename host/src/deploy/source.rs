@@ -10,16 +10,17 @@ use std::{
 };
 
 use streamgauge_common::clock;
-use streamgauge_kafka::{Connection, Reading, StartAt};
+use streamgauge_kafka::{Reading, StartAt};
 use streamgauge_sql::{
     Query,
     manifest::{Manifest, Source, Start},
 };
 
-use super::{DeployError, Deployment, secret::secret, text};
+use super::{DeployError, Deployment, secret::secret};
 use crate::{
     decode::{format, layout::ColumnSpec, schema::SharedSchema},
     pipeline::{self, Future, OpenReader, reader},
+    source::connector::SourceInput,
 };
 
 /// How long a record may be.
@@ -39,7 +40,7 @@ impl Deployment<'_> {
     pub(super) fn start(&self, source: &Source, tasks: &[&Query]) -> Begin {
         let longest_us =
             tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.size_us)).max();
-        let from_start = self.bounded || !self.inputs.is_empty() || source.connector == "file";
+        let from_start = self.bounded || !self.inputs.is_empty() || !self.named_files(source).is_empty();
         let now_us = clock::now_us();
         let at = |time_us| (StartAt::Time(time_us), Some(time_us));
         let (start, emit_from_us) = match source.start {
@@ -57,10 +58,27 @@ impl Deployment<'_> {
     pub(super) fn input_files(&self, source: &Source) -> Vec<PathBuf> {
         let given = self.inputs.iter().filter(|input| input.name.eq_ignore_ascii_case(&source.name));
         let mut paths: Vec<PathBuf> = given.map(|input| input.path.clone()).collect();
-        if self.inputs.is_empty() && source.connector == "file" {
-            paths.extend(text(source.options.get("path")).map(PathBuf::from));
+        if self.inputs.is_empty() {
+            paths.extend(self.named_files(source));
         }
         paths
+    }
+
+    /// The files that a source itself names.
+    fn named_files(&self, source: &Source) -> Vec<PathBuf> {
+        self.connectors.source(&source.connector).map(|known| known.files(source)).unwrap_or_default()
+    }
+
+    /// What is read: `paths`, or where there are none, what the source says.
+    fn input(&self, source: &Source, paths: Vec<PathBuf>) -> Result<SourceInput, DeployError> {
+        if !paths.is_empty() {
+            return Ok(SourceInput::Files(paths));
+        }
+        let unusable = |why: &dyn std::fmt::Display| DeployError::Input(format!("error: {why}"));
+        let connector = self.connectors.source(&source.connector);
+        let connector =
+            connector.ok_or_else(|| unusable(&format!("there is no connector '{}'", source.connector)))?;
+        connector.open(source, &secret).map_err(|error| unusable(&error))
     }
 
     /// How a source is read.
@@ -85,39 +103,41 @@ impl Deployment<'_> {
         let once = paths.iter().any(|path| path == Path::new("-") || is_pipe(path));
         let schema = schema.clone();
         let timings = self.timings.clone();
-        let open: OpenReader = if paths.is_empty() {
-            let (connection, topic) = Connection::from_options(&source.options, secret)
-                .map_err(|error| DeployError::Input(format!("error: {error}")))?;
-            let (name, bounded) = (source.name.clone(), self.bounded);
-            let connect_timeout = self.connect_timeout;
-            let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
-            Box::new(move |from| {
-                let offsets: BTreeMap<u32, i64> =
-                    from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-                // A partition that was not there is new: all that it has is.
-                let start = if offsets.is_empty() { from.start } else { StartAt::Earliest };
-                let reading = Reading {
-                    source: name.clone(),
-                    topic: topic.clone(),
-                    offsets,
-                    start,
-                    bounded,
-                    ends: from.start_bounds.ends.clone(),
-                    record_bytes_max: MAX_RECORD_BYTES,
-                    topic_id: from.start_bounds.topic_id,
-                    idle_timeout,
-                    connect_timeout,
-                };
-                reader::kafka(&name, &connection, reading, schema.clone(), timings.clone())
-                    .map_err(|error| error.to_string())
-            })
-        } else {
-            Box::new(move |from| {
+        let open: OpenReader = match self.input(source, paths)? {
+            SourceInput::Topic(connection, topic) => {
+                let (name, bounded) = (source.name.clone(), self.bounded);
+                let connect_timeout = self.connect_timeout;
+                let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
+                Box::new(move |from| {
+                    let offsets: BTreeMap<u32, i64> = from
+                        .offsets
+                        .iter()
+                        .map(|(&partition, progress)| (partition, progress.next))
+                        .collect();
+                    // A partition that was not there is new: all that it has is.
+                    let start = if offsets.is_empty() { from.start } else { StartAt::Earliest };
+                    let reading = Reading {
+                        source: name.clone(),
+                        topic: topic.clone(),
+                        offsets,
+                        start,
+                        bounded,
+                        ends: from.start_bounds.ends.clone(),
+                        record_bytes_max: MAX_RECORD_BYTES,
+                        topic_id: from.start_bounds.topic_id,
+                        idle_timeout,
+                        connect_timeout,
+                    };
+                    reader::kafka(&name, &connection, reading, schema.clone(), timings.clone())
+                        .map_err(|error| error.to_string())
+                })
+            }
+            SourceInput::Files(paths) => Box::new(move |from| {
                 let starts =
                     from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
                 reader::files(&paths, &starts, schema.clone(), MAX_RECORD_BYTES, timings.clone())
                     .map_err(|error| error.to_string())
-            })
+            }),
         };
         Ok(pipeline::Source {
             name: source.name.clone(),

@@ -1,6 +1,6 @@
 //! A query that reads a source, put together with what was kept of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use streamgauge_common::{
     crash,
@@ -25,10 +25,15 @@ use super::{
     leftovers::removal,
     output_files::{Named, Writer},
     positions,
-    sinks::{self, Deliver, OutboxBinding, Route, SinkBinding},
+    sinks::{CONSOLE, SinkBinding, open_output},
 };
 use crate::{
-    deliver::{encode::Encode, http::declared::thawed, key::Keys, letters::DeadLetterQueue},
+    deliver::{
+        connector::{Destination, OutboxBinding, Route},
+        encode::Encode,
+        key::Keys,
+        letters::DeadLetterQueue,
+    },
     deploy::DeployError,
     query::{
         Context, DecisionLog, OpenAggregates, QueryTask, RunningQuery, Subscription, WindowFactory, Windows,
@@ -239,36 +244,49 @@ impl Deployment<'_> {
             keys: Keys::new(tree.timeline, &manifest.name),
             identity: tree.ack_notifier.is_some().then_some(tree.timeline),
         };
-        let Builder { workers, files, .. } = parts;
-        let name = match &manifest.target {
+        let (name, destination) = match &manifest.target {
             Target::View => return Ok(None),
-            Target::Console => {
-                let console = files.console();
-                return Ok(Some((
-                    "the console".to_owned(),
-                    workers.open_output(console, None, &route, files)?,
-                )));
-            }
-            Target::Sink(name) => name,
+            Target::Console => (CONSOLE, Destination::Console),
+            Target::Sink(name) => (name.as_str(), self.destination(name, &route, parts)?),
         };
-        let sink = sinks::declared(self.program, name)?;
-        let bound = self.outputs.iter().find(|output| output.name.eq_ignore_ascii_case(name));
-        let named = bound.map(|binding| (binding.path.clone(), Named::Command));
-        let place = named.or_else(|| sinks::file(sink));
-        let way = match (place, sink.connector.as_str()) {
-            (Some((path, named)), _) => {
+        let files = &mut parts.files;
+        let binding = match destination {
+            Destination::Console => open_output(files.console(), None, &route, files)?,
+            Destination::File(path, mode) => {
                 let output = files.file(&path)?;
                 let overwrite = self.overwrite.iter().any(|given| given.eq_ignore_ascii_case(name));
-                files.write_to(&output, Writer { sink: sink.name.clone(), named, overwrite });
-                workers.open_output(output, Some(&path), &route, files)?
+                let named = if self.output_of(name).is_some() { Named::Command } else { Named::Sink(mode) };
+                files.write_to(&output, Writer { sink: name.to_owned(), named, overwrite });
+                let binding = open_output(output, Some(&path), &route, files)?;
+                if let Some(marked) = route.name() {
+                    let upto = tree.acknowledged.get(&manifest.name).map_or(0, |known| known.upto);
+                    let owed = tree.in_flight.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
+                    files.acknowledges(&marked, upto, owed);
+                }
+                binding
             }
-            (None, "console") => {
-                let console = files.console();
-                workers.open_output(console, None, &route, files)?
-            }
-            (None, _) => workers.open_sink(sink, &route, self.plugins.runtime())?,
+            Destination::Outbox(binding) => SinkBinding::Outbox(Box::new(binding)),
         };
-        Ok(Some((sink.name.clone(), way)))
+        Ok(Some((name.to_owned(), binding)))
+    }
+
+    /// Where the rows of a query go that writes to a sink: `--output` comes before what the sink says.
+    fn destination(
+        &self,
+        sink: &str,
+        route: &Route<'_>,
+        parts: &mut Builder<'_>,
+    ) -> Result<Destination, DeployError> {
+        match self.output_of(sink) {
+            Some(path) => Ok(Destination::File(path.to_owned(), None)),
+            None => parts.sinks.open(self.declared(sink)?, route),
+        }
+    }
+
+    /// The file that `--output` names for a sink.
+    fn output_of(&self, sink: &str) -> Option<&Path> {
+        let bound = self.outputs.iter().find(|output| output.name.eq_ignore_ascii_case(sink));
+        bound.map(|binding| binding.path.as_path())
     }
 
     /// An outbox for a query's rows, and who works on it.
@@ -283,13 +301,9 @@ impl Deployment<'_> {
         tree: &mut TaskBuilder<'_>,
         parts: &mut Builder<'_>,
     ) -> Result<Box<dyn Encode>, DeployError> {
-        let OutboxBinding { encode, deliver, has, keeps_last } = outbox_binding;
+        let OutboxBinding { encode, worker, has, keeps_last } = outbox_binding;
         let name = manifest.name.clone();
         let mut acknowledged = tree.acknowledged.remove(&name).unwrap_or_default();
-        if let Deliver::FileSink { name, .. } = &deliver {
-            let owed = tree.in_flight.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
-            parts.files.acknowledges(name, acknowledged.upto, owed);
-        }
         acknowledged.add_upto(has);
         let mut in_flight = tree.in_flight.remove(&name).unwrap_or_default();
         if !keeps_last {
@@ -299,28 +313,20 @@ impl Deployment<'_> {
             shown.iter().for_each(|message| acknowledged.add(message.sequence));
             in_flight = owed;
         }
-        if !in_flight.iter().all(|message| deliver.takes(&message.payload)) {
+        if !in_flight.iter().all(|message| worker.takes(&message.payload)) {
             let why = format!("'{sink}' is another kind of sink now");
             return Err(undelivered(manifest, &name, &in_flight, &why));
         }
-        if let Deliver::Http { sink: declared, .. } = &deliver {
-            in_flight = in_flight.into_iter().map(thawed).collect();
-            let now = sinks::declared_now(declared);
-            let goes = |message: &Arc<Message>| match &message.payload {
-                Payload::Request(request) => now.fill(request).map(drop),
-                _ => Ok(()),
-            };
-            if let Err(why) = in_flight.iter().try_for_each(goes) {
-                return Err(undelivered(manifest, &name, &in_flight, &why));
-            }
-        }
+        let resumed: Result<Vec<_>, String> =
+            in_flight.iter().map(|message| worker.resume(message.clone())).collect();
+        let in_flight = resumed.map_err(|why| undelivered(manifest, &name, &in_flight, &why))?;
         let ack_notifier = tree.ack_notifier.clone();
         let note = move |_: &Acknowledged| ack_notifier.iter().for_each(AckNotifier::note);
         let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, acknowledged, note);
         tree.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
         outbox.push(in_flight);
-        let rejections = parts.workers.rejections(&tree.source.name, &name, sink, tree.letters.cloned());
-        parts.started.push((deliver, outbox.clone(), rejections));
+        let of = [tree.source.name.as_str(), name.as_str(), sink];
+        parts.sinks.add(worker, outbox.clone(), of, tree.letters.cloned());
         tree.outboxes.insert(name, outbox);
         Ok(encode)
     }

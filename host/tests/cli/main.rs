@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what does not hold here fails the test")]
 
 mod check;
+mod reject;
 mod full;
 mod invariants;
 mod scripts;

@@ -18,12 +18,12 @@ use std::{
 
 use streamgauge::{
     deliver::dead_letter::RecordText,
-    deploy::{Deployment, Runtime, RuntimeError, RuntimeEvent, State, Status},
+    deploy::{Connectors, Deployment, HostCatalog, Runtime, RuntimeError, RuntimeEvent, State, Status},
     timings::Timings,
 };
 use streamgauge_common::clock::{self, Stopwatch};
 use streamgauge_component::plugins::Plugins;
-use streamgauge_kafka::{Connection, create_topic};
+use streamgauge_kafka::{Connection, Depth, create_topic};
 use streamgauge_sql::{Program, SourceText, compile};
 use streamgauge_state::store::Store;
 
@@ -78,7 +78,12 @@ impl Scene {
             rows.display()
         );
         let text = SourceText { name: format!("{name}.sql").into(), text: text.into() };
-        compile(&[text], &*self.plugins).unwrap().program
+        {
+            let connectors = Connectors::default();
+            let catalog =
+                HostCatalog { plugins: &self.plugins, connectors: &connectors, depth: Depth::Quick };
+            compile(&[text], &catalog).unwrap().program
+        }
     }
 
     fn rows_of(&self, name: &str) -> std::path::PathBuf {
@@ -94,6 +99,7 @@ impl Scene {
             name,
             program: &program,
             plugins: &self.plugins,
+            connectors: &Connectors::default(),
             inputs: &[],
             outputs: &[],
             files: &[],

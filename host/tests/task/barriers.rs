@@ -11,11 +11,13 @@ use streamgauge::{
         layout::{ColumnSpec, Layout},
     },
     deliver::output::Output,
+    deploy::{Connectors, HostCatalog},
     query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
 use streamgauge_common::chunk::Chunk;
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Settings, WindowQuery};
+use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     SourceText, compile,
     manifest::{SourceColumn, TimeFormat},
@@ -36,7 +38,9 @@ SELECT window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '10' SECOND);
 fn task(rows: &Path, forced: Vec<Forced>) -> (QueryTask, Vec<SourceColumn>) {
     let plugins = Arc::new(Plugins::embedded(Runtime::new().unwrap()));
     let text = SourceText { name: "test.sql".into(), text: PROGRAM.into() };
-    let program = compile(&[text], &*plugins).unwrap().program;
+    let connectors = Connectors::default();
+    let catalog = HostCatalog { plugins: &plugins, connectors: &connectors, depth: Depth::Quick };
+    let program = compile(&[text], &catalog).unwrap().program;
     let manifest = program.queries.first().unwrap().plan.manifest.clone();
     let window = manifest.window.clone().unwrap();
     let aggregates = window.aggregates.clone();

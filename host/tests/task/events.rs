@@ -18,11 +18,13 @@ use streamgauge::{
     deliver::{
         dead_letter::RecordText, encode::Records, key::Keys, letters::DeadLetterQueue, output::Output,
     },
+    deploy::{Connectors, HostCatalog},
     query::{Context, Counts, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
 use streamgauge_common::{chunk::Chunk, row::Identity};
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Settings, WindowQuery};
+use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     SourceText, compile,
     manifest::{Source, SourceColumn, TimeFormat},
@@ -77,7 +79,9 @@ impl Scene {
              brokers = 'b:1', topic = 't', format = 'json', time_format = 'unix_s');\n{statement}"
         );
         let text = SourceText { name: "test.sql".into(), text: program };
-        let program = compile(&[text], &*plugins).unwrap().program;
+        let connectors = Connectors::default();
+        let catalog = HostCatalog { plugins: &plugins, connectors: &connectors, depth: Depth::Quick };
+        let program = compile(&[text], &catalog).unwrap().program;
         let (source, query) = (program.sources.first().unwrap().clone(), program.queries.first().unwrap());
         let manifest = query.plan.manifest.clone();
         let declared = |name: &str| source.columns.iter().find(|column| column.name == name).unwrap();

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 use streamgauge::{
     decode::{format::Format, json, layout::ColumnSpec, schema::SharedSchema},
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
-    deploy::{DeploymentEnd, Runtime, RuntimeEvent, Wired},
+    deploy::{Connectors, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent, Wired},
     pipeline::{self, Pipeline, reader},
     query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
     timings::Timings,
@@ -14,6 +14,7 @@ use streamgauge::{
 use streamgauge_common::column::{Column, Texts};
 use streamgauge_component::{limits::Limits, plugins::Plugins, runtime};
 use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, WindowQuery};
+use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     Program, Query, SourceText, compile,
     manifest::{Aggregate, SourceColumn, TimeFormat},
@@ -121,7 +122,9 @@ fn run_as(
 
     let plugins = Arc::new(Plugins::embedded(runtime::Runtime::new().unwrap()));
     let text = SourceText { name: "test.sql".into(), text: PROGRAM.into() };
-    let Program { sources, queries, .. } = compile(&[text], &*plugins).unwrap().program;
+    let connectors = Connectors::default();
+    let catalog = HostCatalog { plugins: &plugins, connectors: &connectors, depth: Depth::Quick };
+    let Program { sources, queries, .. } = compile(&[text], &catalog).unwrap().program;
     let schema = sources.first().unwrap().columns.clone();
     let timings = Arc::new(Timings::default());
     let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());

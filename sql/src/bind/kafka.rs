@@ -1,10 +1,11 @@
-//! The options of Kafka: where it is, and which client properties may be set.
+//! The kinds of options that belong to Kafka: brokers, topics, and which client properties may be set.
 
 use std::collections::BTreeMap;
 
 use sqlparser::tokenizer::Span;
 
 use super::options::Options;
+use crate::connector::OptionSpec;
 use crate::error::{Checked, Problem};
 use crate::manifest::{KAFKA_PROPERTIES, OptionValue};
 use crate::parse::name::nearest;
@@ -14,27 +15,31 @@ use crate::parse::secret::is_secret;
 /// Those that may be secrets.
 const SECRET: &[&str] = &["sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem"];
 
-/// Reads `brokers`, `topic` and client properties into `options`, the latter as `kafka.<property of librdkafka>`.
-pub(super) fn read(options: &mut Options<'_>, found: &mut BTreeMap<String, OptionValue>) -> Checked<()> {
+/// Reads the addresses of brokers, under either name.
+pub(super) fn brokers<'a>(spec: &OptionSpec, options: &mut Options<'a>) -> Checked<Option<&'a str>> {
     let other = options.take_any(|key| matches!(key, "bootstrap_servers" | "bootstrap.servers"));
-    let brokers = match (options.text("brokers")?, other) {
+    let brokers = match (options.text(&spec.name)?, other) {
         (Some((brokers, _)), None) => brokers,
         (None, Some(option)) => super::options::text(option)?,
         (Some(_), Some(option)) => {
             return Err(Problem::new(option.key_span, "the brokers are given twice")
-                .help("write brokers = 'host:9092' alone"));
+                .help(format!("{} alone", spec.help())));
         }
-        (None, None) => return Err(options.missing("brokers", "write brokers = 'host:9092'")),
+        (None, None) if spec.required => return Err(options.missing(&spec.name, &spec.help())),
+        (None, None) => return Ok(None),
     };
     if brokers.trim().is_empty() {
-        return Err(
-            Problem::new(options.span, "the option `brokers` is empty").help("write brokers = 'host:9092'")
-        );
+        let problem = Problem::new(options.span, format!("the option `{}` is empty", spec.name));
+        return Err(problem.help(spec.help()));
     }
-    let (topic, span) = options.required("topic", "write topic = 'name'")?;
-    check_topic(topic, span)?;
-    found.insert("brokers".to_owned(), OptionValue::Text(brokers.to_owned()));
-    found.insert("topic".to_owned(), OptionValue::Text(topic.to_owned()));
+    Ok(Some(brokers))
+}
+
+/// Reads all client properties that are left into `found`, as `kafka.<property of librdkafka>`.
+pub(super) fn properties(
+    options: &mut Options<'_>,
+    found: &mut BTreeMap<String, OptionValue>,
+) -> Checked<()> {
     while let Some(option) = options.take_any(|key| property(key).is_some()) {
         let name = property(&option.key).unwrap_or_default();
         let value = check(&name, option)?;
@@ -43,22 +48,7 @@ pub(super) fn read(options: &mut Options<'_>, found: &mut BTreeMap<String, Optio
     Ok(())
 }
 
-/// Reads `control_topic`, where a sink remembers what was delivered.
-pub(super) fn control_topic(
-    options: &mut Options<'_>,
-    found: &mut BTreeMap<String, OptionValue>,
-) -> Checked<()> {
-    let Some((control, span)) = options.text("control_topic")? else { return Ok(()) };
-    check_topic(control, span)?;
-    if matches!(found.get("topic"), Some(OptionValue::Text(topic)) if topic == control) {
-        return Err(Problem::new(span, "`control_topic` is the topic that rows go to")
-            .help("give it a topic of its own, or leave it out"));
-    }
-    found.insert("control_topic".to_owned(), OptionValue::Text(control.to_owned()));
-    Ok(())
-}
-
-fn check_topic(topic: &str, span: Span) -> Checked<()> {
+pub(super) fn check_topic(topic: &str, span: Span) -> Checked<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if topic.is_empty() || topic.len() > 249 || !topic.chars().all(fits) || matches!(topic, "." | "..") {
         return Err(Problem::new(span, format!("'{topic}' cannot be the name of a topic"))

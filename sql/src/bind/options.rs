@@ -12,7 +12,7 @@ use crate::parse::options::{OptionDef, OptionText};
 pub(super) struct Options<'a> {
     list: Vec<&'a OptionDef>,
     /// The keys that were asked for, for hints.
-    known: Vec<&'static str>,
+    known: Vec<String>,
     /// Where the name of the source or sink stands.
     pub(super) span: Span,
 }
@@ -22,8 +22,8 @@ impl<'a> Options<'a> {
         Self { list: list.iter().collect(), known: Vec::new(), span }
     }
 
-    pub(super) fn take(&mut self, key: &'static str) -> Option<&'a OptionDef> {
-        self.known.push(key);
+    pub(super) fn take(&mut self, key: &str) -> Option<&'a OptionDef> {
+        self.known.push(key.to_owned());
         let at = self.list.iter().position(|option| option.key == key)?;
         Some(self.list.remove(at))
     }
@@ -34,11 +34,11 @@ impl<'a> Options<'a> {
         Some(self.list.remove(at))
     }
 
-    pub(super) fn text(&mut self, key: &'static str) -> Checked<Option<(&'a str, Span)>> {
+    pub(super) fn text(&mut self, key: &str) -> Checked<Option<(&'a str, Span)>> {
         self.take(key).map(|option| Ok((text(option)?, option.span))).transpose()
     }
 
-    pub(super) fn required(&mut self, key: &'static str, help: &str) -> Checked<(&'a str, Span)> {
+    pub(super) fn required(&mut self, key: &str, help: &str) -> Checked<(&'a str, Span)> {
         match self.text(key)? {
             Some((value, span)) if value.trim().is_empty() => {
                 Err(Problem::new(span, format!("the option `{key}` is empty")).help(help))
@@ -49,7 +49,7 @@ impl<'a> Options<'a> {
     }
 
     /// An option that must be given; perhaps it is, under another name.
-    pub(super) fn missing(&self, key: &'static str, help: &str) -> Box<Problem> {
+    pub(super) fn missing(&self, key: &str, help: &str) -> Box<Problem> {
         let meant = |option: &&&OptionDef| match foreign(&option.key) {
             Some(help) => help.contains(&format!("{key} = ")),
             None => nearest(&option.key, [key]).is_some(),
@@ -64,11 +64,7 @@ impl<'a> Options<'a> {
     }
 
     /// One of these words, without regard to case.
-    pub(super) fn word(
-        &mut self,
-        key: &'static str,
-        words: &[&'static str],
-    ) -> Checked<Option<&'static str>> {
+    pub(super) fn word(&mut self, key: &str, words: &[&'static str]) -> Checked<Option<&'static str>> {
         let Some((value, span)) = self.text(key)? else { return Ok(None) };
         match words.iter().find(|word| word.eq_ignore_ascii_case(value.trim())) {
             Some(word) => Ok(Some(word)),
@@ -81,7 +77,7 @@ impl<'a> Options<'a> {
     }
 
     /// `'10 s'` or an INTERVAL, in microseconds, not negative.
-    pub(super) fn duration(&mut self, key: &'static str) -> Checked<Option<(i64, Span)>> {
+    pub(super) fn duration(&mut self, key: &str) -> Checked<Option<(i64, Span)>> {
         let Some(option) = self.take(key) else { return Ok(None) };
         let micros = match &option.value {
             OptionText::Interval(micros) => *micros,
@@ -104,7 +100,7 @@ impl<'a> Options<'a> {
         if let Some(help) = foreign(&option.key) {
             return Err(problem.help(help));
         }
-        let known = self.known.iter().copied();
+        let known = self.known.iter().map(String::as_str);
         Err(match nearest(&option.key.replace(['-', '.'], "_"), known) {
             Some(near) => problem.suggest(Some(near)),
             None => problem.help(format!("its options are {}", self.known.join(", "))),
@@ -132,7 +128,7 @@ pub(super) fn text(option: &OptionDef) -> Checked<&str> {
     }
 }
 
-fn no_secret(option: &OptionDef) -> Box<Problem> {
+pub(super) fn no_secret(option: &OptionDef) -> Box<Problem> {
     Problem::new(option.span, format!("`{}` cannot be a secret", option.key))
         .help("write a text in single quotes")
 }

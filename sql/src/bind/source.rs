@@ -1,14 +1,13 @@
 //! CREATE SOURCE: its columns, its watermark and its options.
 
-use std::collections::BTreeMap;
-
 use sqlparser::tokenizer::Span;
 
+use super::connector;
 use super::convert;
-use super::kafka;
-use super::options::{Options, text};
+use super::options::{self, Options, text};
+use crate::catalog::{Catalog, UsedAs};
 use crate::error::{Checked, Problem};
-use crate::manifest::{FORMATS, OptionValue, Source, SourceColumn, Start, TimeFormat, Watermark};
+use crate::manifest::{FORMATS, Source, SourceColumn, Start, TimeFormat, Watermark};
 use crate::parse::duration;
 use crate::parse::name::nearest;
 use crate::parse::options::OptionText;
@@ -20,11 +19,11 @@ const IDLE_TIMEOUT_US: i64 = 10_000_000;
 /// How many columns a source may have.
 const MAX_COLUMNS: usize = 500;
 
-pub(super) fn bind(def: &SourceDef) -> Checked<Source> {
+pub(super) fn bind(def: &SourceDef, catalog: &dyn Catalog) -> Checked<Source> {
     let columns = columns(def)?;
     let watermark = watermark(def, &columns)?;
     let mut options = Options::new(&def.options, def.name.span);
-    let connector = connector(&mut options, &["kafka", "file"])?;
+    let connector = connector::named(UsedAs::Source, catalog, &mut options)?;
     let format = options.word("format", FORMATS)?.unwrap_or("json");
     let time_format = match options.word("time_format", &["rfc3339", "unix_s", "unix_ms", "unix_us"])? {
         Some("unix_s") => TimeFormat::UnixSeconds,
@@ -50,19 +49,15 @@ pub(super) fn bind(def: &SourceDef) -> Checked<Source> {
         found => found.map(|(path, _)| path.to_owned()),
     };
     let late_dead_letters = options.word("late_dead_letters", &["true", "false"])? != Some("false");
-    let mut found = BTreeMap::new();
-    if connector == "kafka" {
-        kafka::read(&mut options, &mut found)?;
-    } else {
-        let (path, _) = options.required("path", "write path = 'events.jsonl'")?;
-        found.insert("path".to_owned(), OptionValue::Text(path.to_owned()));
-    }
-    options.finish(&format!("a {connector} source"))?;
+    let found = connector.read(&mut options)?;
+    options.finish(&format!("a {} source", connector.name))?;
+    let wrong = catalog.wrong_option(UsedAs::Source, &connector.name, &found);
+    options::refuse(wrong, &def.options, def.name.span)?;
     Ok(Source {
         name: def.name.text.clone(),
         columns,
         watermark,
-        connector: connector.to_owned(),
+        connector: connector.name,
         format: format.to_owned(),
         time_format,
         lenient_numbers,
@@ -124,20 +119,6 @@ fn watermark(def: &SourceDef, columns: &[SourceColumn]) -> Checked<Option<Waterm
             .help(format!("declare it as {} TIMESTAMP; time_format = 'unix_ms' reads numbers", name.text)))
         }
     }
-}
-
-/// The connector, which decides what other options there are.
-pub(super) fn connector<'a>(options: &mut Options<'_>, known: &[&'a str]) -> Checked<&'a str> {
-    let list = known.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    let (name, span) = options.required("connector", &format!("write connector = one of {list}"))?;
-    if let Some(found) = known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-        return Ok(found);
-    }
-    let problem = Problem::new(span, format!("there is no connector '{name}' here"));
-    Err(match nearest(name, known.iter().copied()) {
-        Some(near) => problem.suggest(Some(near)),
-        None => problem.help(format!("it can be {list}")),
-    })
 }
 
 /// `'latest'`, `'earliest'`, a timestamp or how long ago.

@@ -1,6 +1,9 @@
-//! The reducers that come with the product, as the front end sees them.
+//! The reducers and connectors that come with the product, as the front end sees them.
+//!
+//! The host's tests run the same cases of `tests/reject` with the connectors themselves.
 
-use streamgauge_sql::catalog::{Catalog, Parameter, Reducer, Signature};
+use streamgauge_sql::catalog::{Catalog, Parameter, Reducer, Signature, UsedAs};
+use streamgauge_sql::connector::{OptionKind, OptionSpec, SecretUse};
 use streamgauge_sql::types::{DataType, Value};
 
 use DataType::{Boolean, Float64, Int64, Text, Timestamp};
@@ -43,6 +46,58 @@ impl Catalog for Builtin {
         let (version, docs) = ("1.0.0".to_owned(), String::new());
         Ok(Some(Reducer { name: name.to_owned(), version, docs, signatures }))
     }
+
+    fn connectors(&self, used_as: UsedAs) -> Vec<String> {
+        let names: &[&str] = match used_as {
+            UsedAs::Source => &["kafka", "file"],
+            UsedAs::Sink => &["console", "file", "kafka", "slack", "webhook", "prometheus"],
+        };
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn options(&self, used_as: UsedAs, connector: &str) -> Result<Vec<OptionSpec>, String> {
+        let text = OptionKind::Literal(Text);
+        let format = option("format", OptionKind::Word(&["json"]));
+        let kafka = [
+            option("brokers", OptionKind::Brokers).required("host:9092"),
+            option("topic", OptionKind::Topic).required("name"),
+            option("kafka", OptionKind::ClientProperties),
+        ];
+        let url = option("url", OptionKind::Url).required("https://...").secret(SecretUse::Allowed);
+        let http = [
+            option("reject_after", OptionKind::Duration),
+            option("allow_private", OptionKind::Word(&["true", "false"])),
+        ];
+        Ok(match (used_as, connector) {
+            (UsedAs::Source, "file") => vec![option("path", text).required("events.jsonl")],
+            (UsedAs::Source, _) => kafka.to_vec(),
+            (UsedAs::Sink, "file") => vec![
+                format,
+                option("path", text).required("rows.jsonl"),
+                option("mode", OptionKind::Word(&["append", "overwrite"])),
+            ],
+            (UsedAs::Sink, "kafka") => {
+                let control = option("control_topic", OptionKind::Topic);
+                std::iter::once(format).chain(kafka).chain([control]).collect()
+            }
+            (UsedAs::Sink, "slack") => {
+                let ambiguous = option("on_ambiguous", OptionKind::Word(&["resend", "drop"]));
+                [url, ambiguous].into_iter().chain(http).collect()
+            }
+            (UsedAs::Sink, "webhook") => {
+                let signing = option("signing_secret", text).secret(SecretUse::Required);
+                [url, signing].into_iter().chain(http).collect()
+            }
+            (UsedAs::Sink, "prometheus") => {
+                vec![option("listen", OptionKind::Listen).or("127.0.0.1:9464"), option("prefix", text)]
+            }
+            (UsedAs::Sink, _) => vec![format],
+        })
+    }
+}
+
+fn option(name: &'static str, kind: OptionKind) -> OptionSpec {
+    OptionSpec::new(name, kind, "an option")
 }
 
 fn signature(arguments: &[DataType], returns: DataType) -> Signature {

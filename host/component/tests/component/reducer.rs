@@ -3,7 +3,6 @@
 use streamgauge_common::column::{Column, DataType, Value};
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::Accumulators;
-use streamgauge_sql::catalog::Catalog;
 
 use crate::guests::aggregate;
 

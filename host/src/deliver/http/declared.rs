@@ -5,11 +5,12 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use streamgauge_common::message::{Message, Payload, Request};
+use streamgauge_sql::manifest::OptionValue;
 
 /// What stands before an option's name.
 const OPENING: &str = "{option:";
-/// The option that every request of before there were placeholders has as its URL.
-const URL: &str = "url";
+/// The option that says where requests go (`wit/sink.wit`). Every request of before there were placeholders has it as its URL.
+pub const URL: &str = "url";
 
 /// The options of a sink that its requests do not hold but name; secrets in them are `{secret:NAME}`.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,14 @@ impl Declared {
     /// Options by name.
     pub fn new(options: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(options.into_iter().collect())
+    }
+
+    /// What the options of a sink fill in: where its requests go, and secrets as their names.
+    pub fn of(options: &BTreeMap<String, OptionValue>) -> Self {
+        Self::new(options.iter().filter_map(|(name, value)| match value {
+            OptionValue::Text(text) => is_address(name).then(|| (name.clone(), text.clone())),
+            OptionValue::Secret(secret) => Some((name.clone(), format!("{{secret:{secret}}}"))),
+        }))
     }
 
     /// What stands for an option in a request.
@@ -59,6 +68,11 @@ impl Declared {
         out.push_str(rest);
         Ok(out.into())
     }
+}
+
+/// Whether an option says where messages go, and not what is in them.
+pub fn is_address(name: &str) -> bool {
+    name == URL
 }
 
 /// A message that waits. Those of an earlier version hold the URL itself, which was the sink's option: they get its name.

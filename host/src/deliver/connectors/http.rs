@@ -1,0 +1,212 @@
+//! What connectors share whose component makes HTTP requests: the options of the host, the check of addresses, and the worker.
+
+mod judge;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use reqwest::Url;
+use streamgauge_common::message::{Message, Payload};
+use streamgauge_component::{check::Refused, plugins::Plugins, sink::Encoder};
+use streamgauge_kafka::Depth;
+use streamgauge_sql::{
+    catalog::WrongOption,
+    connector::{OptionKind, OptionSpec, SecretUse},
+    manifest::{Manifest, OptionValue, Sink},
+    types::DataType,
+};
+use streamgauge_state::outbox::Outbox;
+
+use self::judge::ResponseClassifier;
+use super::component;
+use crate::deliver::{
+    connector::{Destination, OutboxBinding, Route, SinkConnector, SinkContext, SinkError, SinkWorker},
+    encode::Requests,
+    http::{
+        address::forbidden_host,
+        client::Client,
+        declared::{Declared, URL, thawed},
+        secrets::Lookup,
+        sender::{OnAmbiguous, Sender, Settings},
+        signature::SigningSecret,
+    },
+    rejected::RejectedRows,
+    workers::Workers,
+};
+
+/// A connector whose component makes HTTP requests. The component describes its own options; the host states those that it
+/// reads itself.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpConnector {
+    /// The connector's name, and that of its component.
+    pub(super) name: &'static str,
+    /// What WITH takes of the host beside what all such connectors take.
+    pub(super) own: fn() -> Vec<OptionSpec>,
+    /// Whether all messages leave one after the other, whatever group they are of.
+    pub(super) in_one_lane: bool,
+    /// The least time between the starts of two requests.
+    pub(super) gap: Duration,
+}
+
+/// The secret that the host signs each request with.
+pub(super) fn signing_secret() -> OptionSpec {
+    let docs = "signs each request as Standard Webhooks says";
+    OptionSpec::new("signing_secret", OptionKind::Literal(DataType::Text), docs).secret(SecretUse::Required)
+}
+
+/// What to do with a request that was sent and has no answer.
+pub(super) fn on_ambiguous() -> OptionSpec {
+    let docs = "what becomes of a message that was sent and has no answer";
+    OptionSpec::new("on_ambiguous", OptionKind::Word(&["resend", "drop"]), docs).or("resend")
+}
+
+/// How long an answer such as 403 is tried again, because an operator may correct the receiver.
+fn reject_after() -> OptionSpec {
+    let docs = "how long 401, 403, 407 and 410 are tried again before messages become dead letters";
+    OptionSpec::new("reject_after", OptionKind::Duration, docs).or("10 minutes")
+}
+
+fn allow_private() -> OptionSpec {
+    let docs = "whether addresses that are not public may be sent to";
+    OptionSpec::new("allow_private", OptionKind::Word(&["true", "false"]), docs).or("false")
+}
+
+impl SinkConnector for HttpConnector {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn options(&self, plugins: &Plugins) -> Result<Vec<OptionSpec>, Refused> {
+        let described = component::described(plugins, self.name, SecretUse::Allowed)?;
+        Ok(described.into_iter().chain((self.own)()).chain([reject_after(), allow_private()]).collect())
+    }
+
+    fn wrong_option(&self, options: &BTreeMap<String, OptionValue>, _: Depth) -> Option<WrongOption> {
+        let Some(OptionValue::Text(url)) = options.get(URL) else { return None };
+        let (why, help) = wrong_url(url, allows_private(options))?;
+        Some(WrongOption { key: URL.to_owned(), message: format!("`{URL}` {why}"), help: help.to_owned() })
+    }
+
+    fn wrong_rows(&self, sink: &Sink, query: &Manifest, _: bool, plugins: &Plugins) -> Option<String> {
+        component::wrong_rows(sink, self.name, query, plugins)
+    }
+
+    fn open(
+        &self,
+        sink: &Sink,
+        route: &Route<'_>,
+        context: &mut SinkContext<'_>,
+    ) -> Result<Destination, SinkError> {
+        let instance = component::instance(sink, self.name, context, |_, _| Ok(()))?;
+        let encoder = component::encoder(&instance, sink, route.query).map_err(SinkError::Encoder)?;
+        let encoder = Arc::new(encoder);
+        check_address(sink, &**context.secrets)?;
+        let client = context.workers.client(allows_private(&sink.options))?;
+        let requests =
+            Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane: self.in_one_lane };
+        let worker = HttpWorker {
+            encoder,
+            client,
+            settings: settings(sink, self.gap),
+            declared: Declared::of(&sink.options),
+            secrets: context.secrets.clone(),
+            signing_name: match sink.options.get(&*signing_secret().name) {
+                Some(OptionValue::Secret(name)) => Some(name.clone()),
+                _ => None,
+            },
+        };
+        Ok(Destination::Outbox(OutboxBinding::new(requests, worker)))
+    }
+}
+
+/// Sends the requests of one query.
+struct HttpWorker {
+    encoder: Arc<Encoder>,
+    client: Client,
+    settings: Settings,
+    declared: Declared,
+    secrets: Arc<Lookup>,
+    /// The secret that requests are signed with.
+    signing_name: Option<String>,
+}
+
+impl SinkWorker for HttpWorker {
+    fn takes(&self, payload: &Payload) -> bool {
+        matches!(payload, Payload::Request(_))
+    }
+
+    fn resume(&self, message: Arc<Message>) -> Result<Arc<Message>, String> {
+        let message = thawed(message);
+        if let Payload::Request(request) = &message.payload {
+            self.declared.fill(request)?;
+        }
+        Ok(message)
+    }
+
+    fn start(
+        self: Box<Self>,
+        outbox: Outbox,
+        rejected: RejectedRows,
+        workers: &mut Workers,
+    ) -> Result<(), SinkError> {
+        let Self { encoder, client, settings, declared, secrets, signing_name } = *self;
+        let signing = signing_name.map(|name| signing(name, &*secrets)).transpose()?;
+        let left = outbox.clone();
+        let sink = Arc::new(ResponseClassifier { encoder, rejected });
+        let sender = Sender { outbox, client, settings, declared, sink, secrets, signing };
+        workers.task(&left, |stop| sender.run(stop));
+        Ok(())
+    }
+}
+
+fn settings(sink: &Sink, gap: Duration) -> Settings {
+    let on_ambiguous = match on_ambiguous().text(&sink.options) {
+        Some("drop") => OnAmbiguous::Drop,
+        _ => OnAmbiguous::Resend,
+    };
+    let settings = Settings { gap, on_ambiguous, ..Settings::default() };
+    let reject_after = reject_after().micros(&sink.options).and_then(|micros| u64::try_from(micros).ok());
+    let reject_after = reject_after.map_or(settings.reject_after, Duration::from_micros);
+    Settings { reject_after, ..settings }
+}
+
+fn signing(name: String, secrets: &Lookup) -> Result<SigningSecret, SinkError> {
+    match secrets(&name) {
+        Ok(value) => SigningSecret::new(&value).map_err(|why| SinkError::Signing { name, why }),
+        Err(why) => Err(SinkError::Secret { name, why }),
+    }
+}
+
+fn allows_private(options: &BTreeMap<String, OptionValue>) -> bool {
+    allow_private().text(options) == Some("true")
+}
+
+/// Refuses an address before the first row that the client would refuse at each request.
+fn check_address(sink: &Sink, secrets: &Lookup) -> Result<(), SinkError> {
+    let url = match sink.options.get(URL) {
+        Some(OptionValue::Text(url)) => url.clone(),
+        Some(OptionValue::Secret(name)) => {
+            secrets(name).map_err(|why| SinkError::Secret { name: name.clone(), why })?
+        }
+        None => return Ok(()),
+    };
+    match wrong_url(&url, allows_private(&sink.options)) {
+        Some((why, help)) => Err(SinkError::Url { why, help }),
+        None => Ok(()),
+    }
+}
+
+/// Why a URL is not sent to, and what to do about it; none where it is. The text does not show it: it may be a secret.
+fn wrong_url(url: &str, allows_private: bool) -> Option<(String, &'static str)> {
+    let url = match Url::parse(url) {
+        Ok(url) => url,
+        Err(error) => return Some((format!("is none: {error}"), "write url = 'https://...'")),
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return Some(("must begin with https:// or http://".to_owned(), "write url = 'https://...'"));
+    }
+    let Some(host) = url.host_str() else {
+        return Some(("names no host".to_owned(), "write url = 'https://...'"));
+    };
+    let kind = forbidden_host(host).filter(|_| !allows_private)?;
+    Some((format!("leads to {kind} address"), "write allow_private = 'true' if that is meant"))
+}

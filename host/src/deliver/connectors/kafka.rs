@@ -1,0 +1,96 @@
+//! The connector `kafka`: rows as records of a topic.
+
+use std::collections::BTreeMap;
+
+use streamgauge_common::message::Payload;
+use streamgauge_component::{check::Refused, plugins::Plugins};
+use streamgauge_kafka::{Connection, Control, Depth, Role, wrong_property};
+use streamgauge_sql::{
+    catalog::WrongOption,
+    connector::{OptionKind, OptionSpec},
+    manifest::{OptionValue, Sink},
+};
+use streamgauge_state::outbox::Outbox;
+
+use crate::deliver::{
+    connector::{Destination, OutboxBinding, Route, SinkConnector, SinkContext, SinkError, SinkWorker},
+    encode::Records,
+    kafka::KafkaSink,
+    rejected::RejectedRows,
+    workers::Workers,
+};
+
+/// Rows to a topic.
+#[derive(Clone, Copy, Debug)]
+pub struct KafkaConnector;
+
+fn topic() -> OptionSpec {
+    OptionSpec::new("topic", OptionKind::Topic, "the topic that rows go to").required("name")
+}
+
+fn control_topic() -> OptionSpec {
+    let docs = "the compacted topic that says up to which number rows are delivered";
+    OptionSpec::new("control_topic", OptionKind::Topic, docs).or("streamgauge-control")
+}
+
+impl SinkConnector for KafkaConnector {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn options(&self, _: &Plugins) -> Result<Vec<OptionSpec>, Refused> {
+        Ok(vec![
+            super::format(),
+            OptionSpec::new("brokers", OptionKind::Brokers, "where the brokers are").required("host:9092"),
+            topic(),
+            OptionSpec::new("kafka", OptionKind::ClientProperties, "properties of librdkafka"),
+            control_topic(),
+        ])
+    }
+
+    fn wrong_option(&self, options: &BTreeMap<String, OptionValue>, depth: Depth) -> Option<WrongOption> {
+        let control = control_topic();
+        let is_given = options.contains_key(&*control.name);
+        if is_given && control.text(options) == topic().text(options) {
+            return Some(WrongOption {
+                key: control.name.into_owned(),
+                message: "`control_topic` is the topic that rows go to".to_owned(),
+                help: "give it a topic of its own, or leave it out".to_owned(),
+            });
+        }
+        let (key, message) = wrong_property(options, Role::Sink, depth)?;
+        let help = "the documentation of librdkafka says what it can be".to_owned();
+        Some(WrongOption { key, message, help })
+    }
+
+    fn open(
+        &self,
+        sink: &Sink,
+        route: &Route<'_>,
+        context: &mut SinkContext<'_>,
+    ) -> Result<Destination, SinkError> {
+        let (connection, topic) = Connection::from_options(&sink.options, |name| (context.secrets)(name))?;
+        let remembered = control_topic();
+        let control = route.name().zip(remembered.text(&sink.options));
+        let control = control.map(|(id, topic)| Control { topic: topic.to_owned(), id });
+        let worker = KafkaSink { connection, topic, control };
+        Ok(Destination::Outbox(OutboxBinding::new(Records { keys: route.keys.clone() }, worker)))
+    }
+}
+
+impl SinkWorker for KafkaSink {
+    fn takes(&self, payload: &Payload) -> bool {
+        matches!(payload, Payload::Record(_))
+    }
+
+    fn start(
+        self: Box<Self>,
+        outbox: Outbox,
+        rejected: RejectedRows,
+        workers: &mut Workers,
+    ) -> Result<(), SinkError> {
+        let rejected = rejected.at(&self.connection.brokers);
+        let left = outbox.clone();
+        Ok(workers.thread("to kafka", &left, move |stop| self.deliver(&outbox, stop, &rejected))?)
+    }
+}

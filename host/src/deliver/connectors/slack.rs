@@ -1,0 +1,13 @@
+//! The connector `slack`: messages to an incoming webhook of Slack, one after the other.
+
+use std::time::Duration;
+
+use super::http::{HttpConnector, on_ambiguous};
+
+/// Slack takes one message a second.
+const GAP: Duration = Duration::from_secs(1);
+
+/// All messages of a query are in one lane, since people read a channel in order.
+pub fn slack() -> HttpConnector {
+    HttpConnector { name: "slack", own: || vec![on_ambiguous()], in_one_lane: true, gap: GAP }
+}

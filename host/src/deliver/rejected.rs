@@ -1,0 +1,106 @@
+//! Messages that the receiver rejects for good become dead letters, and the user is told once.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+use streamgauge_common::{
+    message::{Message, Payload},
+    reason::Reason,
+};
+
+use super::{
+    dead_letter::DeadLetter, http::sender::SinkHealth, kafka::DeliveryEvents, letters::DeadLetterQueue,
+    workers::Notice,
+};
+
+/// Reports the rejected messages of one query and sink.
+#[derive(Clone)]
+pub struct RejectedRows {
+    source: String,
+    query: String,
+    sink: String,
+    /// Where the sink is, as ` at host:9092`; empty where the reports of its failures say so themselves.
+    at: String,
+    letters: Option<Arc<DeadLetterQueue>>,
+    notice: Notice,
+    count: Arc<AtomicU64>,
+    /// Whether the user was told that rows are rejected.
+    told: Arc<AtomicBool>,
+}
+
+impl DeliveryEvents for RejectedRows {
+    fn rejected(&self, message: &Message, why: &str) -> bool {
+        self.tell(message, why)
+    }
+
+    fn down(&self, why: &str) {
+        (self.notice)(&format!("sink '{}'{}: {why}", self.sink, self.at));
+    }
+
+    fn back(&self) {
+        (self.notice)(&format!("sink '{}' takes rows again", self.sink));
+    }
+}
+
+impl RejectedRows {
+    /// Of the messages of a query from a source to a sink, in this order. `count` has one more for each rejected row.
+    pub fn new(
+        [source, query, sink]: [&str; 3],
+        letters: Option<Arc<DeadLetterQueue>>,
+        notice: Notice,
+        count: Arc<AtomicU64>,
+    ) -> Self {
+        let [source, query, sink] = [source, query, sink].map(str::to_owned);
+        Self { source, query, sink, at: String::new(), letters, notice, count, told: Arc::default() }
+    }
+
+    /// The same, for a sink whose failures do not say where it is.
+    #[must_use]
+    pub fn at(self, place: &str) -> Self {
+        Self { at: format!(" at {place}"), ..self }
+    }
+
+    /// Reports that the sink fails, or that it works again.
+    pub fn trouble(&self, trouble: SinkHealth) {
+        let sink = &self.sink;
+        match trouble {
+            SinkHealth::Began { why, rows } => {
+                (self.notice)(&format!("sink '{sink}': {why}; {rows} rows wait"))
+            }
+            SinkHealth::Over => (self.notice)(&format!("sink '{sink}' takes rows again")),
+        }
+    }
+
+    /// A message becomes a dead letter; whether that is written down for good. Where not, it may be told again.
+    pub fn tell(&self, message: &Message, why: &str) -> bool {
+        if !self.told.swap(true, Relaxed) {
+            let sink = &self.sink;
+            (self.notice)(&format!("sink '{sink}' rejects rows, they become dead letters: {why}"));
+        }
+        let rows = u64::from(message.rows);
+        let Some(letters) = &self.letters else {
+            self.count.fetch_add(rows, Relaxed);
+            return true;
+        };
+        // Letters that cannot be written now are not piled up.
+        if letters.is_behind().is_some() && !letters.sync() {
+            return false;
+        }
+        let record = match &message.payload {
+            Payload::Lines(bytes) | Payload::Rows(bytes) => bytes.as_slice(),
+            Payload::Record(record) => record.value.as_deref().unwrap_or_default(),
+            Payload::Request(request) => &request.body,
+        };
+        let mut line = Vec::new();
+        let message = format!("sink '{}': {why}", self.sink);
+        let (source, query) = (self.source.as_str(), self.query.as_str());
+        DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
+            .write(letters.record_text(), &mut line);
+        if letters.write(&line) > 0 {
+            self.count.fetch_add(rows, Relaxed);
+        }
+        letters.sync()
+    }
+}

@@ -1,0 +1,171 @@
+//! The threads, tasks and HTTP clients that deliver, of all sinks of a deployment.
+
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use streamgauge_common::panics::{self, caught};
+use streamgauge_state::outbox::Outbox;
+use tokio::{runtime::Runtime, sync::watch};
+
+use super::{
+    http::client::{Client, ClientError, Limits},
+    letters::DeadLetterQueue,
+    rejected::RejectedRows,
+};
+
+/// Reports what happens to the user.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Runs threads and tasks that deliver. They end when it is dropped.
+pub struct Workers {
+    stop: Arc<AtomicBool>,
+    cancel: watch::Sender<bool>,
+    runtime: Option<Runtime>,
+    threads: Vec<JoinHandle<()>>,
+    notice: Notice,
+    /// Rows that no receiver will ever take.
+    rejected: Arc<AtomicU64>,
+    /// The sink that no longer answers requests, and the panic that ended its task.
+    silent: Arc<OnceLock<(String, String)>>,
+    /// Without and with the right to reach addresses that are not public.
+    clients: [Option<Client>; 2],
+}
+
+impl Workers {
+    /// No worker yet.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn new(notice: Notice) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("deliver")
+            .enable_all()
+            .build()?;
+        let (cancel, _) = watch::channel(false);
+        Ok(Self {
+            stop: Arc::default(),
+            cancel,
+            runtime: Some(runtime),
+            threads: Vec::new(),
+            notice,
+            rejected: Arc::default(),
+            silent: Arc::default(),
+            clients: [None, None],
+        })
+    }
+
+    /// Rows that no receiver will ever take.
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Relaxed)
+    }
+
+    /// The sink that no longer answers requests, and why: a failure that no query has.
+    pub fn panicked(&self) -> Option<(String, String)> {
+        self.silent.get().cloned()
+    }
+
+    /// Reports something to the user.
+    pub fn tell(&self, text: &str) {
+        (self.notice)(text);
+    }
+
+    /// Reports the messages of a query that the receiver rejects.
+    pub fn rejections(
+        &self,
+        source: &str,
+        query: &str,
+        sink: &str,
+        letters: Option<Arc<DeadLetterQueue>>,
+    ) -> RejectedRows {
+        RejectedRows::new([source, query, sink], letters, self.notice.clone(), self.rejected.clone())
+    }
+
+    /// One client for all sinks with the same rights: it is slow to make.
+    ///
+    /// # Errors
+    /// The system's TLS cannot be used.
+    pub fn client(&mut self, allow_private: bool) -> Result<Client, ClientError> {
+        let [public, private] = &mut self.clients;
+        let slot = if allow_private { private } else { public };
+        match slot {
+            Some(client) => Ok(client.clone()),
+            None => Ok(slot.insert(Client::new(allow_private, Limits::default())?).clone()),
+        }
+    }
+
+    /// Starts a thread that works on an outbox until it is drained or the flag is set. Its panic fails the outbox.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn thread(
+        &mut self,
+        name: &str,
+        outbox: &Outbox,
+        work: impl FnOnce(&AtomicBool) + Send + 'static,
+    ) -> io::Result<()> {
+        let (stop, left) = (self.stop.clone(), outbox.clone());
+        let work = move || {
+            caught(|| work(&stop)).unwrap_or_else(|why| left.fail(format!("who delivers: {why}")));
+        };
+        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(work)?);
+        Ok(())
+    }
+
+    /// Starts a task that works on an outbox until it is drained or told to stop. Its panic fails the outbox.
+    pub fn task<F>(&self, outbox: &Outbox, work: impl FnOnce(watch::Receiver<bool>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let left = outbox.clone();
+        if let Some(runtime) = &self.runtime {
+            let work = work(self.cancel.subscribe());
+            panics::attend(runtime, work, move |why| left.fail(format!("who delivers: {why}")));
+        }
+    }
+
+    /// Starts a task that answers requests to a sink. `begin` gives the task; it is waited for, so that an address that cannot be
+    /// had is an error here. `broken` ends the sentence about the sink that reports a panic of the task.
+    ///
+    /// # Errors
+    /// Those of `begin`.
+    pub fn answer<F, E>(
+        &self,
+        sink: &str,
+        broken: &'static str,
+        begin: impl AsyncFnOnce(watch::Receiver<bool>) -> Result<F, E>,
+    ) -> Result<(), E>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let work = runtime.block_on(begin(self.cancel.subscribe()))?;
+        let (who, notice, silent) = (format!("sink '{sink}'"), self.notice.clone(), self.silent.clone());
+        panics::attend(runtime, work, move |why| {
+            notice(&format!("{who} {broken}: {why}"));
+            silent.get_or_init(|| (who, why));
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        // There is no receiver where no task was started.
+        let _ = self.cancel.send(true);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_millis(500));
+        }
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}

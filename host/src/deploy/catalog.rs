@@ -1,0 +1,68 @@
+//! What this host has and knows, as the front end asks for it.
+
+use std::collections::BTreeMap;
+
+use streamgauge_component::plugins::Plugins;
+use streamgauge_kafka::Depth;
+use streamgauge_sql::{
+    catalog::{Catalog, Reducer, UsedAs, WrongOption},
+    connector::OptionSpec,
+    manifest::{Manifest, OptionValue, Sink},
+};
+
+use super::Connectors;
+
+/// The plugins and connectors of a host.
+#[derive(Clone, Copy)]
+pub struct HostCatalog<'a> {
+    /// The reducers, and the components of sinks.
+    pub plugins: &'a Plugins,
+    /// The connectors.
+    pub connectors: &'a Connectors,
+    /// Whether all is looked at that a run would look at when it starts, or what can be without delay.
+    pub depth: Depth,
+}
+
+impl Catalog for HostCatalog<'_> {
+    fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
+        self.plugins.reducer(name).map_err(|refused| refused.to_string())
+    }
+
+    fn connectors(&self, used_as: UsedAs) -> Vec<String> {
+        match used_as {
+            UsedAs::Source => self.connectors.sources().map(|known| known.name().to_owned()).collect(),
+            UsedAs::Sink => self.connectors.sinks().map(|known| known.name().to_owned()).collect(),
+        }
+    }
+
+    fn options(&self, used_as: UsedAs, connector: &str) -> Result<Vec<OptionSpec>, String> {
+        let stated = match used_as {
+            UsedAs::Source => Ok(self.connectors.source(connector).map(|known| known.options())),
+            UsedAs::Sink => {
+                self.connectors.sink(connector).map(|known| known.options(self.plugins)).transpose()
+            }
+        };
+        stated.map(Option::unwrap_or_default).map_err(|refused| refused.to_string())
+    }
+
+    fn wrong_option(
+        &self,
+        used_as: UsedAs,
+        connector: &str,
+        options: &BTreeMap<String, OptionValue>,
+    ) -> Option<WrongOption> {
+        match used_as {
+            UsedAs::Source => self.connectors.source(connector)?.wrong_option(options, self.depth),
+            UsedAs::Sink => self.connectors.sink(connector)?.wrong_option(options, self.depth),
+        }
+    }
+
+    fn wrong_rows(&self, sink: &Sink, query: &Manifest, windowed: bool) -> Option<String> {
+        if self.depth == Depth::Quick {
+            return None;
+        }
+        let connector = self.connectors.sink(&sink.connector)?;
+        let why = connector.wrong_rows(sink, query, windowed, self.plugins)?;
+        Some(format!("sink '{}': {why}", sink.name))
+    }
+}

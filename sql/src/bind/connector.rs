@@ -1,0 +1,146 @@
+//! The options of a connector, each read as the connector states it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use sqlparser::tokenizer::Span;
+
+use super::kafka;
+use super::options::{Options, no_secret, text};
+use crate::catalog::{Catalog, UsedAs};
+use crate::connector::{OptionKind, OptionSpec, SecretUse, literal};
+use crate::error::{Checked, Problem};
+use crate::manifest::OptionValue;
+use crate::parse::name::nearest;
+use crate::parse::options::{OptionDef, OptionText, plain_secret};
+use crate::parse::secret::has_user;
+use crate::types::DataType;
+
+/// The connector that a statement names.
+pub(super) struct Connector {
+    pub(super) name: String,
+    specs: Vec<OptionSpec>,
+}
+
+/// The connector, which decides what other options there are.
+pub(super) fn named(used_as: UsedAs, catalog: &dyn Catalog, options: &mut Options<'_>) -> Checked<Connector> {
+    let known = catalog.connectors(used_as);
+    let list = known.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let (name, span) = options.required("connector", &format!("write connector = one of {list}"))?;
+    let Some(found) = known.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
+        let problem = Problem::new(span, format!("there is no connector '{name}' here"));
+        return Err(match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => problem.suggest(Some(near)),
+            None => problem.help(format!("it can be {list}")),
+        });
+    };
+    let specs = catalog
+        .options(used_as, found)
+        .map_err(|why| Problem::new(span, format!("the connector '{found}' cannot be loaded: {why}")))?;
+    Ok(Connector { name: found.clone(), specs })
+}
+
+impl Connector {
+    /// Its options, as they are bound.
+    pub(super) fn read(&self, options: &mut Options<'_>) -> Checked<BTreeMap<String, OptionValue>> {
+        let mut found = BTreeMap::new();
+        for spec in &self.specs {
+            if spec.kind == OptionKind::ClientProperties {
+                kafka::properties(options, &mut found)?;
+            } else if let Some(value) = value(spec, options)? {
+                found.insert(spec.bound_name().into_owned(), value);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The value of an option; none where it is not given and need not be.
+fn value(spec: &OptionSpec, options: &mut Options<'_>) -> Checked<Option<OptionValue>> {
+    match spec.kind {
+        OptionKind::Word(words) => {
+            Ok(options.word(&spec.name, words)?.map(|word| OptionValue::Text(word.to_owned())))
+        }
+        OptionKind::Duration => {
+            let found = options.duration(&spec.name)?;
+            Ok(found.map(|(micros, _)| OptionValue::Text(micros.to_string())))
+        }
+        OptionKind::Brokers => {
+            Ok(kafka::brokers(spec, options)?.map(|brokers| OptionValue::Text(brokers.to_owned())))
+        }
+        OptionKind::ClientProperties => Ok(None),
+        OptionKind::Literal(_) | OptionKind::Url | OptionKind::Listen | OptionKind::Topic => {
+            match options.take(&spec.name) {
+                Some(option) => one(spec, option).map(Some),
+                None if spec.required => Err(options.missing(&spec.name, &spec.help())),
+                None => Ok(None),
+            }
+        }
+    }
+}
+
+/// An option whose value stands alone: a text, or a secret where the connector takes one.
+fn one(spec: &OptionSpec, option: &OptionDef) -> Checked<OptionValue> {
+    match (&option.value, spec.secret) {
+        (OptionText::Secret(name), SecretUse::Allowed | SecretUse::Required) => {
+            return Ok(OptionValue::Secret(name.clone()));
+        }
+        (OptionText::Secret(_), SecretUse::Refused) => return Err(no_secret(option)),
+        (_, SecretUse::Required) => return Err(plain_secret(&spec.name, option.span)),
+        (OptionText::Interval(_), SecretUse::Allowed) => {
+            return Err(
+                Problem::new(option.span, format!("`{}` is no duration", spec.name)).help(spec.help())
+            );
+        }
+        _ => {}
+    }
+    let (value, span) = (text(option)?, option.span);
+    if spec.required && value.trim().is_empty() && spec.kind == OptionKind::Literal(DataType::Text) {
+        return Err(Problem::new(span, format!("the option `{}` is empty", spec.name)).help(spec.help()));
+    }
+    check(spec, value, span)?;
+    Ok(OptionValue::Text(value.to_owned()))
+}
+
+/// Whether a text is of the kind that the connector states.
+fn check(spec: &OptionSpec, value: &str, span: Span) -> Checked<()> {
+    let name = &spec.name;
+    let wrong = match spec.kind {
+        OptionKind::Url => wrong_url(value).map(|why| format!("`{name}` {why}")),
+        OptionKind::Listen if value.parse::<SocketAddr>().is_err() => {
+            Some(format!("'{value}' is no address to listen on"))
+        }
+        OptionKind::Literal(data_type) if literal(value, data_type).is_none() => {
+            Some(format!("`{name}` cannot be '{value}': it is {data_type}"))
+        }
+        OptionKind::Topic => return kafka::check_topic(value, span),
+        _ => None,
+    };
+    wrong.map_or(Ok(()), |why| Err(Problem::new(span, why).help(spec.help())))
+}
+
+/// Why a text is no URL to send to; none where it is one.
+fn wrong_url(url: &str) -> Option<&'static str> {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return Some("must begin with https:// or http://");
+    };
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Some("has a space in it");
+    }
+    if has_user(rest) {
+        return Some("has a user or a password in it, so all of it must be a secret");
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // The colons of `[::1]` begin no port.
+    let address_end = authority.rfind(']').unwrap_or_default();
+    let colon = authority.rfind(':').filter(|&colon| colon >= address_end);
+    let (host, port) = colon.map_or((authority, None), |colon| {
+        let (host, port) = authority.split_at(colon);
+        (host, port.strip_prefix(':'))
+    });
+    if host.is_empty() {
+        return Some("names no host");
+    }
+    port.filter(|port| !port.parse::<u16>().is_ok_and(|port| port > 0))
+        .map(|_| "has a port that is not between 1 and 65535")
+}
