@@ -21,7 +21,11 @@ use streamgauge_sql::{
     Program, Query,
     manifest::{Input, Manifest, OptionValue, Source, Target},
 };
-use streamgauge_state::{outbox::Outbox, store::Store};
+use streamgauge_state::{
+    outbox::Outbox,
+    pool::{PoolSettings, StatePool},
+    store::Store,
+};
 
 use self::{
     output_files::{LetterSettings, OutputFiles},
@@ -122,7 +126,10 @@ pub fn wire(deployment: &Deployment<'_>, notice: Notice) -> Result<Wired, Deploy
         deployment.state.as_ref(),
     );
     files.left = left;
+    let pool = deployment.state.is_some().then(|| StatePool::start(PoolSettings::default())).transpose();
+    let no_thread = |error| DeployError::Runtime(format!("error: cannot start a thread: {error}"));
     let mut parts = Builder {
+        pool: pool.map_err(no_thread)?,
         needed,
         components,
         files,
@@ -212,6 +219,8 @@ fn check_once(deployment: &Deployment<'_>) -> Result<(), DeployError> {
 
 /// What pipelines are put together from.
 struct Builder<'a> {
+    /// The threads that keep state; none = nothing is durable.
+    pool: Option<StatePool>,
     needed: Vec<&'a Query>,
     /// By the name of the query; none where no column enters it.
     components: BTreeMap<String, QueryComponent>,

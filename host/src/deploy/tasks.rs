@@ -88,8 +88,8 @@ impl Deployment<'_> {
             return Ok(None);
         }
         let acknowledged = keeping.as_ref().map(|keeping| keeping.acknowledged.clone()).unwrap_or_default();
-        let no_thread = |error| DeployError::Runtime(format!("error: cannot start a thread: {error}"));
-        let backend = keeping.map(StateBackend::start).transpose().map_err(no_thread)?;
+        let backend =
+            parts.pool.as_ref().zip(keeping).map(|(pool, keeping)| StateBackend::start(pool, keeping));
         let mut tree = TaskBuilder {
             timeline,
             goes_on,

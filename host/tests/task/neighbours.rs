@@ -28,6 +28,7 @@ use streamgauge_state::{
     backend::StateBackend,
     fingerprint::StateFingerprint,
     manifest::{Offsets, StartBounds},
+    pool::{PoolSettings, StatePool},
     recovery::{self, Recovered},
     store::Store,
 };
@@ -179,7 +180,8 @@ fn task(
     let folder = Store::open(state.to_str().unwrap()).unwrap().folder(&manifest.name).unwrap();
     let Recovered { begin, checkpoint, decisions, .. } =
         recovery::open(folder, &StateFingerprint::of(&manifest, None, &[1]), 2).unwrap();
-    let log = DecisionLog::new(Some(StateBackend::start(begin).unwrap()), BTreeMap::new(), decisions);
+    let pool = StatePool::start(PoolSettings::default()).unwrap();
+    let log = DecisionLog::new(Some(StateBackend::start(&pool, begin)), BTreeMap::new(), decisions);
     let (saved, parts) = checkpoint.unwrap_or_default();
     let mut task = QueryTask::new(running, log, StartBounds::default(), saved.offsets.clone(), factory);
     let windows = task.windows(&saved, parts.iter()).unwrap();

@@ -1,18 +1,19 @@
-//! The checkpoint's thread: parts to sections, sections and standing to a generation.
+//! The checkpoint's actor: parts to sections, sections and standing to a generation.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::Ordering::SeqCst},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use crossbeam_channel::{Receiver, Sender};
 use streamgauge_engine::StateSegment;
 
-use super::{CheckpointRequest, Command, Shared};
+use super::{
+    CheckpointRequest, Command,
+    standing::{Durable, Standing},
+    writer::LogWriter,
+};
 use crate::{
     bytes::Writer,
     checkpoint::Checkpoints,
     error::StateError,
+    pool::{Actor, WeakMailbox},
     recovery::{Section, Sections},
     segment,
 };
@@ -32,8 +33,19 @@ pub(super) struct Checkpointer {
     generations: usize,
     /// The generations that are kept, oldest first.
     kept: Vec<Kept>,
-    commands: Sender<Command>,
-    shared: Arc<Shared>,
+    /// The log's actor owns this one, so it is not kept by it.
+    log: WeakMailbox<LogWriter>,
+    standing: Arc<Standing>,
+}
+
+impl Actor for Checkpointer {
+    type Message = CheckpointRequest;
+    const GROUP_MAX: usize = 1;
+    const WAITING_MAX: usize = 1;
+
+    fn handle(&mut self, jobs: Vec<CheckpointRequest>) -> Result<(), String> {
+        jobs.into_iter().try_for_each(|job| self.write(job)).map_err(|error| error.to_string())
+    }
 }
 
 impl Checkpointer {
@@ -42,8 +54,8 @@ impl Checkpointer {
         sections: Sections,
         newest: Option<(u64, u64)>,
         generations: usize,
-        commands: Sender<Command>,
-        shared: Arc<Shared>,
+        log: WeakMailbox<LogWriter>,
+        standing: Arc<Standing>,
     ) -> Self {
         let kept = newest.map(|(generation, log_from)| Kept {
             generation,
@@ -55,20 +67,8 @@ impl Checkpointer {
             sections,
             generations: generations.max(1),
             kept: kept.into_iter().collect(),
-            commands,
-            shared,
-        }
-    }
-
-    /// Runs until nobody gives it jobs any more, or one fails.
-    pub(super) fn run(mut self, jobs: &Receiver<CheckpointRequest>) {
-        while let Ok(job) = jobs.recv() {
-            let done = self.write(job);
-            if let Err(error) = done {
-                self.shared.fail(error.to_string());
-                self.shared.busy.store(false, SeqCst);
-                return;
-            }
+            log,
+            standing,
         }
     }
 
@@ -97,16 +97,13 @@ impl Checkpointer {
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: manifest.log_from });
 
-        *self.shared.lock(&self.shared.whole) = self.sections.fragmented();
-        *self.shared.lock(&self.shared.durable) = Some(manifest.offsets);
-        self.shared.mark.store(mark, SeqCst);
-        self.shared.has_checkpoint.store(true, SeqCst);
-        self.shared.busy.store(false, SeqCst);
+        let whole = self.sections.fragmented();
+        self.standing.end_checkpoint(Durable { offsets: Some(manifest.offsets), mark, whole });
         if let Some(&Kept { log_from, .. }) =
             self.kept.first().filter(|_| self.kept.len() >= self.generations)
         {
-            // A full queue is not waited for: the next checkpoint says it again.
-            drop(self.commands.try_send(Command::Durable { log_from }));
+            // A full mailbox is not waited for: the next checkpoint says it again.
+            let _ = self.log.try_send(Command::Durable { log_from });
         }
         Ok(())
     }
