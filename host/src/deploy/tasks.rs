@@ -6,7 +6,7 @@ use streamgauge_common::{
     crash,
     message::{Message, Payload},
 };
-use streamgauge_engine::{Accumulators, Fault, Settings, StateSegment, WindowQuery};
+use streamgauge_engine::{Accumulators, Fault, Settings, StateSegment, StateVersions, WindowQuery};
 use streamgauge_sql::{
     Query,
     manifest::{Input, Manifest, Source, Target},
@@ -75,7 +75,8 @@ impl Deployment<'_> {
         let open = self.opener(manifest);
         let failed = |fault: Fault| DeployError::Runtime(format!("error: {fault}"));
         let accumulators = open().map_err(failed)?;
-        let versions: Vec<u32> = accumulators.iter().map(|calls| calls.state_version()).collect();
+        let versions: Vec<StateVersions> =
+            accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
         let KnownQuery { timeline, goes_on, begin: keeping, checkpoint, decisions, in_flight } =
             self.kept(manifest, source, &versions, parts)?;
         if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && in_flight.is_empty() {
@@ -143,7 +144,7 @@ impl Deployment<'_> {
         &self,
         manifest: &Manifest,
         source: &Source,
-        versions: &[u32],
+        versions: &[StateVersions],
         parts: &mut Builder<'_>,
     ) -> Result<KnownQuery, DeployError> {
         let Some(store) = &self.state else {

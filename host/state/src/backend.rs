@@ -127,23 +127,20 @@ impl StateBackend {
             acknowledged,
             generations,
         } = begin;
-        let newest = manifest.as_ref().map(|(manifest, generation)| (*generation, manifest.log_from));
-        let standing = Arc::new(Standing::new(manifest.map(|(manifest, _)| manifest.offsets), acknowledged));
-        let shared = standing.clone();
-        let log = Mailbox::new_cyclic(
-            pool.logs(),
-            |log| {
-                let checkpointer =
-                    Checkpointer::new(checkpoints, sections, newest, generations, log, shared.clone());
-                let told = shared.clone();
-                let jobs = Mailbox::new(pool.checkpoints(), checkpointer, move |why| told.fail_of(why));
-                LogWriter::new(log_file, in_flight, jobs, shared.clone())
-            },
-            {
-                let told = standing.clone();
-                move |why| told.fail_of(why)
-            },
-        );
+        let offsets = manifest.as_ref().map(|(manifest, _)| manifest.offsets.clone());
+        let standing = Arc::new(Standing::new(offsets, acknowledged));
+        let on_failure = || {
+            let standing = standing.clone();
+            move |why| standing.fail_of(why)
+        };
+        let writer = |log| {
+            let newest = manifest.as_ref();
+            let checkpointer =
+                Checkpointer::new(checkpoints, sections, newest, generations, log, standing.clone());
+            let checkpointer = Mailbox::new(pool.checkpoints(), checkpointer, on_failure());
+            LogWriter::new(log_file, in_flight, checkpointer, standing.clone())
+        };
+        let log = Mailbox::new_cyclic(pool.logs(), writer, on_failure());
         Self { log, standing, store, identity }
     }
 

@@ -19,7 +19,7 @@ use streamgauge::{
 };
 use streamgauge_common::column::{Column, Texts};
 use streamgauge_component::{limits::Limits, plugins::Plugins, runtime::Runtime};
-use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, WindowQuery};
+use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, StateVersions, WindowQuery};
 use streamgauge_sql::{
     Program, Query, SourceText, compile,
     manifest::{Aggregate, SourceColumn, TimeFormat},
@@ -89,6 +89,10 @@ impl Accumulators for Guarded {
 
     fn state_version(&self) -> u32 {
         self.sum.state_version()
+    }
+
+    fn restores(&self) -> &[u32] {
+        self.sum.restores()
     }
 }
 
@@ -178,8 +182,12 @@ fn task(
         return QueryTask::new(running, DecisionLog::idle(), StartBounds::default(), Offsets::new(), factory);
     };
     let folder = Store::open(state.to_str().unwrap()).unwrap().folder(&manifest.name).unwrap();
-    let Recovered { begin, checkpoint, decisions, .. } =
-        recovery::open(folder, &StateFingerprint::of(&manifest, None, &[1]), 2).unwrap();
+    let Recovered { begin, checkpoint, decisions, .. } = recovery::open(
+        folder,
+        &StateFingerprint::of(&manifest, None, &[StateVersions { written: 1, restores: Vec::new() }]),
+        2,
+    )
+    .unwrap();
     let pool = StatePool::start(PoolSettings::default()).unwrap();
     let log = DecisionLog::new(Some(StateBackend::start(&pool, begin)), BTreeMap::new(), decisions);
     let (saved, parts) = checkpoint.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use streamgauge_common::column::DataType;
 use streamgauge_component::{limits::Limits, reducer::ReducerComponent, runtime::Runtime};
-use streamgauge_engine::{Accumulators, Fault};
+use streamgauge_engine::{Accumulators, Fault, StateVersions};
 use streamgauge_sql::{
     manifest::{Aggregate, FORMAT, Input, Manifest, SECTION, Stage, Target},
     types::Value,
@@ -247,5 +247,6 @@ pub(crate) fn aggregate(reducer: &str, returns: DataType, parameters: Vec<Value>
 pub(crate) fn open(limits: Limits, guest: &Reducer<'_>) -> Result<impl Accumulators + use<>, Fault> {
     let runtime = Runtime::with_limits(limits).unwrap();
     let component = ReducerComponent::new(&runtime, "probe", &reducer(guest)).unwrap();
-    component.open(&aggregate("probe", DataType::Float64, Vec::new()), 1)
+    let versions = StateVersions { written: 1, restores: Vec::new() };
+    component.open(&aggregate("probe", DataType::Float64, Vec::new()), versions)
 }

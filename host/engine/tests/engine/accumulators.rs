@@ -117,6 +117,10 @@ impl<S: State> Accumulators for Native<S> {
     fn state_version(&self) -> u32 {
         1
     }
+
+    fn restores(&self) -> &[u32] {
+        &[]
+    }
 }
 
 /// `count(*)`.

@@ -13,6 +13,7 @@ use crate::{
     bytes::Writer,
     checkpoint::Checkpoints,
     error::StateError,
+    manifest::CheckpointManifest,
     pool::{Actor, WeakMailbox},
     recovery::{Section, Sections},
     segment,
@@ -33,6 +34,8 @@ pub(super) struct Checkpointer {
     generations: usize,
     /// The generations that are kept, oldest first.
     kept: Vec<Kept>,
+    /// The versions of the states in the newest, one an aggregate call.
+    versions: Vec<u32>,
     /// The log's actor owns this one, so it is not kept by it.
     log: WeakMailbox<LogWriter>,
     standing: Arc<Standing>,
@@ -52,21 +55,23 @@ impl Checkpointer {
     pub(super) fn new(
         checkpoints: Checkpoints,
         sections: Sections,
-        newest: Option<(u64, u64)>,
+        newest: Option<&(CheckpointManifest, u64)>,
         generations: usize,
         log: WeakMailbox<LogWriter>,
         standing: Arc<Standing>,
     ) -> Self {
-        let kept = newest.map(|(generation, log_from)| Kept {
-            generation,
+        let kept = newest.map(|(manifest, generation)| Kept {
+            generation: *generation,
             needed: sections.generations(),
-            log_from,
+            log_from: manifest.log_from,
         });
+        let versions = newest.map(|(manifest, _)| manifest.versions.clone());
         Self {
             checkpoints,
             sections,
             generations: generations.max(1),
             kept: kept.into_iter().collect(),
+            versions: versions.unwrap_or_default(),
             log,
             standing,
         }
@@ -85,10 +90,17 @@ impl Checkpointer {
             self.checkpoints.retain(&self.kept(), &self.needed())?;
         }
         let begun = self.checkpoints.begin(bytes)?;
+        let begun_generation = begun.generation;
         for (parts, place) in by_partition.values().zip(&begun.sections) {
             self.sections.add(Section::new(*place, parts));
         }
         self.sections.keep(&manifest.kept);
+        // The manifest has one version an aggregate call: states of another one must not be left in older sections.
+        assert!(
+            manifest.versions == self.versions
+                || self.sections.generations().iter().all(|&generation| generation == begun_generation),
+            "after a change of state versions every part is captured as a whole"
+        );
         let mut out = Writer::new();
         manifest.write(&mut out);
         self.sections.write(&mut out);
@@ -96,6 +108,7 @@ impl Checkpointer {
         let generation = self.checkpoints.finish(begun, out.as_bytes())?;
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: manifest.log_from });
+        self.versions = manifest.versions;
 
         let whole = self.sections.fragmented();
         self.standing.end_checkpoint(Durable { offsets: Some(manifest.offsets), mark, whole });
