@@ -108,7 +108,7 @@ pub(super) fn claim(store: &Store, fingerprint: &StateFingerprint) -> Result<u12
     }
     for (name, _) in store.list("")? {
         if name.starts_with("log-") || name.starts_with("checkpoint-") {
-            return Err(StateError::damaged(&file, 0, format!("it is gone, but {name:?} is there")));
+            return Err(StateError::damaged(&file, 0, format!("it is gone, but \"{name}\" is there")));
         }
     }
     let mut identity = [0; 16];

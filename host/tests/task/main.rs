@@ -6,3 +6,5 @@
 mod guests;
 mod barriers;
 mod neighbours;
+mod tally;
+mod restores;
