@@ -10,7 +10,7 @@ mod output_files;
 mod tasks;
 mod runtime;
 mod secret;
-mod shared;
+mod resources;
 mod sinks;
 mod source;
 
@@ -26,7 +26,7 @@ use streamgauge_sql::{
     Program, Query,
     manifest::{Input, Manifest, Source, Target},
 };
-use streamgauge_state::{statements, store::Store};
+use streamgauge_state::{pool::StatePool, statements, store::Store};
 
 use self::{
     identity::Named,
@@ -46,8 +46,8 @@ pub use self::{
     connectors::Connectors,
     error::DeployError,
     leftovers::{delivered, find},
+    resources::HostResources,
     runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, RuntimeStatus, State, Status, Tell},
-    shared::SharedSources,
 };
 pub use crate::deliver::workers::{Notice, Workers};
 
@@ -121,12 +121,12 @@ pub struct Deployment<'a> {
 /// A name that does not exist, a source without input, a file that cannot be opened, a missing secret.
 pub fn wire(
     deployment: &Deployment<'_>,
-    sources: &SharedSources,
+    resources: &HostResources,
     notice: Notice,
 ) -> Result<Wired, DeployError> {
-    let Some(store) = &deployment.state else { return wire_named(deployment, sources, notice) };
+    let Some(store) = &deployment.state else { return wire_named(deployment, resources, notice) };
     let Named { program, keep } = identity::name(deployment.program, store)?;
-    let wired = wire_named(&Deployment { program: &program, ..deployment.clone() }, sources, notice)?;
+    let wired = wire_named(&Deployment { program: &program, ..deployment.clone() }, resources, notice)?;
     // Before anything is decided under these names.
     let kept = keep.map_or(Ok(()), |keep| statements::write(store, &keep));
     kept.map_err(|error| DeployError::Runtime(format!("error: {error}")))?;
@@ -135,7 +135,7 @@ pub fn wire(
 
 fn wire_named(
     deployment: &Deployment<'_>,
-    sources: &SharedSources,
+    resources: &HostResources,
     notice: Notice,
 ) -> Result<Wired, DeployError> {
     let Deployment { program, inputs, outputs, .. } = deployment;
@@ -155,7 +155,9 @@ fn wire_named(
         deployment.state.as_ref(),
     );
     files.left = left;
+    let pool = deployment.state.is_some().then(|| resources.state_pool()).transpose()?;
     let mut parts = Builder {
+        pool,
         needed,
         components,
         files,
@@ -164,7 +166,7 @@ fn wire_named(
         notices: told,
         begun: Vec::new(),
         control: Arc::default(),
-        sources,
+        resources,
     };
     let mut pipelines = Vec::new();
     for source in &program.sources {
@@ -243,6 +245,8 @@ fn check_once(deployment: &Deployment<'_>) -> Result<(), DeployError> {
 
 /// What pipelines are put together from.
 struct Builder<'a> {
+    /// The threads that keep state; none = nothing is durable.
+    pool: Option<StatePool>,
     needed: Vec<&'a Query>,
     /// By the name of the query; none where no column enters it.
     components: BTreeMap<String, QueryComponent>,
@@ -254,8 +258,8 @@ struct Builder<'a> {
     begun: Vec<String>,
     /// What is wanted of the deployment.
     control: Arc<Control>,
-    /// Sources that other deployments read.
-    sources: &'a SharedSources,
+    /// What other deployments use as well.
+    resources: &'a HostResources,
 }
 
 /// A program that is put together.
@@ -300,7 +304,7 @@ impl Deployment<'_> {
         parts: &mut Builder<'_>,
     ) -> Result<Vec<Pipeline>, DeployError> {
         let begin = self.start(source, &tasks);
-        let (reading, schema) = parts.sources.share(source, self)?;
+        let (reading, schema) = parts.resources.share(source, self)?;
         let settings = LetterSettings {
             record_text: self.dead_letter_records,
             bytes_max: self.dead_letters_bytes_max,

@@ -130,4 +130,8 @@ impl<A: Accumulators> Accumulators for Timed<A> {
     fn state_version(&self) -> u32 {
         self.inner.state_version()
     }
+
+    fn restores(&self) -> &[u32] {
+        self.inner.restores()
+    }
 }

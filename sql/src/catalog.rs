@@ -89,6 +89,8 @@ pub struct Signature {
     pub tolerance: f64,
     /// The version of the bytes that its states are kept in.
     pub state_version: u32,
+    /// Other versions that it can restore.
+    pub restores: Vec<u32>,
 }
 
 /// A constant that a reducer is opened with.

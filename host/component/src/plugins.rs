@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use streamgauge_engine::Fault;
+use streamgauge_engine::{Fault, StateVersions};
 use streamgauge_sql::{catalog::Reducer, manifest::Aggregate};
 
 use super::{
@@ -72,7 +72,9 @@ impl Plugins {
         let signature = loaded.description.signatures.get(aggregate.signature as usize);
         match signature {
             Some(signature) if signature.returns == aggregate.returns => {
-                loaded.component.open(aggregate, signature.state_version)
+                let versions =
+                    StateVersions { written: signature.state_version, restores: signature.restores.clone() };
+                loaded.component.open(aggregate, versions)
             }
             _ => Err(fault(format!("is not the one that `{}` was compiled for", aggregate.text))),
         }

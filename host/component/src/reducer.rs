@@ -1,7 +1,7 @@
 //! Step 4: a reducer, the states of an aggregate call in a plugin.
 
 use streamgauge_common::column::{Column, Texts};
-use streamgauge_engine::{Accumulators, Evaluated, Fault};
+use streamgauge_engine::{Accumulators, Evaluated, Fault, StateVersions};
 use streamgauge_sql::{catalog, manifest::Aggregate, types::DataType};
 use wasmtime::component::{Instance, InstancePre, ResourceAny};
 
@@ -33,6 +33,7 @@ pub struct ReducerInstance {
     accumulators: ResourceAny,
     returns: DataType,
     state_version: u32,
+    restores: Vec<u32>,
 }
 
 impl ReducerComponent {
@@ -60,15 +61,17 @@ impl ReducerComponent {
         })
     }
 
-    /// Opens the accumulators of an aggregate call, of a signature whose states have this version.
-    pub fn open(&self, aggregate: &Aggregate, state_version: u32) -> Result<ReducerInstance, Fault> {
+    /// Opens the accumulators of an aggregate call whose states have these versions.
+    pub fn open(&self, aggregate: &Aggregate, versions: StateVersions) -> Result<ReducerInstance, Fault> {
         let (mut guest, exports) = self.start()?;
         let parameters: Vec<LiteralParam<'_>> = aggregate.parameters.iter().map(lower_value).collect();
         let opened =
             guest.call(|store| exports.accumulators().call_open(store, aggregate.signature, &parameters))?;
         let accumulators =
             opened.map_err(|error| guest.lose(format!("refused its parameters: {}", error_text(&error))))?;
-        Ok(ReducerInstance { guest, exports, accumulators, returns: aggregate.returns, state_version })
+        let StateVersions { written: state_version, restores } = versions;
+        let returns = aggregate.returns;
+        Ok(ReducerInstance { guest, exports, accumulators, returns, state_version, restores })
     }
 
     fn start(&self) -> Result<(Guest, wit::Guest), Fault> {
@@ -125,6 +128,10 @@ impl Accumulators for ReducerInstance {
     fn state_version(&self) -> u32 {
         self.state_version
     }
+
+    fn restores(&self) -> &[u32] {
+        &self.restores
+    }
 }
 
 /// Values as the signature promises them, one a slot; else what is wrong with them.
@@ -148,5 +155,6 @@ fn signature(signature: wit::Signature) -> catalog::Signature {
         growing: matches!(signature.state, wit::StateSize::Growing),
         tolerance: signature.tolerance,
         state_version: signature.state_version,
+        restores: signature.restores,
     }
 }

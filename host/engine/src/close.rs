@@ -215,8 +215,10 @@ impl Sealing<'_> {
         if id.place.slice() < self.stays {
             return Ok(());
         }
-        let touched: Vec<(u32, u32)> = groups.filter(|&(_, slot)| changes.is_touched(slot)).collect();
-        let parts = snapshot::parts(id, false, partition, &touched, states)?;
+        let whole = changes.is_outdated(&id);
+        let changed: Vec<(u32, u32)> =
+            groups.filter(|&(_, slot)| whole || changes.is_touched(slot)).collect();
+        let parts = snapshot::parts(id, whole, partition, &changed, states)?;
         changes.seal(id, parts);
         Ok(())
     }

@@ -10,7 +10,7 @@
 //!    `stack` keeps them merged so that overlapping windows share the work, and `answer` makes the rows.
 //!
 //! `query` holds it together: one windowed query, one [`WindowQuery`]. What of it survives a crash, and how it comes back,
-//! is in `part`, `snapshot` and `restore`.
+//! is in `segment`, `snapshot` and `restore`; `versions` says which states a reducer can restore.
 
 mod dense;
 mod key;
@@ -22,6 +22,7 @@ mod watermark;
 mod late;
 mod fold;
 mod states;
+mod versions;
 mod segment;
 mod close;
 mod stack;
@@ -37,6 +38,7 @@ pub use late::LateRow;
 pub use query::{Settings, Usage, WindowQuery};
 pub use segment::{RestoreError, SegmentId, SegmentKind, Snapshot, StateSegment, WindowProgress};
 pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};
+pub use versions::StateVersions;
 
 use streamgauge_common::column::{Column, Texts};
 
@@ -59,6 +61,8 @@ pub trait Accumulators: Send {
     fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault>;
     /// The version of the bytes that `snapshot` gives.
     fn state_version(&self) -> u32;
+    /// Other versions that `restore` takes.
+    fn restores(&self) -> &[u32];
 }
 
 /// The values of some slots.

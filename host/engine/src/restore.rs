@@ -28,7 +28,8 @@ impl WindowQuery {
 
     /// Puts a part back; of a group that is there already the later state counts.
     ///
-    /// `versions` are the versions of the states, one an aggregate call.
+    /// `versions` are the versions of the states, one an aggregate call. A part whose states have other versions than its reducers
+    /// give is captured as a whole the next time.
     pub fn put_back(
         &mut self,
         part: &StateSegment,
@@ -45,6 +46,14 @@ impl WindowQuery {
         let in_step = part.states.iter().all(|states| states.len() == part.keys.len());
         if part.states.len() != calls || versions.len() != self.aggregates.len() || !in_step {
             return misfit("states of other aggregate calls");
+        }
+        let is_outdated =
+            accumulators.iter().zip(versions).any(|(calls, &version)| calls.state_version() != version);
+        if let Some(changes) = &mut self.changes
+            && is_outdated
+            && !counted
+        {
+            changes.outdate(part.id);
         }
         let mut slots = Vec::with_capacity(part.keys.len());
         for index in 0..part.keys.len() {

@@ -106,6 +106,8 @@ pub(super) struct Changes {
     sealed: Vec<StateSegment>,
     /// All sealed parts that open windows need.
     ids: BTreeSet<SegmentId>,
+    /// Parts that were put back from states of other versions and not captured since.
+    outdated: BTreeSet<SegmentId>,
 }
 
 impl Changes {
@@ -126,6 +128,16 @@ impl Changes {
         self.touched.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
     }
 
+    /// A part was put back from states of other versions than its reducers give now. The next capture must hold all of it: no
+    /// part, and no checkpoint, may hold states of two versions.
+    pub(super) fn outdate(&mut self, id: SegmentId) {
+        self.outdated.insert(id);
+    }
+
+    pub(super) fn is_outdated(&self, id: &SegmentId) -> bool {
+        self.outdated.contains(id)
+    }
+
     /// A part is sealed; `parts` hold what changed in it.
     pub(super) fn seal(&mut self, id: SegmentId, parts: Vec<StateSegment>) {
         self.ids.insert(id);
@@ -143,6 +155,7 @@ impl Changes {
     /// From here on everything is a change.
     pub(super) fn begin(&mut self) {
         self.touched.fill(0);
+        self.outdated.clear();
     }
 }
 

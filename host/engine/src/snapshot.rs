@@ -29,7 +29,7 @@ impl WindowQuery {
     }
 
     /// What has changed since the last capture, or since the changes are tracked; and all of the parts that `whole` names, as
-    /// far as they are not sealed.
+    /// far as they are not sealed. Parts that were put back from states of other versions are captured as a whole, once.
     ///
     /// # Panics
     /// Where changes are not tracked, or in the middle of a window.
@@ -53,10 +53,11 @@ impl WindowQuery {
         let first = first_needed(&self.slicing, self.first_window, self.close.closed);
         let (mut parts, mut kept) = changes.take_sealed(first);
         let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
-        let touched = &*changes;
+        let tracked = &*changes;
+        let is_whole = |id: &SegmentId| whole.contains(id) || tracked.is_outdated(id);
         let changed = |id: &SegmentId, groups: &mut dyn Iterator<Item = (u32, u32)>| -> Groups {
-            let all = whole.contains(id);
-            groups.filter(|&(_, slot)| all || touched.is_touched(slot)).collect()
+            let all = is_whole(id);
+            groups.filter(|&(_, slot)| all || tracked.is_touched(slot)).collect()
         };
         for (&number, partition) in &self.partitions {
             let mut open: Vec<(SegmentId, Groups)> = Vec::new();
@@ -70,7 +71,7 @@ impl WindowQuery {
             }
             for (id, groups) in open {
                 kept.insert(id);
-                parts.extend(self::parts(id, whole.contains(&id), partition, &groups, &mut states)?);
+                parts.extend(self::parts(id, is_whole(&id), partition, &groups, &mut states)?);
             }
             for (slice, groups) in partition.counted_before(first) {
                 let id = SegmentId { partition: number, place: SegmentKind::Counted(slice) };

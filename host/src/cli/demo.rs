@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output, pretty::Pretty},
-    deploy::{Connectors, Deployment, Notice, SharedSources, Wired, wire},
+    deploy::{Connectors, Deployment, HostResources, Notice, Wired, wire},
     timings::Timings,
 };
 
@@ -123,7 +123,7 @@ fn wired(
         drain_timeout: DRAIN_TIMEOUT,
         connect_timeout: Duration::from_secs(60),
     };
-    Ok(wire(&deployment, &SharedSources::default(), notice)?)
+    Ok(wire(&deployment, &HostResources::default(), notice)?)
 }
 
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {

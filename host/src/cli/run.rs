@@ -18,7 +18,7 @@ use super::{Failure, process, program, say, say_with_help};
 use crate::{
     deliver::dead_letter::RecordText,
     deploy::{
-        Binding, Connectors, Deployment, DeploymentEnd, Notice, Runtime, RuntimeEvent, SharedSources, Wired,
+        Binding, Connectors, Deployment, DeploymentEnd, HostResources, Notice, Runtime, RuntimeEvent, Wired,
         wire,
     },
     progress::ProgressLine,
@@ -156,7 +156,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         drain_timeout: options.drain_timeout,
         connect_timeout: options.connect_timeout,
     };
-    let wired = wire(&deployment, &SharedSources::default(), reports.notice())?;
+    let wired = wire(&deployment, &HostResources::default(), reports.notice())?;
     let done = host(wired, &signals, options.drain_timeout, None, reports);
     if options.timings {
         say(&timings);

@@ -36,7 +36,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use streamgauge_common::panics::Attended;
 
 use self::supervisor::{Message, Supervisor};
-use super::{DeployError, Deployment, Notice, SharedSources, Wired, wire};
+use super::{DeployError, Deployment, HostResources, Notice, Wired, wire};
 use crate::query::Counts;
 
 pub use life::State;
@@ -119,7 +119,7 @@ pub enum RuntimeError {
 pub struct Runtime {
     messages: Sender<Message>,
     stop: Arc<AtomicBool>,
-    sources: SharedSources,
+    resources: HostResources,
     supervisor: Attended,
 }
 
@@ -132,7 +132,7 @@ impl Runtime {
         let (messages, received) = unbounded();
         let supervisor = Supervisor::new(messages.clone(), stop.clone(), tell);
         let supervisor = Attended::start("supervisor", move || supervisor.run(&received))?;
-        Ok(Self { messages, stop, sources: SharedSources::default(), supervisor })
+        Ok(Self { messages, stop, resources: HostResources::default(), supervisor })
     }
 
     /// Puts a program together and runs it beside the others.
@@ -141,7 +141,7 @@ impl Runtime {
     /// A program that cannot be put together; a name that is taken.
     pub fn deploy(&self, deployment: &Deployment<'_>, notice: Notice) -> Result<(), DeployError> {
         self.check_free(deployment.name).map_err(|error| DeployError::Usage(format!("error: {error}")))?;
-        let wired = wire(deployment, &self.sources, notice)?;
+        let wired = wire(deployment, &self.resources, notice)?;
         self.run(deployment.name, wired).map_err(|error| DeployError::Runtime(format!("error: {error}")))
     }
 
@@ -153,9 +153,9 @@ impl Runtime {
         self.ask(|answer| Message::Deploy { name: name.to_owned(), wired: Box::new(wired), answer })?
     }
 
-    /// The sources that its deployments share.
-    pub fn sources(&self) -> &SharedSources {
-        &self.sources
+    /// What its deployments share.
+    pub fn resources(&self) -> &HostResources {
+        &self.resources
     }
 
     /// Parks a deployment's tasks: what they have decided still leaves, nothing more is read. Waits until they are parked.

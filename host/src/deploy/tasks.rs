@@ -6,7 +6,7 @@ use streamgauge_common::{
     crash,
     message::{Message, Payload},
 };
-use streamgauge_engine::{Accumulators, Fault, Settings, StateSegment, WindowQuery};
+use streamgauge_engine::{Accumulators, Fault, Settings, StateSegment, StateVersions, WindowQuery};
 use streamgauge_sql::{
     Query,
     manifest::{Input, Manifest, Source, Target},
@@ -82,7 +82,8 @@ impl Deployment<'_> {
         let open = self.opener(manifest);
         let failed = |fault: Fault| DeployError::Runtime(format!("error: {fault}"));
         let accumulators = open().map_err(failed)?;
-        let versions: Vec<u32> = accumulators.iter().map(|calls| calls.state_version()).collect();
+        let versions: Vec<StateVersions> =
+            accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
         let KnownQuery { timeline, goes_on, begin: keeping, checkpoint, decisions, in_flight } =
             self.kept(manifest, source, &versions, parts)?;
         if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && in_flight.is_empty() {
@@ -95,8 +96,8 @@ impl Deployment<'_> {
             return Ok(None);
         }
         let acknowledged = keeping.as_ref().map(|keeping| keeping.acknowledged.clone()).unwrap_or_default();
-        let no_thread = |error| DeployError::Runtime(format!("error: cannot start a thread: {error}"));
-        let backend = keeping.map(StateBackend::start).transpose().map_err(no_thread)?;
+        let backend =
+            parts.pool.as_ref().zip(keeping).map(|(pool, keeping)| StateBackend::start(pool, keeping));
         let mut tree = TaskBuilder {
             timeline,
             goes_on,
@@ -152,7 +153,7 @@ impl Deployment<'_> {
         &self,
         manifest: &Manifest,
         source: &Source,
-        versions: &[u32],
+        versions: &[StateVersions],
         parts: &mut Builder<'_>,
     ) -> Result<KnownQuery, DeployError> {
         let Some(store) = &self.state else {

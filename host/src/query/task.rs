@@ -21,11 +21,12 @@ use streamgauge_state::{
     outbox::Outbox,
 };
 
-pub use self::outcome::TaskEnd;
 use super::{
     Context, DecisionLog, EmitContext, InputBatch, RunningQuery, Subscription, TaskFailure, Windows,
 };
 use crate::decode::{Batch, schema::ColumnTicket};
+
+pub use self::outcome::TaskEnd;
 
 /// Opens the accumulators of a query's aggregate calls anew.
 pub type OpenAggregates = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;

@@ -1,26 +1,27 @@
-//! Keeps a query's state: two threads, so that writing a checkpoint never holds up a decision.
+//! Keeps a query's state: two actors on the threads of a [`StatePool`], so that writing a checkpoint never holds up a decision.
 //!
 //! - *log*: takes decisions, writes those that wait together and syncs them at once, then hands their messages to the
 //!   outboxes: nothing is sent that is not durable. What is acknowledged is written along, unsynced.
 //! - *checkpoint*: writes what was captured, and forgets what newer checkpoints make useless.
+//!
+//! The log's actor lives as long as the backend or an outbox that notifies it of acknowledgements, and the checkpoint's actor as
+//! long as the log's. So everything that was entered is written after the backend is dropped, too. A failure or panic of either
+//! is a failure of this query alone.
 
 mod checkpointer;
 mod writer;
+mod standing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-    },
+    sync::Arc,
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use streamgauge_common::{message::Message, panics::Attended};
+use crossbeam_channel::{Sender, bounded};
+use streamgauge_common::message::Message;
 use streamgauge_engine::{SegmentId, StateSegment};
 
-use self::{checkpointer::Checkpointer, writer::LogWriter};
+use self::{checkpointer::Checkpointer, standing::Standing, writer::LogWriter};
 use super::{
     checkpoint::Checkpoints,
     error::StateError,
@@ -29,10 +30,10 @@ use super::{
     recovery::{self, Sections},
     store::Store,
 };
-use crate::outbox::{Acknowledged, Outbox};
-
-/// Decisions that wait for the log's thread: their rows are not in an outbox yet, so not within its bound.
-const COMMANDS_MAX: usize = 64;
+use crate::{
+    outbox::{Acknowledged, Outbox},
+    pool::{Mailbox, StatePool},
+};
 
 /// Messages that go to an outbox once they are durable.
 pub struct PendingDelivery {
@@ -61,7 +62,7 @@ pub struct CheckpointRequest {
     pub mark: u64,
 }
 
-/// What the log's thread is told.
+/// What the log's actor is told.
 enum Command {
     Enter(Vec<u8>, Vec<PendingDelivery>),
     Checkpoint(Box<CheckpointRequest>),
@@ -75,36 +76,19 @@ enum Command {
     Flush(Sender<()>),
 }
 
-/// What threads see of each other.
-#[derive(Default)]
-struct Shared {
-    failure: Mutex<Option<String>>,
-    mark: AtomicU64,
-    busy: AtomicBool,
-    has_checkpoint: AtomicBool,
-    whole: Mutex<BTreeSet<SegmentId>>,
-    durable: Mutex<Option<Offsets>>,
-    /// What was acknowledged before.
-    acknowledged: BTreeMap<String, Acknowledged>,
-    /// Who knows what is acknowledged now.
-    outboxes: Mutex<BTreeMap<String, Outbox>>,
-}
-
 /// A query's kept state, as the query sees it.
 pub struct StateBackend {
-    commands: Sender<Command>,
-    shared: Arc<Shared>,
+    log: Mailbox<LogWriter>,
+    standing: Arc<Standing>,
     store: Store,
     identity: u128,
-    /// The log's, then the checkpoint's.
-    threads: [Attended; 2],
 }
 
-/// Where outboxes say what is acknowledged.
+/// Where outboxes say what is acknowledged. Acknowledgements are written as long as one of these is there.
 #[derive(Clone)]
 pub struct AckNotifier {
-    commands: Sender<Command>,
-    shared: Arc<Shared>,
+    log: Mailbox<LogWriter>,
+    standing: Arc<Standing>,
 }
 
 /// What a state backend begins with.
@@ -130,12 +114,12 @@ pub struct RecoveredState {
 }
 
 impl StateBackend {
-    /// Starts the threads.
-    pub fn start(begin: RecoveredState) -> io::Result<Self> {
+    /// Lets a pool's threads write the state.
+    pub fn start(pool: &StatePool, begin: RecoveredState) -> Self {
         let RecoveredState {
             store,
             identity,
-            log,
+            log: log_file,
             checkpoints,
             sections,
             manifest,
@@ -143,21 +127,21 @@ impl StateBackend {
             acknowledged,
             generations,
         } = begin;
-        let newest = manifest.as_ref().map(|(manifest, generation)| (*generation, manifest.log_from));
-        let (commands, received) = bounded(COMMANDS_MAX);
-        let (jobs, accepted) = bounded(1);
-        let shared = Arc::new(Shared {
-            has_checkpoint: AtomicBool::new(manifest.is_some()),
-            durable: Mutex::new(manifest.map(|(manifest, _)| manifest.offsets)),
-            acknowledged,
-            ..Shared::default()
-        });
-        let writer = LogWriter::new(log, in_flight, jobs, shared.clone());
-        let log = Attended::start("log", move || writer.run(&received))?;
-        let checkpointer =
-            Checkpointer::new(checkpoints, sections, newest, generations, commands.clone(), shared.clone());
-        let checkpoint = Attended::start("checkpoint", move || checkpointer.run(&accepted))?;
-        Ok(Self { commands, shared, store, identity, threads: [log, checkpoint] })
+        let offsets = manifest.as_ref().map(|(manifest, _)| manifest.offsets.clone());
+        let standing = Arc::new(Standing::new(offsets, acknowledged));
+        let on_failure = || {
+            let standing = standing.clone();
+            move |why| standing.fail_of(why)
+        };
+        let writer = |log| {
+            let newest = manifest.as_ref();
+            let checkpointer =
+                Checkpointer::new(checkpoints, sections, newest, generations, log, standing.clone());
+            let checkpointer = Mailbox::new(pool.checkpoints(), checkpointer, on_failure());
+            LogWriter::new(log_file, in_flight, checkpointer, standing.clone())
+        };
+        let log = Mailbox::new_cyclic(pool.logs(), writer, on_failure());
+        Self { log, standing, store, identity }
     }
 
     /// A decision is made: its messages leave once it is durable.
@@ -165,54 +149,51 @@ impl StateBackend {
         self.tell(Command::Enter(bytes, releases));
     }
 
-    /// Writes a checkpoint, of everything that was entered until now.
+    /// Writes a checkpoint, of everything that was entered until now. One is written at a time: this waits for the one before.
     pub fn checkpoint(&self, job: CheckpointRequest) {
-        self.shared.busy.store(true, SeqCst);
+        self.standing.wait_for_checkpoint();
+        self.standing.begin_checkpoint();
         self.tell(Command::Checkpoint(Box::new(job)));
     }
 
     /// Whether a checkpoint is still being written.
     pub fn is_busy(&self) -> bool {
-        self.shared.busy.load(SeqCst)
+        self.standing.is_busy()
     }
 
     /// Whether there is a checkpoint.
     pub fn has_checkpoint(&self) -> bool {
-        self.shared.has_checkpoint.load(SeqCst)
+        self.standing.durable().offsets.is_some()
     }
 
     /// How many forced closes are before the last durable checkpoint.
     pub fn mark(&self) -> u64 {
-        self.shared.mark.load(SeqCst)
+        self.standing.durable().mark
     }
 
     /// Where the query stood at the last durable checkpoint.
     pub fn durable_positions(&self) -> Option<Offsets> {
-        self.shared.lock(&self.shared.durable).clone()
+        self.standing.durable().offsets.clone()
     }
 
     /// Parts that changed so often that the next capture should hold all of them.
     pub fn whole(&self) -> BTreeSet<SegmentId> {
-        self.shared.lock(&self.shared.whole).clone()
+        self.standing.durable().whole.clone()
     }
 
     /// Why nothing can be kept any more.
     pub fn failure(&self) -> Option<String> {
-        let panicked = self.threads.iter().find_map(Attended::panicked);
-        let panicked = panicked.map(|why| format!("the thread that keeps its state: {why}"));
-        panicked.or_else(|| self.shared.lock(&self.shared.failure).clone())
+        self.standing.failure()
     }
 
     /// Waits until everything that was entered is durable, and the checkpoint that was being written; or failed.
     pub fn wait(&self) {
-        while self.failure().is_none() {
-            let (done, wait) = bounded(1);
-            self.tell(Command::Flush(done));
-            // Where no answer comes the log's thread has ended or is about to: `failure` tells it, soon.
-            if wait.recv().is_ok() && !self.is_busy() {
-                return;
-            }
-            streamgauge_common::clock::pause(std::time::Duration::from_millis(1));
+        let (done, wait) = bounded(1);
+        self.tell(Command::Flush(done));
+        match wait.recv() {
+            Ok(()) => self.standing.wait_for_checkpoint(),
+            // The log's actor has failed, and what it had is dropped: the failure is told at the latest soon.
+            Err(_) => self.standing.wait_for_failure(),
         }
     }
 
@@ -229,12 +210,13 @@ impl StateBackend {
 
     /// Where outboxes say what is acknowledged.
     pub fn ack_notifier(&self) -> AckNotifier {
-        AckNotifier { commands: self.commands.clone(), shared: self.shared.clone() }
+        AckNotifier { log: self.log.clone(), standing: self.standing.clone() }
     }
 
     fn tell(&self, command: Command) {
-        if self.commands.send(command).is_err() {
-            self.shared.fail("the state's thread has ended".to_owned());
+        if self.log.send(command).is_err() {
+            // Why it has ended was told before, and the first failure counts.
+            self.standing.fail("nothing writes its state any more".to_owned());
         }
     }
 }
@@ -242,33 +224,12 @@ impl StateBackend {
 impl AckNotifier {
     /// What is acknowledged of a query's messages, its outbox knows.
     pub fn watch(&self, query: &str, outbox: &Outbox) {
-        self.shared.lock(&self.shared.outboxes).insert(query.to_owned(), outbox.clone());
+        self.standing.watch(query, outbox.acknowledgements());
     }
 
     /// Something was acknowledged. Never waits.
     pub fn note(&self) {
-        // A full queue wakes the thread anyway.
-        drop(self.commands.try_send(Command::Acknowledged));
+        // A full mailbox is handled anyway, and acknowledgements are written along with each group.
+        let _ = self.log.try_send(Command::Acknowledged);
     }
 }
-
-impl Shared {
-    fn lock<'a, T>(&self, of: &'a Mutex<T>) -> MutexGuard<'a, T> {
-        // Nothing that could panic happens while it is held.
-        of.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fail(&self, why: String) {
-        self.lock(&self.failure).get_or_insert(why);
-    }
-
-    fn acknowledged(&self) -> BTreeMap<String, Acknowledged> {
-        let mut acknowledged = self.acknowledged.clone();
-        for (query, outbox) in &*self.lock(&self.outboxes) {
-            acknowledged.insert(query.clone(), outbox.acknowledged());
-        }
-        acknowledged
-    }
-}
-
-type Commands = Receiver<Command>;

@@ -1,13 +1,16 @@
 //! What a query's state means, and so for which query it may be used.
 //!
 //! The first object of a query's folder says it in words, with the identity that all others carry. It is put with *create*,
-//! and never changes.
+//! and never changes. The versions of reducers' states are not in it, as they may change: each checkpoint's manifest has its own.
 
+mod literal;
+mod first;
 mod words;
 
 use std::fmt::Write as _;
 
-use streamgauge_sql::manifest::{Aggregate, Column, Input, Manifest, Source};
+use streamgauge_engine::StateVersions;
+use streamgauge_sql::manifest::{Aggregate, Column, Input, Manifest, Source, TimeFormat};
 
 use super::{
     bytes::{Reader, Writer, checksum},
@@ -17,15 +20,22 @@ use super::{
 
 const NAME: &str = "query";
 const MAGIC: &[u8; 8] = b"SGQUERY\0";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// Still read: see [`first`].
+const FIRST_FORMAT: u32 = 1;
 
-/// In words, a line each: what must be the same for a state to be used again.
+/// What must be the same for a state to be used again, and which states can be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateFingerprint(String);
+pub struct StateFingerprint {
+    /// In words, a line each.
+    text: String,
+    /// One an aggregate call.
+    versions: Vec<StateVersions>,
+}
 
 impl StateFingerprint {
     /// Of a query that reads a source: its columns, WHERE, windows, keys and reducers. What is behind the windows may change.
-    pub fn of(manifest: &Manifest, source: Option<&Source>, versions: &[u32]) -> Self {
+    pub fn of(manifest: &Manifest, source: Option<&Source>, versions: &[StateVersions]) -> Self {
         let mut text = String::new();
         let mut line = |words: String| {
             // Writing to a string does not fail.
@@ -40,7 +50,8 @@ impl StateFingerprint {
             line(format!("column {} {}{path}", field.name, field.data_type));
         }
         if let Some(source) = source {
-            line(format!("times {:?}, lenient numbers {}", source.time_format, source.lenient_numbers));
+            let times = time_format(source.time_format);
+            line(format!("times {times}, lenient numbers {}", source.lenient_numbers));
             if let Some(watermark) = source.watermark {
                 line(format!("watermark {} us behind", watermark.delay_us));
             }
@@ -55,24 +66,42 @@ impl StateFingerprint {
                 .filter(|_| manifest.window.is_some())
                 .for_each(|text| line(format!("computes {text}")));
         }
-        let Some(window) = &manifest.window else { return Self(text) };
+        let versions = versions.to_vec();
+        let Some(window) = &manifest.window else { return Self { text, versions } };
         let name = |column: Column| name(manifest, column);
         let (size, slide) = (seconds(window.size_us), seconds(window.slide_us));
         line(format!("windows of {size} every {slide} on {}", name(Column::Input(window.time))));
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
-        for (aggregate, version) in window.aggregates.iter().zip(versions) {
+        for aggregate in &window.aggregates {
             let Aggregate { reducer, signature, parameters, arguments, .. } = aggregate;
             let arguments = arguments.iter().map(|&column| name(column)).collect::<Vec<_>>().join(", ");
-            line(format!(
-                "reduces {reducer}({arguments}) by signature {signature} with {parameters:?}, states of version {version}"
-            ));
+            let parameters = literal::write(parameters);
+            line(format!("reduces {reducer}({arguments}) by signature {signature} with [{parameters}]"));
         }
-        Self(text)
+        Self { text, versions }
+    }
+
+    /// Refuses states of versions that the reducers cannot restore. `found` are those that a checkpoint has, one an aggregate call.
+    pub(super) fn check_versions(&self, found: &[u32], file: &str) -> Result<(), StateError> {
+        let refused = self.versions.iter().zip(found).enumerate();
+        let refused = refused.filter(|(_, (versions, found))| !versions.can_restore(**found));
+        let changes: Vec<String> = refused
+            .map(|(call, (versions, found))| words::unknown_version(&self.text, call, *found, versions))
+            .collect();
+        match changes.is_empty() {
+            true => Ok(()),
+            false => Err(StateError::Changed { file: file.to_owned(), changes: changes.join("; ") }),
+        }
+    }
+
+    /// Whether there are states.
+    pub(super) fn has_states(&self) -> bool {
+        !self.versions.is_empty()
     }
 
     /// A checksum of it.
     pub fn digest(&self) -> u64 {
-        checksum(self.0.as_bytes())
+        checksum(self.text.as_bytes())
     }
 }
 
@@ -84,7 +113,7 @@ pub(super) fn claim(store: &Store, fingerprint: &StateFingerprint) -> Result<u12
     }
     for (name, _) in store.list("")? {
         if name.starts_with("log-") || name.starts_with("checkpoint-") {
-            return Err(StateError::damaged(&file, 0, format!("it is gone, but {name:?} is there")));
+            return Err(StateError::damaged(&file, 0, format!("it is gone, but \"{name}\" is there")));
         }
     }
     let mut identity = [0; 16];
@@ -105,7 +134,7 @@ fn write(identity: u128, fingerprint: &StateFingerprint) -> Vec<u8> {
     out.raw(MAGIC);
     out.u32(FORMAT);
     out.u128(identity);
-    out.str(&fingerprint.0);
+    out.str(&fingerprint.text);
     let sum = checksum(out.as_bytes());
     out.u64(sum);
     out.into_bytes()
@@ -136,11 +165,11 @@ pub(super) fn source(store: &Store) -> Result<String, StateError> {
 
 fn read(bytes: &[u8], fingerprint: &StateFingerprint, file: &str) -> Result<u128, StateError> {
     let (identity, was) = decode(bytes, file)?;
-    match was == fingerprint.0 {
+    match was == fingerprint.text {
         true => Ok(identity),
         false => Err(StateError::Changed {
             file: file.to_owned(),
-            changes: words::difference(&was, &fingerprint.0),
+            changes: words::difference(&was, &fingerprint.text),
         }),
     }
 }
@@ -160,11 +189,12 @@ fn decode(bytes: &[u8], file: &str) -> Result<(u128, String), StateError> {
     if checksum(content) != u64::from_le_bytes(*sum) {
         return Err(damaged(0, "its checksum does not fit"));
     }
-    if found != FORMAT {
+    if found != FORMAT && found != FIRST_FORMAT {
         return Err(StateError::Version { file: file.to_owned(), found, known: FORMAT });
     }
     let identity = input.u128().map_err(malformed)?;
-    let text = input.str().map_err(malformed)?.to_owned();
+    let text = input.str().map_err(malformed)?;
+    let text = if found == FIRST_FORMAT { first::upgrade(text) } else { text.to_owned() };
     input.finish().map_err(malformed)?;
     Ok((identity, text))
 }
@@ -180,7 +210,25 @@ fn name(manifest: &Manifest, column: Column) -> String {
         }
         _ => None,
     };
-    text.unwrap_or_else(|| format!("{column:?}"))
+    // The plan names only what is there: in front of a window neither a key nor a result, and no column that it lacks.
+    text.unwrap_or_else(|| match column {
+        Column::Input(index) => format!("input {index}"),
+        Column::Computed(index) => format!("computed {index}"),
+        Column::Key(index) => format!("key {index}"),
+        Column::Aggregate(index) => format!("aggregate {index}"),
+        Column::WindowStart => "window_start".to_owned(),
+        Column::WindowEnd => "window_end".to_owned(),
+    })
+}
+
+/// As the source's option names it.
+fn time_format(format: TimeFormat) -> &'static str {
+    match format {
+        TimeFormat::Rfc3339 => "rfc3339",
+        TimeFormat::UnixSeconds => "unix_s",
+        TimeFormat::UnixMillis => "unix_ms",
+        TimeFormat::UnixMicros => "unix_us",
+    }
 }
 
 fn seconds(micros: i64) -> String {
@@ -197,11 +245,12 @@ mod tests {
     #[test]
     fn a_state_is_used_for_the_same_meaning_only() {
         let store = Store::memory().unwrap();
-        let fingerprint = StateFingerprint("reads s\nwhere a > 1\n".into());
+        let fingerprint = |text: &str| StateFingerprint { text: text.to_owned(), versions: Vec::new() };
+        let (other, fingerprint) =
+            (fingerprint("reads s\nwhere a > 2\n"), fingerprint("reads s\nwhere a > 1\n"));
         let identity = claim(&store, &fingerprint).unwrap();
         assert_eq!(claim(&store, &fingerprint).unwrap(), identity);
-        let error =
-            claim(&store, &StateFingerprint("reads s\nwhere a > 2\n".into())).unwrap_err().to_string();
+        let error = claim(&store, &other).unwrap_err().to_string();
         assert!(error.contains("WHERE changed: a > 1 -> a > 2"), "{error}");
         let bytes = store.get(NAME).unwrap().unwrap();
         for at in 0..bytes.len() {
@@ -212,5 +261,49 @@ mod tests {
             }
             assert!(read(&bytes[..at], &fingerprint, "query").is_err(), "cut at {at}");
         }
+    }
+    #[test]
+    fn a_state_of_the_first_format_is_used_for_the_same_meaning() {
+        let store = Store::memory().unwrap();
+        let mut out = Writer::new();
+        out.raw(MAGIC);
+        out.u32(FIRST_FORMAT);
+        out.u128(7);
+        out.str("reads s\ntimes UnixSeconds, lenient numbers true\nreduces top(a) by signature 0 with [Float64(0.5)], states of version 1\n");
+        let sum = checksum(out.as_bytes());
+        out.u64(sum);
+        store.put_new(NAME, out.into_bytes()).unwrap();
+        let fingerprint = |share: f64| {
+            let share = literal::write(&[streamgauge_sql::types::Value::Float64(share)]);
+            let text = format!(
+                "reads s\ntimes unix_s, lenient numbers true\nreduces top(a) by signature 0 with [{share}]\n"
+            );
+            StateFingerprint { text, versions: vec![StateVersions { written: 2, restores: vec![1] }] }
+        };
+        assert_eq!(claim(&store, &fingerprint(0.5)).unwrap(), 7);
+        let error = claim(&store, &fingerprint(0.25)).unwrap_err().to_string();
+        assert!(error.contains("aggregates changed: top(a, 0.5) -> top(a, 0.25)"), "{error}");
+    }
+
+    #[test]
+    fn a_state_version_that_cannot_be_restored_is_refused_by_name() {
+        let text =
+            "reads s\nreduces sum(a) by signature 0 with []\nreduces top(a) by signature 0 with [bigint 3]\n";
+        let versions = [(1, vec![]), (3, vec![1, 2])];
+        let versions = versions.map(|(written, restores)| StateVersions { written, restores }).to_vec();
+        let fingerprint = StateFingerprint { text: text.to_owned(), versions };
+        for kept in [[1, 1], [1, 2], [1, 3]] {
+            assert!(fingerprint.check_versions(&kept, "checkpoint").is_ok(), "{kept:?}");
+        }
+        let told =
+            |found: [u32; 2]| fingerprint.check_versions(&found, "checkpoint").unwrap_err().to_string();
+        assert_eq!(
+            told([1, 4]),
+            "the query is not the one that \"checkpoint\" was written for: the reducer of top(a, 3) changed: states of version 4 -> \
+             states of version 3, and it restores only 1, 2 beside them"
+        );
+        assert!(told([2, 1]).ends_with(
+            "sum(a) changed: states of version 2 -> states of version 1, and it restores no others"
+        ));
     }
 }

@@ -10,9 +10,10 @@
 //!
 //! And what they hold:
 //!
-//! 5. [`fingerprint`] says for which query a state may be used, [`statements`] what anonymous ones are called; [`decision`] is an entry of the log; [`manifest`] is where a query
-//!    stands, [`part`] what it holds.
-//! 6. [`outbox`] holds what is decided and not acknowledged yet; [`backend`] writes log and checkpoints while the query runs; [`recovery`] reads them when it comes back.
+//! 5. [`fingerprint`] says for which query a state may be used, [`statements`] what anonymous ones are called; [`decision`] is an entry of
+//!    the log; [`manifest`] is where a query stands, [`segment`] what it holds.
+//! 6. [`outbox`] holds what is decided and not acknowledged yet; [`backend`] writes log and checkpoints while the query runs, on
+//!    the threads of a [`pool`] that all queries share; [`recovery`] reads them when the query comes back.
 //!
 //! A file is either what was once written, whole, or it is refused: nothing here repairs, and nothing starts empty where
 //! something was.
@@ -31,5 +32,6 @@ pub mod decision;
 pub mod manifest;
 pub mod segment;
 pub mod outbox;
+pub mod pool;
 pub mod backend;
 pub mod recovery;

@@ -77,6 +77,14 @@ impl Acknowledged {
 #[derive(Clone)]
 pub struct Outbox {
     shared: Arc<Shared>,
+    /// Told after each change of what is acknowledged, before room is given for it.
+    on_acknowledged: Arc<dyn Fn(&Acknowledged) + Send + Sync>,
+}
+
+/// What is acknowledged of an outbox's messages, without whoever is told of it: the log keeps this and is told itself.
+#[derive(Clone)]
+pub(super) struct Acknowledgements {
+    shared: Arc<Shared>,
 }
 
 struct Shared {
@@ -86,8 +94,6 @@ struct Shared {
     pushed: Condvar,
     /// For workers that are tasks.
     notify: Notify,
-    /// Told after each change of what is acknowledged, before room is given for it.
-    on_acknowledged: Box<dyn Fn(&Acknowledged) + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -121,14 +127,8 @@ impl Outbox {
         on_acknowledged: impl Fn(&Acknowledged) + Send + Sync + 'static,
     ) -> Self {
         let queue = Mutex::new(Queue { acknowledged, ..Queue::default() });
-        let shared = Shared {
-            bounds,
-            queue,
-            pushed: Condvar::new(),
-            notify: Notify::new(),
-            on_acknowledged: Box::new(on_acknowledged),
-        };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared { bounds, queue, pushed: Condvar::new(), notify: Notify::new() };
+        Self { shared: Arc::new(shared), on_acknowledged: Arc::new(on_acknowledged) }
     }
 
     /// Adds messages in the order of their numbers; those that are acknowledged already are passed over.
@@ -187,19 +187,19 @@ impl Outbox {
             queue.in_flight -= 1;
         }
         queue.changes += 1;
-        (self.shared.on_acknowledged)(&queue.acknowledged);
+        (self.on_acknowledged)(&queue.acknowledged);
         drop(queue);
         self.wake();
     }
 
     /// What has become of its messages.
     pub fn acknowledged(&self) -> Acknowledged {
-        self.lock().acknowledged.clone()
+        self.acknowledgements().acknowledged()
     }
 
-    /// How often that has changed.
-    pub fn changes(&self) -> u64 {
-        self.lock().changes
+    /// What is acknowledged, now and later.
+    pub(super) fn acknowledgements(&self) -> Acknowledgements {
+        Acknowledgements { shared: self.shared.clone() }
     }
 
     /// Rows that are waited for: not acknowledged, not only kept, and somebody reads them.
@@ -264,8 +264,26 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.shared.lock()
+    }
+}
+
+impl Acknowledgements {
+    /// What has become of the messages.
+    pub(super) fn acknowledged(&self) -> Acknowledged {
+        self.shared.lock().acknowledged.clone()
+    }
+
+    /// How often that has changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.shared.lock().changes
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         // Each change is complete before anything that could panic.
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

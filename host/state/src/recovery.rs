@@ -85,11 +85,16 @@ pub fn open(
     let goes_on = fingerprint::is_there(&store)?;
     let identity = fingerprint::claim(&store, fingerprint)?;
     crash::point("recovery.after_identity");
+    check_newest(&store, identity, fingerprint)?;
     let log = Log::open(&store, identity)?;
     crash::point("recovery.log_opened");
     let checkpoints = Checkpoints::open(&store, identity, log.epoch())?;
     let loaded = load_from(&checkpoints, &store)?;
     crash::point("recovery.loaded");
+    if let Some(loaded) = &loaded {
+        let file = store.shown_name(&Checkpoints::name(loaded.generation));
+        fingerprint.check_versions(&loaded.manifest.versions, &file)?;
+    }
     let from = loaded.as_ref().map(|loaded| loaded.manifest.log_from);
     let recovered = log.recovered(from)?;
     let mut notices = recovered.notices;
@@ -131,6 +136,22 @@ pub fn open(
         generations,
     };
     Ok(Recovered { begin, timeline: identity, goes_on, checkpoint, decisions, in_flight, notices })
+}
+
+/// Refuses states that the reducers cannot restore. Before the log is opened, which takes the state from a process that uses it;
+/// what is damaged is found later.
+fn check_newest(store: &Store, identity: u128, fingerprint: &StateFingerprint) -> Result<(), StateError> {
+    if !fingerprint.has_states() {
+        return Ok(());
+    }
+    let Some(found) = Checkpoints::open(store, identity, 0)?.newest()? else { return Ok(()) };
+    match CheckpointManifest::read(&mut Reader::new(&found.payload)) {
+        Ok(manifest) => {
+            let file = store.shown_name(&Checkpoints::name(found.generation));
+            fingerprint.check_versions(&manifest.versions, &file)
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 /// The newest good checkpoint of a folder.

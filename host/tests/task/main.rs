@@ -9,3 +9,5 @@ mod bundles;
 mod barriers;
 mod neighbours;
 mod events;
+mod tally;
+mod restores;

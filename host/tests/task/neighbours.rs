@@ -13,7 +13,7 @@ use streamgauge::{
 };
 use streamgauge_common::column::{Column, Texts};
 use streamgauge_component::{limits::Limits, plugins::Plugins, runtime};
-use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, WindowQuery};
+use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, StateVersions, WindowQuery};
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     Program, Query, SourceText, compile,
@@ -23,6 +23,7 @@ use streamgauge_state::{
     backend::StateBackend,
     fingerprint::StateFingerprint,
     manifest::{Offsets, StartBounds},
+    pool::{PoolSettings, StatePool},
     recovery::{self, Recovered},
     store::Store,
 };
@@ -86,6 +87,10 @@ impl Accumulators for Guarded {
 
     fn state_version(&self) -> u32 {
         self.sum.state_version()
+    }
+
+    fn restores(&self) -> &[u32] {
+        self.sum.restores()
     }
 }
 
@@ -208,9 +213,14 @@ fn task(
         );
     };
     let folder = Store::open(state.to_str().unwrap()).unwrap().folder(&manifest.name).unwrap();
-    let Recovered { begin, checkpoint, decisions, .. } =
-        recovery::open(folder, &StateFingerprint::of(&manifest, None, &[1]), 2).unwrap();
-    let log = DecisionLog::new(Some(StateBackend::start(begin).unwrap()), BTreeMap::new(), decisions);
+    let Recovered { begin, checkpoint, decisions, .. } = recovery::open(
+        folder,
+        &StateFingerprint::of(&manifest, None, &[StateVersions { written: 1, restores: Vec::new() }]),
+        2,
+    )
+    .unwrap();
+    let pool = StatePool::start(PoolSettings::default()).unwrap();
+    let log = DecisionLog::new(Some(StateBackend::start(&pool, begin)), BTreeMap::new(), decisions);
     let (saved, parts) = checkpoint.unwrap_or_default();
     let mut task =
         QueryTask::new(running, log, context, StartBounds::default(), saved.offsets.clone(), factory);

@@ -115,6 +115,12 @@ impl Signature {
         Self { state: StateSize::Growing, ..self }
     }
 
+    /// With states of this version; `restore` reads those others, too.
+    #[must_use]
+    pub fn versions(self, state_version: u32, restores: &[u32]) -> Self {
+        Self { state_version, restores: restores.to_vec(), ..self }
+    }
+
     /// With the event time as one more, last argument.
     #[must_use]
     pub fn needs_time(self) -> Self {

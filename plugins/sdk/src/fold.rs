@@ -14,7 +14,8 @@ pub trait Fold: 'static {
     type State: Default + Clone;
     /// The result.
     type Result: Output;
-    /// The version of the bytes that [`Fold::write`] writes.
+    /// The version of the bytes that [`Fold::write`] writes. Another than 1 is named by the signature, too:
+    /// [`Signature::versions`](crate::Signature::versions).
     const STATE_VERSION: u32 = 1;
 
     /// Takes in one row.
@@ -31,6 +32,12 @@ pub trait Fold: 'static {
 
     /// Reads a state that [`Fold::write`] wrote. What it never writes is an error.
     fn read(&self, reader: &mut Reader<'_>) -> Result<Self::State, Error>;
+
+    /// Reads a state that [`Fold::write`] wrote when it had another version, one of those that the signature says it restores.
+    fn read_older(&self, version: u32, reader: &mut Reader<'_>) -> Result<Self::State, Error> {
+        let _ = reader;
+        Err(Error::UnsupportedVersion(version))
+    }
 }
 
 /// The states of a [`Fold`] by slot.
@@ -126,15 +133,15 @@ impl<F: Fold> Accumulators for Slots<F> {
     }
 
     fn restore(&mut self, state_version: u32, slots: &[u32], states: &BytesList) -> Result<(), Error> {
-        if state_version != F::STATE_VERSION {
-            return Err(Error::UnsupportedVersion(state_version));
-        }
         if states.ends.len() != slots.len() {
             return Err(Error::Corrupt(format!("{} states for {} slots", states.ends.len(), slots.len())));
         }
         let read = |bytes| {
             let mut reader = Reader::new(bytes);
-            let state = self.fold.read(&mut reader)?;
+            let state = match state_version == F::STATE_VERSION {
+                true => self.fold.read(&mut reader)?,
+                false => self.fold.read_older(state_version, &mut reader)?,
+            };
             reader.finish()?;
             Ok(state)
         };
@@ -154,5 +161,59 @@ impl<F: Fold> Accumulators for Slots<F> {
                 *state = F::State::default();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts rows. Version 1 of a state had 4 bytes, version 2 has 8.
+    struct Tally;
+
+    impl Fold for Tally {
+        type Arguments = (i64,);
+        type State = u64;
+        type Result = i64;
+        const STATE_VERSION: u32 = 2;
+
+        fn add(&self, state: &mut u64, _: (i64,)) {
+            *state += 1;
+        }
+
+        fn merge(&self, state: &mut u64, other: &u64) {
+            *state += other;
+        }
+
+        fn evaluate(&self, state: &u64) -> Result<Option<i64>, String> {
+            Ok(Some(*state as i64))
+        }
+
+        fn write(&self, state: &u64, writer: &mut Writer<'_>) {
+            writer.u64(*state);
+        }
+
+        fn read(&self, reader: &mut Reader<'_>) -> Result<u64, Error> {
+            reader.u64()
+        }
+
+        fn read_older(&self, version: u32, reader: &mut Reader<'_>) -> Result<u64, Error> {
+            match version {
+                1 => Ok(u64::from(reader.u32()?)),
+                _ => Err(Error::UnsupportedVersion(version)),
+            }
+        }
+    }
+
+    #[test]
+    fn states_of_older_versions_are_read_and_written_anew() {
+        let mut accumulators = Slots::boxed(Tally);
+        let older = BytesList { ends: vec![4, 8], bytes: [3u32.to_le_bytes(), 5u32.to_le_bytes()].concat() };
+        assert_eq!(accumulators.restore(1, &[0, 1], &older), Ok(()));
+        let newer = accumulators.snapshot(&[0, 1]);
+        assert_eq!(newer.bytes, [3u64.to_le_bytes(), 5u64.to_le_bytes()].concat());
+        assert_eq!(accumulators.restore(2, &[2, 3], &newer), Ok(()));
+        assert_eq!(accumulators.snapshot(&[2, 3]), newer);
+        assert_eq!(accumulators.restore(3, &[0, 1], &newer), Err(Error::UnsupportedVersion(3)));
     }
 }

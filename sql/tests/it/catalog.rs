@@ -110,6 +110,7 @@ fn signature(arguments: &[DataType], returns: DataType) -> Signature {
         growing: false,
         tolerance: 0.0,
         state_version: 1,
+        restores: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use streamgauge_common::column::DataType;
 use streamgauge_component::{limits::Limits, reducer::ReducerComponent, runtime::Runtime};
-use streamgauge_engine::{Accumulators, Fault};
+use streamgauge_engine::{Accumulators, Fault, StateVersions};
 use streamgauge_sql::{
     manifest::{Aggregate, FORMAT, Input, Manifest, SECTION, Stage, Target},
     types::Value,
@@ -20,7 +20,7 @@ pub(crate) struct Reducer<'a> {
 /// A result that is all zeros: `ok`, or an empty description.
 const NOTHING: &str = "(i32.const 16)";
 /// A handle for a new resource.
-const OPENED: &str = "(i32.store (i32.const 68) (call $new (i32.const 1))) (i32.const 64)";
+pub(crate) const OPENED: &str = "(i32.store (i32.const 68) (call $new (i32.const 1))) (i32.const 64)";
 
 impl Default for Reducer<'_> {
     /// Takes what it is given and evaluates every slot to 0.0.
@@ -145,7 +145,7 @@ pub(crate) fn sink(guest: &Sink<'_>) -> Vec<u8> {
 }
 
 /// Numbers in memory.
-fn data(at: u32, numbers: &[u32]) -> String {
+pub(crate) fn data(at: u32, numbers: &[u32]) -> String {
     let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
     let bytes: String = bytes.map(|byte| format!("\\{byte:02x}")).collect();
     format!(r#"(data (i32.const {at}) "{bytes}")"#)
@@ -220,7 +220,7 @@ fn leb128(mut number: usize) -> Vec<u8> {
     bytes
 }
 
-fn component(world: &str, text: &str) -> Vec<u8> {
+pub(crate) fn component(world: &str, text: &str) -> Vec<u8> {
     let mut core = wat::parse_str(text).unwrap();
     let mut contract = Resolve::default();
     let (package, _) = contract.push_path("../wit").unwrap();
@@ -247,5 +247,6 @@ pub(crate) fn aggregate(reducer: &str, returns: DataType, parameters: Vec<Value>
 pub(crate) fn open(limits: Limits, guest: &Reducer<'_>) -> Result<impl Accumulators + use<>, Fault> {
     let runtime = Runtime::with_limits(limits).unwrap();
     let component = ReducerComponent::new(&runtime, "probe", &reducer(guest)).unwrap();
-    component.open(&aggregate("probe", DataType::Float64, Vec::new()), 1)
+    let versions = StateVersions { written: 1, restores: Vec::new() };
+    component.open(&aggregate("probe", DataType::Float64, Vec::new()), versions)
 }

@@ -5,7 +5,7 @@ use std::{
     fmt::Debug,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Calls {
     pub(crate) live: Arc<AtomicUsize>,
     /// The longest list of slots in one call behind the fold.
     pub(crate) longest: Arc<AtomicUsize>,
+    /// The version of their states; all versions before it can be restored.
+    pub(crate) version: Arc<AtomicU32>,
 }
 
 /// States by slot.
@@ -99,23 +101,31 @@ impl<S: State> Accumulators for Native<S> {
     fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault> {
         assert!(!slots.is_empty(), "a call for nothing");
         let mut states = Texts::default();
-        slots
-            .iter()
-            .for_each(|slot| states.push(&self.states.get(slot).cloned().unwrap_or_default().bytes()));
+        let version = self.state_version().to_le_bytes();
+        for slot in slots {
+            let state = self.states.get(slot).cloned().unwrap_or_default().bytes();
+            states.push(&[&version[..], &state].concat());
+        }
         self.note(slots);
         Ok(states)
     }
 
     fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault> {
-        assert_eq!(state_version, 1);
+        assert!(state_version <= self.state_version());
         for (row, &slot) in slots.iter().enumerate() {
-            self.states.insert(slot, S::from_bytes(states.get(row)));
+            let (version, state) = states.get(row).split_first_chunk().unwrap();
+            assert_eq!(u32::from_le_bytes(*version), state_version, "states of two versions");
+            self.states.insert(slot, S::from_bytes(state));
         }
         Ok(())
     }
 
     fn state_version(&self) -> u32 {
-        1
+        self.calls.version.load(Relaxed)
+    }
+
+    fn restores(&self) -> &[u32] {
+        &[]
     }
 }
 

@@ -91,6 +91,10 @@ impl Accumulators for Broken {
     fn state_version(&self) -> u32 {
         1
     }
+
+    fn restores(&self) -> &[u32] {
+        &[]
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The law "killed at any moment, the same afterwards": captures at random moments, crashes between them, and what is
 //! decided is what an uninterrupted run decides, to the spelling of every merge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering::Relaxed,
+};
 
 use proptest::prelude::*;
 use streamgauge_engine::{SegmentId, Settings, Snapshot, StateSegment, WindowProgress, WindowQuery};
@@ -12,6 +15,8 @@ use crate::harness::{Dice, Event, Row, Run, Setup, interleave, partitions, setup
 #[derive(Clone, Default)]
 struct Disk {
     parts: BTreeMap<SegmentId, Vec<StateSegment>>,
+    /// The version of all states, as a checkpoint's manifest has it.
+    version: u32,
     window_progress: WindowProgress,
     done: Vec<usize>,
     rows: usize,
@@ -36,19 +41,22 @@ impl Disk {
         self.parts.retain(|id, _| kept.contains(id));
         self.whole = self.parts.keys().filter(|_| dice.below(4) == 0).copied().collect();
         self.window_progress = window_progress;
+        self.version = run.calls.version.load(Relaxed);
         self.done = done.to_vec();
         (self.rows, self.windows) = (run.rows.len(), run.windows.len());
         self.late = (run.folded.late, run.folded.late_partial);
         self.rejected = run.rejected.len();
     }
 
-    fn restore(&self, run: &mut Run, setup: Setup, settings: Settings) {
+    /// The next process; sometimes with reducers whose states have another version.
+    fn restore(&self, run: &mut Run, setup: Setup, settings: Settings, dice: &mut Dice) {
         let fresh = Run::with(setup, 0, settings);
         let settings = Settings { delay_us: setup.delay, ..settings };
         (run.accumulators, run.calls) = (fresh.accumulators, fresh.calls);
+        run.calls.version.store(self.version + u32::from(dice.below(3) == 0), Relaxed);
         run.query = WindowQuery::restored(&setup.window(), settings, &self.window_progress).unwrap();
         for part in self.parts.values().flatten() {
-            run.query.put_back(part, &[1; 4], &mut run.accumulators).unwrap();
+            run.query.put_back(part, &[self.version; 4], &mut run.accumulators).unwrap();
         }
         run.query.settle();
         run.rows.truncate(self.rows);
@@ -83,7 +91,7 @@ fn with_crashes(setup: Setup, settings: Settings, partitions: &[Vec<Event>], dic
                 disk.take(snapshot, &run, &done, dice);
             }
             5 if dice.below(3) == 0 => {
-                disk.restore(&mut run, setup, settings);
+                disk.restore(&mut run, setup, settings, dice);
                 done.clone_from(&disk.done);
             }
             _ => {}
@@ -179,7 +187,7 @@ fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice)
     let mut replay = Run::new(setup, count);
     replay.rows.clone_from(&run.rows);
     replay.windows.clone_from(&run.windows);
-    disk.restore(&mut replay, setup, Settings::default());
+    disk.restore(&mut replay, setup, Settings::default(), dice);
     let mut again = disk.done.clone();
     let all: Vec<usize> = partitions.iter().map(Vec::len).collect();
     let gates = forced.into_iter().map(|(end, positions)| (Some(end), positions)).chain([(None, all)]);

@@ -37,7 +37,7 @@ use crate::{
         rejected::RejectedRows,
         workers::Workers,
     },
-    deploy::{Deployment, HostCatalog, SharedSources, Wired, wire},
+    deploy::{Deployment, HostCatalog, HostResources, Wired, wire},
     timings::Timings,
 };
 
@@ -206,7 +206,7 @@ fn run(connector: &MemoryConnector, state: Option<&PathBuf>, events: &str) -> Re
         drain_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(1),
     };
-    let wired = wire(&deployment, &SharedSources::default(), notice).map_err(|error| error.to_string())?;
+    let wired = wire(&deployment, &HostResources::default(), notice).map_err(|error| error.to_string())?;
     let Wired { pipelines, workers, .. } = wired;
     for pipeline in pipelines {
         let ends = pipeline.run(&AtomicBool::new(false), &|_| {});

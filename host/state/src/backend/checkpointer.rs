@@ -1,18 +1,20 @@
-//! The checkpoint's thread: parts to sections, sections and standing to a generation.
+//! The checkpoint's actor: parts to sections, sections and standing to a generation.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::Ordering::SeqCst},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use crossbeam_channel::{Receiver, Sender};
 use streamgauge_engine::StateSegment;
 
-use super::{CheckpointRequest, Command, Shared};
+use super::{
+    CheckpointRequest, Command,
+    standing::{Durable, Standing},
+    writer::LogWriter,
+};
 use crate::{
     bytes::Writer,
     checkpoint::Checkpoints,
     error::StateError,
+    manifest::CheckpointManifest,
+    pool::{Actor, WeakMailbox},
     recovery::{Section, Sections},
     segment,
 };
@@ -32,43 +34,46 @@ pub(super) struct Checkpointer {
     generations: usize,
     /// The generations that are kept, oldest first.
     kept: Vec<Kept>,
-    commands: Sender<Command>,
-    shared: Arc<Shared>,
+    /// The versions of the states in the newest, one an aggregate call.
+    versions: Vec<u32>,
+    /// The log's actor owns this one, so it is not kept by it.
+    log: WeakMailbox<LogWriter>,
+    standing: Arc<Standing>,
+}
+
+impl Actor for Checkpointer {
+    type Message = CheckpointRequest;
+    const GROUP_MAX: usize = 1;
+    const WAITING_MAX: usize = 1;
+
+    fn handle(&mut self, jobs: Vec<CheckpointRequest>) -> Result<(), String> {
+        jobs.into_iter().try_for_each(|job| self.write(job)).map_err(|error| error.to_string())
+    }
 }
 
 impl Checkpointer {
     pub(super) fn new(
         checkpoints: Checkpoints,
         sections: Sections,
-        newest: Option<(u64, u64)>,
+        newest: Option<&(CheckpointManifest, u64)>,
         generations: usize,
-        commands: Sender<Command>,
-        shared: Arc<Shared>,
+        log: WeakMailbox<LogWriter>,
+        standing: Arc<Standing>,
     ) -> Self {
-        let kept = newest.map(|(generation, log_from)| Kept {
-            generation,
+        let kept = newest.map(|(manifest, generation)| Kept {
+            generation: *generation,
             needed: sections.generations(),
-            log_from,
+            log_from: manifest.log_from,
         });
+        let versions = newest.map(|(manifest, _)| manifest.versions.clone());
         Self {
             checkpoints,
             sections,
             generations: generations.max(1),
             kept: kept.into_iter().collect(),
-            commands,
-            shared,
-        }
-    }
-
-    /// Runs until nobody gives it jobs any more, or one fails.
-    pub(super) fn run(mut self, jobs: &Receiver<CheckpointRequest>) {
-        while let Ok(job) = jobs.recv() {
-            let done = self.write(job);
-            if let Err(error) = done {
-                self.shared.fail(error.to_string());
-                self.shared.busy.store(false, SeqCst);
-                return;
-            }
+            versions: versions.unwrap_or_default(),
+            log,
+            standing,
         }
     }
 
@@ -85,10 +90,17 @@ impl Checkpointer {
             self.checkpoints.retain(&self.kept(), &self.needed())?;
         }
         let begun = self.checkpoints.begin(bytes)?;
+        let begun_generation = begun.generation;
         for (parts, place) in by_partition.values().zip(&begun.sections) {
             self.sections.add(Section::new(*place, parts));
         }
         self.sections.keep(&manifest.kept);
+        // The manifest has one version an aggregate call: states of another one must not be left in older sections.
+        assert!(
+            manifest.versions == self.versions
+                || self.sections.generations().iter().all(|&generation| generation == begun_generation),
+            "after a change of state versions every part is captured as a whole"
+        );
         let mut out = Writer::new();
         manifest.write(&mut out);
         self.sections.write(&mut out);
@@ -96,17 +108,15 @@ impl Checkpointer {
         let generation = self.checkpoints.finish(begun, out.as_bytes())?;
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: manifest.log_from });
+        self.versions = manifest.versions;
 
-        *self.shared.lock(&self.shared.whole) = self.sections.fragmented();
-        *self.shared.lock(&self.shared.durable) = Some(manifest.offsets);
-        self.shared.mark.store(mark, SeqCst);
-        self.shared.has_checkpoint.store(true, SeqCst);
-        self.shared.busy.store(false, SeqCst);
+        let whole = self.sections.fragmented();
+        self.standing.end_checkpoint(Durable { offsets: Some(manifest.offsets), mark, whole });
         if let Some(&Kept { log_from, .. }) =
             self.kept.first().filter(|_| self.kept.len() >= self.generations)
         {
-            // A full queue is not waited for: the next checkpoint says it again.
-            drop(self.commands.try_send(Command::Durable { log_from }));
+            // A full mailbox is not waited for: the next checkpoint says it again.
+            let _ = self.log.try_send(Command::Durable { log_from });
         }
         Ok(())
     }

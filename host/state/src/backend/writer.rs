@@ -1,19 +1,21 @@
-//! The log's thread: decisions in groups, synced before their messages leave.
+//! The log's actor: decisions in groups, synced before their messages leave.
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, atomic::Ordering::SeqCst},
+    sync::Arc,
     time::Duration,
 };
 
-use crossbeam_channel::Sender;
 use streamgauge_common::{clock::Stopwatch, crash};
 
-use super::{CheckpointRequest, Command, Commands, PendingDelivery, Shared};
-use crate::{decision::Decision, error::StateError, log::Log};
+use super::{CheckpointRequest, Command, PendingDelivery, checkpointer::Checkpointer, standing::Standing};
+use crate::{
+    decision::Decision,
+    error::StateError,
+    log::Log,
+    pool::{Actor, Mailbox, Refused},
+};
 
-/// Decisions that are synced together at most.
-const GROUP_MAX: usize = 64;
 /// Runs of acknowledged messages that are long to say, and how often they are said.
 const LONG: usize = 16;
 const LONG_EVERY: Duration = Duration::from_millis(100);
@@ -22,8 +24,8 @@ const ROTATE_BYTES: usize = 1 << 20;
 
 pub(super) struct LogWriter {
     log: Log,
-    jobs: Sender<CheckpointRequest>,
-    shared: Arc<Shared>,
+    checkpointer: Mailbox<Checkpointer>,
+    standing: Arc<Standing>,
     /// The index of the last decision.
     last: u64,
     /// Entries with messages that may not be acknowledged: their index, query and last number.
@@ -37,34 +39,36 @@ pub(super) struct LogWriter {
     since_rotated: usize,
 }
 
+impl Actor for LogWriter {
+    type Message = Command;
+    /// Decisions that are synced together at most.
+    const GROUP_MAX: usize = 64;
+    /// Decisions that wait: their rows are not in an outbox yet, so not within its bound.
+    const WAITING_MAX: usize = 64;
+
+    fn handle(&mut self, commands: Vec<Command>) -> Result<(), String> {
+        self.group(commands).map_err(|error| error.to_string())
+    }
+}
+
 impl LogWriter {
     pub(super) fn new(
         log: Log,
         in_flight: Vec<(u64, String, u64)>,
-        jobs: Sender<CheckpointRequest>,
-        shared: Arc<Shared>,
+        checkpointer: Mailbox<Checkpointer>,
+        standing: Arc<Standing>,
     ) -> Self {
         let last = log.next_index() - 1;
         Self {
             log,
-            jobs,
-            shared,
+            checkpointer,
+            standing,
             last,
             in_flight: in_flight.into(),
             written: BTreeMap::new(),
             written_long: false,
             since_written: Stopwatch::start(),
             since_rotated: 0,
-        }
-    }
-
-    /// Runs until nobody tells anything any more, or nothing can be written.
-    pub(super) fn run(mut self, commands: &Commands) {
-        while let Ok(first) = commands.recv() {
-            let more = commands.try_iter().take(GROUP_MAX);
-            if let Err(error) = self.group(std::iter::once(first).chain(more).collect()) {
-                return self.shared.fail(error.to_string());
-            }
         }
     }
 
@@ -98,8 +102,11 @@ impl LogWriter {
         releases.into_iter().for_each(PendingDelivery::send);
         self.write_acknowledged()?;
         for job in jobs {
-            // The checkpoint's thread ends with this one.
-            drop(self.jobs.send(job));
+            match self.checkpointer.try_send(job) {
+                // Why the other actor has ended is told already.
+                Ok(()) | Err(Refused::Ended) => {}
+                Err(Refused::Full) => unreachable!("the backend asks for one checkpoint at a time"),
+            }
         }
         if let Some(log_from) = durable {
             if self.since_rotated > ROTATE_BYTES {
@@ -122,7 +129,7 @@ impl LogWriter {
 
     /// A checkpoint stands behind the last decision.
     fn stamp(&mut self, mut job: CheckpointRequest) -> CheckpointRequest {
-        let acknowledged = self.shared.acknowledged();
+        let acknowledged = self.standing.acknowledged();
         let is_acknowledged = |(_, query, last): &(u64, String, u64)| {
             acknowledged.get(query).is_some_and(|acknowledged| acknowledged.upto >= *last)
         };
@@ -142,7 +149,7 @@ impl LogWriter {
         if self.written_long && self.since_written.elapsed() < LONG_EVERY {
             return Ok(());
         }
-        let outboxes = self.shared.lock(&self.shared.outboxes).clone();
+        let outboxes = self.standing.outboxes();
         self.written_long = false;
         for (query, outbox) in outboxes {
             let changes = outbox.changes();
@@ -156,11 +163,5 @@ impl LogWriter {
         }
         self.since_written = Stopwatch::start();
         Ok(())
-    }
-}
-
-impl Drop for LogWriter {
-    fn drop(&mut self) {
-        self.shared.busy.store(false, SeqCst);
     }
 }

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use streamgauge_engine::StateVersions;
+use streamgauge_sql::types::Value;
+
+use super::literal;
+
 /// A meaning's lines, taken apart. What is stored is the text; this is for people alone.
 #[derive(Default)]
 struct Words {
@@ -16,7 +21,7 @@ struct Words {
     window: String,
     time: String,
     keys: String,
-    /// Each call, and the signature and state version of its reducer.
+    /// Each call, and the signature of its reducer.
     aggregates: Vec<(String, String)>,
 }
 
@@ -33,6 +38,21 @@ pub(super) fn summary(text: &str) -> String {
         "" => format!("rows of {reads}{filter}"),
         window => format!("{window} of {reads}{filter}{keys}: {}", words.calls()),
     }
+}
+
+/// What is wrong with a state's version, for one of the aggregate calls.
+pub(super) fn unknown_version(text: &str, call: usize, found: u32, versions: &StateVersions) -> String {
+    let words = Words::of(text);
+    let call = words.aggregates.get(call).map_or("an aggregate call", |(call, _)| call.as_str());
+    let StateVersions { written, restores } = versions;
+    let restores: Vec<String> = restores.iter().map(u32::to_string).collect();
+    let restores = match restores.is_empty() {
+        true => "no others".to_owned(),
+        false => format!("only {} beside them", restores.join(", ")),
+    };
+    format!(
+        "the reducer of {call} changed: states of version {found} -> states of version {written}, and it restores {restores}"
+    )
 }
 
 /// What is different, as `GROUP BY changed: model -> model, tier`, one change behind the other.
@@ -99,7 +119,7 @@ impl Words {
             }
             "times" => {
                 let (format, lenient) = rest.split_once(", lenient numbers ").unwrap_or((rest, "false"));
-                time_format(format).clone_into(&mut self.time_format);
+                self.time_format = format!("'{format}'");
                 let numbers = if lenient == "true" { "'lenient'" } else { "'strict'" };
                 numbers.clone_into(&mut self.numbers);
             }
@@ -147,16 +167,6 @@ fn column(rest: &str) -> (String, String) {
     (name.to_owned(), format!("{data_type}{path}"))
 }
 
-fn time_format(name: &str) -> &str {
-    match name {
-        "Rfc3339" => "'rfc3339'",
-        "UnixSeconds" => "'unix_s'",
-        "UnixMillis" => "'unix_ms'",
-        "UnixMicros" => "'unix_us'",
-        other => other,
-    }
-}
-
 /// `of 300 s every 60 s on ts`.
 fn window(rest: &str) -> (String, String) {
     let parts = || {
@@ -193,36 +203,37 @@ fn span(micros: i64) -> String {
     format!("{number} {name}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `avg(ms) by signature 1 with [], states of version 1`.
+/// `percentile(ms) by signature 1 with [double 4057c00000000000]`: the call, and the signature of its reducer.
 fn aggregate(rest: &str) -> (String, String) {
     let parts = || {
-        let (call, rest) = rest.rsplit_once(" by signature ")?;
-        let (signature, rest) = rest.split_once(" with ")?;
-        let (parameters, version) = rest.rsplit_once(", states of version ")?;
-        let parameters = parameters.strip_prefix('[')?.strip_suffix(']')?;
-        Some((call, signature, parameters, version))
+        // What is called may have any text in it, and so may a parameter.
+        rest.match_indices(" by signature ").find_map(|(at, by)| {
+            let (signature, parameters) = rest.get(at + by.len()..)?.split_once(" with [")?;
+            let parameters = literal::read(parameters.strip_suffix(']')?)?;
+            Some((rest.get(..at)?, signature, parameters))
+        })
     };
-    let Some((call, signature, parameters, version)) = parts() else {
+    let Some((call, signature, parameters)) = parts() else {
         return (rest.to_owned(), String::new());
     };
-    let call = match (call.strip_suffix(')'), parameters) {
-        (_, "") if call == "count()" => "count(*)".to_owned(),
-        (Some(open), parameters) if !parameters.is_empty() => format!("{open}, {})", literals(parameters)),
+    let parameters: Vec<String> = parameters.iter().map(literal_of).collect();
+    let call = match call.strip_suffix(')') {
+        _ if call == "count()" => "count(*)".to_owned(),
+        Some(open) if !parameters.is_empty() => format!("{open}, {})", parameters.join(", ")),
         _ => call.to_owned(),
     };
-    (call, format!("signature {signature}, states of version {version}"))
+    (call, format!("signature {signature}"))
 }
 
-/// `Float64(95.0)`: without the names of types.
-fn literals(parameters: &str) -> String {
-    if parameters.contains("Text(") {
-        return parameters.to_owned();
+/// As SQL writes it.
+fn literal_of(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Int64(value) | Value::Timestamp(value) => value.to_string(),
+        Value::Float64(value) => value.to_string(),
+        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
     }
-    let plain = ["Float64(", "Int64(", "Boolean(", "Timestamp("];
-    let plain = plain.iter().fold(parameters.to_owned(), |text, name| text.replace(name, ""));
-    let plain = plain.replace(')', "");
-    let each = plain.split(", ").map(|one| one.strip_suffix(".0").unwrap_or(one));
-    each.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -230,10 +241,10 @@ mod tests {
     use super::*;
 
     const BEFORE: &str = "reads llm\ncolumn ms DOUBLE at latency.ms\ncolumn model TEXT at model\ncolumn ts TIMESTAMP at ts\n\
-        times Rfc3339, lenient numbers false\nwatermark 5000000 us behind\nwhere ms > 0\n\
+        times rfc3339, lenient numbers false\nwatermark 5000000 us behind\nwhere ms > 0\n\
         windows of 300 s every 60 s on ts\ngroups by model TEXT\n\
-        reduces avg(ms) by signature 1 with [], states of version 1\n\
-        reduces percentile(ms) by signature 0 with [Float64(95.0)], states of version 2\n";
+        reduces avg(ms) by signature 1 with []\n\
+        reduces percentile(ms) by signature 0 with [double 4057c00000000000]\n";
 
     #[test]
     fn each_kind_of_change_is_told_in_the_words_of_sql() {
@@ -244,7 +255,7 @@ mod tests {
                 "column ms BIGINT at ms\n",
                 "column ms changed: DOUBLE PATH 'latency.ms' -> BIGINT PATH 'ms'",
             ),
-            ("times Rfc3339", "times UnixMillis", "time_format changed: 'rfc3339' -> 'unix_ms'"),
+            ("times rfc3339", "times unix_ms", "time_format changed: 'rfc3339' -> 'unix_ms'"),
             ("numbers false", "numbers true", "numbers changed: 'strict' -> 'lenient'"),
             ("5000000", "90000000", "the watermark's delay changed: 5 seconds -> 90 seconds"),
             ("where ms > 0\n", "where ms > 1\n", "WHERE changed: ms > 0 -> ms > 1"),
@@ -262,18 +273,18 @@ mod tests {
             ("groups by model TEXT\n", "", "GROUP BY changed: model -> none"),
             (
                 "reduces avg(ms) by",
-                "reduces count() by signature 0 with [], states of version 1\nreduces max(ms) by",
+                "reduces count() by signature 0 with []\nreduces max(ms) by",
                 "aggregates changed: avg(ms), percentile(ms, 95) -> count(*), max(ms), percentile(ms, 95)",
             ),
             (
-                "Float64(95.0)",
-                "Float64(99.9)",
+                "double 4057c00000000000",
+                "double 4058f9999999999a",
                 "avg(ms), percentile(ms, 95) -> avg(ms), percentile(ms, 99.9)",
             ),
             (
-                "version 2",
-                "version 3",
-                "the reducer of percentile(ms, 95) changed: signature 0, states of version 2 -> signature 0, states of version 3",
+                "percentile(ms) by signature 0",
+                "percentile(ms) by signature 1",
+                "the reducer of percentile(ms, 95) changed: signature 0 -> signature 1",
             ),
             (
                 "column model",

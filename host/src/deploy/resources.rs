@@ -1,4 +1,4 @@
-//! Sources that several deployments read by one reader.
+//! What the deployments of one process share: sources that several of them read, and the threads that keep state.
 //!
 //! Two deployments share a source where they would read the same records and decode them in the same way. Each begins by a reader of
 //! its own and joins the others at the source's [`RejoinPoint`](crate::pipeline::RejoinPoint) when it is level with them.
@@ -9,14 +9,16 @@ use std::{
 };
 
 use streamgauge_sql::manifest::{Source, Start};
+use streamgauge_state::pool::{PoolSettings, StatePool};
 
 use super::{DeployError, Deployment, source::schema};
 use crate::{decode::schema::SharedSchema, pipeline};
 
-/// The sources of a runtime's deployments.
+/// What deployments share.
 #[derive(Default)]
-pub struct SharedSources {
+pub struct HostResources {
     known: Mutex<Vec<Known>>,
+    state_pool: Mutex<Option<StatePool>>,
 }
 
 struct Known {
@@ -33,7 +35,19 @@ struct Definition {
     intervals: [Duration; 2],
 }
 
-impl SharedSources {
+impl HostResources {
+    /// The threads that keep state; they are started when the first deployment needs them.
+    pub(super) fn state_pool(&self) -> Result<StatePool, DeployError> {
+        let mut pool = self.state_pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = &*pool {
+            return Ok(pool.clone());
+        }
+        let started = StatePool::start(PoolSettings::default());
+        let started = started
+            .map_err(|error| DeployError::Runtime(format!("error: cannot start a thread: {error}")))?;
+        Ok(pool.insert(started).clone())
+    }
+
     /// The source that others read, with the columns that they read of it, if its definition is the same; else a new one. A bounded
     /// input and files are never shared.
     pub(super) fn share(
