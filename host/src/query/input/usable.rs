@@ -44,6 +44,10 @@ impl InputBatch<'_> {
             self.dead_letter(Some(scope), query, reason, message, emit);
             rows.for_each(|row| usable.set(row, false));
         }
+        if usable.count_ones() == self.len {
+            // Records without rows were rejected.
+            return None;
+        }
         Some((0..self.len as u32).filter(|&row| usable.get(row as usize)).collect())
     }
 
