@@ -209,7 +209,9 @@ fn what_is_kept_holds_no_output_of_debug() {
         let code = code(&text);
         // Who makes bytes of a kept format is in the list.
         assert!(
-            !code.contains("out: &mut Writer") || WRITES_STATE.contains(&name.as_str()),
+            !name.starts_with("host/state/")
+                || !code.contains("out: &mut Writer")
+                || WRITES_STATE.contains(&name.as_str()),
             "{name} writes what is kept and is not in the list"
         );
         if WRITES_STATE.contains(&name.as_str()) {
