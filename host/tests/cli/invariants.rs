@@ -181,8 +181,8 @@ fn the_compiler_does_no_input_or_output() {
 /// The files that write what is kept: bytes that `Debug` made would change with a compiler or a renamed field.
 const WRITES_STATE: [&str; 17] = [
     "host/kafka/src/control.rs",
-    "host/src/deliver/lines/mark.rs",
     "host/src/deliver/letters/identity.rs",
+    "host/src/deliver/lines/mark.rs",
     "host/state/src/backend/checkpointer.rs",
     "host/state/src/backend/writer.rs",
     "host/state/src/bytes.rs",
