@@ -150,10 +150,11 @@ impl StateBackend {
     }
 
     /// Writes a checkpoint, of everything that was entered until now. One is written at a time: this waits for the one before.
+    /// After a failure none is written any more.
     pub fn checkpoint(&self, job: CheckpointRequest) {
-        self.standing.wait_for_checkpoint();
-        self.standing.begin_checkpoint();
-        self.tell(Command::Checkpoint(Box::new(job)));
+        if self.standing.begin_checkpoint() {
+            self.tell(Command::Checkpoint(Box::new(job)));
+        }
     }
 
     /// Whether a checkpoint is still being written.

@@ -55,9 +55,12 @@ impl Standing {
         }
     }
 
-    /// A checkpoint is asked for.
-    pub(super) fn begin_checkpoint(&self) {
-        lock(&self.progress).busy = true;
+    /// A checkpoint is asked for: waits until the one before is written. False where something has failed.
+    pub(super) fn begin_checkpoint(&self) -> bool {
+        let waited = self.changed.wait_while(lock(&self.progress), |progress| progress.is_busy());
+        let mut progress = waited.unwrap_or_else(PoisonError::into_inner);
+        progress.busy = progress.failure.is_none();
+        progress.busy
     }
 
     /// A checkpoint is durable.
