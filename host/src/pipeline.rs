@@ -99,7 +99,7 @@ impl Pipeline {
             ended: false,
             failure: None,
             is_primary: self.source.rejoin.as_ref().is_some_and(RejoinPoint::become_primary),
-            kept: CatchUpBuffer::default(),
+            catch_up: CatchUpBuffer::default(),
             since_rejoin: Stopwatch::start(),
         };
         while !stop.load(Relaxed) && !self.tasks.is_empty() && run.failure.is_none() {
@@ -216,7 +216,7 @@ impl Pipeline {
         }
         self.each_task(|task| task.take(&batch));
         if let (true, Some(rejoin)) = (run.is_primary, &self.source.rejoin) {
-            run.kept.add(batch, rejoin);
+            run.catch_up.add(batch, rejoin);
         }
     }
 
@@ -374,6 +374,6 @@ struct Run {
     failure: Option<String>,
     /// Whether this pipeline leads those of its source.
     is_primary: bool,
-    kept: CatchUpBuffer,
+    catch_up: CatchUpBuffer,
     since_rejoin: Stopwatch,
 }

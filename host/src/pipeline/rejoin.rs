@@ -1,8 +1,10 @@
 //! Where queries that read alone come back to the others when they are level.
 //!
-//! One pipeline of a source leads. Another that is close behind asks it to keep the batches that it takes from now on; when
-//! it has come as far as the leader was then, it hands its queries over, and the leader gives them what it has kept since:
-//! records that they have folded already are passed over by their offsets. The leader never waits.
+//! One pipeline of a source is the *primary*. Another pipeline that is close behind asks it to buffer the batches that it takes from now
+//! on; when that one has come as far as the primary was then, it hands its tasks over, and the primary gives them what it has buffered
+//! since: records that they have folded already are passed over by their offsets. The primary never waits. `handover` has the states.
+
+mod handover;
 
 use std::{
     sync::{
@@ -15,6 +17,7 @@ use std::{
 use streamgauge_common::clock::Stopwatch;
 use streamgauge_state::manifest::Offsets;
 
+use self::handover::{Handover, Todo, is_behind};
 use super::{Pipeline, PipelineEvent, Run};
 use crate::{decode::Batch, query::QueryTask};
 
@@ -22,76 +25,76 @@ use crate::{decode::Batch, query::QueryTask};
 const REJOIN_WITHIN_RECORDS: i64 = 20_000;
 /// How often it is looked whether queries that read alone are level.
 const REJOIN_EVERY: Duration = Duration::from_millis(50);
-/// Batches that a leader keeps for those that come back.
+/// Batches that a primary buffers for tasks that come back.
 const CATCH_UP_BATCHES_MAX: usize = 256;
 
-/// The meeting place of a source's pipelines.
+/// What the pipelines of a source share.
 #[derive(Default)]
 pub struct RejoinPoint {
     inner: Mutex<Inner>,
-    /// Whether there is something for the leader to do.
-    news: AtomicBool,
+    /// Whether there is something for the primary to do: it looks at this between batches, without a lock.
+    has_work: AtomicBool,
 }
 
 #[derive(Default)]
 struct Inner {
-    /// Whether some pipeline leads.
+    /// Whether some pipeline is the primary.
     has_primary: bool,
-    /// Where the leader stands, about.
+    /// Where the primary stands, about.
     primary_offsets: Offsets,
-    /// Somebody is close.
-    wanted: bool,
-    /// Where the leader stood when it began to keep batches.
-    since: Option<Offsets>,
-    /// Queries that come back.
-    arrived: Vec<QueryTask>,
+    handover: Handover<QueryTask>,
 }
 
-/// What a leader keeps for those that come back.
+/// The batches that a primary has taken since a handover was requested.
 #[derive(Default)]
 pub(super) struct CatchUpBuffer {
     batches: Vec<Batch>,
-    /// Where it stood when it began; none = it keeps nothing.
-    since: Option<Offsets>,
+    is_on: bool,
 }
 
 impl RejoinPoint {
-    /// Becomes the leader, if there is none.
+    /// Becomes the primary, if there is none.
     pub(super) fn become_primary(&self) -> bool {
         let mut inner = self.lock();
         !std::mem::replace(&mut inner.has_primary, true)
     }
 
-    /// Leads no longer. Gives queries that were to come back.
+    /// Is the primary no longer. Gives the tasks that were to come back.
     pub(super) fn step_down(&self) -> Vec<QueryTask> {
         let mut inner = self.lock();
-        (inner.has_primary, inner.wanted, inner.since) = (false, false, None);
-        std::mem::take(&mut inner.arrived)
+        inner.has_primary = false;
+        inner.handover.end()
     }
 
-    /// Says where the leader stands.
+    /// Says where the primary stands.
     pub(super) fn tell(&self, offsets: &Offsets) {
         self.lock().primary_offsets.clone_from(offsets);
     }
 
-    /// Hands queries over to the leader, if they are level with it; otherwise they stay.
+    /// Hands tasks over to the primary, if they are level with it; otherwise they stay.
     pub(super) fn join(&self, tasks: &mut Vec<QueryTask>) {
         let mut inner = self.lock();
         let Some(offsets) = tasks.first().map(|task| task.offsets().clone()) else { return };
-        if !inner.has_primary || !is_behind(&inner.primary_offsets, &offsets, REJOIN_WITHIN_RECORDS) {
-            return;
+        if inner.has_primary
+            && is_behind(&inner.primary_offsets, &offsets, REJOIN_WITHIN_RECORDS)
+            && inner.handover.offer(&offsets, tasks)
+        {
+            self.has_work.store(true, Relaxed);
         }
-        match &inner.since {
-            Some(since) if is_behind(since, &offsets, 0) => {
-                inner.arrived.append(tasks);
-                self.news.store(true, Relaxed);
-            }
-            Some(_) => {}
-            None => {
-                inner.wanted = true;
-                self.news.store(true, Relaxed);
-            }
+    }
+
+    /// What the primary, which stands at `offsets`, is to do.
+    fn serve(&self, offsets: &Offsets) -> Todo<QueryTask> {
+        match self.has_work.swap(false, Relaxed) {
+            true => self.lock().handover.serve(offsets),
+            false => Todo::Nothing,
         }
+    }
+
+    /// The primary has buffered too much.
+    fn overflow(&self) {
+        self.lock().handover.overflow();
+        self.has_work.store(true, Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -101,7 +104,7 @@ impl RejoinPoint {
 }
 
 impl Pipeline {
-    /// Queries that read alone come back when they are level with those of the pipeline that leads.
+    /// Queries that read alone come back when they are level with those of the primary.
     pub(super) fn rejoin_or_receive(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
         let source = self.source.clone();
         let Some(rejoin) = &source.rejoin else { return };
@@ -111,13 +114,12 @@ impl Pipeline {
                 run.since_rejoin = Stopwatch::start();
                 rejoin.tell(&offsets);
             }
-            let (level, batches, others) = run.kept.receive(rejoin, &offsets);
-            for mut task in level {
-                batches.iter().for_each(|batch| task.take(batch));
-                task.close();
-                self.tasks.push(task);
+            match rejoin.serve(&offsets) {
+                Todo::Nothing => {}
+                Todo::Buffer => run.catch_up = CatchUpBuffer { batches: Vec::new(), is_on: true },
+                Todo::Take(tasks) => self.take_over(tasks, &offsets, run, tell),
+                Todo::GiveBack(tasks) => give_back(tasks, tell),
             }
-            others.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
         } else if run.begun && run.since_rejoin.elapsed() >= REJOIN_EVERY {
             run.since_rejoin = Stopwatch::start();
             let ready = |task: &QueryTask| {
@@ -134,74 +136,53 @@ impl Pipeline {
         }
     }
 
-    /// Another pipeline of the source may lead from now on.
-    pub(super) fn step_down(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
-        if let (true, Some(rejoin)) = (std::mem::take(&mut run.is_primary), &self.source.rejoin) {
-            run.kept = CatchUpBuffer::default();
-            rejoin.step_down().into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
-        }
-    }
-}
-
-impl CatchUpBuffer {
-    /// Keeps a batch that was taken, if somebody is close.
-    pub(super) fn add(&mut self, batch: Batch, rejoin: &RejoinPoint) {
-        if self.since.is_none() {
-            return;
-        }
-        self.batches.push(batch);
-        if self.batches.len() > CATCH_UP_BATCHES_MAX {
-            self.forget(rejoin);
-        }
-    }
-
-    /// What the leader does for those that come back: gives their queries, each with what it has still to take.
-    pub(super) fn receive(
+    /// Gives tasks the batches that they lack; those that cannot take them go on alone.
+    fn take_over(
         &mut self,
-        rejoin: &RejoinPoint,
+        tasks: Vec<QueryTask>,
         offsets: &Offsets,
-    ) -> (Vec<QueryTask>, Vec<Batch>, Vec<QueryTask>) {
-        if !rejoin.news.swap(false, Relaxed) {
-            return Default::default();
-        }
-        let mut inner = rejoin.lock();
-        let arrived = std::mem::take(&mut inner.arrived);
-        if arrived.is_empty() {
-            if inner.wanted && self.since.is_none() {
-                self.since = Some(offsets.clone());
-                inner.since.clone_from(&self.since);
-            }
-            return Default::default();
-        }
-        (inner.wanted, inner.since) = (false, None);
-        drop(inner);
-        let (batches, since) = (std::mem::take(&mut self.batches), self.since.take());
+        run: &mut Run,
+        tell: &dyn Fn(PipelineEvent),
+    ) {
+        let batches = std::mem::take(&mut run.catch_up).batches;
         // Every partition must be known there: one that has appeared since would hold nothing back.
         let knows_all =
             |task: &QueryTask| offsets.keys().all(|partition| task.offsets().contains_key(partition));
         // One may have registered columns since some of these batches were decoded.
         let can_take_all = |task: &QueryTask| batches.iter().all(|batch| task.can_take(batch));
-        let level = |task: &QueryTask| {
-            knows_all(task)
-                && can_take_all(task)
-                && since.as_ref().is_some_and(|since| is_behind(since, task.offsets(), 0))
-        };
-        let (level, others) = arrived.into_iter().partition(level);
-        (level, batches, others)
+        let (level, others): (Vec<_>, Vec<_>) =
+            tasks.into_iter().partition(|task| knows_all(task) && can_take_all(task));
+        for mut task in level {
+            batches.iter().for_each(|batch| task.take(batch));
+            task.close();
+            self.tasks.push(task);
+        }
+        give_back(others, tell);
     }
 
-    fn forget(&mut self, rejoin: &RejoinPoint) {
-        let mut inner = rejoin.lock();
-        (inner.wanted, inner.since) = (false, None);
-        drop(inner);
-        self.batches.clear();
-        self.since = None;
+    /// Another pipeline of the source may be the primary from now on.
+    pub(super) fn step_down(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
+        if let (true, Some(rejoin)) = (std::mem::take(&mut run.is_primary), &self.source.rejoin) {
+            run.catch_up = CatchUpBuffer::default();
+            give_back(rejoin.step_down(), tell);
+        }
     }
 }
 
-/// Whether on no partition somebody is more than `records` ahead of the others.
-fn is_behind(somebody: &Offsets, others: &Offsets, records: i64) -> bool {
-    somebody.iter().all(|(partition, there)| {
-        others.get(partition).is_some_and(|here| here.next.saturating_add(records) >= there.next)
-    })
+fn give_back(tasks: Vec<QueryTask>, tell: &dyn Fn(PipelineEvent)) {
+    tasks.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
+}
+
+impl CatchUpBuffer {
+    /// Buffers a batch that was taken, if a handover was requested.
+    pub(super) fn add(&mut self, batch: Batch, rejoin: &RejoinPoint) {
+        if !self.is_on {
+            return;
+        }
+        self.batches.push(batch);
+        if self.batches.len() > CATCH_UP_BATCHES_MAX {
+            *self = Self::default();
+            rejoin.overflow();
+        }
+    }
 }
