@@ -1,6 +1,12 @@
 //! A runtime as a program drives it: deployments over one real Kafka topic come and go while events flow, and none notices another.
 //! The oracle is a plain program that counts the events that it writes.
-#![expect(clippy::unwrap_used, reason = "what does not hold here fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "what does not hold here fails the test"
+)]
 
 #[path = "../common/real_broker.rs"]
 mod real_broker;
@@ -77,7 +83,7 @@ impl Scene {
              {other}",
             rows.display()
         );
-        let text = SourceText { name: format!("{name}.sql").into(), text: text.into() };
+        let text = SourceText { name: format!("{name}.sql"), text };
         {
             let connectors = Connectors::default();
             let catalog =

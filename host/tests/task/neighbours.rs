@@ -153,7 +153,7 @@ fn run_as(
         ));
     }
     let source = Arc::new(source(path("events"), format, schema, timings.clone()));
-    let reader = (source.open)(&tasks[0].read_from()).unwrap();
+    let reader = (source.open)(&tasks.first().unwrap().read_from()).unwrap();
     let pipelines = vec![Pipeline { source, reader, tasks }];
     let (tell, told) = crossbeam_channel::unbounded();
     let runtime = Runtime::start(Arc::new(move |event| drop(tell.send(event))), Arc::default()).unwrap();
