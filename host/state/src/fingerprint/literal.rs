@@ -42,7 +42,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Values that [`write`] wrote; none where the text is another one.
+/// Values that [`write()`] wrote; none where the text is another one.
 pub(super) fn read(text: &str) -> Option<Vec<Value>> {
     list(text, read_one)
 }
