@@ -115,6 +115,40 @@ pub struct Deployment<'a> {
     pub connect_timeout: Duration,
 }
 
+impl<'a> Deployment<'a> {
+    /// A program as it stands: sources and sinks are where it says, nothing is durable.
+    pub fn new(
+        name: &'a str,
+        program: &'a Program,
+        plugins: &'a Arc<Plugins>,
+        connectors: &'a Connectors,
+        timings: &'a Arc<Timings>,
+    ) -> Self {
+        Self {
+            name,
+            program,
+            plugins,
+            connectors,
+            inputs: &[],
+            outputs: &[],
+            files: &[],
+            overwrite: &[],
+            forget: &[],
+            bounded: false,
+            dead_letters: None,
+            dead_letter_records: RecordText::Excerpt,
+            dead_letters_bytes_max: u64::MAX,
+            timings,
+            console: None,
+            state: None,
+            checkpoint_interval: Duration::from_secs(5),
+            checkpoints_kept: 2,
+            drain_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
 /// One pipeline for each source that some running query reads.
 ///
 /// # Errors

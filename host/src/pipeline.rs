@@ -1,8 +1,8 @@
 //! The loop, in the order of an event's way: the only file that names all steps.
 //!
 //! One thread for queries that read a source and are level. What waits (files, Kafka, receivers) and what is heavy (JSON)
-//! happens on other threads, behind bounded queues; this thread folds, closes and decides. A query that falls, or whose sink
-//! takes nothing more, leaves the others and goes on by a reader of its own.
+//! happens on other threads, behind bounded queues; this thread folds, closes and decides. A query whose plugin failed, or
+//! whose sink takes nothing more, leaves the others and goes on by a reader of its own.
 
 mod drain;
 pub mod reader;
@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use drain::detach_failed;
 use future::reject_future;
 use reader::{Event, SourceReader};
 use rejoin::CatchUpBuffer;
@@ -220,12 +221,12 @@ impl Pipeline {
         }
     }
 
-    /// Counts records, once for each subscription.
-    fn count(&self, records: u64) {
+    /// Counts events, once for each subscription.
+    fn count(&self, events: u64) {
         let subscriptions = self.tasks.iter().map(|task| &task.context().subscription);
         for (index, subscription) in subscriptions.clone().enumerate() {
             if !subscriptions.clone().take(index).any(|earlier| Arc::ptr_eq(earlier, subscription)) {
-                subscription.progress.events.fetch_add(records, Relaxed);
+                subscription.progress.events.fetch_add(events, Relaxed);
             }
         }
     }
@@ -290,21 +291,19 @@ impl Pipeline {
             clock::pause(LOOK);
         }
         if self.tasks.len() > 1 && !self.source.once {
-            let (blocked, others) =
-                std::mem::take(&mut self.tasks).into_iter().partition(QueryTask::is_blocked);
-            self.tasks = others;
-            let blocked: Vec<QueryTask> = blocked;
-            blocked.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
+            for task in self.tasks.extract_if(.., |task| task.is_blocked()) {
+                tell(PipelineEvent::Detached(Box::new(task)));
+            }
         }
         if self.tasks.iter().any(QueryTask::is_blocked) {
-            // Nobody is to wait for who waits.
+            // A back-pressured pipeline gives up its primary role, because the others would wait for it.
             self.step_down(run, tell);
         }
         self.look_after_tasks(run, tell);
         true
     }
 
-    /// What is due beside events: checkpoints, queries that fell, deliveries that cannot go on.
+    /// What is due beside events: checkpoints, tasks that cannot go on, tasks whose deployment is paused or dropped.
     fn look_after_tasks(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
         let buffered: BTreeSet<u32> = self.tasks.iter().flat_map(QueryTask::buffered).collect();
         if buffered != run.buffered {
@@ -321,18 +320,11 @@ impl Pipeline {
                 }
             }
         }
-        self.tasks.iter().for_each(QueryTask::note_unread);
         self.tell_failures(&mut run.told, tell);
-        let cannot_go_on = |task: &QueryTask| task.task_failure().is_some() || task.failure().is_some();
-        let (leaving, others) = std::mem::take(&mut self.tasks).into_iter().partition(cannot_go_on);
-        self.tasks = others;
-        let leaving: Vec<QueryTask> = leaving;
-        leaving.into_iter().for_each(|task| tell(PipelineEvent::Detached(Box::new(task))));
-        if !self.tasks.iter().all(|task| task.context().subscription.is_wanted()) {
-            self.flush();
-            let is_wanted = |task: &QueryTask| task.context().subscription.is_wanted();
-            let (wanted, unwanted) = std::mem::take(&mut self.tasks).into_iter().partition(is_wanted);
-            self.tasks = wanted;
+        detach_failed(&mut self.tasks, tell);
+        let is_unwanted = |task: &mut QueryTask| !task.context().subscription.is_wanted();
+        let unwanted: Vec<QueryTask> = self.tasks.extract_if(.., is_unwanted).collect();
+        if !unwanted.is_empty() {
             tell(PipelineEvent::Unwanted(unwanted));
         }
     }
@@ -372,7 +364,7 @@ struct Run {
     /// Whether the input has ended.
     ended: bool,
     failure: Option<String>,
-    /// Whether this pipeline leads those of its source.
+    /// Whether this pipeline is the primary of its source.
     is_primary: bool,
     catch_up: CatchUpBuffer,
     since_rejoin: Stopwatch,

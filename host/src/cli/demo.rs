@@ -23,7 +23,7 @@ use super::{
     say,
 };
 use crate::{
-    deliver::{dead_letter::RecordText, output::Output, pretty::Pretty},
+    deliver::{output::Output, pretty::Pretty},
     deploy::{Connectors, Deployment, HostResources, Notice, Wired, wire},
     timings::Timings,
 };
@@ -101,27 +101,11 @@ fn wired(
 ) -> Result<Wired, Failure> {
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
+    let (connectors, timings) = (Connectors::default(), Arc::new(Timings::default()));
     let deployment = Deployment {
-        name: run::DEPLOYMENT,
-        program: &compiled.program,
-        plugins,
-        connectors: &Connectors::default(),
-        inputs: &[],
-        outputs: &[],
-        files: &[],
-        overwrite: &[],
-        forget: &[],
-        bounded: false,
-        dead_letters: None,
-        dead_letter_records: RecordText::Excerpt,
-        dead_letters_bytes_max: u64::MAX,
-        timings: &Arc::new(Timings::default()),
         console: Some(Arc::new(console)),
-        state: None,
-        checkpoint_interval: Duration::from_secs(5),
-        checkpoints_kept: 1,
         drain_timeout: DRAIN_TIMEOUT,
-        connect_timeout: Duration::from_secs(60),
+        ..Deployment::new(run::DEPLOYMENT, &compiled.program, plugins, &connectors, &timings)
     };
     Ok(wire(&deployment, &HostResources::default(), notice)?)
 }

@@ -98,7 +98,7 @@ impl Deployment<'_> {
         let acknowledged = keeping.as_ref().map(|keeping| keeping.acknowledged.clone()).unwrap_or_default();
         let backend =
             parts.pool.as_ref().zip(keeping).map(|(pool, keeping)| StateBackend::start(pool, keeping));
-        let mut tree = TaskBuilder {
+        let mut task_builder = TaskBuilder {
             timeline,
             goes_on,
             ack_notifier: backend.as_ref().map(StateBackend::ack_notifier),
@@ -109,9 +109,9 @@ impl Deployment<'_> {
             letters: subscription.dead_letters.as_ref(),
             windowed: manifest.window.is_some(),
         };
-        let running = self.query(query, columns, &mut tree, parts)?;
+        let running = self.query(query, columns, &mut task_builder, parts)?;
         let owed = |messages: &&Vec<Arc<Message>>| !messages.iter().all(|message| is_shown(message));
-        if let Some((name, messages)) = tree.in_flight.iter().find(|(_, messages)| owed(messages)) {
+        if let Some((name, messages)) = task_builder.in_flight.iter().find(|(_, messages)| owed(messages)) {
             return Err(undelivered(manifest, name, messages, "no statement of that name is there any more"));
         }
         let start_bounds = match &checkpoint {
@@ -121,7 +121,7 @@ impl Deployment<'_> {
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
         let settings = Settings { delay_us, ..Settings::default() };
         let at = checkpoint.as_ref().map_or_else(Offsets::new, |(saved, _)| saved.offsets.clone());
-        let log = DecisionLog::new(backend, tree.outboxes, decisions);
+        let log = DecisionLog::new(backend, task_builder.outboxes, decisions);
         let context = Context::new(subscription.clone());
         let factory = WindowFactory { settings, open };
         let mut task =
@@ -207,43 +207,43 @@ impl Deployment<'_> {
         &self,
         query: &Query,
         columns: Vec<usize>,
-        tree: &mut TaskBuilder<'_>,
+        task_builder: &mut TaskBuilder<'_>,
         parts: &mut Builder<'_>,
     ) -> Result<RunningQuery, DeployError> {
         let manifest = &query.plan.manifest;
         let component = parts.components.remove(&manifest.name);
         assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
-        parts.files.replayed.extend(tree.goes_on.then(|| manifest.name.clone()));
+        parts.files.replayed.extend(task_builder.goes_on.then(|| manifest.name.clone()));
         let mut running = RunningQuery::new(manifest.clone(), component, None, columns);
-        match self.way(manifest, tree, parts)? {
+        match self.binding(manifest, task_builder, parts)? {
             None => {}
             Some((_, SinkBinding::Direct(output))) => running.send_to(output),
             Some((sink, SinkBinding::Outbox(outbox_binding))) => {
-                running.post_to(self.post(manifest, &sink, *outbox_binding, tree, parts)?);
+                running.post_to(self.post(manifest, &sink, *outbox_binding, task_builder, parts)?);
             }
         }
         for reader in parts.needed.clone() {
             if reader.plan.manifest.input == Input::View(manifest.name.clone()) {
                 let names = manifest.output.iter().map(|output| output.name.as_str());
                 let columns = positions(&reader.plan.manifest, names);
-                running.add_reader(self.query(reader, columns, tree, parts)?);
+                running.add_reader(self.query(reader, columns, task_builder, parts)?);
             }
         }
         Ok(running)
     }
 
     /// How the rows of a query leave, and the name of their sink.
-    fn way(
+    fn binding(
         &self,
         manifest: &Manifest,
-        tree: &TaskBuilder<'_>,
+        task_builder: &TaskBuilder<'_>,
         parts: &mut Builder<'_>,
     ) -> Result<Option<(String, SinkBinding)>, DeployError> {
         let route = Route {
             query: manifest,
-            windowed: tree.windowed,
-            keys: Keys::new(tree.timeline, &manifest.name),
-            identity: tree.ack_notifier.is_some().then_some(tree.timeline),
+            windowed: task_builder.windowed,
+            keys: Keys::new(task_builder.timeline, &manifest.name),
+            identity: task_builder.ack_notifier.is_some().then_some(task_builder.timeline),
         };
         let (name, destination) = match &manifest.target {
             Target::View => return Ok(None),
@@ -260,8 +260,9 @@ impl Deployment<'_> {
                 files.write_to(&output, Writer { sink: name.to_owned(), named, overwrite });
                 let binding = open_output(output, Some(&path), &route, files)?;
                 if let Some(marked) = route.name() {
-                    let upto = tree.acknowledged.get(&manifest.name).map_or(0, |known| known.upto);
-                    let owed = tree.in_flight.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
+                    let upto = task_builder.acknowledged.get(&manifest.name).map_or(0, |known| known.upto);
+                    let owed =
+                        task_builder.in_flight.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
                     files.acknowledges(&marked, upto, owed);
                 }
                 binding
@@ -299,14 +300,14 @@ impl Deployment<'_> {
         manifest: &Manifest,
         sink: &str,
         outbox_binding: OutboxBinding,
-        tree: &mut TaskBuilder<'_>,
+        task_builder: &mut TaskBuilder<'_>,
         parts: &mut Builder<'_>,
     ) -> Result<Box<dyn Encode>, DeployError> {
         let OutboxBinding { encode, worker, has, keeps_last } = outbox_binding;
         let name = manifest.name.clone();
-        let mut acknowledged = tree.acknowledged.remove(&name).unwrap_or_default();
+        let mut acknowledged = task_builder.acknowledged.remove(&name).unwrap_or_default();
         acknowledged.add_upto(has);
-        let mut in_flight = tree.in_flight.remove(&name).unwrap_or_default();
+        let mut in_flight = task_builder.in_flight.remove(&name).unwrap_or_default();
         if !keeps_last {
             // A window that was kept to be shown is not owed to a sink that is told.
             let (shown, owed): (Vec<_>, Vec<_>) =
@@ -321,14 +322,14 @@ impl Deployment<'_> {
         let resumed: Result<Vec<_>, String> =
             in_flight.iter().map(|message| worker.resume(message.clone())).collect();
         let in_flight = resumed.map_err(|why| undelivered(manifest, &name, &in_flight, &why))?;
-        let ack_notifier = tree.ack_notifier.clone();
+        let ack_notifier = task_builder.ack_notifier.clone();
         let note = move |_: &Acknowledged| ack_notifier.iter().for_each(AckNotifier::note);
         let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, acknowledged, note);
-        tree.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
+        task_builder.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
         outbox.push(in_flight);
-        let of = [tree.source.name.as_str(), name.as_str(), sink];
-        parts.sinks.add(worker, outbox.clone(), of, tree.letters.cloned());
-        tree.outboxes.insert(name, outbox);
+        let of = [task_builder.source.name.as_str(), name.as_str(), sink];
+        parts.sinks.add(worker, outbox.clone(), of, task_builder.letters.cloned());
+        task_builder.outboxes.insert(name, outbox);
         Ok(encode)
     }
 

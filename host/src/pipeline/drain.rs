@@ -118,8 +118,8 @@ fn wait_for_state(task: &QueryTask) {
     task.log().backend().iter().for_each(|backend| backend.wait());
 }
 
-/// Lets tasks go that cannot go on.
-fn detach_failed(tasks: &mut Vec<QueryTask>, tell: &dyn Fn(PipelineEvent)) {
+/// Detaches tasks that cannot go on.
+pub(super) fn detach_failed(tasks: &mut Vec<QueryTask>, tell: &dyn Fn(PipelineEvent)) {
     tasks.iter().for_each(QueryTask::note_unread);
     let cannot_go_on = |task: &mut QueryTask| task.task_failure().is_some() || task.failure().is_some();
     for task in tasks.extract_if(.., cannot_go_on) {

@@ -23,7 +23,6 @@ use std::{
 };
 
 use streamgauge::{
-    deliver::dead_letter::RecordText,
     deploy::{Connectors, Deployment, HostCatalog, Runtime, RuntimeError, RuntimeEvent, State, Status},
     timings::Timings,
 };
@@ -101,27 +100,11 @@ impl Scene {
         let state = keeps_state.then(|| {
             Store::open(self.folder.path().join(format!("{name}-state")).to_str().unwrap()).unwrap()
         });
+        let (connectors, timings) = (Connectors::default(), Arc::new(Timings::default()));
         let deployment = Deployment {
-            name,
-            program: &program,
-            plugins: &self.plugins,
-            connectors: &Connectors::default(),
-            inputs: &[],
-            outputs: &[],
-            files: &[],
-            overwrite: &[],
-            forget: &[],
-            bounded: false,
-            dead_letters: None,
-            dead_letter_records: RecordText::Excerpt,
-            dead_letters_bytes_max: 1 << 20,
-            timings: &Arc::new(Timings::default()),
-            console: None,
             state,
             checkpoint_interval: Duration::from_millis(200),
-            checkpoints_kept: 2,
-            drain_timeout: Duration::from_secs(20),
-            connect_timeout: PATIENCE,
+            ..Deployment::new(name, &program, &self.plugins, &connectors, &timings)
         };
         let told = self.told.clone();
         let notice = Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()));

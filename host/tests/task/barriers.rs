@@ -4,29 +4,22 @@
 use std::{fs, path::Path, sync::Arc};
 
 use streamgauge::{
-    decode::{
-        Batch,
-        format::Decode as _,
-        json::Decoder,
-        layout::{ColumnSpec, Layout},
-    },
+    decode::Batch,
     deliver::output::Output,
     deploy::{Connectors, HostCatalog},
     query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
-use streamgauge_common::chunk::Chunk;
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Settings, WindowQuery};
 use streamgauge_kafka::Depth;
-use streamgauge_sql::{
-    SourceText, compile,
-    manifest::{SourceColumn, TimeFormat},
-};
+use streamgauge_sql::{SourceText, compile, manifest::SourceColumn};
 use streamgauge_state::{
     decision::Forced,
     manifest::{Decided, Offsets, StartBounds},
     recovery::RecoveredDecisions,
 };
+
+use crate::records;
 
 const PROGRAM: &str = "
 CREATE SOURCE s (ts TIMESTAMP, WATERMARK FOR ts AS ts)
@@ -73,21 +66,8 @@ fn task(rows: &Path, forced: Vec<Forced>) -> (QueryTask, Vec<SourceColumn>) {
 }
 
 fn batch(schema: &[SourceColumn], partition: u32, times: &[i64]) -> Batch {
-    let mut chunk = Chunk { partition, offsets: (0..times.len() as i64).collect(), ..Chunk::default() };
-    let mut bytes = Vec::new();
-    for time in times {
-        let start = bytes.len() as u32;
-        bytes.extend_from_slice(format!("{{\"ts\":{time}}}").as_bytes());
-        chunk.spans.push((start, bytes.len() as u32));
-    }
-    chunk.bytes = bytes.into();
-    let spec = |column: &SourceColumn| ColumnSpec {
-        column: column.clone(),
-        time_format: TimeFormat::UnixSeconds,
-        lenient_numbers: false,
-    };
-    let layout: Layout = schema.iter().map(spec).collect();
-    Decoder::new(Arc::new(layout), 1 << 20).decode(chunk)
+    let records: Vec<String> = times.iter().map(|time| format!("{{\"ts\":{time}}}")).collect();
+    records::batch(schema, partition, 0, &records)
 }
 
 /// The windows' ends, in seconds, and their counts, of everything up to the end of both partitions.

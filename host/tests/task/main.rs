@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "the tests of the boundary use the others")]
 mod guests;
 mod bundles;
+mod records;
 mod barriers;
 mod neighbours;
 mod events;

@@ -4,24 +4,15 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use streamgauge::{
-    decode::{
-        Batch,
-        format::Decode as _,
-        json::Decoder,
-        layout::{ColumnSpec, Layout},
-    },
+    decode::Batch,
     deliver::output::Output,
     deploy::{Connectors, HostCatalog},
     query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
-use streamgauge_common::chunk::Chunk;
 use streamgauge_component::runtime::Runtime;
 use streamgauge_engine::{Accumulators, Settings, StateVersions, WindowQuery};
 use streamgauge_kafka::Depth;
-use streamgauge_sql::{
-    SourceText, compile,
-    manifest::{SourceColumn, TimeFormat},
-};
+use streamgauge_sql::{SourceText, compile, manifest::SourceColumn};
 use streamgauge_state::{
     backend::StateBackend,
     error::StateError,
@@ -32,7 +23,10 @@ use streamgauge_state::{
     store::Store,
 };
 
-use crate::tally::{Versions, plugins};
+use crate::{
+    records,
+    tally::{Versions, plugins},
+};
 
 const PROGRAM: &str = "
 CREATE SOURCE s (k BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts)
@@ -130,22 +124,9 @@ impl Process {
 }
 
 fn batch(schema: &[SourceColumn], first: usize, records: &[(i64, i64)]) -> Batch {
-    let offsets = (first..first + records.len()).map(|offset| offset as i64).collect();
-    let mut chunk = Chunk { partition: 0, offsets, ..Chunk::default() };
-    let mut bytes = Vec::new();
-    for (key, time) in records {
-        let start = bytes.len() as u32;
-        bytes.extend_from_slice(format!("{{\"k\":{key},\"ts\":{time}}}").as_bytes());
-        chunk.spans.push((start, bytes.len() as u32));
-    }
-    chunk.bytes = bytes.into();
-    let spec = |column: &SourceColumn| ColumnSpec {
-        column: column.clone(),
-        time_format: TimeFormat::UnixSeconds,
-        lenient_numbers: false,
-    };
-    let layout: Layout = schema.iter().map(spec).collect();
-    Decoder::new(Arc::new(layout), 1 << 20).decode(chunk)
+    let records: Vec<String> =
+        records.iter().map(|(key, time)| format!("{{\"k\":{key},\"ts\":{time}}}")).collect();
+    records::batch(schema, 0, first as i64, &records)
 }
 
 /// Rows of one process that reads everything.

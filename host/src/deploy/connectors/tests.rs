@@ -32,7 +32,6 @@ use super::Connectors;
 use crate::{
     deliver::{
         connector::{Destination, OutboxBinding, Route, SinkConnector, SinkContext, SinkError, SinkWorker},
-        dead_letter::RecordText,
         encode,
         rejected::RejectedRows,
         workers::Workers,
@@ -184,27 +183,11 @@ fn run(connector: &MemoryConnector, state: Option<&PathBuf>, events: &str) -> Re
         let told = told.clone();
         Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()))
     };
+    let timings = Arc::new(Timings::default());
     let deployment = Deployment {
-        name: "test",
-        program: &program,
-        plugins: &plugins,
-        connectors: &connectors,
         inputs: &[crate::deploy::Binding { name: "s".into(), path }],
-        outputs: &[],
-        files: &[],
-        overwrite: &[],
-        forget: &[],
-        bounded: false,
-        dead_letters: None,
-        dead_letter_records: RecordText::Excerpt,
-        dead_letters_bytes_max: u64::MAX,
-        timings: &Arc::new(Timings::default()),
-        console: None,
         state: state.map(|folder| Store::open(folder.to_str().unwrap()).unwrap()),
-        checkpoint_interval: Duration::from_secs(5),
-        checkpoints_kept: 2,
-        drain_timeout: Duration::from_secs(30),
-        connect_timeout: Duration::from_secs(1),
+        ..Deployment::new("test", &program, &plugins, &connectors, &timings)
     };
     let wired = wire(&deployment, &HostResources::default(), notice).map_err(|error| error.to_string())?;
     let Wired { pipelines, workers, .. } = wired;
