@@ -9,6 +9,7 @@
 //! is a failure of this query alone.
 
 mod checkpointer;
+mod ending;
 mod writer;
 mod standing;
 
@@ -21,7 +22,8 @@ use crossbeam_channel::{Sender, bounded};
 use streamgauge_common::message::Message;
 use streamgauge_engine::{SegmentId, StateSegment};
 
-use self::{checkpointer::Checkpointer, standing::Standing, writer::LogWriter};
+pub use self::ending::Ending;
+use self::{checkpointer::Checkpointer, ending::ending, standing::Standing, writer::LogWriter};
 use super::{
     checkpoint::Checkpoints,
     error::StateError,
@@ -82,6 +84,7 @@ pub struct StateBackend {
     standing: Arc<Standing>,
     store: Store,
     identity: u128,
+    ending: Ending,
 }
 
 /// Where outboxes say what is acknowledged. Acknowledgements are written as long as one of these is there.
@@ -129,19 +132,27 @@ impl StateBackend {
         } = begin;
         let offsets = manifest.as_ref().map(|(manifest, _)| manifest.offsets.clone());
         let standing = Arc::new(Standing::new(offsets, acknowledged));
+        let (alive, ending) = ending();
         let on_failure = || {
             let standing = standing.clone();
             move |why| standing.fail_of(why)
         };
         let writer = |log| {
             let newest = manifest.as_ref();
-            let checkpointer =
-                Checkpointer::new(checkpoints, sections, newest, generations, log, standing.clone());
+            let checkpointer = Checkpointer::new(
+                checkpoints,
+                sections,
+                newest,
+                generations,
+                log,
+                standing.clone(),
+                alive.clone(),
+            );
             let checkpointer = Mailbox::new(pool.checkpoints(), checkpointer, on_failure());
-            LogWriter::new(log_file, in_flight, checkpointer, standing.clone())
+            LogWriter::new(log_file, in_flight, checkpointer, standing.clone(), alive)
         };
         let log = Mailbox::new_cyclic(pool.logs(), writer, on_failure());
-        Self { log, standing, store, identity }
+        Self { log, standing, store, identity, ending }
     }
 
     /// A decision is made: its messages leave once it is durable.
@@ -207,6 +218,11 @@ impl StateBackend {
             what: "a checkpoint".to_owned(),
             help: "choose another place for the state",
         })
+    }
+
+    /// When its state is written no more: after it and all that notify it of acknowledgements are dropped.
+    pub fn ending(&self) -> Ending {
+        self.ending.clone()
     }
 
     /// Where outboxes say what is acknowledged.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use crossbeam_channel::Sender;
+use streamgauge_state::backend::Ending;
 
 use super::{
     DeploymentEnd, RuntimeError, Status,
@@ -25,27 +26,31 @@ pub(super) struct Deployed {
     life: Life,
     control: Arc<Control>,
     /// What delivers its rows; none once that is stopped.
-    pub(super) workers: Option<Workers>,
+    workers: Option<Workers>,
     /// Tasks that are paused, with what they read.
     parked: Vec<(Vec<QueryTask>, Arc<Source>)>,
     subscriptions: Vec<Arc<Subscription>>,
     reads_once: bool,
     end: DeploymentEnd,
+    /// When the state of each of its tasks is written no more.
+    endings: Vec<Ending>,
     pub(super) waiting: Vec<Waiting>,
 }
 
 impl Deployed {
     pub(super) fn new(name: String, wired: &Wired, workers: Option<Workers>) -> Self {
         let Wired { pipelines, control, .. } = wired;
+        let tasks = || pipelines.iter().flat_map(|pipeline| &pipeline.tasks);
         Self {
             name,
-            life: Life::begin(pipelines.iter().map(|pipeline| pipeline.tasks.len()).sum()),
+            life: Life::begin(tasks().count()),
             control: control.clone(),
             workers,
             parked: Vec::new(),
             subscriptions: wired.subscriptions(),
             reads_once: pipelines.iter().any(|pipeline| pipeline.source.once),
             end: DeploymentEnd::default(),
+            endings: tasks().filter_map(|task| Some(task.log().backend()?.ending())).collect(),
             waiting: Vec::new(),
         }
     }
@@ -129,6 +134,11 @@ impl Deployed {
             rows: progress(|subscription| subscription.progress.rows.load(Relaxed)),
             failures: self.end.failures.clone(),
         }
+    }
+
+    /// What delivers its rows, and when its state is written no more.
+    pub(super) fn let_go(&mut self) -> (Option<Workers>, Vec<Ending>) {
+        (self.workers.take(), std::mem::take(&mut self.endings))
     }
 
     /// How it ended, and who waited for it.

@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender};
@@ -19,9 +20,13 @@ use super::{
     life::{Happening, Todo},
 };
 use crate::{
+    deploy::Workers,
     pipeline::{Pipeline, Source},
     query::{QueryTask, TaskEnd},
 };
+
+/// How long a deployment that ends waits for the last writes of its state, so that it can be deployed again at once.
+const STATE_ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the supervisor is told.
 pub(super) enum Message {
@@ -278,16 +283,16 @@ impl Supervisor {
     }
 
     fn stop_delivering(&mut self, name: &str) {
-        let Some(workers) = self.deployments.get_mut(name).and_then(|deployed| deployed.workers.take())
-        else {
-            return self.delivered(name, 0, None);
-        };
+        let Some(deployed) = self.deployments.get_mut(name) else { return };
+        let (workers, endings) = deployed.let_go();
         let (messages, owner) = (self.surroundings.messages.clone(), name.to_owned());
-        let rejected = workers.rejected();
-        let failure = workers.panicked();
-        // Joining what delivers may take a while.
+        let rejected = workers.as_ref().map_or(0, Workers::rejected);
+        let failure = workers.as_ref().and_then(Workers::panicked);
+        // Joining what delivers may take a while, and so may the last writes of the state.
         let work = move || {
             drop(workers);
+            // A disk that is stuck is not waited for longer.
+            endings.iter().for_each(|ending| _ = ending.wait(STATE_ENDS_WITHIN));
             drop(messages.send(Message::Delivered { name: owner, rejected, failure }));
         };
         if thread::Builder::new().name("workers".to_owned()).spawn(work).is_err() {

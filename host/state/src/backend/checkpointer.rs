@@ -6,6 +6,7 @@ use streamgauge_engine::StateSegment;
 
 use super::{
     CheckpointRequest, Command,
+    ending::Alive,
     standing::{Durable, Standing},
     writer::LogWriter,
 };
@@ -39,6 +40,8 @@ pub(super) struct Checkpointer {
     /// The log's actor owns this one, so it is not kept by it.
     log: WeakMailbox<LogWriter>,
     standing: Arc<Standing>,
+    /// Dropped last: the files are closed then.
+    _alive: Alive,
 }
 
 impl Actor for Checkpointer {
@@ -59,6 +62,7 @@ impl Checkpointer {
         generations: usize,
         log: WeakMailbox<LogWriter>,
         standing: Arc<Standing>,
+        alive: Alive,
     ) -> Self {
         let kept = newest.map(|(manifest, generation)| Kept {
             generation: *generation,
@@ -74,6 +78,7 @@ impl Checkpointer {
             versions: versions.unwrap_or_default(),
             log,
             standing,
+            _alive: alive,
         }
     }
 

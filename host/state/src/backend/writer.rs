@@ -8,7 +8,10 @@ use std::{
 
 use streamgauge_common::{clock::Stopwatch, crash};
 
-use super::{CheckpointRequest, Command, PendingDelivery, checkpointer::Checkpointer, standing::Standing};
+use super::{
+    CheckpointRequest, Command, PendingDelivery, checkpointer::Checkpointer, ending::Alive,
+    standing::Standing,
+};
 use crate::{
     decision::Decision,
     error::StateError,
@@ -37,6 +40,8 @@ pub(super) struct LogWriter {
     since_written: Stopwatch,
     /// Bytes of decisions in the segment.
     since_rotated: usize,
+    /// Dropped last: the files are closed then.
+    _alive: Alive,
 }
 
 impl Actor for LogWriter {
@@ -57,6 +62,7 @@ impl LogWriter {
         in_flight: Vec<(u64, String, u64)>,
         checkpointer: Mailbox<Checkpointer>,
         standing: Arc<Standing>,
+        alive: Alive,
     ) -> Self {
         let last = log.next_index() - 1;
         Self {
@@ -69,6 +75,7 @@ impl LogWriter {
             written_long: false,
             since_written: Stopwatch::start(),
             since_rotated: 0,
+            _alive: alive,
         }
     }
 
