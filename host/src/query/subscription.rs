@@ -57,7 +57,7 @@ impl Subscription {
 /// How far a deployment is with a source; read by others while it runs.
 #[derive(Debug)]
 pub struct Progress {
-    /// Records read.
+    /// Events read; a record can hold several.
     pub events: AtomicU64,
     /// Rows that went to a sink.
     pub rows: AtomicU64,
