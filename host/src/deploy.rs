@@ -6,6 +6,7 @@ mod catalog;
 mod files;
 mod identity;
 mod leftovers;
+mod operators;
 mod output_files;
 mod tasks;
 mod runtime;

@@ -12,11 +12,15 @@ mod fold;
 mod late;
 mod letters;
 mod log;
+mod operators;
 mod task;
 mod scope;
 mod subscription;
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use columns::{among, arguments, constant, expression, kept, pick, words};
 use fold::fold;
@@ -27,7 +31,9 @@ use streamgauge_common::{
     row::{Identity, Rows},
 };
 use streamgauge_component::query::{QueryComponent, Selected};
-use streamgauge_engine::{Accumulators, Closed, Fault, WindowQuery};
+use streamgauge_engine::{
+    Accumulators, Closed, Fault, RestoreError, SegmentId, Snapshot, StateSegment, WindowQuery,
+};
 use streamgauge_sql::manifest::{self, Manifest};
 use streamgauge_state::decision::SinkBatch;
 
@@ -41,6 +47,7 @@ pub use cut_off::CutOff;
 pub use input::{InputBatch, Origin};
 pub use letters::{Context, Counts};
 pub use log::DecisionLog;
+pub use operators::Operators;
 pub use scope::{EmitContext, TaskFailure};
 pub use subscription::{Control, Progress, Subscription, Wanted};
 pub use task::{OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
@@ -53,11 +60,16 @@ pub struct RunningQuery {
     windows: Option<Windows>,
     /// Where each of the manifest's columns is in what comes in: its position in the source's schema, or in a view's output.
     columns: Vec<usize>,
+    /// Only where it reads rows of closed windows.
+    operators: Operators,
     sink: Sink,
     readers: Vec<RunningQuery>,
     failed: Option<String>,
     cut_off: Option<CutOff>,
 }
+
+/// Why a row has no group.
+const GROUP_LIMIT: &str = "a new group beyond max_groups; fewer groups, or a higher limit";
 
 /// Where a query's rows go.
 enum Sink {
@@ -91,6 +103,7 @@ impl RunningQuery {
         component: Option<QueryComponent>,
         windows: Option<Windows>,
         columns: Vec<usize>,
+        operators: Operators,
     ) -> Self {
         debug_assert_eq!(manifest.columns.len(), columns.len(), "every column has a place");
         Self {
@@ -98,6 +111,7 @@ impl RunningQuery {
             component,
             windows,
             columns,
+            operators,
             sink: Sink::None,
             readers: Vec::new(),
             failed: None,
@@ -115,15 +129,70 @@ impl RunningQuery {
         self.sink = Sink::Outbox(encoder);
     }
 
-    /// Other windows instead of those that failed.
+    /// Other windows instead of those that it has; its operators, and those of its readers, know nothing.
     pub fn replace_windows(&mut self, windows: Option<Windows>) {
         self.windows = windows;
         self.failed = None;
+        self.each_operators(&mut Operators::reset);
+    }
+
+    /// The operators of this query and its readers.
+    fn each_operators(&mut self, work: &mut dyn FnMut(&mut Operators)) {
+        work(&mut self.operators);
+        self.readers.iter_mut().for_each(|reader| reader.each_operators(work));
+    }
+
+    /// Whether it or one of its readers has state beside windows.
+    pub fn is_stateful(&self) -> bool {
+        !self.operators.is_empty() || self.readers.iter().any(Self::is_stateful)
+    }
+
+    /// Whether operators of it or of its readers do not get rows any more, because their statement failed: then a checkpoint would
+    /// say that they have seen what they have not.
+    pub fn misses_rows(&self) -> bool {
+        (self.failed.is_some() && self.is_stateful()) || self.readers.iter().any(Self::misses_rows)
+    }
+
+    /// What the operators of this query and its readers keep, by their ids.
+    pub fn operator_names(&self) -> BTreeMap<u64, String> {
+        let own = self.operators.names().map(|(id, meaning)| (id, meaning.to_owned()));
+        own.chain(self.readers.iter().flat_map(Self::operator_names)).collect()
+    }
+
+    /// Puts a segment of an operator back.
+    ///
+    /// # Errors
+    /// A segment that is of no operator of this query and its readers, or that does not fit.
+    pub fn put_back_operator(&mut self, segment: &StateSegment) -> Result<(), RestoreError> {
+        let mut done = Ok(false);
+        self.each_operators(&mut |operators| {
+            if let Ok(false) = done {
+                done = operators.put_back(segment);
+            }
+        });
+        match done? {
+            true => Ok(()),
+            false => Err(RestoreError::Misfit("a part of it is of an operator that is not there".to_owned())),
+        }
+    }
+
+    /// What has changed in its windows and operators since the last time, and all of some segments; none where it has no windows.
+    pub fn snapshot(&mut self, whole: &BTreeSet<SegmentId>) -> Result<Option<Snapshot>, Fault> {
+        let Some(windows) = self.windows.as_mut().filter(|_| self.failed.is_none()) else { return Ok(None) };
+        let mut snapshot = windows.engine.snapshot(whole, &mut windows.accumulators)?;
+        let Snapshot { parts, kept, .. } = &mut snapshot;
+        self.each_operators(&mut |operators| operators.snapshot(whole, parts, kept));
+        Ok(Some(snapshot))
     }
 
     /// Lets another query read the rows.
     pub fn add_reader(&mut self, reader: RunningQuery) {
         self.readers.push(reader);
+    }
+
+    /// What it was compiled to.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// The query's name.
@@ -221,6 +290,13 @@ impl RunningQuery {
             _ => None,
         };
         let Some(windows) = &mut self.windows else {
+            let given = self.operators.apply(input, len, kept.as_ref(), column, scope)?;
+            for &rejected in &given.rejected {
+                let name = &self.manifest.name;
+                input.dead_letter(row(rejected), name, Reason::GroupLimit, GROUP_LIMIT, scope);
+                kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(rejected as usize, false);
+            }
+            let column = |place| given.column(place).or_else(|| column(place));
             let picked = pick(&self.manifest.output, kept.as_ref(), column)?;
             let numbers: Vec<u32> = match &picked.rows {
                 Some(rows) => rows.iter().filter_map(|&row| number(row)).collect(),
@@ -234,8 +310,7 @@ impl RunningQuery {
         let folded = folded.map_err(|fault| TaskFailure { fault, in_fold: true, batch: None })?;
         let name = &self.manifest.name;
         for rejected in folded.rejected {
-            let message = "a new group beyond max_groups; fewer groups, or a higher limit";
-            input.dead_letter(row(rejected), name, Reason::GroupLimit, message, scope);
+            input.dead_letter(row(rejected), name, Reason::GroupLimit, GROUP_LIMIT, scope);
         }
         for rejected in folded.out_of_range {
             let message = "the event time is outside of the years 1 to 9999";
@@ -335,7 +410,9 @@ impl RunningQuery {
             manifest::Column::Aggregate(index) => closed.aggregates.get(index),
             manifest::Column::WindowStart => Some(&starts),
             manifest::Column::WindowEnd => Some(&ends),
-            manifest::Column::Computed(_) | manifest::Column::Input(_) => None,
+            manifest::Column::Computed(_) | manifest::Column::Input(_) | manifest::Column::Operator(_) => {
+                None
+            }
         };
         let mut selected = Selected::default();
         if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
@@ -373,14 +450,17 @@ impl RunningQuery {
         self.deliver(&rows, scope)
     }
 
-    /// Step 7: on to the sink and to the readers; not where it was decided before.
+    /// Step 7: on to the sink and to the readers. What was decided before is not sent again, and goes only to readers with
+    /// operators: these follow a replay.
     fn deliver(&mut self, rows: &Rows, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
         let context = &mut *scope.context;
-        if rows.len == 0 || context.muted || self.failed.is_some() {
+        if rows.len == 0 || self.failed.is_some() {
             return Ok(());
         }
+        let is_replay = context.muted;
         let Manifest { name, output: fields, .. } = &self.manifest;
         match &mut self.sink {
+            _ if is_replay => {}
             Sink::None => {}
             Sink::Output(output) => {
                 let written = context.timings().of(Step::Output, || output.write_rows(name, fields, rows));
@@ -401,8 +481,15 @@ impl RunningQuery {
         }
         let input = InputBatch::of_rows(rows, &self.manifest.output);
         for reader in self.readers.iter_mut().filter(|reader| reader.failed.is_none()) {
-            if let Err(task_failure) = reader.take(&input, scope) {
-                reader.failed = Some(task_failure.fault.to_string());
+            let is_stateful = reader.is_stateful();
+            if is_replay && !is_stateful {
+                continue;
+            }
+            match reader.take(&input, scope) {
+                Ok(()) => {}
+                // An operator that misses rows would be wrong ever after, so all that has one goes back to the checkpoint.
+                Err(task_failure) if is_stateful => return Err(task_failure),
+                Err(task_failure) => reader.failed = Some(task_failure.fault.to_string()),
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ mod options;
 mod connector;
 mod kafka;
 mod query;
+mod over;
 mod window;
 mod scope;
 mod expression;
@@ -32,6 +33,7 @@ use crate::parse::statement::Body;
 use relation::{Relation, RelationColumn, RelationKind};
 
 pub(crate) use aggregate::BoundAggregate;
+pub(crate) use over::BoundOperator;
 pub(crate) use query::{Behind, BoundOutput, BoundSelect, Computed};
 pub(crate) use window::Windows;
 
@@ -103,8 +105,11 @@ impl<'a> Binder<'a> {
         let source = source::bind(def, self.catalog)?;
         let time = source.watermark.map(|watermark| watermark.column);
         let columns = def.columns.iter();
-        let columns =
-            columns.map(|column| RelationColumn { name: column.name.clone(), data_type: column.data_type });
+        let columns = columns.map(|column| RelationColumn {
+            name: column.name.clone(),
+            data_type: column.data_type,
+            is_window_end: false,
+        });
         let (name, columns) = (def.name.text.clone(), columns.collect());
         let input = Input::Source(name.clone());
         self.relations.push(Relation { name, kind: RelationKind::Source { time }, input, columns });
@@ -122,8 +127,11 @@ impl<'a> Binder<'a> {
         self.names.push(file.clone());
         let query = self.query(file.clone(), select, sql, Target::View)?;
         let output = query.select.output.iter();
-        let columns = output
-            .map(|output| RelationColumn { name: output.name.clone(), data_type: output.expr.data_type });
+        let columns = output.map(|output| RelationColumn {
+            name: output.name.clone(),
+            data_type: output.expr.data_type,
+            is_window_end: output.is_window_end,
+        });
         self.relations.push(Relation {
             name: name.text.clone(),
             kind: RelationKind::View,

@@ -12,7 +12,7 @@ use crate::types::{DataType, Value};
 /// The name of the custom section.
 pub const SECTION: &str = "streamgauge:query";
 /// The version of this layout; a host refuses any other.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One query: a view, an INSERT or a bare SELECT.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Manifest {
     pub window: Option<Window>,
     /// HAVING and computed output columns; none = the component is not called. Always none row by row.
     pub emit: Option<Stage>,
+    /// Stateful operators over the rows that `ingest` keeps, where these are rows of closed windows.
+    pub operators: Vec<Operator>,
     /// The SELECT list.
     pub output: Vec<Output>,
     /// Where rows go.
@@ -99,15 +101,50 @@ pub enum Column {
     WindowStart,
     /// The window's end. Only behind the window.
     WindowEnd,
+    /// The value that one of [`Manifest::operators`] gives for the row. Only in the SELECT list.
+    Operator(usize),
 }
 
-/// Sliding windows over the event time, aligned to the epoch, and what is kept for each group.
+/// Which windows cover an event, by its time. Windows are aligned to the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowKind {
+    /// One after the other.
+    Tumble {
+        /// The length of a window, in microseconds.
+        size_us: i64,
+    },
+    /// Overlapping.
+    Hop {
+        /// The distance between two window starts, in microseconds.
+        slide_us: i64,
+        /// The length of a window, in microseconds; at least the slide.
+        size_us: i64,
+    },
+}
+
+impl WindowKind {
+    /// The length of the longest window, in microseconds.
+    pub fn size_us(self) -> i64 {
+        match self {
+            Self::Tumble { size_us } | Self::Hop { size_us, .. } => size_us,
+        }
+    }
+
+    /// The distance between two window starts, in microseconds.
+    pub fn slide_us(self) -> i64 {
+        match self {
+            Self::Tumble { size_us } => size_us,
+            Self::Hop { slide_us, .. } => slide_us,
+        }
+    }
+}
+
+/// Windows over the event time, and what is kept for each group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Window {
-    /// The distance between two window starts, in microseconds; TUMBLE: the size.
-    pub slide_us: i64,
-    /// The length of a window, in microseconds; at least the slide.
-    pub size_us: i64,
+    /// Which windows.
+    pub kind: WindowKind,
     /// The column with the event time, of [`Manifest::columns`].
     pub time: usize,
     /// The group's key; empty = one group.
@@ -144,6 +181,34 @@ pub struct Aggregate {
     pub growing: bool,
     /// The type of the result.
     pub returns: DataType,
+}
+
+/// A stateful operator over rows of closed windows: `function OVER (PARTITION BY keys ORDER BY window_end)`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// The call as it was written, for people.
+    pub text: String,
+    /// What it gives for a row.
+    pub function: OperatorFunction,
+    /// PARTITION BY: where its values are, input or computed by `ingest`; empty = one group.
+    pub keys: Vec<Key>,
+}
+
+/// What an operator gives for a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperatorFunction {
+    /// The row's number in its group, from 1: a BIGINT.
+    RowNumber,
+}
+
+impl OperatorFunction {
+    /// The type of what it gives.
+    pub fn returns(self) -> DataType {
+        match self {
+            Self::RowNumber => DataType::Int64,
+        }
+    }
 }
 
 /// One column of a row.

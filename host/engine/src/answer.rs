@@ -23,6 +23,8 @@ pub struct Closed {
     pub window_end: i64,
     /// Which run of the window's groups these are, from 0.
     pub run: u32,
+    /// Whether no further run of this window follows.
+    pub is_last: bool,
     /// Whether some partition's own watermark had not reached the window's end: it was idle.
     pub forced: bool,
     /// The group keys, one row a group, ascending.
@@ -102,6 +104,7 @@ pub(super) fn rows(
         window_start: 0,
         window_end: 0,
         run: open.runs,
+        is_last: false,
         forced: false,
         keys,
         aggregates,

@@ -1,27 +1,39 @@
-//! Step 5: which window closes next, and what it is made of.
+//! CLOSE: which window closes next, and what it is made of.
 //!
 //! When the source's watermark has reached a window's end, none of its slices changes any more, in any partition. They
-//! come here, partitions ascending within a slice, and stay as long as an open window needs them.
+//! come here, partitions ascending within a slice, and stay as long as an open window needs them. Nothing here is captured: it is
+//! made again from the sealed slices, by the same merges in the same order.
 
 use std::collections::BTreeMap;
 
+use streamgauge_common::column::{DataType, Texts};
+
 use super::{
-    Fault,
-    fold::Partition,
-    group::Groups,
-    segment::{Changes, SegmentId, SegmentKind},
+    Fault, Settings,
+    answer::{self, Closed, EmitCursor},
+    group::{Groups, Key},
+    sealed::{Closing, SealedSlice, SealedSlices, SealedStates},
+    segment::SegmentKind,
     slice::Slicing,
-    snapshot,
     stack::TwoStacks,
     states::{AggregateClass, Pairs, States},
-    watermark::NEVER,
+    watermark::{FOREVER, NEVER, SourceWatermark},
 };
 
-/// The sealed part of a query's state.
+/// The half of a windowed query that closes windows.
 #[derive(Debug)]
 pub(super) struct Close {
+    slicing: Slicing,
+    key_types: Vec<DataType>,
+    /// The first window that is emitted.
+    first_window: i64,
+    delay_us: i64,
+    /// How far the source has come.
+    pub(super) source: SourceWatermark,
+    /// The greatest event time of the partitions that have ended.
+    last_event: i64,
     /// Windows that end at or before it are closed.
-    pub(super) closed: i64,
+    closed: i64,
     pub(super) groups: Groups,
     /// The groups by key, as far as `ordered`; then new ones.
     pub(super) order: Vec<u32>,
@@ -29,6 +41,8 @@ pub(super) struct Close {
     pub(super) stack: TwoStacks,
     /// By group: ascending by slice and window.
     pub(super) late: BTreeMap<u32, Vec<LatePiece>>,
+    /// The window whose rows are being given out.
+    open: Option<EmitCursor>,
 }
 
 /// A late accumulator of a group.
@@ -42,57 +56,132 @@ pub(super) struct LatePiece {
 
 impl Close {
     /// Nothing yet.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(slicing: Slicing, settings: &Settings, key_types: Vec<DataType>) -> Self {
         Self {
+            first_window: settings.first_window(&slicing),
+            delay_us: settings.delay_us,
+            slicing,
+            key_types,
+            source: SourceWatermark::new(),
+            last_event: NEVER,
             closed: NEVER,
             groups: Groups::default(),
             order: Vec::new(),
             ordered: 0,
             stack: TwoStacks::new(),
             late: BTreeMap::new(),
+            open: None,
         }
     }
 
-    /// The first window from `from` on that is not closed and has a row, as far as rows have come.
-    pub(super) fn next_window<'a>(
-        &self,
-        partitions: impl Iterator<Item = &'a Partition>,
-        slicing: &Slicing,
-        from: i64,
-    ) -> Option<i64> {
-        let from = from.max(slicing.last_ended(self.closed).saturating_add(1));
-        if !self.stack.is_empty() || !self.late.is_empty() {
-            return Some(from);
+    /// Goes on behind the windows that end at or before `closed`.
+    pub(super) fn restore(&mut self, closed: i64, source: SourceWatermark) {
+        self.closed = closed;
+        self.source = source;
+    }
+
+    /// Windows that end at or before it are closed.
+    pub(super) fn closed(&self) -> i64 {
+        self.closed
+    }
+
+    /// Whether a window is being given out.
+    pub(super) fn is_mid_window(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The first slice that a window which is not closed needs.
+    pub(super) fn first_needed(&self) -> i64 {
+        let next = self.slicing.last_ended(self.closed).saturating_add(1);
+        self.slicing.first_slice(self.first_window.max(next))
+    }
+
+    /// A partition has ended; `own` was its own watermark.
+    pub(super) fn end(&mut self, partition: u32, own: i64) {
+        if own != NEVER && own != FOREVER {
+            self.last_event = self.last_event.max(own.saturating_add(self.delay_us));
         }
-        let firsts = partitions.flat_map(|partition| {
-            let window = partition.first_slice().map(|slice| slicing.first_window(slice));
-            window.into_iter().chain(partition.first_late_window())
-        });
-        firsts.min().map(|first| first.max(from))
+        self.source.observe(partition, FOREVER);
+    }
+
+    /// See `WindowQuery::cut_off`.
+    pub(super) fn cut_off(&self, window_end: i64) -> Option<i64> {
+        let is_cut = self.source.at() == FOREVER && self.last_event != NEVER && window_end > self.last_event;
+        is_cut.then_some(self.last_event)
+    }
+
+    /// See `WindowQuery::forces`.
+    pub(super) fn forces(&self) -> Option<i64> {
+        let window = self.slicing.last_ended(self.source.at());
+        let end = self.slicing.end(window);
+        let is_new = window > self.slicing.last_ended(self.closed);
+        (is_new && self.source.is_ahead_of_a_partition(end)).then_some(end)
+    }
+
+    /// See `WindowQuery::next_closed`.
+    pub(super) fn next_closed(
+        &mut self,
+        sealed: &mut dyn SealedSlices,
+        states: &mut States<'_>,
+    ) -> Result<Option<Closed>, Fault> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let next = self.next_window(sealed);
+                let Some(window) = next.filter(|&window| self.slicing.end(window) <= self.source.at()) else {
+                    self.closed = self.closed.max(self.source.at());
+                    return Ok(None);
+                };
+                let end = self.slicing.end(window);
+                debug_assert!(end > self.closed, "a window is decided once");
+                let forced = self.source.is_ahead_of_a_partition(end);
+                self.closed = end;
+                self.gather(window, sealed, states)?;
+                EmitCursor { window, forced, done: 0, runs: 0 }
+            }
+        };
+        let EmitCursor { window, forced, done, runs } = open;
+        let stays = self.slicing.first_slice(window + 1);
+        let rows = answer::rows(self, open, stays, self.key_types.iter().copied(), states)?;
+        let done = done + rows.len();
+        let is_last = done == self.order.len();
+        if is_last {
+            self.leave(stays, states)?;
+        } else {
+            self.open = Some(EmitCursor { done, runs: runs + 1, ..open });
+        }
+        let (window_start, window_end) = (self.slicing.start(window), self.slicing.end(window));
+        Ok(Some(Closed { window_start, window_end, forced, is_last, ..rows }))
+    }
+
+    /// The first window that is not closed and has a row, as far as rows have come.
+    fn next_window(&self, sealed: &dyn SealedSlices) -> Option<i64> {
+        let next = self.slicing.last_ended(self.closed).saturating_add(1).max(self.first_window);
+        if !self.stack.is_empty() || !self.late.is_empty() {
+            return Some(next);
+        }
+        sealed.first_window(&self.slicing).map(|first| first.max(next))
     }
 
     /// Gathers what a window is made of; the windows before it are closed.
-    pub(super) fn gather(
+    fn gather(
         &mut self,
         window: i64,
-        partitions: &mut BTreeMap<u32, Partition>,
-        slicing: &Slicing,
+        sealed: &mut dyn SealedSlices,
         states: &mut States<'_>,
-        changes: Option<&mut Changes>,
     ) -> Result<(), Fault> {
-        let stays = slicing.first_slice(window + 1);
-        let mut sealing = Sealing { changes, stays };
-        let first = slicing.first_slice(window);
-        let (boundary, end) = (slicing.next_block(first), first + slicing.per_window());
+        let closing = Closing { window, stays: self.slicing.first_slice(window + 1) };
+        let first = self.slicing.first_slice(window);
+        let (boundary, end) = (self.slicing.next_block(first), first + self.slicing.per_window());
         self.leave(first, states)?;
         if boundary > self.stack.boundary() {
-            while self.seal_slice(boundary, partitions, states, &mut sealing)?.is_some() {}
+            while self.take_slice(boundary, &closing, sealed, states)?.is_some() {}
             self.stack.flip(boundary, states)?;
         }
-        while let Some(slice) = self.seal_slice(end, partitions, states, &mut sealing)? {
+        while let Some(slice) = self.take_slice(end, &closing, sealed, states)? {
             self.stack.extend_back(slice, states)?;
         }
-        self.seal_late(window, partitions, states, &mut sealing)?;
+        sealed.seal_late(&closing, states, &mut |late, states| self.take_late(late, states))?;
         let Self { groups, order, ordered, .. } = self;
         if *ordered < order.len() {
             order.sort_by(|&left, &right| groups.key(left).cmp(groups.key(right)));
@@ -101,70 +190,57 @@ impl Close {
         Ok(())
     }
 
-    /// Takes over the first slice before `end` from all partitions that have it.
-    fn seal_slice(
+    /// Takes the first slice before `end` over, from all partitions that have it.
+    fn take_slice(
         &mut self,
         end: i64,
-        partitions: &mut BTreeMap<u32, Partition>,
+        closing: &Closing,
+        sealed: &mut dyn SealedSlices,
         states: &mut States<'_>,
-        sealing: &mut Sealing<'_>,
     ) -> Result<Option<i64>, Fault> {
-        let first = partitions.values().filter_map(Partition::first_slice).min();
-        let Some(number) = first.filter(|&first| first < end) else { return Ok(None) };
-        for (&number_of, partition) in partitions.iter_mut() {
-            let Some(slice) = partition.seal(number) else { continue };
-            let id = SegmentId { partition: number_of, place: SegmentKind::Slice(number) };
-            let groups = slice.groups.iter().map(|&group| (group, slice.slot(group)));
-            sealing.note(id, partition, groups, states)?;
+        let Some(slice) = sealed.first_slice().filter(|&first| first < end) else { return Ok(None) };
+        sealed.seal_slice(slice, closing, states, &mut |part, states| {
+            debug_assert_eq!(part.kind, SegmentKind::Slice(slice), "the slice that was asked for");
+            let SealedSlice { keys, states: sealed, .. } = part;
+            let slots = own_slots(sealed, states)?;
             let mut pairs = Pairs::default();
-            for &theirs in &slice.groups {
-                let group = self.group(partition, theirs);
-                if let Some(into) = self.stack.push(number, group, slice.slot(theirs)) {
-                    pairs.push(into, slice.slot(theirs));
+            for (index, &slot) in slots.iter().enumerate() {
+                let group = self.group(keys.get(index));
+                if let Some(into) = self.stack.push(slice, group, slot) {
+                    pairs.push(into, slot);
                 }
-                partition.let_go(theirs);
             }
             states.merge(AggregateClass::All, &pairs)?;
-            states.release(pairs.sources())?;
-        }
-        Ok(Some(number))
+            states.release(pairs.sources())
+        })?;
+        Ok(Some(slice))
     }
 
-    /// Takes over the late accumulators that a window up to `window` takes, from all partitions.
-    fn seal_late(
-        &mut self,
-        window: i64,
-        partitions: &mut BTreeMap<u32, Partition>,
-        states: &mut States<'_>,
-        sealing: &mut Sealing<'_>,
-    ) -> Result<(), Fault> {
-        for (&number, partition) in partitions.iter_mut() {
-            sealing.note_late(number, partition, window, states)?;
-            let mut pairs = Pairs::default();
-            while let Some((late, slot)) = partition.seal_late(window) {
-                let group = self.group(partition, late.group);
-                let pieces = self.late.entry(group).or_default();
-                let place = pieces
-                    .binary_search_by_key(&(late.slice, late.window), |piece| (piece.slice, piece.window));
-                match place.map(|index| pieces.get(index)) {
-                    Ok(Some(piece)) => pairs.push(piece.slot, slot),
-                    Ok(None) => unreachable!("found above"),
-                    Err(index) => {
-                        pieces.insert(index, LatePiece { slice: late.slice, window: late.window, slot })
-                    }
-                }
-                partition.let_go(late.group);
+    /// Takes late accumulators over.
+    fn take_late(&mut self, part: SealedSlice, states: &mut States<'_>) -> Result<(), Fault> {
+        let SealedSlice { kind: SegmentKind::Late { window, slice }, keys, states: sealed, .. } = part else {
+            unreachable!("late accumulators")
+        };
+        let slots = own_slots(sealed, states)?;
+        let mut pairs = Pairs::default();
+        for (index, &slot) in slots.iter().enumerate() {
+            let group = self.group(keys.get(index));
+            let pieces = self.late.entry(group).or_default();
+            let place = pieces.binary_search_by_key(&(slice, window), |piece| (piece.slice, piece.window));
+            match place.map(|index| pieces.get(index)) {
+                Ok(Some(piece)) => pairs.push(piece.slot, slot),
+                Ok(None) => unreachable!("found above"),
+                Err(index) => pieces.insert(index, LatePiece { slice, window, slot }),
             }
-            states.merge(AggregateClass::All, &pairs)?;
-            states.release(pairs.sources())?;
         }
-        Ok(())
+        states.merge(AggregateClass::All, &pairs)?;
+        states.release(pairs.sources())
     }
 
-    /// The group here of a partition's group.
-    fn group(&mut self, partition: &Partition, theirs: u32) -> u32 {
+    /// The group of an encoded key.
+    fn group(&mut self, key: &[u8]) -> u32 {
         let before = self.groups.len();
-        let group = self.groups.find_or_add(partition.key(theirs));
+        let group = self.groups.find_or_add(Key::of(key));
         if self.groups.len() > before {
             self.order.push(group);
         }
@@ -172,7 +248,7 @@ impl Close {
     }
 
     /// Releases everything that is only in slices before one.
-    pub(super) fn leave(&mut self, before: i64, states: &mut States<'_>) -> Result<(), Fault> {
+    fn leave(&mut self, before: i64, states: &mut States<'_>) -> Result<(), Fault> {
         let (mut slots, mut gone) = self.stack.leave(before);
         self.late.retain(|&group, pieces| {
             let left = pieces.partition_point(|piece| piece.slice < before);
@@ -195,48 +271,15 @@ impl Close {
     }
 }
 
-/// Takes down what is sealed, where somebody wants to know.
-struct Sealing<'a> {
-    changes: Option<&'a mut Changes>,
-    /// Slices before it are needed by no window behind the one that closes.
-    stays: i64,
-}
-
-impl Sealing<'_> {
-    /// A part is sealed, with these groups and slots; none of them was merged yet.
-    fn note(
-        &mut self,
-        id: SegmentId,
-        partition: &Partition,
-        groups: impl Iterator<Item = (u32, u32)>,
-        states: &mut States<'_>,
-    ) -> Result<(), Fault> {
-        let Some(changes) = self.changes.as_deref_mut() else { return Ok(()) };
-        if id.place.slice() < self.stays {
-            return Ok(());
+/// The slots of a sealed slice's states, in the reducers that are used here.
+fn own_slots(sealed: SealedStates, states: &mut States<'_>) -> Result<Vec<u32>, Fault> {
+    match sealed {
+        SealedStates::Slots(slots) => Ok(slots),
+        SealedStates::Bytes { versions, states: bytes } => {
+            let groups = bytes.first().map_or(0, Texts::len);
+            let slots: Vec<u32> = (0..groups).map(|_| states.slots.take()).collect();
+            states.restore(&versions, &slots, &bytes)?;
+            Ok(slots)
         }
-        let whole = changes.is_outdated(&id);
-        let changed: Vec<(u32, u32)> =
-            groups.filter(|&(_, slot)| whole || changes.is_touched(slot)).collect();
-        let parts = snapshot::parts(id, whole, partition, &changed, states)?;
-        changes.seal(id, parts);
-        Ok(())
-    }
-
-    /// The late accumulators that windows up to `window` take are about to be sealed.
-    fn note_late(
-        &mut self,
-        number: u32,
-        partition: &Partition,
-        window: i64,
-        states: &mut States<'_>,
-    ) -> Result<(), Fault> {
-        if self.changes.is_none() {
-            return Ok(());
-        }
-        for (id, groups) in snapshot::late(number, partition, |late| late.window <= window) {
-            self.note(id, partition, groups.into_iter(), states)?;
-        }
-        Ok(())
     }
 }

@@ -1,23 +1,21 @@
-//! Step 3: rows of one partition to slots.
+//! FOLD: steps 2 to 4, and what is kept of each partition until CLOSE takes it.
 //!
-//! A window is open for a row while the partition's own watermark, as the rows before it left it, has not reached the
-//! window's end, and no idle partition let it close before. A row goes to its slice if the first window of the slice is
-//! open, so that a slice never changes once one of its windows may have closed. If only later windows are open, it goes
-//! to a *late accumulator* that names the first of them. If none is, the row is late.
+//! State here is by partition and follows from the partition's contents alone, but for one thing: CLOSE says up to where it has
+//! closed windows, because an idle partition may find windows closed that its own watermark has not reached.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-use streamgauge_common::column::{Bitmap, Column, Values};
+use streamgauge_common::column::{Bitmap, Column, DataType, Texts};
 
 use super::{
-    dense::{Dense, NONE},
-    group::{Groups, Key, Keys},
+    Fault, RestoreError, SegmentKind, Settings, StateSegment, key,
     late::LateRow,
-    limiter::GroupLimiter,
-    segment::SegmentKind,
-    slice::{Slicing, TIME_MAX_US, TIME_MIN_US},
-    slot::SlotAllocator,
-    watermark::Watermark,
+    partition::{Late, Partition, Plan},
+    sealed::{Closing, GROUPS_MAX, SealedSlice, SealedSlices, SealedStates, TakeSealed},
+    segment::{Changes, FoldSegment, SegmentId},
+    slice::Slicing,
+    states::States,
+    watermark::NEVER,
 };
 
 /// Rows of one partition, in its order, behind decode and `ingest`. All columns have as many rows as `times`.
@@ -36,7 +34,7 @@ pub struct FoldBatch<'a> {
 
 impl FoldBatch<'_> {
     #[inline]
-    fn keeps(&self, row: usize) -> bool {
+    pub(super) fn keeps(&self, row: usize) -> bool {
         self.kept.is_none_or(|kept| kept.get(row))
     }
 }
@@ -56,379 +54,300 @@ pub struct Folded {
     pub out_of_range: Vec<u32>,
 }
 
-/// The rows that were folded, and where.
-#[derive(Debug, Default)]
-pub(super) struct Placed {
-    pub(super) rows: Vec<u32>,
-    pub(super) slots: Vec<u32>,
-    pub(super) folded: Folded,
-}
-
-/// What is the same for all partitions of a query.
-pub(super) struct Plan<'a> {
-    pub(super) slicing: &'a Slicing,
-    pub(super) delay_us: i64,
-    pub(super) groups_max: usize,
+/// The half of a windowed query that folds rows.
+#[derive(Debug)]
+pub(super) struct Fold {
+    slicing: Slicing,
+    settings: Settings,
+    key_types: Vec<DataType>,
     /// Slices before it are in no window that is emitted.
-    pub(super) first_slice: i64,
-    /// Windows that end at or before it are closed.
-    pub(super) closed: i64,
-    pub(super) slots: &'a mut SlotAllocator,
+    first_slice: i64,
+    partitions: BTreeMap<u32, Partition>,
+    /// What changed, where that is tracked.
+    changes: Option<Changes>,
 }
 
-/// What is kept of a partition.
-#[derive(Debug)]
-pub(super) struct Partition {
-    pub(super) watermark: Watermark,
-    groups: Groups,
-    /// By group: how many slots it has here.
-    held: Dense<u32>,
-    limiter: GroupLimiter,
-    /// Not yet sealed, ascending.
-    slices: VecDeque<Slice>,
-    late: BTreeMap<Late, u32>,
-}
+/// Groups of a segment with their slots.
+type Groups = Vec<(u32, u32)>;
 
-/// The groups of a slice.
-#[derive(Debug)]
-pub(super) struct Slice {
-    pub(super) number: i64,
-    start: i64,
-    end: i64,
-    /// The groups that are here, as they came.
-    pub(super) groups: Vec<u32>,
-    /// By group.
-    slots: Dense<u32>,
-}
-
-/// The place of a late accumulator: first the window, so that those of a closed one are together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Late {
-    /// The first window that takes it.
-    pub(super) window: i64,
-    pub(super) slice: i64,
-    pub(super) group: u32,
-}
-
-/// The slice of the row before, which is often that of the next.
-struct Current {
-    number: i64,
-    start: i64,
-    end: i64,
-    /// Where its first window ends, and it is sealed.
-    sealed: i64,
-    /// Whether an emitted window covers it.
-    wanted: bool,
-    /// Its place among the slices; past the end where it is not there yet.
-    index: usize,
-}
-
-impl Partition {
+impl Fold {
     /// Nothing yet.
-    pub(super) fn new() -> Self {
-        Self {
-            watermark: Watermark::new(),
-            groups: Groups::default(),
-            held: Dense::new(0),
-            limiter: GroupLimiter::new(),
-            slices: VecDeque::new(),
-            late: BTreeMap::new(),
-        }
+    pub(super) fn new(slicing: Slicing, settings: Settings, key_types: Vec<DataType>) -> Self {
+        let first_slice = slicing.first_slice(settings.first_window(&slicing));
+        Self { slicing, settings, key_types, first_slice, partitions: BTreeMap::new(), changes: None }
     }
 
-    /// Finds the slots of a batch's rows.
-    pub(super) fn place(&mut self, batch: &FoldBatch<'_>, plan: &mut Plan<'_>) -> Placed {
-        let (mut placed, mut room) = (Placed::default(), Vec::new());
-        placed.rows.reserve(batch.times.len());
-        placed.slots.reserve(batch.times.len());
-        let keys = Keys::new(batch.keys);
-        let known = self.known_groups(batch, keys, &mut room);
-        let mut current =
-            Current { number: 0, start: 0, end: 0, sealed: 0, wanted: false, index: usize::MAX };
-        let Values::Timestamp(times) = &batch.times.values else {
-            unreachable!("the plan's time is a TIMESTAMP")
-        };
-        for ((row, &time), &known) in (0..).zip(times).zip(&known) {
-            let index = row as usize;
-            if !(TIME_MIN_US..=TIME_MAX_US).contains(&time) || !batch.times.is_valid(index) {
-                placed.folded.out_of_range.push(row);
-                continue;
-            }
-            if batch.keeps(index) {
-                if time < current.start || current.end <= time {
-                    current = self.slice_at(time, plan);
-                }
-                let slot = match self.known_slot(&current, known, plan) {
-                    Some(slot) => Ok(slot),
-                    None => {
-                        self.other_slot(&mut current, keys.get(index, &mut room), plan, &mut placed.folded)
-                    }
-                };
-                match slot {
-                    Ok(slot) => {
-                        placed.rows.push(row);
-                        placed.slots.push(slot);
-                    }
-                    Err(Unplaced::TooManyGroups) => placed.folded.rejected.push(row),
-                    Err(Unplaced::Late) => {
-                        placed.folded.late += 1;
-                        placed.folded.late_rows.push(LateRow::new(row, current.number, self.watermark, plan));
-                    }
-                    Err(Unplaced::Unwanted) => {}
-                }
-            }
-            self.watermark.observe(time.saturating_sub(plan.delay_us));
-        }
-        self.expire(plan.slicing);
-        placed
-    }
-
-    /// The groups of a batch's rows as far as there are any before it. They are looked up in a loop of their own: so the
-    /// processor waits for the memory of many at once.
-    fn known_groups(&self, batch: &FoldBatch<'_>, keys: Keys<'_>, room: &mut Vec<u8>) -> Vec<u32> {
-        let group = |row| match batch.keeps(row) {
-            true => self.groups.find(keys.get(row, room)).unwrap_or(NONE),
-            false => NONE,
-        };
-        (0..batch.times.len()).map(group).collect()
-    }
-
-    /// The slot of a row in time whose group has one in its slice.
-    #[inline]
-    fn known_slot(&self, current: &Current, group: u32, plan: &Plan<'_>) -> Option<u32> {
-        let slice = self.slices.get(current.index)?;
-        let slot = slice.slots.get(group);
-        (slot != NONE && current.sealed > self.watermark.at().max(plan.closed)).then_some(slot)
-    }
-
-    /// The slot of any other row, given its slice and key.
-    fn other_slot(
+    /// Folds rows of a partition, in which windows that end at or before `closed` are closed.
+    pub(super) fn fold(
         &mut self,
-        current: &mut Current,
-        key: Key<'_>,
-        plan: &mut Plan<'_>,
-        folded: &mut Folded,
-    ) -> Result<u32, Unplaced> {
-        let barrier = self.watermark.at().max(plan.closed);
-        if current.sealed <= barrier {
-            return self.late_slot(current.number, barrier, key, plan, folded);
-        }
-        if !current.wanted {
-            return Err(Unplaced::Unwanted);
-        }
-        let group = self.admit(key, current.number, plan)?;
-        if current.index == usize::MAX {
-            let index = self.slices.partition_point(|slice| slice.number < current.number);
-            let Current { number, start, end, .. } = *current;
-            self.slices
-                .insert(index, Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) });
-            current.index = index;
-        }
-        let Some(slice) = self.slices.get_mut(current.index) else {
-            unreachable!("it was found or inserted")
+        partition: u32,
+        batch: &FoldBatch<'_>,
+        closed: i64,
+        states: &mut States<'_>,
+    ) -> Result<Folded, Fault> {
+        debug_assert!(
+            batch.keys.iter().map(|key| key.data_type()).eq(self.key_types.iter().copied()),
+            "the plan's keys"
+        );
+        let mut plan = Plan {
+            slicing: &self.slicing,
+            delay_us: self.settings.delay_us,
+            groups_max: self.settings.groups_max,
+            first_slice: self.first_slice,
+            closed,
+            slots: &mut *states.slots,
         };
-        debug_assert_eq!(slice.number, current.number, "the row's own slice");
-        let slot = slice.slots.at(group);
-        if *slot == NONE {
-            *slot = plan.slots.take();
-            slice.groups.push(group);
-            *self.held.at(group) += 1;
+        let state = self.partitions.entry(partition).or_insert_with(Partition::new);
+        let placed = state.place(batch, &mut plan);
+        if let Some(changes) = &mut self.changes {
+            changes.touch(&placed.slots);
         }
-        Ok(*slot)
+        states.accumulate(batch, &placed)?;
+        Ok(placed.folded)
     }
 
-    /// The slot of a row that comes after its slice was sealed.
-    #[cold]
-    fn late_slot(
+    /// A partition is there.
+    pub(super) fn add_partition(&mut self, partition: u32) {
+        self.partitions.entry(partition).or_insert_with(Partition::new);
+    }
+
+    /// No row of a partition comes any more.
+    pub(super) fn end(&mut self, partition: u32) {
+        self.partitions.entry(partition).or_insert_with(Partition::new).end(&self.slicing);
+    }
+
+    /// A partition's own watermark: its largest event time less the delay.
+    pub(super) fn watermark(&self, partition: u32) -> i64 {
+        self.partitions.get(&partition).map_or(NEVER, |partition| partition.watermark)
+    }
+
+    /// How many groups are here, over all partitions.
+    pub(super) fn groups(&self) -> usize {
+        self.partitions.values().map(Partition::groups).sum()
+    }
+
+    /// From now on what changes is remembered, so that it can be captured.
+    pub(super) fn track_changes(&mut self) {
+        self.changes.get_or_insert_default();
+    }
+
+    /// What has changed since the last capture, and the names of all segments that belong to the state of windows from that of
+    /// slice `first` on. Of those that `whole` names, and that were put back from states of other versions, all groups.
+    pub(super) fn snapshot(
         &mut self,
-        slice: i64,
-        barrier: i64,
-        key: Key<'_>,
-        plan: &mut Plan<'_>,
-        folded: &mut Folded,
-    ) -> Result<u32, Unplaced> {
-        if plan.slicing.end(plan.slicing.last_window(slice)) <= barrier {
-            return Err(Unplaced::Late);
-        }
-        folded.late_partial += 1;
-        if slice < plan.first_slice {
-            return Err(Unplaced::Unwanted);
-        }
-        let group = self.admit(key, slice, plan)?;
-        let window = plan.slicing.last_ended(barrier) + 1;
-        let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
-            *self.held.at(group) += 1;
-            plan.slots.take()
-        });
-        Ok(*slot)
-    }
-
-    /// The group of a row's key.
-    fn admit(&mut self, key: Key<'_>, slice: i64, plan: &Plan<'_>) -> Result<u32, Unplaced> {
-        let known = self.groups.find(key);
-        if !known.is_some_and(|group| self.limiter.counts(group)) && self.limiter.counted() >= plan.groups_max
-        {
-            self.limiter.expire(self.watermark.at(), plan.slicing);
-            if self.limiter.counted() >= plan.groups_max {
-                return Err(Unplaced::TooManyGroups);
-            }
-        }
-        let group = known.unwrap_or_else(|| self.groups.find_or_add(key));
-        self.limiter.see(group, slice);
-        Ok(group)
-    }
-
-    /// The slice of a time.
-    fn slice_at(&self, time: i64, plan: &Plan<'_>) -> Current {
-        let index = self.slices.partition_point(|slice| slice.end <= time);
-        let (number, start, end, index) = match self.slices.get(index) {
-            Some(slice) if slice.start <= time => (slice.number, slice.start, slice.end, index),
-            _ => {
-                let number = plan.slicing.slice_of(time);
-                let (start, end) = plan.slicing.bounds(number);
-                (number, start, end, usize::MAX)
-            }
+        first: i64,
+        whole: &BTreeSet<SegmentId>,
+        states: &mut States<'_>,
+    ) -> Result<(Vec<StateSegment>, BTreeSet<SegmentId>), Fault> {
+        let Some(changes) = &mut self.changes else { unreachable!("changes are tracked") };
+        let (mut parts, sealed) = changes.take_sealed(first);
+        let mut kept: BTreeSet<SegmentId> = sealed.into_iter().map(SegmentId::Fold).collect();
+        let tracked = &*changes;
+        let is_whole = |id: &FoldSegment| whole.contains(&SegmentId::Fold(*id)) || tracked.is_outdated(id);
+        let changed = |id: &FoldSegment, groups: &mut dyn Iterator<Item = (u32, u32)>| -> Groups {
+            let all = is_whole(id);
+            groups.filter(|&(_, slot)| all || tracked.is_touched(slot)).collect()
         };
-        let sealed = plan.slicing.end(plan.slicing.first_window(number));
-        Current { number, start, end, sealed, wanted: number >= plan.first_slice, index }
-    }
-
-    /// Forgets groups that no longer count, as far as no slot names them. Not within a batch: their numbers are known.
-    fn expire(&mut self, slicing: &Slicing) {
-        self.limiter.expire(self.watermark.at(), slicing);
-        for group in self.limiter.take_expired() {
-            self.forget(group);
+        for (&number, partition) in &self.partitions {
+            let mut open: Vec<(FoldSegment, Groups)> = Vec::new();
+            for slice in partition.slices().filter(|slice| slice.number >= first) {
+                let id = FoldSegment { partition: number, place: SegmentKind::Slice(slice.number) };
+                open.push((id, changed(&id, &mut slice.groups())));
+            }
+            for (id, groups) in late(number, partition, |late| late.slice >= first) {
+                open.push((id, changed(&id, &mut groups.into_iter())));
+            }
+            for (id, groups) in open {
+                kept.insert(SegmentId::Fold(id));
+                parts.extend(segments(id, is_whole(&id), partition, &groups, states)?);
+            }
+            for (slice, groups) in partition.counted_before(first) {
+                let id = FoldSegment { partition: number, place: SegmentKind::Counted(slice) };
+                kept.insert(SegmentId::Fold(id));
+                parts.push(StateSegment {
+                    id: SegmentId::Fold(id),
+                    whole: true,
+                    keys: keys(partition, groups.into_iter()),
+                    states: Vec::new(),
+                });
+            }
         }
+        changes.begin();
+        Ok((parts, kept))
     }
 
-    fn forget(&mut self, group: u32) {
-        if self.held.get(group) == 0 && !self.limiter.counts(group) {
-            self.groups.remove(group);
-        }
+    /// The partitions' own watermarks.
+    pub(super) fn watermarks(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
+        self.partitions.iter().map(|(&number, partition)| (number, partition.watermark))
     }
 
-    /// Expects no more rows.
-    pub(super) fn end(&mut self, slicing: &Slicing) {
-        self.watermark.end();
-        self.expire(slicing);
+    /// A partition whose own watermark was captured; its segments follow.
+    pub(super) fn restore_partition(&mut self, partition: u32, watermark: i64) {
+        self.partitions.insert(partition, Partition::restored(watermark));
     }
 
-    /// The first slice that is not sealed.
-    pub(super) fn first_slice(&self) -> Option<i64> {
-        self.slices.front().map(|slice| slice.number)
-    }
-
-    /// The first window that a late accumulator waits for.
-    pub(super) fn first_late_window(&self) -> Option<i64> {
-        self.late.first_key_value().map(|(late, _)| late.window)
-    }
-
-    /// Gives a slice away if it is the first; its groups are released by [`Partition::let_go`].
-    pub(super) fn seal(&mut self, number: i64) -> Option<Slice> {
-        self.slices.pop_front_if(|slice| slice.number == number)
-    }
-
-    /// Gives the first late accumulator away if a window up to `window` takes it.
-    pub(super) fn seal_late(&mut self, window: i64) -> Option<(Late, u32)> {
-        let entry = self.late.first_entry()?;
-        (entry.key().window <= window).then(|| entry.remove_entry())
-    }
-
-    /// The key of a group.
-    pub(super) fn key(&self, group: u32) -> Key<'_> {
-        self.groups.get(group)
-    }
-
-    /// The encoded key of a group.
-    pub(super) fn key_bytes(&self, group: u32) -> &[u8] {
-        self.groups.key(group)
-    }
-
-    /// The slices that are not sealed.
-    pub(super) fn slices(&self) -> impl Iterator<Item = &Slice> {
-        self.slices.iter()
-    }
-
-    /// The late accumulators that are not sealed, with their slots.
-    pub(super) fn late(&self) -> impl Iterator<Item = (Late, u32)> + '_ {
-        self.late.iter().map(|(&late, &slot)| (late, slot))
-    }
-
-    /// The groups that count although all windows of their newest slice, which is before `slice`, are closed.
-    pub(super) fn counted_before(&self, slice: i64) -> impl Iterator<Item = (i64, Vec<u32>)> + '_ {
-        self.limiter.before(slice)
-    }
-
-    /// A partition whose own watermark was captured; its groups follow.
-    pub(super) fn restored(watermark: i64) -> Self {
-        Self { watermark: Watermark::restored(watermark), ..Self::new() }
-    }
-
-    /// Puts a group back into a place, and gives it a slot; none where it only counts.
+    /// Puts a segment back; of a group that is there already the later state counts. See `WindowQuery::put_back`.
     pub(super) fn put_back(
         &mut self,
-        place: SegmentKind,
-        key: &[u8],
-        slicing: &Slicing,
-        slots: &mut SlotAllocator,
-    ) -> Option<u32> {
-        let group = self.groups.find_or_add(Key::of(key));
-        self.limiter.see(group, place.slice());
-        match place {
-            SegmentKind::Counted(_) => None,
-            SegmentKind::Slice(number) => {
-                let index = self.slices.partition_point(|slice| slice.number < number);
-                if self.slices.get(index).is_none_or(|slice| slice.number != number) {
-                    let (start, end) = slicing.bounds(number);
-                    let slice = Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) };
-                    self.slices.insert(index, slice);
-                }
-                let slot = self.slices.get_mut(index)?.slots.at(group);
-                if *slot == NONE {
-                    *slot = slots.take();
-                    self.slices.get_mut(index)?.groups.push(group);
-                    *self.held.at(group) += 1;
-                }
-                self.slices.get(index).map(|slice| slice.slot(group))
+        segment: &StateSegment,
+        versions: &[u32],
+        states: &mut States<'_>,
+    ) -> Result<(), RestoreError> {
+        let misfit = |what: &str| Err(RestoreError::Misfit(format!("a part of it has {what}")));
+        let SegmentId::Fold(id) = segment.id else {
+            return misfit("the state of an operator, where the states of windows are");
+        };
+        let Some(partition) = self.partitions.get_mut(&id.partition) else {
+            return misfit("a partition that it does not name");
+        };
+        let counted = matches!(id.place, SegmentKind::Counted(_));
+        let calls = if counted { 0 } else { states.aggregates.len() };
+        let in_step = segment.states.iter().all(|states| states.len() == segment.keys.len());
+        if segment.states.len() != calls || versions.len() != states.aggregates.len() || !in_step {
+            return misfit("states of other aggregate calls");
+        }
+        if let Some(changes) = &mut self.changes
+            && states.has_other_versions(versions)
+            && !counted
+        {
+            changes.outdate(id);
+        }
+        let mut slots = Vec::with_capacity(segment.keys.len());
+        for index in 0..segment.keys.len() {
+            let bytes = segment.keys.get(index);
+            if !key::is_key(bytes, &self.key_types) {
+                return misfit("a group with another key");
             }
-            SegmentKind::Late { window, slice } => {
-                let held = &mut self.held;
-                let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
-                    *held.at(group) += 1;
-                    slots.take()
-                });
-                Some(*slot)
+            slots.extend(partition.put_back(id.place, bytes, &self.slicing, states.slots));
+        }
+        debug_assert_eq!(slots.len(), if counted { 0 } else { segment.keys.len() }, "one slot a state");
+        Ok(states.restore(versions, &slots, &segment.states)?)
+    }
+
+    /// All segments are back: groups that no longer count are forgotten, as they were before.
+    pub(super) fn settle(&mut self) {
+        self.partitions.values_mut().for_each(|partition| partition.settle(&self.slicing));
+    }
+
+    /// A segment is about to be sealed, with these groups and slots: what changed in it is taken down, where that is tracked and a
+    /// window behind the one that closes needs it.
+    fn note_sealed(
+        changes: Option<&mut Changes>,
+        id: FoldSegment,
+        partition: &Partition,
+        groups: impl Iterator<Item = (u32, u32)>,
+        closing: &Closing,
+        states: &mut States<'_>,
+    ) -> Result<(), Fault> {
+        let Some(changes) = changes else { return Ok(()) };
+        if id.place.slice() < closing.stays {
+            return Ok(());
+        }
+        let whole = changes.is_outdated(&id);
+        let changed: Groups = groups.filter(|&(_, slot)| whole || changes.is_touched(slot)).collect();
+        let segments = segments(id, whole, partition, &changed, states)?;
+        changes.seal(id, segments);
+        Ok(())
+    }
+}
+
+impl SealedSlices for Fold {
+    fn first_slice(&self) -> Option<i64> {
+        self.partitions.values().filter_map(Partition::first_slice).min()
+    }
+
+    fn first_window(&self, slicing: &Slicing) -> Option<i64> {
+        let firsts = self.partitions.values().flat_map(|partition| {
+            let window = partition.first_slice().map(|slice| slicing.first_window(slice));
+            window.into_iter().chain(partition.first_late_window())
+        });
+        firsts.min()
+    }
+
+    fn seal_slice(
+        &mut self,
+        slice: i64,
+        closing: &Closing,
+        states: &mut States<'_>,
+        take: &mut TakeSealed<'_>,
+    ) -> Result<(), Fault> {
+        for (&number, partition) in &mut self.partitions {
+            let Some(sealed) = partition.seal(slice) else { continue };
+            let id = FoldSegment { partition: number, place: SegmentKind::Slice(slice) };
+            Self::note_sealed(self.changes.as_mut(), id, partition, sealed.groups(), closing, states)?;
+            give_away(id, partition, &sealed.groups().collect::<Groups>(), states, take)?;
+        }
+        Ok(())
+    }
+
+    fn seal_late(
+        &mut self,
+        closing: &Closing,
+        states: &mut States<'_>,
+        take: &mut TakeSealed<'_>,
+    ) -> Result<(), Fault> {
+        for (&number, partition) in &mut self.partitions {
+            for (id, groups) in late(number, partition, |late| late.window <= closing.window) {
+                let changes = self.changes.as_mut();
+                Self::note_sealed(changes, id, partition, groups.iter().copied(), closing, states)?;
+                partition.seal_late(id.place, &groups);
+                give_away(id, partition, &groups, states, take)?;
             }
         }
-    }
-
-    /// All groups are back: those that no longer count are forgotten, as they were before.
-    pub(super) fn settle(&mut self, slicing: &Slicing) {
-        self.expire(slicing);
-    }
-
-    /// A slot of a group went elsewhere.
-    pub(super) fn let_go(&mut self, group: u32) {
-        *self.held.at(group) -= 1;
-        self.forget(group);
-    }
-
-    /// How many groups there are.
-    pub(super) fn groups(&self) -> usize {
-        self.groups.len()
+        Ok(())
     }
 }
 
-/// Why a row has no slot.
-enum Unplaced {
-    Late,
-    Unwanted,
-    TooManyGroups,
+/// Gives sealed groups away, some at a time.
+fn give_away(
+    id: FoldSegment,
+    partition: &mut Partition,
+    groups: &[(u32, u32)],
+    states: &mut States<'_>,
+    take: &mut TakeSealed<'_>,
+) -> Result<(), Fault> {
+    for groups in groups.chunks(GROUPS_MAX) {
+        let keys = keys(partition, groups.iter().map(|&(group, _)| group));
+        let slots = SealedStates::Slots(groups.iter().map(|&(_, slot)| slot).collect());
+        take(SealedSlice { partition: id.partition, kind: id.place, keys, states: slots }, states)?;
+        groups.iter().for_each(|&(group, _)| partition.release_group(group));
+    }
+    Ok(())
 }
 
-impl Slice {
-    /// The slot of one of its groups.
-    pub(super) fn slot(&self, group: u32) -> u32 {
-        self.slots.get(group)
+/// The late accumulators of a partition, those of one place together.
+fn late(number: u32, partition: &Partition, wanted: impl Fn(&Late) -> bool) -> BTreeMap<FoldSegment, Groups> {
+    let mut places: BTreeMap<FoldSegment, Groups> = BTreeMap::new();
+    for (late, slot) in partition.late().filter(|(late, _)| wanted(late)) {
+        let place = SegmentKind::Late { window: late.window, slice: late.slice };
+        places.entry(FoldSegment { partition: number, place }).or_default().push((late.group, slot));
     }
+    places
+}
+
+/// Groups of a segment with their states.
+fn segments(
+    id: FoldSegment,
+    whole: bool,
+    partition: &Partition,
+    groups: &[(u32, u32)],
+    states: &mut States<'_>,
+) -> Result<Vec<StateSegment>, Fault> {
+    let mut segments = Vec::new();
+    for (index, groups) in groups.chunks(GROUPS_MAX).enumerate() {
+        let slots: Vec<u32> = groups.iter().map(|&(_, slot)| slot).collect();
+        segments.push(StateSegment {
+            id: SegmentId::Fold(id),
+            whole: whole && index == 0,
+            keys: keys(partition, groups.iter().map(|&(group, _)| group)),
+            states: states.snapshot(&slots)?,
+        });
+    }
+    Ok(segments)
+}
+
+fn keys(partition: &Partition, groups: impl Iterator<Item = u32>) -> Texts {
+    let mut keys = Texts::default();
+    groups.for_each(|group| keys.push(partition.key(group)));
+    keys
 }

@@ -122,12 +122,6 @@ impl Groups {
         group
     }
 
-    /// The key of a group.
-    pub(super) fn get(&self, group: u32) -> Key<'_> {
-        let (&first, rest) = self.key(group).split_first().unwrap_or((&0, &[]));
-        Key { first, rest, hash: place_of(&self.places, group).hash }
-    }
-
     /// The encoded key of a group; a key without parts is one byte all the same.
     #[inline]
     pub(super) fn key(&self, group: u32) -> &[u8] {

@@ -1,6 +1,6 @@
 //! Rows that come when all their windows are closed.
 
-use super::{fold::Plan, watermark::Watermark};
+use super::partition::Plan;
 
 /// A row that was late for every window that covers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,9 @@ impl LateRow {
     ///
     /// What is noted does not depend on how far windows had closed beyond the last one, so that a replay notes the same.
     #[cold]
-    pub(super) fn new(row: u32, slice: i64, watermark: Watermark, plan: &Plan<'_>) -> Self {
+    pub(super) fn new(row: u32, slice: i64, watermark: i64, plan: &Plan<'_>) -> Self {
         let slicing = plan.slicing;
         let (first, last) = (slicing.first_window(slice), slicing.last_window(slice));
-        let watermark = watermark.at();
         let closed = slicing.end(slicing.last_ended(plan.closed));
         Self {
             row,

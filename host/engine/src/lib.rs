@@ -4,13 +4,17 @@
 //!
 //! 1. `group`: its key becomes a small number (`key` says how keys become bytes);
 //! 2. `slice`: its time names a slice, the piece between two window edges that overlapping windows share;
-//! 3. `fold`: group and slice name a `slot`, or the row is `late`; `limiter` bounds the groups; the row moves its
-//!    partition's `watermark`;
-//! 4. `close`: when the source's watermark reaches a window's end, the slices of all partitions come together,
+//! 3. `partition`: group and slice name a `slot`, or the row is `late`; `limiter` bounds the groups; the row moves its
+//!    partition's watermark. `fold` is FOLD: all partitions;
+//! 4. `states`: the calls into the reducers;
+//! 5. `sealed`: what FOLD gives to CLOSE, beside watermarks;
+//! 6. `close` is CLOSE: when the source's `watermark` reaches a window's end, the slices of all partitions come together,
 //!    `stack` keeps them merged so that overlapping windows share the work, and `answer` makes the rows.
 //!
-//! `query` holds it together: one windowed query, one [`WindowQuery`]. What of it survives a crash, and how it comes back,
-//! is in `segment`, `snapshot` and `restore`; `versions` says which states a reducer can restore.
+//! Behind it, over the rows that a query makes of closed windows, stand the stateful operators of `operator`.
+//!
+//! `query` holds it together: one windowed query on one host, one [`WindowQuery`]; `apart` is the same in different processes. What of it survives a crash is in `segment`;
+//! `versions` says which states a reducer can restore.
 
 mod dense;
 mod key;
@@ -20,23 +24,31 @@ mod slot;
 mod limiter;
 mod watermark;
 mod late;
+mod partition;
 mod fold;
 mod states;
-mod versions;
-mod segment;
+mod sealed;
 mod close;
 mod stack;
 mod answer;
 mod query;
-mod snapshot;
-mod restore;
+mod apart;
+mod operator;
+mod segment;
+mod versions;
 
 pub use answer::Closed;
+pub use apart::{PartitionFold, WindowClose};
 pub use fold::{FoldBatch, Folded};
 pub use key::encode as encode_key;
 pub use late::LateRow;
+pub use operator::{Applied, Operator, OperatorRows, Pass, SHARDS, operator, shard_of};
 pub use query::{Settings, Usage, WindowQuery};
-pub use segment::{RestoreError, SegmentId, SegmentKind, Snapshot, StateSegment, WindowProgress};
+pub use sealed::{SealedSlice, SealedStates};
+pub use segment::{
+    FoldSegment, OperatorSegment, RestoreError, SegmentId, SegmentKind, Snapshot, StateSegment,
+    WindowProgress,
+};
 pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};
 pub use versions::StateVersions;
 

@@ -1,20 +1,19 @@
-//! One windowed query: partitions that fold, and windows that close.
+//! One windowed query on one host: FOLD and CLOSE over the same reducers.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use streamgauge_common::column::DataType;
 use streamgauge_sql::manifest::{Aggregate, Window};
 
 use super::{
     Accumulators, Fault, FoldBatch, Folded,
-    answer::{self, Closed, EmitCursor},
+    answer::Closed,
     close::Close,
-    fold::{Partition, Plan},
-    segment::Changes,
+    fold::Fold,
+    segment::{RestoreError, SegmentId, Snapshot, StateSegment, WindowProgress},
     slice::{BadWindow, Slicing},
     slot::SlotAllocator,
     states::States,
-    watermark::{FOREVER, Mark, NEVER, SourceWatermark, Watermark},
+    watermark::{FOREVER, SourceWatermark},
 };
 
 /// What a query is told beside its windows.
@@ -34,6 +33,13 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// The first window that is emitted.
+    pub(super) fn first_window(&self, slicing: &Slicing) -> i64 {
+        self.emit_from_us.map_or(i64::MIN, |from| slicing.first_starting(from))
+    }
+}
+
 /// How much a query holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -50,33 +56,20 @@ pub struct Usage {
 ///
 /// ```
 /// use streamgauge_engine::{Settings, WindowQuery};
-/// use streamgauge_sql::manifest::Window;
+/// use streamgauge_sql::manifest::{Window, WindowKind};
 ///
-/// let minute = Window { slide_us: 60_000_000, size_us: 60_000_000, time: 0, keys: vec![], aggregates: vec![] };
+/// let minute = Window { kind: WindowKind::Tumble { size_us: 60_000_000 }, time: 0, keys: vec![], aggregates: vec![] };
 /// let query = WindowQuery::new(&minute, Settings::default(), [0])?;
 /// assert_eq!(query.watermark(), i64::MIN);
 /// # Ok::<(), streamgauge_engine::BadWindow>(())
 /// ```
 #[derive(Debug)]
 pub struct WindowQuery {
-    pub(super) slicing: Slicing,
-    settings: Settings,
-    pub(super) key_types: Vec<DataType>,
-    pub(super) aggregates: Vec<Aggregate>,
-    /// The first window that is emitted.
-    pub(super) first_window: i64,
-    pub(super) partitions: BTreeMap<u32, Partition>,
-    pub(super) source: SourceWatermark,
-    /// Where the partitions stood when leaders were last asked for their ends.
-    mark: Option<Mark>,
-    /// The greatest event time of the partitions that have ended.
-    last_event: i64,
-    pub(super) slots: SlotAllocator,
-    pub(super) close: Close,
-    /// The window whose rows are being given out.
-    pub(super) open: Option<EmitCursor>,
-    /// What changed, where that is tracked.
-    pub(super) changes: Option<Changes>,
+    fold: Fold,
+    close: Close,
+    aggregates: Vec<Aggregate>,
+    /// The slots of both halves.
+    slots: SlotAllocator,
     fault: Option<Fault>,
 }
 
@@ -88,21 +81,12 @@ impl WindowQuery {
         partitions: impl IntoIterator<Item = u32>,
     ) -> Result<Self, BadWindow> {
         let slicing = Slicing::new(window)?;
-        let first_window = settings.emit_from_us.map_or(i64::MIN, |from| slicing.first_starting(from));
+        let key_types: Vec<_> = window.keys.iter().map(|key| key.data_type).collect();
         let mut query = Self {
-            slicing,
-            settings,
-            key_types: window.keys.iter().map(|key| key.data_type).collect(),
+            close: Close::new(slicing, &settings, key_types.clone()),
+            fold: Fold::new(slicing, settings, key_types),
             aggregates: window.aggregates.clone(),
-            first_window,
-            partitions: BTreeMap::new(),
-            source: SourceWatermark::new(),
-            mark: None,
-            last_event: NEVER,
             slots: SlotAllocator::default(),
-            close: Close::new(),
-            open: None,
-            changes: None,
             fault: None,
         };
         partitions.into_iter().for_each(|partition| query.active(partition));
@@ -111,13 +95,12 @@ impl WindowQuery {
 
     /// The source's watermark, in microseconds since the epoch: `i64::MIN` = none yet, `i64::MAX` = the end.
     pub fn watermark(&self) -> i64 {
-        self.source.at()
+        self.close.source.at()
     }
 
     /// How much is held.
     pub fn usage(&self) -> Usage {
-        let folding: usize = self.partitions.values().map(Partition::groups).sum();
-        Usage { slots: self.slots.in_use() as usize, groups: folding + self.close.groups.len() }
+        Usage { slots: self.slots.in_use() as usize, groups: self.fold.groups() + self.close.groups.len() }
     }
 
     /// Folds rows of a partition. Then windows may be complete: see [`WindowQuery::next_closed`].
@@ -127,81 +110,57 @@ impl WindowQuery {
         batch: &FoldBatch<'_>,
         accumulators: &mut [Box<dyn Accumulators>],
     ) -> Result<Folded, Fault> {
-        self.check(accumulators)?;
-        debug_assert!(
-            batch.keys.iter().map(|key| key.data_type()).eq(self.key_types.iter().copied()),
-            "the plan's keys"
-        );
         debug_assert_eq!(batch.arguments.len(), self.aggregates.len(), "arguments for each aggregate call");
-        let mut plan = Plan {
-            slicing: &self.slicing,
-            delay_us: self.settings.delay_us,
-            groups_max: self.settings.groups_max,
-            first_slice: self.slicing.first_slice(self.first_window),
-            closed: self.close.closed,
-            slots: &mut self.slots,
-        };
-        let state = self.partitions.entry(partition).or_insert_with(Partition::new);
-        let placed = state.place(batch, &mut plan);
-        if let Some(changes) = &mut self.changes {
-            changes.touch(&placed.slots);
-        }
-        let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
-        let accumulated = states.accumulate(batch, &placed);
-        self.source.follow(watermarks(&self.partitions));
-        self.note(accumulated)?;
-        Ok(placed.folded)
+        let folded = self
+            .step(accumulators, |fold, close, states| fold.fold(partition, batch, close.closed(), states));
+        self.close.source.observe(partition, self.fold.watermark(partition));
+        folded
     }
 
     /// A partition is there: it holds the watermark back until it has rows, or is idle.
     pub fn active(&mut self, partition: u32) {
-        self.partitions.entry(partition).or_insert_with(Partition::new);
-        self.source.follow(watermarks(&self.partitions));
+        self.fold.add_partition(partition);
+        self.close.source.observe(partition, self.fold.watermark(partition));
     }
 
     /// The leaders of silent partitions are asked for their ends now: what they answer says something about what was folded
     /// until here, see [`WindowQuery::idle`].
     pub fn mark(&mut self) {
-        let watermarks = self.partitions.iter().map(|(&number, partition)| (number, partition.watermark));
-        self.mark = Some(Mark::of(watermarks));
+        self.close.source.mark();
     }
 
     /// These partitions were idle at the last [`WindowQuery::mark`]: the watermark need not wait for them up to where the others
     /// stood then. If all partitions were idle, it rises to the greatest event time less the delay, plus the time that had elapsed
     /// since the last arrival. A mark serves once; without one nothing happens.
     pub fn idle(&mut self, partitions: &[u32], elapsed_us: i64) {
-        let Some(mark) = self.mark.take() else { return };
-        let own = self.partitions.iter_mut().map(|(&number, partition)| (number, &mut partition.watermark));
-        mark.promise(partitions, elapsed_us, own);
-        self.source.follow(watermarks(&self.partitions));
+        self.close.source.idle(partitions, elapsed_us);
     }
 
     /// A partition has ended; when all have, all windows are complete.
     pub fn end(&mut self, partition: u32) {
-        let partition = self.partitions.entry(partition).or_insert_with(Partition::new);
-        let watermark = partition.watermark.at();
-        if watermark != NEVER && watermark != FOREVER {
-            self.last_event = self.last_event.max(watermark.saturating_add(self.settings.delay_us));
-        }
-        partition.end(&self.slicing);
-        self.source.follow(watermarks(&self.partitions));
+        let own = self.fold.watermark(partition);
+        self.fold.end(partition);
+        debug_assert_eq!(self.fold.watermark(partition), FOREVER, "no row of it comes any more");
+        self.close.end(partition, own);
     }
 
     /// The greatest event time, where the input has ended and a window that ends at `window_end` closed for that reason alone: what
     /// would have come into it is not known.
     pub fn cut_off(&self, window_end: i64) -> Option<i64> {
-        let is_cut = self.source.at() == FOREVER && self.last_event != NEVER && window_end > self.last_event;
-        is_cut.then_some(self.last_event)
+        self.close.cut_off(window_end)
     }
 
     /// Whether the next closes go beyond some partition's own watermark: then rows that are still to come there will be late,
     /// and a replay must close at the same positions. Gives the end of the last window that is closed so, with rows or
     /// without; [`WindowQuery::force`] does it again.
     pub fn forces(&self) -> Option<i64> {
-        let window = self.slicing.last_ended(self.source.at());
-        let end = self.slicing.end(window);
-        let is_new = window > self.slicing.last_ended(self.close.closed);
-        (is_new && watermarks(&self.partitions).any(|watermark| watermark.at() < end)).then_some(end)
+        self.close.forces()
+    }
+
+    /// Lets the watermark rise to the end of a window whose close was decided before it could have been, in a run that went
+    /// before: a partition was idle then.
+    pub fn force(&mut self, window_end: i64) {
+        self.close.source.rise_to(window_end);
     }
 
     /// Closes the next window that the watermark has reached, and gives its groups, up to 8192 at a time; none = nothing more
@@ -210,9 +169,7 @@ impl WindowQuery {
         &mut self,
         accumulators: &mut [Box<dyn Accumulators>],
     ) -> Result<Option<Closed>, Fault> {
-        self.check(accumulators)?;
-        let closed = self.try_next_closed(accumulators);
-        self.note(closed)
+        self.step(accumulators, |fold, close, states| close.next_closed(fold, states))
     }
 
     /// All that [`WindowQuery::next_closed`] gives. How much that is depends on how far the watermark has moved: where it is
@@ -221,55 +178,108 @@ impl WindowQuery {
         std::iter::from_fn(|| self.next_closed(accumulators).transpose()).collect()
     }
 
-    fn try_next_closed(
+    /// From now on what changes is remembered, so that it can be captured.
+    pub fn track_changes(&mut self) {
+        self.fold.track_changes();
+    }
+
+    /// Whether a window is being given out: its state is neither that before nor that behind it.
+    pub fn is_mid_window(&self) -> bool {
+        self.close.is_mid_window()
+    }
+
+    /// What has changed since the last capture, or since the changes are tracked; and all of the segments that `whole` names, as
+    /// far as they are not sealed. Segments that were put back from states of other versions are captured as a whole, once.
+    ///
+    /// # Panics
+    /// Where changes are not tracked, or in the middle of a window.
+    pub fn snapshot(
+        &mut self,
+        whole: &BTreeSet<SegmentId>,
+        accumulators: &mut [Box<dyn Accumulators>],
+    ) -> Result<Snapshot, Fault> {
+        assert!(!self.is_mid_window(), "a state is captured between windows");
+        let (parts, kept) = self
+            .step(accumulators, |fold, close, states| fold.snapshot(close.first_needed(), whole, states))?;
+        let window_progress = WindowProgress {
+            closed: self.close.closed(),
+            watermark: self.watermark(),
+            partitions: self.fold.watermarks().collect(),
+        };
+        Ok(Snapshot { window_progress, parts, kept })
+    }
+
+    /// A query that goes on where `window_progress` says, still without segments: [`WindowQuery::put_back`] gives it those that
+    /// were kept, in the order in which they were captured; [`WindowQuery::settle`] ends that.
+    pub fn restored(
+        window: &Window,
+        settings: Settings,
+        window_progress: &WindowProgress,
+    ) -> Result<Self, RestoreError> {
+        let query = Self::new(window, settings, []);
+        let mut query = query.map_err(|error| RestoreError::Misfit(error.to_string()))?;
+        let WindowProgress { closed, watermark, partitions } = window_progress;
+        for &(number, watermark) in partitions {
+            query.fold.restore_partition(number, watermark);
+        }
+        query.close.restore(*closed, SourceWatermark::restored(*watermark, partitions.iter().copied()));
+        query.track_changes();
+        Ok(query)
+    }
+
+    /// Puts a segment back; of a group that is there already the later state counts.
+    ///
+    /// `versions` are the versions of the states, one an aggregate call. A segment whose states have other versions than its
+    /// reducers give is captured as a whole the next time.
+    pub fn put_back(
+        &mut self,
+        segment: &StateSegment,
+        versions: &[u32],
+        accumulators: &mut [Box<dyn Accumulators>],
+    ) -> Result<(), RestoreError> {
+        self.step(accumulators, |fold, _, states| fold.put_back(segment, versions, states))
+    }
+
+    /// All segments are back.
+    pub fn settle(&mut self) {
+        self.fold.settle();
+    }
+
+    /// Lets the halves work with the reducers, and remembers a fault.
+    fn step<T, E: AsFault>(
         &mut self,
         accumulators: &mut [Box<dyn Accumulators>],
-    ) -> Result<Option<Closed>, Fault> {
-        let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
-        let open = match self.open.take() {
-            Some(open) => open,
-            None => {
-                let next = self.close.next_window(self.partitions.values(), &self.slicing, self.first_window);
-                let Some(window) = next.filter(|&window| self.slicing.end(window) <= self.source.at()) else {
-                    self.close.closed = self.close.closed.max(self.source.at());
-                    return Ok(None);
-                };
-                let end = self.slicing.end(window);
-                debug_assert!(end > self.close.closed, "a window is decided once");
-                let forced = watermarks(&self.partitions).any(|watermark| watermark.at() < end);
-                self.close.closed = end;
-                let changes = self.changes.as_mut();
-                self.close.gather(window, &mut self.partitions, &self.slicing, &mut states, changes)?;
-                EmitCursor { window, forced, done: 0, runs: 0 }
-            }
-        };
-        let EmitCursor { window, forced, done, runs } = open;
-        let stays = self.slicing.first_slice(window + 1);
-        let rows = answer::rows(&self.close, open, stays, self.key_types.iter().copied(), &mut states)?;
-        let done = done + rows.len();
-        if done < self.close.order.len() {
-            self.open = Some(EmitCursor { done, runs: runs + 1, ..open });
-        } else {
-            self.close.leave(stays, &mut states)?;
-        }
-        let (window_start, window_end) = (self.slicing.start(window), self.slicing.end(window));
-        Ok(Some(Closed { window_start, window_end, forced, ..rows }))
-    }
-
-    pub(super) fn check(&self, accumulators: &[Box<dyn Accumulators>]) -> Result<(), Fault> {
+        work: impl FnOnce(&mut Fold, &mut Close, &mut States<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         assert_eq!(accumulators.len(), self.aggregates.len(), "one for each aggregate call");
-        self.fault.clone().map_or(Ok(()), Err)
-    }
-
-    /// Remembers a fault.
-    pub(super) fn note<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
-        if let Err(fault) = &result {
-            self.fault = Some(fault.clone());
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone().into());
         }
-        result
+        let mut states = States { aggregates: &self.aggregates, accumulators, slots: &mut self.slots };
+        let done = work(&mut self.fold, &mut self.close, &mut states);
+        if let Err(error) = &done {
+            self.fault = error.as_fault().cloned();
+        }
+        done
     }
 }
 
-fn watermarks(partitions: &BTreeMap<u32, Partition>) -> impl Iterator<Item = Watermark> + '_ {
-    partitions.values().map(|partition| partition.watermark)
+/// An error behind which there may be a fault.
+trait AsFault: From<Fault> {
+    fn as_fault(&self) -> Option<&Fault>;
+}
+
+impl AsFault for Fault {
+    fn as_fault(&self) -> Option<&Fault> {
+        Some(self)
+    }
+}
+
+impl AsFault for RestoreError {
+    fn as_fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            Self::Misfit(_) => None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What survives: the state of a query in parts, each of one partition.
+//! What survives: the state of a query in segments, each of one partition, or of one operator and shard.
 //!
 //! A part is what a partition folded into one slice or one late accumulator's place, before anything was merged: what close
 //! makes of it, the stacks, is made again from the parts, by the same merges in the same order, so with the same bits. A
@@ -8,15 +8,33 @@ use std::collections::BTreeSet;
 
 use streamgauge_common::column::Texts;
 
-use super::{Fault, slice::Slicing, watermark::NEVER};
+use super::{Fault, watermark::NEVER};
 
-/// Which part of a query's state.
+/// Which segment of a query's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SegmentId {
+pub enum SegmentId {
+    /// What a partition folded.
+    Fold(FoldSegment),
+    /// What an operator keeps of the groups of a shard.
+    Operator(OperatorSegment),
+}
+
+/// What a partition folded into one slice or one late accumulator's place, before any merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FoldSegment {
     /// The partition that folded it.
     pub partition: u32,
     /// Where in time it lies.
     pub place: SegmentKind,
+}
+
+/// What an operator keeps of the groups of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperatorSegment {
+    /// Which operator of the query: what it was made with, see [`operator`](super::operator()).
+    pub operator: u64,
+    /// The shard: see [`shard_of`](super::shard_of).
+    pub shard: u32,
 }
 
 /// Where in time a part lies.
@@ -44,7 +62,8 @@ pub struct StateSegment {
     pub whole: bool,
     /// The encoded keys, one a group.
     pub keys: Texts,
-    /// For each aggregate call one state a group, as its reducer gave it; none for [`SegmentKind::Counted`].
+    /// Lists of one state a group: one list for each aggregate call, as its reducer gave it; one list for an operator; none for
+    /// [`SegmentKind::Counted`].
     pub states: Vec<Texts>,
 }
 
@@ -105,9 +124,9 @@ pub(super) struct Changes {
     /// Parts that were sealed since.
     sealed: Vec<StateSegment>,
     /// All sealed parts that open windows need.
-    ids: BTreeSet<SegmentId>,
+    ids: BTreeSet<FoldSegment>,
     /// Parts that were put back from states of other versions and not captured since.
-    outdated: BTreeSet<SegmentId>,
+    outdated: BTreeSet<FoldSegment>,
 }
 
 impl Changes {
@@ -130,25 +149,25 @@ impl Changes {
 
     /// A part was put back from states of other versions than its reducers give now. The next capture must hold all of it: no
     /// part, and no checkpoint, may hold states of two versions.
-    pub(super) fn outdate(&mut self, id: SegmentId) {
+    pub(super) fn outdate(&mut self, id: FoldSegment) {
         self.outdated.insert(id);
     }
 
-    pub(super) fn is_outdated(&self, id: &SegmentId) -> bool {
+    pub(super) fn is_outdated(&self, id: &FoldSegment) -> bool {
         self.outdated.contains(id)
     }
 
     /// A part is sealed; `parts` hold what changed in it.
-    pub(super) fn seal(&mut self, id: SegmentId, parts: Vec<StateSegment>) {
+    pub(super) fn seal(&mut self, id: FoldSegment, parts: Vec<StateSegment>) {
         self.ids.insert(id);
         self.sealed.extend(parts);
     }
 
     /// The sealed parts that are needed from `first` on: what changed in them, and all their names.
-    pub(super) fn take_sealed(&mut self, first: i64) -> (Vec<StateSegment>, BTreeSet<SegmentId>) {
+    pub(super) fn take_sealed(&mut self, first: i64) -> (Vec<StateSegment>, BTreeSet<FoldSegment>) {
         self.ids.retain(|id| id.place.slice() >= first);
         let mut sealed = std::mem::take(&mut self.sealed);
-        sealed.retain(|part| part.id.place.slice() >= first);
+        sealed.retain(|part| matches!(part.id, SegmentId::Fold(id) if id.place.slice() >= first));
         (sealed, self.ids.clone())
     }
 
@@ -157,9 +176,4 @@ impl Changes {
         self.touched.fill(0);
         self.outdated.clear();
     }
-}
-
-/// The first slice that a window that is not closed needs.
-pub(super) fn first_needed(slicing: &Slicing, first_window: i64, closed: i64) -> i64 {
-    slicing.first_slice(first_window.max(slicing.last_ended(closed).saturating_add(1)))
 }

@@ -37,7 +37,7 @@ pub(super) struct Slicing {
 
 impl Slicing {
     pub(super) fn new(window: &Window) -> Result<Self, BadWindow> {
-        let (slide, size) = (window.slide_us, window.size_us);
+        let (slide, size) = (window.kind.slide_us(), window.kind.size_us());
         if slide < 1 || size < slide || size > SIZE_MAX_US {
             return Err(BadWindow { slide_us: slide, size_us: size });
         }
@@ -111,7 +111,8 @@ impl Slicing {
 
 #[cfg(test)]
 pub(super) fn window(slide_us: i64, size_us: i64) -> Window {
-    Window { slide_us, size_us, time: 0, keys: vec![], aggregates: vec![] }
+    let kind = streamgauge_sql::manifest::WindowKind::Hop { slide_us, size_us };
+    Window { kind, time: 0, keys: vec![], aggregates: vec![] }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use streamgauge_common::column::{Column, Texts};
 use streamgauge_sql::manifest::Aggregate;
 
-use super::{Accumulators, Evaluated, Fault, FoldBatch, fold::Placed, slot::SlotAllocator};
+use super::{Accumulators, Evaluated, Fault, FoldBatch, partition::Placed, slot::SlotAllocator};
 
 /// The longest list of slots or pairs in one call, and the most groups of a [`Closed`](super::Closed).
 pub(super) const CALL_MAX: usize = 8192;
@@ -51,6 +51,16 @@ impl States<'_> {
     /// Whether there are such aggregate calls.
     pub(super) fn any(&self, which: AggregateClass) -> bool {
         self.aggregates.iter().any(|aggregate| which.has(aggregate))
+    }
+
+    /// The versions of the states that the reducers give.
+    pub(super) fn versions(&self) -> Vec<u32> {
+        self.accumulators.iter().map(|calls| calls.state_version()).collect()
+    }
+
+    /// Whether the reducers give states of other versions than these.
+    pub(super) fn has_other_versions(&self, versions: &[u32]) -> bool {
+        self.accumulators.iter().zip(versions).any(|(calls, &version)| calls.state_version() != version)
     }
 
     /// Folds placed rows.

@@ -7,9 +7,10 @@ pub(super) const NEVER: i64 = i64::MIN;
 /// No event will come.
 pub(super) const FOREVER: i64 = i64::MAX;
 
-/// A partition's own watermark, and what its silence has shown beyond it.
+/// A partition's own watermark, and what its silence has shown beyond it. The latter is not captured: the source's own
+/// watermark, which is, has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Watermark {
+struct Watermark {
     /// Its largest event time less the delay.
     at: i64,
     /// Up to here its source need not wait for it: it was idle when the others had come this far.
@@ -18,19 +19,8 @@ pub(super) struct Watermark {
 
 impl Watermark {
     /// Of a partition that never had an event: it holds its source back.
-    pub(super) fn new() -> Self {
-        Self::restored(NEVER)
-    }
-
-    /// Where it was when its state was captured. What its silence had shown is not captured: the source's own watermark has it.
-    pub(super) fn restored(at: i64) -> Self {
-        Self { at, promised: NEVER }
-    }
-
-    /// The partition's own watermark.
-    #[inline]
-    pub(super) fn at(&self) -> i64 {
-        self.at
+    fn new() -> Self {
+        Self { at: NEVER, promised: NEVER }
     }
 
     /// How far the source may go as far as this partition is concerned.
@@ -38,20 +28,14 @@ impl Watermark {
         self.at.max(self.promised)
     }
 
-    /// Moves it for an event; `time_less_delay` is the event's time less the delay.
-    #[inline]
-    pub(super) fn observe(&mut self, time_less_delay: i64) {
-        self.at = self.at.max(time_less_delay);
+    /// The partition's own watermark has come so far; [`FOREVER`] where the partition has ended.
+    fn observe(&mut self, own: i64) {
+        self.at = self.at.max(own);
     }
 
     /// The source need not wait for this partition up to a time.
     fn promise(&mut self, time: i64) {
         self.promised = self.promised.max(time);
-    }
-
-    /// No event will come.
-    pub(super) fn end(&mut self) {
-        self.at = FOREVER;
     }
 
     fn has_ended(&self) -> bool {
@@ -60,15 +44,24 @@ impl Watermark {
 }
 
 /// A source's watermark: the least of what its partitions allow, never going back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SourceWatermark {
     at: i64,
+    partitions: BTreeMap<u32, Watermark>,
+    /// Where the partitions stood when leaders were last asked for their ends.
+    mark: Option<Mark>,
 }
 
 impl SourceWatermark {
     /// Before any event.
     pub(super) fn new() -> Self {
-        Self { at: NEVER }
+        Self { at: NEVER, partitions: BTreeMap::new(), mark: None }
+    }
+
+    /// As it was captured, with the partitions' own watermarks.
+    pub(super) fn restored(at: i64, partitions: impl IntoIterator<Item = (u32, i64)>) -> Self {
+        let own = |(partition, at)| (partition, Watermark { at, ..Watermark::new() });
+        Self { at, partitions: partitions.into_iter().map(own).collect(), mark: None }
     }
 
     /// Where it is.
@@ -81,9 +74,32 @@ impl SourceWatermark {
         self.at = self.at.max(time);
     }
 
+    /// A partition is there, and its own watermark has come so far.
+    pub(super) fn observe(&mut self, partition: u32, own: i64) {
+        self.partitions.entry(partition).or_insert_with(Watermark::new).observe(own);
+        self.follow();
+    }
+
+    /// Whether some partition's own watermark has not reached a time.
+    pub(super) fn is_ahead_of_a_partition(&self, time: i64) -> bool {
+        self.partitions.values().any(|watermark| watermark.at < time)
+    }
+
+    /// See `WindowQuery::mark`.
+    pub(super) fn mark(&mut self) {
+        self.mark = Some(Mark { watermarks: self.partitions.clone() });
+    }
+
+    /// See `WindowQuery::idle`.
+    pub(super) fn idle(&mut self, partitions: &[u32], elapsed_us: i64) {
+        let Some(mark) = self.mark.take() else { return };
+        mark.promise(partitions, elapsed_us, &mut self.partitions);
+        self.follow();
+    }
+
     /// Follows the partitions.
-    pub(super) fn follow(&mut self, partitions: impl Iterator<Item = Watermark>) {
-        self.at = self.at.max(partitions.map(|partition| partition.allows()).min().unwrap_or(NEVER));
+    fn follow(&mut self) {
+        self.at = self.at.max(self.partitions.values().map(Watermark::allows).min().unwrap_or(NEVER));
     }
 }
 
@@ -92,17 +108,12 @@ impl SourceWatermark {
 /// The leaders of silent partitions are asked for their ends at that moment. If one answers that its partition has nothing more,
 /// then nothing of it is missing from what had been read of the *others* until then, so that is how far the source may go without
 /// it: [`Mark::promise`]. What was read of the others since is not covered by the answer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Mark {
+#[derive(Clone, Debug)]
+struct Mark {
     watermarks: BTreeMap<u32, Watermark>,
 }
 
 impl Mark {
-    /// Of partitions as they stand now.
-    pub(super) fn of(watermarks: impl Iterator<Item = (u32, Watermark)>) -> Self {
-        Self { watermarks: watermarks.collect() }
-    }
-
     /// How far the source may go without the partitions that were idle at this moment: as far as all others had come. Where
     /// there was no other, time itself goes on: to the greatest event time of any partition less the delay, plus what had elapsed
     /// since the last arrival. None where that is nowhere.
@@ -121,16 +132,10 @@ impl Mark {
     }
 
     /// Lets a source go on without the partitions that were idle at this moment.
-    pub(super) fn promise<'a>(
-        &self,
-        idle: &[u32],
-        elapsed_us: i64,
-        partitions: impl Iterator<Item = (u32, &'a mut Watermark)>,
-    ) {
+    fn promise(&self, idle: &[u32], elapsed_us: i64, partitions: &mut BTreeMap<u32, Watermark>) {
         let Some(reach) = self.reach(idle, elapsed_us) else { return };
-        partitions
-            .filter(|(partition, _)| idle.contains(partition))
-            .for_each(|(_, watermark)| watermark.promise(reach));
+        let idle = partitions.iter_mut().filter(|(partition, _)| idle.contains(partition));
+        idle.for_each(|(_, watermark)| watermark.promise(reach));
     }
 }
 
@@ -138,44 +143,42 @@ impl Mark {
 mod tests {
     use super::*;
 
-    fn at(time: i64) -> Watermark {
-        Watermark::restored(time)
-    }
-
-    fn followed(partitions: &BTreeMap<u32, Watermark>) -> i64 {
-        let mut source = SourceWatermark::new();
-        source.follow(partitions.values().copied());
-        source.at()
+    fn source(times: &[i64]) -> SourceWatermark {
+        SourceWatermark::restored(NEVER, (0..).zip(times.iter().copied()))
     }
 
     /// The source's watermark after these partitions were found idle at a moment at which all stood like this.
     fn promised(times: &[i64], idle: &[u32], elapsed_us: i64) -> i64 {
-        let mut partitions: BTreeMap<u32, Watermark> =
-            (0..).zip(times.iter().map(|&time| at(time))).collect();
-        let mark = Mark::of(partitions.clone().into_iter());
-        mark.promise(
-            idle,
-            elapsed_us,
-            partitions.iter_mut().map(|(&partition, watermark)| (partition, watermark)),
-        );
-        followed(&partitions)
+        let mut source = source(times);
+        source.mark();
+        source.idle(idle, elapsed_us);
+        source.at()
     }
 
     #[test]
     fn the_least_partition_counts_and_it_never_goes_back() {
-        let mut source = SourceWatermark::new();
-        source.follow([at(NEVER), at(7)].into_iter());
+        let mut source = source(&[NEVER, 7]);
         assert_eq!(source.at(), NEVER);
-        source.follow([at(5), at(7)].into_iter());
+        source.observe(0, 5);
         assert_eq!(source.at(), 5);
-        source.follow([at(3), at(7)].into_iter());
+        source.observe(0, 3);
         assert_eq!(source.at(), 5, "never back");
-        source.follow(std::iter::empty());
-        assert_eq!(source.at(), 5);
-        source.follow([at(FOREVER), at(6)].into_iter());
+        source.observe(2, NEVER);
+        assert_eq!(source.at(), 5, "a partition that comes later does not take it back");
+        source.observe(2, 6);
+        source.observe(0, FOREVER);
         assert_eq!(source.at(), 6, "one that has ended holds nobody back");
-        source.follow([at(FOREVER), at(FOREVER)].into_iter());
+        source.observe(1, FOREVER);
+        source.observe(2, FOREVER);
         assert_eq!(source.at(), FOREVER);
+    }
+
+    #[test]
+    fn what_was_captured_comes_back_whatever_idleness_had_shown() {
+        let mut source = SourceWatermark::restored(20, [(0, 5), (1, 30)]);
+        assert_eq!((source.at(), source.is_ahead_of_a_partition(20)), (20, true));
+        source.observe(0, 25);
+        assert_eq!((source.at(), source.is_ahead_of_a_partition(20)), (25, false));
     }
 
     #[test]
@@ -197,20 +200,22 @@ mod tests {
 
     #[test]
     fn what_was_read_of_the_others_after_the_mark_is_not_covered() {
-        let mut partitions = BTreeMap::from([(0, at(5)), (1, at(20))]);
-        let mark = Mark::of(partitions.clone().into_iter());
-        partitions.insert(1, at(50));
-        mark.promise(&[0], 0, partitions.iter_mut().map(|(&partition, watermark)| (partition, watermark)));
-        assert_eq!(followed(&partitions), 20);
+        let mut source = source(&[5, 20]);
+        source.mark();
+        source.observe(1, 50);
+        source.idle(&[0], 0);
+        assert_eq!(source.at(), 20);
+        source.idle(&[0], 0);
+        assert_eq!(source.at(), 20, "a mark serves once");
     }
 
     #[test]
     fn a_promise_outlives_the_silence_and_is_never_taken_back() {
-        let mut partition = at(5);
+        let mut partition = Watermark { at: 5, ..Watermark::new() };
         partition.promise(20);
         partition.promise(10);
         partition.observe(8);
-        assert_eq!((partition.at(), partition.allows()), (8, 20));
+        assert_eq!((partition.at, partition.allows()), (8, 20));
         partition.observe(30);
         assert_eq!(partition.allows(), 30);
     }

@@ -80,6 +80,9 @@ fn output(manifest: &Manifest) -> String {
     for expression in manifest.ingest.iter().flat_map(|stage| &stage.expressions) {
         let _ = writeln!(text, "{expression}");
     }
+    for operator in &manifest.operators {
+        let _ = writeln!(text, "{}", operator.text);
+    }
     for output in &manifest.output {
         let (kind, index) = match output.column {
             Column::Input(index) => ("input", index),
@@ -88,6 +91,7 @@ fn output(manifest: &Manifest) -> String {
             Column::Aggregate(index) => ("aggregate", index),
             Column::WindowStart => ("window_start", 0),
             Column::WindowEnd => ("window_end", 0),
+            Column::Operator(index) => ("operator", index),
         };
         let _ = writeln!(text, "{} {kind} {index}", output.name);
     }

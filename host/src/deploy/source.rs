@@ -39,7 +39,7 @@ impl Deployment<'_> {
     /// From where a source is read, with relative times made absolute.
     pub(super) fn start(&self, source: &Source, tasks: &[&Query]) -> Begin {
         let longest_us =
-            tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.size_us)).max();
+            tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.kind.size_us())).max();
         let from_start = self.bounded || !self.inputs.is_empty() || !self.named_files(source).is_empty();
         let now_us = clock::now_us();
         let at = |time_us| (StartAt::Time(time_us), Some(time_us));

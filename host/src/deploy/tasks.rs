@@ -23,6 +23,7 @@ use streamgauge_state::{
 use super::{
     Begin, Builder, Deployment, has_stages,
     leftovers::removal,
+    operators,
     output_files::{Named, Writer},
     positions,
     sinks::{CONSOLE, SinkBinding, open_output},
@@ -36,7 +37,8 @@ use crate::{
     },
     deploy::DeployError,
     query::{
-        Context, DecisionLog, OpenAggregates, QueryTask, RunningQuery, Subscription, WindowFactory, Windows,
+        Context, DecisionLog, OpenAggregates, Operators, QueryTask, RunningQuery, Subscription,
+        WindowFactory, Windows,
     },
     timings::Timed,
 };
@@ -109,7 +111,10 @@ impl Deployment<'_> {
             letters: subscription.dead_letters.as_ref(),
             windowed: manifest.window.is_some(),
         };
-        let running = self.query(query, columns, &mut task_builder, parts)?;
+        let running = self.query(query, columns, &[], &mut task_builder, parts)?;
+        if let Some((saved, _)) = &checkpoint {
+            self.check_operators(&running, saved, parts)?;
+        }
         let owed = |messages: &&Vec<Arc<Message>>| !messages.iter().all(|message| is_shown(message));
         if let Some((name, messages)) = task_builder.in_flight.iter().find(|(_, messages)| owed(messages)) {
             return Err(undelivered(manifest, name, messages, "no statement of that name is there any more"));
@@ -131,8 +136,7 @@ impl Deployment<'_> {
         };
         match &checkpoint {
             Some((saved, parts)) => {
-                let windows = task.windows(saved, parts.iter()).map_err(|error| bad(&error))?;
-                task.replace_windows(windows);
+                task.put_back(saved, parts.iter()).map_err(|error| bad(&error))?;
                 crash::point("recovery.restored");
             }
             None => {
@@ -142,7 +146,7 @@ impl Deployment<'_> {
                 if task.log().is_durable() {
                     engine.track_changes();
                 }
-                task.replace_windows(Some(Windows { engine, accumulators }));
+                task.begin_windows(Windows { engine, accumulators });
             }
         }
         Ok(Some(task))
@@ -190,6 +194,38 @@ impl Deployment<'_> {
         Ok(KnownQuery { timeline, goes_on, begin: Some(begin), checkpoint, decisions, in_flight })
     }
 
+    /// Refuses a state in which operators have state that the program has no more: it would be lost.
+    fn check_operators(
+        &self,
+        running: &RunningQuery,
+        saved: &CheckpointManifest,
+        parts: &mut Builder<'_>,
+    ) -> Result<(), DeployError> {
+        let names = running.operator_names();
+        let name = running.name();
+        if let Some(lost) = saved.operators.iter().find(|(id, _)| !names.contains_key(id)) {
+            let there: Vec<&str> = names
+                .iter()
+                .filter(|(id, _)| !saved.operators.contains_key(id))
+                .map(|(_, text)| text.as_str())
+                .collect();
+            let there = if there.is_empty() { "nothing instead".to_owned() } else { there.join("; ") };
+            return Err(DeployError::Runtime(format!(
+                "error: query '{name}': its state holds what an operator keeps, {}; the program has {there}
+help: {}",
+                lost.1,
+                self.changed(running.manifest())
+            )));
+        }
+        let begin = names.iter().filter(|(id, _)| !saved.operators.contains_key(id));
+        parts.notices.extend(begin.map(|(_, meaning)| {
+            format!(
+                "query '{name}': {meaning} begins now: the state knows no rows of windows that closed before"
+            )
+        }));
+        Ok(())
+    }
+
     /// What to do where a query means something else than its state.
     fn changed(&self, manifest: &Manifest) -> String {
         let removal = self.state.as_ref().map(|store| removal(store, &manifest.name)).unwrap_or_default();
@@ -207,14 +243,18 @@ impl Deployment<'_> {
         &self,
         query: &Query,
         columns: Vec<usize>,
+        upstream: &[&Manifest],
         task_builder: &mut TaskBuilder<'_>,
         parts: &mut Builder<'_>,
     ) -> Result<RunningQuery, DeployError> {
         let manifest = &query.plan.manifest;
+        let chain = [upstream, &[manifest]].concat();
+        let groups_max = Settings::default().groups_max;
+        let operators = Operators::new(&manifest.operators, operators::names(&chain), groups_max);
         let component = parts.components.remove(&manifest.name);
         assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
         parts.files.replayed.extend(task_builder.goes_on.then(|| manifest.name.clone()));
-        let mut running = RunningQuery::new(manifest.clone(), component, None, columns);
+        let mut running = RunningQuery::new(manifest.clone(), component, None, columns, operators);
         match self.binding(manifest, task_builder, parts)? {
             None => {}
             Some((_, SinkBinding::Direct(output))) => running.send_to(output),
@@ -226,7 +266,7 @@ impl Deployment<'_> {
             if reader.plan.manifest.input == Input::View(manifest.name.clone()) {
                 let names = manifest.output.iter().map(|output| output.name.as_str());
                 let columns = positions(&reader.plan.manifest, names);
-                running.add_reader(self.query(reader, columns, task_builder, parts)?);
+                running.add_reader(self.query(reader, columns, &chain, task_builder, parts)?);
             }
         }
         Ok(running)

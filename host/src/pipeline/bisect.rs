@@ -51,11 +51,7 @@ impl Copy {
 
     /// Puts the query where the copy was made.
     fn restore(&self, task: &mut QueryTask) -> Result<(), String> {
-        let windows = task
-            .windows(&self.checkpoint, self.parts.values().flatten())
-            .map_err(|error| error.to_string())?;
-        task.replace_windows(windows);
-        Ok(())
+        task.put_back(&self.checkpoint, self.parts.values().flatten()).map_err(|error| error.to_string())
     }
 }
 

@@ -156,6 +156,14 @@ impl<'a> InputBatch<'a> {
         }
     }
 
+    /// The end of the window that the rows are of; none for records.
+    pub(super) fn window_end(&self) -> Option<i64> {
+        match self.origin {
+            Origin::View(_, &Identity::Window { end_us, .. }) => Some(end_us),
+            Origin::View(_, Identity::Records { .. }) | Origin::Records(..) => None,
+        }
+    }
+
     /// Whether everything that is to be said of these records was said before a query went back.
     pub(super) fn was_told(&self, told: &Offsets) -> bool {
         self.behind().is_some_and(|(partition, next)| {

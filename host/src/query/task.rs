@@ -117,6 +117,11 @@ impl QueryTask {
         }
     }
 
+    /// Its windows, where it begins.
+    pub fn begin_windows(&mut self, windows: Windows) {
+        self.query.replace_windows(Some(windows));
+    }
+
     /// Keeps its columns decoded for as long as it lives.
     pub fn hold_columns(&mut self, columns: ColumnTicket) {
         debug_assert_eq!(columns.positions(), self.query.columns(), "these are the columns that it reads");

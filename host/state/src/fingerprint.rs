@@ -69,7 +69,7 @@ impl StateFingerprint {
         let versions = versions.to_vec();
         let Some(window) = &manifest.window else { return Self { text, versions } };
         let name = |column: Column| name(manifest, column);
-        let (size, slide) = (seconds(window.size_us), seconds(window.slide_us));
+        let (size, slide) = (seconds(window.kind.size_us()), seconds(window.kind.slide_us()));
         line(format!("windows of {size} every {slide} on {}", name(Column::Input(window.time))));
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
         for aggregate in &window.aggregates {
@@ -218,6 +218,7 @@ fn name(manifest: &Manifest, column: Column) -> String {
         Column::Aggregate(index) => format!("aggregate {index}"),
         Column::WindowStart => "window_start".to_owned(),
         Column::WindowEnd => "window_end".to_owned(),
+        Column::Operator(index) => format!("operator {index}"),
     })
 }
 

@@ -71,6 +71,8 @@ pub struct CheckpointManifest {
     pub versions: Vec<u32>,
     /// The parts that belong to the state.
     pub kept: Vec<SegmentId>,
+    /// The operators of the query and of those that read its rows, by the ids that segments have: what each keeps.
+    pub operators: BTreeMap<u64, String>,
     /// Whether its input has ended and everything is decided.
     pub finished: bool,
 }
@@ -152,8 +154,31 @@ impl CheckpointManifest {
             },
             versions: list(input, 4, Reader::u32)?,
             kept: list(input, 13, read_id)?,
+            // At the end, see `CheckpointManifest::read_operators`.
+            operators: BTreeMap::new(),
             finished: input.bool()?,
         })
+    }
+}
+
+impl CheckpointManifest {
+    /// Appends its operators, if there are any: what was written before there were operators is read as it was.
+    pub fn write_operators(&self, out: &mut Writer) {
+        if !self.operators.is_empty() {
+            out.u64(self.operators.len() as u64);
+            for (&id, meaning) in &self.operators {
+                out.u64(id);
+                out.str(meaning);
+            }
+        }
+    }
+
+    /// Takes its operators from the end of a manifest.
+    pub fn read_operators(&mut self, input: &mut Reader<'_>) -> Result<(), Malformed> {
+        if input.left() > 0 {
+            self.operators = map(input, 16, |input| Ok((input.u64()?, input.str()?.to_owned())))?;
+        }
+        Ok(())
     }
 }
 
@@ -219,7 +244,7 @@ fn map<'a, K: Ord, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use streamgauge_engine::SegmentKind;
+    use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentKind};
 
     #[test]
     fn the_topic_comes_back_and_an_earlier_version_does_not_say_it() {
@@ -234,6 +259,23 @@ mod tests {
         let mut start_bounds = StartBounds::default();
         start_bounds.read_topic(&mut Reader::new(&[])).unwrap();
         assert_eq!(start_bounds, StartBounds::default());
+    }
+
+    #[test]
+    fn operators_come_back_and_a_manifest_without_them_has_none() {
+        let operators = BTreeMap::from([(7, "'n': row_number of each (model TEXT)".to_owned())]);
+        let mut out = Writer::new();
+        CheckpointManifest { operators: operators.clone(), ..CheckpointManifest::default() }
+            .write_operators(&mut out);
+        let mut manifest = CheckpointManifest::default();
+        manifest.read_operators(&mut Reader::new(out.as_bytes())).unwrap();
+        assert_eq!(manifest.operators, operators);
+        (1..out.as_bytes().len()).for_each(|length| {
+            assert!(manifest.read_operators(&mut Reader::new(&out.as_bytes()[..length])).is_err());
+        });
+        let mut none = Writer::new();
+        CheckpointManifest::default().write_operators(&mut none);
+        assert!(none.as_bytes().is_empty(), "a state without operators has the bytes that it had");
     }
 
     #[test]
@@ -255,7 +297,14 @@ mod tests {
                 partitions: vec![(0, 5), (3, i64::MAX)],
             }),
             versions: vec![1, 2],
-            kept: vec![SegmentId { partition: 3, place: SegmentKind::Late { window: -1, slice: 7 } }],
+            kept: vec![
+                SegmentId::Fold(FoldSegment {
+                    partition: 3,
+                    place: SegmentKind::Late { window: -1, slice: 7 },
+                }),
+                SegmentId::Operator(OperatorSegment { operator: 5, shard: 63 }),
+            ],
+            operators: BTreeMap::new(),
             finished: true,
         };
         for manifest in [manifest, CheckpointManifest::default()] {

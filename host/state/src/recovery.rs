@@ -177,6 +177,7 @@ fn read(checkpoints: &Checkpoints, found: &Found, store: &Store) -> Result<Loade
     let mut manifest = CheckpointManifest::read(&mut input).map_err(damaged)?;
     let places = Sections::read(&mut input).map_err(damaged)?;
     manifest.start_bounds.read_topic(&mut input).map_err(damaged)?;
+    manifest.read_operators(&mut input).map_err(damaged)?;
     input.finish().map_err(damaged)?;
     let kept: BTreeSet<SegmentId> = manifest.kept.iter().copied().collect();
     let (mut sections, mut parts) = (Sections::default(), Vec::new());

@@ -1,13 +1,14 @@
-//! Parts of a query's state as bytes: a section of a checkpoint holds those of one partition.
+//! Segments of a query's state as bytes: a section of a checkpoint holds those of one partition, or of one shard of operators.
 
 use streamgauge_common::column::Texts;
-use streamgauge_engine::{SegmentId, SegmentKind, StateSegment};
+use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, SegmentKind, StateSegment};
 
 use super::bytes::{Malformed, Reader, Writer};
 
 const SLICE: u8 = 1;
 const LATE: u8 = 2;
 const COUNTED: u8 = 3;
+const OPERATOR: u8 = 4;
 
 /// Parts one behind the other.
 pub fn encode(parts: &[&StateSegment]) -> Vec<u8> {
@@ -47,34 +48,47 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<StateSegment>, Malformed> {
     Ok(parts)
 }
 
+/// A number, that of the partition or of the shard, then the kind and what names the segment within it.
 pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
-    out.u32(id.partition);
-    match id.place {
-        SegmentKind::Slice(slice) => {
-            out.u8(SLICE);
-            out.i64(slice);
+    match *id {
+        SegmentId::Fold(FoldSegment { partition, place }) => {
+            out.u32(partition);
+            match place {
+                SegmentKind::Slice(slice) => {
+                    out.u8(SLICE);
+                    out.i64(slice);
+                }
+                SegmentKind::Late { window, slice } => {
+                    out.u8(LATE);
+                    out.i64(window);
+                    out.i64(slice);
+                }
+                SegmentKind::Counted(slice) => {
+                    out.u8(COUNTED);
+                    out.i64(slice);
+                }
+            }
         }
-        SegmentKind::Late { window, slice } => {
-            out.u8(LATE);
-            out.i64(window);
-            out.i64(slice);
-        }
-        SegmentKind::Counted(slice) => {
-            out.u8(COUNTED);
-            out.i64(slice);
+        SegmentId::Operator(OperatorSegment { operator, shard }) => {
+            out.u32(shard);
+            out.u8(OPERATOR);
+            out.u64(operator);
         }
     }
 }
 
 pub(super) fn read_id(input: &mut Reader<'_>) -> Result<SegmentId, Malformed> {
-    let partition = input.u32()?;
+    let number = input.u32()?;
     let place = match input.u8()? {
         SLICE => SegmentKind::Slice(input.i64()?),
         LATE => SegmentKind::Late { window: input.i64()?, slice: input.i64()? },
         COUNTED => SegmentKind::Counted(input.i64()?),
+        OPERATOR => {
+            return Ok(SegmentId::Operator(OperatorSegment { operator: input.u64()?, shard: number }));
+        }
         kind => return Err(input.malformed(format!("no part has kind {kind}"))),
     };
-    Ok(SegmentId { partition, place })
+    Ok(SegmentId::Fold(FoldSegment { partition: number, place }))
 }
 
 fn write_texts(out: &mut Writer, texts: &Texts) {
@@ -114,13 +128,13 @@ mod tests {
             any::<(i64, i64)>().prop_map(|(window, slice)| SegmentKind::Late { window, slice }),
             any::<i64>().prop_map(SegmentKind::Counted),
         ];
-        let part = (any::<u32>(), place, any::<bool>(), texts(), prop::collection::vec(texts(), 0..3));
-        let part = part.prop_map(|(partition, place, whole, keys, states)| StateSegment {
-            id: SegmentId { partition, place },
-            whole,
-            keys,
-            states,
-        });
+        let folded = (any::<u32>(), place)
+            .prop_map(|(partition, place)| SegmentId::Fold(FoldSegment { partition, place }));
+        let operator = any::<(u64, u32)>()
+            .prop_map(|(operator, shard)| SegmentId::Operator(OperatorSegment { operator, shard }));
+        let id = prop_oneof![folded, operator];
+        let part = (id, any::<bool>(), texts(), prop::collection::vec(texts(), 0..3));
+        let part = part.prop_map(|(id, whole, keys, states)| StateSegment { id, whole, keys, states });
         prop::collection::vec(part, 0..5)
     }
 

@@ -6,6 +6,7 @@ mod reject;
 mod full;
 mod invariants;
 mod scripts;
+mod operators;
 mod outputs;
 mod changed;
 mod ends;

@@ -93,11 +93,18 @@ impl Expected {
         self.groups.len()
     }
 
-    /// Fails where rows are not what windows contain.
+    /// Fails where rows are not what windows contain, or are not numbered as they come.
     pub(crate) fn check(&self, what: &str, rows: &Rows) {
+        let mut numbers: BTreeMap<&str, i64> = BTreeMap::new();
         for (place, used) in &self.groups {
             let row = rows.get(place).unwrap_or_else(|| panic!("{what}: no row for {place:?}"));
-            check_row(&format!("{what}: {row}"), &serde_json::from_str(row).unwrap(), used);
+            let told = format!("{what}: {row}");
+            let row: Value = serde_json::from_str(row).unwrap();
+            check_row(&told, &row, used);
+            // Places are in the order of window ends.
+            let number = numbers.entry(&place.group).or_default();
+            *number += 1;
+            assert_eq!(row["number"].as_i64(), Some(*number), "number of {told}");
         }
         let extra: Vec<&Place> = rows.keys().filter(|place| !self.groups.contains_key(place)).collect();
         assert!(

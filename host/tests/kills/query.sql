@@ -1,4 +1,4 @@
--- What the killed host runs: one view, two sinks. $NAMES are filled in by the test.
+-- What the killed host runs: one view, an operator over its rows, two sinks. $NAMES are filled in by the test.
 CREATE SOURCE events (
   model TEXT, latency_ms DOUBLE, tokens BIGINT, ok BOOLEAN, ts TIMESTAMP,
   WATERMARK FOR ts AS ts - INTERVAL '500' MILLISECOND
@@ -21,5 +21,8 @@ FROM HOP(events, ts, INTERVAL '500' MILLISECOND, INTERVAL '2' SECOND)
 WHERE ok
 GROUP BY window_start, window_end, model;
 
-INSERT INTO hook SELECT * FROM traffic;
-INSERT INTO rows SELECT * FROM traffic;
+CREATE VIEW numbered AS
+SELECT *, row_number() OVER (PARTITION BY model ORDER BY window_end) AS number FROM traffic;
+
+INSERT INTO hook SELECT * FROM numbered;
+INSERT INTO rows SELECT * FROM numbered;

@@ -7,7 +7,7 @@ use streamgauge::{
     decode::Batch,
     deliver::output::Output,
     deploy::{Connectors, HostCatalog},
-    query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
+    query::{Context, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Settings, WindowQuery};
@@ -46,7 +46,7 @@ fn task(rows: &Path, forced: Vec<Forced>) -> (QueryTask, Vec<SourceColumn>) {
     let factory = WindowFactory { settings: Settings::default(), open: Arc::new(open) };
     let engine = WindowQuery::new(&window, Settings::default(), [0, 1]).unwrap();
     let windows = Windows { engine, accumulators: (factory.open)().unwrap() };
-    let mut running = RunningQuery::new(manifest, None, Some(windows), vec![0]);
+    let mut running = RunningQuery::new(manifest, None, Some(windows), vec![0], Operators::default());
     running.send_to(Arc::new(Output::to_file(rows, fs::File::create(rows).unwrap())));
     let decided = Decided { forced: forced.last().map(|forced| forced.window_end), ..Decided::default() };
     let log = DecisionLog::new(

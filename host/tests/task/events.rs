@@ -19,7 +19,10 @@ use streamgauge::{
         dead_letter::RecordText, encode::Records, key::Keys, letters::DeadLetterQueue, output::Output,
     },
     deploy::{Connectors, HostCatalog},
-    query::{Context, Counts, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
+    query::{
+        Context, Counts, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory,
+        Windows,
+    },
 };
 use streamgauge_common::{chunk::Chunk, row::Identity};
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
@@ -98,7 +101,8 @@ impl Scene {
             accumulators: (factory.open)().unwrap(),
         });
         let (name, has_windows) = (manifest.name.clone(), windows.is_some());
-        let mut running = RunningQuery::new(manifest, None, windows, ticket.positions().to_vec());
+        let mut running =
+            RunningQuery::new(manifest, None, windows, ticket.positions().to_vec(), Operators::default());
         let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| ());
         match has_windows {
             true => running.send_to(Arc::new(create("rows"))),

@@ -8,7 +8,7 @@ use streamgauge::{
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     deploy::{Connectors, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent, Wired},
     pipeline::{self, Pipeline, reader},
-    query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
+    query::{Context, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
     timings::Timings,
 };
 use streamgauge_common::column::{Column, Texts};
@@ -200,7 +200,7 @@ fn task(
     let windows = Windows { engine, accumulators: (factory.open)().unwrap() };
     let place = |name: &str| schema.iter().position(|column| column.name == name).unwrap();
     let columns = manifest.columns.iter().map(|column| place(&column.name)).collect();
-    let mut running = RunningQuery::new(manifest.clone(), None, Some(windows), columns);
+    let mut running = RunningQuery::new(manifest.clone(), None, Some(windows), columns, Operators::default());
     running.send_to(Arc::new(Output::to_file(rows, fs::File::create(rows).unwrap())));
     let Some(state) = state else {
         return QueryTask::new(
@@ -224,8 +224,7 @@ fn task(
     let (saved, parts) = checkpoint.unwrap_or_default();
     let mut task =
         QueryTask::new(running, log, context, StartBounds::default(), saved.offsets.clone(), factory);
-    let windows = task.windows(&saved, parts.iter()).unwrap();
-    task.replace_windows(windows);
+    task.put_back(&saved, parts.iter()).unwrap();
     task
 }
 

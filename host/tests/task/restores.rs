@@ -7,7 +7,7 @@ use streamgauge::{
     decode::Batch,
     deliver::output::Output,
     deploy::{Connectors, HostCatalog},
-    query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
+    query::{Context, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
 use streamgauge_component::runtime::Runtime;
 use streamgauge_engine::{Accumulators, Settings, StateVersions, WindowQuery};
@@ -75,7 +75,13 @@ impl Process {
         engine.track_changes();
         let place = |name: &str| source.columns.iter().position(|column| column.name == name).unwrap();
         let columns = manifest.columns.iter().map(|column| place(&column.name)).collect();
-        let mut running = RunningQuery::new(manifest, None, Some(Windows { engine, accumulators }), columns);
+        let mut running = RunningQuery::new(
+            manifest,
+            None,
+            Some(Windows { engine, accumulators }),
+            columns,
+            Operators::default(),
+        );
         running.send_to(Arc::new(Output::to_file(
             rows,
             fs::File::options().create(true).append(true).open(rows).unwrap(),
@@ -85,8 +91,7 @@ impl Process {
         let mut task =
             QueryTask::new(running, log, context, StartBounds::default(), saved.offsets.clone(), factory);
         if checkpoint.is_some() {
-            let windows = task.windows(&saved, parts.iter()).unwrap();
-            task.replace_windows(windows);
+            task.put_back(&saved, parts.iter()).unwrap();
         }
         task.assign(0, 0);
         Ok(Self { task, schema: source.columns.clone(), _pool: pool })
@@ -201,8 +206,7 @@ fn a_state_is_reloaded_in_the_process_that_changed_its_version() {
         // Before and after the first checkpoint of the new version, as after a fault of a reducer.
         let (saved, parts) = process.task.last_checkpoint().unwrap();
         process.task.go_back(&saved.offsets).unwrap();
-        let windows = process.task.windows(&saved, parts.iter()).unwrap();
-        process.task.replace_windows(windows);
+        process.task.put_back(&saved, parts.iter()).unwrap();
         process.read_up_to(7);
         process.checkpoint();
     }

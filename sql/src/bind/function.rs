@@ -22,8 +22,7 @@ impl Expressions<'_> {
         let span = call.name.span();
         let name = call_name(call, span)?;
         if call.over.is_some() {
-            return Err(Problem::new(span, "OVER is not in the language yet")
-                .help("aggregate over a window: FROM HOP(source, ts, slide, size) GROUP BY ..."));
+            return Err(super::over::misplaced(span, &name));
         }
         if call.null_treatment.is_some() {
             return Err(Problem::new(span, "IGNORE NULLS and RESPECT NULLS are not in the language")

@@ -6,6 +6,7 @@ use sqlparser::tokenizer::Span;
 use super::aggregate::BoundAggregate;
 use super::expression::{Alias, Expressions, Place};
 use super::function::call_name;
+use super::over::{self, BoundOperator};
 use super::relation::Relation;
 use super::scope::{Meaning, Scope};
 use super::window::Windows;
@@ -29,6 +30,8 @@ pub(crate) struct BoundSelect {
     pub(crate) keys: Vec<Computed>,
     pub(crate) aggregates: Vec<BoundAggregate>,
     pub(crate) having: Option<Computed>,
+    /// Row by row only: their values stand behind the columns of the relation.
+    pub(crate) operators: Vec<BoundOperator>,
     pub(crate) output: Vec<BoundOutput>,
 }
 
@@ -38,6 +41,8 @@ pub(crate) struct BoundOutput {
     pub(crate) name: Name,
     pub(crate) expr: Expr,
     pub(crate) text: String,
+    /// Whether its values are the ends of the windows that the rows are of.
+    pub(crate) is_window_end: bool,
 }
 
 /// The numbers of the columns behind the windows: start, end, keys, aggregates.
@@ -92,18 +97,22 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
             );
         }
     }
-    let mut output = Outputs::default();
+    let (mut output, mut operators) = (Outputs::default(), Vec::new());
     for item in &select.items {
         match item {
             Item::All(qualifier, span) => all(expressions, qualifier.as_ref(), *span, &mut output)?,
             Item::Expr(written, alias) => {
-                let expr = expressions.whole(written, Place::Row)?;
+                let expr = match over::call(&written.expr) {
+                    Some(call) => over::bind(expressions, written, call, &mut operators)?,
+                    None => expressions.whole(written, Place::Row)?,
+                };
                 output.push(expressions, written, alias.as_ref(), expr)?;
             }
         }
     }
     let (keys, aggregates) = (Vec::new(), Vec::new());
-    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having: None, output: output.list })
+    let output = output.list;
+    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having: None, operators, output })
 }
 
 /// `*`: every column of the relation.
@@ -119,7 +128,12 @@ fn all(
     for (at, column) in expressions.scope.relation.columns.iter().enumerate() {
         let expr = Expr { node: Node::Column(at), data_type: column.data_type };
         let name = Name { span, ..column.name.clone() };
-        output.add(BoundOutput { text: name.text.clone(), name, expr })?;
+        output.add(BoundOutput {
+            text: name.text.clone(),
+            name,
+            expr,
+            is_window_end: column.is_window_end,
+        })?;
     }
     Ok(())
 }
@@ -161,7 +175,8 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
         None => None,
     };
     let aggregates = std::mem::take(&mut expressions.aggregates);
-    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, output: output.list })
+    let (operators, output) = (Vec::new(), output.list);
+    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, operators, output })
 }
 
 fn having(expressions: &mut Expressions<'_>, keys: &[Computed], written: &Written) -> Checked<Expr> {
@@ -310,7 +325,14 @@ impl Outputs {
             Some(alias) => alias.clone(),
             None => default_name(expressions, written, self.list.len() + 1)?,
         };
-        self.add(BoundOutput { name, expr, text: written.expr.to_string() })
+        let is_window_end = match (&expr.node, expressions.scope.windows) {
+            (&Node::Column(at), Some(_)) => at == Behind::END,
+            (&Node::Column(at), None) => {
+                expressions.scope.relation.columns.get(at).is_some_and(|column| column.is_window_end)
+            }
+            _ => false,
+        };
+        self.add(BoundOutput { name, expr, text: written.expr.to_string(), is_window_end })
     }
 
     fn add(&mut self, output: BoundOutput) -> Checked<()> {

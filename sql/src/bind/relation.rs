@@ -30,6 +30,8 @@ pub(crate) enum RelationKind {
 pub(crate) struct RelationColumn {
     pub(crate) name: Name,
     pub(crate) data_type: DataType,
+    /// Whether its values are the ends of the windows that the rows are of.
+    pub(crate) is_window_end: bool,
 }
 
 impl Relation {

@@ -4,6 +4,7 @@ use sqlparser::tokenizer::Span;
 
 use super::relation::{Relation, RelationKind};
 use crate::error::{Checked, Problem};
+use crate::manifest::WindowKind;
 use crate::parse::duration;
 use crate::parse::from::{Argument, ArgumentValue, WindowCall};
 use crate::parse::name::{Name, nearest};
@@ -11,8 +12,7 @@ use crate::parse::name::{Name, nearest};
 /// Sliding windows aligned to the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Windows {
-    pub(crate) slide_us: i64,
-    pub(crate) size_us: i64,
+    pub(crate) kind: WindowKind,
     /// The column of the relation with the event time.
     pub(crate) time: usize,
 }
@@ -182,7 +182,7 @@ impl<'a> Arguments<'a> {
                 .help("write a size of at most INTERVAL '3650' DAY"));
         }
         if !self.found.iter().any(|(parameter, _)| *parameter == Parameter::Slide) {
-            return Ok(Windows { slide_us: size_us, size_us, time });
+            return Ok(Windows { kind: WindowKind::Tumble { size_us }, time });
         }
         let (slide_us, slide_span) = self.duration(Parameter::Slide)?;
         if slide_us > size_us {
@@ -194,7 +194,11 @@ impl<'a> Arguments<'a> {
             let message = format!("more than {MAX_OVERLAP} windows would cover an event");
             return Err(Problem::new(slide_span, message).help("write a longer slide or a shorter size"));
         }
-        Ok(Windows { slide_us, size_us, time })
+        let kind = match slide_us == size_us {
+            true => WindowKind::Tumble { size_us },
+            false => WindowKind::Hop { slide_us, size_us },
+        };
+        Ok(Windows { kind, time })
     }
 
     fn time(&self, relation: &Relation) -> Checked<usize> {

@@ -2,20 +2,23 @@
 
 use super::Plan;
 use super::stage::{StageBuilder, collect};
-use crate::bind::{Behind, BoundAggregate, BoundOutput, BoundQuery, BoundSelect, Windows};
+use crate::bind::{Behind, BoundAggregate, BoundOperator, BoundOutput, BoundQuery, BoundSelect, Windows};
 use crate::expr::{Code, Expr};
-use crate::manifest::{Aggregate, Column, FORMAT, Field, Key, Manifest, Output, Stage, Window};
+use crate::manifest::{Aggregate, Column, FORMAT, Field, Key, Manifest, Operator, Output, Stage, Window};
 use crate::types::DataType;
 
 pub(crate) fn build(query: BoundQuery) -> Plan {
     let BoundQuery { name, sql, input, columns, mut select, target } = query;
-    let read = columns_read(&mut select);
+    let read = columns_read(&mut select, columns.len());
     let place = |at: usize| read.binary_search(&at).unwrap_or_default();
     let fields: Vec<Field> = read.iter().filter_map(|at| columns.get(*at).cloned()).collect();
     // Columns that are not read have a place too, so that `Node::Column` can go on counting all of them.
-    let places =
-        columns.iter().enumerate().map(|(at, column)| (Column::Input(place(at)), column.data_type)).collect();
+    let inputs = columns.iter().enumerate().map(|(at, column)| (Column::Input(place(at)), column.data_type));
+    let operators = select.operators.iter().enumerate();
+    let operators = operators.map(|(at, bound)| (Column::Operator(at), bound.function.returns()));
+    let places = inputs.chain(operators).collect();
     let mut before = StageBuilder::new(places, select.filter.take());
+    let operators = select.operators.iter().map(|bound| operator(&mut before, bound)).collect();
     let sides = match select.windows {
         Some(windows) => windowed(&mut before, select, windows, place(windows.time)),
         None => Sides { window: None, emit: None, output: outputs(&mut before, &select.output) },
@@ -31,6 +34,7 @@ pub(crate) fn build(query: BoundQuery) -> Plan {
         ingest,
         window: sides.window,
         emit,
+        operators,
         output: sides.output,
         target,
     };
@@ -51,13 +55,9 @@ fn windowed(before: &mut StageBuilder, select: BoundSelect, windows: Windows, ti
     let aggregates: Vec<Aggregate> = select.aggregates.iter().map(|bound| aggregate(before, bound)).collect();
     let mut behind = StageBuilder::new(behind(&keys, &aggregates), select.having);
     let output = outputs(&mut behind, &select.output);
-    let Windows { slide_us, size_us, .. } = windows;
-    assert!(0 < slide_us && slide_us <= size_us, "the binder checks the windows");
-    Sides {
-        window: Some(Window { slide_us, size_us, time, keys, aggregates }),
-        emit: behind.finish(),
-        output,
-    }
+    let kind = windows.kind;
+    assert!(0 < kind.slide_us() && kind.slide_us() <= kind.size_us(), "the binder checks the windows");
+    Sides { window: Some(Window { kind, time, keys, aggregates }), emit: behind.finish(), output }
 }
 
 fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {
@@ -71,6 +71,13 @@ fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {
         growing: bound.growing,
         returns: bound.returns,
     }
+}
+
+fn operator(before: &mut StageBuilder, bound: &BoundOperator) -> Operator {
+    let key =
+        |(expr, text): &(Expr, String)| Key { column: before.place(expr, text), data_type: expr.data_type };
+    let keys = bound.keys.iter().map(key).collect();
+    Operator { text: bound.text.clone(), function: bound.function, keys }
 }
 
 /// The columns behind the windows in the order of [`Behind`].
@@ -92,16 +99,19 @@ fn outputs(stage: &mut StageBuilder, list: &[BoundOutput]) -> Vec<Output> {
 }
 
 /// The columns of the input that the query reads, in their order.
-fn columns_read(select: &mut BoundSelect) -> Vec<usize> {
+fn columns_read(select: &mut BoundSelect, count: usize) -> Vec<usize> {
     let mut used = Vec::new();
     let mut add = |expr: &mut Expr| collect(expr, &mut used);
     select.filter.iter_mut().for_each(|(expr, _)| add(expr));
     select.keys.iter_mut().for_each(|(expr, _)| add(expr));
+    select.operators.iter_mut().flat_map(|bound| &mut bound.keys).for_each(|(expr, _)| add(expr));
     select.aggregates.iter_mut().flat_map(|found| &mut found.arguments).for_each(|(expr, _)| add(expr));
     match select.windows {
         Some(windows) => used.push(windows.time),
         None => select.output.iter_mut().for_each(|output| add(&mut output.expr)),
     }
+    // What operators give stands behind the columns of the input.
+    used.retain(|&at| at < count);
     used.sort_unstable();
     used.dedup();
     used

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Plan;
-use crate::manifest::{Aggregate, Column, Field, Input, Manifest, Stage, Target, Window};
+use crate::manifest::{Aggregate, Column, Field, Input, Manifest, Stage, Target, Window, WindowKind};
 use crate::parse::duration::describe;
 use crate::types::{DataType, Value};
 
@@ -21,6 +21,15 @@ impl fmt::Display for Plan {
         if let Some(window) = &manifest.window {
             fold(f, window, &names)?;
             stage(f, "emit", manifest.emit.as_ref(), &names)?;
+        }
+        for (at, operator) in manifest.operators.iter().enumerate() {
+            let label = if at == 0 { "over" } else { "" };
+            let keys: Vec<String> = operator.keys.iter().map(|key| names.column(key.column)).collect();
+            let states = match keys.is_empty() {
+                true => "one state".to_owned(),
+                false => format!("a state for each {}", keys.join(", ")),
+            };
+            writeln!(f, "  {label:<7} {}: {states}", operator.text)?;
         }
         for (at, output) in manifest.output.iter().enumerate() {
             let label = if at == 0 { "output" } else { "" };
@@ -62,10 +71,12 @@ fn stage(f: &mut fmt::Formatter<'_>, label: &str, stage: Option<&Stage>, names: 
 
 fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::Result {
     let time = names.column(Column::Input(window.time));
-    let (size, slide) = (describe(window.size_us), describe(window.slide_us));
-    match window.size_us == window.slide_us {
-        true => writeln!(f, "  window  TUMBLE on {time}: {size}, one slice a window")?,
-        false => writeln!(f, "  window  HOP on {time}: {size} every {slide}, {}", slices(window))?,
+    let (size, slide) = (describe(window.kind.size_us()), describe(window.kind.slide_us()));
+    match window.kind {
+        WindowKind::Tumble { .. } => writeln!(f, "  window  TUMBLE on {time}: {size}, one slice a window")?,
+        WindowKind::Hop { .. } => {
+            writeln!(f, "  window  HOP on {time}: {size} every {slide}, {}", slices(window))?
+        }
     }
     let keys: Vec<String> = window.keys.iter().map(|key| names.column(key.column)).collect();
     writeln!(
@@ -82,11 +93,12 @@ fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::
 
 /// Slices are cut at window starts and ends.
 fn slices(window: &Window) -> String {
-    let (whole, rest) = (window.size_us / window.slide_us, window.size_us % window.slide_us);
+    let (size_us, slide_us) = (window.kind.size_us(), window.kind.slide_us());
+    let (whole, rest) = (size_us / slide_us, size_us % slide_us);
     match rest {
-        0 => format!("{whole} slices of {} a window", describe(window.slide_us)),
+        0 => format!("{whole} slices of {} a window", describe(slide_us)),
         rest => {
-            let (short, long) = (describe(rest), describe(window.slide_us - rest));
+            let (short, long) = (describe(rest), describe(slide_us - rest));
             format!("{} slices of {short} and {long} by turns a window", 2 * whole + 1)
         }
     }
@@ -139,6 +151,7 @@ impl Names<'_> {
             }
             Column::WindowStart => Some("window start".to_owned()),
             Column::WindowEnd => Some("window end".to_owned()),
+            Column::Operator(at) => self.0.operators.get(at).map(|operator| operator.text.clone()),
         };
         name.unwrap_or_default()
     }

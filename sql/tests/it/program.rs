@@ -190,7 +190,7 @@ fn parameters_of_aggregates() {
 fn windows() {
     let window = |from: &str| {
         let window = manifest(&format!("SELECT count(*) FROM {from}")).window.unwrap();
-        (window.slide_us / 1000, window.size_us / 1000)
+        (window.kind.slide_us() / 1000, window.kind.size_us() / 1000)
     };
     for from in [
         "HOP(s, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTES)",

@@ -194,6 +194,7 @@ pub(crate) fn manifest(computed: &[DataType]) -> Manifest {
         ingest: Some(stage.clone()),
         window: None,
         emit: Some(stage),
+        operators: vec![],
         output: Vec::new(),
         target: Target::Console,
     }

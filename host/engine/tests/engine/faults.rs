@@ -2,7 +2,7 @@
 
 use streamgauge_common::column::{Column, DataType, Texts, Value};
 use streamgauge_engine::{Accumulators, Evaluated, Fault, FoldBatch, Settings, WindowQuery};
-use streamgauge_sql::manifest::{self, Aggregate, Key, Window};
+use streamgauge_sql::manifest::{self, Aggregate, Key, Window, WindowKind};
 
 use crate::accumulators::{Calls, Last, Native, column, times};
 
@@ -18,7 +18,12 @@ fn window(aggregates: usize) -> Window {
         returns: DataType::Text,
     };
     let key = Key { column: manifest::Column::Input(2), data_type: DataType::Int64 };
-    Window { slide_us: 10, size_us: 10, time: 0, keys: vec![key], aggregates: vec![aggregate; aggregates] }
+    Window {
+        kind: WindowKind::Tumble { size_us: 10 },
+        time: 0,
+        keys: vec![key],
+        aggregates: vec![aggregate; aggregates],
+    }
 }
 
 fn fold(

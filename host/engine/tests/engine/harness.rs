@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use proptest::prelude::*;
 use streamgauge_common::column::{Bitmap, DataType, Value};
 use streamgauge_engine::{Accumulators, Closed, FoldBatch, Folded, Settings, WindowQuery};
-use streamgauge_sql::manifest::{Aggregate, Column, Key, Window};
+use streamgauge_sql::manifest::{Aggregate, Column, Key, Window, WindowKind};
 
 use crate::accumulators::{Calls, Count, Native, Sum, Tree, column, times};
 
@@ -62,8 +62,7 @@ impl Setup {
     pub(crate) fn window(&self) -> Window {
         let keys = KEY_TYPES.into_iter().take(self.parts).enumerate();
         Window {
-            slide_us: self.slide,
-            size_us: self.size,
+            kind: WindowKind::Hop { slide_us: self.slide, size_us: self.size },
             time: 0,
             keys: keys
                 .map(|(index, data_type)| Key { column: Column::Input(index + 1), data_type })
@@ -121,23 +120,8 @@ impl Run {
     }
 
     pub(crate) fn fold(&mut self, partition: u32, events: &[Event]) {
-        let times = times(events.iter().map(|event| event.time));
-        let keys: Vec<_> = KEY_TYPES
-            .into_iter()
-            .enumerate()
-            .take(self.setup.parts)
-            .map(|(part, data_type)| column(data_type, events.iter().map(|event| event.key[part].clone())))
-            .collect();
-        let values = column(DataType::Float64, events.iter().map(|event| event.value.clone()));
-        let ids = column(DataType::Int64, events.iter().map(|event| Value::Int64(event.id)));
-        let kept: Bitmap = events.iter().map(|event| event.kept).collect();
-        let batch = FoldBatch {
-            times: &times,
-            kept: events.iter().any(|event| !event.kept).then_some(&kept),
-            keys: &keys.iter().collect::<Vec<_>>(),
-            arguments: &[vec![], vec![&values], vec![&ids, &times], vec![&ids, &times]],
-        };
-        let folded = self.query.fold(partition, &batch, &mut self.accumulators).unwrap();
+        let Self { setup, query, accumulators, .. } = self;
+        let folded = batch_of(*setup, events, |batch| query.fold(partition, batch, accumulators).unwrap());
         self.folded.late += folded.late;
         assert_eq!(folded.late, folded.late_rows.len() as u64, "each late row is named");
         self.late.extend(
@@ -176,7 +160,27 @@ impl Run {
     }
 }
 
-fn read(closed: &Closed, row: usize) -> Row {
+/// Gives events as a batch.
+pub(crate) fn batch_of<T>(setup: Setup, events: &[Event], take: impl FnOnce(&FoldBatch<'_>) -> T) -> T {
+    let times = times(events.iter().map(|event| event.time));
+    let keys: Vec<_> = KEY_TYPES
+        .into_iter()
+        .enumerate()
+        .take(setup.parts)
+        .map(|(part, data_type)| column(data_type, events.iter().map(|event| event.key[part].clone())))
+        .collect();
+    let values = column(DataType::Float64, events.iter().map(|event| event.value.clone()));
+    let ids = column(DataType::Int64, events.iter().map(|event| Value::Int64(event.id)));
+    let kept: Bitmap = events.iter().map(|event| event.kept).collect();
+    take(&FoldBatch {
+        times: &times,
+        kept: events.iter().any(|event| !event.kept).then_some(&kept),
+        keys: &keys.iter().collect::<Vec<_>>(),
+        arguments: &[vec![], vec![&values], vec![&ids, &times], vec![&ids, &times]],
+    })
+}
+
+pub(crate) fn read(closed: &Closed, row: usize) -> Row {
     let value = |index: usize| closed.aggregates[index].value(row);
     let text = |index: usize| match value(index) {
         Value::Text(text) => text,

@@ -10,5 +10,7 @@ mod replay;
 mod idle;
 mod forced;
 mod survival;
+mod apart;
+mod operator;
 mod bounds;
 mod faults;

@@ -181,8 +181,7 @@ impl Surroundings {
             }
             let (checkpoint, parts) = task.last_checkpoint()?;
             task.go_back(&checkpoint.offsets)?;
-            let windows = task.windows(&checkpoint, parts.iter()).map_err(|error| error.to_string())?;
-            task.replace_windows(windows);
+            task.put_back(&checkpoint, parts.iter()).map_err(|error| error.to_string())?;
         }
         (source.open)(&task.read_from())
     }

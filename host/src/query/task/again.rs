@@ -1,6 +1,6 @@
 //! A query goes back to its last checkpoint and does again what it did since.
 
-use streamgauge_engine::{RestoreError, Settings, StateSegment, WindowQuery};
+use streamgauge_engine::{RestoreError, SegmentId, Settings, StateSegment, WindowQuery};
 use streamgauge_state::manifest::{CheckpointManifest, Offsets};
 
 use super::{QueryTask, Windows};
@@ -34,8 +34,24 @@ impl QueryTask {
         }
     }
 
+    /// Puts its windows and operators where a checkpoint has them.
+    ///
+    /// # Errors
+    /// Segments that do not fit, reducers that fail: then it is good for nothing but to be put back again.
+    pub fn put_back<'a>(
+        &mut self,
+        checkpoint: &CheckpointManifest,
+        segments: impl Iterator<Item = &'a StateSegment> + Clone,
+    ) -> Result<(), RestoreError> {
+        let is_folded = |segment: &&StateSegment| matches!(segment.id, SegmentId::Fold(_));
+        let windows = self.windows(checkpoint, segments.clone().filter(is_folded))?;
+        self.query.replace_windows(windows);
+        let mut operators = segments.filter(|segment| !is_folded(segment));
+        operators.try_for_each(|segment| self.query.put_back_operator(segment))
+    }
+
     /// Windows as they were; none where it has none.
-    pub fn windows<'a>(
+    fn windows<'a>(
         &self,
         checkpoint: &CheckpointManifest,
         parts: impl Iterator<Item = &'a StateSegment>,
@@ -55,11 +71,6 @@ impl QueryTask {
         }
         windows.engine.settle();
         Ok(Some(windows))
-    }
-
-    /// Other windows instead of those that it has.
-    pub fn replace_windows(&mut self, windows: Option<Windows>) {
-        self.query.replace_windows(windows);
     }
 
     /// Counts a fault; false when there were too many without progress.

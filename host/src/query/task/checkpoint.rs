@@ -8,16 +8,18 @@ use streamgauge_state::{backend::CheckpointRequest, manifest::CheckpointManifest
 use super::{QueryTask, Windows};
 
 impl QueryTask {
-    /// What has changed in its windows since the last time, and all of some parts; none where it has no windows.
+    /// What has changed in its windows and operators since the last time, and all of some segments; none where it has no windows.
     pub fn snapshot(&mut self, whole: &BTreeSet<SegmentId>) -> Result<Option<Snapshot>, Fault> {
-        let windows = self.query.windows_mut();
-        windows.map(|windows| windows.engine.snapshot(whole, &mut windows.accumulators)).transpose()
+        self.query.snapshot(whole)
     }
 
     /// Captures where it stands and what has changed, and lets it be kept; nothing where that is not possible now.
     pub fn checkpoint(&mut self, finished: bool) {
         let Some(backend) = self.log.backend() else { return };
         if self.task_failure.is_some() || backend.is_busy() || !self.is_level() || self.is_behind_barrier() {
+            return;
+        }
+        if self.query.misses_rows() {
             return;
         }
         let whole = backend.whole();
@@ -39,6 +41,7 @@ impl QueryTask {
             window_progress: windows.map(|_| window_progress),
             versions,
             kept: kept.into_iter().collect(),
+            operators: self.query.operator_names(),
             finished,
         };
         if let Some((partition, offset)) = self.trapped_at

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use streamgauge_engine::StateSegment;
+use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
 
 use super::{
     CheckpointRequest, Command,
@@ -27,6 +27,22 @@ struct Kept {
     needed: Vec<u64>,
     /// The first entry of the log that it needs.
     log_from: u64,
+}
+
+/// Whose segments share a section: many hosts pass them on by partition and by shard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    Partition(u32),
+    Shard(u32),
+}
+
+impl Owner {
+    fn of(segment: &StateSegment) -> Self {
+        match segment.id {
+            SegmentId::Fold(FoldSegment { partition, .. }) => Self::Partition(partition),
+            SegmentId::Operator(OperatorSegment { shard, .. }) => Self::Shard(shard),
+        }
+    }
 }
 
 pub(super) struct Checkpointer {
@@ -84,9 +100,9 @@ impl Checkpointer {
 
     fn write(&mut self, job: CheckpointRequest) -> Result<(), StateError> {
         let CheckpointRequest { manifest, parts, mark } = job;
-        let mut by_partition: BTreeMap<u32, Vec<&StateSegment>> = BTreeMap::new();
-        parts.iter().for_each(|part| by_partition.entry(part.id.partition).or_default().push(part));
-        let bytes = by_partition.values().map(|parts| segment::encode(parts)).collect();
+        let mut by_owner: BTreeMap<Owner, Vec<&StateSegment>> = BTreeMap::new();
+        parts.iter().for_each(|part| by_owner.entry(Owner::of(part)).or_default().push(part));
+        let bytes = by_owner.values().map(|parts| segment::encode(parts)).collect();
         // The log was synced for this job, so what follows the last checkpoint is not another owner's.
         // With the one that is about to be written there are as many as are to be kept.
         let surplus = (self.kept.len() + 1).saturating_sub(self.generations.max(2));
@@ -96,7 +112,7 @@ impl Checkpointer {
         }
         let begun = self.checkpoints.begin(bytes)?;
         let begun_generation = begun.generation;
-        for (parts, place) in by_partition.values().zip(&begun.sections) {
+        for (parts, place) in by_owner.values().zip(&begun.sections) {
             self.sections.add(Section::new(*place, parts));
         }
         self.sections.keep(&manifest.kept);
@@ -110,6 +126,7 @@ impl Checkpointer {
         manifest.write(&mut out);
         self.sections.write(&mut out);
         manifest.start_bounds.write_topic(&mut out);
+        manifest.write_operators(&mut out);
         let generation = self.checkpoints.finish(begun, out.as_bytes())?;
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: manifest.log_from });

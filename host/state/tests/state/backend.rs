@@ -27,6 +27,7 @@ fn open(store: &Store) -> Recovered {
         ingest: None,
         window: None,
         emit: None,
+        operators: vec![],
         output: Vec::new(),
         target: Target::Console,
     };

@@ -19,3 +19,6 @@ SELECT window_start, window_end, model, count(*) AS n, sum(tokens) AS total,
 FROM HOP(events, ts, INTERVAL '500' MILLISECOND, INTERVAL '2' SECOND)
 WHERE ok
 GROUP BY window_start, window_end, model;
+
+CREATE VIEW numbered AS
+SELECT *, row_number() OVER (PARTITION BY model ORDER BY window_end) AS number FROM traffic WHERE n > 2;

@@ -153,10 +153,10 @@ impl Runs {
         });
         let inserts = match run {
             Run::Files => {
-                "INSERT INTO lines SELECT * FROM traffic;\n\
+                "INSERT INTO lines SELECT *, row_number() OVER (ORDER BY window_end) AS line FROM numbered;\n\
                  INSERT INTO hook SELECT * FROM traffic WHERE model IN ('m00', 'm01');"
             }
-            Run::ToKafka => "INSERT INTO rows SELECT * FROM traffic;",
+            Run::ToKafka => "INSERT INTO rows SELECT * FROM numbered;",
             Run::FromKafka => "INSERT INTO lines SELECT * FROM traffic;",
         };
         let sql = include_str!("points.sql")

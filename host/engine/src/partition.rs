@@ -1,0 +1,403 @@
+//! Step 3: rows of one partition to slots; what FOLD keeps of one partition.
+//!
+//! A window is open for a row while the partition's own watermark, as the rows before it left it, has not reached the
+//! window's end, and no idle partition let it close before. A row goes to its slice if the first window of the slice is
+//! open, so that a slice never changes once one of its windows may have closed. If only later windows are open, it goes
+//! to a *late accumulator* that names the first of them. If none is, the row is late.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use streamgauge_common::column::Values;
+
+use super::{
+    FoldBatch, Folded,
+    dense::{Dense, NONE},
+    group::{Groups, Key, Keys},
+    late::LateRow,
+    limiter::GroupLimiter,
+    segment::SegmentKind,
+    slice::{Slicing, TIME_MAX_US, TIME_MIN_US},
+    slot::SlotAllocator,
+    watermark::{FOREVER, NEVER},
+};
+
+/// The rows that were folded, and where.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    pub(super) rows: Vec<u32>,
+    pub(super) slots: Vec<u32>,
+    pub(super) folded: Folded,
+}
+
+/// What is the same for all partitions of a query.
+pub(super) struct Plan<'a> {
+    pub(super) slicing: &'a Slicing,
+    pub(super) delay_us: i64,
+    pub(super) groups_max: usize,
+    /// Slices before it are in no window that is emitted.
+    pub(super) first_slice: i64,
+    /// Windows that end at or before it are closed.
+    pub(super) closed: i64,
+    pub(super) slots: &'a mut SlotAllocator,
+}
+
+/// What is kept of a partition.
+#[derive(Debug)]
+pub(super) struct Partition {
+    /// Its largest event time less the delay.
+    pub(super) watermark: i64,
+    groups: Groups,
+    /// By group: how many slots it has here.
+    held: Dense<u32>,
+    limiter: GroupLimiter,
+    /// Not yet sealed, ascending.
+    slices: VecDeque<Slice>,
+    late: BTreeMap<Late, u32>,
+}
+
+/// The groups of a slice.
+#[derive(Debug)]
+pub(super) struct Slice {
+    pub(super) number: i64,
+    start: i64,
+    end: i64,
+    /// The groups that are here, as they came.
+    groups: Vec<u32>,
+    /// By group.
+    slots: Dense<u32>,
+}
+
+/// The place of a late accumulator: first the window, so that those of a closed one are together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Late {
+    /// The first window that takes it.
+    pub(super) window: i64,
+    pub(super) slice: i64,
+    pub(super) group: u32,
+}
+
+/// The slice of the row before, which is often that of the next.
+struct Current {
+    number: i64,
+    start: i64,
+    end: i64,
+    /// Where its first window ends, and it is sealed.
+    sealed: i64,
+    /// Whether an emitted window covers it.
+    wanted: bool,
+    /// Its place among the slices; past the end where it is not there yet.
+    index: usize,
+}
+
+impl Partition {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self {
+            watermark: NEVER,
+            groups: Groups::default(),
+            held: Dense::new(0),
+            limiter: GroupLimiter::new(),
+            slices: VecDeque::new(),
+            late: BTreeMap::new(),
+        }
+    }
+
+    /// Finds the slots of a batch's rows.
+    pub(super) fn place(&mut self, batch: &FoldBatch<'_>, plan: &mut Plan<'_>) -> Placed {
+        let (mut placed, mut room) = (Placed::default(), Vec::new());
+        placed.rows.reserve(batch.times.len());
+        placed.slots.reserve(batch.times.len());
+        let keys = Keys::new(batch.keys);
+        let known = self.known_groups(batch, keys, &mut room);
+        let mut current =
+            Current { number: 0, start: 0, end: 0, sealed: 0, wanted: false, index: usize::MAX };
+        let Values::Timestamp(times) = &batch.times.values else {
+            unreachable!("the plan's time is a TIMESTAMP")
+        };
+        for ((row, &time), &known) in (0..).zip(times).zip(&known) {
+            let index = row as usize;
+            if !(TIME_MIN_US..=TIME_MAX_US).contains(&time) || !batch.times.is_valid(index) {
+                placed.folded.out_of_range.push(row);
+                continue;
+            }
+            if batch.keeps(index) {
+                if time < current.start || current.end <= time {
+                    current = self.slice_at(time, plan);
+                }
+                let slot = match self.known_slot(&current, known, plan) {
+                    Some(slot) => Ok(slot),
+                    None => {
+                        self.other_slot(&mut current, keys.get(index, &mut room), plan, &mut placed.folded)
+                    }
+                };
+                match slot {
+                    Ok(slot) => {
+                        placed.rows.push(row);
+                        placed.slots.push(slot);
+                    }
+                    Err(Unplaced::TooManyGroups) => placed.folded.rejected.push(row),
+                    Err(Unplaced::Late) => {
+                        placed.folded.late += 1;
+                        placed.folded.late_rows.push(LateRow::new(row, current.number, self.watermark, plan));
+                    }
+                    Err(Unplaced::Unwanted) => {}
+                }
+            }
+            self.watermark = self.watermark.max(time.saturating_sub(plan.delay_us));
+        }
+        self.expire(plan.slicing);
+        placed
+    }
+
+    /// The groups of a batch's rows as far as there are any before it. They are looked up in a loop of their own: so the
+    /// processor waits for the memory of many at once.
+    fn known_groups(&self, batch: &FoldBatch<'_>, keys: Keys<'_>, room: &mut Vec<u8>) -> Vec<u32> {
+        let group = |row| match batch.keeps(row) {
+            true => self.groups.find(keys.get(row, room)).unwrap_or(NONE),
+            false => NONE,
+        };
+        (0..batch.times.len()).map(group).collect()
+    }
+
+    /// The slot of a row in time whose group has one in its slice.
+    #[inline]
+    fn known_slot(&self, current: &Current, group: u32, plan: &Plan<'_>) -> Option<u32> {
+        let slice = self.slices.get(current.index)?;
+        let slot = slice.slots.get(group);
+        (slot != NONE && current.sealed > self.watermark.max(plan.closed)).then_some(slot)
+    }
+
+    /// The slot of any other row, given its slice and key.
+    fn other_slot(
+        &mut self,
+        current: &mut Current,
+        key: Key<'_>,
+        plan: &mut Plan<'_>,
+        folded: &mut Folded,
+    ) -> Result<u32, Unplaced> {
+        let barrier = self.watermark.max(plan.closed);
+        if current.sealed <= barrier {
+            return self.late_slot(current.number, barrier, key, plan, folded);
+        }
+        if !current.wanted {
+            return Err(Unplaced::Unwanted);
+        }
+        let group = self.admit(key, current.number, plan)?;
+        if current.index == usize::MAX {
+            let index = self.slices.partition_point(|slice| slice.number < current.number);
+            let Current { number, start, end, .. } = *current;
+            self.slices
+                .insert(index, Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) });
+            current.index = index;
+        }
+        let Some(slice) = self.slices.get_mut(current.index) else {
+            unreachable!("it was found or inserted")
+        };
+        debug_assert_eq!(slice.number, current.number, "the row's own slice");
+        let slot = slice.slots.at(group);
+        if *slot == NONE {
+            *slot = plan.slots.take();
+            slice.groups.push(group);
+            *self.held.at(group) += 1;
+        }
+        Ok(*slot)
+    }
+
+    /// The slot of a row that comes after its slice was sealed.
+    #[cold]
+    fn late_slot(
+        &mut self,
+        slice: i64,
+        barrier: i64,
+        key: Key<'_>,
+        plan: &mut Plan<'_>,
+        folded: &mut Folded,
+    ) -> Result<u32, Unplaced> {
+        if plan.slicing.end(plan.slicing.last_window(slice)) <= barrier {
+            return Err(Unplaced::Late);
+        }
+        folded.late_partial += 1;
+        if slice < plan.first_slice {
+            return Err(Unplaced::Unwanted);
+        }
+        let group = self.admit(key, slice, plan)?;
+        let window = plan.slicing.last_ended(barrier) + 1;
+        let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
+            *self.held.at(group) += 1;
+            plan.slots.take()
+        });
+        Ok(*slot)
+    }
+
+    /// The group of a row's key.
+    fn admit(&mut self, key: Key<'_>, slice: i64, plan: &Plan<'_>) -> Result<u32, Unplaced> {
+        let known = self.groups.find(key);
+        if !known.is_some_and(|group| self.limiter.counts(group)) && self.limiter.counted() >= plan.groups_max
+        {
+            self.limiter.expire(self.watermark, plan.slicing);
+            if self.limiter.counted() >= plan.groups_max {
+                return Err(Unplaced::TooManyGroups);
+            }
+        }
+        let group = known.unwrap_or_else(|| self.groups.find_or_add(key));
+        self.limiter.see(group, slice);
+        Ok(group)
+    }
+
+    /// The slice of a time.
+    fn slice_at(&self, time: i64, plan: &Plan<'_>) -> Current {
+        let index = self.slices.partition_point(|slice| slice.end <= time);
+        let (number, start, end, index) = match self.slices.get(index) {
+            Some(slice) if slice.start <= time => (slice.number, slice.start, slice.end, index),
+            _ => {
+                let number = plan.slicing.slice_of(time);
+                let (start, end) = plan.slicing.bounds(number);
+                (number, start, end, usize::MAX)
+            }
+        };
+        let sealed = plan.slicing.end(plan.slicing.first_window(number));
+        Current { number, start, end, sealed, wanted: number >= plan.first_slice, index }
+    }
+
+    /// Forgets groups that no longer count, as far as no slot names them. Not within a batch: their numbers are known.
+    fn expire(&mut self, slicing: &Slicing) {
+        self.limiter.expire(self.watermark, slicing);
+        for group in self.limiter.take_expired() {
+            self.forget(group);
+        }
+    }
+
+    fn forget(&mut self, group: u32) {
+        if self.held.get(group) == 0 && !self.limiter.counts(group) {
+            self.groups.remove(group);
+        }
+    }
+
+    /// Expects no more rows.
+    pub(super) fn end(&mut self, slicing: &Slicing) {
+        self.watermark = FOREVER;
+        self.expire(slicing);
+    }
+
+    /// The first slice that is not sealed.
+    pub(super) fn first_slice(&self) -> Option<i64> {
+        self.slices.front().map(|slice| slice.number)
+    }
+
+    /// The first window that a late accumulator waits for.
+    pub(super) fn first_late_window(&self) -> Option<i64> {
+        self.late.first_key_value().map(|(late, _)| late.window)
+    }
+
+    /// Gives a slice away if it is the first; its groups are released by [`Partition::release_group`].
+    pub(super) fn seal(&mut self, number: i64) -> Option<Slice> {
+        self.slices.pop_front_if(|slice| slice.number == number)
+    }
+
+    /// Gives the late accumulators of a place away; their groups are released by [`Partition::release_group`].
+    pub(super) fn seal_late(&mut self, place: SegmentKind, groups: &[(u32, u32)]) {
+        let SegmentKind::Late { window, slice } = place else { unreachable!("late accumulators") };
+        for &(group, slot) in groups {
+            let sealed = self.late.remove(&Late { window, slice, group });
+            debug_assert_eq!(sealed, Some(slot), "it was there");
+        }
+    }
+
+    /// The encoded key of a group.
+    pub(super) fn key(&self, group: u32) -> &[u8] {
+        self.groups.key(group)
+    }
+
+    /// The slices that are not sealed.
+    pub(super) fn slices(&self) -> impl Iterator<Item = &Slice> {
+        self.slices.iter()
+    }
+
+    /// The late accumulators that are not sealed, with their slots.
+    pub(super) fn late(&self) -> impl Iterator<Item = (Late, u32)> + '_ {
+        self.late.iter().map(|(&late, &slot)| (late, slot))
+    }
+
+    /// The groups that count although all windows of their newest slice, which is before `slice`, are closed.
+    pub(super) fn counted_before(&self, slice: i64) -> impl Iterator<Item = (i64, Vec<u32>)> + '_ {
+        self.limiter.before(slice)
+    }
+
+    /// A partition whose own watermark was captured; its groups follow.
+    pub(super) fn restored(watermark: i64) -> Self {
+        Self { watermark, ..Self::new() }
+    }
+
+    /// Puts a group back into a place, and gives it a slot; none where it only counts.
+    pub(super) fn put_back(
+        &mut self,
+        place: SegmentKind,
+        key: &[u8],
+        slicing: &Slicing,
+        slots: &mut SlotAllocator,
+    ) -> Option<u32> {
+        let group = self.groups.find_or_add(Key::of(key));
+        self.limiter.see(group, place.slice());
+        match place {
+            SegmentKind::Counted(_) => None,
+            SegmentKind::Slice(number) => {
+                let index = self.slices.partition_point(|slice| slice.number < number);
+                if self.slices.get(index).is_none_or(|slice| slice.number != number) {
+                    let (start, end) = slicing.bounds(number);
+                    let slice = Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) };
+                    self.slices.insert(index, slice);
+                }
+                let slot = self.slices.get_mut(index)?.slots.at(group);
+                if *slot == NONE {
+                    *slot = slots.take();
+                    self.slices.get_mut(index)?.groups.push(group);
+                    *self.held.at(group) += 1;
+                }
+                self.slices.get(index).map(|slice| slice.slot(group))
+            }
+            SegmentKind::Late { window, slice } => {
+                let held = &mut self.held;
+                let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
+                    *held.at(group) += 1;
+                    slots.take()
+                });
+                Some(*slot)
+            }
+        }
+    }
+
+    /// All groups are back: those that no longer count are forgotten, as they were before.
+    pub(super) fn settle(&mut self, slicing: &Slicing) {
+        self.expire(slicing);
+    }
+
+    /// A slot of a group was given away.
+    pub(super) fn release_group(&mut self, group: u32) {
+        *self.held.at(group) -= 1;
+        self.forget(group);
+    }
+
+    /// How many groups there are.
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+}
+
+/// Why a row has no slot.
+enum Unplaced {
+    Late,
+    Unwanted,
+    TooManyGroups,
+}
+
+impl Slice {
+    /// The slot of one of its groups.
+    fn slot(&self, group: u32) -> u32 {
+        self.slots.get(group)
+    }
+
+    /// Its groups with their slots, as they came.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.groups.iter().map(|&group| (group, self.slot(group)))
+    }
+}
