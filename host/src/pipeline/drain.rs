@@ -58,10 +58,11 @@ impl Drain {
             let is_written = task.sync_letters() && task.context().letters_wait().is_none();
             unwritten.push(task.context().letters_wait());
             if is_written {
-                if finished {
+                checkpoint(task, finished);
+                // A fault in the checkpoint lets it go back and read again.
+                if finished && task.task_failure().is_none() {
                     task.finish();
                 }
-                checkpoint(task, finished);
             }
         }
         self.ends(tasks, undelivered, unwritten, tell)
