@@ -281,7 +281,7 @@ impl KafkaSource {
         let mut patience = if self.held > 0 { Duration::ZERO } else { self.patience(patience) };
         self.heard = None;
         while self.events.is_empty() && self.state == State::Running {
-            if self.in_doubt && !self.is_same_topic() {
+            if self.in_doubt && !self.confirm_topic() {
                 return;
             }
             let polled = self.postponed.take().unwrap_or_else(|| self.poll(patience));
@@ -331,7 +331,7 @@ impl KafkaSource {
     fn take(&mut self, polled: Polled) {
         // Noticed before the first record of the other topic comes.
         self.in_doubt |= self.consumer.context().take_topic_changed();
-        if self.in_doubt && !self.is_same_topic() {
+        if self.in_doubt && !self.confirm_topic() {
             self.postponed = Some(polled);
             return;
         }
