@@ -204,7 +204,7 @@ impl KafkaSource {
         // Serves the client's queue, which has nothing but reports yet: they say why there is no answer.
         drop(self.consumer.poll(FIRST_REPORT_WITHIN.min(patience)));
         let found = positions::topic(&self.consumer, &self.reading.topic).and_then(|topic| {
-            self.knows_brokers(&topic.brokers);
+            self.note_brokers(&topic.brokers);
             self.identify()?;
             if self.reading.bounded {
                 self.fix_ends(&topic.partitions)?;

@@ -98,13 +98,13 @@ impl KafkaSource {
         }
         // None of them answers: there may be others.
         if let Ok(topic) = positions::topic(&self.asker, &self.reading.topic) {
-            self.knows_brokers(&topic.brokers);
+            self.note_brokers(&topic.brokers);
         }
         Err(NoPosition::Unanswered(unanswered.map_or_else(String::new, |code| code.to_string())))
     }
 
     /// Takes note of which brokers there are, and keeps the order in which they are asked.
-    pub(super) fn knows_brokers(&mut self, brokers: &VecDeque<i32>) {
+    pub(super) fn note_brokers(&mut self, brokers: &VecDeque<i32>) {
         self.brokers.retain(|broker| brokers.contains(broker));
         let new: Vec<i32> = brokers.iter().copied().filter(|broker| !self.brokers.contains(broker)).collect();
         self.brokers.extend(new);
