@@ -34,7 +34,7 @@ use crate::{
     query::{QueryTask, ReadFrom, TaskEnd},
 };
 
-pub use drain::{Drain, park};
+pub use drain::{Drain, Input, park};
 pub use future::Future;
 pub use rejoin::RejoinPoint;
 
@@ -95,13 +95,12 @@ impl Pipeline {
             assigned: BTreeMap::new(),
             buffered: BTreeSet::new(),
             begun: false,
-            ended: false,
-            failure: None,
+            input: Input::Open,
             is_primary: self.source.rejoin.as_ref().is_some_and(RejoinPoint::become_primary),
             catch_up: CatchUpBuffer::default(),
             since_rejoin: Stopwatch::start(),
         };
-        while !stop.is_set() && !self.tasks.is_empty() && run.failure.is_none() {
+        while !stop.is_set() && !self.tasks.is_empty() && run.input == Input::Open {
             if self.has_unwritten_letters() {
                 self.wait_for_letters(&mut run, stop, tell);
                 continue;
@@ -113,7 +112,7 @@ impl Pipeline {
             }
             match self.next_event() {
                 Event::EndOfInput => {
-                    run.ended = true;
+                    run.input = Input::Ended;
                     break;
                 }
                 event => self.handle(event, &mut run, tell),
@@ -123,8 +122,7 @@ impl Pipeline {
             self.report();
         }
         self.step_down(&mut run, tell);
-        let drain = Drain { timeout: self.source.drain_timeout, ended: run.ended, failure: run.failure };
-        drain.run(self.tasks, stop, tell)
+        Drain { timeout: self.source.drain_timeout, input: run.input }.run(self.tasks, stop, tell)
     }
 
     fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
@@ -145,7 +143,7 @@ impl Pipeline {
             Event::Notice(text) => tell(PipelineEvent::Notice(text)),
             Event::Failed(why) => {
                 tell(PipelineEvent::Notice(format!("source '{}' failed: {why}", self.source.name)));
-                run.failure = Some(why);
+                run.input = Input::Failed(why);
             }
             Event::TimedOut | Event::EndOfInput => {}
         }
@@ -177,7 +175,7 @@ impl Pipeline {
     /// empties the outputs.
     fn begin(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) -> bool {
         if std::mem::replace(&mut run.begun, true) {
-            return run.failure.is_none();
+            return run.input == Input::Open;
         }
         self.end_what_is_gone(run, tell);
         let ends: BTreeMap<u32, i64> =
@@ -190,9 +188,10 @@ impl Pipeline {
             }
             task.begin();
         }
-        let unkept = self.tasks.iter().find_map(|task| task.log().backend()?.failure());
-        run.failure = run.failure.take().or(unkept);
-        run.failure.is_none()
+        if let Some(why) = self.tasks.iter().find_map(|task| task.log().backend()?.failure()) {
+            run.input = Input::Failed(why);
+        }
+        run.input == Input::Open
     }
 
     /// Partitions that a query has read and that are there no longer: nothing more comes of them, and windows do not wait for them.
@@ -385,9 +384,7 @@ struct Run {
     buffered: BTreeSet<u32>,
     /// Whether the first checkpoints are made.
     begun: bool,
-    /// Whether the input has ended.
-    ended: bool,
-    failure: Option<String>,
+    input: Input,
     /// Whether this pipeline is the primary of its source.
     is_primary: bool,
     catch_up: CatchUpBuffer,

@@ -12,10 +12,28 @@ use crate::query::{CutOff, QueryTask, TaskEnd};
 pub struct Drain {
     /// How long deliveries may take.
     pub timeout: Duration,
-    /// Whether the input has ended: then all windows are closed.
-    pub ended: bool,
-    /// Why the source failed, if it did.
-    pub failure: Option<String>,
+    /// How far their input was read.
+    pub input: Input,
+}
+
+/// How far an input was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// More may come.
+    Open,
+    /// To its end: all windows are closed.
+    Ended,
+    /// Nothing more can be read, or nothing that is read may be decided; why.
+    Failed(String),
+}
+
+impl Input {
+    fn failure(&self) -> Option<&String> {
+        match self {
+            Self::Failed(why) => Some(why),
+            Self::Open | Self::Ended => None,
+        }
+    }
 }
 
 impl Drain {
@@ -24,7 +42,7 @@ impl Drain {
     pub fn run(self, mut tasks: Vec<QueryTask>, stop: &Stop, tell: &dyn Fn(PipelineEvent)) -> Vec<TaskEnd> {
         let wakeup = wakeup_of(&tasks, stop);
         let since = Stopwatch::start();
-        if self.ended {
+        if self.input == Input::Ended {
             wakeup.wait_until(self.timeout, || {
                 tasks.iter_mut().for_each(QueryTask::close);
                 stop.is_set() || tasks.iter().all(|task| task.is_level() || task.has_failed())
@@ -48,7 +66,7 @@ impl Drain {
         }
         let undelivered: Vec<Vec<(String, String)>> =
             tasks.iter().map(|task| undelivered(task, self.timeout).collect()).collect();
-        let finished = self.ended && are_delivered(&tasks);
+        let finished = self.input == Input::Ended && are_delivered(&tasks);
         let mut unwritten = Vec::new();
         for task in &mut tasks {
             // No checkpoint says that records are done whose dead letters are not there.
@@ -81,7 +99,7 @@ impl Drain {
             }
             let source = || format!("source '{}'", task.context().subscription.source);
             let unwritten = unwritten.map(|why| letters::unwritten(&why, task.log().is_durable()));
-            for why in self.failure.iter().cloned().chain(unwritten) {
+            for why in self.input.failure().into_iter().cloned().chain(unwritten) {
                 let is_told = ends.iter().any(|end| {
                     end.subscription.deployment == task.context().subscription.deployment
                         && end.failures.contains(&(source(), why.clone()))

@@ -16,7 +16,9 @@ use streamgauge_engine::FaultKind;
 
 use super::{RuntimeEvent, Tell, supervisor::Message};
 use crate::{
-    pipeline::{Drain, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader, wakeup_of},
+    pipeline::{
+        Drain, Input, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader, wakeup_of,
+    },
     query::{QueryTask, TaskEnd, Wanted},
 };
 
@@ -71,7 +73,7 @@ impl Surroundings {
             tasks.iter_mut().for_each(park);
             Message::Parked(tasks, source.clone())
         } else {
-            let drain = Drain { timeout: source.drain_timeout, ended: false, failure: None };
+            let drain = Drain { timeout: source.drain_timeout, input: Input::Open };
             let tell = |event| self.hand_on(event, source);
             Message::Ended(drain.run(tasks, &self.stop, &tell))
         };

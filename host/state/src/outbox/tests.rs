@@ -1,3 +1,5 @@
+//! An outbox as its worker, the pipeline and whoever waits for either see it.
+
 use std::thread;
 
 use streamgauge_common::message::Payload;
