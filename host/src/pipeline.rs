@@ -13,10 +13,7 @@ mod rejoin;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -27,6 +24,7 @@ use rejoin::CatchUpBuffer;
 use streamgauge_common::{
     clock::{self, Stopwatch},
     topic_id::TopicId,
+    wakeup::{Stop, Wakeup},
 };
 use streamgauge_engine::WindowQuery;
 use streamgauge_state::backend::StateBackend;
@@ -36,16 +34,15 @@ use crate::{
     query::{QueryTask, ReadFrom, TaskEnd},
 };
 
-pub use drain::{Drain, park};
+pub use drain::{Drain, Input, park};
 pub use future::Future;
 pub use rejoin::RejoinPoint;
 
-/// How long the loop waits for input before it looks at idleness, outputs and whether to stop.
+/// How long the loop waits for input before it looks at idleness, outputs and whether to stop. It is not notified there: it waits for the
+/// queue of its reader.
 const TICK: Duration = Duration::from_millis(20);
 /// How long a query whose sink takes nothing more may hold up the others.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often an outbox at its bound is looked at.
-const LOOK: Duration = Duration::from_millis(2);
 
 /// Opens a reader of a source.
 pub type OpenReader = Box<dyn Fn(&ReadFrom<'_>) -> Result<SourceReader, String> + Send + Sync>;
@@ -90,26 +87,32 @@ pub enum PipelineEvent {
 
 impl Pipeline {
     /// Runs to the end of the input, or until `stop`.
-    pub fn run(mut self, stop: &AtomicBool, tell: &dyn Fn(PipelineEvent)) -> Vec<TaskEnd> {
+    pub fn run(mut self, stop: &Stop, tell: &dyn Fn(PipelineEvent)) -> Vec<TaskEnd> {
         let mut run = Run {
+            wakeup: wakeup_of(&self.tasks, stop),
             told: BTreeSet::new(),
             since_checkpoint: Stopwatch::start(),
             assigned: BTreeMap::new(),
             buffered: BTreeSet::new(),
             begun: false,
-            ended: false,
-            failure: None,
+            input: Input::Open,
             is_primary: self.source.rejoin.as_ref().is_some_and(RejoinPoint::become_primary),
             catch_up: CatchUpBuffer::default(),
             since_rejoin: Stopwatch::start(),
         };
-        while !stop.load(Relaxed) && !self.tasks.is_empty() && run.failure.is_none() {
-            if self.waits_for_letters(&mut run, tell) || self.is_blocked(&mut run, stop, tell) {
+        while !stop.is_set() && !self.tasks.is_empty() && run.input == Input::Open {
+            if self.has_unwritten_letters() {
+                self.wait_for_letters(&mut run, stop, tell);
+                continue;
+            }
+            self.close_what_is_complete();
+            if self.is_blocked() {
+                self.wait_for_room(&mut run, stop, tell);
                 continue;
             }
             match self.next_event() {
                 Event::EndOfInput => {
-                    run.ended = true;
+                    run.input = Input::Ended;
                     break;
                 }
                 event => self.handle(event, &mut run, tell),
@@ -119,8 +122,7 @@ impl Pipeline {
             self.report();
         }
         self.step_down(&mut run, tell);
-        let drain = Drain { timeout: self.source.drain_timeout, ended: run.ended, failure: run.failure };
-        drain.run(self.tasks, stop, tell)
+        Drain { timeout: self.source.drain_timeout, input: run.input }.run(self.tasks, stop, tell)
     }
 
     fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
@@ -141,7 +143,7 @@ impl Pipeline {
             Event::Notice(text) => tell(PipelineEvent::Notice(text)),
             Event::Failed(why) => {
                 tell(PipelineEvent::Notice(format!("source '{}' failed: {why}", self.source.name)));
-                run.failure = Some(why);
+                run.input = Input::Failed(why);
             }
             Event::TimedOut | Event::EndOfInput => {}
         }
@@ -173,7 +175,7 @@ impl Pipeline {
     /// empties the outputs.
     fn begin(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) -> bool {
         if std::mem::replace(&mut run.begun, true) {
-            return run.failure.is_none();
+            return run.input == Input::Open;
         }
         self.end_what_is_gone(run, tell);
         let ends: BTreeMap<u32, i64> =
@@ -186,9 +188,10 @@ impl Pipeline {
             }
             task.begin();
         }
-        let unkept = self.tasks.iter().find_map(|task| task.log().backend()?.failure());
-        run.failure = run.failure.take().or(unkept);
-        run.failure.is_none()
+        if let Some(why) = self.tasks.iter().find_map(|task| task.log().backend()?.failure()) {
+            run.input = Input::Failed(why);
+        }
+        run.input == Input::Open
     }
 
     /// Partitions that a query has read and that are there no longer: nothing more comes of them, and windows do not wait for them.
@@ -273,34 +276,44 @@ impl Pipeline {
         });
     }
 
-    /// Whether nothing can be taken now. A query that holds up others for too long leaves them.
-    fn is_blocked(&mut self, run: &mut Run, stop: &AtomicBool, tell: &dyn Fn(PipelineEvent)) -> bool {
+    /// Decides windows that were complete when there was no room for their rows, where there is some now.
+    fn close_what_is_complete(&mut self) {
         self.tasks
             .iter_mut()
             .filter(|task| !task.is_level() && !task.is_blocked())
             .for_each(QueryTask::close);
-        if !self.tasks.iter().any(QueryTask::is_blocked) {
-            return false;
-        }
+    }
+
+    /// Whether nothing can be taken now: a sink takes nothing more.
+    fn is_blocked(&self) -> bool {
+        self.tasks.iter().any(QueryTask::is_blocked)
+    }
+
+    /// Waits until all sinks take rows again. A query that holds up others for too long leaves them.
+    fn wait_for_room(&mut self, run: &mut Run, stop: &Stop, tell: &dyn Fn(PipelineEvent)) {
         self.flush();
         let since = Stopwatch::start();
-        while self.tasks.iter().any(QueryTask::is_blocked)
-            && !stop.load(Relaxed)
-            && since.elapsed() < PATIENCE
+        while self.is_blocked()
+            && !stop.is_set()
+            && let Some(left) = PATIENCE.checked_sub(since.elapsed())
         {
-            clock::pause(LOOK);
+            run.wakeup.wait_until(left, || {
+                !self.is_blocked() || stop.is_set() || self.tasks.iter().any(QueryTask::is_to_leave)
+            });
+            self.look_after_tasks(run, tell);
+        }
+        if !self.is_blocked() || stop.is_set() {
+            return;
         }
         if self.tasks.len() > 1 && !self.source.once {
             for task in self.tasks.extract_if(.., |task| task.is_blocked()) {
                 tell(PipelineEvent::Detached(Box::new(task)));
             }
         }
-        if self.tasks.iter().any(QueryTask::is_blocked) {
+        if self.is_blocked() {
             // A back-pressured pipeline gives up its primary role, because the others would wait for it.
             self.step_down(run, tell);
         }
-        self.look_after_tasks(run, tell);
-        true
     }
 
     /// What is due beside events: checkpoints, tasks that cannot go on, tasks whose deployment is paused or dropped.
@@ -350,8 +363,18 @@ impl Pipeline {
     }
 }
 
+/// Notified when one of the tasks may go on, has to leave or has delivered something, and when it is time to stop.
+pub fn wakeup_of(tasks: &[QueryTask], stop: &Stop) -> Arc<Wakeup> {
+    let wakeup = Arc::new(Wakeup::default());
+    stop.add_listener(&wakeup);
+    tasks.iter().for_each(|task| task.add_listener(&wakeup));
+    wakeup
+}
+
 /// What a run of the loop remembers.
 struct Run {
+    /// Notified of what the loop waits for beside input.
+    wakeup: Arc<Wakeup>,
     /// Failures that people know of.
     told: BTreeSet<String>,
     since_checkpoint: Stopwatch,
@@ -361,9 +384,7 @@ struct Run {
     buffered: BTreeSet<u32>,
     /// Whether the first checkpoints are made.
     begun: bool,
-    /// Whether the input has ended.
-    ended: bool,
-    failure: Option<String>,
+    input: Input,
     /// Whether this pipeline is the primary of its source.
     is_primary: bool,
     catch_up: CatchUpBuffer,

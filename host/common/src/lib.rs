@@ -9,5 +9,6 @@ pub mod reason;
 pub mod message;
 pub mod topic_id;
 pub mod clock;
+pub mod wakeup;
 pub mod crash;
 pub mod panics;

@@ -204,7 +204,7 @@ impl KafkaSource {
         // Serves the client's queue, which has nothing but reports yet: they say why there is no answer.
         drop(self.consumer.poll(FIRST_REPORT_WITHIN.min(patience)));
         let found = positions::topic(&self.consumer, &self.reading.topic).and_then(|topic| {
-            self.knows_brokers(&topic.brokers);
+            self.note_brokers(&topic.brokers);
             self.identify()?;
             if self.reading.bounded {
                 self.fix_ends(&topic.partitions)?;
@@ -281,7 +281,7 @@ impl KafkaSource {
         let mut patience = if self.held > 0 { Duration::ZERO } else { self.patience(patience) };
         self.heard = None;
         while self.events.is_empty() && self.state == State::Running {
-            if self.in_doubt && !self.is_same_topic() {
+            if self.in_doubt && !self.confirm_topic() {
                 return;
             }
             let polled = self.postponed.take().unwrap_or_else(|| self.poll(patience));
@@ -331,7 +331,7 @@ impl KafkaSource {
     fn take(&mut self, polled: Polled) {
         // Noticed before the first record of the other topic comes.
         self.in_doubt |= self.consumer.context().take_topic_changed();
-        if self.in_doubt && !self.is_same_topic() {
+        if self.in_doubt && !self.confirm_topic() {
             self.postponed = Some(polled);
             return;
         }

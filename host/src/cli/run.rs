@@ -5,7 +5,7 @@ mod interrupt;
 use std::{
     io::{IsTerminal, stderr},
     path::PathBuf,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::Duration,
 };
 
@@ -263,12 +263,12 @@ async fn watch(
             _ = tick.tick() => {
                 crash::point("run.tick");
                 if let Some(why) = runtime.panicked() {
-                    signals.stop().store(true, Relaxed);
+                    signals.stop().set();
                     return broken("the supervisor", why);
                 }
                 deaf = deaf.or_else(|| signals.panicked());
                 if deaf.is_some() || limit.is_some_and(|limit| since.elapsed() >= limit) {
-                    signals.stop().store(true, Relaxed);
+                    signals.stop().set();
                 }
                 if let Some(line) = &mut line {
                     line.show(subscriptions);

@@ -4,20 +4,13 @@
 //! ([`streamgauge_kafka::Transactions`]); without, once while this process lives. Kafka may be away for as long as it
 //! likes: the worker says so once and goes on when it is back.
 
-use std::{
-    cell::Cell,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
-use crossbeam_channel::after;
 use streamgauge_common::{
     clock::Stopwatch,
     crash::{self, Phase},
     message::Message,
+    wakeup::Stop,
 };
 use streamgauge_kafka::{Acknowledged, Connection, Control, Transactions, WriteError};
 use streamgauge_state::outbox::Outbox;
@@ -27,8 +20,6 @@ const MESSAGES_MAX: usize = 4096;
 const BYTES_MAX: usize = 8 << 20;
 /// Transactions begin at least so far apart, unless one is full: under load they are few, and the first goes at once.
 const APART: Duration = Duration::from_millis(10);
-/// How long an empty outbox is waited for before the stop flag is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long nothing may come before Kafka is said to be away.
 const TOLD_AFTER: Duration = Duration::from_secs(5);
 /// How long to wait before Kafka is tried again: doubled each time.
@@ -60,7 +51,7 @@ pub trait DeliveryEvents {
 impl KafkaSink {
     /// Delivers what is in the outbox, until all is acknowledged and it is closed, `stop` is set, or nothing goes any more:
     /// then the outbox has failed. Blocks.
-    pub fn deliver(&self, outbox: &Outbox, stop: &AtomicBool, watch: &dyn DeliveryEvents) {
+    pub fn deliver(&self, outbox: &Outbox, stop: &Stop, watch: &dyn DeliveryEvents) {
         let worker = Worker {
             sink: self,
             outbox,
@@ -88,7 +79,7 @@ enum Writer {
 struct Worker<'a> {
     sink: &'a KafkaSink,
     outbox: &'a Outbox,
-    stop: &'a AtomicBool,
+    stop: &'a Stop,
     watch: &'a dyn DeliveryEvents,
     writer: Option<Writer>,
     /// Up to this number all was delivered.
@@ -139,7 +130,7 @@ impl Worker<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.stop.load(Relaxed) || self.outbox.is_drained()
+        self.stop.is_set() || self.outbox.is_drained()
     }
 
     /// Opens the writer, and acknowledges what turns out to be delivered.
@@ -147,14 +138,15 @@ impl Worker<'_> {
         let KafkaSink { connection, topic, control } = self.sink;
         match (self.writer.take(), control) {
             (Some(Writer::Transactions(mut transactions)), _) if !transactions.is_ready() => {
-                let opened = transactions.reopen(&|quiet, why| self.waits(quiet, why));
+                let opened = transactions.reopen(&|quiet, why| self.keep_waiting(quiet, why));
                 self.writer = Some(Writer::Transactions(transactions));
                 self.delivered = opened?;
             }
             (Some(writer), _) => self.writer = Some(writer),
             (None, Some(control)) => {
-                let opened =
-                    Transactions::open(connection, topic, control, &|quiet, why| self.waits(quiet, why));
+                let opened = Transactions::open(connection, topic, control, &|quiet, why| {
+                    self.keep_waiting(quiet, why)
+                });
                 let (transactions, delivered) = opened?;
                 self.writer = Some(Writer::Transactions(Box::new(transactions)));
                 self.delivered = delivered;
@@ -167,8 +159,8 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Asked while nothing comes from Kafka: whether to wait on.
-    fn waits(&self, nothing_for: Duration, why: &str) -> bool {
+    /// Nothing comes from Kafka: says so where that lasts, and gives whether to wait on.
+    fn keep_waiting(&self, nothing_for: Duration, why: &str) -> bool {
         if nothing_for >= TOLD_AFTER {
             self.tell_down(&format!("Kafka does not answer: {why}"));
         }
@@ -177,22 +169,24 @@ impl Worker<'_> {
 
     /// Takes messages for the next transaction, if there are any.
     fn gather(&mut self) {
-        self.take(if self.pending.is_empty() { LOOK_EVERY } else { Duration::ZERO });
+        self.take();
+        // Where Kafka was away, that it is back is told before there is something to write.
+        if self.pending.is_empty() && !self.down.get() {
+            self.pending = self.outbox.take_next(MESSAGES_MAX, self.stop);
+        }
         let since = self.began.map_or(APART, |began| began.elapsed());
         if let Some(early) = APART.checked_sub(since)
             && !self.pending.is_empty()
         {
-            self.pause(early);
-            self.take(Duration::ZERO);
+            self.outbox.pause(early, self.stop);
+            self.take();
         }
         self.settle_delivered();
     }
 
-    fn take(&mut self, patience: Duration) {
+    fn take(&mut self) {
         let room = MESSAGES_MAX.saturating_sub(self.pending.len());
-        if room > 0 {
-            self.pending.extend(self.outbox.take_within(room, patience));
-        }
+        self.pending.extend(self.outbox.take(room));
     }
 
     /// Writes the first of the messages that were taken.
@@ -208,7 +202,7 @@ impl Worker<'_> {
         let sending = crash::during(Phase::Send);
         self.began = Some(Stopwatch::start());
         let mut writer = self.writer.take();
-        let keep_waiting = |quiet, why: &str| self.waits(quiet, why);
+        let keep_waiting = |quiet, why: &str| self.keep_waiting(quiet, why);
         let written = match &mut writer {
             Some(Writer::Transactions(transactions)) => transactions.write(batch, &keep_waiting),
             Some(Writer::Acknowledged(acknowledged)) => acknowledged.write(batch, &keep_waiting),
@@ -264,7 +258,7 @@ impl Worker<'_> {
                 self.outbox.acknowledge([&*message]);
             } else {
                 self.pending.insert(at, message);
-                self.pause(BACK_OFF_MAX);
+                self.outbox.pause(BACK_OFF_MAX, self.stop);
             }
         }
     }
@@ -275,24 +269,13 @@ impl Worker<'_> {
         self.messages_max = (self.messages_max / 2).max(1);
         let longest = BACK_OFF.saturating_mul(1 << self.failures.min(16)).min(BACK_OFF_MAX);
         self.failures = self.failures.saturating_add(1);
-        self.pause(longest.mul_f64(0.5 + fastrand::f64() / 2.0));
+        self.outbox.pause(longest.mul_f64(0.5 + fastrand::f64() / 2.0), self.stop);
     }
 
     fn tell_down(&self, why: &str) {
         self.outbox.note_trouble(why);
         if !self.down.replace(true) {
             self.watch.down(why);
-        }
-    }
-
-    /// Lets time pass, unless it is over.
-    fn pause(&self, duration: Duration) {
-        let mut left = duration;
-        while !left.is_zero() && !self.is_over() {
-            let step = left.min(LOOK_EVERY);
-            // Nothing is ever sent there: it is a pause.
-            after(step).recv().ok();
-            left -= step;
         }
     }
 }

@@ -2,7 +2,7 @@
 //! other letter is left out because it looks like one that is there.
 //!
 //! A letter that the place does not take now (its disk is full) is kept in memory until it does; whoever reads events asks
-//! [`DeadLetterQueue::is_behind`] and takes no more until then, so that it is never more than the letters of one batch. A file has
+//! [`DeadLetterQueue::trouble`] and takes no more until then, so that it is never more than the letters of one batch. A file has
 //! a bound ([`rotation`](Rotation)).
 
 mod held;
@@ -149,7 +149,7 @@ impl DeadLetterQueue {
     }
 
     /// Takes whole lines but those that are there; gives how many were not. They are written sooner or later: see
-    /// [`DeadLetterQueue::is_behind`].
+    /// [`DeadLetterQueue::trouble`].
     pub fn write(&self, lines: &[u8]) -> u64 {
         let mut state = self.lock();
         let mut taken = 0;
@@ -187,7 +187,7 @@ impl DeadLetterQueue {
     /// Hands on what was written so far; where that failed before, when it is time to try it again.
     ///
     /// # Errors
-    /// Where nobody reads it any more. Of other troubles people are told, and [`DeadLetterQueue::is_behind`] says so.
+    /// Where nobody reads it any more. Of other troubles people are told, and [`DeadLetterQueue::trouble`] says so.
     pub fn flush(&self) -> Result<(), OutputError> {
         let mut state = self.lock();
         let flushed = match &state.failure {
@@ -207,7 +207,7 @@ impl DeadLetterQueue {
     }
 
     /// Why some letters wait to be written; none where none do.
-    pub fn is_behind(&self) -> Option<String> {
+    pub fn trouble(&self) -> Option<String> {
         self.lock().failure.as_ref().map(|failing| failing.why.clone())
     }
 
@@ -380,10 +380,10 @@ mod tests {
         fs::rename(&path, folder.path().join("mine")).unwrap();
         fs::write(&path, "notes").unwrap();
         letters.write(letter(1).as_bytes());
-        let why = letters.is_behind().unwrap();
+        let why = letters.trouble().unwrap();
         assert!(why.contains("another file is there now"), "{why}");
         fs::remove_file(&path).unwrap();
-        while letters.is_behind().is_some() {
+        while letters.trouble().is_some() {
             letters.sync();
         }
         letters.write(letter(2).as_bytes());
@@ -415,10 +415,10 @@ mod tests {
             letters.write(letter(0).as_bytes());
             put();
             letters.write(letter(1).as_bytes());
-            let told = letters.is_behind().unwrap();
+            let told = letters.trouble().unwrap();
             assert!(told.contains(why), "{told}");
             fs::remove_file(&older).unwrap();
-            while letters.is_behind().is_some() {
+            while letters.trouble().is_some() {
                 letters.sync();
             }
             assert_eq!(fs::read_to_string(&older).unwrap(), [0, 1].map(letter).concat());

@@ -27,18 +27,16 @@ use super::{
     kafka::DeliveryEvents,
     output::{Output, OutputError},
 };
-use streamgauge_common::message::{Message, Payload};
 use streamgauge_common::{
-    clock,
     crash::{self, Phase},
+    message::{Message, Payload},
+    wakeup::Stop,
 };
 use streamgauge_state::outbox::Outbox;
 use streamgauge_state::rights;
 
 /// Messages that are written together at most.
 const MESSAGES_MAX: usize = 256;
-/// How long an empty outbox is waited for before it is looked whether to stop.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Between tries to write where that failed.
 const BACK_OFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
@@ -160,9 +158,9 @@ impl FileSink {
     ///
     /// Where the place does not take it (its disk is full), the messages wait in the outbox and are tried again.
     /// `name` is what the marker calls the query: another state's query of that name is another one.
-    pub fn deliver(&self, name: &str, outbox: &Outbox, stop: &AtomicBool, watch: &dyn DeliveryEvents) {
-        while !stop.load(Relaxed) && !outbox.is_drained() {
-            let messages = outbox.take_within(MESSAGES_MAX, LOOK_EVERY);
+    pub fn deliver(&self, name: &str, outbox: &Outbox, stop: &Stop, watch: &dyn DeliveryEvents) {
+        while !stop.is_set() && !outbox.is_drained() {
+            let messages = outbox.take_next(MESSAGES_MAX, stop);
             if messages.is_empty() {
                 continue;
             }
@@ -178,8 +176,9 @@ impl FileSink {
                     watch.down(&format!("{error}; {} rows wait", outbox.rows()));
                 }
                 failures += 1;
-                pause(BACK_OFF.wait(failures, fastrand::f64()), stop);
-                if stop.load(Relaxed) {
+                // A disk tells nobody when it has room again.
+                outbox.pause(BACK_OFF.wait(failures, fastrand::f64()), stop);
+                if stop.is_set() {
                     return;
                 }
                 written = self.write_again(name, &messages);
@@ -242,16 +241,6 @@ impl FileSink {
     /// Gives all messages to the output, which keeps what it cannot hand on.
     fn append(&self, messages: &[Arc<Message>]) -> Result<(), OutputError> {
         messages.iter().map(|message| self.output.write(lines(message))).fold(Ok(()), Result::and)
-    }
-}
-
-/// Lets time pass, unless it is to stop.
-fn pause(duration: Duration, stop: &AtomicBool) {
-    let mut left = duration;
-    while !left.is_zero() && !stop.load(Relaxed) {
-        let step = left.min(LOOK_EVERY);
-        clock::pause(step);
-        left -= step;
     }
 }
 

@@ -85,7 +85,7 @@ impl RejectedRows {
             return true;
         };
         // Letters that cannot be written now are not piled up.
-        if letters.is_behind().is_some() && !letters.sync() {
+        if letters.trouble().is_some() && !letters.sync() {
             return false;
         }
         let record = match &message.payload {

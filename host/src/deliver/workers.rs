@@ -4,13 +4,16 @@ use std::{
     io,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use streamgauge_common::panics::{self, caught};
+use streamgauge_common::{
+    panics::{self, caught},
+    wakeup::Stop,
+};
 use streamgauge_state::outbox::Outbox;
 use tokio::{runtime::Runtime, sync::watch};
 
@@ -25,7 +28,7 @@ pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Runs threads and tasks that deliver. They end when it is dropped.
 pub struct Workers {
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     cancel: watch::Sender<bool>,
     runtime: Option<Runtime>,
     threads: Vec<JoinHandle<()>>,
@@ -51,7 +54,7 @@ impl Workers {
             .build()?;
         let (cancel, _) = watch::channel(false);
         Ok(Self {
-            stop: Arc::default(),
+            stop: Stop::default(),
             cancel,
             runtime: Some(runtime),
             threads: Vec::new(),
@@ -101,7 +104,7 @@ impl Workers {
         }
     }
 
-    /// Starts a thread that works on an outbox until it is drained or the flag is set. Its panic fails the outbox.
+    /// Starts a thread that works on an outbox until it is drained or told to stop. Its panic fails the outbox.
     ///
     /// # Errors
     /// Where the system gives no thread.
@@ -109,7 +112,7 @@ impl Workers {
         &mut self,
         name: &str,
         outbox: &Outbox,
-        work: impl FnOnce(&AtomicBool) + Send + 'static,
+        work: impl FnOnce(&Stop) + Send + 'static,
     ) -> io::Result<()> {
         let (stop, left) = (self.stop.clone(), outbox.clone());
         let work = move || {
@@ -158,7 +161,7 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
+        self.stop.set();
         // There is no receiver where no task was started.
         let _ = self.cancel.send(true);
         if let Some(runtime) = self.runtime.take() {

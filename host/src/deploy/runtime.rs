@@ -24,16 +24,10 @@ mod detached;
 mod life;
 mod supervisor;
 
-use std::{
-    fmt, io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-};
+use std::{fmt, io, sync::Arc};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use streamgauge_common::panics::Attended;
+use streamgauge_common::{panics::Attended, wakeup::Stop};
 
 use self::supervisor::{Message, Supervisor};
 use super::{DeployError, Deployment, HostResources, Notice, Wired, wire};
@@ -118,7 +112,7 @@ pub enum RuntimeError {
 /// Runs deployments. When it is dropped they are told to stop, and nobody waits for them; [`Runtime::shut_down`] does.
 pub struct Runtime {
     messages: Sender<Message>,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     resources: HostResources,
     supervisor: Attended,
 }
@@ -128,7 +122,7 @@ impl Runtime {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(tell: Tell, stop: Arc<AtomicBool>) -> io::Result<Self> {
+    pub fn start(tell: Tell, stop: Stop) -> io::Result<Self> {
         let (messages, received) = unbounded();
         let supervisor = Supervisor::new(messages.clone(), stop.clone(), tell);
         let supervisor = Attended::start("supervisor", move || supervisor.run(&received))?;
@@ -200,7 +194,7 @@ impl Runtime {
     /// # Errors
     /// The supervisor has ended before.
     pub fn shut_down(self) -> Result<(), RuntimeError> {
-        self.stop.store(true, Relaxed);
+        self.stop.set();
         self.ask(|answer| Message::ShutDown { answer })
     }
 
@@ -224,7 +218,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
+        self.stop.set();
     }
 }
 

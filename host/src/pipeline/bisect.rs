@@ -6,10 +6,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
+use streamgauge_common::wakeup::Stop;
 use streamgauge_engine::{SegmentId, Snapshot, StateSegment};
 use streamgauge_state::manifest::{CheckpointManifest, Offsets};
 
@@ -69,7 +69,7 @@ pub fn find(
     task: &mut QueryTask,
     source: &Source,
     batch: (u32, i64, i64),
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Result<Vec<(i64, String)>, String> {
     let context = task.mute(&source.name);
     let found = read_again(task, source, batch, stop);
@@ -81,7 +81,7 @@ fn read_again(
     task: &mut QueryTask,
     source: &Source,
     (partition, first, last): (u32, i64, i64),
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Result<Vec<(i64, String)>, String> {
     let reached = task.offsets().clone();
     let (checkpoint, parts) = task.last_checkpoint()?;
@@ -89,7 +89,7 @@ fn read_again(
     task.go_back(&copy.checkpoint.offsets.clone())?;
     copy.restore(task)?;
     let mut reader = (source.open)(&task.read_from())?;
-    while !stop.load(Relaxed) {
+    while !stop.is_set() {
         match reader.next(TICK) {
             Event::Batch(batch) => {
                 let wanted = known(&batch, partition, last, &reached);

@@ -1,67 +1,83 @@
 //! How query tasks end: what is decided is delivered, what that leaves is kept and told.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
-use streamgauge_common::clock::{self, Stopwatch};
+use streamgauge_common::{clock::Stopwatch, wakeup::Stop};
 use streamgauge_functions::format_timestamp;
 
-use super::{LOOK, PipelineEvent, letters};
+use super::{PipelineEvent, TICK, letters, wakeup_of};
 use crate::query::{CutOff, QueryTask, TaskEnd};
 
 /// How a pipeline's tasks end.
 pub struct Drain {
     /// How long deliveries may take.
     pub timeout: Duration,
-    /// Whether the input has ended: then all windows are closed.
-    pub ended: bool,
-    /// Why the source failed, if it did.
-    pub failure: Option<String>,
+    /// How far their input was read.
+    pub input: Input,
+}
+
+/// How far an input was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// More may come.
+    Open,
+    /// To its end: all windows are closed.
+    Ended,
+    /// Nothing more can be read, or nothing that is read may be decided; why.
+    Failed(String),
+}
+
+impl Input {
+    fn failure(&self) -> Option<&String> {
+        match self {
+            Self::Failed(why) => Some(why),
+            Self::Open | Self::Ended => None,
+        }
+    }
 }
 
 impl Drain {
     /// What is decided is delivered, as far as it can be in time; where everything is, that is kept. Tasks that fail meanwhile
     /// are detached.
-    pub fn run(
-        self,
-        mut tasks: Vec<QueryTask>,
-        stop: &AtomicBool,
-        tell: &dyn Fn(PipelineEvent),
-    ) -> Vec<TaskEnd> {
+    pub fn run(self, mut tasks: Vec<QueryTask>, stop: &Stop, tell: &dyn Fn(PipelineEvent)) -> Vec<TaskEnd> {
+        let wakeup = wakeup_of(&tasks, stop);
         let since = Stopwatch::start();
-        while self.ended && since.elapsed() < self.timeout && !tasks.iter().all(QueryTask::is_level) {
-            tasks.iter_mut().for_each(QueryTask::close);
-            clock::pause(LOOK);
-            if stop.load(Relaxed) {
-                break;
-            }
+        if self.input == Input::Ended {
+            wakeup.wait_until(self.timeout, || {
+                tasks.iter_mut().for_each(QueryTask::close);
+                stop.is_set() || tasks.iter().all(|task| task.is_level() || task.has_failed())
+            });
         }
         tasks.iter_mut().for_each(QueryTask::flush);
         tasks.iter().filter_map(cut_off).for_each(|text| tell(PipelineEvent::Notice(text)));
         detach_failed(&mut tasks, tell);
         tasks.iter().for_each(wait_for_state);
-        while since.elapsed() < self.timeout
-            && tasks.iter().any(|task| task.log().in_flight() > 0 || task.context().letters_wait().is_some())
+        while let Some(left) = self.timeout.checked_sub(since.elapsed())
+            && let waits_for_letters = tasks.iter().any(|task| task.context().letters_trouble().is_some())
+            && (waits_for_letters || !are_delivered(&tasks))
         {
-            clock::pause(LOOK);
+            // A disk that is full tells nobody when it has room again.
+            let patience = if waits_for_letters { left.min(TICK) } else { left };
+            wakeup.wait_until(patience, || {
+                !waits_for_letters && are_delivered(&tasks) || tasks.iter().any(QueryTask::has_failed)
+            });
             tasks.iter_mut().for_each(|task| task.context_mut().flush_letters());
             detach_failed(&mut tasks, tell);
         }
         let undelivered: Vec<Vec<(String, String)>> =
             tasks.iter().map(|task| undelivered(task, self.timeout).collect()).collect();
-        let finished = self.ended && tasks.iter().all(|task| task.log().in_flight() == 0);
+        let finished = self.input == Input::Ended && are_delivered(&tasks);
         let mut unwritten = Vec::new();
         for task in &mut tasks {
             // No checkpoint says that records are done whose dead letters are not there.
-            let is_written = task.sync_letters() && task.context().letters_wait().is_none();
-            unwritten.push(task.context().letters_wait());
+            let is_written = task.sync_letters() && task.context().letters_trouble().is_none();
+            unwritten.push(task.context().letters_trouble());
             if is_written {
-                if finished {
+                checkpoint(task, finished);
+                // A fault in the checkpoint lets it go back and read again.
+                if finished && task.task_failure().is_none() {
                     task.finish();
                 }
-                checkpoint(task, finished);
             }
         }
         self.ends(tasks, undelivered, unwritten, tell)
@@ -77,13 +93,13 @@ impl Drain {
         let mut ends: Vec<TaskEnd> = Vec::new();
         for ((task, mut failures), unwritten) in tasks.into_iter().zip(undelivered).zip(unwritten) {
             // A checkpoint that could not be written fails its query.
-            if task.task_failure().is_some() || task.failure().is_some() {
+            if task.has_failed() {
                 tell(PipelineEvent::Detached(Box::new(task)));
                 continue;
             }
             let source = || format!("source '{}'", task.context().subscription.source);
             let unwritten = unwritten.map(|why| letters::unwritten(&why, task.log().is_durable()));
-            for why in self.failure.iter().cloned().chain(unwritten) {
+            for why in self.input.failure().into_iter().cloned().chain(unwritten) {
                 let is_told = ends.iter().any(|end| {
                     end.subscription.deployment == task.context().subscription.deployment
                         && end.failures.contains(&(source(), why.clone()))
@@ -98,10 +114,15 @@ impl Drain {
     }
 }
 
+/// Whether nothing that was decided and can be delivered waits to be.
+fn are_delivered(tasks: &[QueryTask]) -> bool {
+    tasks.iter().all(|task| task.log().in_flight() == 0)
+}
+
 /// Makes a last checkpoint of a task that is to be paused.
 pub fn park(task: &mut QueryTask) {
     task.flush();
-    if task.sync_letters() && task.context().letters_wait().is_none() {
+    if task.sync_letters() && task.context().letters_trouble().is_none() {
         checkpoint(task, false);
     }
 }
@@ -121,8 +142,7 @@ fn wait_for_state(task: &QueryTask) {
 /// Detaches tasks that cannot go on.
 pub(super) fn detach_failed(tasks: &mut Vec<QueryTask>, tell: &dyn Fn(PipelineEvent)) {
     tasks.iter().for_each(QueryTask::note_unread);
-    let cannot_go_on = |task: &mut QueryTask| task.task_failure().is_some() || task.failure().is_some();
-    for task in tasks.extract_if(.., cannot_go_on) {
+    for task in tasks.extract_if(.., |task| task.has_failed()) {
         tell(PipelineEvent::Detached(Box::new(task)));
     }
 }

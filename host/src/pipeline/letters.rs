@@ -1,25 +1,24 @@
 //! Dead letters that cannot be written now: reading waits for them, and no checkpoint goes beyond them.
 
-use streamgauge_common::clock;
+use streamgauge_common::wakeup::Stop;
 
-use super::{LOOK, Pipeline, PipelineEvent, Run};
+use super::{Pipeline, PipelineEvent, Run, TICK};
+use crate::query::QueryTask;
 
 impl Pipeline {
-    /// Whether nothing can be taken now, since dead letters wait to be written: more of them would not fit into memory.
-    pub(super) fn waits_for_letters(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) -> bool {
-        if self.letters_wait().is_none() {
-            return false;
-        }
-        self.each_task(|task| task.context_mut().flush_letters());
-        if self.letters_wait().is_some() {
-            clock::pause(LOOK);
-        }
-        self.look_after_tasks(run, tell);
-        true
+    /// Whether dead letters wait to be written: nothing is taken then, as more of them would not fit into memory.
+    pub(super) fn has_unwritten_letters(&self) -> bool {
+        self.tasks.iter().any(|task| task.context().letters_trouble().is_some())
     }
 
-    fn letters_wait(&self) -> Option<String> {
-        self.tasks.iter().find_map(|task| task.context().letters_wait())
+    /// Tries to write dead letters that wait, and lets a little time pass where they still do.
+    pub(super) fn wait_for_letters(&mut self, run: &mut Run, stop: &Stop, tell: &dyn Fn(PipelineEvent)) {
+        self.each_task(|task| task.context_mut().flush_letters());
+        // A disk that is full tells nobody when it has room again; the queue of letters knows how often it is tried.
+        run.wakeup.wait_until(TICK, || {
+            !self.has_unwritten_letters() || stop.is_set() || self.tasks.iter().any(QueryTask::is_to_leave)
+        });
+        self.look_after_tasks(run, tell);
     }
 }
 

@@ -4,15 +4,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
-use streamgauge_common::{chunk::Chunk, clock, crash, panics::Attended, topic_id::TopicId};
+use streamgauge_common::{chunk::Chunk, crash, panics::Attended, topic_id::TopicId};
 use streamgauge_kafka::KafkaSource;
 
 use crate::{
@@ -29,8 +26,8 @@ use crate::{
 /// Chunks that wait for each decoder, and batches that wait behind it.
 const QUEUE_CHUNKS: usize = 4;
 
-/// How long a reader waits that has nothing to read for now.
-const HELD_PAUSE: Duration = Duration::from_millis(5);
+/// How long a reader of Kafka waits for records before it looks what it is told: the client wakes it for records only.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What comes from a source, partition by partition in order.
 #[derive(Debug)]
@@ -87,25 +84,48 @@ pub struct SourceReader {
 /// What the reader is told.
 #[derive(Default)]
 struct Reader {
+    told: Mutex<Told>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Told {
     /// Nobody listens.
-    over: AtomicBool,
+    is_over: bool,
     /// Partitions that are not to be read on for now.
-    held: Mutex<BTreeSet<u32>>,
+    held: BTreeSet<u32>,
 }
 
 impl Reader {
     fn is_over(&self) -> bool {
-        self.over.load(Relaxed)
+        self.lock().is_over
     }
 
     fn held(&self) -> BTreeSet<u32> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().held.clone()
+    }
+
+    /// Waits until one of these partitions is to be read on; at once where nobody listens, or there are none.
+    fn wait_while_held(&self, partitions: &BTreeSet<u32>) {
+        let are_held =
+            |told: &mut Told| !told.is_over && !partitions.is_empty() && partitions.is_subset(&told.held);
+        drop(self.changed.wait_while(self.lock(), are_held).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        // Nothing that could panic happens while it is held.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for SourceReader {
     fn drop(&mut self) {
-        self.reader.over.store(true, Relaxed);
+        self.reader.tell(|told| told.is_over = true);
     }
 }
 
@@ -126,7 +146,7 @@ impl SourceReader {
 
     /// Reads these partitions no further for now; what was read of them still comes.
     pub fn hold(&self, partitions: BTreeSet<u32>) {
-        *self.reader.held.lock().unwrap_or_else(PoisonError::into_inner) = partitions;
+        self.reader.tell(|told| told.held = partitions);
     }
 }
 
@@ -222,10 +242,8 @@ fn read_files(sources: Vec<(u32, i64, FileSource)>, out: &mut Out, reader: &Read
     let mut sources: Vec<(u32, FileSource)> =
         sources.into_iter().map(|(partition, _, source)| (partition, source)).collect();
     while !sources.is_empty() && !reader.is_over() {
+        reader.wait_while_held(&sources.iter().map(|(partition, _)| *partition).collect());
         let held = reader.held();
-        if sources.iter().all(|(partition, _)| held.contains(partition)) {
-            clock::pause(HELD_PAUSE);
-        }
         let mut open = Vec::new();
         for (partition, mut source) in sources {
             if held.contains(&partition) {
@@ -285,7 +303,7 @@ fn read_kafka(
             }
             paused = held;
         }
-        let Some(event) = source.next(Duration::from_millis(100)) else { continue };
+        let Some(event) = source.next(LOOK_EVERY) else { continue };
         match event {
             streamgauge_kafka::Event::Started(position) => {
                 let streamgauge_kafka::Position { partition, start, end } = position;
@@ -354,6 +372,26 @@ mod tests {
         let events = events(|out, _| (0..9).try_for_each(|partition| out.event(Event::Done { partition })));
         assert_eq!(events.len(), 10);
         assert!(matches!(events[9], Event::EndOfInput), "{events:?}");
+    }
+
+    #[test]
+    fn who_has_nothing_to_read_waits_until_a_partition_is_to_be_read_or_nobody_listens() {
+        let reader = Reader::default();
+        let both = BTreeSet::from([1, 2]);
+        let held = |partitions: &BTreeSet<u32>| reader.tell(|told| told.held.clone_from(partitions));
+        held(&BTreeSet::from([2, 3]));
+        reader.wait_while_held(&both);
+        reader.wait_while_held(&BTreeSet::new());
+        let changes: [&(dyn Fn() + Sync); 2] =
+            [&|| held(&BTreeSet::from([1])), &|| reader.tell(|told| told.is_over = true)];
+        for change in changes {
+            held(&both);
+            thread::scope(|scope| {
+                let waits = scope.spawn(|| reader.wait_while_held(&both));
+                change();
+                waits.join().unwrap();
+            });
+        }
     }
 
     #[test]

@@ -47,9 +47,12 @@ struct Inner {
 
 /// The batches that a primary has taken since a handover was requested.
 #[derive(Default)]
-pub(super) struct CatchUpBuffer {
-    batches: Vec<Batch>,
-    is_on: bool,
+pub(super) enum CatchUpBuffer {
+    /// None was requested.
+    #[default]
+    Off,
+    /// They are buffered.
+    On(Vec<Batch>),
 }
 
 impl RejoinPoint {
@@ -116,7 +119,7 @@ impl Pipeline {
             }
             match rejoin.serve(&offsets) {
                 Todo::Nothing => {}
-                Todo::Buffer => run.catch_up = CatchUpBuffer { batches: Vec::new(), is_on: true },
+                Todo::Buffer => run.catch_up = CatchUpBuffer::On(Vec::new()),
                 Todo::Take(tasks) => self.take_over(tasks, &offsets, run, tell),
                 Todo::GiveBack(tasks) => give_back(tasks, tell),
             }
@@ -144,7 +147,7 @@ impl Pipeline {
         run: &mut Run,
         tell: &dyn Fn(PipelineEvent),
     ) {
-        let batches = std::mem::take(&mut run.catch_up).batches;
+        let batches = std::mem::take(&mut run.catch_up).into_batches();
         // Every partition must be known there: one that has appeared since would hold nothing back.
         let knows_all =
             |task: &QueryTask| offsets.keys().all(|partition| task.offsets().contains_key(partition));
@@ -155,6 +158,7 @@ impl Pipeline {
         for mut task in level {
             batches.iter().for_each(|batch| task.take(batch));
             task.close();
+            task.add_listener(&run.wakeup);
             self.tasks.push(task);
         }
         give_back(others, tell);
@@ -163,7 +167,7 @@ impl Pipeline {
     /// Another pipeline of the source may be the primary from now on.
     pub(super) fn step_down(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
         if let (true, Some(rejoin)) = (std::mem::take(&mut run.is_primary), &self.source.rejoin) {
-            run.catch_up = CatchUpBuffer::default();
+            run.catch_up = CatchUpBuffer::Off;
             give_back(rejoin.step_down(), tell);
         }
     }
@@ -176,13 +180,18 @@ fn give_back(tasks: Vec<QueryTask>, tell: &dyn Fn(PipelineEvent)) {
 impl CatchUpBuffer {
     /// Buffers a batch that was taken, if a handover was requested.
     pub(super) fn add(&mut self, batch: Batch, rejoin: &RejoinPoint) {
-        if !self.is_on {
-            return;
-        }
-        self.batches.push(batch);
-        if self.batches.len() > CATCH_UP_BATCHES_MAX {
-            *self = Self::default();
+        let Self::On(batches) = self else { return };
+        batches.push(batch);
+        if batches.len() > CATCH_UP_BATCHES_MAX {
+            *self = Self::Off;
             rejoin.overflow();
+        }
+    }
+
+    fn into_batches(self) -> Vec<Batch> {
+        match self {
+            Self::Off => Vec::new(),
+            Self::On(batches) => batches,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a query reports beside its rows: counts, dead letters, time spent.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use streamgauge_common::{column::Column, reason::Reason, row::write_json};
 use streamgauge_component::query::Failure;
@@ -139,7 +139,7 @@ impl Context {
     pub fn flush_letters(&mut self) {
         let flushed = self.subscription.dead_letters.as_ref().map_or(Ok(()), |letters| letters.flush());
         if flushed.is_err() {
-            self.subscription.unread.store(true, Relaxed);
+            self.subscription.abandon();
         }
     }
 
@@ -149,15 +149,15 @@ impl Context {
     }
 
     /// Why dead letters wait to be written; none where none do.
-    pub fn letters_wait(&self) -> Option<String> {
-        self.subscription.dead_letters.as_ref().and_then(|letters| letters.is_behind())
+    pub fn letters_trouble(&self) -> Option<String> {
+        self.subscription.dead_letters.as_ref().and_then(|letters| letters.trouble())
     }
 
     /// Notes what came of writing rows; gives why they cannot be written, unless their reader went away.
     pub fn check(&mut self, written: Result<(), OutputError>) -> Option<String> {
         match written {
             Err(error) if error.is_closed_pipe() => {
-                self.subscription.unread.store(true, Relaxed);
+                self.subscription.abandon();
                 None
             }
             Err(error) => Some(error.to_string()),

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use streamgauge_common::wakeup::Wakeup;
 use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
@@ -56,6 +57,12 @@ impl DecisionLog {
     /// A decision log that nothing is sent from.
     pub fn idle() -> Self {
         Self::new(None, BTreeMap::new(), RecoveredDecisions::default())
+    }
+
+    /// Notifies this one, too, when there may be room, when messages are acknowledged, and when nothing can be decided any more.
+    pub fn add_listener(&self, wakeup: &Arc<Wakeup>) {
+        self.outboxes.values().for_each(|outbox| outbox.add_listener(wakeup));
+        self.backend.iter().for_each(|backend| backend.add_listener(wakeup));
     }
 
     /// Whether decisions are durable.

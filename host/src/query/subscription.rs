@@ -11,6 +11,8 @@ use std::{
     },
 };
 
+use streamgauge_common::wakeup::{Listeners, Wakeup};
+
 use crate::{deliver::letters::DeadLetterQueue, timings::Timings};
 
 /// One deployment's use of a source.
@@ -50,7 +52,19 @@ impl Subscription {
 
     /// Whether its tasks go on.
     pub fn is_wanted(&self) -> bool {
-        self.control.wanted() == Wanted::Running && !self.unread.load(Relaxed)
+        self.control.wanted() == Wanted::Running && !self.is_unread()
+    }
+
+    /// A reader of its rows went away.
+    pub fn abandon(&self) {
+        if !self.unread.swap(true, SeqCst) {
+            self.control.listeners.notify();
+        }
+    }
+
+    /// Whether a reader of its rows went away.
+    pub fn is_unread(&self) -> bool {
+        self.unread.load(SeqCst)
     }
 }
 
@@ -71,9 +85,12 @@ impl Default for Progress {
     }
 }
 
-/// What is wanted of a deployment. The runtime sets it, pipelines look at it between batches.
+/// What is wanted of a deployment. The runtime sets it, pipelines look at it between batches and are notified while they wait.
 #[derive(Debug, Default)]
-pub struct Control(AtomicU8);
+pub struct Control {
+    wanted: AtomicU8,
+    listeners: Listeners,
+}
 
 /// The states that may be wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,12 +108,18 @@ pub enum Wanted {
 impl Control {
     /// Wants something else from now on.
     pub fn want(&self, wanted: Wanted) {
-        self.0.store(wanted as u8, SeqCst);
+        self.wanted.store(wanted as u8, SeqCst);
+        self.listeners.notify();
+    }
+
+    /// Notifies this one, too, when something else is wanted.
+    pub fn add_listener(&self, wakeup: &Arc<Wakeup>) {
+        self.listeners.add(wakeup);
     }
 
     /// What is wanted.
     pub fn wanted(&self) -> Wanted {
-        match self.0.load(Relaxed) {
+        match self.wanted.load(Relaxed) {
             0 => Wanted::Running,
             1 => Wanted::Paused,
             _ => Wanted::Dropped,

@@ -1,5 +1,7 @@
 //! A query that reads a source, with all that read its rows: the unit of state, of offsets and of failure.
 
+mod life;
+mod traps;
 mod again;
 mod checkpoint;
 mod outcome;
@@ -25,6 +27,8 @@ use super::{
     Context, DecisionLog, EmitContext, InputBatch, RunningQuery, Subscription, TaskFailure, Windows,
 };
 use crate::decode::{Batch, schema::ColumnTicket};
+
+use self::{life::TaskState, traps::Traps};
 
 pub use self::outcome::TaskEnd;
 
@@ -63,14 +67,8 @@ pub struct QueryTask {
     /// Partitions of which nothing more comes, but something may be held.
     ending: BTreeSet<u32>,
     factory: WindowFactory,
-    task_failure: Option<TaskFailure>,
-    /// Faults that were not traced to a record, without progress since the first of them.
-    traps: u32,
-    /// Where the last of them was: the query has come on when it is past it.
-    trapped_at: Option<(u32, i64)>,
-    finished: bool,
-    /// Whether what is fixed when it first begins is known and kept.
-    has_begun: bool,
+    state: TaskState,
+    traps: Traps,
     /// Rows that others have been shown.
     reported_rows: u64,
 }
@@ -99,7 +97,6 @@ impl QueryTask {
             columns: None,
             log,
             context,
-            has_begun: false,
             reported_rows: 0,
             start_bounds,
             start_at: StartAt::Earliest,
@@ -110,10 +107,8 @@ impl QueryTask {
             at_end: BTreeMap::new(),
             ending: BTreeSet::new(),
             factory,
-            task_failure: None,
-            traps: 0,
-            trapped_at: None,
-            finished: false,
+            state: TaskState::default(),
+            traps: Traps::default(),
         }
     }
 
@@ -200,12 +195,12 @@ impl QueryTask {
 
     /// What is fixed when it first begins is known and kept.
     pub fn begin(&mut self) {
-        self.has_begun = true;
+        self.state.begin();
     }
 
     /// Whether what is fixed when it first begins is known and kept: it may make checkpoints.
     pub fn has_begun(&self) -> bool {
-        self.has_begun
+        self.state.has_begun()
     }
 
     /// Its decisions.
@@ -225,7 +220,7 @@ impl QueryTask {
 
     /// Why it cannot go on from here.
     pub fn task_failure(&self) -> Option<&TaskFailure> {
-        self.task_failure.as_ref()
+        self.state.failure()
     }
 
     /// Whether a replay has still to do what idle partitions brought about: nothing is idle before.
@@ -247,7 +242,7 @@ impl QueryTask {
 
     /// Whether it can take nothing: an outbox is at its bound.
     pub fn is_blocked(&self) -> bool {
-        self.task_failure.is_none() && !self.log.has_room()
+        self.state.is_at_work() && !self.log.has_room()
     }
 
     /// A partition is there.
@@ -276,7 +271,7 @@ impl QueryTask {
     /// Folds a batch, as far as it lies before the next replay barrier; the rest is held.
     fn place(&mut self, batch: &Batch) {
         let partition = batch.chunk.partition;
-        if self.task_failure.is_some() || self.finished {
+        if !self.state.is_at_work() {
             return;
         }
         if let Some(buffered) = self.buffered.get_mut(&partition) {
@@ -325,7 +320,7 @@ impl QueryTask {
 
     /// Decides the windows that are complete, as long as there is room for their rows.
     pub fn close(&mut self) {
-        if self.task_failure.is_none() {
+        if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
             let Self { query, log, offsets, told, context, .. } = self;
             let done = query.close(&mut EmitContext { context, log, offsets, told });
@@ -348,7 +343,7 @@ impl QueryTask {
 
     /// Goes through the replay barriers that all partitions have reached.
     fn pass_barriers(&mut self) {
-        while self.task_failure.is_none()
+        while self.state.is_at_work()
             && let Some(barrier) = self.log.barrier()
         {
             let reached = |&(partition, limit): &(u32, i64)| {
@@ -397,8 +392,7 @@ impl QueryTask {
             }
             Err(task_failure) => {
                 self.context.roll_back(before);
-                self.task_failure =
-                    Some(TaskFailure { batch: Some((partition, first, last)), ..task_failure });
+                self.state.fail(TaskFailure { batch: Some((partition, first, last)), ..task_failure });
             }
         }
     }
@@ -425,7 +419,7 @@ impl QueryTask {
     fn note(&mut self, done: Result<(), TaskFailure>) {
         match done {
             Ok(()) => self.context.commit(),
-            Err(task_failure) => self.task_failure = Some(task_failure),
+            Err(task_failure) => self.state.fail(task_failure),
         }
     }
 
@@ -439,8 +433,8 @@ impl QueryTask {
         self.log.judge(partition, offset, Verdict::Plugin(why));
     }
 
-    /// Its input has ended and everything is decided.
+    /// Its input has ended, everything is decided and kept.
     pub fn finish(&mut self) {
-        self.finished = true;
+        self.state.finish();
     }
 }

@@ -19,7 +19,7 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded};
-use streamgauge_common::message::Message;
+use streamgauge_common::{message::Message, wakeup::Wakeup};
 use streamgauge_engine::{SegmentId, StateSegment};
 
 pub use self::ending::Ending;
@@ -196,6 +196,11 @@ impl StateBackend {
     /// Why nothing can be kept any more.
     pub fn failure(&self) -> Option<String> {
         self.standing.failure()
+    }
+
+    /// Notifies this one, too, when nothing can be kept any more.
+    pub fn add_listener(&self, wakeup: &Arc<Wakeup>) {
+        self.standing.add_listener(wakeup);
     }
 
     /// Waits until everything that was entered is durable, and the checkpoint that was being written; or failed.

@@ -1,16 +1,24 @@
 //! What is decided for a sink and not yet acknowledged, in order; one for each query and sink.
 //!
 //! The pipeline pushes messages that are durable already and asks whether there is room; one worker takes them, sends them
-//! and says what became of each. A message that was taken stays in the outbox until it is acknowledged.
+//! and says what became of each. A message that was taken stays in the outbox until it is acknowledged. `life` has the states of an
+//! outbox; whoever waits for one to change is a listener of it ([`Outbox::add_listener`]).
+
+mod life;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use streamgauge_common::message::Message;
+use streamgauge_common::{
+    message::Message,
+    wakeup::{Listeners, Stop, Wakeup},
+};
 use tokio::sync::Notify;
+
+use self::life::{Life, Load};
 
 /// How much may wait: beyond it the query takes no more events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,14 +98,16 @@ pub(super) struct Acknowledgements {
 struct Shared {
     bounds: Bounds,
     queue: Mutex<Queue>,
-    /// For workers that are threads.
-    pushed: Condvar,
-    /// For workers that are tasks.
+    /// For a worker that is a thread.
+    worker: Arc<Wakeup>,
+    /// For a worker that is a task.
     notify: Notify,
+    /// For whoever waits for room, or for what is in flight.
+    listeners: Listeners,
 }
 
-#[derive(Default)]
 struct Queue {
+    life: Life,
     /// Not yet taken.
     waiting: VecDeque<Arc<Message>>,
     /// Of all that is not acknowledged.
@@ -109,12 +119,6 @@ struct Queue {
     changes: u64,
     /// The number of the last message.
     last: u64,
-    /// Nothing more will be pushed.
-    closed: bool,
-    /// The worker cannot go on, ever.
-    failed: Option<String>,
-    /// Nobody reads what is sent any more.
-    unread: bool,
     /// Why the last try to deliver failed.
     trouble: Option<String>,
 }
@@ -126,33 +130,53 @@ impl Outbox {
         acknowledged: Acknowledged,
         on_acknowledged: impl Fn(&Acknowledged) + Send + Sync + 'static,
     ) -> Self {
-        let queue = Mutex::new(Queue { acknowledged, ..Queue::default() });
-        let shared = Shared { bounds, queue, pushed: Condvar::new(), notify: Notify::new() };
+        let queue = Queue {
+            life: Life::default(),
+            waiting: VecDeque::new(),
+            rows: 0,
+            bytes: 0,
+            in_flight: 0,
+            acknowledged,
+            changes: 0,
+            last: 0,
+            trouble: None,
+        };
+        let shared = Shared {
+            bounds,
+            queue: Mutex::new(queue),
+            worker: Arc::default(),
+            notify: Notify::new(),
+            listeners: Listeners::default(),
+        };
         Self { shared: Arc::new(shared), on_acknowledged: Arc::new(on_acknowledged) }
     }
 
-    /// Adds messages in the order of their numbers; those that are acknowledged already are passed over.
+    /// Notifies this one, too, when messages are acknowledged, and when nothing more will be: whoever waits for room or for the end.
+    pub fn add_listener(&self, wakeup: &Arc<Wakeup>) {
+        self.shared.listeners.add(wakeup);
+    }
+
+    /// Adds messages in the order of their numbers; those that are acknowledged already are passed over, and those that nobody would
+    /// read are not kept: the log has them.
     pub fn push(&self, messages: impl IntoIterator<Item = Arc<Message>>) {
         let mut queue = self.lock();
         for message in messages {
             queue.last = queue.last.max(message.sequence);
-            if !queue.acknowledged.has(message.sequence) {
+            if !queue.life.is_unread() && !queue.acknowledged.has(message.sequence) {
                 queue.rows += message.rows as usize;
                 queue.bytes += message.bytes();
                 queue.in_flight += 1;
                 queue.waiting.push_back(message);
             }
         }
+        queue.carry(&self.shared.bounds);
         drop(queue);
-        self.wake();
+        self.wake_worker();
     }
 
     /// Whether more may be decided for this sink.
     pub fn has_room(&self) -> bool {
-        let Bounds { keeps_last, rows_max, bytes_max, span_max } = self.shared.bounds;
-        let queue = self.lock();
-        let span = queue.last.saturating_sub(queue.acknowledged.upto);
-        keeps_last || (queue.rows < rows_max && queue.bytes < bytes_max && span < span_max)
+        self.lock().life.has_room()
     }
 
     /// The next messages that were not taken yet, in order, up to so many.
@@ -162,13 +186,24 @@ impl Outbox {
         queue.waiting.drain(..count).collect()
     }
 
-    /// As [`Outbox::take`], but waits until there is a message, the outbox is closed, or `patience` is over.
-    pub fn take_within(&self, messages_max: usize, patience: Duration) -> Vec<Arc<Message>> {
-        let queue = self.lock();
-        let waits = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
-        let waited = self.shared.pushed.wait_timeout_while(queue, patience, waits);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    /// As [`Outbox::take`], but waits until there is a message, nothing is left to do, or `stop` is set. For the one worker that is a
+    /// thread.
+    pub fn take_next(&self, messages_max: usize, stop: &Stop) -> Vec<Arc<Message>> {
+        self.wait(Duration::MAX, stop, |queue| !queue.waiting.is_empty());
         self.take(messages_max)
+    }
+
+    /// Lets time pass, unless nothing is left to do or `stop` is set. For the one worker that is a thread.
+    pub fn pause(&self, duration: Duration, stop: &Stop) {
+        self.wait(duration, stop, |_| false);
+    }
+
+    fn wait(&self, patience: Duration, stop: &Stop, is_done: impl Fn(&Queue) -> bool) {
+        stop.add_listener(&self.shared.worker);
+        self.shared.worker.wait_until(patience, || {
+            let queue = self.lock();
+            is_done(&queue) || queue.life.is_drained() || stop.is_set()
+        });
     }
 
     /// Waits until something was pushed, acknowledged or closed since the last call. For the one worker that is a task.
@@ -187,9 +222,10 @@ impl Outbox {
             queue.in_flight -= 1;
         }
         queue.changes += 1;
+        queue.carry(&self.shared.bounds);
         (self.on_acknowledged)(&queue.acknowledged);
         drop(queue);
-        self.wake();
+        self.wake_all();
     }
 
     /// What has become of its messages.
@@ -205,19 +241,21 @@ impl Outbox {
     /// Rows that are waited for: not acknowledged, not only kept, and somebody reads them.
     pub fn rows(&self) -> usize {
         let queue = self.lock();
-        if self.shared.bounds.keeps_last || queue.unread { 0 } else { queue.rows }
+        if self.shared.bounds.keeps_last || queue.life.is_unread() { 0 } else { queue.rows }
     }
 
-    /// Nothing more will be pushed.
+    /// Nothing more will be decided for it.
     pub fn close(&self) {
-        self.lock().closed = true;
-        self.wake();
+        let mut queue = self.lock();
+        let load = queue.load(&self.shared.bounds);
+        queue.life.close(load);
+        drop(queue);
+        self.wake_all();
     }
 
     /// Whether nothing is left to do: closed, and all is acknowledged.
     pub fn is_drained(&self) -> bool {
-        let queue = self.lock();
-        queue.closed && queue.in_flight == 0
+        self.lock().life.is_drained()
     }
 
     /// Whether everything that was pushed is acknowledged.
@@ -227,19 +265,19 @@ impl Outbox {
 
     /// Nobody reads what is sent any more, which is no failure: `streamgauge ... | head`.
     pub fn abandon(&self) {
-        self.lock().unread = true;
-        self.wake();
+        self.lock().life.abandon();
+        self.wake_all();
     }
 
     /// Whether nobody reads what is sent any more.
     pub fn is_unread(&self) -> bool {
-        self.lock().unread
+        self.lock().life.is_unread()
     }
 
     /// The worker cannot go on, ever; why, for people.
     pub fn fail(&self, why: String) {
-        self.lock().failed.get_or_insert(why);
-        self.wake();
+        self.lock().life.fail(why);
+        self.wake_all();
     }
 
     /// A try to deliver failed; why, for people.
@@ -255,16 +293,40 @@ impl Outbox {
 
     /// Why the worker cannot go on.
     pub fn failure(&self) -> Option<String> {
-        self.lock().failed.clone()
+        self.lock().life.failure().map(str::to_owned)
     }
 
-    fn wake(&self) {
-        self.shared.pushed.notify_all();
+    fn wake_worker(&self) {
+        self.shared.worker.notify();
         self.shared.notify.notify_one();
+    }
+
+    fn wake_all(&self) {
+        self.wake_worker();
+        self.shared.listeners.notify();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.shared.lock()
+    }
+}
+
+impl Queue {
+    /// What is in it has changed.
+    fn carry(&mut self, bounds: &Bounds) {
+        let load = self.load(bounds);
+        self.life.carry(load);
+    }
+
+    fn load(&self, bounds: &Bounds) -> Load {
+        let Bounds { keeps_last, rows_max, bytes_max, span_max } = *bounds;
+        let span = self.last.saturating_sub(self.acknowledged.upto);
+        let is_full = self.rows >= rows_max || self.bytes >= bytes_max || span >= span_max;
+        match self.in_flight {
+            0 => Load::Nothing,
+            _ if is_full && !keeps_last => Load::Full,
+            _ => Load::Some,
+        }
     }
 }
 
@@ -288,52 +350,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use streamgauge_common::message::Payload;
-
-    fn message(sequence: u64) -> Arc<Message> {
-        let payload = Payload::Lines(vec![0; 10]);
-        Arc::new(Message { sequence, key: sequence.to_string(), lane: 0, rows: 2, payload })
-    }
-
-    #[test]
-    fn what_is_settled_is_a_number_and_a_few_behind_it() {
-        let mut acknowledged = Acknowledged::default();
-        [2, 4, 1, 4].into_iter().for_each(|sequence| acknowledged.add(sequence));
-        assert_eq!(acknowledged, Acknowledged { upto: 2, beyond: [(4, 4)].into() });
-        [9, 7, 8, 5].into_iter().for_each(|sequence| acknowledged.add(sequence));
-        assert_eq!(acknowledged, Acknowledged { upto: 2, beyond: [(4, 5), (7, 9)].into() });
-        assert!(acknowledged.has(8) && !acknowledged.has(6) && !acknowledged.has(10));
-        acknowledged.add(3);
-        assert_eq!(acknowledged, Acknowledged { upto: 5, beyond: [(7, 9)].into() });
-        acknowledged.add_upto(6);
-        assert_eq!(acknowledged, Acknowledged { upto: 9, beyond: BTreeMap::new() });
-    }
-
-    #[test]
-    fn there_is_room_until_what_was_taken_is_settled() {
-        let outbox =
-            Outbox::new(Bounds { rows_max: 4, ..Bounds::default() }, Acknowledged::default(), |_| {});
-        outbox.push([message(1), message(2)]);
-        assert!(!outbox.has_room());
-        let taken = outbox.take_within(10, Duration::ZERO);
-        assert_eq!(taken.iter().map(|message| message.sequence).collect::<Vec<_>>(), [1, 2]);
-        assert!(!outbox.has_room(), "it is still in the outbox");
-        outbox.acknowledge(taken.iter().map(|message| &**message).skip(1));
-        assert!(outbox.has_room());
-        assert!(!outbox.is_empty());
-        outbox.acknowledge(taken.iter().map(|message| &**message).take(1));
-        outbox.close();
-        assert!(outbox.is_drained());
-        assert_eq!(outbox.acknowledged().upto, 2);
-    }
-
-    #[test]
-    fn what_was_settled_before_is_passed_over() {
-        let acknowledged = Acknowledged { upto: 1, beyond: [(3, 3)].into() };
-        let outbox = Outbox::new(Bounds::default(), acknowledged, |_| {});
-        outbox.push((1..=4).map(message));
-        assert_eq!(outbox.take(9).iter().map(|message| message.sequence).collect::<Vec<_>>(), [2, 4]);
-    }
-}
+mod tests;

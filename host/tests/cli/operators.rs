@@ -86,7 +86,7 @@ fn numbers_go_on_where_a_killed_run_left() {
         assert_eq!(rows(path), expected(n), "after {n}");
     }
     fs::write(path.join("all.jsonl"), events(40)).unwrap();
-    let (exit, _, said) = outcome(run(path, &["--input", "s=all.jsonl", "--state", "state"]));
+    let (exit, _, said) = outcome(&mut run(path, &["--input", "s=all.jsonl", "--state", "state"]));
     assert_eq!((exit, rows(path)), (0, expected(40)), "{said}");
 }
 
@@ -108,7 +108,7 @@ fn a_state_is_refused_where_its_operators_saw_other_rows() {
     ];
     for statements in changed {
         program(path, &statements);
-        let (exit, _, said) = outcome(run(path, &["--input", "s=-", "--state", "state"]));
+        let (exit, _, said) = outcome(&mut run(path, &["--input", "s=-", "--state", "state"]));
         assert_eq!(exit, 3, "{statements}: {said}");
         let told = said.contains("'numbered': row_number of each (model TEXT)")
             || said.contains("aggregates changed");

@@ -4,15 +4,12 @@ use std::{
     env,
     os::unix::process::ExitStatusExt,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex},
     thread,
 };
 
 use streamgauge::deliver::kafka::{DeliveryEvents, KafkaSink};
-use streamgauge_common::message::Message;
+use streamgauge_common::{message::Message, wakeup::Stop};
 use streamgauge_kafka::{Control, create_topic};
 use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
 
@@ -57,7 +54,7 @@ impl DeliveryEvents for Told {
 pub(crate) struct Running {
     pub(crate) outbox: Outbox,
     pub(crate) told: Told,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -65,9 +62,9 @@ impl Running {
     pub(crate) fn start(connection: &Connection, topic: &str, control: Option<Control>) -> Self {
         let sink = KafkaSink { connection: connection.clone(), topic: topic.into(), control };
         let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
-        let (told, stop) = (Told::default(), Arc::new(AtomicBool::new(false)));
+        let (told, stop) = (Told::default(), Stop::default());
         let thread = thread::spawn({
-            let (outbox, told, stop) = (outbox.clone(), told.clone(), Arc::clone(&stop));
+            let (outbox, told, stop) = (outbox.clone(), told.clone(), stop.clone());
             move || sink.deliver(&outbox, &stop, &told)
         });
         Self { outbox, told, stop, thread: Some(thread) }
@@ -102,7 +99,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop.store(true, SeqCst);
+        self.stop.set();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }

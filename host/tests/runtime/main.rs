@@ -26,7 +26,10 @@ use streamgauge::{
     deploy::{Connectors, Deployment, HostCatalog, Runtime, RuntimeError, RuntimeEvent, State, Status},
     timings::Timings,
 };
-use streamgauge_common::clock::{self, Stopwatch};
+use streamgauge_common::{
+    clock::{self, Stopwatch},
+    wakeup::Stop,
+};
 use streamgauge_component::plugins::Plugins;
 use streamgauge_kafka::{Connection, Depth, create_topic};
 use streamgauge_sql::{Program, SourceText, compile};
@@ -58,7 +61,7 @@ impl Scene {
             RuntimeEvent::Notice(text) => heard.lock().unwrap().push(text),
             RuntimeEvent::Ended(..) => {}
         };
-        let runtime = Runtime::start(Arc::new(tell), Arc::default()).unwrap();
+        let runtime = Runtime::start(Arc::new(tell), Stop::default()).unwrap();
         let engine = streamgauge_component::runtime::Runtime::new().unwrap();
         let plugins = Arc::new(Plugins::embedded(engine));
         Some(Self { folder: tempfile::tempdir().unwrap(), brokers, topic, plugins, runtime, told })
@@ -211,7 +214,7 @@ fn a_deployment_that_was_dropped_goes_on_from_its_state_when_it_is_deployed_agai
 
 #[test]
 fn a_runtime_says_what_it_does_not_do() {
-    let runtime = Runtime::start(Arc::new(|_| {}), Arc::default()).unwrap();
+    let runtime = Runtime::start(Arc::new(|_| {}), Stop::default()).unwrap();
     assert_eq!(runtime.pause("none"), Err(RuntimeError::Unknown("none".into())));
     assert_eq!(runtime.resume("none").unwrap_err().to_string(), "there is no deployment 'none'");
     assert!(runtime.drop_deployment("none").is_err());

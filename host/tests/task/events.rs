@@ -44,19 +44,19 @@ use crate::bundles::{self, BROKEN, EMPTY};
 
 const COUNT: &str =
     "SELECT window_end, count(*) AS n, sum(n) AS total FROM TUMBLE(s, ts, INTERVAL '10' SECOND);";
-const ROWS: &str = "SELECT n FROM s;";
+pub(crate) const ROWS: &str = "SELECT n FROM s;";
 
 /// Compiled once for all cases of the properties.
 static PLUGINS: LazyLock<Arc<Plugins>> =
     LazyLock::new(|| Arc::new(Plugins::embedded(Runtime::new().unwrap())));
 
 /// A query over records of a format.
-struct Scene {
+pub(crate) struct Scene {
     source: Source,
-    task: QueryTask,
-    outbox: Outbox,
-    schema: Arc<SharedSchema>,
-    folder: tempfile::TempDir,
+    pub(crate) task: QueryTask,
+    pub(crate) outbox: Outbox,
+    pub(crate) schema: Arc<SharedSchema>,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Scene {
@@ -69,8 +69,18 @@ impl Scene {
         Self::sharing(SharedSchema::new(format, 1 << 20), statement, decisions)
     }
 
-    /// With a schema that others may read. A query with windows writes to a file, another one to an outbox.
+    /// With a schema that others may read.
     fn sharing(schema: Arc<SharedSchema>, statement: &str, decisions: RecoveredDecisions) -> Self {
+        Self::bounded(schema, statement, decisions, Bounds::default())
+    }
+
+    /// A query with windows writes to a file, another one to an outbox with these bounds.
+    pub(crate) fn bounded(
+        schema: Arc<SharedSchema>,
+        statement: &str,
+        decisions: RecoveredDecisions,
+        bounds: Bounds,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let create = |name: &str| {
             let path = folder.path().join(name);
@@ -103,7 +113,7 @@ impl Scene {
         let (name, has_windows) = (manifest.name.clone(), windows.is_some());
         let mut running =
             RunningQuery::new(manifest, None, windows, ticket.positions().to_vec(), Operators::default());
-        let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| ());
+        let outbox = Outbox::new(bounds, Acknowledged::default(), |_| ());
         match has_windows {
             true => running.send_to(Arc::new(create("rows"))),
             false => running.post_to(Box::new(Records { keys: Keys::new(7, &name) })),
@@ -122,7 +132,7 @@ impl Scene {
     }
 
     /// Takes records of a partition, from an offset on.
-    fn take(&mut self, partition: u32, first: usize, records: &[impl AsRef<str>]) {
+    pub(crate) fn take(&mut self, partition: u32, first: usize, records: &[impl AsRef<str>]) {
         let mut chunk = Chunk { partition, ..Chunk::default() };
         let mut bytes = Vec::new();
         for (offset, record) in (first as i64..).zip(records) {
@@ -158,7 +168,7 @@ fn run(format: Format, statement: &str, records: &[String]) -> (String, Vec<Json
     scene.end(&[0])
 }
 
-fn event(n: i64, ts: i64) -> String {
+pub(crate) fn event(n: i64, ts: i64) -> String {
     format!("{{\"n\":{n},\"ts\":{ts}}}")
 }
 

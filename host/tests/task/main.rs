@@ -10,5 +10,6 @@ mod records;
 mod barriers;
 mod neighbours;
 mod events;
+mod waits;
 mod tally;
 mod restores;

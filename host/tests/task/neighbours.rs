@@ -11,7 +11,10 @@ use streamgauge::{
     query::{Context, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
     timings::Timings,
 };
-use streamgauge_common::column::{Column, Texts};
+use streamgauge_common::{
+    column::{Column, Texts},
+    wakeup::Stop,
+};
 use streamgauge_component::{limits::Limits, plugins::Plugins, runtime};
 use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, StateVersions, WindowQuery};
 use streamgauge_kafka::Depth;
@@ -156,7 +159,7 @@ fn run_as(
     let reader = (source.open)(&tasks.first().unwrap().read_from()).unwrap();
     let pipelines = vec![Pipeline { source, reader, tasks }];
     let (tell, told) = crossbeam_channel::unbounded();
-    let runtime = Runtime::start(Arc::new(move |event| drop(tell.send(event))), Arc::default()).unwrap();
+    let runtime = Runtime::start(Arc::new(move |event| drop(tell.send(event))), Stop::default()).unwrap();
     runtime.run("test", Wired { pipelines, workers: None, control: Arc::default() }).unwrap();
     let mut notices = Vec::new();
     let end = loop {

@@ -200,7 +200,7 @@ impl KafkaSource {
     /// A partition ends before what was read of it.
     fn shrank(&mut self, number: u32, end: i64, next: i64) {
         self.in_doubt = true;
-        if !self.is_same_topic() && self.state != State::Running {
+        if !self.confirm_topic() && self.state != State::Running {
             return;
         }
         let topic = &self.reading.topic;

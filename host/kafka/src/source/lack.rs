@@ -54,7 +54,7 @@ impl KafkaSource {
             }
             (_, Some(code)) if is_missing(code) => self.check_topic(),
             // What a client says of an outage may reach us when it is over: asked, the brokers answer.
-            _ if self.waiting.is_empty() && self.is_answered() => {}
+            _ if self.waiting.is_empty() && self.reach_brokers() => {}
             _ => self.wait(Missing::Brokers, format!("Kafka is away: {reason}")),
         }
     }

@@ -39,8 +39,9 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Whether it is certain that the topic is the same as before; until then nothing may be handed over. Waits a little.
-    pub(super) fn is_same_topic(&mut self) -> bool {
+    /// Asks which topic it is. True where it is certain that it is the same as before; until then nothing may be handed over. Waits a
+    /// little where nobody answers.
+    pub(super) fn confirm_topic(&mut self) -> bool {
         let same = self.describe().and_then(|now| self.compare(now.id));
         match same {
             Ok(()) => {
@@ -48,11 +49,12 @@ impl KafkaSource {
                 true
             }
             Err(NoPosition::Missing) => {
-                self.was_deleted();
+                self.note_deleted();
                 false
             }
             Err(why) => {
                 self.no_position(why);
+                // Brokers that do not answer tell nobody when they will.
                 clock::pause(AGAIN_AFTER);
                 false
             }
@@ -69,13 +71,13 @@ impl KafkaSource {
                 self.found(&ALL_BUT_LEADERS);
                 self.add_new(&now.leaders.into_keys().collect::<Vec<_>>());
             }
-            Err(NoPosition::Missing) => self.was_deleted(),
+            Err(NoPosition::Missing) => self.note_deleted(),
             Err(why) => self.no_position(why),
         }
     }
 
-    /// Whether the brokers answer.
-    pub(super) fn is_answered(&mut self) -> bool {
+    /// Asks the brokers about the topic. True where one answers.
+    pub(super) fn reach_brokers(&mut self) -> bool {
         self.describe().is_ok()
     }
 
@@ -96,13 +98,13 @@ impl KafkaSource {
         }
         // None of them answers: there may be others.
         if let Ok(topic) = positions::topic(&self.asker, &self.reading.topic) {
-            self.knows_brokers(&topic.brokers);
+            self.note_brokers(&topic.brokers);
         }
         Err(NoPosition::Unanswered(unanswered.map_or_else(String::new, |code| code.to_string())))
     }
 
     /// Takes note of which brokers there are, and keeps the order in which they are asked.
-    pub(super) fn knows_brokers(&mut self, brokers: &VecDeque<i32>) {
+    pub(super) fn note_brokers(&mut self, brokers: &VecDeque<i32>) {
         self.brokers.retain(|broker| brokers.contains(broker));
         let new: Vec<i32> = brokers.iter().copied().filter(|broker| !self.brokers.contains(broker)).collect();
         self.brokers.extend(new);
@@ -147,7 +149,7 @@ impl KafkaSource {
         }
     }
 
-    fn was_deleted(&mut self) {
+    fn note_deleted(&mut self) {
         let topic = &self.reading.topic;
         self.fail(format!(
             "topic '{topic}' was deleted, its offsets are lost; when there is one of that name again, {}",

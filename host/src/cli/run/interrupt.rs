@@ -6,17 +6,18 @@ use std::{
     process,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
 
-use streamgauge_common::{crash, panics::Attended};
+use streamgauge_common::{crash, panics::Attended, wakeup::Stop};
 use tokio::{
     runtime::Builder,
     select,
     signal::unix::{Signal, SignalKind, signal},
-    time::sleep,
+    sync::watch,
+    time::{sleep, timeout},
 };
 
 use crate::cli::{Failure, process::tell_now};
@@ -30,8 +31,6 @@ const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// How long whoever starts or ends a run may take to come to where it notices that it is to stop. It may never come there:
 /// opening a pipe waits for its other side.
 const NOTICED_WITHIN: Duration = Duration::from_secs(1);
-/// How often it is looked whether somebody notices.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Listens for signals until the process ends.
 pub(in crate::cli) struct Signals {
@@ -42,9 +41,9 @@ pub(in crate::cli) struct Signals {
 #[derive(Default)]
 struct Shared {
     /// Whether the run is to end.
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     /// Whether somebody looks at it.
-    noticed: AtomicBool,
+    noticed: watch::Sender<bool>,
     /// How long the run may take to end once it has noticed, in milliseconds.
     ends_within_ms: AtomicU64,
 }
@@ -54,7 +53,7 @@ pub(in crate::cli) struct Noticing<'a>(&'a Shared);
 
 impl Drop for Noticing<'_> {
     fn drop(&mut self) {
-        self.0.noticed.store(false, SeqCst);
+        self.0.noticed.send_replace(false);
     }
 }
 
@@ -77,7 +76,7 @@ impl Signals {
     }
 
     /// What is true as soon as the run is to end.
-    pub(in crate::cli) fn stop(&self) -> &Arc<AtomicBool> {
+    pub(in crate::cli) fn stop(&self) -> &Stop {
         &self.shared.stop
     }
 
@@ -86,7 +85,7 @@ impl Signals {
     pub(in crate::cli) fn notice(&self, drain_timeout: Duration) -> Noticing<'_> {
         let within = (drain_timeout + STUCK_AFTER).as_millis();
         self.shared.ends_within_ms.store(u64::try_from(within).unwrap_or(u64::MAX), SeqCst);
-        self.shared.noticed.store(true, SeqCst);
+        self.shared.noticed.send_replace(true);
         Noticing(&self.shared)
     }
 
@@ -135,7 +134,7 @@ impl Heard {
 
 async fn pass_on(mut heard: Heard, shared: &Shared) {
     heard.end().await;
-    shared.stop.store(true, SeqCst);
+    shared.stop.set();
     select! {
         // Somebody does not read our rows, or a guest runs to its time limit: who asks twice does not wait for it.
         () = heard.end() => {}
@@ -151,20 +150,19 @@ async fn pass_on(mut heard: Heard, shared: &Shared) {
 
 /// Waits until a run that has noticed should have ended long ago: a write that blocks (a pipe that nobody reads) keeps it.
 async fn stuck(shared: &Shared) {
-    while !shared.noticed.load(SeqCst) {
-        sleep(LOOK_EVERY).await;
-    }
+    noticed(shared).await;
     sleep(Duration::from_millis(shared.ends_within_ms.load(SeqCst))).await;
 }
 
 /// Waits until nobody has come to look at whether to stop; for ever where somebody has.
 async fn unnoticed(shared: &Shared) {
-    let mut waited = Duration::ZERO;
-    while waited < NOTICED_WITHIN {
-        if shared.noticed.load(SeqCst) {
-            return pending().await;
-        }
-        sleep(LOOK_EVERY).await;
-        waited += LOOK_EVERY;
+    if timeout(NOTICED_WITHIN, noticed(shared)).await.is_ok() {
+        pending().await
     }
+}
+
+/// Waits until somebody looks at whether to stop.
+async fn noticed(shared: &Shared) {
+    // Its sender is there as long as this.
+    let _ = shared.noticed.subscribe().wait_for(|noticed| *noticed).await;
 }

@@ -1,19 +1,13 @@
 //! The connector `prometheus`: a page with the last closed window of each query, which Prometheus scrapes.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use streamgauge_common::{
     column::Texts,
     crash,
     message::{Message, Payload, Response},
     row::Identity,
+    wakeup::Stop,
 };
 use streamgauge_component::{
     check::Refused,
@@ -44,8 +38,6 @@ const NAME: &str = "prometheus";
 const PREFIX: &str = "prefix";
 /// Messages that are shown together at most.
 const MESSAGES_MAX: usize = 64;
-/// How long an empty outbox is waited for before the stop flag is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Rows to a page that is scraped.
 #[derive(Clone, Copy, Debug)]
@@ -147,10 +139,10 @@ impl SinkWorker for ScrapeWorker {
 }
 
 /// Gives rows to the component: those of a window are acknowledged when the component has rows of a later one.
-fn keep(encoder: &Encoder, outbox: &Outbox, stop: &AtomicBool) {
+fn keep(encoder: &Encoder, outbox: &Outbox, stop: &Stop) {
     let (mut kept, mut newest): (Vec<Arc<Message>>, i64) = (Vec::new(), i64::MIN);
-    while !stop.load(Relaxed) && !outbox.is_drained() {
-        for message in outbox.take_within(MESSAGES_MAX, LOOK_EVERY) {
+    while !stop.is_set() && !outbox.is_drained() {
+        for message in outbox.take_next(MESSAGES_MAX, stop) {
             crash::point("scrape.before_show");
             match show(encoder, &message) {
                 Ok(window_end) if window_end > newest => {

@@ -34,7 +34,7 @@ fn a_marker_says_what_a_file_holds_and_one_copy_of_it_may_be_lost() {
         );
         outbox.push([message(sequence)]);
         outbox.close();
-        lines.deliver("q", &outbox, &AtomicBool::new(false), &Silent);
+        lines.deliver("q", &outbox, &Stop::default(), &Silent);
         assert_eq!(outbox.acknowledged().upto, sequence);
         let mark = CommitMarker::open(folder.path(), "m").unwrap().mark().clone();
         assert_eq!(
@@ -89,7 +89,7 @@ fn lines_whose_mark_cannot_be_written_are_there_once_and_settled_when_it_is() {
     let in_the_way = folder.path().join("m.b");
     fs::create_dir(&in_the_way).unwrap();
     let mender = Mender(&in_the_way, Mutex::default());
-    lines.deliver("q", &outbox, &AtomicBool::new(false), &mender);
+    lines.deliver("q", &outbox, &Stop::default(), &mender);
     let told = mender.1.into_inner().unwrap();
     assert!(told[0].contains("cannot write") && told[0].ends_with("; 2 rows wait"), "{told:?}");
     assert_eq!(told[1..], ["back"]);

@@ -5,14 +5,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
+    sync::{Arc, Mutex},
 };
 
-use streamgauge_common::message::{Message, Payload};
+use streamgauge_common::{
+    message::{Message, Payload},
+    wakeup::Stop,
+};
 use streamgauge_component::{
     check::{Refusal, Refused},
     plugins::Plugins,
@@ -119,8 +118,8 @@ impl SinkWorker for MemoryWorker {
         };
         let left = outbox.clone();
         Ok(workers.thread("memory", &left, move |stop| {
-            while !stop.load(Relaxed) && !outbox.is_drained() {
-                let messages = outbox.take_within(8, Duration::from_millis(5));
+            while !stop.is_set() && !outbox.is_drained() {
+                let messages = outbox.take_next(8, stop);
                 deliver(&messages);
                 outbox.acknowledge(messages.iter().map(|message| &**message));
             }
@@ -192,7 +191,7 @@ fn run(connector: &MemoryConnector, state: Option<&PathBuf>, events: &str) -> Re
     let wired = wire(&deployment, &HostResources::default(), notice).map_err(|error| error.to_string())?;
     let Wired { pipelines, workers, .. } = wired;
     for pipeline in pipelines {
-        let ends = pipeline.run(&AtomicBool::new(false), &|_| {});
+        let ends = pipeline.run(&Stop::default(), &|_| {});
         assert!(ends.iter().all(|end| end.failures.is_empty()), "{ends:?}");
     }
     drop(workers);

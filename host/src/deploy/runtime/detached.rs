@@ -4,35 +4,33 @@
 //! that the plugin failed for, if there is one; a task whose sink takes nothing more waits for it by itself; one whose rows
 //! can go nowhere any more has failed. The others do not notice.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::slice;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use crossbeam_channel::Sender;
-use streamgauge_common::clock::{self, Stopwatch};
+use streamgauge_common::wakeup::Stop;
 use streamgauge_engine::FaultKind;
 
 use super::{RuntimeEvent, Tell, supervisor::Message};
 use crate::{
-    pipeline::{Drain, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader},
+    pipeline::{
+        Drain, Input, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader, wakeup_of,
+    },
     query::{QueryTask, TaskEnd, Wanted},
 };
 
 /// `max_traps`: faults without progress and without a record to blame, after which a query is failed.
 const TRAPS_MAX: u32 = 3;
-/// How often it is looked whether the rows of a query that failed are delivered.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What every thread of a runtime has.
 #[derive(Clone)]
 pub(super) struct Surroundings {
     /// To the supervisor, which is there as long as there are threads.
     pub(super) messages: Sender<Message>,
-    pub(super) stop: Arc<AtomicBool>,
+    pub(super) stop: Stop,
     pub(super) tell: Tell,
     /// Pipelines that run.
     pub(super) readers: Arc<AtomicUsize>,
@@ -69,13 +67,13 @@ impl Surroundings {
     pub(super) fn let_go(&self, mut tasks: Vec<QueryTask>, source: &Arc<Source>) {
         let is_paused = tasks.iter().all(|task| {
             let subscription = &task.context().subscription;
-            subscription.control.wanted() == Wanted::Paused && !subscription.unread.load(Relaxed)
+            subscription.control.wanted() == Wanted::Paused && !subscription.is_unread()
         });
-        let message = if is_paused && !self.stop.load(Relaxed) {
+        let message = if is_paused && !self.stop.is_set() {
             tasks.iter_mut().for_each(park);
             Message::Parked(tasks, source.clone())
         } else {
-            let drain = Drain { timeout: source.drain_timeout, ended: false, failure: None };
+            let drain = Drain { timeout: source.drain_timeout, input: Input::Open };
             let tell = |event| self.hand_on(event, source);
             Message::Ended(drain.run(tasks, &self.stop, &tell))
         };
@@ -110,10 +108,7 @@ impl Surroundings {
 
     /// Lets a task go on by itself, or ends it.
     pub(super) fn go_on_alone(&self, mut task: QueryTask, source: &Arc<Source>) {
-        if !task.context().subscription.is_wanted()
-            && task.task_failure().is_none()
-            && task.failure().is_none()
-        {
+        if !task.context().subscription.is_wanted() && !task.has_failed() {
             return self.let_go(vec![task], source);
         }
         match self.reader_for(&mut task, source) {
@@ -135,11 +130,8 @@ impl Surroundings {
             failures.push((name, why.to_owned()));
         }
         task.give_up();
-        let since = Stopwatch::start();
-        while task.log().in_flight() > 0 && since.elapsed() < source.drain_timeout && !self.stop.load(Relaxed)
-        {
-            clock::pause(LOOK_EVERY);
-        }
+        let wakeup = wakeup_of(slice::from_ref(&task), &self.stop);
+        wakeup.wait_until(source.drain_timeout, || task.log().in_flight() == 0 || self.stop.is_set());
         task.into_end(failures)
     }
 
@@ -154,7 +146,7 @@ impl Surroundings {
         }
         if let Some(failure) = task.task_failure().cloned() {
             let fault = failure.fault.to_string();
-            if !task.count_trap(failure.batch, TRAPS_MAX) || self.stop.load(Relaxed) {
+            if !task.count_trap(failure.batch, TRAPS_MAX) || self.stop.is_set() {
                 return Err(fault);
             }
             let suspect =

@@ -2,16 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     thread,
     time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use streamgauge_common::{crash, panics::caught};
+use streamgauge_common::{crash, panics::caught, wakeup::Stop};
 
 use super::{
     DeploymentEnd, RuntimeError, RuntimeEvent, RuntimeStatus, Tell, Wired,
@@ -83,7 +80,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(messages: Sender<Message>, stop: Arc<AtomicBool>, tell: Tell) -> Self {
+    pub(super) fn new(messages: Sender<Message>, stop: Stop, tell: Tell) -> Self {
         Self {
             surroundings: Surroundings { messages, stop, tell, readers: Arc::default() },
             deployments: BTreeMap::new(),
@@ -136,7 +133,7 @@ impl Supervisor {
             Message::ThreadOver(who, panicked) => {
                 self.threads -= 1;
                 if let Some(why) = panicked {
-                    self.surroundings.stop.store(true, Relaxed);
+                    self.surroundings.stop.set();
                     self.broken = true;
                     self.deployments.values_mut().for_each(|one| one.fail(who.clone(), why.clone()));
                 }

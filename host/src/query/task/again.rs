@@ -27,7 +27,7 @@ impl QueryTask {
         self.buffered.clear();
         self.at_end.clear();
         self.ending.clear();
-        self.task_failure = None;
+        self.state.go_back();
         match self.log.rewind() {
             true => Ok(()),
             false => Err("too much has happened since it began to do it again".to_owned()),
@@ -75,13 +75,11 @@ impl QueryTask {
 
     /// Counts a fault; false when there were too many without progress.
     pub fn count_trap(&mut self, batch: Option<(u32, i64, i64)>, traps_max: u32) -> bool {
-        self.traps += 1;
-        self.trapped_at = batch.map(|(partition, _, last)| (partition, last)).or(self.trapped_at);
-        self.traps <= traps_max
+        self.traps.add(batch, traps_max)
     }
 
-    /// The query has come on.
+    /// What brought the faults about is known and gone.
     pub fn forget_traps(&mut self) {
-        (self.traps, self.trapped_at) = (0, None);
+        self.traps.forget();
     }
 }

@@ -16,7 +16,7 @@ impl QueryTask {
     /// Captures where it stands and what has changed, and lets it be kept; nothing where that is not possible now.
     pub fn checkpoint(&mut self, finished: bool) {
         let Some(backend) = self.log.backend() else { return };
-        if self.task_failure.is_some() || backend.is_busy() || !self.is_level() || self.is_behind_barrier() {
+        if !self.state.is_at_work() || backend.is_busy() || !self.is_level() || self.is_behind_barrier() {
             return;
         }
         if self.query.misses_rows() {
@@ -25,7 +25,7 @@ impl QueryTask {
         let whole = backend.whole();
         let Snapshot { window_progress, parts, kept } = match self.snapshot(&whole) {
             Ok(captured) => captured.unwrap_or_default(),
-            Err(fault) => return self.task_failure = Some(fault.into()),
+            Err(fault) => return self.state.fail(fault.into()),
         };
         let windows = self.query.windows();
         let versions = windows.map(Windows::state_versions).unwrap_or_default();
@@ -44,11 +44,7 @@ impl QueryTask {
             operators: self.query.operator_names(),
             finished,
         };
-        if let Some((partition, offset)) = self.trapped_at
-            && self.offsets.get(&partition).is_some_and(|progress| progress.next > offset)
-        {
-            self.forget_traps();
-        }
+        self.traps.pass(&self.offsets);
         self.log.checkpoint(CheckpointRequest { manifest: checkpoint, parts, mark: 0 });
     }
 }

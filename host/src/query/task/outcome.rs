@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
+use streamgauge_common::wakeup::Wakeup;
+
 use super::QueryTask;
 use crate::query::{Counts, Subscription};
 
@@ -17,6 +19,23 @@ pub struct TaskEnd {
 }
 
 impl QueryTask {
+    /// Notifies this one, too, when it may decide more, when what it has decided is acknowledged, when it cannot go on at all, and when
+    /// something else is wanted of its deployment.
+    pub fn add_listener(&self, wakeup: &Arc<Wakeup>) {
+        self.log.add_listener(wakeup);
+        self.context.subscription.control.add_listener(wakeup);
+    }
+
+    /// Whether it cannot go on from here, or not at all.
+    pub fn has_failed(&self) -> bool {
+        self.task_failure().is_some() || self.failure().is_some()
+    }
+
+    /// Whether it has to leave its pipeline: it has failed, or its deployment is to be paused or dropped, or nobody reads some rows.
+    pub fn is_to_leave(&self) -> bool {
+        self.has_failed() || self.log.is_unread() || !self.context.subscription.is_wanted()
+    }
+
     /// Why it cannot go on at all: what it decides cannot be kept, or leaves for nowhere. Other queries can.
     pub fn failure(&self) -> Option<String> {
         self.log.failure().or_else(|| self.query.failure())
@@ -38,7 +57,7 @@ impl QueryTask {
     /// Nobody reads some rows any more: its deployment ends.
     pub fn note_unread(&self) {
         if self.log.is_unread() {
-            self.context.subscription.unread.store(true, Relaxed);
+            self.context.subscription.abandon();
         }
     }
 

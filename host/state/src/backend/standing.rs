@@ -2,9 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
+use streamgauge_common::wakeup::{Listeners, Wakeup};
 use streamgauge_engine::SegmentId;
 
 use crate::{
@@ -18,6 +19,8 @@ pub(super) struct Standing {
     progress: Mutex<Progress>,
     /// A checkpoint was written, or something failed.
     changed: Condvar,
+    /// For whoever waits for what cannot come after a failure.
+    listeners: Listeners,
     durable: Mutex<Durable>,
     /// What was acknowledged before.
     acknowledged: BTreeMap<String, Acknowledged>,
@@ -49,6 +52,7 @@ impl Standing {
         Self {
             progress: Mutex::default(),
             changed: Condvar::new(),
+            listeners: Listeners::default(),
             durable: Mutex::new(Durable { offsets, ..Durable::default() }),
             acknowledged,
             outboxes: Mutex::default(),
@@ -94,6 +98,12 @@ impl Standing {
     pub(super) fn fail(&self, why: String) {
         lock(&self.progress).failure.get_or_insert(why);
         self.changed.notify_all();
+        self.listeners.notify();
+    }
+
+    /// Notifies this one, too, of a failure.
+    pub(super) fn add_listener(&self, wakeup: &Arc<Wakeup>) {
+        self.listeners.add(wakeup);
     }
 
     /// One of the actors has failed.

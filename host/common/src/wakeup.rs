@@ -1,0 +1,177 @@
+//! Waiting for something that other threads bring about.
+//!
+//! Who waits has a [`Wakeup`], and is a listener of everything whose change it waits for ([`Listeners`]): outboxes, what is wanted of a
+//! deployment, whether to stop ([`Stop`]). A change is made first and told afterwards, and who waits looks once more after each
+//! notification, so none is lost.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use crate::clock::Stopwatch;
+
+/// Wakes whoever waits.
+#[derive(Debug, Default)]
+pub struct Wakeup {
+    /// How often it was notified.
+    notified: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Wakeup {
+    /// Something has changed.
+    pub fn notify(&self) {
+        *lock(&self.notified) += 1;
+        self.changed.notify_all();
+    }
+
+    /// Calls `is_done` now and after each notification, until it is true or `patience` is over. Gives what it said last.
+    ///
+    /// What `is_done` looks at is changed before this is notified.
+    pub fn wait_until(&self, patience: Duration, mut is_done: impl FnMut() -> bool) -> bool {
+        let since = Stopwatch::start();
+        loop {
+            // Known before it is looked: what changes from here on is seen by the count.
+            let seen = *lock(&self.notified);
+            if is_done() {
+                return true;
+            }
+            let Some(left) = patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) else {
+                return false;
+            };
+            let waited =
+                self.changed.wait_timeout_while(lock(&self.notified), left, |notified| *notified == seen);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+/// Who is to be notified of a change. A listener that is gone is forgotten.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    wakeups: Mutex<Vec<Weak<Wakeup>>>,
+}
+
+impl Listeners {
+    /// One more, unless it listens already.
+    pub fn add(&self, wakeup: &Arc<Wakeup>) {
+        let mut wakeups = lock(&self.wakeups);
+        wakeups.retain(|listener| listener.strong_count() > 0 && listener.as_ptr() != Arc::as_ptr(wakeup));
+        wakeups.push(Arc::downgrade(wakeup));
+    }
+
+    /// Something has changed.
+    pub fn notify(&self) {
+        lock(&self.wakeups).iter().filter_map(Weak::upgrade).for_each(|wakeup| wakeup.notify());
+    }
+}
+
+/// Whether to stop. A clone is the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    shared: Arc<SharedStop>,
+}
+
+#[derive(Debug, Default)]
+struct SharedStop {
+    is_set: AtomicBool,
+    listeners: Listeners,
+}
+
+impl Stop {
+    /// Everything that looks at it is to stop.
+    pub fn set(&self) {
+        self.shared.is_set.store(true, SeqCst);
+        self.shared.listeners.notify();
+    }
+
+    /// Whether it was set.
+    pub fn is_set(&self) -> bool {
+        self.shared.is_set.load(SeqCst)
+    }
+
+    /// Notifies this one, too, when it is set.
+    pub fn add_listener(&self, wakeup: &Arc<Wakeup>) {
+        self.shared.listeners.add(wakeup);
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that could panic happens while it is held.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, thread};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_is_so_already_is_not_waited_for() {
+        assert!(Wakeup::default().wait_until(Duration::ZERO, || true));
+        assert!(!Wakeup::default().wait_until(Duration::ZERO, || false));
+    }
+
+    #[test]
+    fn a_change_between_the_look_and_the_wait_is_not_lost() {
+        let wakeup = Wakeup::default();
+        let looks = Cell::new(0);
+        // The change comes at the worst moment: after it was looked, before it is waited.
+        let done = wakeup.wait_until(LONG, || {
+            looks.set(looks.get() + 1);
+            wakeup.notify();
+            looks.get() == 3
+        });
+        assert!(done);
+        assert_eq!(looks.get(), 3, "it is looked once after each notification");
+    }
+
+    #[test]
+    fn nothing_is_looked_at_while_nothing_changes() {
+        let looks = Cell::new(0);
+        let done = Wakeup::default().wait_until(Duration::from_millis(20), || {
+            looks.set(looks.get() + 1);
+            false
+        });
+        assert!(!done);
+        assert!(looks.get() <= 2, "{} looks", looks.get());
+    }
+
+    #[test]
+    fn everyone_who_listens_wakes_when_it_is_time_to_stop() {
+        let stop = Stop::default();
+        thread::scope(|scope| {
+            let waiting: Vec<_> = (0..3)
+                .map(|_| {
+                    let stop = stop.clone();
+                    scope.spawn(move || {
+                        let wakeup = Arc::new(Wakeup::default());
+                        stop.add_listener(&wakeup);
+                        wakeup.wait_until(LONG, || stop.is_set())
+                    })
+                })
+                .collect();
+            stop.set();
+            waiting.into_iter().for_each(|waits| assert!(waits.join().unwrap()));
+        });
+    }
+
+    #[test]
+    fn a_listener_is_there_once_and_forgotten_when_it_is_gone() {
+        let listeners = Listeners::default();
+        let (one, other) = (Arc::new(Wakeup::default()), Arc::new(Wakeup::default()));
+        [&one, &other, &one].into_iter().for_each(|wakeup| listeners.add(wakeup));
+        listeners.notify();
+        assert_eq!([&one, &other].map(|wakeup| *lock(&wakeup.notified)), [1, 1]);
+        drop(other);
+        listeners.add(&one);
+        assert_eq!(lock(&listeners.wakeups).len(), 1);
+    }
+}
