@@ -72,9 +72,22 @@ fn until_row(folder: &Path, n: u32) -> String {
         assert_eq!(child.try_wait().unwrap(), None, "{}", fs::read_to_string(folder.join("said")).unwrap());
         assert!(since.elapsed() < Duration::from_secs(30), "row {n} does not come");
     }
+    // A checkpoint that was begun after the row was decided: the second one from now on.
+    let checkpoint = newest_checkpoint(folder);
+    while newest_checkpoint(folder) < checkpoint + 2 {
+        assert!(since.elapsed() < Duration::from_secs(30), "no checkpoint is written");
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     fs::read_to_string(folder.join("said")).unwrap()
+}
+
+/// The number of the newest checkpoint of 'v'; 0 where there is none.
+fn newest_checkpoint(folder: &Path) -> u64 {
+    let files = fs::read_dir(folder.join("state/v")).into_iter().flatten().flatten();
+    let numbers =
+        files.filter_map(|file| file.file_name().to_str()?.strip_prefix("checkpoint-")?.parse().ok());
+    numbers.max().unwrap_or(0)
 }
 
 #[test]
