@@ -4,6 +4,7 @@ mod check;
 mod compile;
 mod demo;
 mod explain;
+mod limit_options;
 pub mod process;
 mod program;
 mod run;

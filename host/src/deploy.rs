@@ -36,6 +36,7 @@ use self::{
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output},
+    limits::Limits,
     pipeline::Pipeline,
     query::{Control, Progress, QueryTask, Subscription},
     timings::Timings,
@@ -113,6 +114,8 @@ pub struct Deployment<'a> {
     pub drain_timeout: Duration,
     /// How long a bounded run may wait for Kafka at a time.
     pub connect_timeout: Duration,
+    /// What everything is bounded by.
+    pub limits: &'a Limits,
 }
 
 impl<'a> Deployment<'a> {
@@ -145,6 +148,7 @@ impl<'a> Deployment<'a> {
             checkpoints_kept: 2,
             drain_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(60),
+            limits: &Limits::DEFAULT,
         }
     }
 }
@@ -189,7 +193,11 @@ fn wire_named(
         deployment.state.as_ref(),
     );
     files.left = left;
-    let pool = deployment.state.is_some().then(|| resources.state_pool()).transpose()?;
+    let pool = deployment
+        .state
+        .is_some()
+        .then(|| resources.state_pool(deployment.limits.state_pool()))
+        .transpose()?;
     let mut parts = Builder {
         pool,
         needed,

@@ -66,6 +66,23 @@ pub struct Source {
     pub checkpoint_interval: Duration,
     /// How long deliveries may take at the end.
     pub drain_timeout: Duration,
+    /// How often plugins may fail.
+    pub faults: FaultLimits,
+}
+
+/// How often the plugins of a query may fail before it is failed. No row depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultLimits {
+    /// `max_traps`: faults without progress and without a record to blame.
+    pub traps_max: u32,
+    /// `max_poison_records`: records of one batch that each make a plugin fail.
+    pub poison_records_max: usize,
+}
+
+impl Default for FaultLimits {
+    fn default() -> Self {
+        Self { traps_max: 3, poison_records_max: 100 }
+    }
 }
 
 /// A reader, and the query tasks that are level with it. They may be of several deployments.

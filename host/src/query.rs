@@ -40,7 +40,7 @@ use crate::{
 pub use cut_off::CutOff;
 pub use input::{InputBatch, Origin};
 pub use letters::{Context, Counts};
-pub use log::DecisionLog;
+pub use log::{DecisionLog, REMEMBERED_MAX};
 pub use scope::{EmitContext, TaskFailure};
 pub use subscription::{Control, Progress, Subscription, Wanted};
 pub use task::{OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
@@ -234,8 +234,11 @@ impl RunningQuery {
         let folded = folded.map_err(|fault| TaskFailure { fault, in_fold: true, batch: None })?;
         let name = &self.manifest.name;
         for rejected in folded.rejected {
-            let message = "a new group beyond max_groups; fewer groups, or a higher limit";
-            input.dead_letter(row(rejected), name, Reason::GroupLimit, message, scope);
+            let message = format!(
+                "a new group beyond max_groups ({}); fewer groups, or --limit max_groups=N",
+                windows.engine.groups_max()
+            );
+            input.dead_letter(row(rejected), name, Reason::GroupLimit, &message, scope);
         }
         for rejected in folded.out_of_range {
             let message = "the event time is outside of the years 1 to 9999";

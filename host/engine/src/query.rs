@@ -114,6 +114,11 @@ impl WindowQuery {
         self.source.at()
     }
 
+    /// `max_groups`, of a partition.
+    pub fn groups_max(&self) -> usize {
+        self.settings.groups_max
+    }
+
     /// How much is held.
     pub fn usage(&self) -> Usage {
         let folding: usize = self.partitions.values().map(Partition::groups).sum();

@@ -14,13 +14,14 @@ use streamgauge_common::{clock::Stopwatch, crash, panics::caught};
 use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Failure, process, program, say, say_with_help};
+use super::{Failure, limit_options::LimitOptions, process, program, say, say_with_help};
 use crate::{
     deliver::dead_letter::RecordText,
     deploy::{
         Binding, Connectors, Deployment, DeploymentEnd, HostResources, Notice, Runtime, RuntimeEvent, Wired,
         wire,
     },
+    limits::{self, parse_size},
     progress::ProgressLine,
     query::{Counts, Subscription},
     timings::Timings,
@@ -30,6 +31,7 @@ pub(super) use interrupt::Signals;
 
 /// Options of `run`.
 #[derive(Debug, Args)]
+#[command(after_long_help = limits::help())]
 pub(super) struct Options {
     /// Query files; together they are one program
     #[arg(required = true, value_name = "FILE.sql")]
@@ -83,6 +85,8 @@ pub(super) struct Options {
     /// At the end say what each step took of the processor's time
     #[arg(long)]
     timings: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 fn binding(text: &str) -> Result<Binding, String> {
@@ -104,16 +108,7 @@ fn record_text(text: &str) -> Result<RecordText, String> {
 
 /// `64KiB`, `256MiB`, `4096`.
 fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.get(digits.len()..) {
-        Some("" | "B") => Some(1),
-        Some("KiB") => Some(1 << 10),
-        Some("MiB") => Some(1 << 20),
-        Some("GiB") => Some(1 << 30),
-        _ => None,
-    };
-    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
-    bytes.filter(|&bytes| bytes > 0).ok_or_else(|| "write it as 64KiB, 256MiB or 2GiB".to_owned())
+    parse_size(text).filter(|&bytes| bytes > 0).ok_or_else(|| "write it as 64KiB, 256MiB or 2GiB".to_owned())
 }
 
 /// `30s`, `500ms`, `2m`.
@@ -125,8 +120,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let signals = Signals::listen()?;
     process::begins(options.state.as_deref());
-    let plugins = Arc::new(program::plugins()?);
-    let compiled = program::compile_with(&options.files, &plugins)?;
+    let limits = options.limits.limits();
+    let plugins = Arc::new(program::plugins(&limits)?);
+    let compiled = program::compile_with(&options.files, &plugins, &limits)?;
     let timings = Arc::new(Timings::new(options.timings));
     let state = options.state.as_deref().map(Store::open).transpose();
     let state = state.map_err(|error| match error {
@@ -155,6 +151,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         checkpoints_kept: usize::from(options.checkpoints_kept),
         drain_timeout: options.drain_timeout,
         connect_timeout: options.connect_timeout,
+        limits: &limits,
     };
     let wired = wire(&deployment, &HostResources::default(), reports.notice())?;
     let done = host(wired, &signals, options.drain_timeout, None, reports);

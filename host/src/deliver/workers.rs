@@ -15,16 +15,46 @@ use streamgauge_state::outbox::Outbox;
 use tokio::{runtime::Runtime, sync::watch};
 
 use super::{
-    http::client::{Client, ClientError, Limits},
+    http::{
+        client::{self, Client, ClientError},
+        sender::Settings,
+    },
     letters::DeadLetterQueue,
     rejected::RejectedRows,
+    scrape::ScrapeLimits,
 };
 
 /// Reports what happens to the user.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// What bounds deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryLimits {
+    /// `requests_in_flight`: requests under way at a time, of a query and sink.
+    pub requests_in_flight: usize,
+    /// `max_retry_after`: what a receiver may ask for at most.
+    pub retry_after_max: Duration,
+    /// How long a request may take, and how large its answer may be.
+    pub client: client::Limits,
+    /// Who may ask.
+    pub scrape: ScrapeLimits,
+}
+
+impl Default for DeliveryLimits {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            requests_in_flight: settings.in_flight_max,
+            retry_after_max: settings.retry_after_max,
+            client: client::Limits::default(),
+            scrape: ScrapeLimits::default(),
+        }
+    }
+}
+
 /// Runs threads and tasks that deliver. They end when it is dropped.
 pub struct Workers {
+    limits: DeliveryLimits,
     stop: Arc<AtomicBool>,
     cancel: watch::Sender<bool>,
     runtime: Option<Runtime>,
@@ -43,7 +73,7 @@ impl Workers {
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn new(notice: Notice) -> io::Result<Self> {
+    pub fn new(limits: DeliveryLimits, notice: Notice) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("deliver")
@@ -51,6 +81,7 @@ impl Workers {
             .build()?;
         let (cancel, _) = watch::channel(false);
         Ok(Self {
+            limits,
             stop: Arc::default(),
             cancel,
             runtime: Some(runtime),
@@ -60,6 +91,11 @@ impl Workers {
             silent: Arc::default(),
             clients: [None, None],
         })
+    }
+
+    /// What bounds deliveries.
+    pub fn limits(&self) -> &DeliveryLimits {
+        &self.limits
     }
 
     /// Rows that no receiver will ever take.
@@ -97,7 +133,7 @@ impl Workers {
         let slot = if allow_private { private } else { public };
         match slot {
             Some(client) => Ok(client.clone()),
-            None => Ok(slot.insert(Client::new(allow_private, Limits::default())?).clone()),
+            None => Ok(slot.insert(Client::new(allow_private, self.limits.client)?).clone()),
         }
     }
 

@@ -57,7 +57,7 @@ impl<'a> Sinks<'a> {
     /// # Errors
     /// Where the system gives no threads.
     pub(super) fn new(deployment: &Deployment<'a>, notice: Notice) -> Result<Self, DeployError> {
-        let workers = Workers::new(notice);
+        let workers = Workers::new(deployment.limits.delivery(), notice);
         Ok(Self {
             connectors: deployment.connectors,
             plugins: deployment.plugins,

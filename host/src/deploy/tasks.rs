@@ -119,9 +119,10 @@ impl Deployment<'_> {
             None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
         };
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
-        let settings = Settings { delay_us, ..Settings::default() };
+        let settings = Settings { delay_us, groups_max: self.limits.max_groups, ..Settings::default() };
         let at = checkpoint.as_ref().map_or_else(Offsets::new, |(saved, _)| saved.offsets.clone());
-        let log = DecisionLog::new(backend, task_builder.outboxes, decisions);
+        let log = DecisionLog::new(backend, task_builder.outboxes, decisions)
+            .remembering(self.limits.max_remembered);
         let context = Context::new(subscription.clone());
         let factory = WindowFactory { settings, open };
         let mut task =
@@ -182,7 +183,8 @@ impl Deployment<'_> {
                 )),
                 error => bad(&error),
             })?;
-        let Recovered { begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
+        let Recovered { mut begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
+        begin.log_limits = self.limits.log();
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.files.resumed |= checkpoint.is_some();
         parts.files.identities.insert(timeline);
@@ -324,7 +326,7 @@ impl Deployment<'_> {
         let in_flight = resumed.map_err(|why| undelivered(manifest, &name, &in_flight, &why))?;
         let ack_notifier = task_builder.ack_notifier.clone();
         let note = move |_: &Acknowledged| ack_notifier.iter().for_each(AckNotifier::note);
-        let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, acknowledged, note);
+        let outbox = Outbox::new(Bounds { keeps_last, ..self.limits.outbox() }, acknowledged, note);
         task_builder.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
         outbox.push(in_flight);
         let of = [task_builder.source.name.as_str(), name.as_str(), sink];

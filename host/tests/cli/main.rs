@@ -15,6 +15,7 @@ mod known;
 mod anonymous;
 mod signals;
 mod limits;
+mod bounds;
 mod panics;
 
 use std::process::{Command, Output};

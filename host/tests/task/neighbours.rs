@@ -7,7 +7,10 @@ use streamgauge::{
     decode::{format::Format, json, layout::ColumnSpec, schema::SharedSchema},
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     deploy::{Connectors, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent, Wired},
-    pipeline::{self, Pipeline, reader},
+    pipeline::{
+        self, Pipeline,
+        reader::{self, ReaderLimits},
+    },
     query::{Context, DecisionLog, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
     timings::Timings,
 };
@@ -244,14 +247,21 @@ fn source(
             let starts =
                 from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
             assert_eq!(ticket.positions(), [0, 1]);
-            reader::files(std::slice::from_ref(&path), &starts, schema.clone(), 1 << 20, timings.clone())
-                .map_err(|error| error.to_string())
+            reader::files(
+                std::slice::from_ref(&path),
+                &starts,
+                schema.clone(),
+                ReaderLimits::default(),
+                timings.clone(),
+            )
+            .map_err(|error| error.to_string())
         }),
         once: false,
         rejoin: None,
         future: None,
         checkpoint_interval: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(5),
+        faults: pipeline::FaultLimits::default(),
     }
 }
 
@@ -338,7 +348,10 @@ fn copy_all(from: &Path, to: &Path) {
 fn a_reducer_that_always_traps_or_never_ends_fails_its_query_alone() {
     for (body, why) in [
         ("unreachable", "reducer `probe` trapped"),
-        ("(loop $on (br $on)) unreachable", "reducer `probe` ran longer than 100 ms"),
+        (
+            "(loop $on (br $on)) unreachable",
+            "reducer `probe` ran longer than 100 ms (--limit plugin_call_timeout)",
+        ),
     ] {
         let Run { end, rows: [neighbour, rows], letters, told } = run(body);
         assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");

@@ -119,7 +119,7 @@ fn answer_scrapes(sink: &Sink, instance: Arc<SinkInstance>, workers: &Workers) -
         })
     };
     workers.answer(&sink.name, "answers no scrapes any more", async |stop| {
-        let scrape = Scrape::bind(&address, Arc::new(render)).await?;
+        let scrape = Scrape::bind(&address, workers.limits().scrape, Arc::new(render)).await?;
         workers.tell(&format!("sink '{}' answers scrapes at http://{}/metrics", sink.name, scrape.address()));
         Ok(scrape.serve(stop))
     })

@@ -22,8 +22,6 @@ use crate::{
     query::{QueryTask, TaskEnd, Wanted},
 };
 
-/// `max_traps`: faults without progress and without a record to blame, after which a query is failed.
-const TRAPS_MAX: u32 = 3;
 /// How often it is looked whether the rows of a query that failed are delivered.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -154,7 +152,7 @@ impl Surroundings {
         }
         if let Some(failure) = task.task_failure().cloned() {
             let fault = failure.fault.to_string();
-            if !task.count_trap(failure.batch, TRAPS_MAX) || self.stop.load(Relaxed) {
+            if !task.count_trap(failure.batch, source.faults.traps_max) || self.stop.load(Relaxed) {
                 return Err(fault);
             }
             let suspect =
@@ -173,8 +171,8 @@ impl Surroundings {
                     "query '{name}': partition {partition} offset {offset} is a dead letter: {why}"
                 ));
             }
-            if poison.len() >= bisect::RECORDS_MAX {
-                return Err(format!("{fault}, for record after record"));
+            if poison.len() >= source.faults.poison_records_max {
+                return Err(format!("{fault}, for record after record (--limit max_poison_records)"));
             }
             if !poison.is_empty() {
                 task.forget_traps();

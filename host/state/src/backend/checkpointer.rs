@@ -47,7 +47,10 @@ pub(super) struct Checkpointer {
 impl Actor for Checkpointer {
     type Message = CheckpointRequest;
     const GROUP_MAX: usize = 1;
-    const WAITING_MAX: usize = 1;
+
+    fn waiting_max(&self) -> usize {
+        1
+    }
 
     fn handle(&mut self, jobs: Vec<CheckpointRequest>) -> Result<(), String> {
         jobs.into_iter().try_for_each(|job| self.write(job)).map_err(|error| error.to_string())
