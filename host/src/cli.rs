@@ -5,6 +5,7 @@ mod compile;
 mod demo;
 mod explain;
 mod limit_options;
+mod log_options;
 pub mod process;
 mod program;
 mod run;

@@ -27,6 +27,7 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, Source, Target},
 };
 use streamgauge_state::{pool::StatePool, statements, store::Store};
+use tracing::info;
 
 use self::{
     identity::Named,
@@ -50,7 +51,7 @@ pub use self::{
     resources::HostResources,
     runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, RuntimeStatus, State, Status, Tell},
 };
-pub use crate::deliver::workers::{Notice, Workers};
+pub use crate::deliver::workers::Workers;
 
 /// `NAME=PATH`.
 #[derive(Clone, Debug)]
@@ -157,25 +158,17 @@ impl<'a> Deployment<'a> {
 ///
 /// # Errors
 /// A name that does not exist, a source without input, a file that cannot be opened, a missing secret.
-pub fn wire(
-    deployment: &Deployment<'_>,
-    resources: &HostResources,
-    notice: Notice,
-) -> Result<Wired, DeployError> {
-    let Some(store) = &deployment.state else { return wire_named(deployment, resources, notice) };
+pub fn wire(deployment: &Deployment<'_>, resources: &HostResources) -> Result<Wired, DeployError> {
+    let Some(store) = &deployment.state else { return wire_named(deployment, resources) };
     let Named { program, keep } = identity::name(deployment.program, store)?;
-    let wired = wire_named(&Deployment { program: &program, ..deployment.clone() }, resources, notice)?;
+    let wired = wire_named(&Deployment { program: &program, ..deployment.clone() }, resources)?;
     // Before anything is decided under these names.
     let kept = keep.map_or(Ok(()), |keep| statements::write(store, &keep));
     kept.map_err(|error| DeployError::Runtime(format!("error: {error}")))?;
     Ok(wired)
 }
 
-fn wire_named(
-    deployment: &Deployment<'_>,
-    resources: &HostResources,
-    notice: Notice,
-) -> Result<Wired, DeployError> {
+fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<Wired, DeployError> {
     let Deployment { program, inputs, outputs, .. } = deployment;
     let names = program.sources.iter().map(|source| source.name.as_str());
     check_names("source", "--input", inputs, &names.collect::<Vec<_>>())?;
@@ -203,8 +196,7 @@ fn wire_named(
         needed,
         components,
         files,
-        sinks: Sinks::new(deployment, notice.clone())?,
-        notice: notice.clone(),
+        sinks: Sinks::new(deployment)?,
         notices: told,
         begun: Vec::new(),
         control: Arc::default(),
@@ -224,7 +216,7 @@ fn wire_named(
     if files.resumed {
         notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
     }
-    notices.iter().for_each(|text| notice(text));
+    notices.iter().for_each(|text| info!(deployment = deployment.name, "{text}"));
     Ok(Wired { pipelines, workers: Some(sinks.start()?), control })
 }
 
@@ -294,7 +286,6 @@ struct Builder<'a> {
     components: BTreeMap<String, QueryComponent>,
     files: OutputFiles,
     sinks: Sinks<'a>,
-    notice: Notice,
     notices: Vec<String>,
     /// Queries of which there is no state.
     begun: Vec<String>,
@@ -347,11 +338,8 @@ impl Deployment<'_> {
     ) -> Result<Vec<Pipeline>, DeployError> {
         let begin = self.start(source, &tasks);
         let (reading, schema) = parts.resources.share(source, self)?;
-        let settings = LetterSettings {
-            record_text: self.dead_letter_records,
-            bytes_max: self.dead_letters_bytes_max,
-            notice: parts.notice.clone(),
-        };
+        let settings =
+            LetterSettings { record_text: self.dead_letter_records, bytes_max: self.dead_letters_bytes_max };
         let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));
         let letters = path.map(|path| parts.files.letters(path, &settings)).transpose()?;
         let subscription = Arc::new(Subscription {

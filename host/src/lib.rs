@@ -19,6 +19,7 @@ pub mod query;
 pub mod deliver;
 pub mod pipeline;
 pub mod limits;
+pub mod logging;
 pub mod deploy;
 pub mod timings;
 pub mod progress;

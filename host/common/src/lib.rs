@@ -11,3 +11,4 @@ pub mod topic_id;
 pub mod clock;
 pub mod crash;
 pub mod panics;
+pub mod telling;

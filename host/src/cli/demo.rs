@@ -20,13 +20,14 @@ use self::{broker::Broker, screen::screen, traffic::Traffic};
 use super::{
     Failure,
     limit_options::LimitOptions,
+    log_options::LogOptions,
     print, process, program,
     run::{self, Reports, Signals},
     say,
 };
 use crate::{
     deliver::{output::Output, pretty::Pretty},
-    deploy::{Connectors, Deployment, HostResources, Notice, Wired, wire},
+    deploy::{Connectors, Deployment, HostResources, Wired, wire},
     limits::{self, Limits},
     timings::Timings,
 };
@@ -63,6 +64,8 @@ pub(super) struct Options {
     sql: bool,
     #[command(flatten)]
     limits: LimitOptions,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 pub(super) fn run(options: Options) -> Result<(), Failure> {
@@ -81,8 +84,8 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
 
     let mut traffic = Traffic::new(&broker, HISTORY, f64::from(options.rate))?;
     traffic.write_history()?;
-    let reports = Reports::default();
-    let wired = wired(&options, &compiled, &plugins, &limits, reports.notice())?;
+    let reports = Reports::new(&options.log);
+    let wired = reports.within(|| wired(&options, &compiled, &plugins, &limits))?;
     let live = traffic.go_live()?;
     let done = run::host(wired, &signals, DRAIN_TIMEOUT, options.seconds.map(Duration::from_secs), reports);
     live.stop();
@@ -105,7 +108,6 @@ fn wired(
     compiled: &Compiled,
     plugins: &Arc<Plugins>,
     limits: &Limits,
-    notice: Notice,
 ) -> Result<Wired, Failure> {
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
@@ -116,7 +118,7 @@ fn wired(
         limits,
         ..Deployment::new(run::DEPLOYMENT, &compiled.program, plugins, &connectors, &timings)
     };
-    Ok(wire(&deployment, &HostResources::default(), notice)?)
+    Ok(wire(&deployment, &HostResources::default())?)
 }
 
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {

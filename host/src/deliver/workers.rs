@@ -10,9 +10,13 @@ use std::{
     time::Duration,
 };
 
-use streamgauge_common::panics::{self, caught};
+use streamgauge_common::{
+    panics::{self, caught},
+    telling::as_here,
+};
 use streamgauge_state::outbox::Outbox;
 use tokio::{runtime::Runtime, sync::watch};
+use tracing::error;
 
 use super::{
     http::{
@@ -23,9 +27,6 @@ use super::{
     rejected::RejectedRows,
     scrape::ScrapeLimits,
 };
-
-/// Reports what happens to the user.
-pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What bounds deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,6 @@ pub struct Workers {
     cancel: watch::Sender<bool>,
     runtime: Option<Runtime>,
     threads: Vec<JoinHandle<()>>,
-    notice: Notice,
     /// Rows that no receiver will ever take.
     rejected: Arc<AtomicU64>,
     /// The sink that no longer answers requests, and the panic that ended its task.
@@ -73,7 +73,7 @@ impl Workers {
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn new(limits: DeliveryLimits, notice: Notice) -> io::Result<Self> {
+    pub fn new(limits: DeliveryLimits) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("deliver")
@@ -86,7 +86,6 @@ impl Workers {
             cancel,
             runtime: Some(runtime),
             threads: Vec::new(),
-            notice,
             rejected: Arc::default(),
             silent: Arc::default(),
             clients: [None, None],
@@ -108,11 +107,6 @@ impl Workers {
         self.silent.get().cloned()
     }
 
-    /// Reports something to the user.
-    pub fn tell(&self, text: &str) {
-        (self.notice)(text);
-    }
-
     /// Reports the messages of a query that the receiver rejects.
     pub fn rejections(
         &self,
@@ -121,7 +115,7 @@ impl Workers {
         sink: &str,
         letters: Option<Arc<DeadLetterQueue>>,
     ) -> RejectedRows {
-        RejectedRows::new([source, query, sink], letters, self.notice.clone(), self.rejected.clone())
+        RejectedRows::new([source, query, sink], letters, self.rejected.clone())
     }
 
     /// One client for all sinks with the same rights: it is slow to make.
@@ -151,7 +145,7 @@ impl Workers {
         let work = move || {
             caught(|| work(&stop)).unwrap_or_else(|why| left.fail(format!("who delivers: {why}")));
         };
-        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(work)?);
+        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(as_here(work))?);
         Ok(())
     }
 
@@ -183,9 +177,10 @@ impl Workers {
     {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let work = runtime.block_on(begin(self.cancel.subscribe()))?;
-        let (who, notice, silent) = (format!("sink '{sink}'"), self.notice.clone(), self.silent.clone());
+        let (sink, silent) = (sink.to_owned(), self.silent.clone());
         panics::attend(runtime, work, move |why| {
-            notice(&format!("{who} {broken}: {why}"));
+            let who = format!("sink '{sink}'");
+            error!(sink, "{who} {broken}: {why}");
             silent.get_or_init(|| (who, why));
         });
         Ok(())

@@ -110,7 +110,8 @@ fn read_again(
             | Event::Topic(_)
             | Event::Asked
             | Event::Idle { .. }
-            | Event::Notice(_)
+            | Event::Waits(_)
+            | Event::GoesOn(_)
             | Event::TimedOut => {}
         }
         if task.task_failure().is_some() {

@@ -7,6 +7,7 @@ use std::{
 
 use streamgauge_common::clock::{self, Stopwatch};
 use streamgauge_functions::format_timestamp;
+use tracing::info;
 
 use super::{LOOK, PipelineEvent, letters};
 use crate::query::{CutOff, QueryTask, TaskEnd};
@@ -39,7 +40,10 @@ impl Drain {
             }
         }
         tasks.iter_mut().for_each(QueryTask::flush);
-        tasks.iter().filter_map(cut_off).for_each(|text| tell(PipelineEvent::Notice(text)));
+        for (task, text) in tasks.iter().filter_map(|task| Some((task, cut_off(task)?))) {
+            let deployment = &task.context().subscription.deployment;
+            info!(deployment, query = task.name(), "{text}");
+        }
         detach_failed(&mut tasks, tell);
         tasks.iter().for_each(wait_for_state);
         while since.elapsed() < self.timeout

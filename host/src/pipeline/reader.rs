@@ -84,8 +84,10 @@ pub enum Event {
         /// How long nothing had come of any of them by then.
         silent: Duration,
     },
-    /// Something that people should know.
-    Notice(String),
+    /// The source waits for something; what, for people.
+    Waits(String),
+    /// It waits no more; for people.
+    GoesOn(String),
     /// Nothing came within the time given.
     TimedOut,
     /// Nothing more will come: the reader says so, behind all that it has read. A reader that ends without it has failed.
@@ -325,10 +327,10 @@ fn read_kafka(
                 out.event(Event::Idle { partitions, silent })?;
             }
             streamgauge_kafka::Event::Waiting { message } => {
-                out.event(Event::Notice(format!("{name} waits: {message}")))?;
+                out.event(Event::Waits(format!("{name} waits: {message}")))?;
             }
             streamgauge_kafka::Event::Resumed => {
-                out.event(Event::Notice(format!("{name} goes on")))?;
+                out.event(Event::GoesOn(format!("{name} goes on")))?;
             }
             streamgauge_kafka::Event::Failed { message } => {
                 return out.event(Event::Failed(message));

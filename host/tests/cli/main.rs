@@ -16,6 +16,7 @@ mod anonymous;
 mod signals;
 mod limits;
 mod bounds;
+mod logs;
 mod panics;
 
 use std::process::{Command, Output};

@@ -7,6 +7,7 @@ use streamgauge::{
     decode::{format::Format, json, layout::ColumnSpec, schema::SharedSchema},
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     deploy::{Connectors, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent, Wired},
+    logging::{LogFormat, dispatch},
     pipeline::{
         self, Pipeline,
         reader::{self, ReaderLimits},
@@ -30,6 +31,7 @@ use streamgauge_state::{
     recovery::{self, Recovered},
     store::Store,
 };
+use tracing::{Level, dispatcher::with_default};
 
 use crate::{
     bundles,
@@ -136,7 +138,7 @@ fn run_as(
     let schema = sources.first().unwrap().columns.clone();
     let timings = Arc::new(Timings::default());
     let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
-    let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
+    let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt);
     let subscription = Arc::new(Subscription {
         deployment: "test".into(),
         dead_letters: Some(Arc::new(letters)),
@@ -159,20 +161,30 @@ fn run_as(
     let reader = (source.open)(&tasks.first().unwrap().read_from()).unwrap();
     let pipelines = vec![Pipeline { source, reader, tasks }];
     let (tell, told) = crossbeam_channel::unbounded();
-    let runtime = Runtime::start(Arc::new(move |event| drop(tell.send(event))), Arc::default()).unwrap();
+    let notice = tell.clone();
+    let lines = dispatch(Level::INFO, LogFormat::Text, move |line| drop(notice.send(Told::Line(line))));
+    let ended = move |RuntimeEvent::Ended(_, end)| drop(tell.send(Told::Ended(end)));
+    let start = || Runtime::start(Arc::new(ended), Arc::default());
+    let runtime = with_default(&lines, start).unwrap();
     runtime.run("test", Wired { pipelines, workers: None, control: Arc::default() }).unwrap();
     let mut notices = Vec::new();
     let end = loop {
         match told.recv().unwrap() {
-            RuntimeEvent::Notice(text) => {
+            Told::Line(text) => {
                 look_on(&text);
                 notices.push(text);
             }
-            RuntimeEvent::Ended(_, end) => break end,
+            Told::Ended(end) => break end,
         }
     };
     let read = |name: &str| fs::read_to_string(path(name)).unwrap();
     Run { end, rows: ["select_1", "select_2"].map(read), letters: read("letters"), told: notices }
+}
+
+/// What a runtime tells, in its order.
+enum Told {
+    Line(String),
+    Ended(DeploymentEnd),
 }
 
 fn task(

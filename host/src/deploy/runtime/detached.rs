@@ -15,8 +15,9 @@ use std::{
 use crossbeam_channel::Sender;
 use streamgauge_common::clock::{self, Stopwatch};
 use streamgauge_engine::FaultKind;
+use tracing::{error, warn};
 
-use super::{RuntimeEvent, Tell, supervisor::Message};
+use super::{Tell, supervisor::Message};
 use crate::{
     pipeline::{Drain, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader},
     query::{QueryTask, TaskEnd, Wanted},
@@ -48,7 +49,6 @@ impl Surroundings {
 
     fn hand_on(&self, event: PipelineEvent, source: &Arc<Source>) {
         let message = match event {
-            PipelineEvent::Notice(text) => return self.notice(&text),
             PipelineEvent::Detached(task) => Message::Detached(task, source.clone()),
             PipelineEvent::Unwanted(tasks) => {
                 return by_deployment(tasks)
@@ -57,10 +57,6 @@ impl Surroundings {
             }
         };
         drop(self.messages.send(message));
-    }
-
-    fn notice(&self, text: &str) {
-        (self.tell)(RuntimeEvent::Notice(text.to_owned()));
     }
 
     /// Tasks of a deployment that is to be paused are parked; others end.
@@ -129,7 +125,8 @@ impl Surroundings {
         let mut failures = Vec::new();
         if task.query().failure().is_none() {
             let name = format!("query '{}'", task.name());
-            self.notice(&format!("{name} failed: {why}"));
+            let deployment = &task.context().subscription.deployment;
+            error!(deployment, query = task.name(), "{name} failed: {why}");
             failures.push((name, why.to_owned()));
         }
         task.give_up();
@@ -158,7 +155,8 @@ impl Surroundings {
             let suspect =
                 failure.batch.filter(|_| failure.in_fold && failure.fault.kind == FaultKind::Deterministic);
             let name = task.name().to_owned();
-            self.notice(&format!("query '{name}': {fault}; it goes back to its last checkpoint"));
+            let deployment = task.context().subscription.deployment.clone();
+            warn!(deployment, query = name, "query '{name}': {fault}; it goes back to its last checkpoint");
             let poison = match suspect {
                 Some(batch) => bisect::find(task, source, batch, &self.stop)?,
                 None => Vec::new(),
@@ -167,9 +165,14 @@ impl Surroundings {
             task.log().backend().iter().for_each(|backend| backend.wait());
             for (offset, why) in &poison {
                 let (partition, ..) = failure.batch.unwrap_or_default();
-                self.notice(&format!(
+                warn!(
+                    deployment,
+                    query = name,
+                    source = source.name,
+                    partition,
+                    offset,
                     "query '{name}': partition {partition} offset {offset} is a dead letter: {why}"
-                ));
+                );
             }
             if poison.len() >= source.faults.poison_records_max {
                 return Err(format!("{fault}, for record after record (--limit max_poison_records)"));

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use streamgauge_common::clock::Stopwatch;
 use streamgauge_engine::StateSegment;
+use tracing::debug;
 
 use super::{
     CheckpointRequest, Command,
@@ -87,6 +89,7 @@ impl Checkpointer {
 
     fn write(&mut self, job: CheckpointRequest) -> Result<(), StateError> {
         let CheckpointRequest { manifest, parts, mark } = job;
+        let since = Stopwatch::start();
         let mut by_partition: BTreeMap<u32, Vec<&StateSegment>> = BTreeMap::new();
         parts.iter().for_each(|part| by_partition.entry(part.id.partition).or_default().push(part));
         let bytes = by_partition.values().map(|parts| segment::encode(parts)).collect();
@@ -114,6 +117,8 @@ impl Checkpointer {
         self.sections.write(&mut out);
         manifest.start_bounds.write_topic(&mut out);
         let generation = self.checkpoints.finish(begun, out.as_bytes())?;
+        let took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        debug!(generation, took_ms, "{} is written", self.checkpoints.shown_name(generation));
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: manifest.log_from });
         self.versions = manifest.versions;
