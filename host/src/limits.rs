@@ -4,8 +4,9 @@
 //! by name, and ARCHITECTURE.md shows the table (a test compares them). The layers below know nothing of it: each takes a small struct
 //! of bounds, which is put together here.
 //!
-//! Each limit may be changed between two runs with the same state. What must not change for a state to keep its meaning is no limit of
-//! this table; [`ELSEWHERE`] says so.
+//! Each limit may be changed between two runs with the same state; the two that decide which events a window has, only when no window is
+//! half decided ([`admitted`](streamgauge_state::admitted)). What must never change for a state to keep its meaning is no limit of this
+//! table; [`ELSEWHERE`] says so.
 
 mod elsewhere;
 mod setting;
@@ -15,7 +16,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use streamgauge_common::chunk::ChunkLimits;
 use streamgauge_sql::SqlLimits;
-use streamgauge_state::{backend::LogLimits, outbox::Bounds, pool::PoolSettings};
+use streamgauge_state::{admitted::AdmissionLimits, backend::LogLimits, outbox::Bounds, pool::PoolSettings};
 
 use crate::{
     deliver::{http::client, scrape::ScrapeLimits, workers::DeliveryLimits},
@@ -222,6 +223,11 @@ impl Limits {
         }
     }
 
+    /// Those that decide which events a window has.
+    pub fn admission(&self) -> AdmissionLimits {
+        AdmissionLimits { groups_max: self.max_groups as u64, record_bytes_max: self.max_record_bytes as u64 }
+    }
+
     /// What a decision log is bounded by.
     pub fn log(&self) -> LogLimits {
         LogLimits { segment_bytes: self.log_segment_bytes as u64, waiting_max: self.max_decisions_waiting }
@@ -268,6 +274,7 @@ mod tests {
         assert_eq!(limits.reader(), ReaderLimits::default());
         assert_eq!(limits.faults(), FaultLimits::default());
         assert_eq!(limits.outbox(), Bounds::default());
+        assert_eq!(limits.admission(), AdmissionLimits::default());
         assert_eq!(limits.log(), LogLimits::default());
         assert_eq!(limits.state_pool(), PoolSettings::default());
         assert_eq!(limits.delivery(), DeliveryLimits::default());

@@ -12,12 +12,14 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, Source, Target},
 };
 use streamgauge_state::{
+    admitted::{self, AdmissionLimits},
     backend::{AckNotifier, RecoveredState, StateBackend},
     error::StateError,
     fingerprint::StateFingerprint,
     manifest::{CheckpointManifest, Offsets, StartBounds},
     outbox::{Acknowledged, Bounds, Outbox},
     recovery::{self, Recovered, RecoveredDecisions},
+    store::Store,
 };
 
 use super::{
@@ -185,11 +187,34 @@ impl Deployment<'_> {
             })?;
         let Recovered { mut begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
         begin.log_limits = self.limits.log();
+        let at_checkpoint = checkpoint.as_ref().map(|(saved, _)| saved.decided.run);
+        let is_between = at_checkpoint.is_none_or(|run| run == decisions.decided.run);
+        self.admit(&manifest.name, &begin.store, is_between)?;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.files.resumed |= checkpoint.is_some();
         parts.files.identities.insert(timeline);
         parts.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
         Ok(KnownQuery { timeline, goes_on, begin: Some(begin), checkpoint, decisions, in_flight })
+    }
+
+    /// The limits that decide which events a window has may change only where no window may be half decided.
+    fn admit(&self, query: &str, store: &Store, is_between: bool) -> Result<(), DeployError> {
+        let (before, now) = (admitted::read(store), self.limits.admission());
+        let failed = |error: StateError| DeployError::Runtime(format!("error: query '{query}': {error}"));
+        let before = before.map_err(failed)?;
+        if before == now {
+            return Ok(());
+        }
+        if is_between {
+            return admitted::write(store, &now).map_err(failed);
+        }
+        let AdmissionLimits { groups_max, record_bytes_max } = before;
+        Err(DeployError::Runtime(format!(
+            "error: query '{query}': it was killed, and what it had decided since its last checkpoint must be decided in the same way \
+             again: max_groups and max_record_bytes cannot be changed now\n\
+             help: run it with --limit max_groups={groups_max} --limit max_record_bytes={record_bytes_max} until it ends or is \
+             interrupted once; then they can be changed"
+        )))
     }
 
     /// What to do where a query means something else than its state.

@@ -64,3 +64,39 @@ fn help_lists_the_limits_and_other_commands_take_those_that_they_use() {
         assert!(status == 2 && said.contains("can be 1 KiB to 1 MiB"), "{said}");
     }
 }
+
+#[test]
+fn which_groups_a_window_has_is_not_changed_while_windows_are_decided_behind_the_last_checkpoint() {
+    let folder = folder(
+        "CREATE SOURCE s (n BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts)
+         WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json', time_format = 'unix_ms');
+         CREATE SINK rows WITH (connector = 'file', path = 'rows.jsonl');
+         INSERT INTO rows SELECT window_end, n, count(*) AS c FROM TUMBLE(s, ts, INTERVAL '1' SECOND) GROUP BY window_end, n;",
+    );
+    let command = |limits: &[&str]| {
+        let mut command = streamgauge();
+        command.args(["run", "query.sql", "--state", "state", "--checkpoint-interval", "1h"]).args(limits);
+        command.current_dir(folder.path());
+        command
+    };
+    let events: String = (0..30).map(|n| format!("{{\"n\":{},\"ts\":{}}}\n", n % 5, n * 100)).collect();
+    fs::write(folder.path().join("events.jsonl"), &events).unwrap();
+    let rows = || fs::read_to_string(folder.path().join("rows.jsonl")).unwrap_or_default().lines().count();
+    let mut killed = Running::start(&mut command(&[]));
+    killed.write(&events);
+    while rows() < 10 {
+        std::thread::yield_now();
+    }
+    killed.kill();
+    let again = |limits: &[&str]| outcome(command(limits).args(["--input", "s=events.jsonl"]));
+    let (status, _, said) = again(&["--limit", "max_groups=2"]);
+    assert!(status == 3 && said.contains("max_groups and max_record_bytes cannot be changed now"), "{said}");
+    assert!(
+        said.contains("help: run it with --limit max_groups=1000000 --limit max_record_bytes=1048576"),
+        "{said}"
+    );
+    let (status, _, said) = again(&["--limit", "max_groups=1000000", "--limit", "outbox_rows=7"]);
+    assert_eq!((status, rows()), (0, 15), "{said}");
+    let (status, _, said) = again(&["--limit", "max_groups=2"]);
+    assert_eq!((status, rows()), (0, 15), "{said}");
+}
