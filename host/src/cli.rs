@@ -4,6 +4,8 @@ mod check;
 mod compile;
 mod demo;
 mod explain;
+mod limit_options;
+mod log_options;
 pub mod process;
 mod program;
 mod run;

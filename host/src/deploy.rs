@@ -28,6 +28,7 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, Source, Target},
 };
 use streamgauge_state::{pool::StatePool, statements, store::Store};
+use tracing::info;
 
 use self::{
     identity::Named,
@@ -37,6 +38,7 @@ use self::{
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output},
+    limits::Limits,
     pipeline::Pipeline,
     query::{Control, Progress, QueryTask, Subscription},
     timings::Timings,
@@ -50,7 +52,7 @@ pub use self::{
     resources::HostResources,
     runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, RuntimeStatus, State, Status, Tell},
 };
-pub use crate::deliver::workers::{Notice, Workers};
+pub use crate::deliver::workers::Workers;
 
 /// `NAME=PATH`.
 #[derive(Clone, Debug)]
@@ -114,6 +116,8 @@ pub struct Deployment<'a> {
     pub drain_timeout: Duration,
     /// How long a bounded run may wait for Kafka at a time.
     pub connect_timeout: Duration,
+    /// What everything is bounded by.
+    pub limits: &'a Limits,
 }
 
 impl<'a> Deployment<'a> {
@@ -146,6 +150,7 @@ impl<'a> Deployment<'a> {
             checkpoints_kept: 2,
             drain_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(60),
+            limits: &Limits::DEFAULT,
         }
     }
 }
@@ -154,25 +159,17 @@ impl<'a> Deployment<'a> {
 ///
 /// # Errors
 /// A name that does not exist, a source without input, a file that cannot be opened, a missing secret.
-pub fn wire(
-    deployment: &Deployment<'_>,
-    resources: &HostResources,
-    notice: Notice,
-) -> Result<Wired, DeployError> {
-    let Some(store) = &deployment.state else { return wire_named(deployment, resources, notice) };
+pub fn wire(deployment: &Deployment<'_>, resources: &HostResources) -> Result<Wired, DeployError> {
+    let Some(store) = &deployment.state else { return wire_named(deployment, resources) };
     let Named { program, keep } = identity::name(deployment.program, store)?;
-    let wired = wire_named(&Deployment { program: &program, ..deployment.clone() }, resources, notice)?;
+    let wired = wire_named(&Deployment { program: &program, ..deployment.clone() }, resources)?;
     // Before anything is decided under these names.
     let kept = keep.map_or(Ok(()), |keep| statements::write(store, &keep));
     kept.map_err(|error| DeployError::Runtime(format!("error: {error}")))?;
     Ok(wired)
 }
 
-fn wire_named(
-    deployment: &Deployment<'_>,
-    resources: &HostResources,
-    notice: Notice,
-) -> Result<Wired, DeployError> {
+fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<Wired, DeployError> {
     let Deployment { program, inputs, outputs, .. } = deployment;
     let names = program.sources.iter().map(|source| source.name.as_str());
     check_names("source", "--input", inputs, &names.collect::<Vec<_>>())?;
@@ -190,14 +187,17 @@ fn wire_named(
         deployment.state.as_ref(),
     );
     files.left = left;
-    let pool = deployment.state.is_some().then(|| resources.state_pool()).transpose()?;
+    let pool = deployment
+        .state
+        .is_some()
+        .then(|| resources.state_pool(deployment.limits.state_pool()))
+        .transpose()?;
     let mut parts = Builder {
         pool,
         needed,
         components,
         files,
-        sinks: Sinks::new(deployment, notice.clone())?,
-        notice: notice.clone(),
+        sinks: Sinks::new(deployment)?,
         notices: told,
         begun: Vec::new(),
         control: Arc::default(),
@@ -217,7 +217,7 @@ fn wire_named(
     if files.resumed {
         notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
     }
-    notices.iter().for_each(|text| notice(text));
+    notices.iter().for_each(|text| info!(deployment = deployment.name, "{text}"));
     Ok(Wired { pipelines, workers: Some(sinks.start()?), control })
 }
 
@@ -287,7 +287,6 @@ struct Builder<'a> {
     components: BTreeMap<String, QueryComponent>,
     files: OutputFiles,
     sinks: Sinks<'a>,
-    notice: Notice,
     notices: Vec<String>,
     /// Queries of which there is no state.
     begun: Vec<String>,
@@ -340,11 +339,8 @@ impl Deployment<'_> {
     ) -> Result<Vec<Pipeline>, DeployError> {
         let begin = self.start(source, &tasks);
         let (reading, schema) = parts.resources.share(source, self)?;
-        let settings = LetterSettings {
-            record_text: self.dead_letter_records,
-            bytes_max: self.dead_letters_bytes_max,
-            notice: parts.notice.clone(),
-        };
+        let settings =
+            LetterSettings { record_text: self.dead_letter_records, bytes_max: self.dead_letters_bytes_max };
         let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));
         let letters = path.map(|path| parts.files.letters(path, &settings)).transpose()?;
         let subscription = Arc::new(Subscription {

@@ -18,6 +18,8 @@ pub mod decode;
 pub mod query;
 pub mod deliver;
 pub mod pipeline;
+pub mod limits;
+pub mod logging;
 pub mod deploy;
 pub mod timings;
 pub mod progress;

@@ -28,6 +28,7 @@ use streamgauge_common::{
 };
 use streamgauge_engine::WindowQuery;
 use streamgauge_state::backend::StateBackend;
+use tracing::{error, info, warn};
 
 use crate::{
     decode::Batch,
@@ -63,6 +64,23 @@ pub struct Source {
     pub checkpoint_interval: Duration,
     /// How long deliveries may take at the end.
     pub drain_timeout: Duration,
+    /// How often plugins may fail.
+    pub faults: FaultLimits,
+}
+
+/// How often the plugins of a query may fail before it is failed. No row depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultLimits {
+    /// `max_traps`: faults without progress and without a record to blame.
+    pub traps_max: u32,
+    /// `max_poison_records`: records of one batch that each make a plugin fail.
+    pub poison_records_max: usize,
+}
+
+impl Default for FaultLimits {
+    fn default() -> Self {
+        Self { traps_max: 3, poison_records_max: 100 }
+    }
 }
 
 /// A reader, and the query tasks that are level with it. They may be of several deployments.
@@ -75,10 +93,8 @@ pub struct Pipeline {
     pub tasks: Vec<QueryTask>,
 }
 
-/// What a pipeline has to tell while it runs.
+/// What a pipeline has to tell the runtime; what is for people it tells by `tracing`.
 pub enum PipelineEvent {
-    /// Something that people should know.
-    Notice(String),
     /// A query cannot go on with the others: it failed, or its sink takes nothing more. Or it cannot go on at all.
     Detached(Box<QueryTask>),
     /// Their deployment is to be paused or dropped, or nobody reads its rows any more.
@@ -115,7 +131,7 @@ impl Pipeline {
                     run.input = Input::Ended;
                     break;
                 }
-                event => self.handle(event, &mut run, tell),
+                event => self.handle(event, &mut run),
             }
             self.look_after_tasks(&mut run, tell);
             self.rejoin_or_receive(&mut run, tell);
@@ -125,11 +141,11 @@ impl Pipeline {
         Drain { timeout: self.source.drain_timeout, input: run.input }.run(self.tasks, stop, tell)
     }
 
-    fn handle(&mut self, event: Event, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
+    fn handle(&mut self, event: Event, run: &mut Run) {
         match event {
             Event::Assigned { partition, start, end } => self.assign(partition, start, end, run),
             Event::Batch(_) | Event::ReachedEnd { .. } | Event::Idle { .. } | Event::Done { .. }
-                if !self.begin(run, tell) => {}
+                if !self.begin(run) => {}
             Event::Batch(batch) => self.take(batch, run),
             Event::ReachedEnd { partition } => {
                 self.each_task(|task| task.reached_end(partition));
@@ -137,12 +153,13 @@ impl Pipeline {
             Event::Done { partition } => {
                 self.each_task(|task| task.end(partition));
             }
-            Event::Topic(id) => self.set_topic(id, tell),
+            Event::Topic(id) => self.set_topic(id),
             Event::Asked => self.mark(),
             Event::Idle { partitions, silent } => self.idle(&partitions, silent),
-            Event::Notice(text) => tell(PipelineEvent::Notice(text)),
+            Event::Waits(text) => warn!(source = self.source.name, "{text}"),
+            Event::GoesOn(text) => info!(source = self.source.name, "{text}"),
             Event::Failed(why) => {
-                tell(PipelineEvent::Notice(format!("source '{}' failed: {why}", self.source.name)));
+                error!(source = self.source.name, "source '{}' failed: {why}", self.source.name);
                 run.input = Input::Failed(why);
             }
             Event::TimedOut | Event::EndOfInput => {}
@@ -173,11 +190,11 @@ impl Pipeline {
     /// Everything that there was at the start is assigned: what is fixed at a query's first start is known now, and kept
     /// before anything is decided. False where it cannot be kept: then nothing may be decided, as the next run begins anew and
     /// empties the outputs.
-    fn begin(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) -> bool {
+    fn begin(&mut self, run: &mut Run) -> bool {
         if std::mem::replace(&mut run.begun, true) {
             return run.input == Input::Open;
         }
-        self.end_what_is_gone(run, tell);
+        self.end_what_is_gone(run);
         let ends: BTreeMap<u32, i64> =
             run.assigned.iter().filter_map(|(&partition, &end)| Some((partition, end?))).collect();
         for task in &mut self.tasks {
@@ -195,7 +212,7 @@ impl Pipeline {
     }
 
     /// Partitions that a query has read and that are there no longer: nothing more comes of them, and windows do not wait for them.
-    fn end_what_is_gone(&mut self, run: &Run, tell: &dyn Fn(PipelineEvent)) {
+    fn end_what_is_gone(&mut self, run: &Run) {
         let source = self.source.name.clone();
         self.each_task(|task| {
             let gone = task.offsets().iter().filter(|(number, progress)| {
@@ -204,10 +221,15 @@ impl Pipeline {
             let gone: Vec<u32> = gone.map(|(&number, _)| number).collect();
             for partition in gone {
                 let name = task.name();
-                tell(PipelineEvent::Notice(format!(
+                let deployment = &task.context().subscription.deployment;
+                warn!(
+                    deployment,
+                    query = name,
+                    source,
+                    partition,
                     "query '{name}': partition {partition} of source '{source}', which it has read, is not there any more; its windows \
                      do not wait for it"
-                )));
+                );
                 task.end(partition);
             }
         });
@@ -239,18 +261,22 @@ impl Pipeline {
     }
 
     /// Queries whose state does not say of which topic its offsets are adopt the one that is read.
-    fn set_topic(&mut self, id: Option<TopicId>, tell: &dyn Fn(PipelineEvent)) {
+    fn set_topic(&mut self, id: Option<TopicId>) {
         let Some(id) = id else {
             let text = "its brokers give topics no ids, so a topic that is deleted and made anew is noticed only where it does not have \
                         the next offset";
-            return tell(PipelineEvent::Notice(format!("source '{}': {text}", self.source.name)));
+            return warn!(source = self.source.name, "source '{}': {text}", self.source.name);
         };
         for task in &mut self.tasks {
             if task.set_topic(id) && task.log().backend().is_some_and(StateBackend::has_checkpoint) {
                 let name = task.name();
-                tell(PipelineEvent::Notice(format!(
+                let deployment = &task.context().subscription.deployment;
+                warn!(
+                    deployment,
+                    query = name,
+                    source = self.source.name,
                     "query '{name}': its state does not say which topic it has read; it goes on with the one that is there, {id}"
-                )));
+                );
             }
         }
     }
@@ -333,7 +359,7 @@ impl Pipeline {
                 }
             }
         }
-        self.tell_failures(&mut run.told, tell);
+        self.tell_failures(&mut run.told);
         detach_failed(&mut self.tasks, tell);
         let is_unwanted = |task: &mut QueryTask| !task.context().subscription.is_wanted();
         let unwanted: Vec<QueryTask> = self.tasks.extract_if(.., is_unwanted).collect();
@@ -347,11 +373,13 @@ impl Pipeline {
     }
 
     /// Says at once which readers of views have failed: they may be few of many.
-    fn tell_failures(&self, told: &mut BTreeSet<String>, tell: &dyn Fn(PipelineEvent)) {
-        for (query, why) in self.tasks.iter().flat_map(|task| task.query().failures()) {
-            if !told.contains(query) {
-                told.insert(query.to_owned());
-                tell(PipelineEvent::Notice(format!("query '{query}' failed: {why}")));
+    fn tell_failures(&self, told: &mut BTreeSet<String>) {
+        for task in &self.tasks {
+            let deployment = &task.context().subscription.deployment;
+            for (query, why) in task.query().failures() {
+                if told.insert(query.to_owned()) {
+                    error!(deployment, query, "query '{query}' failed: {why}");
+                }
             }
         }
     }

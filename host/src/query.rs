@@ -46,7 +46,7 @@ use crate::{
 pub use cut_off::CutOff;
 pub use input::{InputBatch, Origin};
 pub use letters::{Context, Counts};
-pub use log::DecisionLog;
+pub use log::{DecisionLog, REMEMBERED_MAX};
 pub use operators::Operators;
 pub use scope::{EmitContext, TaskFailure};
 pub use subscription::{Control, Progress, Subscription, Wanted};
@@ -69,7 +69,9 @@ pub struct RunningQuery {
 }
 
 /// Why a row has no group.
-const GROUP_LIMIT: &str = "a new group beyond max_groups; fewer groups, or a higher limit";
+fn too_many_groups(groups_max: usize) -> String {
+    format!("a new group beyond max_groups ({groups_max}); fewer groups, or --limit max_groups=N")
+}
 
 /// Where a query's rows go.
 enum Sink {
@@ -297,8 +299,8 @@ impl RunningQuery {
         let Some(windows) = &mut self.windows else {
             let given = self.operators.apply(input, len, kept.as_ref(), column, scope)?;
             for &rejected in &given.rejected {
-                let name = &self.manifest.name;
-                input.dead_letter(row(rejected), name, Reason::GroupLimit, GROUP_LIMIT, scope);
+                let (name, message) = (&self.manifest.name, too_many_groups(self.operators.groups_max()));
+                input.dead_letter(row(rejected), name, Reason::GroupLimit, &message, scope);
                 kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(rejected as usize, false);
             }
             let column = |place| given.column(place).or_else(|| column(place));
@@ -315,7 +317,8 @@ impl RunningQuery {
         let folded = folded.map_err(|fault| TaskFailure { fault, in_fold: true, batch: None })?;
         let name = &self.manifest.name;
         for rejected in folded.rejected {
-            input.dead_letter(row(rejected), name, Reason::GroupLimit, GROUP_LIMIT, scope);
+            let message = too_many_groups(windows.engine.groups_max());
+            input.dead_letter(row(rejected), name, Reason::GroupLimit, &message, scope);
         }
         for rejected in folded.out_of_range {
             let message = "the event time is outside of the years 1 to 9999";

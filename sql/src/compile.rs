@@ -8,7 +8,7 @@ use crate::connector::OptionKind;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
 use crate::manifest::{Input, Sink, Source, Target};
 use crate::parse::secret::masked;
-use crate::parse::{BYTE_ORDER_MARK, Parsed, parse};
+use crate::parse::{BYTE_ORDER_MARK, Parsed, SqlLimits, parse};
 use crate::plan::{Plan, build};
 use crate::report::Report;
 
@@ -42,9 +42,18 @@ pub struct Query {
 /// Compiles files, which are one program in this order, up to their plans; every statement is looked at, so that one run
 /// shows the errors of all.
 pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_within(&SqlLimits::default(), files, catalog)
+}
+
+/// As [`compile`], with other limits.
+pub fn compile_within(
+    limits: &SqlLimits,
+    files: &[SourceText],
+    catalog: &dyn Catalog,
+) -> Result<Compiled, Vec<Diagnostic>> {
     let shown: Vec<SourceText> = files.iter().map(shown).collect();
     let parsed: Vec<(&SourceText, Vec<Parsed>)> =
-        files.iter().zip(&shown).map(|(file, shown)| (shown, parse(&file.text))).collect();
+        files.iter().zip(&shown).map(|(file, shown)| (shown, parse(&file.text, limits))).collect();
     let statements = parsed.iter().flat_map(|(_, statements)| statements);
     let declared: Vec<String> = statements.filter_map(|parsed| parsed.declares.clone()).collect();
     let mut binder = Binder::new(catalog, &declared);

@@ -23,6 +23,7 @@ mod report;
 mod compile;
 
 pub use catalog::Catalog;
-pub use compile::{Compiled, Program, Query, compile};
+pub use compile::{Compiled, Program, Query, compile, compile_within};
 pub use error::{Diagnostic, Severity, SourceText};
+pub use parse::{SqlLimits, nearest};
 pub use plan::Plan;

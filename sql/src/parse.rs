@@ -21,6 +21,8 @@ pub(crate) mod refused;
 
 use crate::error::Checked;
 
+pub use limits::SqlLimits;
+pub use name::nearest;
 pub(crate) use statement::Statement;
 
 /// A statement, or what is wrong with it.
@@ -34,20 +36,20 @@ pub(crate) struct Parsed {
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The statements of one file in order. After an error in the tokens nothing more is known.
-pub(crate) fn parse(text: &str) -> Vec<Parsed> {
+pub(crate) fn parse(text: &str, limits: &SqlLimits) -> Vec<Parsed> {
     let text = text.trim_start_matches(BYTE_ORDER_MARK);
     let broken = |problem| vec![Parsed { statement: Err(problem), declares: None }];
-    if let Err(problem) = limits::check_text(text) {
+    if let Err(problem) = limits::check_text(text, limits) {
         return broken(problem);
     }
     match tokens::split(text) {
-        Ok(pieces) => pieces.into_iter().map(parse_piece).collect(),
+        Ok(pieces) => pieces.into_iter().map(|piece| parse_piece(piece, limits)).collect(),
         Err(problem) => broken(problem),
     }
 }
 
-fn parse_piece(piece: tokens::Piece) -> Parsed {
+fn parse_piece(piece: tokens::Piece, limits: &SqlLimits) -> Parsed {
     let declares = statement::declared_name(&piece.tokens);
-    let statement = limits::check(&piece).and_then(|()| statement::parse(piece));
+    let statement = limits::check(&piece, limits).and_then(|()| statement::parse(piece));
     Parsed { statement, declares }
 }

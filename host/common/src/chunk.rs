@@ -2,10 +2,22 @@
 
 use std::{ops::Range, sync::Arc};
 
-/// How many bytes of records go into one chunk, about.
-pub const CHUNK_BYTES: usize = 512 << 10;
-/// How many records go into one chunk at most.
-pub const CHUNK_RECORDS_MAX: usize = 4096;
+/// How much is read at a time. No row depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkLimits {
+    /// `max_record_bytes`: a longer record is cut to one byte more, so that who decodes it sees that it is too large.
+    pub record_bytes_max: usize,
+    /// `batch_bytes`: how many bytes of records go into one chunk, about.
+    pub bytes: usize,
+    /// `batch_records`: how many records go into one chunk at most.
+    pub records_max: usize,
+}
+
+impl Default for ChunkLimits {
+    fn default() -> Self {
+        Self { record_bytes_max: 1 << 20, bytes: 512 << 10, records_max: 4096 }
+    }
+}
 
 /// The place of a record in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

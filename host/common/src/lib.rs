@@ -12,3 +12,4 @@ pub mod clock;
 pub mod wakeup;
 pub mod crash;
 pub mod panics;
+pub mod telling;

@@ -13,6 +13,9 @@ use std::{
 };
 
 use tokio::runtime::Runtime;
+use tracing::instrument::WithSubscriber as _;
+
+use super::telling::as_here;
 
 /// Does some work; an error is the text of its panic. What the work has changed must not be used any more after one.
 ///
@@ -39,14 +42,15 @@ pub fn attend(
     work: impl Future<Output = ()> + Send + 'static,
     tell: impl FnOnce(String) + Send + 'static,
 ) {
-    let task = runtime.spawn(work);
-    runtime.spawn(async move {
+    let task = runtime.spawn(work.with_current_subscriber());
+    let told = async move {
         if let Err(error) = task.await
             && let Ok(panic) = error.try_into_panic()
         {
             tell(words(&*panic));
         }
-    });
+    };
+    runtime.spawn(told.with_current_subscriber());
 }
 
 /// A thread that somebody relies on: whether it panicked can be asked while others wait for what it does.
@@ -67,7 +71,7 @@ impl Attended {
     /// # Errors
     /// Where the system gives none.
     pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(as_here(work))?;
         Ok(Self { ending: Mutex::new(Ending::Unknown(thread)) })
     }
 

@@ -8,12 +8,11 @@ use std::{
 
 use wasmtime::CacheStore;
 
-/// How much is kept; what comes later is compiled each time. A query of its own takes a few KiB.
-const CACHE_BYTES_MAX: usize = 16 << 20;
-
 /// What was compiled by one runtime.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FunctionCache {
+    /// How much is kept; what comes later is compiled each time. A query of its own takes a few KiB.
+    bytes_max: usize,
     entries: Mutex<Entries>,
 }
 
@@ -25,6 +24,11 @@ struct Entries {
 }
 
 impl FunctionCache {
+    /// Keeps up to so many bytes of keys and machine code.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, entries: Mutex::default() }
+    }
+
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -38,7 +42,7 @@ impl CacheStore for FunctionCache {
     fn insert(&self, key: &[u8], value: Vec<u8>) -> bool {
         let mut entries = self.entries();
         let bytes = entries.bytes + key.len() + value.len();
-        if bytes > CACHE_BYTES_MAX {
+        if bytes > self.bytes_max {
             return false;
         }
         // Of two threads that compiled the same function the later one's is left out.
@@ -56,11 +60,11 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_found_and_has_a_bound() {
-        let cache = FunctionCache::default();
+        let cache = FunctionCache::new(10);
         assert!(cache.insert(b"a", vec![1, 2]));
         assert!(cache.insert(b"a", vec![1, 2]));
         assert_eq!(cache.entries().bytes, 3, "kept once");
-        assert!(cache.insert(b"b", vec![0; CACHE_BYTES_MAX - 4]));
+        assert!(cache.insert(b"b", vec![0; 6]));
         assert!(!cache.insert(b"c", vec![0]), "full");
         assert_eq!(cache.get(b"a").as_deref(), Some(&[1, 2][..]));
         assert_eq!(cache.get(b"c"), None);

@@ -7,8 +7,6 @@ use wasmparser::{
     types::TypesRef,
 };
 
-use super::limits::COMPONENT_BYTES_MAX;
-
 /// What a guest is for: the interface that it must export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
@@ -36,8 +34,15 @@ pub struct Refused {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// More bytes than are read.
-    #[error("has {0} bytes, but a component may have {COMPONENT_BYTES_MAX} at most")]
-    TooLarge(usize),
+    #[error(
+        "has {bytes} bytes, but a component may have {bytes_max} at most, or --limit max_component_bytes=SIZE"
+    )]
+    TooLarge {
+        /// What it has.
+        bytes: usize,
+        /// `max_component_bytes`.
+        bytes_max: usize,
+    },
     /// No WebAssembly at all.
     #[error("is not WebAssembly")]
     NotWasm,
@@ -112,9 +117,9 @@ const FEATURES: WasmFeatures = WasmFeatures::LIME1
     .union(WasmFeatures::COMPONENT_MODEL);
 
 /// Whether bytes are a guest of this world that wants nothing from its host.
-pub(super) fn check(world: World, bytes: &[u8]) -> Result<(), Refusal> {
-    if bytes.len() > COMPONENT_BYTES_MAX {
-        return Err(Refusal::TooLarge(bytes.len()));
+pub(super) fn check(world: World, bytes: &[u8], bytes_max: usize) -> Result<(), Refusal> {
+    if bytes.len() > bytes_max {
+        return Err(Refusal::TooLarge { bytes: bytes.len(), bytes_max });
     }
     if Parser::is_core_wasm(bytes) {
         return Err(Refusal::CoreModule);

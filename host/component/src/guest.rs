@@ -13,8 +13,6 @@ use super::{
     runtime::Runtime,
 };
 
-/// Bytes that a guest may hand over in one call, as they are counted on this side.
-const RESULT_BYTES_MAX: usize = 256 << 20;
 /// Resources of one instance: a reducer has one, a sink one a query.
 const HANDLES_MAX: usize = 1000;
 /// The longest text of a guest that is passed on to people.
@@ -37,7 +35,7 @@ impl Guest {
     ) -> Result<(Self, Instance), Fault> {
         let mut store = Store::new(compiled.engine(), Budget::new(runtime.limits().plugin_memory));
         store.limiter(|budget| budget);
-        store.set_hostcall_fuel(RESULT_BYTES_MAX);
+        store.set_hostcall_fuel(runtime.limits().call_result_bytes_max);
         store.set_max_component_handles(HANDLES_MAX);
         let mut guest = Self { who, runtime: runtime.clone(), store: Ok(store) };
         let instance = guest.call(|store| compiled.instantiate(store))?;
@@ -78,13 +76,18 @@ impl Guest {
 fn what_happened(error: &wasmtime::Error, refused: Option<Refusal>, limits: Limits) -> (FaultKind, String) {
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) {
-        return (FaultKind::Transient, format!("ran longer than {}", duration(limits.plugin_call_timeout)));
+        return (
+            FaultKind::Transient,
+            format!("ran longer than {} (--limit plugin_call_timeout)", duration(limits.plugin_call_timeout)),
+        );
     }
     if refused == Some(Refusal::System) || is_systems(error) {
         return (FaultKind::Transient, NO_MORE.to_owned());
     }
     if refused.is_some() {
-        return (FaultKind::Transient, format!("wanted more than {} of memory", bytes(limits.plugin_memory)));
+        let what =
+            format!("wanted more than {} of memory (--limit plugin_memory)", bytes(limits.plugin_memory));
+        return (FaultKind::Transient, what);
     }
     let what = match trap {
         Some(trap) => {
@@ -93,7 +96,14 @@ fn what_happened(error: &wasmtime::Error, refused: Option<Refusal>, limits: Limi
             let function = error.downcast_ref::<WasmBacktrace>().and_then(function);
             function.map_or_else(|| format!("trapped: {trap}"), |name| format!("trapped in `{name}`: {trap}"))
         }
-        None => format!("broke its contract: {}", words(&error.root_cause().to_string())),
+        None => match error.root_cause().to_string() {
+            // The runtime's error has no public type.
+            cause if cause.contains("fuel allocated for hostcalls has been exhausted") => format!(
+                "handed over more than {} in one call (--limit max_call_result_bytes)",
+                bytes(limits.call_result_bytes_max)
+            ),
+            cause => format!("broke its contract: {}", words(&cause)),
+        },
     };
     (FaultKind::Deterministic, what)
 }

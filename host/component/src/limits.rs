@@ -12,16 +12,26 @@ pub struct Limits {
     pub plugin_memory: usize,
     /// `plugin_call_timeout`: how long one call may take.
     pub plugin_call_timeout: Duration,
+    /// `max_call_result_bytes`: bytes that a guest may hand over in one call, as they are counted on this side.
+    pub call_result_bytes_max: usize,
+    /// `max_component_bytes`: the largest component that is read; a guest that brings a whole language along has 20 MB.
+    pub component_bytes_max: usize,
+    /// `function_cache_bytes`: how much machine code is kept by function.
+    pub function_cache_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { plugin_memory: 1 << 30, plugin_call_timeout: Duration::from_secs(1) }
+        Self {
+            plugin_memory: 1 << 30,
+            plugin_call_timeout: Duration::from_secs(1),
+            call_result_bytes_max: 256 << 20,
+            component_bytes_max: 64 << 20,
+            function_cache_bytes: 16 << 20,
+        }
     }
 }
 
-/// The largest component that is read: a guest that brings a whole language along has 20 MB.
-pub(super) const COMPONENT_BYTES_MAX: usize = 64 << 20;
 /// Core modules in one component: a handful, some tens where a language brings shared libraries.
 const INSTANCES_MAX: usize = 64;
 const MEMORIES_MAX: usize = 8;

@@ -58,7 +58,7 @@ impl Runtime {
 
     /// A runtime.
     pub fn with_limits(limits: Limits) -> Result<Self, RuntimeError> {
-        let engine = config().and_then(|config| Engine::new(&config));
+        let engine = config(&limits).and_then(|config| Engine::new(&config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
         let shared = RuntimeInner { engine, limits, compiled: Mutex::default(), _ticker: ticker };
@@ -78,7 +78,7 @@ impl Runtime {
         bytes: &[u8],
     ) -> Result<InstancePre<Budget>, Refused> {
         let refused = |why| Refused { who: who.to_owned(), why };
-        check(world, bytes).map_err(refused)?;
+        check(world, bytes, self.limits().component_bytes_max).map_err(refused)?;
         if let Some(compiled) = self.compiled().get(bytes) {
             return Ok(compiled.clone());
         }
@@ -133,7 +133,7 @@ fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
 }
 
 /// What guests may be made of, as in [`check`], and how they run: the same bits each time, never without end.
-fn config() -> wasmtime::Result<Config> {
+fn config(limits: &Limits) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -167,7 +167,7 @@ fn config() -> wasmtime::Result<Config> {
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20).memory_may_move(false);
     // Such an image is a file, if only in memory: `ulimit -f` holds for it, and instances are too few to share much.
     config.memory_init_cow(false);
-    config.enable_incremental_compilation(Arc::new(FunctionCache::default()))?;
+    config.enable_incremental_compilation(Arc::new(FunctionCache::new(limits.function_cache_bytes)))?;
     Ok(config)
 }
 

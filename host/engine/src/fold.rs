@@ -77,6 +77,11 @@ impl Fold {
         Self { slicing, settings, key_types, first_slice, partitions: BTreeMap::new(), changes: None }
     }
 
+    /// How many groups a partition may have.
+    pub(super) fn groups_max(&self) -> usize {
+        self.settings.groups_max
+    }
+
     /// Folds rows of a partition, in which windows that end at or before `closed` are closed.
     pub(super) fn fold(
         &mut self,

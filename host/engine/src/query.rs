@@ -98,6 +98,11 @@ impl WindowQuery {
         self.close.source.at()
     }
 
+    /// `max_groups`, of a partition.
+    pub fn groups_max(&self) -> usize {
+        self.fold.groups_max()
+    }
+
     /// How much is held.
     pub fn usage(&self) -> Usage {
         Usage { slots: self.slots.in_use() as usize, groups: self.fold.groups() + self.close.groups.len() }

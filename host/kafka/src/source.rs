@@ -21,10 +21,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, tick};
 use rdkafka::{Message, Offset, TopicPartitionList, consumer::Consumer as _, error::KafkaError};
-use streamgauge_common::{
-    chunk::CHUNK_RECORDS_MAX,
-    clock::{AwakeClock, Stopwatch},
-};
+use streamgauge_common::clock::{AwakeClock, Stopwatch};
 
 use self::{
     asking::Asking,
@@ -51,8 +48,8 @@ const REFRESH_EVERY: Duration = Duration::from_secs(1);
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long a first look at the client's reports takes.
 const FIRST_REPORT_WITHIN: Duration = Duration::from_millis(50);
-/// After how many records a partition with few of them is handed over although others have many.
-const RECORDS_HELD_MAX: usize = 4 * CHUNK_RECORDS_MAX;
+/// After how many chunks' worth of records a partition with few of them is handed over although others have many.
+const CHUNKS_HELD_MAX: usize = 4;
 
 /// A topic that is read.
 pub struct KafkaSource {
@@ -320,11 +317,15 @@ impl KafkaSource {
         }
         partition.next = offset + 1;
         if partition.end.is_none_or(|end| offset < end) {
-            partition.builder.push(&message, self.reading.record_bytes_max);
+            partition.builder.push(&message, self.reading.chunks.record_bytes_max);
             self.held += 1;
         }
         let is_last = partition.end.is_some_and(|end| offset + 1 >= end);
-        Polled::Record { partition: number, is_last, is_full: partition.builder.is_full() }
+        Polled::Record {
+            partition: number,
+            is_last,
+            is_full: partition.builder.is_full(&self.reading.chunks),
+        }
     }
 
     /// Goes on from what was polled.
@@ -339,7 +340,9 @@ impl KafkaSource {
             Polled::Nothing | Polled::Passed => {}
             Polled::Record { partition, is_last: true, .. } => self.done(partition),
             Polled::Record { partition, is_full: true, .. } => self.hand_over(partition),
-            Polled::Record { .. } if self.held >= RECORDS_HELD_MAX => self.hand_over_all(),
+            Polled::Record { .. } if self.held >= CHUNKS_HELD_MAX * self.reading.chunks.records_max => {
+                self.hand_over_all()
+            }
             Polled::Record { .. } => {}
             Polled::News(KafkaError::PartitionEOF(partition)) => {
                 self.forbidden = false;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, program};
+use super::{Failure, limit_options::LimitOptions, program};
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -12,8 +12,10 @@ pub(super) struct Options {
     /// Query files; together they are one program
     #[arg(required = true, value_name = "FILE.sql")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    program::check(&options.files)
+    program::check(&options.files, &options.limits.limits())
 }

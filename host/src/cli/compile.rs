@@ -9,7 +9,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Failure, print, program};
+use super::{Failure, limit_options::LimitOptions, print, program};
 
 /// Options of `compile`.
 #[derive(Debug, Args)]
@@ -20,10 +20,12 @@ pub(super) struct Options {
     /// Where to write the components: `<view>.wasm`, `insert_<sink>_<n>.wasm`, `select_<n>.wasm`
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let compiled = program::compile(std::slice::from_ref(&options.file))?;
+    let compiled = program::compile(std::slice::from_ref(&options.file), &options.limits.limits())?;
     let failed =
         |path: &PathBuf, error| Failure::Input(format!("error: cannot write {}: {error}", path.display()));
     fs::create_dir_all(&options.output).map_err(|error| failed(&options.output, error))?;

@@ -18,13 +18,17 @@ use streamgauge_sql::{
 
 use self::{broker::Broker, screen::screen, traffic::Traffic};
 use super::{
-    Failure, print, process, program,
+    Failure,
+    limit_options::LimitOptions,
+    log_options::LogOptions,
+    print, process, program,
     run::{self, Reports, Signals},
     say,
 };
 use crate::{
     deliver::{output::Output, pretty::Pretty},
-    deploy::{Connectors, Deployment, HostResources, Notice, Wired, wire},
+    deploy::{Connectors, Deployment, HostResources, Wired, wire},
+    limits::{self, Limits},
     timings::Timings,
 };
 
@@ -38,6 +42,7 @@ const HISTORY: Duration = Duration::from_secs(600);
 
 /// Options of `demo`.
 #[derive(Debug, Args)]
+#[command(after_long_help = limits::help())]
 pub(super) struct Options {
     /// A Kafka to send the traffic to and to read it from; without it one runs inside the process
     #[arg(long, value_name = "HOST:PORT")]
@@ -57,6 +62,10 @@ pub(super) struct Options {
     /// Print the queries, and do nothing else
     #[arg(long)]
     sql: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 pub(super) fn run(options: Options) -> Result<(), Failure> {
@@ -65,17 +74,18 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     }
     let signals = Signals::listen()?;
     process::begins(None);
-    let plugins = Arc::new(program::plugins()?);
+    let limits = options.limits.limits();
+    let plugins = Arc::new(program::plugins(&limits)?);
     let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
-    let mut compiled = program::compile_texts(&[queries], &plugins)?;
+    let mut compiled = program::compile_texts(&[queries], &plugins, &limits)?;
     let broker = Broker::start(options.brokers.as_deref(), &options.topic)?;
     compiled.program.sources.iter_mut().for_each(|source| read_from(source, &broker));
     say(&introduction(&options, &broker, compiled.program.queries.len()));
 
     let mut traffic = Traffic::new(&broker, HISTORY, f64::from(options.rate))?;
     traffic.write_history()?;
-    let reports = Reports::default();
-    let wired = wired(&options, &compiled, &plugins, reports.notice())?;
+    let reports = Reports::new(&options.log);
+    let wired = reports.within(|| wired(&options, &compiled, &plugins, &limits))?;
     let live = traffic.go_live()?;
     let done = run::host(wired, &signals, DRAIN_TIMEOUT, options.seconds.map(Duration::from_secs), reports);
     live.stop();
@@ -97,7 +107,7 @@ fn wired(
     options: &Options,
     compiled: &Compiled,
     plugins: &Arc<Plugins>,
-    notice: Notice,
+    limits: &Limits,
 ) -> Result<Wired, Failure> {
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
@@ -105,9 +115,10 @@ fn wired(
     let deployment = Deployment {
         console: Some(Arc::new(console)),
         drain_timeout: DRAIN_TIMEOUT,
+        limits,
         ..Deployment::new(run::DEPLOYMENT, &compiled.program, plugins, &connectors, &timings)
     };
-    Ok(wire(&deployment, &HostResources::default(), notice)?)
+    Ok(wire(&deployment, &HostResources::default())?)
 }
 
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {
@@ -135,9 +146,10 @@ mod tests {
 
     #[test]
     fn the_queries_that_are_shown_are_those_that_run() {
-        let plugins = program::plugins().unwrap();
+        let limits = Limits::default();
+        let plugins = program::plugins(&limits).unwrap();
         let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
-        let compiled = program::compile_texts(&[queries], &plugins).unwrap();
+        let compiled = program::compile_texts(&[queries], &plugins, &limits).unwrap();
         let names: Vec<&str> =
             compiled.program.queries.iter().map(|query| query.plan.manifest.name.as_str()).collect();
         assert_eq!(

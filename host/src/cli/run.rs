@@ -12,15 +12,17 @@ use std::{
 use clap::Args;
 use streamgauge_common::{clock::Stopwatch, crash, panics::caught};
 use streamgauge_state::{error::StateError, store::Store};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tracing::{Dispatch, dispatcher::with_default, error, info};
 
-use super::{Failure, process, program, say, say_with_help};
+use super::{Failure, limit_options::LimitOptions, log_options::LogOptions, process, program, say};
 use crate::{
     deliver::dead_letter::RecordText,
     deploy::{
-        Binding, Connectors, Deployment, DeploymentEnd, HostResources, Notice, Runtime, RuntimeEvent, Wired,
-        wire,
+        Binding, Connectors, Deployment, DeploymentEnd, HostResources, Runtime, RuntimeEvent, Wired, wire,
     },
+    limits::{self, parse_size},
+    logging,
     progress::ProgressLine,
     query::{Counts, Subscription},
     timings::Timings,
@@ -30,6 +32,7 @@ pub(super) use interrupt::Signals;
 
 /// Options of `run`.
 #[derive(Debug, Args)]
+#[command(after_long_help = limits::help())]
 pub(super) struct Options {
     /// Query files; together they are one program
     #[arg(required = true, value_name = "FILE.sql")]
@@ -83,6 +86,10 @@ pub(super) struct Options {
     /// At the end say what each step took of the processor's time
     #[arg(long)]
     timings: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 fn binding(text: &str) -> Result<Binding, String> {
@@ -104,16 +111,7 @@ fn record_text(text: &str) -> Result<RecordText, String> {
 
 /// `64KiB`, `256MiB`, `4096`.
 fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.get(digits.len()..) {
-        Some("" | "B") => Some(1),
-        Some("KiB") => Some(1 << 10),
-        Some("MiB") => Some(1 << 20),
-        Some("GiB") => Some(1 << 30),
-        _ => None,
-    };
-    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
-    bytes.filter(|&bytes| bytes > 0).ok_or_else(|| "write it as 64KiB, 256MiB or 2GiB".to_owned())
+    parse_size(text).filter(|&bytes| bytes > 0).ok_or_else(|| "write it as 64KiB, 256MiB or 2GiB".to_owned())
 }
 
 /// `30s`, `500ms`, `2m`.
@@ -125,15 +123,16 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let signals = Signals::listen()?;
     process::begins(options.state.as_deref());
-    let plugins = Arc::new(program::plugins()?);
-    let compiled = program::compile_with(&options.files, &plugins)?;
+    let limits = options.limits.limits();
+    let plugins = Arc::new(program::plugins(&limits)?);
+    let compiled = program::compile_with(&options.files, &plugins, &limits)?;
     let timings = Arc::new(Timings::new(options.timings));
     let state = options.state.as_deref().map(Store::open).transpose();
     let state = state.map_err(|error| match error {
         StateError::Place { .. } => Failure::Input(format!("error: {error}")),
         error => Failure::Runtime(format!("error: {error}")),
     })?;
-    let reports = Reports::default();
+    let reports = Reports::new(&options.log);
     let deployment = Deployment {
         name: DEPLOYMENT,
         program: &compiled.program,
@@ -155,8 +154,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         checkpoints_kept: usize::from(options.checkpoints_kept),
         drain_timeout: options.drain_timeout,
         connect_timeout: options.connect_timeout,
+        limits: &limits,
     };
-    let wired = wire(&deployment, &HostResources::default(), reports.notice())?;
+    let wired = reports.within(|| wire(&deployment, &HostResources::default()))?;
     let done = host(wired, &signals, options.drain_timeout, None, reports);
     if options.timings {
         say(&timings);
@@ -167,30 +167,34 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
 /// What `run` and `demo` call their one deployment; nobody sees it.
 pub(super) const DEPLOYMENT: &str = "run";
 
-/// What is told while a program runs, from any thread.
+/// What is told while a program runs, from any thread: whoever tells never waits for standard error.
 pub(super) struct Reports {
-    sender: UnboundedSender<Report>,
-    receiver: UnboundedReceiver<Report>,
-}
-
-impl Default for Reports {
-    fn default() -> Self {
-        let (sender, receiver) = unbounded_channel();
-        Self { sender, receiver }
-    }
+    dispatch: Dispatch,
+    lines: UnboundedReceiver<String>,
+    shows_progress: bool,
 }
 
 impl Reports {
-    /// Tells people something.
-    pub(super) fn notice(&self) -> Notice {
-        let sender = self.sender.clone();
-        Arc::new(move |text: &str| drop(sender.send(Report::Notice(text.to_owned()))))
+    /// As the command line says.
+    pub(super) fn new(options: &LogOptions) -> Self {
+        let (sender, lines) = unbounded_channel();
+        // Whoever prints may be gone.
+        let write = move |line| drop(sender.send(line));
+        let dispatch = logging::dispatch(options.level(), options.format(), write);
+        Self { dispatch, lines, shows_progress: options.shows_progress() }
     }
-}
 
-enum Report {
-    Notice(String),
-    Ended(DeploymentEnd),
+    /// Lets `work`, and the threads that it starts, tell here.
+    pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        with_default(&self.dispatch, work)
+    }
+
+    /// Prints what was told until now.
+    fn print(&mut self) {
+        while let Ok(line) = self.lines.try_recv() {
+            say(&line);
+        }
+    }
 }
 
 /// Runs a deployment until its input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
@@ -199,34 +203,31 @@ pub(super) fn host(
     signals: &Signals,
     drain_timeout: Duration,
     limit: Option<Duration>,
-    reports: Reports,
+    mut reports: Reports,
 ) -> Result<(), Failure> {
     let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let waiting = waiting.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
-    let Reports { sender, receiver } = reports;
     let subscriptions = wired.subscriptions();
     let noticing = signals.notice(drain_timeout);
+    let (sender, mut ended) = unbounded_channel();
     // Whoever listens is there until the deployment has ended.
-    let tell = Arc::new(move |event| {
-        drop(sender.send(match event {
-            RuntimeEvent::Notice(text) => Report::Notice(text),
-            RuntimeEvent::Ended(_, end) => Report::Ended(end),
-        }));
-    });
-    let runtime = Runtime::start(tell, signals.stop().clone())
+    let tell = Arc::new(move |RuntimeEvent::Ended(_, end)| drop(sender.send(end)));
+    let runtime = reports
+        .within(|| Runtime::start(tell, signals.stop().clone()))
         .map_err(|error| Failure::Runtime(format!("error: cannot start a thread: {error}")))?;
     let end = match runtime.run(DEPLOYMENT, wired) {
         Ok(()) => {
-            let watched =
-                caught(|| waiting.block_on(watch(receiver, &subscriptions, &runtime, signals, limit)));
-            watched.unwrap_or_else(|why| broken("the main thread", why))
+            let watched = watch(&mut reports, &mut ended, &subscriptions, &runtime, signals, limit);
+            caught(|| waiting.block_on(watched)).unwrap_or_else(|why| broken("the main thread", why))
         }
         Err(error) => broken("the supervisor", error.to_string()),
     };
     // Nothing is left where the deployment has ended; where the supervisor has failed that is told already.
     drop(runtime.shut_down());
     drop(noticing);
-    conclude(&end)
+    let done = reports.within(|| conclude(&end));
+    reports.print();
+    done
 }
 
 /// What stands for a deployment that ended with somebody who failed.
@@ -236,25 +237,29 @@ fn broken(who: &str, why: String) -> DeploymentEnd {
 
 /// Waits for the deployment and shows how far it is.
 async fn watch(
-    mut reports: UnboundedReceiver<Report>,
+    reports: &mut Reports,
+    ended: &mut UnboundedReceiver<DeploymentEnd>,
     subscriptions: &[Arc<Subscription>],
     runtime: &Runtime,
     signals: &Signals,
     limit: Option<Duration>,
 ) -> DeploymentEnd {
     let since = Stopwatch::start();
-    let mut line = stderr().is_terminal().then(ProgressLine::default);
+    let mut line = (reports.shows_progress && stderr().is_terminal()).then(ProgressLine::default);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     let mut deaf = None;
     loop {
         tokio::select! {
-            report = reports.recv() => match report {
-                Some(Report::Notice(text)) => {
+            // What was told before the end is printed before it.
+            biased;
+            Some(text) = reports.lines.recv() => {
+                line.iter().for_each(ProgressLine::clear);
+                say(&text);
+            }
+            end = ended.recv() => match end {
+                Some(mut end) => {
                     line.iter().for_each(ProgressLine::clear);
-                    say(&text);
-                }
-                Some(Report::Ended(mut end)) => {
-                    line.iter().for_each(ProgressLine::clear);
+                    reports.print();
                     end.failures.extend(deaf.map(|why| ("the thread that hears signals".to_owned(), why)));
                     return end;
                 }
@@ -280,9 +285,17 @@ async fn watch(
 
 fn conclude(end: &DeploymentEnd) -> Result<(), Failure> {
     for (who, why) in &end.failures {
-        say_with_help(&format!("error: {who} failed: {why}"));
+        let help = process::help(why);
+        error!(deployment = DEPLOYMENT, help, "error: {who} failed: {why}");
     }
     let Counts { events, rows, late, dead_letters, .. } = end.counts;
-    say(&format!("events={events} rows={rows} late={late} dead_letters={dead_letters}"));
+    info!(
+        deployment = DEPLOYMENT,
+        events,
+        rows,
+        late,
+        dead_letters,
+        "events={events} rows={rows} late={late} dead_letters={dead_letters}"
+    );
     if end.failures.is_empty() { Ok(()) } else { Err(Failure::Told) }
 }

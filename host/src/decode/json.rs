@@ -104,7 +104,13 @@ impl Decoder {
             let record = places.get_mut(row * slots..(row + 1) * slots).unwrap_or_default();
             let (start, end) = (start as usize, (end as usize).min(chunk.bytes.len()));
             let (reason, message) = if end.saturating_sub(start) > self.record_bytes_max {
-                (Reason::TooLarge, format!("the record is longer than {} bytes", self.record_bytes_max))
+                (
+                    Reason::TooLarge,
+                    format!(
+                        "the record is longer than {} bytes (--limit max_record_bytes)",
+                        self.record_bytes_max
+                    ),
+                )
             } else if let Err(broken) = scanner.record(start, end, record) {
                 (Reason::Malformed, message(broken, &chunk.bytes, start, end))
             } else {

@@ -19,6 +19,7 @@ use std::{
 };
 
 use streamgauge_common::{clock::Stopwatch, row::write_json_text};
+use tracing::{info, warn};
 
 use self::held::Torn;
 use super::{
@@ -37,14 +38,10 @@ const KNOWN_MAX: usize = 1 << 20;
 /// Between tries to write where that failed.
 const BACK_OFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
-/// Tells people something.
-pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
-
 /// A file of dead letters.
 pub struct DeadLetterQueue {
     output: Arc<Output>,
     record_text: RecordText,
-    notice: Notice,
     state: Mutex<State>,
 }
 
@@ -89,19 +86,14 @@ impl Known {
 
 impl DeadLetterQueue {
     /// Letters to an output that holds none yet.
-    pub fn new(output: Arc<Output>, record_text: RecordText, notice: Notice) -> Self {
+    pub fn new(output: Arc<Output>, record_text: RecordText) -> Self {
         let state = State { known: Known::default(), rotation: None, failure: None };
-        Self { output, record_text, notice, state: Mutex::new(state) }
+        Self { output, record_text, state: Mutex::new(state) }
     }
 
     /// How much of its record a letter holds.
     pub fn record_text(&self) -> RecordText {
         self.record_text
-    }
-
-    /// Tells people something of the file.
-    pub fn tell(&self, text: &str) {
-        (self.notice)(text);
     }
 
     /// Bounds the file; before anything is written to it.
@@ -180,7 +172,7 @@ impl DeadLetterQueue {
         };
         self.output.sync()?;
         let told = rotation.rotate(&self.output)?;
-        (self.notice)(&told);
+        info!("{told}");
         Ok(())
     }
 
@@ -221,7 +213,7 @@ impl DeadLetterQueue {
             }
             Ok(()) => {
                 if state.failure.take().is_some() {
-                    (self.notice)("dead letters are written again");
+                    info!("dead letters are written again");
                 }
                 Ok(())
             }
@@ -236,7 +228,7 @@ impl DeadLetterQueue {
         let tries = state.failure.as_ref().map_or(1, |failing| failing.tries + 1);
         let why = error.to_string();
         if tries == 1 {
-            (self.notice)(&format!("dead letters wait, and so does reading: {why}"));
+            warn!("dead letters wait, and so does reading: {why}");
         }
         let wait = BACK_OFF.wait(tries, fastrand::f64());
         state.failure = Some(Failing { why, tries, since_try: Stopwatch::start(), wait });
@@ -276,7 +268,7 @@ mod tests {
     use super::*;
 
     fn letters(output: Output) -> DeadLetterQueue {
-        DeadLetterQueue::new(Arc::new(output), RecordText::Excerpt, Arc::new(|_: &str| ()))
+        DeadLetterQueue::new(Arc::new(output), RecordText::Excerpt)
     }
 
     fn open(path: &Path) -> File {

@@ -9,10 +9,10 @@ use streamgauge_common::{
     message::{Message, Payload},
     reason::Reason,
 };
+use tracing::{info, warn};
 
 use super::{
     dead_letter::DeadLetter, http::sender::SinkHealth, kafka::DeliveryEvents, letters::DeadLetterQueue,
-    workers::Notice,
 };
 
 /// Reports the rejected messages of one query and sink.
@@ -24,7 +24,6 @@ pub struct RejectedRows {
     /// Where the sink is, as ` at host:9092`; empty where the reports of its failures say so themselves.
     at: String,
     letters: Option<Arc<DeadLetterQueue>>,
-    notice: Notice,
     count: Arc<AtomicU64>,
     /// Whether the user was told that rows are rejected.
     told: Arc<AtomicBool>,
@@ -36,11 +35,11 @@ impl DeliveryEvents for RejectedRows {
     }
 
     fn down(&self, why: &str) {
-        (self.notice)(&format!("sink '{}'{}: {why}", self.sink, self.at));
+        warn!(query = self.query, sink = self.sink, "sink '{}'{}: {why}", self.sink, self.at);
     }
 
     fn back(&self) {
-        (self.notice)(&format!("sink '{}' takes rows again", self.sink));
+        info!(query = self.query, sink = self.sink, "sink '{}' takes rows again", self.sink);
     }
 }
 
@@ -49,11 +48,10 @@ impl RejectedRows {
     pub fn new(
         [source, query, sink]: [&str; 3],
         letters: Option<Arc<DeadLetterQueue>>,
-        notice: Notice,
         count: Arc<AtomicU64>,
     ) -> Self {
         let [source, query, sink] = [source, query, sink].map(str::to_owned);
-        Self { source, query, sink, at: String::new(), letters, notice, count, told: Arc::default() }
+        Self { source, query, sink, at: String::new(), letters, count, told: Arc::default() }
     }
 
     /// The same, for a sink whose failures do not say where it is.
@@ -67,9 +65,9 @@ impl RejectedRows {
         let sink = &self.sink;
         match trouble {
             SinkHealth::Began { why, rows } => {
-                (self.notice)(&format!("sink '{sink}': {why}; {rows} rows wait"))
+                warn!(query = self.query, sink, rows, "sink '{sink}': {why}; {rows} rows wait");
             }
-            SinkHealth::Over => (self.notice)(&format!("sink '{sink}' takes rows again")),
+            SinkHealth::Over => info!(query = self.query, sink, "sink '{sink}' takes rows again"),
         }
     }
 
@@ -77,7 +75,7 @@ impl RejectedRows {
     pub fn tell(&self, message: &Message, why: &str) -> bool {
         if !self.told.swap(true, Relaxed) {
             let sink = &self.sink;
-            (self.notice)(&format!("sink '{sink}' rejects rows, they become dead letters: {why}"));
+            warn!(query = self.query, sink, "sink '{sink}' rejects rows, they become dead letters: {why}");
         }
         let rows = u64::from(message.rows);
         let Some(letters) = &self.letters else {

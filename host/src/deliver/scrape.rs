@@ -14,6 +14,7 @@ use streamgauge_common::message::Response;
 use tokio::{net::TcpListener, select, sync::watch, time::sleep};
 
 use self::connections::Connections;
+pub use self::connections::ScrapeLimits;
 
 /// Between two tries to accept a connection where the machine has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -34,16 +35,17 @@ pub struct Scrape {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    limits: ScrapeLimits,
 }
 
 impl Scrape {
     /// Takes an address, `127.0.0.1:9464` and the like; port 0 takes a free one.
-    pub async fn bind(listen: &str, render: Arc<Render>) -> Result<Self, ListenError> {
+    pub async fn bind(listen: &str, limits: ScrapeLimits, render: Arc<Render>) -> Result<Self, ListenError> {
         let refused = |cause| ListenError { listen: listen.to_owned(), cause };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let router = Router::new().route("/metrics", get(move || async move { answer(render()) }));
-        Ok(Self { listener, address, router })
+        Ok(Self { listener, address, router, limits })
     }
 
     /// Where it listens.
@@ -53,7 +55,7 @@ impl Scrape {
 
     /// Answers until `stop` is true or gone: then all connections are closed.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
-        let mut connections = Connections::new(self.router);
+        let mut connections = Connections::new(self.router, self.limits);
         loop {
             select! {
                 biased;

@@ -12,27 +12,55 @@ use std::{
 
 use streamgauge_common::{
     panics::{self, caught},
+    telling::as_here,
     wakeup::Stop,
 };
 use streamgauge_state::outbox::Outbox;
 use tokio::{runtime::Runtime, sync::watch};
+use tracing::error;
 
 use super::{
-    http::client::{Client, ClientError, Limits},
+    http::{
+        client::{self, Client, ClientError},
+        sender::Settings,
+    },
     letters::DeadLetterQueue,
     rejected::RejectedRows,
+    scrape::ScrapeLimits,
 };
 
-/// Reports what happens to the user.
-pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+/// What bounds deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryLimits {
+    /// `requests_in_flight`: requests under way at a time, of a query and sink.
+    pub requests_in_flight: usize,
+    /// `max_retry_after`: what a receiver may ask for at most.
+    pub retry_after_max: Duration,
+    /// How long a request may take, and how large its answer may be.
+    pub client: client::Limits,
+    /// Who may ask.
+    pub scrape: ScrapeLimits,
+}
+
+impl Default for DeliveryLimits {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            requests_in_flight: settings.in_flight_max,
+            retry_after_max: settings.retry_after_max,
+            client: client::Limits::default(),
+            scrape: ScrapeLimits::default(),
+        }
+    }
+}
 
 /// Runs threads and tasks that deliver. They end when it is dropped.
 pub struct Workers {
+    limits: DeliveryLimits,
     stop: Stop,
     cancel: watch::Sender<bool>,
     runtime: Option<Runtime>,
     threads: Vec<JoinHandle<()>>,
-    notice: Notice,
     /// Rows that no receiver will ever take.
     rejected: Arc<AtomicU64>,
     /// The sink that no longer answers requests, and the panic that ended its task.
@@ -46,7 +74,7 @@ impl Workers {
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn new(notice: Notice) -> io::Result<Self> {
+    pub fn new(limits: DeliveryLimits) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("deliver")
@@ -54,15 +82,20 @@ impl Workers {
             .build()?;
         let (cancel, _) = watch::channel(false);
         Ok(Self {
+            limits,
             stop: Stop::default(),
             cancel,
             runtime: Some(runtime),
             threads: Vec::new(),
-            notice,
             rejected: Arc::default(),
             silent: Arc::default(),
             clients: [None, None],
         })
+    }
+
+    /// What bounds deliveries.
+    pub fn limits(&self) -> &DeliveryLimits {
+        &self.limits
     }
 
     /// Rows that no receiver will ever take.
@@ -75,11 +108,6 @@ impl Workers {
         self.silent.get().cloned()
     }
 
-    /// Reports something to the user.
-    pub fn tell(&self, text: &str) {
-        (self.notice)(text);
-    }
-
     /// Reports the messages of a query that the receiver rejects.
     pub fn rejections(
         &self,
@@ -88,7 +116,7 @@ impl Workers {
         sink: &str,
         letters: Option<Arc<DeadLetterQueue>>,
     ) -> RejectedRows {
-        RejectedRows::new([source, query, sink], letters, self.notice.clone(), self.rejected.clone())
+        RejectedRows::new([source, query, sink], letters, self.rejected.clone())
     }
 
     /// One client for all sinks with the same rights: it is slow to make.
@@ -100,7 +128,7 @@ impl Workers {
         let slot = if allow_private { private } else { public };
         match slot {
             Some(client) => Ok(client.clone()),
-            None => Ok(slot.insert(Client::new(allow_private, Limits::default())?).clone()),
+            None => Ok(slot.insert(Client::new(allow_private, self.limits.client)?).clone()),
         }
     }
 
@@ -118,7 +146,7 @@ impl Workers {
         let work = move || {
             caught(|| work(&stop)).unwrap_or_else(|why| left.fail(format!("who delivers: {why}")));
         };
-        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(work)?);
+        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(as_here(work))?);
         Ok(())
     }
 
@@ -150,9 +178,10 @@ impl Workers {
     {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let work = runtime.block_on(begin(self.cancel.subscribe()))?;
-        let (who, notice, silent) = (format!("sink '{sink}'"), self.notice.clone(), self.silent.clone());
+        let (sink, silent) = (sink.to_owned(), self.silent.clone());
         panics::attend(runtime, work, move |why| {
-            notice(&format!("{who} {broken}: {why}"));
+            let who = format!("sink '{sink}'");
+            error!(sink, "{who} {broken}: {why}");
             silent.get_or_init(|| (who, why));
         });
         Ok(())

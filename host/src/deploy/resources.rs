@@ -12,7 +12,7 @@ use streamgauge_sql::manifest::{Source, Start};
 use streamgauge_state::pool::{PoolSettings, StatePool};
 
 use super::{DeployError, Deployment, source::schema};
-use crate::{decode::schema::SharedSchema, pipeline};
+use crate::{decode::schema::SharedSchema, limits::Limits, pipeline};
 
 /// What deployments share.
 #[derive(Default)]
@@ -33,16 +33,17 @@ struct Definition {
     /// Of its columns the event time only: any others are decoded side by side.
     source: Source,
     intervals: [Duration; 2],
+    limits: Limits,
 }
 
 impl HostResources {
     /// The threads that keep state; they are started when the first deployment needs them.
-    pub(super) fn state_pool(&self) -> Result<StatePool, DeployError> {
+    pub(super) fn state_pool(&self, settings: PoolSettings) -> Result<StatePool, DeployError> {
         let mut pool = self.state_pool.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = &*pool {
             return Ok(pool.clone());
         }
-        let started = StatePool::start(PoolSettings::default());
+        let started = StatePool::start(settings);
         let started = started
             .map_err(|error| DeployError::Runtime(format!("error: cannot start a thread: {error}")))?;
         Ok(pool.insert(started).clone())
@@ -56,7 +57,7 @@ impl HostResources {
         deployment: &Deployment<'_>,
     ) -> Result<(Arc<pipeline::Source>, Arc<SharedSchema>), DeployError> {
         let make = || {
-            let schema = schema(source)?;
+            let schema = schema(source, deployment.limits.max_record_bytes)?;
             Ok((Arc::new(deployment.source(source, &schema)?), schema))
         };
         let is_live = !deployment.bounded && deployment.input_files(source).is_empty();
@@ -91,6 +92,6 @@ impl Definition {
             ..source.clone()
         };
         let intervals = [deployment.checkpoint_interval, deployment.drain_timeout];
-        Self { source, intervals }
+        Self { source, intervals, limits: *deployment.limits }
     }
 }

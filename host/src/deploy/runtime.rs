@@ -28,21 +28,23 @@ use std::{fmt, io, sync::Arc};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use streamgauge_common::{panics::Attended, wakeup::Stop};
+use tracing::{
+    Dispatch,
+    dispatcher::{get_default, with_default},
+};
 
 use self::supervisor::{Message, Supervisor};
-use super::{DeployError, Deployment, HostResources, Notice, Wired, wire};
+use super::{DeployError, Deployment, HostResources, Wired, wire};
 use crate::query::Counts;
 
 pub use life::State;
 
-/// What a runtime tells, from any thread.
+/// What a runtime tells whoever acts on it, from any thread. What is for people it tells by `tracing`.
 pub type Tell = Arc<dyn Fn(RuntimeEvent) + Send + Sync>;
 
 /// What happens in a runtime.
 #[derive(Debug)]
 pub enum RuntimeEvent {
-    /// Something that people should know.
-    Notice(String),
     /// A deployment has ended: its name, and how.
     Ended(String, DeploymentEnd),
 }
@@ -115,6 +117,8 @@ pub struct Runtime {
     stop: Stop,
     resources: HostResources,
     supervisor: Attended,
+    /// Where its threads tell people of what happens: where the thread told that started it.
+    dispatch: Dispatch,
 }
 
 impl Runtime {
@@ -126,16 +130,17 @@ impl Runtime {
         let (messages, received) = unbounded();
         let supervisor = Supervisor::new(messages.clone(), stop.clone(), tell);
         let supervisor = Attended::start("supervisor", move || supervisor.run(&received))?;
-        Ok(Self { messages, stop, resources: HostResources::default(), supervisor })
+        let dispatch = get_default(Clone::clone);
+        Ok(Self { messages, stop, resources: HostResources::default(), supervisor, dispatch })
     }
 
     /// Puts a program together and runs it beside the others.
     ///
     /// # Errors
     /// A program that cannot be put together; a name that is taken.
-    pub fn deploy(&self, deployment: &Deployment<'_>, notice: Notice) -> Result<(), DeployError> {
+    pub fn deploy(&self, deployment: &Deployment<'_>) -> Result<(), DeployError> {
         self.check_free(deployment.name).map_err(|error| DeployError::Usage(format!("error: {error}")))?;
-        let wired = wire(deployment, &self.resources, notice)?;
+        let wired = with_default(&self.dispatch, || wire(deployment, &self.resources))?;
         self.run(deployment.name, wired).map_err(|error| DeployError::Runtime(format!("error: {error}")))
     }
 

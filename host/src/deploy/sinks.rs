@@ -18,7 +18,7 @@ use crate::deliver::{
     letters::DeadLetterQueue,
     output::Output,
     rejected::RejectedRows,
-    workers::{Notice, Workers},
+    workers::Workers,
 };
 
 /// What the console is called.
@@ -56,8 +56,8 @@ impl<'a> Sinks<'a> {
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub(super) fn new(deployment: &Deployment<'a>, notice: Notice) -> Result<Self, DeployError> {
-        let workers = Workers::new(notice);
+    pub(super) fn new(deployment: &Deployment<'a>) -> Result<Self, DeployError> {
+        let workers = Workers::new(deployment.limits.delivery());
         Ok(Self {
             connectors: deployment.connectors,
             plugins: deployment.plugins,

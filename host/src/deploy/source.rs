@@ -23,8 +23,6 @@ use crate::{
     source::connector::SourceInput,
 };
 
-/// How long a record may be.
-const MAX_RECORD_BYTES: usize = 1 << 20;
 /// How far ahead of its record an event may be, where the source does not say; files have no bound.
 const MAX_FUTURE_SKEW_US: i64 = 5 * 60 * 1_000_000;
 
@@ -103,10 +101,12 @@ impl Deployment<'_> {
         let once = paths.iter().any(|path| path == Path::new("-") || is_pipe(path));
         let schema = schema.clone();
         let timings = self.timings.clone();
+        let limits = self.limits.reader();
         let open: OpenReader = match self.input(source, paths)? {
             SourceInput::Topic(connection, topic) => {
                 let (name, bounded) = (source.name.clone(), self.bounded);
                 let connect_timeout = self.connect_timeout;
+                let leader_timeout = self.limits.leader_timeout;
                 let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
                 Box::new(move |from| {
                     let offsets: BTreeMap<u32, i64> = from
@@ -123,19 +123,21 @@ impl Deployment<'_> {
                         start,
                         bounded,
                         ends: from.start_bounds.ends.clone(),
-                        record_bytes_max: MAX_RECORD_BYTES,
+                        chunks: limits.chunks,
+                        leader_timeout,
                         topic_id: from.start_bounds.topic_id,
                         idle_timeout,
                         connect_timeout,
                     };
-                    reader::kafka(&name, &connection, reading, schema.clone(), timings.clone())
+                    let (schema, timings) = (schema.clone(), timings.clone());
+                    reader::kafka(&name, &connection, reading, limits.queue_batches, schema, timings)
                         .map_err(|error| error.to_string())
                 })
             }
             SourceInput::Files(paths) => Box::new(move |from| {
                 let starts =
                     from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-                reader::files(&paths, &starts, schema.clone(), MAX_RECORD_BYTES, timings.clone())
+                reader::files(&paths, &starts, schema.clone(), limits, timings.clone())
                     .map_err(|error| error.to_string())
             }),
         };
@@ -147,6 +149,7 @@ impl Deployment<'_> {
             future,
             checkpoint_interval: self.checkpoint_interval,
             drain_timeout: self.drain_timeout,
+            faults: self.limits.faults(),
         })
     }
 }
@@ -157,12 +160,12 @@ fn is_pipe(path: &Path) -> bool {
 }
 
 /// What the queries of a source share of its columns; nothing is registered yet.
-pub(super) fn schema(source: &Source) -> Result<Arc<SharedSchema>, DeployError> {
+pub(super) fn schema(source: &Source, record_bytes_max: usize) -> Result<Arc<SharedSchema>, DeployError> {
     let format = format::find(&source.format).ok_or_else(|| {
         let Source { name, format, .. } = source;
         DeployError::Input(format!("error: source '{name}': there is no format '{format}' here"))
     })?;
-    Ok(SharedSchema::new(format, MAX_RECORD_BYTES))
+    Ok(SharedSchema::new(format, record_bytes_max))
 }
 
 /// The columns that a query reads, in its order.

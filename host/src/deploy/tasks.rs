@@ -12,12 +12,14 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, Source, Target},
 };
 use streamgauge_state::{
+    admitted::{self, AdmissionLimits},
     backend::{AckNotifier, RecoveredState, StateBackend},
     error::StateError,
     fingerprint::StateFingerprint,
     manifest::{CheckpointManifest, Offsets, StartBounds},
     outbox::{Acknowledged, Bounds, Outbox},
     recovery::{self, Recovered, RecoveredDecisions},
+    store::Store,
 };
 
 use super::{
@@ -124,31 +126,17 @@ impl Deployment<'_> {
             None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
         };
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
-        let settings = Settings { delay_us, ..Settings::default() };
+        let settings = Settings { delay_us, groups_max: self.limits.max_groups, ..Settings::default() };
         let at = checkpoint.as_ref().map_or_else(Offsets::new, |(saved, _)| saved.offsets.clone());
-        let log = DecisionLog::new(backend, task_builder.outboxes, decisions);
+        let log = DecisionLog::new(backend, task_builder.outboxes, decisions)
+            .remembering(self.limits.max_remembered);
         let context = Context::new(subscription.clone());
         let factory = WindowFactory { settings, open };
         let mut task =
             QueryTask::new(running, log, context, start_bounds.clone(), at, factory).starting_at(begin.start);
-        let bad = |error: &dyn std::fmt::Display| {
-            DeployError::Runtime(format!("error: query '{}': {error}", manifest.name))
-        };
-        match &checkpoint {
-            Some((saved, parts)) => {
-                task.put_back(saved, parts.iter()).map_err(|error| bad(&error))?;
-                crash::point("recovery.restored");
-            }
-            None => {
-                let Some(window) = &manifest.window else { return Ok(Some(task)) };
-                let settings = Settings { emit_from_us: start_bounds.emit_from_us, ..settings };
-                let mut engine = WindowQuery::new(window, settings, []).map_err(|error| bad(&error))?;
-                if task.log().is_durable() {
-                    engine.track_changes();
-                }
-                task.begin_windows(Windows { engine, accumulators });
-            }
-        }
+        let settings = Settings { emit_from_us: start_bounds.emit_from_us, ..settings };
+        let set = set_windows(&mut task, manifest, checkpoint, settings, accumulators);
+        set.map_err(|why| DeployError::Runtime(format!("error: query '{}': {why}", manifest.name)))?;
         Ok(Some(task))
     }
 
@@ -186,7 +174,11 @@ impl Deployment<'_> {
                 )),
                 error => bad(&error),
             })?;
-        let Recovered { begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
+        let Recovered { mut begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
+        begin.log_limits = self.limits.log();
+        let at_checkpoint = checkpoint.as_ref().map(|(saved, _)| saved.decided.run);
+        let is_between = at_checkpoint.is_none_or(|run| run == decisions.decided.run);
+        self.admit(&manifest.name, &begin.store, is_between)?;
         parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         parts.files.resumed |= checkpoint.is_some();
         parts.files.identities.insert(timeline);
@@ -211,8 +203,7 @@ impl Deployment<'_> {
                 .collect();
             let there = if there.is_empty() { "nothing instead".to_owned() } else { there.join("; ") };
             return Err(DeployError::Runtime(format!(
-                "error: query '{name}': its state holds what an operator keeps, {}; the program has {there}
-help: {}",
+                "error: query '{name}': its state holds what an operator keeps, {}; the program has {there}\nhelp: {}",
                 lost.1,
                 self.changed(running.manifest())
             )));
@@ -224,6 +215,26 @@ help: {}",
             )
         }));
         Ok(())
+    }
+
+    /// The limits that decide which events a window has may change only where no window may be half decided.
+    fn admit(&self, query: &str, store: &Store, is_between: bool) -> Result<(), DeployError> {
+        let (before, now) = (admitted::read(store), self.limits.admission());
+        let failed = |error: StateError| DeployError::Runtime(format!("error: query '{query}': {error}"));
+        let before = before.map_err(failed)?;
+        if before == now {
+            return Ok(());
+        }
+        if is_between {
+            return admitted::write(store, &now).map_err(failed);
+        }
+        let AdmissionLimits { groups_max, record_bytes_max } = before;
+        Err(DeployError::Runtime(format!(
+            "error: query '{query}': it was killed, and what it had decided since its last checkpoint must be decided in the same way \
+             again: max_groups and max_record_bytes cannot be changed now\n\
+             help: run it with --limit max_groups={groups_max} --limit max_record_bytes={record_bytes_max} until it ends or is \
+             interrupted once; then they can be changed"
+        )))
     }
 
     /// What to do where a query means something else than its state.
@@ -249,7 +260,7 @@ help: {}",
     ) -> Result<RunningQuery, DeployError> {
         let manifest = &query.plan.manifest;
         let chain = [upstream, &[manifest]].concat();
-        let groups_max = Settings::default().groups_max;
+        let groups_max = self.limits.max_groups;
         let operators = Operators::new(&manifest.operators, operators::names(&chain), groups_max);
         let component = parts.components.remove(&manifest.name);
         assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
@@ -364,7 +375,7 @@ help: {}",
         let in_flight = resumed.map_err(|why| undelivered(manifest, &name, &in_flight, &why))?;
         let ack_notifier = task_builder.ack_notifier.clone();
         let note = move |_: &Acknowledged| ack_notifier.iter().for_each(AckNotifier::note);
-        let outbox = Outbox::new(Bounds { keeps_last, ..Bounds::default() }, acknowledged, note);
+        let outbox = Outbox::new(Bounds { keeps_last, ..self.limits.outbox() }, acknowledged, note);
         task_builder.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
         outbox.push(in_flight);
         let of = [task_builder.source.name.as_str(), name.as_str(), sink];
@@ -384,6 +395,31 @@ help: {}",
             aggregates.iter().map(open).collect()
         })
     }
+}
+
+/// Gives a task its windows: as a checkpoint has them, or new ones.
+fn set_windows(
+    task: &mut QueryTask,
+    manifest: &Manifest,
+    checkpoint: Option<(CheckpointManifest, Vec<StateSegment>)>,
+    settings: Settings,
+    accumulators: Vec<Box<dyn Accumulators>>,
+) -> Result<(), String> {
+    match checkpoint {
+        Some((saved, segments)) => {
+            task.put_back(&saved, segments.iter()).map_err(|error| error.to_string())?;
+            crash::point("recovery.restored");
+        }
+        None => {
+            let Some(window) = &manifest.window else { return Ok(()) };
+            let mut engine = WindowQuery::new(window, settings, []).map_err(|error| error.to_string())?;
+            if task.log().is_durable() {
+                engine.track_changes();
+            }
+            task.begin_windows(Windows { engine, accumulators });
+        }
+    }
+    Ok(())
 }
 
 /// Rows that are decided for somebody who is not there.

@@ -55,9 +55,6 @@ impl Copy {
     }
 }
 
-/// Records of one batch that may make a plugin fail before it is given up.
-pub const RECORDS_MAX: usize = 100;
-
 /// Reads again from the checkpoint up to a batch of `partition`, the offsets `first` to `last`, and quarantines the records that make
 /// a plugin fail: their offsets, and what happened; no record where it does not fail again.
 ///
@@ -96,7 +93,8 @@ fn read_again(
                 let before = wanted.chunk.records_before(first);
                 if batch.chunk.partition == partition && before < wanted.chunk.len() {
                     task.take(&wanted.part(0..before));
-                    return bisect_batch(task, &wanted.part(before..wanted.chunk.len()), &mut copy);
+                    let suspects = wanted.part(before..wanted.chunk.len());
+                    return bisect_batch(task, &suspects, &mut copy, source.faults.poison_records_max);
                 }
                 task.take(&wanted);
             }
@@ -108,7 +106,8 @@ fn read_again(
             | Event::Topic(_)
             | Event::Asked
             | Event::Idle { .. }
-            | Event::Notice(_)
+            | Event::Waits(_)
+            | Event::GoesOn(_)
             | Event::TimedOut => {}
         }
         if task.task_failure().is_some() {
@@ -129,11 +128,16 @@ fn known(batch: &Batch, partition: u32, last: i64, reached: &Offsets) -> Batch {
 }
 
 /// Quarantines the records of a batch that fail.
-fn bisect_batch(task: &mut QueryTask, batch: &Batch, copy: &mut Copy) -> Result<Vec<(i64, String)>, String> {
+fn bisect_batch(
+    task: &mut QueryTask,
+    batch: &Batch,
+    copy: &mut Copy,
+    records_max: usize,
+) -> Result<Vec<(i64, String)>, String> {
     let mut poison = Vec::new();
     let (mut good, end) = (0, batch.chunk.len());
     keep(task, copy)?;
-    while poison.len() < RECORDS_MAX
+    while poison.len() < records_max
         && let Err(mut task_failure) = task.probe(&batch.part(good..end))
     {
         let mut bad = end;

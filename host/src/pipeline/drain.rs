@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use streamgauge_common::{clock::Stopwatch, wakeup::Stop};
 use streamgauge_functions::format_timestamp;
+use tracing::info;
 
 use super::{PipelineEvent, TICK, letters, wakeup_of};
 use crate::query::{CutOff, QueryTask, TaskEnd};
@@ -49,7 +50,10 @@ impl Drain {
             });
         }
         tasks.iter_mut().for_each(QueryTask::flush);
-        tasks.iter().filter_map(cut_off).for_each(|text| tell(PipelineEvent::Notice(text)));
+        for (task, text) in tasks.iter().filter_map(|task| Some((task, cut_off(task)?))) {
+            let deployment = &task.context().subscription.deployment;
+            info!(deployment, query = task.name(), "{text}");
+        }
         detach_failed(&mut tasks, tell);
         tasks.iter().for_each(wait_for_state);
         while let Some(left) = self.timeout.checked_sub(since.elapsed())

@@ -9,7 +9,12 @@ use std::{
     time::Duration,
 };
 
-use streamgauge_common::{chunk::Chunk, crash, panics::Attended, topic_id::TopicId};
+use streamgauge_common::{
+    chunk::{Chunk, ChunkLimits},
+    crash,
+    panics::Attended,
+    topic_id::TopicId,
+};
 use streamgauge_kafka::KafkaSource;
 
 use crate::{
@@ -23,8 +28,20 @@ use crate::{
     timings::{Step, Timings},
 };
 
-/// Chunks that wait for each decoder, and batches that wait behind it.
-const QUEUE_CHUNKS: usize = 4;
+/// What bounds a reader's memory. No row depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReaderLimits {
+    /// How much is read at a time.
+    pub chunks: ChunkLimits,
+    /// `queue_batches`: chunks that wait for each decoder, and batches that wait behind it.
+    pub queue_batches: usize,
+}
+
+impl Default for ReaderLimits {
+    fn default() -> Self {
+        Self { chunks: ChunkLimits::default(), queue_batches: 4 }
+    }
+}
 
 /// How long a reader of Kafka waits for records before it looks what it is told: the client wakes it for records only.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -64,8 +81,10 @@ pub enum Event {
         /// How long nothing had come of any of them by then.
         silent: Duration,
     },
-    /// Something that people should know.
-    Notice(String),
+    /// The source waits for something; what, for people.
+    Waits(String),
+    /// It waits no more; for people.
+    GoesOn(String),
     /// Nothing came within the time given.
     TimedOut,
     /// Nothing more will come: the reader says so, behind all that it has read. A reader that ends without it has failed.
@@ -187,6 +206,7 @@ impl Out {
 
 /// A reader that runs `read` on its own thread: when that returns its input is over, or nobody listens.
 fn start(
+    queue_batches: usize,
     schema: Arc<SharedSchema>,
     timings: Arc<Timings>,
     read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static,
@@ -194,7 +214,7 @@ fn start(
     let reader = Arc::new(Reader::default());
     let seen = reader.clone();
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let (feeder, collector) = pool::start("decode", threads, QUEUE_CHUNKS, move |item| match item {
+    let (feeder, collector) = pool::start("decode", threads, queue_batches, move |item| match item {
         Item::Chunk(chunk, decoder) => {
             crash::point("decode.chunk");
             Event::Batch(timings.of(Step::Decode, || decoder.decode(chunk)))
@@ -219,19 +239,16 @@ pub fn files(
     paths: &[PathBuf],
     starts: &BTreeMap<u32, i64>,
     schema: Arc<SharedSchema>,
-    record_bytes_max: usize,
+    limits: ReaderLimits,
     timings: Arc<Timings>,
 ) -> Result<SourceReader, SourceError> {
     let mut sources = Vec::new();
     for (path, partition) in paths.iter().zip(0..) {
         let start = starts.get(&partition).copied().unwrap_or(0);
-        sources.push((
-            partition,
-            start,
-            FileSource::open(path, partition, record_bytes_max)?.from_line(start),
-        ));
+        sources.push((partition, start, FileSource::open(path, partition, limits.chunks)?.from_line(start)));
     }
-    start(schema, timings, move |out, reader| read_files(sources, out, reader)).map_err(SourceError::Thread)
+    let read = move |out: &mut Out, reader: &Reader| read_files(sources, out, reader);
+    start(limits.queue_batches, schema, timings, read).map_err(SourceError::Thread)
 }
 
 /// One chunk of each file in turn, so that their watermarks rise together.
@@ -272,6 +289,7 @@ pub fn kafka(
     name: &str,
     connection: &streamgauge_kafka::Connection,
     reading: streamgauge_kafka::Reading,
+    queue_batches: usize,
     schema: Arc<SharedSchema>,
     timings: Arc<Timings>,
 ) -> Result<SourceReader, SourceError> {
@@ -279,7 +297,7 @@ pub fn kafka(
     let source = KafkaSource::new(connection, reading)?;
     let name = format!("source '{name}' at {}", connection.brokers);
     let read = move |out: &mut Out, reader: &Reader| read_kafka(source, &name, bounded, out, reader);
-    start(schema, timings, read).map_err(SourceError::Thread)
+    start(queue_batches, schema, timings, read).map_err(SourceError::Thread)
 }
 
 fn read_kafka(
@@ -327,10 +345,10 @@ fn read_kafka(
                 out.event(Event::Idle { partitions, silent })?;
             }
             streamgauge_kafka::Event::Waiting { message } => {
-                out.event(Event::Notice(format!("{name} waits: {message}")))?;
+                out.event(Event::Waits(format!("{name} waits: {message}")))?;
             }
             streamgauge_kafka::Event::Resumed => {
-                out.event(Event::Notice(format!("{name} goes on")))?;
+                out.event(Event::GoesOn(format!("{name} goes on")))?;
             }
             streamgauge_kafka::Event::Failed { message } => {
                 return out.event(Event::Failed(message));
@@ -359,7 +377,7 @@ mod tests {
         schema: Arc<SharedSchema>,
         read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static,
     ) -> Vec<Event> {
-        let mut reader = start(schema, Arc::new(Timings::default()), read).unwrap();
+        let mut reader = start(4, schema, Arc::new(Timings::default()), read).unwrap();
         let mut events = Vec::new();
         while !matches!(events.last(), Some(Event::EndOfInput | Event::Failed(_))) {
             events.push(reader.next(Duration::from_secs(10)));

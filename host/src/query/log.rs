@@ -14,8 +14,8 @@ use streamgauge_state::{
     recovery::RecoveredDecisions,
 };
 
-/// Forced closes, and verdicts, that are remembered where no checkpoint forgets them.
-const REMEMBERED_MAX: usize = 100_000;
+/// `max_remembered`: forced closes, and verdicts, that are remembered where no checkpoint forgets them.
+pub const REMEMBERED_MAX: usize = 100_000;
 
 /// The decisions of one query and of those that read its rows.
 pub struct DecisionLog {
@@ -32,6 +32,7 @@ pub struct DecisionLog {
     forced: VecDeque<Forced>,
     forced_before: u64,
     verdicts: BTreeMap<(u32, i64), Verdict>,
+    remembered_max: usize,
 }
 
 impl DecisionLog {
@@ -51,7 +52,14 @@ impl DecisionLog {
             forced: forced.into(),
             forced_before: 0,
             verdicts,
+            remembered_max: REMEMBERED_MAX,
         }
+    }
+
+    /// With another bound of what is remembered where nothing is durable.
+    #[must_use]
+    pub fn remembering(self, remembered_max: usize) -> Self {
+        Self { remembered_max, ..self }
     }
 
     /// A decision log that nothing is sent from.
@@ -198,7 +206,7 @@ impl DecisionLog {
 
     /// Whether one more can be remembered: checkpoints forget.
     fn remembers(&self, count: usize) -> bool {
-        self.backend.is_some() || count < REMEMBERED_MAX
+        self.backend.is_some() || count < self.remembered_max
     }
 
     /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable.

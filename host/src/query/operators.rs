@@ -58,6 +58,11 @@ impl Operators {
         Self { operators: plans.iter().zip(names).map(named).collect(), groups_max }
     }
 
+    /// How many groups each of them may know.
+    pub(super) fn groups_max(&self) -> usize {
+        self.groups_max
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.operators.is_empty()
     }

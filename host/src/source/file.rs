@@ -9,7 +9,7 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use streamgauge_common::chunk::{CHUNK_BYTES, CHUNK_RECORDS_MAX, Chunk};
+use streamgauge_common::chunk::{Chunk, ChunkLimits};
 
 use super::SourceError;
 
@@ -20,7 +20,7 @@ use super::SourceError;
 pub struct FileSource {
     name: String,
     partition: u32,
-    record_bytes_max: usize,
+    limits: ChunkLimits,
     input: Box<dyn Read + Send>,
     /// Whether to hand over what is there when a read gives less than was asked for: somebody may be waiting.
     eager: bool,
@@ -45,12 +45,13 @@ struct Block {
 
 impl FileSource {
     /// Opens a file; `.gz` and `.zst` are unpacked, `-` is standard input.
-    pub fn open(path: &Path, partition: u32, record_bytes_max: usize) -> Result<Self, SourceError> {
+    pub fn open(path: &Path, partition: u32, limits: ChunkLimits) -> Result<Self, SourceError> {
         let name = path.display().to_string();
-        let input = open(path).map_err(|cause| SourceError::File { name: name.clone(), cause })?;
+        let input =
+            open(path, limits.bytes).map_err(|cause| SourceError::File { name: name.clone(), cause })?;
         // What comes through a pipe may come slowly.
         let eager = is_stdin(path) || !fs::metadata(path).is_ok_and(|there| there.is_file());
-        Ok(Self::new(name, input, eager, partition, record_bytes_max))
+        Ok(Self::new(name, input, eager, partition, limits))
     }
 
     fn new(
@@ -58,12 +59,12 @@ impl FileSource {
         input: Box<dyn Read + Send>,
         eager: bool,
         partition: u32,
-        record_bytes_max: usize,
+        limits: ChunkLimits,
     ) -> Self {
         Self {
             name,
             partition,
-            record_bytes_max,
+            limits,
             input,
             eager,
             block: Block::default(),
@@ -107,11 +108,12 @@ impl FileSource {
     fn take_records(&mut self) -> Chunk {
         let mut chunk =
             Chunk { partition: self.partition, bytes: Arc::clone(&self.block.bytes), ..Chunk::default() };
-        while chunk.len() < CHUNK_RECORDS_MAX {
+        while chunk.len() < self.limits.records_max {
             let Some((start, end)) = self.take_line() else { break };
             let line = self.block.bytes.get(start..end).unwrap_or_default();
             if self.line >= self.first && !line.trim_ascii().is_empty() {
-                let length = line.strip_suffix(b"\r").unwrap_or(line).len().min(self.record_bytes_max + 1);
+                let length =
+                    line.strip_suffix(b"\r").unwrap_or(line).len().min(self.limits.record_bytes_max + 1);
                 chunk.spans.push((start as u32, (start + length) as u32));
                 chunk.offsets.push(self.line);
             }
@@ -129,7 +131,7 @@ impl FileSource {
             let (length, taken) = match line_end {
                 Some(length) => (length, length + 1),
                 None if rest.is_empty() => return None,
-                None if self.ended || self.in_long_line || rest.len() > self.record_bytes_max => {
+                None if self.ended || self.in_long_line || rest.len() > self.limits.record_bytes_max => {
                     (rest.len(), rest.len())
                 }
                 None => return None,
@@ -148,7 +150,7 @@ impl FileSource {
         let rest = self.block.rest();
         let mut end = rest.len();
         // Doubled, so that the bytes of a long line are copied but a few times.
-        let mut bytes: Arc<[u8]> = repeat_n(0, CHUNK_BYTES.max(2 * end)).collect();
+        let mut bytes: Arc<[u8]> = repeat_n(0, self.limits.bytes.max(2 * end)).collect();
         let buffer = Arc::get_mut(&mut bytes).unwrap_or_default();
         buffer.iter_mut().zip(rest).for_each(|(byte, &rest)| *byte = rest);
         while let Some(room) = buffer.get_mut(end..).filter(|room| !room.is_empty()) {
@@ -180,7 +182,7 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+fn open(path: &Path, buffer_bytes: usize) -> io::Result<Box<dyn Read + Send>> {
     if is_stdin(path) {
         return Ok(Box::new(io::stdin()));
     }
@@ -189,7 +191,7 @@ fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     Ok(match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz") => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK_BYTES, file))),
+        Some("gz") => Box::new(MultiGzDecoder::new(BufReader::with_capacity(buffer_bytes, file))),
         Some("zst") => Box::new(zstd::Decoder::new(file)?),
         _ => Box::new(file),
     })
@@ -215,10 +217,18 @@ mod tests {
         }
     }
 
+    fn cut_at(record_bytes_max: usize) -> ChunkLimits {
+        ChunkLimits { record_bytes_max, ..ChunkLimits::default() }
+    }
+
     fn records(source: &mut FileSource) -> Vec<(i64, Vec<u8>)> {
         let mut records = Vec::new();
         while let Some(chunk) = source.next().unwrap() {
-            assert!(!chunk.is_empty() && chunk.len() <= CHUNK_RECORDS_MAX && chunk.arrived_us.is_empty());
+            assert!(
+                !chunk.is_empty()
+                    && chunk.len() <= ChunkLimits::default().records_max
+                    && chunk.arrived_us.is_empty()
+            );
             assert_eq!((chunk.partition, chunk.spans.len()), (7, chunk.offsets.len()));
             records.extend((0..chunk.len()).map(|row| (chunk.offsets[row], chunk.record(row).to_vec())));
         }
@@ -228,7 +238,7 @@ mod tests {
 
     fn read(bytes: &[u8], step: usize, eager: bool, record_bytes_max: usize) -> Vec<(i64, Vec<u8>)> {
         let input = Box::new(Dribble(bytes.to_vec(), step));
-        records(&mut FileSource::new("test".into(), input, eager, 7, record_bytes_max))
+        records(&mut FileSource::new("test".into(), input, eager, 7, cut_at(record_bytes_max)))
     }
 
     /// The same, plainly.
@@ -300,18 +310,18 @@ mod tests {
         let zst = folder.path().join("a.jsonl.zst");
         fs::write(&zst, zstd::encode_all(lines.as_slice(), 1).unwrap()).unwrap();
         for path in [&gz, &zst] {
-            assert_eq!(records(&mut FileSource::open(path, 7, 100).unwrap()), split(&lines, 100));
+            assert_eq!(records(&mut FileSource::open(path, 7, cut_at(100)).unwrap()), split(&lines, 100));
         }
         fs::write(&gz, &packed[..packed.len() - 20]).unwrap();
-        let mut source = FileSource::open(&gz, 7, 100).unwrap();
+        let mut source = FileSource::open(&gz, 7, cut_at(100)).unwrap();
         let error = std::iter::from_fn(|| source.next().transpose()).find_map(Result::err).unwrap();
         assert!(error.to_string().contains("a.jsonl.gz"), "{error}");
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let missing = FileSource::open(Path::new("/nowhere/events.jsonl"), 0, 100).err().unwrap();
+        let missing = FileSource::open(Path::new("/nowhere/events.jsonl"), 0, cut_at(100)).err().unwrap();
         assert!(missing.to_string().starts_with("cannot read \"/nowhere/events.jsonl\": "), "{missing}");
-        assert!(FileSource::open(Path::new("/"), 0, 100).is_err());
+        assert!(FileSource::open(Path::new("/"), 0, cut_at(100)).is_err());
     }
 }

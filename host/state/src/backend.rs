@@ -94,6 +94,22 @@ pub struct AckNotifier {
     standing: Arc<Standing>,
 }
 
+/// Bounds of a decision log. None of them is part of what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// `log_segment_bytes`: a segment that is longer is not continued after its next sync.
+    pub segment_bytes: u64,
+    /// `max_decisions_waiting`: decisions that wait for a sync; their rows are not in an outbox yet, so not within its bound. At
+    /// least one.
+    pub waiting_max: usize,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self { segment_bytes: 16 << 20, waiting_max: 64 }
+    }
+}
+
 /// What a state backend begins with.
 pub struct RecoveredState {
     /// The folder of the query.
@@ -102,6 +118,8 @@ pub struct RecoveredState {
     pub identity: u128,
     /// Its log, open.
     pub log: Log,
+    /// The bounds of its log.
+    pub log_limits: LogLimits,
     /// Its checkpoints, open.
     pub checkpoints: Checkpoints,
     /// The sections that the newest checkpoint refers to.
@@ -122,7 +140,8 @@ impl StateBackend {
         let RecoveredState {
             store,
             identity,
-            log: log_file,
+            log: mut log_file,
+            log_limits,
             checkpoints,
             sections,
             manifest,
@@ -130,6 +149,7 @@ impl StateBackend {
             acknowledged,
             generations,
         } = begin;
+        log_file.set_segment_bytes(log_limits.segment_bytes);
         let offsets = manifest.as_ref().map(|(manifest, _)| manifest.offsets.clone());
         let standing = Arc::new(Standing::new(offsets, acknowledged));
         let (alive, ending) = ending();
@@ -149,7 +169,7 @@ impl StateBackend {
                 alive.clone(),
             );
             let checkpointer = Mailbox::new(pool.checkpoints(), checkpointer, on_failure());
-            LogWriter::new(log_file, in_flight, checkpointer, standing.clone(), alive)
+            LogWriter::new(log_file, log_limits.waiting_max, in_flight, checkpointer, standing.clone(), alive)
         };
         let log = Mailbox::new_cyclic(pool.logs(), writer, on_failure());
         Self { log, standing, store, identity, ending }

@@ -78,6 +78,11 @@ impl Checkpoints {
         name(MANIFEST, generation)
     }
 
+    /// The name of a checkpoint, with its place, for people.
+    pub fn shown_name(&self, generation: u64) -> String {
+        self.store.shown_name(&Self::name(generation))
+    }
+
     /// The newest checkpoint that is intact; none if there never was one. Damaged ones are passed over with a notice;
     /// if there are checkpoints and none is intact, it is an error.
     pub fn newest(&self) -> Result<Option<Found>, StateError> {

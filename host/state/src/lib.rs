@@ -10,7 +10,8 @@
 //!
 //! And what they hold:
 //!
-//! 5. [`fingerprint`] says for which query a state may be used, [`statements`] what anonymous ones are called; [`decision`] is an entry of
+//! 5. [`fingerprint`] says for which query a state may be used, [`statements`] what anonymous ones are called, [`admitted`] with which
+//!    limits it ran; [`decision`] is an entry of
 //!    the log; [`manifest`] is where a query stands, [`segment`] what it holds.
 //! 6. [`outbox`] holds what is decided and not acknowledged yet; [`backend`] writes log and checkpoints while the query runs, on
 //!    the threads of a [`pool`] that all queries share; [`recovery`] reads them when the query comes back.
@@ -28,6 +29,7 @@ pub mod log;
 pub mod checkpoint;
 pub mod fingerprint;
 pub mod statements;
+pub mod admitted;
 pub mod decision;
 pub mod manifest;
 pub mod segment;

@@ -116,6 +116,13 @@ impl Log {
         Ok(Recovered { entries, notices })
     }
 
+    /// A segment that is longer is not continued after its next sync; in a bucket an object is a sync.
+    pub fn set_segment_bytes(&mut self, segment_bytes: u64) {
+        if let Place::Folder(folder) = &mut self.place {
+            folder.segment_bytes = segment_bytes;
+        }
+    }
+
     /// Whether there was none.
     pub fn is_new(&self) -> bool {
         self.found.is_new

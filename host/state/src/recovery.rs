@@ -16,7 +16,7 @@ use streamgauge_common::{
 use streamgauge_engine::{SegmentId, StateSegment};
 
 use super::{
-    backend::RecoveredState,
+    backend::{LogLimits, RecoveredState},
     bytes::{Malformed, Reader},
     checkpoint::{Checkpoints, Found},
     decision::{Decision, Forced, SinkBatch, Verdict},
@@ -128,6 +128,7 @@ pub fn open(
         store,
         identity,
         log,
+        log_limits: LogLimits::default(),
         checkpoints,
         sections,
         manifest,

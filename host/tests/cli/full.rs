@@ -58,6 +58,17 @@ impl Running {
         line.unwrap_or_else(|| panic!("it never said: {part}"))
     }
 
+    /// Hands it events.
+    pub(crate) fn write(&mut self, events: &str) {
+        self.events.write_all(events.as_bytes()).unwrap();
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     fn raise_the_limit(&self) {
         let pid = self.child.id().to_string();
         let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status().unwrap();

@@ -164,7 +164,10 @@ fn the_engine_is_pure() {
     let mut used = dependencies("host/engine");
     used.retain(|used| !used.starts_with("streamgauge"));
     // Hash tables, checksums, searching bytes, error types: nothing with which to reach the outside.
-    assert_eq!(used, ["foldhash", "hashbrown", "memchr", "thiserror", "xxhash-rust"].map(str::to_owned).into());
+    assert_eq!(
+        used,
+        ["foldhash", "hashbrown", "memchr", "thiserror", "xxhash-rust"].map(str::to_owned).into()
+    );
     let outside = ["std::fs", "std::io", "std::net", "std::thread", "std::time", "clock::", "crash::"];
     only_in("host/engine/src", &outside, |_| false);
 }

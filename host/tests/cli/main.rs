@@ -16,6 +16,8 @@ mod known;
 mod anonymous;
 mod signals;
 mod limits;
+mod bounds;
+mod logs;
 mod panics;
 
 use std::process::{Command, Output};

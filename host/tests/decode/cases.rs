@@ -342,7 +342,7 @@ fn a_wrong_column_hurts_only_itself_and_messages_say_what_was_found() {
             "1 Some(2) malformed: column \"s\": expected TEXT, found `\"\u{fffd}\"`, which is not UTF-8",
             &format!("2 Some(0) wrong_type: column \"n\": expected DOUBLE, found `\"{shown}…\"`"),
             "3 None malformed: expected `:` at byte 11, found `2}`",
-            "4 None too_large: the record is longer than 100000 bytes",
+            "4 None too_large: the record is longer than 100000 bytes (--limit max_record_bytes)",
             r#"5 Some(2) malformed: column "s": expected TEXT, found `"\ud800"`, which has half a surrogate pair"#,
             "6 None malformed: expected `,` or `}` at byte 8, found the end of the record",
         ]

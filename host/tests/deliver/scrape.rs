@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::deliver::scrape::Scrape;
+use streamgauge::deliver::scrape::{Scrape, ScrapeLimits};
 use streamgauge_common::message::Response;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -34,7 +34,7 @@ async fn start() -> Running {
         let headers = vec![("content-type".into(), "text/plain; version=0.0.4".into())];
         Response { status: 200, headers, body }
     });
-    let scrape = Scrape::bind("127.0.0.1:0", render).await.unwrap();
+    let scrape = Scrape::bind("127.0.0.1:0", ScrapeLimits::default(), render).await.unwrap();
     let address = scrape.address();
     assert_ne!(address.port(), 0);
     let (stop, stopped) = watch::channel(false);
@@ -171,7 +171,8 @@ async fn an_address_that_is_not_to_be_had_is_an_error() {
     let render = Arc::new(Response::default);
     let taken = running.address.to_string();
     for listen in [taken.as_str(), "127.0.0.1", "256.0.0.1:80", ""] {
-        let error = Scrape::bind(listen, render.clone()).await.err().unwrap().to_string();
+        let error =
+            Scrape::bind(listen, ScrapeLimits::default(), render.clone()).await.err().unwrap().to_string();
         assert!(error.starts_with(&format!("cannot listen on '{listen}': ")), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! What needs a broker that does as it is told.
 
+use streamgauge_common::chunk::ChunkLimits;
 use streamgauge_kafka::{MockCluster, Record};
 
 use super::*;
@@ -34,7 +35,10 @@ fn times_come_along_and_a_record_without_a_value_is_empty() {
     producer.send(&Record { partition: Some(0), time_us, ..Record::default() }).unwrap();
     producer.send(&Record { partition: Some(0), value: Some(&[b'x'; 100]), time_us, key: None }).unwrap();
     producer.flush(PATIENCE).unwrap();
-    let mut source = open(&connection, Reading { record_bytes_max: 10, ..reading("t") });
+    let mut source = open(
+        &connection,
+        Reading { chunks: ChunkLimits { record_bytes_max: 10, ..ChunkLimits::default() }, ..reading("t") },
+    );
     let (mut records, mut arrived_us) = (vec![], vec![]);
     while records.len() < 2 {
         if let Event::Records(chunk) = next(&mut source) {

@@ -23,7 +23,8 @@ use std::{
 };
 
 use streamgauge::{
-    deploy::{Connectors, Deployment, HostCatalog, Runtime, RuntimeError, RuntimeEvent, State, Status},
+    deploy::{Connectors, Deployment, HostCatalog, Runtime, RuntimeError, State, Status},
+    logging::{LogFormat, dispatch},
     timings::Timings,
 };
 use streamgauge_common::{
@@ -34,6 +35,7 @@ use streamgauge_component::plugins::Plugins;
 use streamgauge_kafka::{Connection, Depth, create_topic};
 use streamgauge_sql::{Program, SourceText, compile};
 use streamgauge_state::store::Store;
+use tracing::{Level, dispatcher::with_default};
 
 use self::traffic::{Counted, Traffic, Windows, close};
 
@@ -57,11 +59,9 @@ impl Scene {
         create_topic(&brokers, &topic, PARTITIONS).unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = told.clone();
-        let tell = move |event| match event {
-            RuntimeEvent::Notice(text) => heard.lock().unwrap().push(text),
-            RuntimeEvent::Ended(..) => {}
-        };
-        let runtime = Runtime::start(Arc::new(tell), Stop::default()).unwrap();
+        let dispatch = dispatch(Level::INFO, LogFormat::Text, move |line| heard.lock().unwrap().push(line));
+        let start = || Runtime::start(Arc::new(|_| {}), Stop::default());
+        let runtime = with_default(&dispatch, start).unwrap();
         let engine = streamgauge_component::runtime::Runtime::new().unwrap();
         let plugins = Arc::new(Plugins::embedded(engine));
         Some(Self { folder: tempfile::tempdir().unwrap(), brokers, topic, plugins, runtime, told })
@@ -109,9 +109,7 @@ impl Scene {
             checkpoint_interval: Duration::from_millis(200),
             ..Deployment::new(name, &program, &self.plugins, &connectors, &timings)
         };
-        let told = self.told.clone();
-        let notice = Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()));
-        self.runtime.deploy(&deployment, notice).unwrap();
+        self.runtime.deploy(&deployment).unwrap();
     }
 
     fn status(&self, name: &str) -> Option<Status> {

@@ -119,8 +119,7 @@ impl Scene {
             false => running.post_to(Box::new(Records { keys: Keys::new(7, &name) })),
         }
         let log = DecisionLog::new(None, BTreeMap::from([(name, outbox.clone())]), decisions);
-        let letters =
-            DeadLetterQueue::new(Arc::new(create("letters")), RecordText::Excerpt, Arc::new(|_: &str| ()));
+        let letters = DeadLetterQueue::new(Arc::new(create("letters")), RecordText::Excerpt);
         let subscription = Subscription {
             dead_letters: Some(Arc::new(letters)),
             ..Arc::into_inner(Subscription::silent("s")).unwrap()

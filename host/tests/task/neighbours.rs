@@ -7,7 +7,11 @@ use streamgauge::{
     decode::{format::Format, json, layout::ColumnSpec, schema::SharedSchema},
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     deploy::{Connectors, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent, Wired},
-    pipeline::{self, Pipeline, reader},
+    logging::{LogFormat, dispatch},
+    pipeline::{
+        self, Pipeline,
+        reader::{self, ReaderLimits},
+    },
     query::{Context, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
     timings::Timings,
 };
@@ -30,6 +34,7 @@ use streamgauge_state::{
     recovery::{self, Recovered},
     store::Store,
 };
+use tracing::{Level, dispatcher::with_default};
 
 use crate::{
     bundles,
@@ -136,7 +141,7 @@ fn run_as(
     let schema = sources.first().unwrap().columns.clone();
     let timings = Arc::new(Timings::default());
     let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
-    let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt, Arc::new(|_: &str| ()));
+    let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt);
     let subscription = Arc::new(Subscription {
         deployment: "test".into(),
         dead_letters: Some(Arc::new(letters)),
@@ -159,20 +164,30 @@ fn run_as(
     let reader = (source.open)(&tasks.first().unwrap().read_from()).unwrap();
     let pipelines = vec![Pipeline { source, reader, tasks }];
     let (tell, told) = crossbeam_channel::unbounded();
-    let runtime = Runtime::start(Arc::new(move |event| drop(tell.send(event))), Stop::default()).unwrap();
+    let notice = tell.clone();
+    let lines = dispatch(Level::INFO, LogFormat::Text, move |line| drop(notice.send(Told::Line(line))));
+    let ended = move |RuntimeEvent::Ended(_, end)| drop(tell.send(Told::Ended(end)));
+    let start = || Runtime::start(Arc::new(ended), Stop::default());
+    let runtime = with_default(&lines, start).unwrap();
     runtime.run("test", Wired { pipelines, workers: None, control: Arc::default() }).unwrap();
     let mut notices = Vec::new();
     let end = loop {
         match told.recv().unwrap() {
-            RuntimeEvent::Notice(text) => {
+            Told::Line(text) => {
                 look_on(&text);
                 notices.push(text);
             }
-            RuntimeEvent::Ended(_, end) => break end,
+            Told::Ended(end) => break end,
         }
     };
     let read = |name: &str| fs::read_to_string(path(name)).unwrap();
     Run { end, rows: ["select_1", "select_2"].map(read), letters: read("letters"), told: notices }
+}
+
+/// What a runtime tells, in its order.
+enum Told {
+    Line(String),
+    Ended(DeploymentEnd),
 }
 
 fn task(
@@ -246,14 +261,21 @@ fn source(
             let starts =
                 from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
             assert_eq!(ticket.positions(), [0, 1]);
-            reader::files(std::slice::from_ref(&path), &starts, schema.clone(), 1 << 20, timings.clone())
-                .map_err(|error| error.to_string())
+            reader::files(
+                std::slice::from_ref(&path),
+                &starts,
+                schema.clone(),
+                ReaderLimits::default(),
+                timings.clone(),
+            )
+            .map_err(|error| error.to_string())
         }),
         once: false,
         rejoin: None,
         future: None,
         checkpoint_interval: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(5),
+        faults: pipeline::FaultLimits::default(),
     }
 }
 
@@ -340,7 +362,10 @@ fn copy_all(from: &Path, to: &Path) {
 fn a_reducer_that_always_traps_or_never_ends_fails_its_query_alone() {
     for (body, why) in [
         ("unreachable", "reducer `probe` trapped"),
-        ("(loop $on (br $on)) unreachable", "reducer `probe` ran longer than 100 ms"),
+        (
+            "(loop $on (br $on)) unreachable",
+            "reducer `probe` ran longer than 100 ms (--limit plugin_call_timeout)",
+        ),
     ] {
         let Run { end, rows: [neighbour, rows], letters, told } = run(body);
         assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");

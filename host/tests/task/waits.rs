@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, slice, sync::Arc, thread, time::Duration};
 use crossbeam_channel::{Receiver, unbounded};
 use streamgauge::{
     decode::{json, schema::SharedSchema},
-    pipeline::{Drain, Input, Pipeline, PipelineEvent, Source, reader},
+    pipeline::{
+        Drain, FaultLimits, Input, Pipeline, PipelineEvent, Source,
+        reader::{self, ReaderLimits},
+    },
     query::{Control, QueryTask, TaskEnd, Wanted},
     timings::Timings,
 };
@@ -96,14 +99,21 @@ fn run_blocked(change: &dyn Fn(&Blocked)) -> (Vec<TaskEnd>, Receiver<PipelineEve
         name: "s".into(),
         open: Box::new(move |_| {
             let starts = BTreeMap::new();
-            reader::files(slice::from_ref(&path), &starts, schema.clone(), 1 << 20, timings.clone())
-                .map_err(|error| error.to_string())
+            reader::files(
+                slice::from_ref(&path),
+                &starts,
+                schema.clone(),
+                ReaderLimits::default(),
+                timings.clone(),
+            )
+            .map_err(|error| error.to_string())
         }),
         once: false,
         rejoin: None,
         future: None,
         checkpoint_interval: HOUR,
         drain_timeout: Duration::ZERO,
+        faults: FaultLimits::default(),
     });
     let reader = (source.open)(&scene.task.read_from()).unwrap();
     let blocked = Blocked {

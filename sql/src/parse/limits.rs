@@ -9,31 +9,46 @@ use sqlparser::tokenizer::{Location, Span, Token};
 use super::tokens::Piece;
 use crate::error::{Checked, Problem};
 
-/// `max_sql_bytes`: the length of a statement.
-pub(crate) const MAX_SQL_BYTES: usize = 16 * 1024;
-/// The length of a file.
-const MAX_FILE_BYTES: usize = 1024 * 1024;
+/// How long SQL may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqlLimits {
+    /// `max_sql_bytes`: bytes of a statement.
+    pub statement_bytes_max: usize,
+    /// `max_sql_file_bytes`: bytes of a file.
+    pub file_bytes_max: usize,
+}
+
+impl Default for SqlLimits {
+    fn default() -> Self {
+        Self { statement_bytes_max: 16 << 10, file_bytes_max: 1 << 20 }
+    }
+}
+
 /// Words, numbers, texts and signs in a statement.
 const MAX_TOKENS: usize = 2_000;
 /// Parentheses, CASE, NOT and signs inside each other.
 const MAX_NESTING: usize = 50;
 
-pub(super) fn check_text(text: &str) -> Checked<()> {
-    if text.len() <= MAX_FILE_BYTES {
+pub(super) fn check_text(text: &str, limits: &SqlLimits) -> Checked<()> {
+    let bytes_max = limits.file_bytes_max;
+    if text.len() <= bytes_max {
         return Ok(());
     }
     let start = Span::new(Location::new(1, 1), Location::new(1, 2));
-    let message = format!("the file has {} bytes: at most {MAX_FILE_BYTES} are allowed", text.len());
-    Err(Problem::new(start, message).help("split it into several files"))
+    let message =
+        format!("the file has {} bytes: at most {bytes_max} are allowed (`max_sql_file_bytes`)", text.len());
+    Err(Problem::new(start, message)
+        .help("split it into several files, or raise it by --limit max_sql_file_bytes=N"))
 }
 
-pub(super) fn check(piece: &Piece) -> Checked<()> {
-    if piece.sql.len() > MAX_SQL_BYTES {
-        let bytes = piece.sql.len();
+pub(super) fn check(piece: &Piece, limits: &SqlLimits) -> Checked<()> {
+    let (bytes, bytes_max) = (piece.sql.len(), limits.statement_bytes_max);
+    if bytes > bytes_max {
         let message =
-            format!("the statement has {bytes} bytes: at most {MAX_SQL_BYTES} are allowed (`max_sql_bytes`)");
-        return Err(Problem::new(first(piece), message)
-            .help("split it, for example into a view and an INSERT from it"));
+            format!("the statement has {bytes} bytes: at most {bytes_max} are allowed (`max_sql_bytes`)");
+        return Err(Problem::new(first(piece), message).help(
+            "split it, for example into a view and an INSERT from it, or raise it by --limit max_sql_bytes=N",
+        ));
     }
     if let Some(token) = piece.tokens.get(MAX_TOKENS) {
         let message = format!(

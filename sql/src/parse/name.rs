@@ -34,7 +34,7 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
 }
 
 /// The candidate that is spelled most like `name`, or begins with it, if there is one.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted: String = name.chars().take(MAX_LENGTH).collect::<String>().to_lowercase();
     let most = match wanted.chars().count() {
         0..=2 => 0,

@@ -31,7 +31,7 @@ fn a_loop_without_end_is_stopped_in_time() {
     let watch = Stopwatch::start();
     let fault = fault_of_accumulate(limits, "(loop $on (br $on)) unreachable");
     let elapsed = watch.elapsed();
-    assert_eq!(fault, "reducer `probe` ran longer than 100 ms");
+    assert_eq!(fault, "reducer `probe` ran longer than 100 ms (--limit plugin_call_timeout)");
     assert!(elapsed >= Duration::from_millis(100), "{elapsed:?}");
     assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
 }
@@ -40,7 +40,7 @@ fn a_loop_without_end_is_stopped_in_time() {
 fn a_loop_in_open_is_stopped_too() {
     let limits = Limits { plugin_call_timeout: Duration::from_millis(20), ..Limits::default() };
     let guest = open(limits, &Reducer { open: "(loop $on (br $on)) unreachable", ..Reducer::default() });
-    assert_eq!(guest.err().unwrap().what, "ran longer than 20 ms");
+    assert_eq!(guest.err().unwrap().what, "ran longer than 20 ms (--limit plugin_call_timeout)");
 }
 
 #[test]
@@ -63,10 +63,13 @@ fn a_trap_says_where_and_why() {
 fn memory_without_end_is_not_taken_for_a_trap() {
     let greedy = "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
     let limits = Limits { plugin_memory: 64 << 20, ..Limits::default() };
-    assert_eq!(fault_of_accumulate(limits, greedy), "reducer `probe` wanted more than 64 MiB of memory");
+    assert_eq!(
+        fault_of_accumulate(limits, greedy),
+        "reducer `probe` wanted more than 64 MiB of memory (--limit plugin_memory)"
+    );
     assert_eq!(
         fault_of_accumulate(Limits::default(), greedy),
-        "reducer `probe` wanted more than 1 GiB of memory"
+        "reducer `probe` wanted more than 1 GiB of memory (--limit plugin_memory)"
     );
 }
 
@@ -87,7 +90,10 @@ fn memory_that_is_refused_and_not_needed_is_no_fault() {
 fn a_guest_too_large_to_start_says_so() {
     let limits = Limits { plugin_memory: 64 << 10, ..Limits::default() };
     let fault = open(limits, &Reducer::default()).err().unwrap();
-    assert_eq!(fault.to_string(), "reducer `probe` wanted more than 64 KiB of memory");
+    assert_eq!(
+        fault.to_string(),
+        "reducer `probe` wanted more than 64 KiB of memory (--limit plugin_memory)"
+    );
 }
 
 #[test]

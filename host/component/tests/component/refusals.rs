@@ -57,7 +57,10 @@ fn what_is_no_component_is_named() {
     let refusal = reducer_refusal(&cut);
     assert!(refusal.starts_with("reducer `probe` is not a valid component: "), "{refusal}");
     let refusal = reducer_refusal(&vec![0; 70 << 20]);
-    assert_eq!(refusal, "reducer `probe` has 73400320 bytes, but a component may have 67108864 at most");
+    assert_eq!(
+        refusal,
+        "reducer `probe` has 73400320 bytes, but a component may have 67108864 at most, or --limit max_component_bytes=SIZE"
+    );
 }
 
 #[test]

@@ -62,12 +62,15 @@ fn a_sink_that_traps_or_loops_is_stopped() {
     assert!(trap.starts_with("sink `probe` trapped"), "{trap}");
     let endless = "(loop $on (br $on)) unreachable";
     let fault = fault_of(&Sink { encode: endless, ..Sink::default() });
-    assert_eq!(fault, "sink `probe` ran longer than 100 ms");
+    assert_eq!(fault, "sink `probe` ran longer than 100 ms (--limit plugin_call_timeout)");
     let encoder = open(&Sink { judge: endless, ..Sink::default() });
-    assert_eq!(judge(&encoder).unwrap_err().to_string(), "sink `probe` ran longer than 100 ms");
+    assert_eq!(
+        judge(&encoder).unwrap_err().to_string(),
+        "sink `probe` ran longer than 100 ms (--limit plugin_call_timeout)"
+    );
     let greedy = "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
     let fault = fault_of(&Sink { encode: greedy, ..Sink::default() });
-    assert_eq!(fault, "sink `probe` wanted more than 1 GiB of memory");
+    assert_eq!(fault, "sink `probe` wanted more than 1 GiB of memory (--limit plugin_memory)");
 }
 
 #[test]

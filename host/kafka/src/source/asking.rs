@@ -17,16 +17,12 @@ use crate::{
     },
 };
 
-/// How long a leader may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How long the client is waited for at a time while an answer is due.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// After how many questions without an answer, a second apart, that is told.
 const TOLD_AFTER: u32 = 2;
 /// How many brokers are asked who leads.
 const WITNESSES_MAX: usize = 3;
-/// How long that may take: they are asked one by one.
-const CONFIRMED_WITHIN: Duration = ANSWER_WITHIN.saturating_mul(WITNESSES_MAX as u32 + 1);
 /// How many partitions a message lists.
 const LISTED_MAX: usize = 5;
 
@@ -91,9 +87,11 @@ impl KafkaSource {
     /// Where these partitions end, by their leaders. Waits for the answer.
     fn ends_now(&self, partitions: &[u32], of: EndOf) -> Result<Vec<(u32, i64)>, NoPosition> {
         let unanswered = |code: RDKafkaErrorCode| NoPosition::Unanswered(code.to_string());
-        let question = native::ask_ends(&self.asker, &self.reading.topic, partitions, of, ANSWER_WITHIN);
+        let question =
+            native::ask_ends(&self.asker, &self.reading.topic, partitions, of, self.reading.leader_timeout);
         // The client answers by itself when the time is over; where it does not, that is an outage too.
-        let ends = question.ends(2 * ANSWER_WITHIN).unwrap_or(Err(RDKafkaErrorCode::RequestTimedOut));
+        let ends =
+            question.ends(2 * self.reading.leader_timeout).unwrap_or(Err(RDKafkaErrorCode::RequestTimedOut));
         let ends = ends.map_err(unanswered)?;
         let all: Result<Vec<_>, _> =
             ends.into_iter().map(|(partition, end)| end.map(|end| (partition, end))).collect();
@@ -115,7 +113,7 @@ impl KafkaSource {
         }
         let Some(question) = self.silence.ask(self.now) else { return };
         let ask = |partitions: &[u32], of| {
-            native::ask_ends(&self.asker, &self.reading.topic, partitions, of, ANSWER_WITHIN)
+            native::ask_ends(&self.asker, &self.reading.topic, partitions, of, self.reading.leader_timeout)
         };
         let written = Answer::Due(ask(&question.written, EndOf::Written));
         let committed =
@@ -168,7 +166,9 @@ impl KafkaSource {
         self.tell_what_is_missing(&answered.unanswered, &answered.open);
         if !answered.in_doubt.is_empty() {
             let confirmed = self.confirm_leaders(&answered.in_doubt);
-            self.now = self.awake.look_after(CONFIRMED_WITHIN);
+            // They are asked one by one.
+            let within = self.reading.leader_timeout.saturating_mul(WITNESSES_MAX as u32 + 1);
+            self.now = self.awake.look_after(within);
             self.silence.trust(&confirmed, self.now);
         }
         if !answered.idle.is_empty() {
@@ -186,8 +186,9 @@ impl KafkaSource {
             if left.is_empty() {
                 break;
             }
-            let described = native::describe(&self.asker, &self.reading.topic, Some(broker), ANSWER_WITHIN)
-                .unwrap_or_default();
+            let described =
+                native::describe(&self.asker, &self.reading.topic, Some(broker), self.reading.leader_timeout)
+                    .unwrap_or_default();
             let agrees = |partition: &u32| {
                 let leader = topic.leaders.get(partition);
                 leader.is_some_and(|&leader| leader != broker) && leader == described.leaders.get(partition)

@@ -1,7 +1,7 @@
 //! One partition's records to a chunk.
 
 use rdkafka::{Message, message::BorrowedMessage};
-use streamgauge_common::chunk::{CHUNK_BYTES, CHUNK_RECORDS_MAX, Chunk};
+use streamgauge_common::chunk::{Chunk, ChunkLimits};
 
 /// Records that wait to be handed over together.
 #[derive(Debug, Default)]
@@ -25,8 +25,8 @@ impl Builder {
         self.chunk.arrived_us.push(written_ms.unwrap_or_default().saturating_mul(1000));
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() >= CHUNK_BYTES || self.chunk.len() >= CHUNK_RECORDS_MAX
+    pub(super) fn is_full(&self, limits: &ChunkLimits) -> bool {
+        self.bytes.len() >= limits.bytes || self.chunk.len() >= limits.records_max
     }
 
     /// What was added since the last time; none if that is nothing.

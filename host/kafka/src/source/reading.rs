@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use streamgauge_common::topic_id::TopicId;
+use streamgauge_common::{chunk::ChunkLimits, topic_id::TopicId};
 
 use crate::source::positions::StartAt;
 
@@ -21,10 +21,12 @@ pub struct Reading {
     pub bounded: bool,
     /// Those ends, where an earlier run took them down.
     pub ends: BTreeMap<u32, i64>,
-    /// Longer records are cut to one byte more.
-    pub record_bytes_max: usize,
+    /// How much is read at a time.
+    pub chunks: ChunkLimits,
     /// Which topic of this name the offsets are of; none = not known.
     pub topic_id: Option<TopicId>,
+    /// `leader_timeout`: how long a leader may take to answer where its partition ends.
+    pub leader_timeout: Duration,
     /// How long a partition is silent before its leader is asked whether it is idle.
     pub idle_timeout: Duration,
     /// How long a bounded reading may wait for brokers, the topic or permission at a time before it fails.
@@ -41,8 +43,9 @@ impl Default for Reading {
             start: StartAt::Earliest,
             bounded: false,
             ends: BTreeMap::new(),
-            record_bytes_max: 1 << 20,
+            chunks: ChunkLimits::default(),
             topic_id: None,
+            leader_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(60),
         }

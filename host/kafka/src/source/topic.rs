@@ -20,8 +20,6 @@ use crate::{
     },
 };
 
-/// How long the brokers may take to say which topic it is.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How many brokers are asked before that is an outage.
 const TRIES_MAX: usize = 3;
 /// How long to wait before they are asked again.
@@ -86,7 +84,7 @@ impl KafkaSource {
         let mut unanswered = None;
         for _ in 0..self.brokers.len().clamp(1, TRIES_MAX) {
             let broker = self.brokers.front().copied();
-            match native::describe(&self.asker, &self.reading.topic, broker, ANSWER_WITHIN) {
+            match native::describe(&self.asker, &self.reading.topic, broker, self.reading.leader_timeout) {
                 Ok(described) => return Ok(described),
                 Err(code) if is_missing(code) => return Err(NoPosition::Missing),
                 Err(RDKafkaErrorCode::TopicAuthorizationFailed) => return Err(NoPosition::Forbidden),

@@ -30,7 +30,7 @@ use crate::deliver::{
         signature::SigningSecret,
     },
     rejected::RejectedRows,
-    workers::Workers,
+    workers::{DeliveryLimits, Workers},
 };
 
 /// A connector whose component makes HTTP requests. The component describes its own options; the host states those that it
@@ -106,7 +106,7 @@ impl SinkConnector for HttpConnector {
         let worker = HttpWorker {
             encoder,
             client,
-            settings: settings(sink, self.gap),
+            settings: settings(sink, self.gap, context.workers.limits()),
             declared: Declared::of(&sink.options),
             secrets: context.secrets.clone(),
             signing_name: match sink.options.get(&*signing_secret().name) {
@@ -158,12 +158,18 @@ impl SinkWorker for HttpWorker {
     }
 }
 
-fn settings(sink: &Sink, gap: Duration) -> Settings {
+fn settings(sink: &Sink, gap: Duration, limits: &DeliveryLimits) -> Settings {
     let on_ambiguous = match on_ambiguous().text(&sink.options) {
         Some("drop") => OnAmbiguous::Drop,
         _ => OnAmbiguous::Resend,
     };
-    let settings = Settings { gap, on_ambiguous, ..Settings::default() };
+    let settings = Settings {
+        in_flight_max: limits.requests_in_flight,
+        retry_after_max: limits.retry_after_max,
+        gap,
+        on_ambiguous,
+        ..Settings::default()
+    };
     let reject_after = reject_after().micros(&sink.options).and_then(|micros| u64::try_from(micros).ok());
     let reject_after = reject_after.map_or(settings.reject_after, Duration::from_micros);
     Settings { reject_after, ..settings }

@@ -21,6 +21,7 @@ use streamgauge_sql::{
     manifest::{Manifest, OptionValue, Sink},
 };
 use streamgauge_state::outbox::Outbox;
+use tracing::info;
 
 use super::component;
 use crate::deliver::{
@@ -111,8 +112,9 @@ fn answer_scrapes(sink: &Sink, instance: Arc<SinkInstance>, workers: &Workers) -
         })
     };
     workers.answer(&sink.name, "answers no scrapes any more", async |stop| {
-        let scrape = Scrape::bind(&address, Arc::new(render)).await?;
-        workers.tell(&format!("sink '{}' answers scrapes at http://{}/metrics", sink.name, scrape.address()));
+        let scrape = Scrape::bind(&address, workers.limits().scrape, Arc::new(render)).await?;
+        let (name, address) = (&sink.name, scrape.address());
+        info!(sink = name, "sink '{name}' answers scrapes at http://{address}/metrics");
         Ok(scrape.serve(stop))
     })
 }

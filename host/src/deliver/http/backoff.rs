@@ -2,9 +2,6 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-/// What a receiver may ask for at most.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
-
 /// Exponential, with full jitter: many who failed together do not come back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
@@ -29,8 +26,9 @@ impl Backoff {
     }
 }
 
-/// What a `Retry-After` header asks for: seconds, or a date; `now_us` is in microseconds since the epoch. None if it is neither.
-pub fn retry_after(value: &str, now_us: i64) -> Option<Duration> {
+/// What a `Retry-After` header asks for, at most `longest`: seconds, or a date; `now_us` is in microseconds since the epoch. None if it
+/// is neither.
+pub fn retry_after(value: &str, now_us: i64, longest: Duration) -> Option<Duration> {
     let value = value.trim();
     let asked = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than a number has are a long time.
@@ -40,12 +38,14 @@ pub fn retry_after(value: &str, now_us: i64) -> Option<Duration> {
         let now = Duration::from_micros(u64::try_from(now_us).unwrap_or(0));
         date.duration_since(UNIX_EPOCH).ok()?.saturating_sub(now)
     };
-    Some(asked.min(RETRY_AFTER_MAX))
+    Some(asked.min(longest))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
     fn waits_double_up_to_the_cap_and_are_drawn_from_all_of_it() {
@@ -62,7 +62,7 @@ mod tests {
     fn a_receiver_asks_in_seconds_or_by_a_date() {
         // 1994-11-06 08:49:37
         let now_us = 784_111_777_000_000;
-        let seconds = |value| retry_after(value, now_us).map(|wait| wait.as_secs());
+        let seconds = |value| retry_after(value, now_us, HOUR).map(|wait| wait.as_secs());
         assert_eq!(seconds("0"), Some(0));
         assert_eq!(seconds(" 17 "), Some(17));
         assert_eq!(seconds("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60));
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(seconds("Sun Nov  6 08:50:37 1994"), Some(60));
         assert_eq!(seconds("Sun, 06 Nov 1994 08:49:00 GMT"), Some(0));
         assert_eq!(
-            retry_after("Sun, 06 Nov 1994 08:49:38 GMT", now_us + 250_000),
+            retry_after("Sun, 06 Nov 1994 08:49:38 GMT", now_us + 250_000, HOUR),
             Some(Duration::from_millis(750))
         );
     }
@@ -78,10 +78,10 @@ mod tests {
     #[test]
     fn what_it_asks_for_has_a_bound_and_nonsense_asks_for_nothing() {
         for long in ["3601", "99999999999999999999999", "Sat, 06 Nov 2094 08:49:37 GMT"] {
-            assert_eq!(retry_after(long, 784_111_777_000_000), Some(RETRY_AFTER_MAX), "{long}");
+            assert_eq!(retry_after(long, 784_111_777_000_000, HOUR), Some(HOUR), "{long}");
         }
         for nonsense in ["", "soon", "-1", "1.5", "0x10", "+3", "Sun, 31 Feb 1994 08:49:37"] {
-            assert_eq!(retry_after(nonsense, 0), None, "{nonsense}");
+            assert_eq!(retry_after(nonsense, 0, HOUR), None, "{nonsense}");
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::{select, sync::watch, time::sleep};
 
 use super::{
     address,
-    backoff::{Backoff, RETRY_AFTER_MAX, retry_after},
+    backoff::{Backoff, retry_after},
     client::{Client, SendError},
     declared::Declared,
     lanes::Lanes,
@@ -87,6 +87,8 @@ pub enum OnAmbiguous {
 pub struct Settings {
     /// Requests under way at a time.
     pub in_flight_max: usize,
+    /// `max_retry_after`: what a receiver may ask for at most.
+    pub retry_after_max: Duration,
     /// The least time between the starts of two requests.
     pub gap: Duration,
     /// Between tries that are answered.
@@ -106,6 +108,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             in_flight_max: 16,
+            retry_after_max: Duration::from_secs(3600),
             gap: Duration::ZERO,
             backoff: Backoff::default(),
             unanswered: Backoff { cap: Duration::from_secs(5), ..Backoff::default() },
@@ -305,9 +308,10 @@ impl<'a> Work<'a> {
             Verdict::Retry(asked) => {
                 let why = format!("{} answers {}", address(&self.sender.declared, &message), response.status);
                 let failures = self.fail(&message, 1, why);
-                let asked = asked.or_else(|| retry_after_of(response)).unwrap_or_default();
+                let longest = self.sender.settings.retry_after_max;
+                let asked = asked.or_else(|| retry_after_of(response, longest)).unwrap_or_default();
                 let wait = self.sender.settings.backoff.wait(failures, fastrand::f64());
-                let wait = wait.max(asked.min(RETRY_AFTER_MAX));
+                let wait = wait.max(asked.min(longest));
                 self.lanes.retry(message.lane, self.watch.elapsed() + wait);
             }
         }
@@ -331,7 +335,8 @@ impl<'a> Work<'a> {
         }
         let failures = self.fail(message, FAILURES_MAX, told);
         let wait = self.sender.settings.backoff.wait(failures, fastrand::f64());
-        let wait = wait.max(retry_after_of(response).unwrap_or_default()).min(left);
+        let longest = self.sender.settings.retry_after_max;
+        let wait = wait.max(retry_after_of(response, longest).unwrap_or_default()).min(left);
         self.lanes.retry(message.lane, now + wait);
     }
 
@@ -403,9 +408,9 @@ fn together(verdicts: Vec<Verdict>) -> Verdict {
     })
 }
 
-fn retry_after_of(response: &Response) -> Option<Duration> {
+fn retry_after_of(response: &Response, longest: Duration) -> Option<Duration> {
     let (_, value) = response.headers.iter().find(|(name, _)| name == "retry-after")?;
-    retry_after(value, clock::now_us())
+    retry_after(value, clock::now_us(), longest)
 }
 
 #[cfg(test)]

@@ -28,27 +28,42 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Connections at a time.
-const CONNECTIONS_MAX: usize = 64;
+/// What bounds the connections of those who ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScrapeLimits {
+    /// `scrape_connections`: connections at a time, at least one.
+    pub connections_max: usize,
+    /// `scrape_first_request_timeout`: how long the head of the first request may be waited for.
+    pub first_request_time: Duration,
+    /// `scrape_request_timeout`: how long the head of each further request may be waited for: more than a minute, which is how often
+    /// Prometheus asks if it is not told otherwise.
+    pub request_time: Duration,
+    /// `scrape_head_bytes`: the head of a request, at least 8 KiB.
+    pub head_bytes_max: usize,
+}
 
-/// How long the head of the first request may be waited for.
-const FIRST_REQUEST_TIME: Duration = Duration::from_secs(5);
-
-/// How long the head of each further request may be waited for: more than a minute, which is how often Prometheus asks if it
-/// is not told otherwise.
-const REQUEST_TIME: Duration = Duration::from_secs(75);
+impl Default for ScrapeLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 64,
+            first_request_time: Duration::from_secs(5),
+            request_time: Duration::from_secs(75),
+            head_bytes_max: 16 << 10,
+        }
+    }
+}
 
 /// How long a connection may be used, and how long it may then take to send what it sends.
 const CONNECTION_TIME: Duration = Duration::from_secs(600);
 const LAST_RESPONSE_TIME: Duration = Duration::from_secs(10);
 
-/// The head of a request.
-const REQUEST_BYTES_MAX: usize = 16 << 10;
+/// Headers of a request.
 const REQUEST_HEADERS_MAX: usize = 64;
 
 /// The connections that are open. When it is dropped, they are closed.
 pub(super) struct Connections {
     router: Router,
+    limits: ScrapeLimits,
     tasks: JoinSet<u64>,
     /// By their numbers, in the order in which they were made.
     open: BTreeMap<u64, Open>,
@@ -65,15 +80,15 @@ struct Open {
 }
 
 impl Connections {
-    pub(super) fn new(router: Router) -> Self {
+    pub(super) fn new(router: Router, limits: ScrapeLimits) -> Self {
         let (tasks, open) = (JoinSet::new(), BTreeMap::new());
-        Self { router, tasks, open, last: 0, requests: Arc::default() }
+        Self { router, limits, tasks, open, last: 0, requests: Arc::default() }
     }
 
     /// Serves one more. Where there are too many the one is closed that has been silent for longest, of those that never asked
     /// for anything first: who only holds connections open does not keep out those who ask.
     pub(super) fn add(&mut self, stream: TcpStream) {
-        if self.open.len() >= CONNECTIONS_MAX {
+        if self.open.len() >= self.limits.connections_max {
             let longest =
                 self.open.iter().min_by_key(|(number, open)| (open.request.load(Relaxed), **number));
             if let Some((&number, open)) = longest {
@@ -85,9 +100,10 @@ impl Connections {
         let (number, request, requests) = (self.last, Arc::new(AtomicU64::new(0)), self.requests.clone());
         let asked = request.clone();
         let note = move || asked.store(requests.fetch_add(1, Relaxed) + 1, Relaxed);
+        let limits = self.limits;
         let (router, seen) = (self.router.clone(), request.clone());
         let task = self.tasks.spawn(async move {
-            serve(stream, router, note, &seen).await;
+            serve(stream, router, &limits, note, &seen).await;
             number
         });
         self.open.insert(number, Open { task, request });
@@ -112,7 +128,13 @@ impl Connections {
 }
 
 /// Answers on one connection. Its errors are the other side's.
-async fn serve(stream: TcpStream, router: Router, note: impl Fn(), request: &AtomicU64) {
+async fn serve(
+    stream: TcpStream,
+    router: Router,
+    limits: &ScrapeLimits,
+    note: impl Fn(),
+    request: &AtomicU64,
+) {
     let service = TowerToHyperService::new(router);
     let service = service_fn(move |request| {
         note();
@@ -120,22 +142,22 @@ async fn serve(stream: TcpStream, router: Router, note: impl Fn(), request: &Ato
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_TIME)
+        .header_read_timeout(limits.request_time)
         .max_headers(REQUEST_HEADERS_MAX)
-        .max_buf_size(REQUEST_BYTES_MAX)
+        .max_buf_size(limits.head_bytes_max)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     select! {
         used = timeout(CONNECTION_TIME, connection.as_mut()) => if used.is_ok() { return },
-        () = silent(request) => return,
+        () = silent(request, limits.first_request_time) => return,
     }
     connection.as_mut().graceful_shutdown();
     drop(timeout(LAST_RESPONSE_TIME, connection).await);
 }
 
 /// Waits until the first request takes too long; for ever where there is one in time.
-async fn silent(request: &AtomicU64) {
-    sleep(FIRST_REQUEST_TIME).await;
+async fn silent(request: &AtomicU64, first_request_time: Duration) {
+    sleep(first_request_time).await;
     if request.load(Relaxed) > 0 {
         pending().await
     }

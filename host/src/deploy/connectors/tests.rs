@@ -26,6 +26,7 @@ use streamgauge_sql::{
     types::DataType,
 };
 use streamgauge_state::{outbox::Outbox, store::Store};
+use tracing::{Level, dispatcher::with_default};
 
 use super::Connectors;
 use crate::{
@@ -36,6 +37,7 @@ use crate::{
         workers::Workers,
     },
     deploy::{Deployment, HostCatalog, HostResources, Wired, wire},
+    logging::{LogFormat, dispatch},
     timings::Timings,
 };
 
@@ -178,23 +180,24 @@ fn run(connector: &MemoryConnector, state: Option<&PathBuf>, events: &str) -> Re
     let path = folder.path().join("events.jsonl");
     fs::write(&path, events).unwrap();
     let told = Arc::new(Mutex::new(Vec::new()));
-    let notice = {
-        let told = told.clone();
-        Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()))
-    };
+    let heard = told.clone();
+    let dispatch = dispatch(Level::INFO, LogFormat::Text, move |line| heard.lock().unwrap().push(line));
     let timings = Arc::new(Timings::default());
     let deployment = Deployment {
         inputs: &[crate::deploy::Binding { name: "s".into(), path }],
         state: state.map(|folder| Store::open(folder.to_str().unwrap()).unwrap()),
         ..Deployment::new("test", &program, &plugins, &connectors, &timings)
     };
-    let wired = wire(&deployment, &HostResources::default(), notice).map_err(|error| error.to_string())?;
-    let Wired { pipelines, workers, .. } = wired;
-    for pipeline in pipelines {
-        let ends = pipeline.run(&Stop::default(), &|_| {});
-        assert!(ends.iter().all(|end| end.failures.is_empty()), "{ends:?}");
-    }
-    drop(workers);
+    with_default(&dispatch, || {
+        let wired = wire(&deployment, &HostResources::default()).map_err(|error| error.to_string())?;
+        let Wired { pipelines, workers, .. } = wired;
+        for pipeline in pipelines {
+            let ends = pipeline.run(&Stop::default(), &|_| {});
+            assert!(ends.iter().all(|end| end.failures.is_empty()), "{ends:?}");
+        }
+        drop(workers);
+        Ok::<(), String>(())
+    })?;
     let told = told.lock().unwrap().clone();
     Ok(told)
 }

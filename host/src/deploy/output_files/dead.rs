@@ -7,12 +7,13 @@ use std::{
     path::Path,
     sync::Arc,
 };
+use tracing::warn;
 
 use super::{FileId, OutputFile, OutputFiles, unwritable};
 use crate::{
     deliver::{
         dead_letter::RecordText,
-        letters::{DeadLetterQueue, Held, Notice, Rotation, older},
+        letters::{DeadLetterQueue, Held, Rotation, older},
     },
     deploy::DeployError,
 };
@@ -24,8 +25,6 @@ pub(in crate::deploy) struct LetterSettings {
     pub(in crate::deploy) record_text: RecordText,
     /// How long their file may be.
     pub(in crate::deploy) bytes_max: u64,
-    /// Who is told of troubles.
-    pub(in crate::deploy) notice: Notice,
 }
 
 impl OutputFiles {
@@ -37,8 +36,8 @@ impl OutputFiles {
     ) -> Result<Arc<DeadLetterQueue>, DeployError> {
         let output = self.open(path)?;
         let place = self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, &output));
-        let LetterSettings { record_text, bytes_max, notice } = settings;
-        let fresh = || Arc::new(DeadLetterQueue::new(output.clone(), *record_text, notice.clone()));
+        let LetterSettings { record_text, bytes_max } = settings;
+        let fresh = || Arc::new(DeadLetterQueue::new(output.clone(), *record_text));
         let Some(place) = place else { return Ok(fresh()) };
         place.letters_bytes_max = *bytes_max;
         Ok(place.letters.get_or_insert_with(fresh).clone())
@@ -100,10 +99,10 @@ impl OutputFile {
     ) -> io::Result<()> {
         let is_ours = self.is_for_letters(&self.file.metadata()?);
         if letters.begin(&self.file, replayed, is_ours)? {
-            letters.tell(&format!(
+            warn!(
                 "dead letters: '{}' ended in one that an earlier run did not finish: it is cut off",
                 self.path.display()
-            ));
+            );
         }
         Ok(())
     }

@@ -13,17 +13,15 @@ use std::sync::{
 use crossbeam_channel::Sender;
 use streamgauge_common::wakeup::Stop;
 use streamgauge_engine::FaultKind;
+use tracing::{error, warn};
 
-use super::{RuntimeEvent, Tell, supervisor::Message};
+use super::{Tell, supervisor::Message};
 use crate::{
     pipeline::{
         Drain, Input, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader, wakeup_of,
     },
     query::{QueryTask, TaskEnd, Wanted},
 };
-
-/// `max_traps`: faults without progress and without a record to blame, after which a query is failed.
-const TRAPS_MAX: u32 = 3;
 
 /// What every thread of a runtime has.
 #[derive(Clone)]
@@ -48,7 +46,6 @@ impl Surroundings {
 
     fn hand_on(&self, event: PipelineEvent, source: &Arc<Source>) {
         let message = match event {
-            PipelineEvent::Notice(text) => return self.notice(&text),
             PipelineEvent::Detached(task) => Message::Detached(task, source.clone()),
             PipelineEvent::Unwanted(tasks) => {
                 return by_deployment(tasks)
@@ -57,10 +54,6 @@ impl Surroundings {
             }
         };
         drop(self.messages.send(message));
-    }
-
-    fn notice(&self, text: &str) {
-        (self.tell)(RuntimeEvent::Notice(text.to_owned()));
     }
 
     /// Tasks of a deployment that is to be paused are parked; others end.
@@ -126,7 +119,8 @@ impl Surroundings {
         let mut failures = Vec::new();
         if task.query().failure().is_none() {
             let name = format!("query '{}'", task.name());
-            self.notice(&format!("{name} failed: {why}"));
+            let deployment = &task.context().subscription.deployment;
+            error!(deployment, query = task.name(), "{name} failed: {why}");
             failures.push((name, why.to_owned()));
         }
         task.give_up();
@@ -146,13 +140,14 @@ impl Surroundings {
         }
         if let Some(failure) = task.task_failure().cloned() {
             let fault = failure.fault.to_string();
-            if !task.count_trap(failure.batch, TRAPS_MAX) || self.stop.is_set() {
+            if !task.count_trap(failure.batch, source.faults.traps_max) || self.stop.is_set() {
                 return Err(fault);
             }
             let suspect =
                 failure.batch.filter(|_| failure.in_fold && failure.fault.kind == FaultKind::Deterministic);
             let name = task.name().to_owned();
-            self.notice(&format!("query '{name}': {fault}; it goes back to its last checkpoint"));
+            let deployment = task.context().subscription.deployment.clone();
+            warn!(deployment, query = name, "query '{name}': {fault}; it goes back to its last checkpoint");
             let poison = match suspect {
                 Some(batch) => bisect::find(task, source, batch, &self.stop)?,
                 None => Vec::new(),
@@ -161,12 +156,17 @@ impl Surroundings {
             task.log().backend().iter().for_each(|backend| backend.wait());
             for (offset, why) in &poison {
                 let (partition, ..) = failure.batch.unwrap_or_default();
-                self.notice(&format!(
+                warn!(
+                    deployment,
+                    query = name,
+                    source = source.name,
+                    partition,
+                    offset,
                     "query '{name}': partition {partition} offset {offset} is a dead letter: {why}"
-                ));
+                );
             }
-            if poison.len() >= bisect::RECORDS_MAX {
-                return Err(format!("{fault}, for record after record"));
+            if poison.len() >= source.faults.poison_records_max {
+                return Err(format!("{fault}, for record after record (--limit max_poison_records)"));
             }
             if !poison.is_empty() {
                 task.forget_traps();

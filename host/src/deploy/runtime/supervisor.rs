@@ -8,7 +8,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use streamgauge_common::{crash, panics::caught, wakeup::Stop};
+use streamgauge_common::{crash, panics::caught, telling::as_here, wakeup::Stop};
 
 use super::{
     DeploymentEnd, RuntimeError, RuntimeEvent, RuntimeStatus, Tell, Wired,
@@ -260,7 +260,7 @@ impl Supervisor {
             // The supervisor is there as long as there are threads.
             drop(surroundings.messages.send(Message::ThreadOver(who, panicked)));
         };
-        if let Err(error) = thread::Builder::new().name("pipeline".to_owned()).spawn(run) {
+        if let Err(error) = thread::Builder::new().name("pipeline".to_owned()).spawn(as_here(run)) {
             let why = format!("cannot start a thread: {error}");
             drop(self.surroundings.messages.send(Message::ThreadOver(name, Some(why))));
         }
@@ -292,7 +292,7 @@ impl Supervisor {
             endings.iter().for_each(|ending| _ = ending.wait(STATE_ENDS_WITHIN));
             drop(messages.send(Message::Delivered { name: owner, rejected, failure }));
         };
-        if thread::Builder::new().name("workers".to_owned()).spawn(work).is_err() {
+        if thread::Builder::new().name("workers".to_owned()).spawn(as_here(work)).is_err() {
             self.delivered(name, rejected, None);
         }
     }

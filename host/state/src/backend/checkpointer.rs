@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use streamgauge_common::clock::Stopwatch;
 use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
+use tracing::debug;
 
 use super::{
     CheckpointRequest, Command,
@@ -63,7 +65,10 @@ pub(super) struct Checkpointer {
 impl Actor for Checkpointer {
     type Message = CheckpointRequest;
     const GROUP_MAX: usize = 1;
-    const WAITING_MAX: usize = 1;
+
+    fn waiting_max(&self) -> usize {
+        1
+    }
 
     fn handle(&mut self, jobs: Vec<CheckpointRequest>) -> Result<(), String> {
         jobs.into_iter().try_for_each(|job| self.write(job)).map_err(|error| error.to_string())
@@ -100,6 +105,7 @@ impl Checkpointer {
 
     fn write(&mut self, job: CheckpointRequest) -> Result<(), StateError> {
         let CheckpointRequest { manifest, parts, mark } = job;
+        let since = Stopwatch::start();
         let mut by_owner: BTreeMap<Owner, Vec<&StateSegment>> = BTreeMap::new();
         parts.iter().for_each(|part| by_owner.entry(Owner::of(part)).or_default().push(part));
         let bytes = by_owner.values().map(|parts| segment::encode(parts)).collect();
@@ -128,6 +134,8 @@ impl Checkpointer {
         manifest.start_bounds.write_topic(&mut out);
         manifest.write_operators(&mut out);
         let generation = self.checkpoints.finish(begun, out.as_bytes())?;
+        let took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        debug!(generation, took_ms, "{} is written", self.checkpoints.shown_name(generation));
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: manifest.log_from });
         self.versions = manifest.versions;

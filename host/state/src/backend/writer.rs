@@ -27,6 +27,7 @@ const ROTATE_BYTES: usize = 1 << 20;
 
 pub(super) struct LogWriter {
     log: Log,
+    waiting_max: usize,
     checkpointer: Mailbox<Checkpointer>,
     standing: Arc<Standing>,
     /// The index of the last decision.
@@ -48,8 +49,10 @@ impl Actor for LogWriter {
     type Message = Command;
     /// Decisions that are synced together at most.
     const GROUP_MAX: usize = 64;
-    /// Decisions that wait: their rows are not in an outbox yet, so not within its bound.
-    const WAITING_MAX: usize = 64;
+
+    fn waiting_max(&self) -> usize {
+        self.waiting_max
+    }
 
     fn handle(&mut self, commands: Vec<Command>) -> Result<(), String> {
         self.group(commands).map_err(|error| error.to_string())
@@ -59,6 +62,7 @@ impl Actor for LogWriter {
 impl LogWriter {
     pub(super) fn new(
         log: Log,
+        waiting_max: usize,
         in_flight: Vec<(u64, String, u64)>,
         checkpointer: Mailbox<Checkpointer>,
         standing: Arc<Standing>,
@@ -67,6 +71,7 @@ impl LogWriter {
         let last = log.next_index() - 1;
         Self {
             log,
+            waiting_max,
             checkpointer,
             standing,
             last,

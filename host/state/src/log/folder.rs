@@ -14,13 +14,11 @@ use super::{
     segment::{self, Read, Segment},
 };
 use crate::{
+    backend::LogLimits,
     error::{HELP, StateError},
     lock::Lock,
     store::sync_folder,
 };
-
-/// A segment that is longer is not continued after its next sync.
-const SEGMENT_BYTES: u64 = 16 << 20;
 
 /// The segments of a log.
 pub(super) struct Folder {
@@ -29,6 +27,7 @@ pub(super) struct Folder {
     /// First indexes of all segments, ascending; the last one is `current`.
     firsts: VecDeque<u64>,
     current: Segment,
+    pub(super) segment_bytes: u64,
     /// One writer at a time, in this process too.
     _lock: Lock,
 }
@@ -53,7 +52,9 @@ impl Folder {
         if firsts.back() != Some(&current.first()) {
             firsts.push_back(current.first());
         }
-        let log = Self { folder: folder.to_owned(), identity, firsts, current, _lock: lock };
+        let segment_bytes = LogLimits::default().segment_bytes;
+        let folder = folder.to_owned();
+        let log = Self { folder, identity, firsts, current, segment_bytes, _lock: lock };
         Ok((log, Found { notices, next, epoch: 0, is_new }))
     }
 
@@ -76,7 +77,7 @@ impl Folder {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.current.bytes() >= SEGMENT_BYTES
+        self.current.bytes() >= self.segment_bytes
     }
 
     /// Goes on in a new segment; all before index `next` is synced.

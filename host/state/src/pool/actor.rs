@@ -22,8 +22,8 @@ pub(crate) trait Actor: Send + Sized + 'static {
     type Message: Send;
     /// How many messages it is given at once at most.
     const GROUP_MAX: usize;
-    /// How many messages wait for it at most.
-    const WAITING_MAX: usize;
+    /// How many messages wait for it at most; at least one.
+    fn waiting_max(&self) -> usize;
 
     /// Handles what waited, in its order; never empty.
     ///
@@ -66,6 +66,7 @@ struct Handle<A: Actor> {
 }
 
 struct Cell<A: Actor> {
+    waiting_max: usize,
     state: Mutex<State<A>>,
     /// Messages were taken, or the actor has ended.
     room: Condvar,
@@ -98,13 +99,15 @@ impl<A: Actor> Mailbox<A> {
     ) -> Self {
         let handle = Arc::new_cyclic(|handle: &Weak<Handle<A>>| {
             let actor = actor(WeakMailbox { handle: handle.clone() });
+            let waiting_max = actor.waiting_max();
             let state = State {
                 phase: Phase::Idle(actor),
                 waiting: VecDeque::new(),
                 has_handles: true,
                 on_failure: Some(Box::new(on_failure)),
             };
-            let cell = Cell { state: Mutex::new(state), room: Condvar::new(), threads: threads.clone() };
+            let (state, room) = (Mutex::new(state), Condvar::new());
+            let cell = Cell { waiting_max, state, room, threads: threads.clone() };
             Handle { cell: Arc::new(cell) }
         });
         Self { handle }
@@ -115,8 +118,8 @@ impl<A: Actor> Mailbox<A> {
     /// # Errors
     /// The actor has ended.
     pub(crate) fn send(&self, message: A::Message) -> Result<(), Refused> {
-        let full = |state: &mut State<A>| state.waiting.len() >= A::WAITING_MAX && !state.phase.is_ended();
         let cell = &self.handle.cell;
+        let full = |state: &mut State<A>| state.waiting.len() >= cell.waiting_max && !state.phase.is_ended();
         let state = cell.room.wait_while(cell.lock(), full).unwrap_or_else(PoisonError::into_inner);
         cell.put(state, message)
     }
@@ -163,7 +166,7 @@ impl<A: Actor> Cell<A> {
         if state.phase.is_ended() {
             return Err(Refused::Ended);
         }
-        if state.waiting.len() >= A::WAITING_MAX {
+        if state.waiting.len() >= self.waiting_max {
             return Err(Refused::Full);
         }
         state.waiting.push_back(message);

@@ -7,6 +7,8 @@ use std::{
     thread,
 };
 
+use streamgauge_common::telling::as_here;
+
 /// Something that a thread runs for a turn.
 pub(super) trait Runnable: Send + Sync {
     /// One turn. A panic in it must be caught: the thread is needed by others.
@@ -47,7 +49,7 @@ impl Threads {
         let threads = Self { owner: Arc::new(Owner { ready: ready.clone() }) };
         for number in 0..count.max(1) {
             let ready = ready.clone();
-            thread::Builder::new().name(format!("{name}-{number}")).spawn(move || ready.work())?;
+            thread::Builder::new().name(format!("{name}-{number}")).spawn(as_here(move || ready.work()))?;
         }
         Ok(threads)
     }

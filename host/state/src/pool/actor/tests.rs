@@ -28,10 +28,16 @@ struct Probe {
     seen_on: Arc<Mutex<BTreeSet<String>>>,
 }
 
+/// Messages that wait for a probe.
+const WAITING_MAX: usize = 8;
+
 impl Actor for Probe {
     type Message = Told;
     const GROUP_MAX: usize = 1;
-    const WAITING_MAX: usize = 8;
+
+    fn waiting_max(&self) -> usize {
+        WAITING_MAX
+    }
 
     fn handle(&mut self, messages: Vec<Told>) -> Result<(), String> {
         assert!(!self.running.swap(true, SeqCst), "one thread at a time");
@@ -156,22 +162,22 @@ fn a_full_mailbox_refuses_or_lets_the_sender_wait() {
     let threads = Threads::start("test", 1).unwrap();
     let scene = probe(&threads);
     let go_on = busy(&scene);
-    for number in 0..Probe::WAITING_MAX {
+    for number in 0..WAITING_MAX {
         assert_eq!(scene.mailbox.try_send(Told::Number(number)), Ok(()));
     }
     assert_eq!(scene.mailbox.try_send(Told::Number(99)), Err(Refused::Full));
     let sent = AtomicUsize::new(0);
     thread::scope(|scope| {
         let sender = scope.spawn(|| {
-            assert_eq!(scene.mailbox.send(Told::Number(Probe::WAITING_MAX)), Ok(()));
+            assert_eq!(scene.mailbox.send(Told::Number(WAITING_MAX)), Ok(()));
             sent.store(1, SeqCst);
         });
         assert_eq!(sent.load(SeqCst), 0, "nothing has made room");
         go_on.send(()).unwrap();
         sender.join().unwrap();
     });
-    let numbers: Vec<usize> = scene.numbers.iter().take(Probe::WAITING_MAX + 1).collect();
-    assert_eq!(numbers, (0..=Probe::WAITING_MAX).collect::<Vec<_>>());
+    let numbers: Vec<usize> = scene.numbers.iter().take(WAITING_MAX + 1).collect();
+    assert_eq!(numbers, (0..=WAITING_MAX).collect::<Vec<_>>());
 }
 
 #[test]
@@ -186,7 +192,7 @@ fn a_panic_or_an_error_ends_its_actor_alone_and_the_thread_goes_on() {
         let scene = probe(&threads);
         let go_on = busy(&scene);
         assert_eq!(scene.mailbox.try_send(told), Ok(()));
-        for number in 1..Probe::WAITING_MAX {
+        for number in 1..WAITING_MAX {
             assert_eq!(scene.mailbox.try_send(Told::Number(number)), Ok(()));
         }
         thread::scope(|scope| {
@@ -208,14 +214,14 @@ fn a_panic_or_an_error_ends_its_actor_alone_and_the_thread_goes_on() {
 fn what_was_sent_before_the_last_handle_went_is_handled_and_then_all_ends() {
     let threads = Threads::start("test", 2).unwrap();
     let Scene { mailbox, numbers, .. } = probe(&threads);
-    for number in 0..Probe::WAITING_MAX {
+    for number in 0..WAITING_MAX {
         assert_eq!(mailbox.send(Told::Number(number)), Ok(()));
     }
     let weak = WeakMailbox { handle: Arc::downgrade(&mailbox.handle) };
     drop(threads);
     drop(mailbox);
     // The sender of the numbers is the actor's: the channel ends when the actor is dropped.
-    assert_eq!(numbers.iter().collect::<Vec<_>>(), (0..Probe::WAITING_MAX).collect::<Vec<_>>());
+    assert_eq!(numbers.iter().collect::<Vec<_>>(), (0..WAITING_MAX).collect::<Vec<_>>());
     assert_eq!(weak.try_send(Told::Number(1)), Err(Refused::Ended));
 }
 
@@ -234,7 +240,9 @@ fn threads_end_with_the_last_handle() {
     impl Actor for Marks {
         type Message = ();
         const GROUP_MAX: usize = 1;
-        const WAITING_MAX: usize = 1;
+        fn waiting_max(&self) -> usize {
+            1
+        }
         fn handle(&mut self, _: Vec<()>) -> Result<(), String> {
             END.with(|end| *end.borrow_mut() = Some(OnEnd(self.0.clone())));
             Ok(())

@@ -1,0 +1,105 @@
+//! Limits that decide which events a window has, as they were when a query last ran.
+//!
+//! The log knows what was decided of a window by the numbers of its runs of groups. After a kill the rest of a window is decided from
+//! there, so its groups must be the same: until then these limits stay.
+//!
+//! One object, `admitted`, in the folder of a query; none where they are what they have always been by default:
+//!
+//! ```text
+//! "SGADMIT\0"  format u32  max_groups u64  max_record_bytes u64  checksum u64
+//! ```
+
+use super::{
+    bytes::{Malformed, Reader, Writer, checksum},
+    error::StateError,
+    store::Store,
+};
+
+const NAME: &str = "admitted";
+const MAGIC: &[u8; 8] = b"SGADMIT\0";
+const FORMAT: u32 = 1;
+
+/// Limits that decide which events a window has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdmissionLimits {
+    /// `max_groups`.
+    pub groups_max: u64,
+    /// `max_record_bytes`.
+    pub record_bytes_max: u64,
+}
+
+impl Default for AdmissionLimits {
+    /// What they were before they could be set: state without a word of them was made with these.
+    fn default() -> Self {
+        Self { groups_max: 1_000_000, record_bytes_max: 1 << 20 }
+    }
+}
+
+/// Those that the query of a folder last ran with.
+///
+/// # Errors
+/// They cannot be read, or are damaged.
+pub fn read(store: &Store) -> Result<AdmissionLimits, StateError> {
+    let Some(bytes) = store.get(NAME)? else { return Ok(AdmissionLimits::default()) };
+    let file = store.shown_name(NAME);
+    let damaged = |at: usize, what: &str| StateError::damaged(&file, at as u64, what);
+    let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
+        return Err(damaged(0, "it is too short"));
+    };
+    if content.get(..MAGIC.len()) != Some(MAGIC) {
+        return Err(damaged(0, "it holds no limits"));
+    }
+    if checksum(content) != u64::from_le_bytes(*sum) {
+        return Err(damaged(0, "its checksum does not fit"));
+    }
+    let malformed = |error: Malformed| damaged(error.at, &error.what);
+    let mut input = Reader::new(content);
+    input.raw(MAGIC.len()).map_err(malformed)?;
+    let found = input.u32().map_err(malformed)?;
+    if found != FORMAT {
+        return Err(StateError::Version { file: file.clone(), found, known: FORMAT });
+    }
+    let groups_max = input.u64().map_err(malformed)?;
+    let record_bytes_max = input.u64().map_err(malformed)?;
+    input.finish().map_err(malformed)?;
+    Ok(AdmissionLimits { groups_max, record_bytes_max })
+}
+
+/// Keeps those that the query runs with from now on.
+///
+/// # Errors
+/// They cannot be written.
+pub fn write(store: &Store, limits: &AdmissionLimits) -> Result<(), StateError> {
+    let mut out = Writer::new();
+    out.raw(MAGIC);
+    out.u32(FORMAT);
+    out.u64(limits.groups_max);
+    out.u64(limits.record_bytes_max);
+    let sum = checksum(out.as_bytes());
+    out.u64(sum);
+    store.put(NAME, out.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_found_and_damage_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().to_str().unwrap()).unwrap();
+        assert_eq!(read(&store).unwrap(), AdmissionLimits::default());
+        let limits = AdmissionLimits { groups_max: 5, record_bytes_max: 7 };
+        write(&store, &limits).unwrap();
+        assert_eq!(read(&store).unwrap(), limits);
+        let good = store.get(NAME).unwrap().unwrap().to_vec();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            store.put(NAME, bad).unwrap();
+            assert!(read(&store).is_err(), "byte {at}");
+            store.put(NAME, good[..at].to_vec()).unwrap();
+            assert!(read(&store).is_err(), "cut at {at}");
+        }
+    }
+}
