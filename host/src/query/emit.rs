@@ -1,0 +1,167 @@
+//! Steps 5 to 7 for one statement: complete windows and rows to what its sink and its readers get.
+
+use streamgauge_common::{
+    column::Bitmap,
+    crash,
+    row::{Identity, Rows},
+};
+use streamgauge_component::query::Selected;
+use streamgauge_engine::{Closed, Pass};
+use streamgauge_sql::manifest::{self, Manifest};
+use streamgauge_state::decision::SinkBatch;
+
+use super::{
+    CutOff, EmitContext, InputBatch, RunningQuery, Sink, TaskFailure,
+    columns::{arguments, constant, expression, kept, pick, words},
+    letters,
+};
+use crate::timings::Step;
+impl RunningQuery {
+    /// Decides the windows that are complete, as long as there is room for their rows.
+    pub fn close(&mut self, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
+        if let Some(windows) = &self.windows
+            && let Some(end) = windows.engine.forces()
+        {
+            scope.log.force(end, scope.offsets);
+        }
+        while self.failed.is_none()
+            && scope.log.has_room()
+            && let Some(windows) = &mut self.windows
+        {
+            let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
+            let Some(closed) = closed else { break };
+            let (end, run) = (closed.window_end, closed.run);
+            if let (0, Some(last_event)) = (run, windows.engine.cut_off(end)) {
+                self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
+            }
+            let pass = if scope.log.is_decided(end, run) { Pass::Replay } else { Pass::Live };
+            let sent = self.emit(&closed, &mut scope.with_pass(pass))?;
+            if pass == Pass::Live {
+                crash::point("close.decided");
+                scope.log.close(end, run, sent);
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps 5 and 6: HAVING and the SELECT list over the groups of a complete window.
+    fn emit(&mut self, closed: &Closed, scope: &mut EmitContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
+        let len = closed.len();
+        let bound = |time| constant(time, len);
+        let (starts, ends) = (bound(closed.window_start), bound(closed.window_end));
+        let letters =
+            letters::WindowDeadLetters { manifest: &self.manifest, closed, starts: &starts, ends: &ends };
+        let behind = |place| match place {
+            manifest::Column::Key(index) => closed.keys.get(index),
+            manifest::Column::Aggregate(index) => closed.aggregates.get(index),
+            manifest::Column::WindowStart => Some(&starts),
+            manifest::Column::WindowEnd => Some(&ends),
+            manifest::Column::Computed(_) | manifest::Column::Input(_) | manifest::Column::Operator(_) => {
+                None
+            }
+        };
+        let mut selected = Selected::default();
+        if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
+            let arguments = arguments(stage, behind)?;
+            selected = scope.context.timings().of(Step::Query, || component.emit(len, &arguments))?;
+        }
+        let mut kept = kept(&selected, len);
+        for (row, aggregate, why) in &closed.failed {
+            letters.evaluate(*row, *aggregate, why, scope);
+            kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(*row as usize, false);
+        }
+        for failure in &selected.failed {
+            if closed.failed.binary_search_by_key(&failure.row, |(row, _, _)| *row).is_err() {
+                let text = expression(self.manifest.emit.as_ref(), failure.expression);
+                letters.expression(failure, &format!("{} in {text}", words(failure.reason)), scope);
+            }
+        }
+        let column = |place| match place {
+            manifest::Column::Computed(index) => selected.columns.get(index),
+            place => behind(place),
+        };
+        let picked = pick(&self.manifest.output, kept.as_ref(), column)?;
+        let identity = Identity::Window {
+            start_us: closed.window_start,
+            end_us: closed.window_end,
+            forced: closed.forced,
+            keys: closed.keys.clone(),
+        };
+        let identity = match &picked.rows {
+            Some(rows) => identity.take(rows),
+            None => identity,
+        };
+        let rows =
+            Rows { columns: picked.columns, len: picked.rows.map_or(len, |rows| rows.len()), identity };
+        self.deliver(&rows, scope)
+    }
+
+    /// Step 7: on to the sink and to the readers. What was decided before is not sent again, and goes only to readers with
+    /// operators: these follow a replay.
+    fn deliver(&mut self, rows: &Rows, scope: &mut EmitContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
+        let context = &mut *scope.context;
+        let (mut sent, is_replay) = (Vec::new(), scope.pass == Pass::Replay);
+        if rows.len == 0 || self.failed.is_some() {
+            return Ok(sent);
+        }
+        let Manifest { name, output: fields, .. } = &self.manifest;
+        match &mut self.sink {
+            _ if is_replay => {}
+            Sink::None => {}
+            Sink::Output(output) => {
+                let written = context.timings().of(Step::Output, || output.write_rows(name, fields, rows));
+                context.wrote = true;
+                self.failed = context.check(written);
+                if self.failed.is_some() {
+                    return Ok(sent);
+                }
+                context.counts.rows += rows.len as u64;
+            }
+            Sink::Outbox(encoder) => {
+                let first = scope.log.next_sequence(name);
+                let timings = context.subscription.timings.clone();
+                let messages = timings.of(Step::Output, || encoder.encode(fields, rows, first))?;
+                sent.push(SinkBatch { query: name.clone(), messages });
+                context.counts.rows += rows.len as u64;
+            }
+        }
+        let input = InputBatch::of_rows(rows, &self.manifest.output);
+        for reader in self.readers.iter_mut().filter(|reader| reader.failed.is_none()) {
+            let is_stateful = reader.is_stateful();
+            if is_replay && !is_stateful {
+                continue;
+            }
+            match reader.take(&input, scope) {
+                Ok(more) => sent.extend(more),
+                // An operator that misses rows would be wrong ever after, so all that has one goes back to the checkpoint.
+                Err(task_failure) if is_stateful => return Err(task_failure),
+                Err(task_failure) => reader.failed = Some(task_failure.fault.to_string()),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Rows that are of no window: those of records are decided as they come, all rows of a record at once.
+    pub(super) fn emit_rows(
+        &mut self,
+        input: &InputBatch<'_>,
+        rows: Rows,
+        scope: &mut EmitContext<'_>,
+    ) -> Result<Vec<SinkBatch>, TaskFailure> {
+        let Some((partition, next)) = input.behind() else {
+            return self.deliver(&rows, scope);
+        };
+        let Identity::Records { offsets, .. } = &rows.identity else { unreachable!("rows of records") };
+        let decided = offsets.partition_point(|&offset| offset < scope.log.passed(partition));
+        let sent = match decided {
+            0 => self.deliver(&rows, scope)?,
+            decided => {
+                self.deliver(&rows.take(&(decided as u32..rows.len as u32).collect::<Vec<_>>()), scope)?
+            }
+        };
+        if next > scope.log.passed(partition) {
+            scope.log.pass(partition, next, sent);
+        }
+        Ok(Vec::new())
+    }
+}
