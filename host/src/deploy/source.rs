@@ -1,7 +1,6 @@
 //! How a source is read: from Kafka or from files, from where, and which of its columns.
 
 use std::{
-    collections::BTreeMap,
     fs,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
@@ -109,11 +108,7 @@ impl Deployment<'_> {
                 let connect_timeout = self.connect_timeout;
                 let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
                 Box::new(move |from| {
-                    let offsets: BTreeMap<u32, i64> = from
-                        .offsets
-                        .iter()
-                        .map(|(&partition, progress)| (partition, progress.next))
-                        .collect();
+                    let offsets = from.offsets.clone();
                     // A partition that was not there is new: all that it has is.
                     let start = if offsets.is_empty() { from.start } else { StartAt::Earliest };
                     let reading = Reading {
@@ -122,9 +117,9 @@ impl Deployment<'_> {
                         offsets,
                         start,
                         bounded,
-                        ends: from.start_bounds.ends.clone(),
+                        ends: from.ends.clone(),
                         record_bytes_max: MAX_RECORD_BYTES,
-                        topic_id: from.start_bounds.topic_id,
+                        topic_id: from.topic_id,
                         idle_timeout,
                         connect_timeout,
                     };
@@ -133,9 +128,7 @@ impl Deployment<'_> {
                 })
             }
             SourceInput::Files(paths) => Box::new(move |from| {
-                let starts =
-                    from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-                reader::files(&paths, &starts, schema.clone(), MAX_RECORD_BYTES, timings.clone())
+                reader::files(&paths, &from.offsets, schema.clone(), MAX_RECORD_BYTES, timings.clone())
                     .map_err(|error| error.to_string())
             }),
         };

@@ -9,7 +9,10 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use streamgauge_common::chunk::{CHUNK_BYTES, CHUNK_RECORDS_MAX, Chunk};
+use streamgauge_common::{
+    chunk::{CHUNK_BYTES, CHUNK_RECORDS_MAX, Chunk},
+    offset::Offset,
+};
 
 use super::SourceError;
 
@@ -113,7 +116,7 @@ impl FileSource {
             if self.line >= self.first && !line.trim_ascii().is_empty() {
                 let length = line.strip_suffix(b"\r").unwrap_or(line).len().min(self.record_bytes_max + 1);
                 chunk.spans.push((start as u32, (start + length) as u32));
-                chunk.offsets.push(self.line);
+                chunk.offsets.push(Offset(self.line));
             }
             self.line += 1;
         }
@@ -220,7 +223,7 @@ mod tests {
         while let Some(chunk) = source.next().unwrap() {
             assert!(!chunk.is_empty() && chunk.len() <= CHUNK_RECORDS_MAX && chunk.arrived_us.is_empty());
             assert_eq!((chunk.partition, chunk.spans.len()), (7, chunk.offsets.len()));
-            records.extend((0..chunk.len()).map(|row| (chunk.offsets[row], chunk.record(row).to_vec())));
+            records.extend((0..chunk.len()).map(|row| (chunk.offsets[row].0, chunk.record(row).to_vec())));
         }
         assert!(source.next().unwrap().is_none());
         records

@@ -13,6 +13,7 @@ use streamgauge::{
 };
 use streamgauge_common::{
     column::{Column, Texts},
+    partition::SourceIndex,
     wakeup::Stop,
 };
 use streamgauge_component::{limits::Limits, plugins::Plugins, runtime};
@@ -156,7 +157,7 @@ fn run_as(
         ));
     }
     let source = Arc::new(source(path("events"), format, schema, timings.clone()));
-    let reader = (source.open)(&tasks.first().unwrap().read_from()).unwrap();
+    let reader = (source.open)(&tasks.first().unwrap().read_from(SourceIndex::FIRST)).unwrap();
     let pipelines = vec![Pipeline { source, reader, tasks }];
     let (tell, told) = crossbeam_channel::unbounded();
     let runtime = Runtime::start(Arc::new(move |event| drop(tell.send(event))), Stop::default()).unwrap();
@@ -243,11 +244,15 @@ fn source(
     pipeline::Source {
         name: "s".into(),
         open: Box::new(move |from| {
-            let starts =
-                from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
             assert_eq!(ticket.positions(), [0, 1]);
-            reader::files(std::slice::from_ref(&path), &starts, schema.clone(), 1 << 20, timings.clone())
-                .map_err(|error| error.to_string())
+            reader::files(
+                std::slice::from_ref(&path),
+                &from.offsets,
+                schema.clone(),
+                1 << 20,
+                timings.clone(),
+            )
+            .map_err(|error| error.to_string())
         }),
         once: false,
         rejoin: None,

@@ -17,7 +17,7 @@ use streamgauge_engine::FaultKind;
 use super::{RuntimeEvent, Tell, supervisor::Message};
 use crate::{
     pipeline::{
-        Drain, Input, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader, wakeup_of,
+        Drain, INPUT, Input, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader, wakeup_of,
     },
     query::{QueryTask, TaskEnd, Wanted},
 };
@@ -95,7 +95,7 @@ impl Surroundings {
             drop(self.messages.send(Message::Detached(Box::new(task), source.clone())));
         }
         let Some(tasks) = last else { return };
-        let opened = tasks.first().map(|first| (source.open)(&first.read_from()));
+        let opened = tasks.first().map(|first| (source.open)(&first.read_from(INPUT)));
         match opened {
             Some(Ok(reader)) => self.run(Pipeline { source: source.clone(), reader, tasks }),
             Some(Err(why)) => {
@@ -159,11 +159,12 @@ impl Surroundings {
             };
             // Told when it is durable.
             task.log().backend().iter().for_each(|backend| backend.wait());
-            for (offset, why) in &poison {
-                let (partition, ..) = failure.batch.unwrap_or_default();
-                self.notice(&format!(
-                    "query '{name}': partition {partition} offset {offset} is a dead letter: {why}"
-                ));
+            if let Some((partition, ..)) = suspect {
+                for (offset, why) in &poison {
+                    self.notice(&format!(
+                        "query '{name}': partition {partition} offset {offset} is a dead letter: {why}"
+                    ));
+                }
             }
             if poison.len() >= bisect::RECORDS_MAX {
                 return Err(format!("{fault}, for record after record"));
@@ -175,7 +176,7 @@ impl Surroundings {
             task.go_back(&checkpoint.offsets)?;
             task.put_back(&checkpoint, parts.iter()).map_err(|error| error.to_string())?;
         }
-        (source.open)(&task.read_from())
+        (source.open)(&task.read_from(INPUT))
     }
 }
 

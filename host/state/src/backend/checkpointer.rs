@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use streamgauge_common::partition::Partition;
 use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
 
 use super::{
@@ -32,7 +33,7 @@ struct Kept {
 /// Whose segments share a section: many hosts pass them on by partition and by shard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
-    Partition(u32),
+    Partition(Partition),
     Shard(u32),
 }
 
