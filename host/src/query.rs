@@ -32,7 +32,7 @@ use streamgauge_common::{
 };
 use streamgauge_component::query::{QueryComponent, Selected};
 use streamgauge_engine::{
-    Accumulators, Closed, Fault, RestoreError, SegmentId, Snapshot, StateSegment, WindowQuery,
+    Accumulators, Closed, Fault, Pass, RestoreError, SegmentId, Snapshot, StateSegment, WindowQuery,
 };
 use streamgauge_sql::manifest::{self, Manifest};
 use streamgauge_state::decision::SinkBatch;
@@ -255,8 +255,13 @@ impl RunningQuery {
         self.failed.get_or_insert(why);
     }
 
-    /// Takes rows.
-    pub fn take(&mut self, input: &InputBatch<'_>, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
+    /// Takes rows. Gives what its sink, and those of its readers, are to be sent: rows of a view, as those of a window that closes, are
+    /// decided where they come from.
+    pub fn take(
+        &mut self,
+        input: &InputBatch<'_>,
+        scope: &mut EmitContext<'_>,
+    ) -> Result<Vec<SinkBatch>, TaskFailure> {
         let time = self.manifest.window.as_ref().map(|window| window.time);
         let mut columns = input.columns_at(&self.columns)?;
         let usable = input.usable(&self.columns, time, &self.manifest.name, scope);
@@ -304,7 +309,7 @@ impl RunningQuery {
             };
             let rows =
                 Rows { columns: picked.columns, len: numbers.len(), identity: input.identity(&numbers) };
-            return self.pass(input, rows, scope);
+            return self.emit_rows(input, rows, scope);
         };
         let folded = fold(windows, &self.manifest, input, kept.as_ref(), column, scope);
         let folded = folded.map_err(|fault| TaskFailure { fault, in_fold: true, batch: None })?;
@@ -321,31 +326,31 @@ impl RunningQuery {
                 input.dead_letter(row(late.row), name, Reason::Late, &late::message(&late), scope);
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
-    /// Rows that are of no window: decided as they come. All rows of a record are decided at once.
-    fn pass(
+    /// Rows that are of no window: those of records are decided as they come, all rows of a record at once.
+    fn emit_rows(
         &mut self,
         input: &InputBatch<'_>,
         rows: Rows,
         scope: &mut EmitContext<'_>,
-    ) -> Result<(), TaskFailure> {
+    ) -> Result<Vec<SinkBatch>, TaskFailure> {
         let Some((partition, next)) = input.behind() else {
             return self.deliver(&rows, scope);
         };
         let Identity::Records { offsets, .. } = &rows.identity else { unreachable!("rows of records") };
         let decided = offsets.partition_point(|&offset| offset < scope.log.passed(partition));
-        match decided {
+        let sent = match decided {
             0 => self.deliver(&rows, scope)?,
             decided => {
                 self.deliver(&rows.take(&(decided as u32..rows.len as u32).collect::<Vec<_>>()), scope)?
             }
-        }
+        };
         if next > scope.log.passed(partition) {
-            scope.log.pass(partition, next, std::mem::take(&mut scope.context.sent));
+            scope.log.pass(partition, next, sent);
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     /// Step 2: WHERE and computed columns. Also gives which rows go on; none = all.
@@ -384,12 +389,9 @@ impl RunningQuery {
             if let (0, Some(last_event)) = (run, windows.engine.cut_off(end)) {
                 self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
             }
-            scope.context.muted = scope.log.is_decided(end, run);
-            let emitted = self.emit(&closed, scope);
-            let muted = std::mem::take(&mut scope.context.muted);
-            let sent = std::mem::take(&mut scope.context.sent);
-            emitted?;
-            if !muted {
+            let pass = if scope.log.is_decided(end, run) { Pass::Replay } else { Pass::Live };
+            let sent = self.emit(&closed, &mut scope.with_pass(pass))?;
+            if pass == Pass::Live {
                 crash::point("close.decided");
                 scope.log.close(end, run, sent);
             }
@@ -398,8 +400,7 @@ impl RunningQuery {
     }
 
     /// Steps 5 and 6: HAVING and the SELECT list over the groups of a complete window.
-    fn emit(&mut self, closed: &Closed, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
-        let context = &mut *scope.context;
+    fn emit(&mut self, closed: &Closed, scope: &mut EmitContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
         let len = closed.len();
         let bound = |time| constant(time, len);
         let (starts, ends) = (bound(closed.window_start), bound(closed.window_end));
@@ -417,17 +418,17 @@ impl RunningQuery {
         let mut selected = Selected::default();
         if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
             let arguments = arguments(stage, behind)?;
-            selected = context.timings().of(Step::Query, || component.emit(len, &arguments))?;
+            selected = scope.context.timings().of(Step::Query, || component.emit(len, &arguments))?;
         }
         let mut kept = kept(&selected, len);
         for (row, aggregate, why) in &closed.failed {
-            letters.evaluate(*row, *aggregate, why, context);
+            letters.evaluate(*row, *aggregate, why, scope);
             kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(*row as usize, false);
         }
         for failure in &selected.failed {
             if closed.failed.binary_search_by_key(&failure.row, |(row, _, _)| *row).is_err() {
                 let text = expression(self.manifest.emit.as_ref(), failure.expression);
-                letters.expression(failure, &format!("{} in {text}", words(failure.reason)), context);
+                letters.expression(failure, &format!("{} in {text}", words(failure.reason)), scope);
             }
         }
         let column = |place| match place {
@@ -452,12 +453,12 @@ impl RunningQuery {
 
     /// Step 7: on to the sink and to the readers. What was decided before is not sent again, and goes only to readers with
     /// operators: these follow a replay.
-    fn deliver(&mut self, rows: &Rows, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
+    fn deliver(&mut self, rows: &Rows, scope: &mut EmitContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
         let context = &mut *scope.context;
+        let (mut sent, is_replay) = (Vec::new(), scope.pass == Pass::Replay);
         if rows.len == 0 || self.failed.is_some() {
-            return Ok(());
+            return Ok(sent);
         }
-        let is_replay = context.muted;
         let Manifest { name, output: fields, .. } = &self.manifest;
         match &mut self.sink {
             _ if is_replay => {}
@@ -467,7 +468,7 @@ impl RunningQuery {
                 context.wrote = true;
                 self.failed = context.check(written);
                 if self.failed.is_some() {
-                    return Ok(());
+                    return Ok(sent);
                 }
                 context.counts.rows += rows.len as u64;
             }
@@ -475,7 +476,7 @@ impl RunningQuery {
                 let first = scope.log.next_sequence(name);
                 let timings = context.subscription.timings.clone();
                 let messages = timings.of(Step::Output, || encoder.encode(fields, rows, first))?;
-                context.sent.push(SinkBatch { query: name.clone(), messages });
+                sent.push(SinkBatch { query: name.clone(), messages });
                 context.counts.rows += rows.len as u64;
             }
         }
@@ -486,12 +487,12 @@ impl RunningQuery {
                 continue;
             }
             match reader.take(&input, scope) {
-                Ok(()) => {}
+                Ok(more) => sent.extend(more),
                 // An operator that misses rows would be wrong ever after, so all that has one goes back to the checkpoint.
                 Err(task_failure) if is_stateful => return Err(task_failure),
                 Err(task_failure) => reader.failed = Some(task_failure.fault.to_string()),
             }
         }
-        Ok(())
+        Ok(sent)
     }
 }

@@ -33,10 +33,10 @@ const TRAP_FRAMES: Option<NonZeroUsize> = NonZeroUsize::new(16);
 /// Compiles guests and stops those that run too long. A clone is the same runtime.
 #[derive(Clone)]
 pub struct Runtime {
-    shared: Arc<Shared>,
+    shared: Arc<RuntimeInner>,
 }
 
-struct Shared {
+struct RuntimeInner {
     engine: Engine,
     limits: Limits,
     /// What was compiled, by its bytes: the same plugin in a hundred queries is compiled once.
@@ -61,7 +61,7 @@ impl Runtime {
         let engine = config().and_then(|config| Engine::new(&config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
-        let shared = Shared { engine, limits, compiled: Mutex::default(), _ticker: ticker };
+        let shared = RuntimeInner { engine, limits, compiled: Mutex::default(), _ticker: ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 

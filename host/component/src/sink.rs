@@ -46,18 +46,18 @@ pub struct SinkComponent {
 
 /// A running sink. Its encoders, one a query, share its memory and its fate: if one call fails, all are lost.
 pub struct SinkInstance {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<GuestSink>>,
     described: Descriptor,
 }
 
 /// What one query delivers to one sink. It may be used by several threads; they wait for each other.
 pub struct Encoder {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<GuestSink>>,
     resource: ResourceAny,
     types: Vec<DataType>,
 }
 
-struct Shared {
+struct GuestSink {
     guest: Guest,
     exports: wit::Guest,
     scrape: Option<scrape::Guest>,
@@ -168,7 +168,7 @@ impl SinkComponent {
             docs: words(&described.docs),
             options: described.options.into_iter().map(lift_field).collect(),
         };
-        let shared = Shared { guest, exports, scrape, encoders: Vec::new() };
+        let shared = GuestSink { guest, exports, scrape, encoders: Vec::new() };
         Ok(SinkInstance { shared: Arc::new(Mutex::new(shared)), described })
     }
 }
@@ -193,7 +193,7 @@ impl SinkInstance {
             .map(|field| wit::SchemaColumn { name: &field.name, data_type: lower_type(field.data_type) })
             .collect();
         let schema = wit::Schema { query, columns: &columns };
-        let Shared { guest, exports, encoders, .. } = &mut *shared;
+        let GuestSink { guest, exports, encoders, .. } = &mut *shared;
         let opened = guest.call(|store| exports.encoder().call_open(store, &options, schema))?;
         let resource =
             opened.map_err(|error| guest.refuse(format!("cannot be opened: {}", error_text(&error))))?;
@@ -205,7 +205,7 @@ impl SinkInstance {
     /// The page for a scrape: what all its encoders show.
     pub fn render(&self) -> Result<Response, Fault> {
         let mut shared = lock(&self.shared);
-        let Shared { guest, scrape, encoders, .. } = &mut *shared;
+        let GuestSink { guest, scrape, encoders, .. } = &mut *shared;
         let Some(scrape) = scrape else {
             return Err(guest.refuse("answers no scrapes".to_owned()));
         };
@@ -240,7 +240,7 @@ impl Encoder {
         let (keys, sequences) = (lower_texts(deliveries.keys), deliveries.sequences);
         let deliveries = wit::Deliveries { keys, sequences, content };
         let mut shared = lock(&self.shared);
-        let Shared { guest, exports, scrape, .. } = &mut *shared;
+        let GuestSink { guest, exports, scrape, .. } = &mut *shared;
         let encoded = guest.call(|store| exports.encoder().call_encode(store, self.resource, deliveries))?;
         let requests =
             encoded.map_err(|error| guest.lose(format!("refused a batch: {}", error_text(&error))))?;
@@ -267,7 +267,7 @@ impl Encoder {
         let response =
             wit::ResponseParam { status: response.status, headers: &headers, body: &response.body };
         let mut shared = lock(&self.shared);
-        let Shared { guest, exports, .. } = &mut *shared;
+        let GuestSink { guest, exports, .. } = &mut *shared;
         let calls = exports.encoder();
         let outcomes = guest.call(|store| calls.call_judge(store, self.resource, request, response))?;
         answer::outcomes(outcomes, deliveries as usize).map_err(|what| guest.lose(what))
@@ -287,7 +287,7 @@ fn lower_pairs(pairs: &[(String, String)]) -> Vec<wit::PairParam<'_>> {
     pairs.iter().map(|(name, value)| wit::PairParam { name, value }).collect()
 }
 
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+fn lock(shared: &Mutex<GuestSink>) -> MutexGuard<'_, GuestSink> {
     // A guest is lost by a change of one field; lists are changed in one step.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

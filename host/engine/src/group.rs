@@ -77,7 +77,7 @@ impl<'a> Key<'a> {
 pub(super) struct Groups {
     table: HashTable<u32>,
     numbers: SlotAllocator,
-    places: Vec<Place>,
+    places: Vec<KeyPlace>,
     /// The keys of all groups, one behind the other, in no order and with holes.
     bytes: Vec<u8>,
     garbage: usize,
@@ -85,7 +85,7 @@ pub(super) struct Groups {
 
 /// Where a group's key is.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct KeyPlace {
     hash: u64,
     start: usize,
     len: u32,
@@ -108,11 +108,11 @@ impl Groups {
             return group;
         }
         let group = self.numbers.take();
-        let place = Place { hash: key.hash, start: self.bytes.len(), len: key.rest.len() as u32 + 1 };
+        let place = KeyPlace { hash: key.hash, start: self.bytes.len(), len: key.rest.len() as u32 + 1 };
         self.bytes.push(key.first);
         self.bytes.extend_from_slice(key.rest);
         if self.places.len() <= group as usize {
-            self.places.resize(group as usize + 1, Place::default());
+            self.places.resize(group as usize + 1, KeyPlace::default());
         }
         if let Some(free) = self.places.get_mut(group as usize) {
             *free = place;
@@ -164,7 +164,7 @@ impl Groups {
 }
 
 #[inline]
-fn place_of(places: &[Place], group: u32) -> Place {
+fn place_of(places: &[KeyPlace], group: u32) -> KeyPlace {
     places.get(group as usize).copied().unwrap_or_default()
 }
 

@@ -24,7 +24,7 @@ use streamgauge_sql::manifest::SourceColumn;
 use self::{
     columns::Places,
     fields::Fields,
-    scan::{Broken, Place, Scanner},
+    scan::{Broken, Scanner, ValueSpan},
     value::Rules,
 };
 use super::{
@@ -96,9 +96,9 @@ impl Decoder {
     }
 
     /// The places of all values that are read, record by record; what is no record is told.
-    fn scan(&self, chunk: &Chunk, rejects: &mut Vec<Reject>) -> Vec<Place> {
+    fn scan(&self, chunk: &Chunk, rejects: &mut Vec<Reject>) -> Vec<ValueSpan> {
         let slots = self.fields.slot_count();
-        let mut places = vec![Place::default(); chunk.len() * slots];
+        let mut places = vec![ValueSpan::default(); chunk.len() * slots];
         let mut scanner = Scanner::new(&self.fields, &chunk.bytes);
         for (row, &(start, end)) in chunk.spans.iter().enumerate() {
             let record = places.get_mut(row * slots..(row + 1) * slots).unwrap_or_default();
@@ -110,7 +110,7 @@ impl Decoder {
             } else {
                 continue;
             };
-            record.fill(Place::default());
+            record.fill(ValueSpan::default());
             let scope = RejectScope::Record(RecordIndex(row as u32));
             rejects.push(Reject { scope, column: None, reason, message });
         }

@@ -112,9 +112,9 @@ impl Encode for Requests {
 
 /// Rows as they are, for a sink that is asked instead of told.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Kept;
+pub struct KeptRows;
 
-impl Encode for Kept {
+impl Encode for KeptRows {
     fn encode(&mut self, _: &[manifest::Output], rows: &Rows, first: u64) -> Result<Vec<Message>, Fault> {
         let payload = Payload::Rows(super::rows::encode(rows));
         Ok(vec![Message { sequence: first, key: String::new(), lane: 0, rows: rows.len as u32, payload }])

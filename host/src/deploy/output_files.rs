@@ -44,7 +44,7 @@ pub(super) const OUTPUTS: &str = "+outputs";
 /// The outputs that are open, each once.
 pub(super) struct OutputFiles {
     console: Option<Arc<Output>>,
-    files: BTreeMap<FileId, Place>,
+    files: BTreeMap<FileId, OutputFile>,
     /// What is read, and so must not be written to.
     inputs: BTreeMap<FileId, PathBuf>,
     /// Where state is kept, as people know it and as the file system does.
@@ -68,7 +68,7 @@ struct FileId {
     inode: u64,
 }
 
-struct Place {
+struct OutputFile {
     path: PathBuf,
     file: File,
     output: Arc<Output>,
@@ -155,7 +155,7 @@ impl OutputFiles {
         let output = Arc::new(Output::to_file(path, file.try_clone().map_err(failed)?));
         self.files.insert(
             id,
-            Place {
+            OutputFile {
                 path: path.to_owned(),
                 file,
                 output: output.clone(),
@@ -238,11 +238,11 @@ impl OutputFiles {
         Ok(())
     }
 
-    fn place(&mut self, output: &Arc<Output>) -> Option<&mut Place> {
+    fn place(&mut self, output: &Arc<Output>) -> Option<&mut OutputFile> {
         self.files.values_mut().find(|place| Arc::ptr_eq(&place.output, output))
     }
 
-    fn fate(&self, place: &Place, length: u64) -> Result<Fate, DeployError> {
+    fn fate(&self, place: &OutputFile, length: u64) -> Result<Fate, DeployError> {
         let path = place.path.display();
         if let (Some(writer), Some(_)) = (place.writers.first(), &place.letters) {
             return Err(DeployError::Usage(format!(
@@ -299,7 +299,7 @@ impl OutputFiles {
     }
 }
 
-impl Place {
+impl OutputFile {
     fn known<'a>(
         &'a self,
         length: u64,

@@ -197,7 +197,7 @@ impl<'a> InputBatch<'a> {
         message: &str,
         emit: &mut EmitContext<'_>,
     ) {
-        let EmitContext { context, told, .. } = emit;
+        let told = emit.told;
         match self.origin {
             Origin::Records(partition, chunk, rows) => {
                 let (record, event) = match scope {
@@ -214,7 +214,7 @@ impl<'a> InputBatch<'a> {
                 let record = record.map_or(&[][..], |record| chunk.record(record.index()));
                 let event = event.map(|event| format!("{event}: {message}"));
                 let message = event.as_deref().unwrap_or(message);
-                context.dead_letter(&DeadLetter { source: "", query, place, reason, message, record });
+                emit.dead_letter(&DeadLetter { source: "", query, place, reason, message, record });
             }
             Origin::View(names, _) => {
                 let row = match scope {
@@ -227,7 +227,7 @@ impl<'a> InputBatch<'a> {
                     .filter_map(|(place, output)| Some((output.name.as_str(), self.columns.get(place)?)));
                 write_json(&mut record, fields, row);
                 let record = &record;
-                context.dead_letter(&DeadLetter { source: "", query, place: None, reason, message, record });
+                emit.dead_letter(&DeadLetter { source: "", query, place: None, reason, message, record });
             }
         }
     }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use streamgauge_common::{column::Column, reason::Reason, row::write_json};
 use streamgauge_component::query::Failure;
-use streamgauge_engine::Closed;
+use streamgauge_engine::{Closed, Pass};
 use streamgauge_sql::manifest::{self, Manifest};
-use streamgauge_state::decision::SinkBatch;
 
-use super::Subscription;
+use super::{EmitContext, Subscription};
 use crate::{
     deliver::{dead_letter::DeadLetter, output::OutputError},
     timings::{Step, Timings},
@@ -48,10 +47,6 @@ pub struct Context {
     pub counts: Counts,
     /// Whether something was written that is not flushed yet.
     pub wrote: bool,
-    /// Whether what is being decided was decided before: nothing of it is sent.
-    pub muted: bool,
-    /// Messages of what is being decided.
-    pub sent: Vec<SinkBatch>,
     /// Dead letters of the batch that is being taken, as lines: a fault takes them back.
     letters: Vec<u8>,
     /// Those of events that are late: they are counted as late, not as dead letters.
@@ -73,8 +68,6 @@ impl Context {
             subscription,
             counts: Counts::default(),
             wrote: false,
-            muted: false,
-            sent: Vec::new(),
             letters: Vec::new(),
             late_letters: Vec::new(),
         }
@@ -85,9 +78,9 @@ impl Context {
         &self.subscription.timings
     }
 
-    /// Counts and writes a dead letter; its source is this one.
-    pub fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
-        // What was decided before may not have been told: the file knows.
+    /// Counts and writes a dead letter; its source is this one. One of a replay is counted where the file of dead letters does not
+    /// have it.
+    pub fn dead_letter(&mut self, letter: &DeadLetter<'_>, pass: Pass) {
         match &self.subscription.dead_letters {
             Some(letters) => {
                 let lines = match letter.reason {
@@ -98,7 +91,7 @@ impl Context {
                     .write(letters.record_text(), lines);
             }
             None if letter.reason == Reason::Late => {}
-            None => self.counts.dead_letters += u64::from(!self.muted),
+            None => self.counts.dead_letters += u64::from(pass == Pass::Live),
         }
     }
 
@@ -118,8 +111,6 @@ impl Context {
         self.counts = before.counts;
         self.letters.truncate(before.letters);
         self.late_letters.truncate(before.late_letters);
-        self.sent.clear();
-        self.muted = false;
     }
 
     /// What was said stays said.
@@ -187,19 +178,19 @@ pub(super) struct WindowDeadLetters<'a> {
 
 impl WindowDeadLetters<'_> {
     /// A group for which a reducer has no value.
-    pub(super) fn evaluate(&self, row: u32, aggregate: usize, why: &str, context: &mut Context) {
+    pub(super) fn evaluate(&self, row: u32, aggregate: usize, why: &str, scope: &mut EmitContext<'_>) {
         let window = self.manifest.window.as_ref();
         let call = window.and_then(|window| window.aggregates.get(aggregate));
         let text = call.map_or("an aggregate", |aggregate| aggregate.text.as_str());
-        self.write(row, Reason::Evaluate, &format!("{text}: {why}"), context);
+        self.write(row, Reason::Evaluate, &format!("{text}: {why}"), scope);
     }
 
     /// A group for which HAVING or the SELECT list has no value.
-    pub(super) fn expression(&self, failure: &Failure, message: &str, context: &mut Context) {
-        self.write(failure.row, failure.reason, message, context);
+    pub(super) fn expression(&self, failure: &Failure, message: &str, scope: &mut EmitContext<'_>) {
+        self.write(failure.row, failure.reason, message, scope);
     }
 
-    fn write(&self, row: u32, reason: Reason, message: &str, context: &mut Context) {
+    fn write(&self, row: u32, reason: Reason, message: &str, scope: &mut EmitContext<'_>) {
         let names: Vec<String> = (0..self.closed.keys.len()).map(|key| self.key_name(key)).collect();
         let bounds = [("window_start", self.starts), ("window_end", self.ends)];
         let keys = names.iter().map(String::as_str).zip(&self.closed.keys);
@@ -207,14 +198,7 @@ impl WindowDeadLetters<'_> {
         write_json(&mut group, bounds.into_iter().chain(keys), row as usize);
         let message = format!("{message}, for {}", String::from_utf8_lossy(&group));
         let (query, record) = (self.manifest.name.as_str(), group.as_slice());
-        context.dead_letter(&DeadLetter {
-            source: "",
-            query,
-            place: None,
-            reason,
-            message: &message,
-            record,
-        });
+        scope.dead_letter(&DeadLetter { source: "", query, place: None, reason, message: &message, record });
     }
 
     /// What the SELECT list calls a key; where it does not select it, its number.

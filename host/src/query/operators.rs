@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use streamgauge_common::column::{Bitmap, Column};
 use streamgauge_engine::{
-    Fault, Operator, OperatorRows, OperatorSegment, Pass, RestoreError, SegmentId, StateSegment, operator,
+    Fault, Operator, OperatorRows, OperatorSegment, RestoreError, SegmentId, StateSegment, operator,
 };
 use streamgauge_sql::manifest;
 
@@ -83,7 +83,6 @@ impl Operators {
         let Some(window_end) = input.window_end() else {
             return Err(Fault::deterministic("the plan", "has an operator over rows that are of no window"));
         };
-        let pass = if scope.context.muted { Pass::Replay } else { Pass::Live };
         let rows: Vec<u32> =
             (0..len as u32).filter(|&row| kept.is_none_or(|kept| kept.get(row as usize))).collect();
         for NamedOperator { plan, at_work, .. } in &mut self.operators {
@@ -93,7 +92,8 @@ impl Operators {
             };
             let keys = plan.keys.iter().map(key).collect::<Result<Vec<Column>, Fault>>()?;
             let keys: Vec<&Column> = keys.iter().collect();
-            let applied = at_work.apply(&OperatorRows { window_end, keys: &keys, len: rows.len() }, pass);
+            let applied =
+                at_work.apply(&OperatorRows { window_end, keys: &keys, len: rows.len() }, scope.pass);
             given.rejected.extend(applied.rejected.iter().filter_map(|&index| rows.get(index as usize)));
             given.columns.push(spread(&applied.column, &rows, len));
         }

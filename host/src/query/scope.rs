@@ -1,10 +1,11 @@
 //! What a statement works in, and why it cannot go on.
 
 use streamgauge_common::{offset::Offset, partition::Partition};
-use streamgauge_engine::Fault;
+use streamgauge_engine::{Fault, Pass};
 use streamgauge_state::manifest::Offsets;
 
 use super::{Context, DecisionLog};
+use crate::deliver::dead_letter::DeadLetter;
 
 /// What a query of a query task works in.
 pub struct EmitContext<'a> {
@@ -16,6 +17,21 @@ pub struct EmitContext<'a> {
     pub offsets: &'a Offsets,
     /// What of records before was said already.
     pub told: &'a Offsets,
+    /// Whether what is emitted was decided before.
+    pub pass: Pass,
+}
+
+impl EmitContext<'_> {
+    /// The same for rows of another pass.
+    pub(super) fn with_pass(&mut self, pass: Pass) -> EmitContext<'_> {
+        let EmitContext { context, log, offsets, told, .. } = self;
+        EmitContext { context, log, offsets, told, pass }
+    }
+
+    /// Writes a dead letter of the rows that are emitted.
+    pub(super) fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
+        self.context.dead_letter(letter, self.pass);
+    }
 }
 
 /// Why a query cannot go on from here.

@@ -17,7 +17,7 @@ use streamgauge_common::{
     partition::{Partition, SourceIndex},
     topic_id::TopicId,
 };
-use streamgauge_engine::{Accumulators, Fault, Settings, WindowQuery};
+use streamgauge_engine::{Accumulators, Fault, Pass, Settings, WindowQuery};
 use streamgauge_kafka::StartAt;
 use streamgauge_state::{
     decision::Verdict,
@@ -337,7 +337,7 @@ impl QueryTask {
         if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
             let Self { query, log, offsets, told, context, .. } = self;
-            let done = query.close(&mut EmitContext { context, log, offsets, told });
+            let done = query.close(&mut EmitContext { context, log, offsets, told, pass: Pass::Live });
             self.note(done);
         }
     }
@@ -427,7 +427,10 @@ impl QueryTask {
             self.log.judge(partition, offset, Verdict::Future(why));
         }
         let Self { query, log, offsets, told, context, .. } = self;
-        query.take(&input, &mut EmitContext { context, log, offsets, told })
+        let scope = &mut EmitContext { context, log, offsets, told, pass: Pass::Live };
+        let left = query.take(&input, scope)?;
+        assert!(left.is_empty(), "what is made of records is decided by the query that reads them");
+        Ok(())
     }
 
     fn note(&mut self, done: Result<(), TaskFailure>) {

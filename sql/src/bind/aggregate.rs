@@ -6,8 +6,8 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Span;
 
 use super::alias;
-use super::convert::{self, Bound, Kind};
-use super::expression::{Expressions, Place};
+use super::convert::{self, Bound, BoundKind};
+use super::expression::{Clause, Expressions};
 use super::function::SCALARS;
 use super::literal;
 use super::refused;
@@ -66,10 +66,10 @@ impl Expressions<'_> {
             return Err(Problem::new(span, format!("{name}(DISTINCT ...) is not in the language yet"))
                 .help("GROUP BY the column in a query of its own"));
         }
-        let (place, use_aliases, named) = (self.place, self.use_aliases, self.named.len());
-        (self.place, self.use_aliases) = (Place::Argument, false);
+        let (clause, use_aliases, named) = (self.clause, self.use_aliases, self.named.len());
+        (self.clause, self.use_aliases) = (Clause::Argument, false);
         let bound = self.bind_call(ast, call, name, &reducer, list, span);
-        (self.place, self.use_aliases) = (place, use_aliases);
+        (self.clause, self.use_aliases) = (clause, use_aliases);
         // Inside of an aggregate any column may be named.
         self.named.truncate(named);
         let aggregate = bound?;
@@ -118,20 +118,20 @@ impl Expressions<'_> {
     }
 
     fn check_place(&self, name: &str, span: Span) -> Checked<()> {
-        let (message, help) = match self.place {
-            Place::Group => return Ok(()),
-            Place::Filter => {
+        let (message, help) = match self.clause {
+            Clause::Group => return Ok(()),
+            Clause::Filter => {
                 (format!("the aggregate `{name}` cannot stand in WHERE"), "select groups with HAVING")
             }
-            Place::Key => (format!("the aggregate `{name}` cannot stand in GROUP BY"), "group by columns"),
-            Place::Argument => (
+            Clause::Key => (format!("the aggregate `{name}` cannot stand in GROUP BY"), "group by columns"),
+            Clause::Argument => (
                 format!("the aggregate `{name}` stands inside another aggregate"),
                 "aggregate once over a window",
             ),
-            Place::Row if self.scope.relation.is_view() => {
+            Clause::Row if self.scope.relation.is_view() => {
                 (format!("the rows of a view cannot be aggregated by `{name}` yet"), "aggregate in the view")
             }
-            Place::Row => (
+            Clause::Row => (
                 format!("the aggregate `{name}` needs a window: a stream has no end"),
                 "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
             ),
@@ -285,7 +285,7 @@ fn filtered(
     let Some((condition, text)) = filter else { return arguments };
     let mut arguments = arguments;
     if is_empty && reducer.name.eq_ignore_ascii_case("count") {
-        arguments = vec![(Bound::literal(Value::Boolean(true), Kind::Typed).expr, "true".to_owned())];
+        arguments = vec![(Bound::literal(Value::Boolean(true), BoundKind::Typed).expr, "true".to_owned())];
     }
     let case = |(value, name): (Expr, String)| {
         let data_type = value.data_type;

@@ -11,12 +11,12 @@ use crate::types::{DataType, Value};
 #[derive(Clone, Debug)]
 pub(crate) struct Bound {
     pub(crate) expr: Expr,
-    pub(crate) kind: Kind,
+    pub(crate) kind: BoundKind,
 }
 
 /// What the place of an expression may still make of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum BoundKind {
     /// Its type is known.
     Typed,
     /// The literal NULL: of the type of its neighbours.
@@ -31,23 +31,23 @@ pub(crate) enum Kind {
 
 impl Bound {
     pub(super) fn typed(node: Node, data_type: DataType) -> Self {
-        Self { expr: Expr { node, data_type }, kind: Kind::Typed }
+        Self { expr: Expr { node, data_type }, kind: BoundKind::Typed }
     }
 
-    pub(super) fn literal(value: Value, kind: Kind) -> Self {
+    pub(super) fn literal(value: Value, kind: BoundKind) -> Self {
         let data_type = value.data_type().unwrap_or(DataType::Text);
         Self { expr: Expr { node: Node::Literal(value), data_type }, kind }
     }
 
     fn known(&self) -> Option<DataType> {
-        matches!(self.kind, Kind::Typed | Kind::Elapsed).then_some(self.expr.data_type)
+        matches!(self.kind, BoundKind::Typed | BoundKind::Elapsed).then_some(self.expr.data_type)
     }
 
     /// The type in words of an error.
     pub(super) fn describe(&self) -> String {
         match self.kind {
-            Kind::Null => "NULL".to_owned(),
-            Kind::Interval => "INTERVAL".to_owned(),
+            BoundKind::Null => "NULL".to_owned(),
+            BoundKind::Interval => "INTERVAL".to_owned(),
             _ => self.expr.data_type.to_string(),
         }
     }
@@ -55,10 +55,11 @@ impl Bound {
 
 /// The type in which these values can stand beside each other; `what` names the place in the error.
 pub(super) fn common_type(bounds: &[&Bound], what: &str, span: Span) -> Checked<DataType> {
-    let is_interval = |bound: &&Bound| bound.kind == Kind::Interval;
-    let beside_interval = |bound: &&Bound| matches!(bound.kind, Kind::Interval | Kind::Elapsed | Kind::Null);
+    let is_interval = |bound: &&Bound| bound.kind == BoundKind::Interval;
+    let beside_interval =
+        |bound: &&Bound| matches!(bound.kind, BoundKind::Interval | BoundKind::Elapsed | BoundKind::Null);
     if bounds.iter().any(is_interval) {
-        if bounds.iter().any(|bound| bound.kind == Kind::Elapsed) && bounds.iter().all(beside_interval) {
+        if bounds.iter().any(|bound| bound.kind == BoundKind::Elapsed) && bounds.iter().all(beside_interval) {
             return Ok(DataType::Int64);
         }
         return Err(misplaced_interval(span));
@@ -107,10 +108,12 @@ pub(super) fn coerce(bound: Bound, target: DataType, span: Span) -> Checked<Expr
     let Bound { expr, kind } = bound;
     let done = |node| Ok(Expr { node, data_type: target });
     match (kind, expr.node) {
-        (Kind::Interval, node) if target == DataType::Int64 => done(node),
-        (Kind::Interval, _) => Err(misplaced_interval(span)),
-        (Kind::Null, node) => done(node),
-        (Kind::Text, Node::Literal(Value::Text(text))) => done(Node::Literal(literal(text, target, span)?)),
+        (BoundKind::Interval, node) if target == DataType::Int64 => done(node),
+        (BoundKind::Interval, _) => Err(misplaced_interval(span)),
+        (BoundKind::Null, node) => done(node),
+        (BoundKind::Text, Node::Literal(Value::Text(text))) => {
+            done(Node::Literal(literal(text, target, span)?))
+        }
         (_, node) if expr.data_type == target => done(node),
         (_, Node::Literal(Value::Int64(number))) if target == DataType::Float64 => {
             done(Node::Literal(Value::Float64(to_double(number))))
@@ -172,8 +175,8 @@ pub(super) fn cast(bound: Bound, target: DataType, span: Span) -> Checked<Expr> 
     let source = bound.expr.data_type;
     let done = |node| Ok(Expr { node, data_type: target });
     match (bound.kind, source, target) {
-        (Kind::Null, ..) => done(bound.expr.node),
-        (Kind::Interval, ..) => Err(misplaced_interval(span)),
+        (BoundKind::Null, ..) => done(bound.expr.node),
+        (BoundKind::Interval, ..) => Err(misplaced_interval(span)),
         (_, source, target) if source == target => Ok(bound.expr),
         (_, Text, _) | (_, _, Text) | (_, Int64, Float64) | (_, Float64, Int64) => done(Node::Cast(Box::new(bound.expr))),
         (_, Boolean, _) => Err(Problem::new(span, format!("{source} cannot be cast to {target}"))
@@ -188,5 +191,5 @@ pub(super) fn cast(bound: Bound, target: DataType, span: Span) -> Checked<Expr> 
 
 /// The expression where no neighbour says more about its type.
 pub(super) fn settle(bound: Bound, span: Span) -> Checked<Expr> {
-    if bound.kind == Kind::Interval { Err(misplaced_interval(span)) } else { Ok(bound.expr) }
+    if bound.kind == BoundKind::Interval { Err(misplaced_interval(span)) } else { Ok(bound.expr) }
 }

@@ -4,7 +4,7 @@ use sqlparser::ast::{self, CastKind, CeilFloorKind, DateTimeField, Expr as Ast, 
 use sqlparser::tokenizer::Span;
 
 use super::aggregate::BoundAggregate;
-use super::convert::{self, Bound, Kind};
+use super::convert::{self, Bound, BoundKind};
 use super::literal;
 use super::scope::{Meaning, Scope};
 use crate::catalog::Catalog;
@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 256;
 
 /// Where an expression stands, which decides what it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Clause {
     /// WHERE.
     Filter,
     /// GROUP BY.
@@ -51,7 +51,7 @@ pub(super) struct Expressions<'a> {
     pub(super) key_columns: Vec<usize>,
     pub(super) aggregates: Vec<BoundAggregate>,
     pub(super) warnings: Vec<Problem>,
-    pub(super) place: Place,
+    pub(super) clause: Clause,
     pub(super) use_aliases: bool,
     /// Where each column of the relation was named last.
     pub(super) named: Vec<(usize, Span)>,
@@ -69,7 +69,7 @@ impl<'a> Expressions<'a> {
             key_columns: Vec::new(),
             aggregates: Vec::new(),
             warnings: Vec::new(),
-            place: Place::Filter,
+            clause: Clause::Filter,
             use_aliases: false,
             named: Vec::new(),
             here: Span::empty(),
@@ -78,22 +78,22 @@ impl<'a> Expressions<'a> {
     }
 
     /// A whole expression of a type of its own.
-    pub(super) fn whole(&mut self, written: &Written, place: Place) -> Checked<Expr> {
-        self.begin(written.span, place);
+    pub(super) fn whole(&mut self, written: &Written, clause: Clause) -> Checked<Expr> {
+        self.begin(written.span, clause);
         let bound = self.bind(&written.expr)?;
         convert::settle(bound, written.span)
     }
 
     /// WHERE or HAVING.
-    pub(super) fn condition(&mut self, written: &Written, place: Place) -> Checked<Expr> {
-        self.begin(written.span, place);
+    pub(super) fn condition(&mut self, written: &Written, clause: Clause) -> Checked<Expr> {
+        self.begin(written.span, clause);
         let bound = self.bind(&written.expr)?;
         convert::coerce(bound, DataType::Boolean, written.span)
     }
 
-    fn begin(&mut self, span: Span, place: Place) {
+    fn begin(&mut self, span: Span, clause: Clause) {
         self.here = span;
-        self.place = place;
+        self.clause = clause;
         self.depth = 0;
         self.named.clear();
     }
@@ -131,7 +131,7 @@ impl<'a> Expressions<'a> {
             Ast::TypedString(typed) => literal::typed(typed, self.span(ast)),
             Ast::Interval(interval) => {
                 let micros = microseconds(interval, self.span(ast))?;
-                Ok(Bound::literal(Value::Int64(micros), Kind::Interval))
+                Ok(Bound::literal(Value::Int64(micros), BoundKind::Interval))
             }
             Ast::Nested(inner) => self.bind(inner),
             Ast::UnaryOp { op: UnaryOperator::Not, expr } => self.not(expr),
@@ -182,10 +182,10 @@ impl<'a> Expressions<'a> {
 
     fn unknown(&self, name: &Name) -> Box<Problem> {
         let is_alias = self.aliases.iter().any(|alias| name.means(&alias.name.text));
-        if is_alias && self.place != Place::Group {
+        if is_alias && self.clause != Clause::Group {
             let problem = Problem::new(name.span, format!("the alias `{}` cannot be named here", name.text));
-            return problem.help(match self.place {
-                Place::Filter => "write its expression; for aggregates use HAVING",
+            return problem.help(match self.clause {
+                Clause::Filter => "write its expression; for aggregates use HAVING",
                 _ => "write its expression",
             });
         }
@@ -214,8 +214,8 @@ impl<'a> Expressions<'a> {
             Meaning::WindowStart => self.first_virtual(),
             Meaning::WindowEnd => self.first_virtual() + 1,
         };
-        match self.place {
-            Place::Group | Place::Key => Ok(Bound::typed(Node::Column(bound), DataType::Timestamp)),
+        match self.clause {
+            Clause::Group | Clause::Key => Ok(Bound::typed(Node::Column(bound), DataType::Timestamp)),
             _ => Err(Problem::new(
                 span,
                 "an event may be in several windows, so their bounds are not known here",
@@ -250,7 +250,7 @@ impl<'a> Expressions<'a> {
         }
         let target = data_type(target, span)?;
         let expr = convert::cast(bound, target, span)?;
-        Ok(Bound { expr, kind: Kind::Typed })
+        Ok(Bound { expr, kind: BoundKind::Typed })
     }
 
     fn case(

@@ -104,7 +104,8 @@ impl Expressions<'_> {
     fn number(&mut self, function: Function, number: &Ast) -> Checked<Bound> {
         let span = self.span(number);
         let bound = self.bind(number)?;
-        let is_integer = bound.expr.data_type == DataType::Int64 && bound.kind != convert::Kind::Interval;
+        let is_integer =
+            bound.expr.data_type == DataType::Int64 && bound.kind != convert::BoundKind::Interval;
         let data_type = if is_integer { DataType::Int64 } else { DataType::Float64 };
         let number = convert::coerce(bound, data_type, span)?;
         Ok(Bound::typed(Node::Call(function, vec![number]), data_type))

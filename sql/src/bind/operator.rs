@@ -3,7 +3,7 @@
 use sqlparser::ast::{BinaryOperator, Expr as Ast, UnaryOperator, Value as AstValue};
 use sqlparser::tokenizer::Span;
 
-use super::convert::{self, Bound, Kind};
+use super::convert::{self, Bound, BoundKind};
 use super::expression::Expressions;
 use super::literal;
 use crate::error::{Checked, Problem};
@@ -34,8 +34,11 @@ impl Expressions<'_> {
         let Bound { expr, kind } = self.bind(inner)?;
         let span = self.span(inner);
         let expr = match (kind, expr.data_type) {
-            (Kind::Null, _) => Expr { node: expr.node, data_type: DataType::Int64 },
-            (Kind::Typed | Kind::Elapsed | Kind::Interval, DataType::Int64 | DataType::Float64) => expr,
+            (BoundKind::Null, _) => Expr { node: expr.node, data_type: DataType::Int64 },
+            (
+                BoundKind::Typed | BoundKind::Elapsed | BoundKind::Interval,
+                DataType::Int64 | DataType::Float64,
+            ) => expr,
             (_, found) => {
                 return Err(Problem::new(span, format!("`{op}` takes a number, found {found}"))
                     .help(not_number(found)));
@@ -126,15 +129,15 @@ impl Expressions<'_> {
         let (a, b) = (self.bind(left)?, self.bind(right)?);
         let span = self.span(ast);
         let is_time =
-            |bound: &Bound| bound.kind == Kind::Typed && bound.expr.data_type == DataType::Timestamp;
+            |bound: &Bound| bound.kind == BoundKind::Typed && bound.expr.data_type == DataType::Timestamp;
         if is_time(&a) || is_time(&b) {
             return time_arithmetic(op, a, b, span);
         }
         let data_type = convert::common_type(&[&a, &b], "cannot compute with", span)?;
-        if matches!((a.kind, b.kind), (Kind::Null, Kind::Null)) {
+        if matches!((a.kind, b.kind), (BoundKind::Null, BoundKind::Null)) {
             return Ok(Bound {
                 expr: Expr { node: Node::Literal(Value::Null), data_type: DataType::Int64 },
-                kind: Kind::Null,
+                kind: BoundKind::Null,
             });
         }
         if !matches!(data_type, DataType::Int64 | DataType::Float64) {
@@ -145,11 +148,14 @@ impl Expressions<'_> {
                 (found, _) => problem.help(not_number(found)),
             });
         }
-        let kind =
-            if a.kind == Kind::Elapsed || b.kind == Kind::Elapsed { Kind::Elapsed } else { Kind::Typed };
+        let kind = if a.kind == BoundKind::Elapsed || b.kind == BoundKind::Elapsed {
+            BoundKind::Elapsed
+        } else {
+            BoundKind::Typed
+        };
         let (a, b) = (convert::coerce(a, data_type, span)?, convert::coerce(b, data_type, span)?);
         let expr = Expr { node: Node::Arithmetic(op, Box::new(a), Box::new(b)), data_type };
-        Ok(Bound { expr, kind: if data_type == DataType::Int64 { kind } else { Kind::Typed } })
+        Ok(Bound { expr, kind: if data_type == DataType::Int64 { kind } else { BoundKind::Typed } })
     }
 
     fn concat(&mut self, ast: &Ast, left: &Ast, right: &Ast) -> Checked<Bound> {
@@ -199,7 +205,7 @@ impl Expressions<'_> {
 
     fn is(&mut self, inner: &Ast, value: bool) -> Checked<Bound> {
         let inner = self.boolean(inner)?;
-        let value = Bound::literal(Value::Boolean(value), Kind::Typed).expr;
+        let value = Bound::literal(Value::Boolean(value), BoundKind::Typed).expr;
         Ok(Bound::typed(Node::Same(Box::new(inner), Box::new(value)), DataType::Boolean))
     }
 
@@ -262,14 +268,15 @@ fn negate_if(negate: bool, bound: Bound) -> Bound {
 /// TIMESTAMP ± INTERVAL and TIMESTAMP - TIMESTAMP.
 fn time_arithmetic(op: Arithmetic, a: Bound, b: Bound, span: Span) -> Checked<Bound> {
     let is_time =
-        |bound: &Bound| bound.expr.data_type == DataType::Timestamp || matches!(bound.kind, Kind::Text);
-    let is_span = |bound: &Bound| matches!(bound.kind, Kind::Interval | Kind::Elapsed | Kind::Null);
+        |bound: &Bound| bound.expr.data_type == DataType::Timestamp || matches!(bound.kind, BoundKind::Text);
+    let is_span =
+        |bound: &Bound| matches!(bound.kind, BoundKind::Interval | BoundKind::Elapsed | BoundKind::Null);
     let (kind, data_type, types) = match op {
         Arithmetic::Subtract if is_time(&a) && is_time(&b) => {
-            (Kind::Elapsed, DataType::Int64, [DataType::Timestamp; 2])
+            (BoundKind::Elapsed, DataType::Int64, [DataType::Timestamp; 2])
         }
         Arithmetic::Add | Arithmetic::Subtract if is_time(&a) && is_span(&b) => {
-            (Kind::Typed, DataType::Timestamp, [DataType::Timestamp, DataType::Int64])
+            (BoundKind::Typed, DataType::Timestamp, [DataType::Timestamp, DataType::Int64])
         }
         Arithmetic::Add if is_span(&a) && is_time(&b) => return time_arithmetic(op, b, a, span),
         _ => {

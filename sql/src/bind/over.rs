@@ -6,7 +6,7 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span;
 
-use super::expression::{Expressions, Place};
+use super::expression::{Clause, Expressions};
 use super::function::call_name;
 use super::query::Computed;
 use super::scope::Meaning;
@@ -74,7 +74,7 @@ pub(super) fn bind(
     let mut keys: Vec<Computed> = Vec::new();
     for ast in &spec.partition_by {
         let key = Written { expr: ast.clone(), span };
-        let expr = expressions.whole(&key, Place::Row)?;
+        let expr = expressions.whole(&key, Clause::Row)?;
         if matches!(expr.node, Node::Literal(_)) {
             return Err(Problem::new(span, "a constant makes no groups").help("leave PARTITION BY out"));
         }

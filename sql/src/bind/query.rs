@@ -4,7 +4,7 @@ use sqlparser::ast::{Expr as Ast, Value as AstValue};
 use sqlparser::tokenizer::Span;
 
 use super::aggregate::BoundAggregate;
-use super::expression::{Alias, Expressions, Place};
+use super::expression::{Alias, Clause, Expressions};
 use super::function::call_name;
 use super::over::{self, BoundOperator};
 use super::relation::Relation;
@@ -65,7 +65,7 @@ pub(super) fn bind(
     let scope = Scope { relation, alias: select.from.alias.as_ref(), windows };
     let mut expressions = Expressions::new(catalog, scope, aliases(select));
     let filter = match &select.filter {
-        Some(written) => Some((expressions.condition(written, Place::Filter)?, written.expr.to_string())),
+        Some(written) => Some((expressions.condition(written, Clause::Filter)?, written.expr.to_string())),
         None => None,
     };
     let bound = match windows {
@@ -104,7 +104,7 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
             Item::Expr(written, alias) => {
                 let expr = match over::call(&written.expr) {
                     Some(call) => over::bind(expressions, written, call, &mut operators)?,
-                    None => expressions.whole(written, Place::Row)?,
+                    None => expressions.whole(written, Clause::Row)?,
                 };
                 output.push(expressions, written, alias.as_ref(), expr)?;
             }
@@ -149,7 +149,7 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
                 ));
             }
             Item::Expr(written, alias) => {
-                let expr = expressions.whole(written, Place::Group)?;
+                let expr = expressions.whole(written, Clause::Group)?;
                 items.push((written, alias, expr, std::mem::take(&mut expressions.named)));
             }
         }
@@ -186,7 +186,7 @@ fn having(expressions: &mut Expressions<'_>, keys: &[Computed], written: &Writte
     };
     expressions.key_columns = keys.iter().filter_map(column).collect();
     expressions.use_aliases = true;
-    let condition = expressions.condition(written, Place::Group);
+    let condition = expressions.condition(written, Clause::Group);
     expressions.use_aliases = false;
     condition
 }
@@ -199,7 +199,7 @@ fn keys(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Vec<Compu
             Some(expr) => &Written { expr: expr.clone(), span: written.span },
             None => written,
         };
-        let expr = expressions.whole(meant, Place::Key)?;
+        let expr = expressions.whole(meant, Clause::Key)?;
         let first = expressions.first_virtual();
         match &expr.node {
             Node::Column(column) if *column >= first => continue,

@@ -4,7 +4,7 @@ use sqlparser::ast::Spanned;
 use sqlparser::tokenizer::Span;
 
 use super::aggregate::{Given, cast_argument};
-use super::convert::Kind;
+use super::convert::BoundKind;
 use super::literal;
 use crate::catalog::{Parameter, Reducer, Signature};
 use crate::error::{Checked, Problem};
@@ -72,8 +72,8 @@ fn cost(signature: &Signature, given: &[Given<'_>]) -> Option<usize> {
         let found = given.bound.expr.data_type;
         match given.bound.kind {
             _ if given.name.is_some() => return None,
-            Kind::Null => casts += usize::from(*wanted != DataType::Float64),
-            Kind::Interval => return None,
+            BoundKind::Null => casts += usize::from(*wanted != DataType::Float64),
+            BoundKind::Interval => return None,
             _ if found == *wanted => {}
             _ if (found, *wanted) == (DataType::Int64, DataType::Float64) => casts += 10,
             _ => return None,

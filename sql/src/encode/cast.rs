@@ -4,7 +4,7 @@ use wasm_encoder::{MemArg, ValType};
 
 use super::EncodeError;
 use super::generator::{Generator, RESULT};
-use super::operand::{Local, Operand, Place, scalar_type};
+use super::operand::{Local, Locals, Operand, scalar_type};
 use super::runtime::Runtime;
 use crate::expr::{Expr, Failure};
 use crate::types::DataType;
@@ -18,9 +18,9 @@ impl Generator<'_> {
         let operand = self.expression(operand)?;
         match operand.place {
             _ if from == to => Ok(operand),
-            Place::Text { .. } => self.parse(operand, to),
-            Place::Scalar(_) if to == DataType::Text => self.format(operand, from),
-            Place::Scalar(value) => self.convert(value, operand, from, to),
+            Locals::Text { .. } => self.parse(operand, to),
+            Locals::Scalar(_) if to == DataType::Text => self.format(operand, from),
+            Locals::Scalar(value) => self.convert(value, operand, from, to),
         }
     }
 

@@ -4,7 +4,7 @@ use wasm_encoder::{MemArg, ValType};
 
 use super::EncodeError;
 use super::generator::{Generator, VIEWS};
-use super::operand::{Local, Operand, Place, Valid};
+use super::operand::{Local, Locals, Operand, Valid};
 use crate::types::DataType;
 
 /// The bytes of a view: three addresses (`sql/shell/src/input.rs`).
@@ -28,8 +28,8 @@ impl Generator<'_> {
         let column = self.column_locals(number, data_type)?;
         let place = self.place(data_type);
         match place {
-            Place::Scalar(value) => self.load_scalar(column, data_type, value),
-            Place::Text { pointer, length } => self.load_text(column, pointer, length)?,
+            Locals::Scalar(value) => self.load_scalar(column, data_type, value),
+            Locals::Text { pointer, length } => self.load_text(column, pointer, length)?,
         }
         let valid = self.local(ValType::I32);
         self.set_i32(valid, 1);

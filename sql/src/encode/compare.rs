@@ -4,7 +4,7 @@ use wasm_encoder::ValType;
 
 use super::EncodeError;
 use super::generator::Generator;
-use super::operand::{Local, Operand, Place, Valid};
+use super::operand::{Local, Locals, Operand, Valid};
 use super::runtime::Runtime;
 use crate::expr::{Comparison, Expr};
 use crate::types::DataType;
@@ -33,7 +33,7 @@ impl Generator<'_> {
         self.push_valid(a.valid);
         self.push_valid(b.valid);
         self.op().i32_or().i32_eqz().local_get(equal.0).i32_or().local_set(same.0);
-        Ok(Operand { place: Place::Scalar(same), valid: Valid::Always })
+        Ok(Operand { place: Locals::Scalar(same), valid: Valid::Always })
     }
 
     /// `a = b` and its like for two values of one type, 1 or 0 on the stack.
@@ -41,17 +41,19 @@ impl Generator<'_> {
         &mut self,
         comparison: Comparison,
         data_type: DataType,
-        a: Place,
-        b: Place,
+        a: Locals,
+        b: Locals,
     ) -> Result<(), EncodeError> {
         match (data_type, a, b) {
-            (DataType::Float64, Place::Scalar(a), Place::Scalar(b)) => self.compare_floats(comparison, a, b),
-            (DataType::Boolean, Place::Scalar(_), Place::Scalar(_)) => {
+            (DataType::Float64, Locals::Scalar(a), Locals::Scalar(b)) => {
+                self.compare_floats(comparison, a, b)
+            }
+            (DataType::Boolean, Locals::Scalar(_), Locals::Scalar(_)) => {
                 self.push(a);
                 self.push(b);
                 self.compare_i32(comparison);
             }
-            (_, Place::Scalar(_), Place::Scalar(_)) => {
+            (_, Locals::Scalar(_), Locals::Scalar(_)) => {
                 self.push(a);
                 self.push(b);
                 self.compare_i64(comparison);
@@ -125,7 +127,7 @@ impl Generator<'_> {
         self.get(value).local_get(value.0).f64_ne();
     }
 
-    fn compare_texts(&mut self, comparison: Comparison, a: Place, b: Place) {
+    fn compare_texts(&mut self, comparison: Comparison, a: Locals, b: Locals) {
         self.push(a);
         self.push(b);
         match comparison {

@@ -2,7 +2,7 @@
 
 use super::EncodeError;
 use super::generator::Generator;
-use super::operand::{Local, Operand, Place, Valid};
+use super::operand::{Local, Locals, Operand, Valid};
 use super::typing::check;
 use crate::expr::{Expr, Node};
 use crate::types::{DataType, Value};
@@ -54,8 +54,8 @@ impl Generator<'_> {
     pub(super) fn scalar(&mut self, expr: &Expr) -> Result<(Local, Operand), EncodeError> {
         let operand = self.expression(expr)?;
         match operand.place {
-            Place::Scalar(local) => Ok((local, operand)),
-            Place::Text { .. } => Err(EncodeError::IllTyped("TEXT instead of a number".into())),
+            Locals::Scalar(local) => Ok((local, operand)),
+            Locals::Text { .. } => Err(EncodeError::IllTyped("TEXT instead of a number".into())),
         }
     }
 
@@ -67,14 +67,14 @@ impl Generator<'_> {
         let valid = if *value == Value::Null { Valid::Never } else { Valid::Always };
         match (value, place) {
             (Value::Null, _) => return Ok(Operand { place, valid }),
-            (Value::Text(text), Place::Text { pointer, length }) => {
+            (Value::Text(text), Locals::Text { pointer, length }) => {
                 self.constant(text, pointer, length);
                 return Ok(Operand { place, valid });
             }
             (Value::Boolean(value), _) => self.op().i32_const(i32::from(*value)),
             (Value::Int64(value) | Value::Timestamp(value), _) => self.op().i64_const(*value),
             (Value::Float64(value), _) => self.op().f64_const((*value).into()),
-            (Value::Text(_), Place::Scalar(_)) => unreachable!("a text has two locals"),
+            (Value::Text(_), Locals::Scalar(_)) => unreachable!("a text has two locals"),
         };
         self.pop(place);
         Ok(Operand { place, valid })

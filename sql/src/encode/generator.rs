@@ -5,7 +5,7 @@ use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use super::EncodeError;
 use super::column::ColumnLocals;
 use super::module::KERNEL_PARAMETERS;
-use super::operand::{Local, Operand, Place, Valid, scalar_type};
+use super::operand::{Local, Locals, Operand, Valid, scalar_type};
 use super::runtime::Runtime;
 use crate::expr::Failure;
 use crate::types::DataType;
@@ -81,12 +81,12 @@ impl<'a> Generator<'a> {
     }
 
     /// Locals for a value.
-    pub(super) fn place(&mut self, data_type: DataType) -> Place {
+    pub(super) fn place(&mut self, data_type: DataType) -> Locals {
         match data_type {
             DataType::Text => {
-                Place::Text { pointer: self.local(ValType::I32), length: self.local(ValType::I32) }
+                Locals::Text { pointer: self.local(ValType::I32), length: self.local(ValType::I32) }
             }
-            scalar => Place::Scalar(self.local(scalar_type(scalar))),
+            scalar => Locals::Scalar(self.local(scalar_type(scalar))),
         }
     }
 
@@ -105,10 +105,10 @@ impl<'a> Generator<'a> {
     }
 
     /// The value on the stack.
-    pub(super) fn push(&mut self, place: Place) {
+    pub(super) fn push(&mut self, place: Locals) {
         match place {
-            Place::Scalar(local) => self.op().local_get(local.0),
-            Place::Text { pointer, length } => self.op().local_get(pointer.0).local_get(length.0),
+            Locals::Scalar(local) => self.op().local_get(local.0),
+            Locals::Text { pointer, length } => self.op().local_get(pointer.0).local_get(length.0),
         };
     }
 
@@ -122,10 +122,10 @@ impl<'a> Generator<'a> {
     }
 
     /// From the stack to its place.
-    pub(super) fn pop(&mut self, place: Place) {
+    pub(super) fn pop(&mut self, place: Locals) {
         match place {
-            Place::Scalar(local) => self.op().local_set(local.0),
-            Place::Text { pointer, length } => self.op().local_set(length.0).local_set(pointer.0),
+            Locals::Scalar(local) => self.op().local_set(local.0),
+            Locals::Text { pointer, length } => self.op().local_set(length.0).local_set(pointer.0),
         };
     }
 

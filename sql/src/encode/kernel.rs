@@ -17,7 +17,7 @@ use wasm_encoder::{BlockType, Function, MemArg, ValType};
 
 use super::EncodeError;
 use super::generator::{Generator, ROWS};
-use super::operand::{Local, Operand, Place, Valid, scalar_type};
+use super::operand::{Local, Locals, Operand, Valid, scalar_type};
 use super::runtime::Runtime;
 use crate::expr::{Code, Expr};
 use crate::types::DataType;
@@ -80,8 +80,8 @@ fn write(generator: &mut Generator<'_>, expr: &Expr, Operand { place, valid }: O
     let values = generator.local(ValType::I32);
     generator.before().i32_const(number(expr.data_type)).call(Runtime::Output as u32).local_set(values.0);
     match place {
-        Place::Scalar(value) => write_scalar(generator, expr.data_type, values, value),
-        Place::Text { pointer, length } => {
+        Locals::Scalar(value) => write_scalar(generator, expr.data_type, values, value),
+        Locals::Text { pointer, length } => {
             for (offset, word) in [(0, pointer), (4, length)] {
                 generator.push_address(values, 3);
                 generator.get(word).i32_store(MemArg { offset, align: 2, memory_index: 0 });
@@ -98,7 +98,7 @@ fn write(generator: &mut Generator<'_>, expr: &Expr, Operand { place, valid }: O
 fn write_scalar(generator: &mut Generator<'_>, data_type: DataType, values: Local, value: Local) {
     let eight = MemArg { offset: 0, align: 3, memory_index: 0 };
     match scalar_type(data_type) {
-        ValType::I32 => write_byte(generator, values, |generator| generator.push(Place::Scalar(value))),
+        ValType::I32 => write_byte(generator, values, |generator| generator.push(Locals::Scalar(value))),
         ValType::F64 => {
             generator.push_address(values, 3);
             generator.get(value).f64_store(eight);

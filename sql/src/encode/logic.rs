@@ -4,7 +4,7 @@ use wasm_encoder::ValType;
 
 use super::EncodeError;
 use super::generator::Generator;
-use super::operand::{Local, Operand, Place, Valid};
+use super::operand::{Local, Locals, Operand, Valid};
 use crate::expr::{Comparison, Expr};
 use crate::types::DataType;
 
@@ -52,8 +52,8 @@ impl Generator<'_> {
         &mut self,
         valid: Valid,
         data_type: DataType,
-        a: Place,
-        b: Place,
+        a: Locals,
+        b: Locals,
     ) -> Result<Local, EncodeError> {
         let equal = self.local(ValType::I32);
         self.set_i32(equal, 0);
@@ -79,7 +79,7 @@ impl Generator<'_> {
         let result = self.local(ValType::I32);
         self.push_valid(operand.valid);
         self.op().i32_eqz().local_set(result.0);
-        Ok(Operand { place: Place::Scalar(result), valid: Valid::Always })
+        Ok(Operand { place: Locals::Scalar(result), valid: Valid::Always })
     }
 
     /// `x >= low AND x <= high`; `high` is not evaluated where `x >= low` is false.
@@ -163,7 +163,7 @@ impl Generator<'_> {
         &mut self,
         expr: &Expr,
         data_type: DataType,
-        to: Place,
+        to: Locals,
         valid: Local,
     ) -> Result<(), EncodeError> {
         let operand = self.expression_of(expr, data_type)?;
@@ -220,6 +220,6 @@ struct Search {
 
 impl Search {
     fn operand(self) -> Operand {
-        Operand { place: Place::Scalar(self.result), valid: Valid::When(self.valid) }
+        Operand { place: Locals::Scalar(self.result), valid: Valid::When(self.valid) }
     }
 }

@@ -10,7 +10,7 @@ pub(super) struct Local(pub(super) u32);
 
 /// A value; unspecified where it is not valid.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
+pub(super) enum Locals {
     /// A BOOLEAN (I32, always 0 or 1), BIGINT, TIMESTAMP (I64) or DOUBLE (F64).
     Scalar(Local),
     /// A TEXT: two I32.
@@ -36,7 +36,7 @@ pub(super) enum Valid {
 /// What an expression comes to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operand {
-    pub(super) place: Place,
+    pub(super) place: Locals,
     pub(super) valid: Valid,
 }
 

@@ -34,12 +34,12 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Listens for signals until the process ends.
 pub(in crate::cli) struct Signals {
-    shared: Arc<Shared>,
+    shared: Arc<SignalState>,
     thread: Attended,
 }
 
 #[derive(Default)]
-struct Shared {
+struct SignalState {
     /// Whether the run is to end.
     stop: Stop,
     /// Whether somebody looks at it.
@@ -49,7 +49,7 @@ struct Shared {
 }
 
 /// While it is there somebody looks at whether to stop.
-pub(in crate::cli) struct Noticing<'a>(&'a Shared);
+pub(in crate::cli) struct Noticing<'a>(&'a SignalState);
 
 impl Drop for Noticing<'_> {
     fn drop(&mut self) {
@@ -65,7 +65,7 @@ impl Signals {
     pub(in crate::cli) fn listen() -> Result<Self, Failure> {
         let failed = |error| Failure::Runtime(format!("error: cannot listen for Ctrl-C: {error}"));
         let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SignalState::default());
         let told = shared.clone();
         let heard = {
             let _inside = runtime.enter();
@@ -132,7 +132,7 @@ impl Heard {
     }
 }
 
-async fn pass_on(mut heard: Heard, shared: &Shared) {
+async fn pass_on(mut heard: Heard, shared: &SignalState) {
     heard.end().await;
     shared.stop.set();
     select! {
@@ -149,20 +149,20 @@ async fn pass_on(mut heard: Heard, shared: &Shared) {
 }
 
 /// Waits until a run that has noticed should have ended long ago: a write that blocks (a pipe that nobody reads) keeps it.
-async fn stuck(shared: &Shared) {
+async fn stuck(shared: &SignalState) {
     noticed(shared).await;
     sleep(Duration::from_millis(shared.ends_within_ms.load(SeqCst))).await;
 }
 
 /// Waits until nobody has come to look at whether to stop; for ever where somebody has.
-async fn unnoticed(shared: &Shared) {
+async fn unnoticed(shared: &SignalState) {
     if timeout(NOTICED_WITHIN, noticed(shared)).await.is_ok() {
         pending().await
     }
 }
 
 /// Waits until somebody looks at whether to stop.
-async fn noticed(shared: &Shared) {
+async fn noticed(shared: &SignalState) {
     // Its sender is there as long as this.
     let _ = shared.noticed.subscribe().wait_for(|noticed| *noticed).await;
 }

@@ -9,23 +9,23 @@ use streamgauge_sql::{manifest::TimeFormat, types::DataType};
 
 use super::{
     ReadColumn,
-    scan::{Kind, Place},
+    scan::{ValueKind, ValueSpan},
     text,
-    value::Found,
+    value::RawValue,
 };
 use crate::decode::{Reject, RejectScope, RowIndex, shorten};
 
 /// The places of one field's values in all records of a chunk.
 #[derive(Clone, Copy)]
 pub(super) struct Places<'a> {
-    places: &'a [Place],
+    places: &'a [ValueSpan],
     slot_count: usize,
     slot: usize,
     chunk: &'a Chunk,
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn new(places: &'a [Place], slot_count: usize, slot: usize, chunk: &'a Chunk) -> Self {
+    pub(super) fn new(places: &'a [ValueSpan], slot_count: usize, slot: usize, chunk: &'a Chunk) -> Self {
         debug_assert_eq!(places.len(), chunk.len() * slot_count, "one place a record and slot");
         Self { places, slot_count, slot, chunk }
     }
@@ -35,10 +35,10 @@ impl<'a> Places<'a> {
     }
 
     #[inline]
-    fn iter(&self) -> impl Iterator<Item = Found<'a>> {
+    fn iter(&self) -> impl Iterator<Item = RawValue<'a>> {
         let bytes = self.chunk.bytes.as_ref();
         let places = self.places.get(self.slot..).unwrap_or_default().iter().step_by(self.slot_count.max(1));
-        places.map(|place| Found {
+        places.map(|place| RawValue {
             kind: place.kind,
             raw: bytes.get(place.start as usize..place.end as usize).unwrap_or_default(),
         })
@@ -95,7 +95,7 @@ impl ReadColumn {
     }
 
     /// Why a value does not fit, for people: the column, what it takes, and what was found.
-    fn message(&self, reason: Reason, found: Found<'_>) -> String {
+    fn message(&self, reason: Reason, found: RawValue<'_>) -> String {
         let expected = match (self.column.data_type, self.rules.time_format) {
             (DataType::Timestamp, TimeFormat::Rfc3339) => "TIMESTAMP as text of RFC 3339".to_string(),
             (DataType::Timestamp, TimeFormat::UnixSeconds) => "TIMESTAMP as a number of seconds".to_string(),
@@ -108,16 +108,18 @@ impl ReadColumn {
             (other, _) => other.to_string(),
         };
         let what = match found.kind {
-            Kind::Missing => "nothing".to_string(),
-            Kind::Composite if found.raw == b"{" => "an object".to_string(),
-            Kind::Composite => "an array".to_string(),
-            Kind::Scalar => format!("`{}`", shorten(found.raw)),
-            Kind::Plain | Kind::Escaped => format!("`\"{}\"`", shorten(found.raw)),
+            ValueKind::Missing => "nothing".to_string(),
+            ValueKind::Composite if found.raw == b"{" => "an object".to_string(),
+            ValueKind::Composite => "an array".to_string(),
+            ValueKind::Scalar => format!("`{}`", shorten(found.raw)),
+            ValueKind::Plain | ValueKind::Escaped => format!("`\"{}\"`", shorten(found.raw)),
         };
         let why = match (reason, found.kind) {
             (Reason::OutOfRange, _) => ", which is out of range",
-            (Reason::Malformed, Kind::Plain) => text::check(found.raw).err().map_or("", |why| why.hint()),
-            (Reason::Malformed, Kind::Escaped) => {
+            (Reason::Malformed, ValueKind::Plain) => {
+                text::check(found.raw).err().map_or("", |why| why.hint())
+            }
+            (Reason::Malformed, ValueKind::Escaped) => {
                 text::unescape(found.raw, &mut Vec::new()).err().map_or("", |why| why.hint())
             }
             _ => "",
@@ -131,7 +133,7 @@ impl ReadColumn {
 fn fixed<T: Default>(
     places: &Places<'_>,
     outcome: &mut Outcome,
-    read: impl Fn(Found<'_>) -> Result<T, Reason>,
+    read: impl Fn(RawValue<'_>) -> Result<T, Reason>,
 ) -> Vec<T> {
     let mut values = Vec::with_capacity(places.len());
     for (row, found) in places.iter().enumerate() {
@@ -171,12 +173,12 @@ fn copy(places: &Places<'_>, outcome: &mut Outcome, check: impl Fn(&[u8]) -> Res
     for (row, found) in places.iter().enumerate() {
         let start = texts.bytes.len();
         let fits = match found.kind {
-            Kind::Plain => {
+            ValueKind::Plain => {
                 texts.bytes.extend_from_slice(found.raw);
                 check(found.raw)
             }
-            Kind::Escaped => text::unescape(found.raw, &mut texts.bytes).map_err(|_| Reason::Malformed),
-            Kind::Missing | Kind::Scalar | Kind::Composite => Err(Reason::WrongType),
+            ValueKind::Escaped => text::unescape(found.raw, &mut texts.bytes).map_err(|_| Reason::Malformed),
+            ValueKind::Missing | ValueKind::Scalar | ValueKind::Composite => Err(Reason::WrongType),
         };
         if let Err(reason) = fits {
             texts.bytes.truncate(start);

@@ -9,15 +9,15 @@ use super::{
 
 /// Where the value of a field is, and of which kind it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ValueSpan {
     pub(super) start: u32,
     pub(super) end: u32,
-    pub(super) kind: Kind,
+    pub(super) kind: ValueKind,
 }
 
 /// What a value is by its first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     /// The field is not there.
     #[default]
     Missing,
@@ -65,7 +65,12 @@ impl<'a> Scanner<'a> {
 
     /// Reads the record from `at` to `end` and notes in `places` where the values of the slots are: the last of
     /// duplicates, missing where there is none.
-    pub(super) fn record(&mut self, mut at: usize, end: usize, places: &mut [Place]) -> Result<(), Broken> {
+    pub(super) fn record(
+        &mut self,
+        mut at: usize,
+        end: usize,
+        places: &mut [ValueSpan],
+    ) -> Result<(), Broken> {
         self.outer.clear();
         let (mut object, mut passed) = (ROOT, 0);
         at = self.skip_blanks(at, end);
@@ -167,23 +172,23 @@ impl<'a> Scanner<'a> {
 
     /// Steps over a value: where it is, and what is behind it.
     #[inline(always)]
-    fn value(&self, at: usize, end: usize) -> Result<(Place, usize), Broken> {
+    fn value(&self, at: usize, end: usize) -> Result<(ValueSpan, usize), Broken> {
         match self.byte(at, end) {
             Some(b'"') => {
                 let quoted = skip::string(self.bytes, at + 1, end)?;
-                let kind = if quoted.escaped { Kind::Escaped } else { Kind::Plain };
+                let kind = if quoted.escaped { ValueKind::Escaped } else { ValueKind::Plain };
                 Ok((place(at + 1, quoted.close, kind), quoted.close + 1))
             }
             Some(b'{' | b'[') => Ok((self.composite_at(at), skip::composite(self.bytes, at, end)?)),
             _ => match find_delimiter(self.bytes, at, end) {
                 behind if behind == at => Err(Broken { at, expected: "a value" }),
-                behind => Ok((place(at, behind, Kind::Scalar), behind)),
+                behind => Ok((place(at, behind, ValueKind::Scalar), behind)),
             },
         }
     }
 
-    fn composite_at(&self, at: usize) -> Place {
-        place(at, at + 1, Kind::Composite)
+    fn composite_at(&self, at: usize) -> ValueSpan {
+        place(at, at + 1, ValueKind::Composite)
     }
 
     #[inline(always)]
@@ -206,21 +211,21 @@ fn is_blank(byte: u8) -> bool {
 }
 
 #[inline(always)]
-fn place(start: usize, end: usize, kind: Kind) -> Place {
+fn place(start: usize, end: usize, kind: ValueKind) -> ValueSpan {
     debug_assert!(u32::try_from(end).is_ok(), "a chunk is bounded far below 4 GiB");
-    Place { start: start as u32, end: end as u32, kind }
+    ValueSpan { start: start as u32, end: end as u32, kind }
 }
 
 /// Notes the place of a field's value; what was noted below the field by a duplicate of it is forgotten.
 #[inline(always)]
-fn note(slot: Option<usize>, slots: std::ops::Range<usize>, place: Place, places: &mut [Place]) {
+fn note(slot: Option<usize>, slots: std::ops::Range<usize>, place: ValueSpan, places: &mut [ValueSpan]) {
     if let (Some(slot), 1) = (slot, slots.len()) {
         if let Some(noted) = places.get_mut(slot) {
             *noted = place;
         }
         return;
     }
-    places.get_mut(slots).unwrap_or_default().fill(Place::default());
+    places.get_mut(slots).unwrap_or_default().fill(ValueSpan::default());
     if let Some(noted) = slot.and_then(|slot| places.get_mut(slot)) {
         *noted = place;
     }

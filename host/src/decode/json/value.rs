@@ -4,7 +4,7 @@ use streamgauge_common::reason::Reason;
 use streamgauge_functions::parse_timestamp;
 use streamgauge_sql::manifest::TimeFormat;
 
-use super::{number, scan::Kind, text};
+use super::{number, scan::ValueKind, text};
 
 /// What the source says about its values.
 #[derive(Clone, Copy, Debug)]
@@ -15,46 +15,46 @@ pub(super) struct Rules {
 
 /// A value as it stands in its record; strings without their quotes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found<'a> {
-    pub(super) kind: Kind,
+pub(super) struct RawValue<'a> {
+    pub(super) kind: ValueKind,
     pub(super) raw: &'a [u8],
 }
 
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z in microseconds.
 const YEARS_US: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
-impl Found<'_> {
+impl RawValue<'_> {
     /// Whether it is NULL: not there, or `null`.
     #[inline]
     pub(super) fn is_null(&self) -> bool {
         match self.kind {
-            Kind::Missing => true,
-            Kind::Scalar => self.raw == b"null",
-            Kind::Plain | Kind::Escaped | Kind::Composite => false,
+            ValueKind::Missing => true,
+            ValueKind::Scalar => self.raw == b"null",
+            ValueKind::Plain | ValueKind::Escaped | ValueKind::Composite => false,
         }
     }
 }
 
 impl Rules {
-    pub(super) fn boolean(self, found: Found<'_>) -> Result<bool, Reason> {
+    pub(super) fn boolean(self, found: RawValue<'_>) -> Result<bool, Reason> {
         match (found.kind, found.raw) {
-            (Kind::Scalar, b"true") => Ok(true),
-            (Kind::Scalar, b"false") => Ok(false),
+            (ValueKind::Scalar, b"true") => Ok(true),
+            (ValueKind::Scalar, b"false") => Ok(false),
             _ => Err(Reason::WrongType),
         }
     }
 
     #[inline]
-    pub(super) fn int64(self, found: Found<'_>) -> Result<i64, Reason> {
+    pub(super) fn int64(self, found: RawValue<'_>) -> Result<i64, Reason> {
         self.number(found, number::int64)
     }
 
     #[inline]
-    pub(super) fn float64(self, found: Found<'_>) -> Result<f64, Reason> {
+    pub(super) fn float64(self, found: RawValue<'_>) -> Result<f64, Reason> {
         self.number(found, number::float64)
     }
 
-    pub(super) fn timestamp(self, found: Found<'_>) -> Result<i64, Reason> {
+    pub(super) fn timestamp(self, found: RawValue<'_>) -> Result<i64, Reason> {
         let scale = match self.time_format {
             TimeFormat::Rfc3339 => return time_text(found),
             TimeFormat::UnixSeconds => 6,
@@ -66,20 +66,20 @@ impl Rules {
     }
 
     #[inline]
-    fn number<T>(self, found: Found<'_>, read: impl Fn(&[u8]) -> Result<T, Reason>) -> Result<T, Reason> {
+    fn number<T>(self, found: RawValue<'_>, read: impl Fn(&[u8]) -> Result<T, Reason>) -> Result<T, Reason> {
         match found.kind {
-            Kind::Scalar => read(found.raw),
-            Kind::Plain if self.lenient_numbers => read(found.raw),
-            Kind::Escaped if self.lenient_numbers => read(&unescaped(found.raw)?),
+            ValueKind::Scalar => read(found.raw),
+            ValueKind::Plain if self.lenient_numbers => read(found.raw),
+            ValueKind::Escaped if self.lenient_numbers => read(&unescaped(found.raw)?),
             _ => Err(Reason::WrongType),
         }
     }
 }
 
-fn time_text(found: Found<'_>) -> Result<i64, Reason> {
+fn time_text(found: RawValue<'_>) -> Result<i64, Reason> {
     let time = match found.kind {
-        Kind::Plain => parse_timestamp(found.raw),
-        Kind::Escaped => parse_timestamp(&unescaped(found.raw)?),
+        ValueKind::Plain => parse_timestamp(found.raw),
+        ValueKind::Escaped => parse_timestamp(&unescaped(found.raw)?),
         _ => return Err(Reason::WrongType),
     };
     // What is no text is no time either; say the worse of the two.

@@ -94,7 +94,7 @@ impl SinkConnector for PrometheusConnector {
         let worker = ScrapeWorker { encoder };
         Ok(Destination::Outbox(OutboxBinding {
             keeps_last: true,
-            ..OutboxBinding::new(encode::Kept, worker)
+            ..OutboxBinding::new(encode::KeptRows, worker)
         }))
     }
 }

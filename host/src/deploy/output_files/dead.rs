@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{FileId, OutputFiles, Place, unwritable};
+use super::{FileId, OutputFile, OutputFiles, unwritable};
 use crate::{
     deliver::{
         dead_letter::RecordText,
@@ -45,7 +45,7 @@ impl OutputFiles {
     }
 
     /// A file of dead letters holds nothing else, and no file of somebody else is where the older ones go.
-    pub(super) fn check_letters(&self, place: &Place, there: &Metadata) -> Result<(), DeployError> {
+    pub(super) fn check_letters(&self, place: &OutputFile, there: &Metadata) -> Result<(), DeployError> {
         let Some(letters) = place.letters.as_ref().filter(|_| place.is_for_letters(there)) else {
             return Ok(());
         };
@@ -78,7 +78,7 @@ impl OutputFiles {
     }
 }
 
-impl Place {
+impl OutputFile {
     /// Rows that are there exactly once need a file in which nothing else is.
     pub(super) fn check_rows(&self) -> Result<(), DeployError> {
         let is_marked = self.lines.as_ref().is_some_and(|lines| lines.marked_in().is_some());

@@ -1,10 +1,10 @@
 //! What people are told where nothing is written to a file, since nobody said what should become of what it holds.
 
-use super::{Mode, Named, OutputFiles, Place, Writer, fate, found, tail::Tail};
+use super::{Mode, Named, OutputFile, OutputFiles, Writer, fate, found, tail::Tail};
 
 impl OutputFiles {
     /// Why nothing is written to a file that holds something, and every way to have it written.
-    pub(super) fn unknown(&self, place: &Place, writer: &Writer, length: u64) -> String {
+    pub(super) fn unknown(&self, place: &OutputFile, writer: &Writer, length: u64) -> String {
         let (path, sink) = (place.path.display(), &writer.sink);
         let marked = place.lines.as_ref().and_then(|lines| lines.mark()).unwrap_or_default();
         let left = marked.sequences.keys().find_map(|name| self.left.get(&fate::identity(name)?));
@@ -37,7 +37,7 @@ impl OutputFiles {
     }
 }
 
-impl Place {
+impl OutputFile {
     /// Why nothing is written to a file in which something stands behind what this state wrote, and every way to have it written.
     pub(super) fn added(&self, writer: &Writer, tail: Tail, [written, added]: [u64; 2]) -> String {
         let (path, sink) = (self.path.display(), &writer.sink);

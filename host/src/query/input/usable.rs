@@ -5,7 +5,7 @@ use streamgauge_common::{chunk::RecordIndex, column::Bitmap, reason::Reason};
 use super::{EmitContext, InputBatch, Origin, Reject, RejectScope, RowIndex};
 
 /// Where something is to be said: of a record as a whole, before what is said of its rows, or of one row.
-type Place = (RecordIndex, Option<RowIndex>);
+type LetterSubject = (RecordIndex, Option<RowIndex>);
 
 impl InputBatch<'_> {
     /// The rows that a query that reads `places` can use, after the others became its dead letters; none = all.
@@ -26,7 +26,7 @@ impl InputBatch<'_> {
         // Stable: a row without a time is one only where nothing else is said of it.
         unusable.sort_by_key(|&(place, reject)| (place, reject.map_or(LAST, |reject| order(reject, places))));
         let mut usable = Bitmap::filled(self.len, true);
-        let mut last: Option<Place> = None;
+        let mut last: Option<LetterSubject> = None;
         for (place, reject) in unusable {
             // What is said of a record is said of its rows.
             if last.is_some_and(|last| last == place || last == (place.0, None)) {
@@ -52,7 +52,7 @@ impl InputBatch<'_> {
     }
 
     /// Everything that keeps a query from using a record or a row; none = the row has no time.
-    fn unusable(&self, places: &[usize], time: Option<usize>) -> Vec<(Place, Option<&Reject>)> {
+    fn unusable(&self, places: &[usize], time: Option<usize>) -> Vec<(LetterSubject, Option<&Reject>)> {
         let hurts = |reject: &&Reject| reject.column.is_none_or(|column| places.contains(&column));
         let rejected = self.judged.iter().chain(self.rejects).filter(hurts);
         let rejected = rejected.filter_map(|reject| Some((self.place(reject.scope)?, Some(reject))));
@@ -65,7 +65,7 @@ impl InputBatch<'_> {
     }
 
     /// Where something is to be said. The only row of a record is the record.
-    fn place(&self, scope: RejectScope) -> Option<Place> {
+    fn place(&self, scope: RejectScope) -> Option<LetterSubject> {
         match (&self.origin, scope) {
             (Origin::Records(..), RejectScope::Record(record)) => Some((record, None)),
             (Origin::Records(_, _, rows), RejectScope::Row(row)) => {

@@ -4,7 +4,7 @@ use super::model::{CLAUDE_SONNET, GPT_4O, LLAMA, MISTRAL, Model};
 
 /// What an episode does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum EpisodeKind {
     /// The model answers at a fifth of its speed.
     Slow(&'static Model),
     /// The model answers well or badly, nobody knows.
@@ -17,18 +17,18 @@ enum Kind {
 
 /// Something that happens `from_s` seconds after the traffic went live for `length_s`, and every `every_s` before and after.
 struct Episode {
-    kind: Kind,
+    kind: EpisodeKind,
     from_s: f64,
     length_s: f64,
     every_s: f64,
 }
 
 const SCRIPT: [Episode; 5] = [
-    Episode { kind: Kind::Slow(&GPT_4O), from_s: 15.0, length_s: 120.0, every_s: 480.0 },
-    Episode { kind: Kind::Unstable(&MISTRAL), from_s: 240.0, length_s: 90.0, every_s: 480.0 },
-    Episode { kind: Kind::Failing(&LLAMA), from_s: 180.0, length_s: 60.0, every_s: 300.0 },
-    Episode { kind: Kind::Failing(&CLAUDE_SONNET), from_s: 400.0, length_s: 30.0, every_s: 900.0 },
-    Episode { kind: Kind::Busy, from_s: 75.0, length_s: 25.0, every_s: 210.0 },
+    Episode { kind: EpisodeKind::Slow(&GPT_4O), from_s: 15.0, length_s: 120.0, every_s: 480.0 },
+    Episode { kind: EpisodeKind::Unstable(&MISTRAL), from_s: 240.0, length_s: 90.0, every_s: 480.0 },
+    Episode { kind: EpisodeKind::Failing(&LLAMA), from_s: 180.0, length_s: 60.0, every_s: 300.0 },
+    Episode { kind: EpisodeKind::Failing(&CLAUDE_SONNET), from_s: 400.0, length_s: 30.0, every_s: 900.0 },
+    Episode { kind: EpisodeKind::Busy, from_s: 75.0, length_s: 25.0, every_s: 210.0 },
 ];
 
 const SLOW_FACTOR: f64 = 5.0;
@@ -41,7 +41,7 @@ const WAVE: (f64, f64) = (0.15, 97.0);
 pub(super) struct Weather {
     /// How much traffic there is; 1 as a rule.
     pub(super) traffic: f64,
-    events: Vec<Kind>,
+    events: Vec<EpisodeKind>,
 }
 
 impl Weather {
@@ -49,25 +49,25 @@ impl Weather {
     pub(super) fn at(seconds: f64) -> Self {
         let active =
             |episode: &&Episode| (seconds - episode.from_s).rem_euclid(episode.every_s) < episode.length_s;
-        let events: Vec<Kind> = SCRIPT.iter().filter(active).map(|episode| episode.kind).collect();
+        let events: Vec<EpisodeKind> = SCRIPT.iter().filter(active).map(|episode| episode.kind).collect();
         let wave = 1.0 + WAVE.0 * (seconds / WAVE.1 * std::f64::consts::TAU).sin();
-        let busy = if events.contains(&Kind::Busy) { BUSY_FACTOR } else { 1.0 };
+        let busy = if events.contains(&EpisodeKind::Busy) { BUSY_FACTOR } else { 1.0 };
         Self { traffic: wave * busy, events }
     }
 
     /// How many times slower than usual the model is.
     pub(super) fn slowness(&self, model: &'static Model) -> f64 {
-        if self.events.contains(&Kind::Slow(model)) { SLOW_FACTOR } else { 1.0 }
+        if self.events.contains(&EpisodeKind::Slow(model)) { SLOW_FACTOR } else { 1.0 }
     }
 
     /// Whether the quality of the model's answers varies widely.
     pub(super) fn is_unstable(&self, model: &'static Model) -> bool {
-        self.events.contains(&Kind::Unstable(model))
+        self.events.contains(&EpisodeKind::Unstable(model))
     }
 
     /// Whether the model fails often.
     pub(super) fn is_failing(&self, model: &'static Model) -> bool {
-        self.events.contains(&Kind::Failing(model))
+        self.events.contains(&EpisodeKind::Failing(model))
     }
 }
 
