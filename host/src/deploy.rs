@@ -39,7 +39,7 @@ use self::{
 use crate::{
     deliver::{dead_letter::RecordText, output::Output},
     limits::Limits,
-    pipeline::Pipeline,
+    pipeline::{self, Pipeline},
     query::{Control, Progress, QueryTask, Subscription},
     timings::Timings,
 };
@@ -369,7 +369,7 @@ impl Deployment<'_> {
         let pipelines = levels.into_iter().map(|tasks| {
             let Some(first) = tasks.first() else { unreachable!("a level has a query task") };
             let unusable = |why: String| DeployError::Input(format!("error: {why}"));
-            let reader = (reading.open)(&first.read_from()).map_err(unusable)?;
+            let reader = (reading.open)(&first.read_from(pipeline::INPUT)).map_err(unusable)?;
             Ok(Pipeline { source: reading.clone(), reader, tasks })
         });
         pipelines.collect()

@@ -23,6 +23,8 @@ use reader::{Event, SourceReader};
 use rejoin::CatchUpBuffer;
 use streamgauge_common::{
     clock::{self, Stopwatch},
+    offset::Offset,
+    partition::{Partition, SourceIndex},
     topic_id::TopicId,
     wakeup::{Stop, Wakeup},
 };
@@ -45,8 +47,12 @@ const TICK: Duration = Duration::from_millis(20);
 /// How long a query whose sink takes nothing more may hold up the others.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// Which of its tasks' inputs a pipeline reads: a task has one as yet. What a reader knows by the number of its partition a task knows
+/// by [`Partition`]; a pipeline makes the one of the other.
+pub const INPUT: SourceIndex = SourceIndex::FIRST;
+
 /// Opens a reader of a source.
-pub type OpenReader = Box<dyn Fn(&ReadFrom<'_>) -> Result<SourceReader, String> + Send + Sync>;
+pub type OpenReader = Box<dyn Fn(&ReadFrom) -> Result<SourceReader, String> + Send + Sync>;
 
 /// What is the same for all that read a source.
 pub struct Source {
@@ -148,10 +154,10 @@ impl Pipeline {
                 if !self.begin(run) => {}
             Event::Batch(batch) => self.take(batch, run),
             Event::ReachedEnd { partition } => {
-                self.each_task(|task| task.reached_end(partition));
+                self.each_task(|task| task.reached_end(INPUT.partition(partition)));
             }
             Event::Done { partition } => {
-                self.each_task(|task| task.end(partition));
+                self.each_task(|task| task.end(INPUT.partition(partition)));
             }
             Event::Topic(id) => self.set_topic(id),
             Event::Asked => self.mark(),
@@ -177,8 +183,9 @@ impl Pipeline {
         }
     }
 
-    fn assign(&mut self, partition: u32, start: i64, end: Option<i64>, run: &mut Run) {
-        run.assigned.insert(partition, end);
+    fn assign(&mut self, number: u32, start: Offset, end: Option<Offset>, run: &mut Run) {
+        run.assigned.insert(number, end);
+        let partition = INPUT.partition(number);
         for task in &mut self.tasks {
             task.assign(partition, start);
             if let Some(engine) = task.engine_mut() {
@@ -195,8 +202,8 @@ impl Pipeline {
             return run.input == Input::Open;
         }
         self.end_what_is_gone(run);
-        let ends: BTreeMap<u32, i64> =
-            run.assigned.iter().filter_map(|(&partition, &end)| Some((partition, end?))).collect();
+        let ends = run.assigned.iter().filter_map(|(&number, &end)| Some((INPUT.partition(number), end?)));
+        let ends: BTreeMap<Partition, Offset> = ends.collect();
         for task in &mut self.tasks {
             if task.log().backend().is_some_and(|backend| !backend.has_checkpoint()) {
                 task.set_ends(ends.clone());
@@ -215,10 +222,10 @@ impl Pipeline {
     fn end_what_is_gone(&mut self, run: &Run) {
         let source = self.source.name.clone();
         self.each_task(|task| {
-            let gone = task.offsets().iter().filter(|(number, progress)| {
-                !progress.done && !run.assigned.contains_key(number)
+            let gone = task.offsets().iter().filter(|(partition, progress)| {
+                partition.source == INPUT && !progress.done && !run.assigned.contains_key(&partition.number)
             });
-            let gone: Vec<u32> = gone.map(|(&number, _)| number).collect();
+            let gone: Vec<Partition> = gone.map(|(&partition, _)| partition).collect();
             for partition in gone {
                 let name = task.name();
                 let deployment = &task.context().subscription.deployment;
@@ -226,9 +233,10 @@ impl Pipeline {
                     deployment,
                     query = name,
                     source,
-                    partition,
-                    "query '{name}': partition {partition} of source '{source}', which it has read, is not there any more; its windows \
-                     do not wait for it"
+                    partition = partition.number,
+                    "query '{name}': partition {} of source '{source}', which it has read, is not there any more; its windows \
+                     do not wait for it",
+                    partition.number
                 );
                 task.end(partition);
             }
@@ -240,7 +248,7 @@ impl Pipeline {
         if let Some(future) = &self.source.future {
             reject_future(&mut batch, future, clock::now_us());
         }
-        self.each_task(|task| task.take(&batch));
+        self.each_task(|task| task.take(INPUT, &batch));
         if let (true, Some(rejoin)) = (run.is_primary, &self.source.rejoin) {
             run.catch_up.add(batch, rejoin);
         }
@@ -291,12 +299,13 @@ impl Pipeline {
 
     /// Partitions were idle when their leaders were asked: up to there they hold no windows open; when all are, time itself goes on.
     fn idle(&mut self, partitions: &[u32], silent: Duration) {
+        let partitions: Vec<Partition> = partitions.iter().map(|&number| INPUT.partition(number)).collect();
         let silent_us = i64::try_from(silent.as_micros()).unwrap_or(i64::MAX);
         self.each_task(|task| {
             if !task.is_behind_barrier()
                 && let Some(engine) = task.engine_mut()
             {
-                engine.idle(partitions, silent_us);
+                engine.idle(&partitions, silent_us);
                 task.close();
             }
         });
@@ -344,7 +353,8 @@ impl Pipeline {
 
     /// What is due beside events: checkpoints, tasks that cannot go on, tasks whose deployment is paused or dropped.
     fn look_after_tasks(&mut self, run: &mut Run, tell: &dyn Fn(PipelineEvent)) {
-        let buffered: BTreeSet<u32> = self.tasks.iter().flat_map(QueryTask::buffered).collect();
+        let buffered: BTreeSet<u32> =
+            self.tasks.iter().flat_map(QueryTask::buffered).filter_map(number_of).collect();
         if buffered != run.buffered {
             self.reader.hold(buffered.clone());
             run.buffered = buffered;
@@ -391,6 +401,11 @@ impl Pipeline {
     }
 }
 
+/// The number by which the reader knows a partition, where it is of the input that is read.
+fn number_of(partition: Partition) -> Option<u32> {
+    (partition.source == INPUT).then_some(partition.number)
+}
+
 /// Notified when one of the tasks may go on, has to leave or has delivered something, and when it is time to stop.
 pub fn wakeup_of(tasks: &[QueryTask], stop: &Stop) -> Arc<Wakeup> {
     let wakeup = Arc::new(Wakeup::default());
@@ -407,7 +422,7 @@ struct Run {
     told: BTreeSet<String>,
     since_checkpoint: Stopwatch,
     /// Partitions, with the ends to which they are read.
-    assigned: BTreeMap<u32, Option<i64>>,
+    assigned: BTreeMap<u32, Option<Offset>>,
     /// Partitions that are not read on for now.
     buffered: BTreeSet<u32>,
     /// Whether the first checkpoints are made.

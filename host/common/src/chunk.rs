@@ -2,6 +2,8 @@
 
 use std::{ops::Range, sync::Arc};
 
+use crate::offset::Offset;
+
 /// How much is read at a time. No row depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkLimits {
@@ -39,8 +41,8 @@ pub struct Chunk {
     pub bytes: Arc<[u8]>,
     /// Where each record starts and ends in `bytes`; between them there may be what belongs to none (line ends).
     pub spans: Vec<(u32, u32)>,
-    /// Each record's offset: Kafka's, or its line from 0.
-    pub offsets: Vec<i64>,
+    /// Each record's offset: Kafka's, or its line from 0. Ascending.
+    pub offsets: Vec<Offset>,
     /// When each record reached its broker, in microseconds since the epoch; empty where nobody says (files).
     pub arrived_us: Vec<i64>,
 }
@@ -64,17 +66,17 @@ impl Chunk {
     }
 
     /// The offset of a record; none past the end.
-    pub fn offset(&self, record: RecordIndex) -> Option<i64> {
+    pub fn offset(&self, record: RecordIndex) -> Option<Offset> {
         self.offsets.get(record.index()).copied()
     }
 
     /// The record with this offset, if it is here.
-    pub fn find(&self, offset: i64) -> Option<RecordIndex> {
+    pub fn find(&self, offset: Offset) -> Option<RecordIndex> {
         self.offsets.binary_search(&offset).ok().map(|record| RecordIndex(record as u32))
     }
 
     /// How many records stand before this offset.
-    pub fn records_before(&self, offset: i64) -> usize {
+    pub fn records_before(&self, offset: Offset) -> usize {
         self.offsets.partition_point(|&earlier| earlier < offset)
     }
 
@@ -100,13 +102,16 @@ mod tests {
         let chunk = Chunk {
             bytes: b"abbccc".as_slice().into(),
             spans: vec![(0, 1), (1, 3), (3, 6)],
-            offsets: vec![5, 7, 8],
+            offsets: [5, 7, 8].map(Offset).to_vec(),
             ..Chunk::default()
         };
-        assert_eq!([4, 5, 6, 7, 9].map(|offset| chunk.records_before(offset)), [0, 0, 1, 1, 3]);
-        assert_eq!((chunk.find(7), chunk.find(6)), (Some(RecordIndex(1)), None));
+        assert_eq!([4, 5, 6, 7, 9].map(|offset| chunk.records_before(Offset(offset))), [0, 0, 1, 1, 3]);
+        assert_eq!((chunk.find(Offset(7)), chunk.find(Offset(6))), (Some(RecordIndex(1)), None));
         let part = chunk.part(1..3);
-        assert_eq!((part.len(), part.record(0), part.offset(RecordIndex(1))), (2, &b"bb"[..], Some(8)));
+        assert_eq!(
+            (part.len(), part.record(0), part.offset(RecordIndex(1))),
+            (2, &b"bb"[..], Some(Offset(8)))
+        );
         assert!(part.arrived_us.is_empty() && part.offset(RecordIndex(2)).is_none());
     }
 }

@@ -4,6 +4,8 @@
 
 pub mod column;
 pub mod row;
+pub mod partition;
+pub mod offset;
 pub mod chunk;
 pub mod reason;
 pub mod message;

@@ -2,7 +2,11 @@
 
 use streamgauge_functions::{format_json_f64, format_json_text, format_json_timestamp};
 
-use crate::column::{Column, Values};
+use crate::{
+    column::{Column, Values},
+    offset::Offset,
+    partition::Partition,
+};
 
 /// Rows that a query decided, in their order.
 #[derive(Clone, Debug)]
@@ -32,9 +36,9 @@ pub enum Identity {
     /// Records of a partition.
     Records {
         /// The partition.
-        partition: u32,
+        partition: Partition,
         /// Their offsets, one a row, ascending. Rows of one record share its offset.
-        offsets: Vec<i64>,
+        offsets: Vec<Offset>,
         /// Which of its record's rows each row is, from 0; none = each is the first.
         indexes: Option<Vec<u32>>,
     },

@@ -3,6 +3,7 @@
 //! A process that reads a partition has a [`PartitionFold`]; the process that closes the windows has a [`WindowClose`]. Sealed
 //! slices may arrive in any order, but before the watermark that covers them.
 
+use streamgauge_common::partition::Partition;
 use streamgauge_sql::manifest::{Aggregate, Window};
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
 /// FOLD of one partition, without CLOSE.
 #[derive(Debug)]
 pub struct PartitionFold {
-    partition: u32,
+    partition: Partition,
     slicing: Slicing,
     fold: Fold,
     aggregates: Vec<Aggregate>,
@@ -36,7 +37,7 @@ pub struct WindowClose {
 
 impl PartitionFold {
     /// A partition of which nothing was read.
-    pub fn new(window: &Window, settings: Settings, partition: u32) -> Result<Self, BadWindow> {
+    pub fn new(window: &Window, settings: Settings, partition: Partition) -> Result<Self, BadWindow> {
         let slicing = Slicing::new(window)?;
         let mut fold = Fold::new(slicing, settings, key_types(window));
         fold.add_partition(partition);
@@ -90,7 +91,7 @@ impl WindowClose {
     pub fn new(
         window: &Window,
         settings: Settings,
-        partitions: impl IntoIterator<Item = u32>,
+        partitions: impl IntoIterator<Item = Partition>,
     ) -> Result<Self, BadWindow> {
         let mut close = Close::new(Slicing::new(window)?, &settings, key_types(window));
         partitions.into_iter().for_each(|partition| close.source.observe(partition, i64::MIN));
@@ -105,7 +106,7 @@ impl WindowClose {
     }
 
     /// A partition's own watermark has come so far, and all that it covers was received; `i64::MAX` = the partition has ended.
-    pub fn observe(&mut self, partition: u32, watermark: i64) {
+    pub fn observe(&mut self, partition: Partition, watermark: i64) {
         self.close.source.observe(partition, watermark);
     }
 

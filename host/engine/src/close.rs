@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use streamgauge_common::column::{DataType, Texts};
+use streamgauge_common::{
+    column::{DataType, Texts},
+    partition::Partition,
+};
 
 use super::{
     Fault, Settings,
@@ -97,7 +100,7 @@ impl Close {
     }
 
     /// A partition has ended; `own` was its own watermark.
-    pub(super) fn end(&mut self, partition: u32, own: i64) {
+    pub(super) fn end(&mut self, partition: Partition, own: i64) {
         if own != NEVER && own != FOREVER {
             self.last_event = self.last_event.max(own.saturating_add(self.delay_us));
         }

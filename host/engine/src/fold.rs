@@ -5,12 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamgauge_common::column::{Bitmap, Column, DataType, Texts};
+use streamgauge_common::{
+    column::{Bitmap, Column, DataType, Texts},
+    partition::Partition,
+};
 
 use super::{
     Fault, RestoreError, SegmentKind, Settings, StateSegment, key,
     late::LateRow,
-    partition::{Late, Partition, Plan},
+    partition::{Late, PartitionState, Plan},
     sealed::{Closing, GROUPS_MAX, SealedSlice, SealedSlices, SealedStates, TakeSealed},
     segment::{Changes, FoldSegment, SegmentId},
     slice::Slicing,
@@ -62,7 +65,7 @@ pub(super) struct Fold {
     key_types: Vec<DataType>,
     /// Slices before it are in no window that is emitted.
     first_slice: i64,
-    partitions: BTreeMap<u32, Partition>,
+    partitions: BTreeMap<Partition, PartitionState>,
     /// What changed, where that is tracked.
     changes: Option<Changes>,
 }
@@ -85,7 +88,7 @@ impl Fold {
     /// Folds rows of a partition, in which windows that end at or before `closed` are closed.
     pub(super) fn fold(
         &mut self,
-        partition: u32,
+        partition: Partition,
         batch: &FoldBatch<'_>,
         closed: i64,
         states: &mut States<'_>,
@@ -102,7 +105,7 @@ impl Fold {
             closed,
             slots: &mut *states.slots,
         };
-        let state = self.partitions.entry(partition).or_insert_with(Partition::new);
+        let state = self.partitions.entry(partition).or_insert_with(PartitionState::new);
         let placed = state.place(batch, &mut plan);
         if let Some(changes) = &mut self.changes {
             changes.touch(&placed.slots);
@@ -112,23 +115,23 @@ impl Fold {
     }
 
     /// A partition is there.
-    pub(super) fn add_partition(&mut self, partition: u32) {
-        self.partitions.entry(partition).or_insert_with(Partition::new);
+    pub(super) fn add_partition(&mut self, partition: Partition) {
+        self.partitions.entry(partition).or_insert_with(PartitionState::new);
     }
 
     /// No row of a partition comes any more.
-    pub(super) fn end(&mut self, partition: u32) {
-        self.partitions.entry(partition).or_insert_with(Partition::new).end(&self.slicing);
+    pub(super) fn end(&mut self, partition: Partition) {
+        self.partitions.entry(partition).or_insert_with(PartitionState::new).end(&self.slicing);
     }
 
     /// A partition's own watermark: its largest event time less the delay.
-    pub(super) fn watermark(&self, partition: u32) -> i64 {
+    pub(super) fn watermark(&self, partition: Partition) -> i64 {
         self.partitions.get(&partition).map_or(NEVER, |partition| partition.watermark)
     }
 
     /// How many groups are here, over all partitions.
     pub(super) fn groups(&self) -> usize {
-        self.partitions.values().map(Partition::groups).sum()
+        self.partitions.values().map(PartitionState::groups).sum()
     }
 
     /// From now on what changes is remembered, so that it can be captured.
@@ -153,13 +156,13 @@ impl Fold {
             let all = is_whole(id);
             groups.filter(|&(_, slot)| all || tracked.is_touched(slot)).collect()
         };
-        for (&number, partition) in &self.partitions {
+        for (&which, partition) in &self.partitions {
             let mut open: Vec<(FoldSegment, Groups)> = Vec::new();
             for slice in partition.slices().filter(|slice| slice.number >= first) {
-                let id = FoldSegment { partition: number, place: SegmentKind::Slice(slice.number) };
+                let id = FoldSegment { partition: which, place: SegmentKind::Slice(slice.number) };
                 open.push((id, changed(&id, &mut slice.groups())));
             }
-            for (id, groups) in late(number, partition, |late| late.slice >= first) {
+            for (id, groups) in late(which, partition, |late| late.slice >= first) {
                 open.push((id, changed(&id, &mut groups.into_iter())));
             }
             for (id, groups) in open {
@@ -167,7 +170,7 @@ impl Fold {
                 parts.extend(segments(id, is_whole(&id), partition, &groups, states)?);
             }
             for (slice, groups) in partition.counted_before(first) {
-                let id = FoldSegment { partition: number, place: SegmentKind::Counted(slice) };
+                let id = FoldSegment { partition: which, place: SegmentKind::Counted(slice) };
                 kept.insert(SegmentId::Fold(id));
                 parts.push(StateSegment {
                     id: SegmentId::Fold(id),
@@ -182,13 +185,13 @@ impl Fold {
     }
 
     /// The partitions' own watermarks.
-    pub(super) fn watermarks(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
-        self.partitions.iter().map(|(&number, partition)| (number, partition.watermark))
+    pub(super) fn watermarks(&self) -> impl Iterator<Item = (Partition, i64)> + '_ {
+        self.partitions.iter().map(|(&which, partition)| (which, partition.watermark))
     }
 
     /// A partition whose own watermark was captured; its segments follow.
-    pub(super) fn restore_partition(&mut self, partition: u32, watermark: i64) {
-        self.partitions.insert(partition, Partition::restored(watermark));
+    pub(super) fn restore_partition(&mut self, partition: Partition, watermark: i64) {
+        self.partitions.insert(partition, PartitionState::restored(watermark));
     }
 
     /// Puts a segment back; of a group that is there already the later state counts. See `WindowQuery::put_back`.
@@ -239,7 +242,7 @@ impl Fold {
     fn note_sealed(
         changes: Option<&mut Changes>,
         id: FoldSegment,
-        partition: &Partition,
+        partition: &PartitionState,
         groups: impl Iterator<Item = (u32, u32)>,
         closing: &Closing,
         states: &mut States<'_>,
@@ -258,7 +261,7 @@ impl Fold {
 
 impl SealedSlices for Fold {
     fn first_slice(&self) -> Option<i64> {
-        self.partitions.values().filter_map(Partition::first_slice).min()
+        self.partitions.values().filter_map(PartitionState::first_slice).min()
     }
 
     fn first_window(&self, slicing: &Slicing) -> Option<i64> {
@@ -276,9 +279,9 @@ impl SealedSlices for Fold {
         states: &mut States<'_>,
         take: &mut TakeSealed<'_>,
     ) -> Result<(), Fault> {
-        for (&number, partition) in &mut self.partitions {
+        for (&which, partition) in &mut self.partitions {
             let Some(sealed) = partition.seal(slice) else { continue };
-            let id = FoldSegment { partition: number, place: SegmentKind::Slice(slice) };
+            let id = FoldSegment { partition: which, place: SegmentKind::Slice(slice) };
             Self::note_sealed(self.changes.as_mut(), id, partition, sealed.groups(), closing, states)?;
             give_away(id, partition, &sealed.groups().collect::<Groups>(), states, take)?;
         }
@@ -291,8 +294,8 @@ impl SealedSlices for Fold {
         states: &mut States<'_>,
         take: &mut TakeSealed<'_>,
     ) -> Result<(), Fault> {
-        for (&number, partition) in &mut self.partitions {
-            for (id, groups) in late(number, partition, |late| late.window <= closing.window) {
+        for (&which, partition) in &mut self.partitions {
+            for (id, groups) in late(which, partition, |late| late.window <= closing.window) {
                 let changes = self.changes.as_mut();
                 Self::note_sealed(changes, id, partition, groups.iter().copied(), closing, states)?;
                 partition.seal_late(id.place, &groups);
@@ -306,7 +309,7 @@ impl SealedSlices for Fold {
 /// Gives sealed groups away, some at a time.
 fn give_away(
     id: FoldSegment,
-    partition: &mut Partition,
+    partition: &mut PartitionState,
     groups: &[(u32, u32)],
     states: &mut States<'_>,
     take: &mut TakeSealed<'_>,
@@ -321,11 +324,15 @@ fn give_away(
 }
 
 /// The late accumulators of a partition, those of one place together.
-fn late(number: u32, partition: &Partition, wanted: impl Fn(&Late) -> bool) -> BTreeMap<FoldSegment, Groups> {
+fn late(
+    which: Partition,
+    partition: &PartitionState,
+    wanted: impl Fn(&Late) -> bool,
+) -> BTreeMap<FoldSegment, Groups> {
     let mut places: BTreeMap<FoldSegment, Groups> = BTreeMap::new();
     for (late, slot) in partition.late().filter(|(late, _)| wanted(late)) {
         let place = SegmentKind::Late { window: late.window, slice: late.slice };
-        places.entry(FoldSegment { partition: number, place }).or_default().push((late.group, slot));
+        places.entry(FoldSegment { partition: which, place }).or_default().push((late.group, slot));
     }
     places
 }
@@ -334,7 +341,7 @@ fn late(number: u32, partition: &Partition, wanted: impl Fn(&Late) -> bool) -> B
 fn segments(
     id: FoldSegment,
     whole: bool,
-    partition: &Partition,
+    partition: &PartitionState,
     groups: &[(u32, u32)],
     states: &mut States<'_>,
 ) -> Result<Vec<StateSegment>, Fault> {
@@ -351,7 +358,7 @@ fn segments(
     Ok(segments)
 }
 
-fn keys(partition: &Partition, groups: impl Iterator<Item = u32>) -> Texts {
+fn keys(partition: &PartitionState, groups: impl Iterator<Item = u32>) -> Texts {
     let mut keys = Texts::default();
     groups.for_each(|group| keys.push(partition.key(group)));
     keys

@@ -43,7 +43,7 @@ pub(super) struct Plan<'a> {
 
 /// What is kept of a partition.
 #[derive(Debug)]
-pub(super) struct Partition {
+pub(super) struct PartitionState {
     /// Its largest event time less the delay.
     pub(super) watermark: i64,
     groups: Groups,
@@ -89,7 +89,7 @@ struct Current {
     index: usize,
 }
 
-impl Partition {
+impl PartitionState {
     /// Nothing yet.
     pub(super) fn new() -> Self {
         Self {
@@ -289,12 +289,12 @@ impl Partition {
         self.late.first_key_value().map(|(late, _)| late.window)
     }
 
-    /// Gives a slice away if it is the first; its groups are released by [`Partition::release_group`].
+    /// Gives a slice away if it is the first; its groups are released by [`PartitionState::release_group`].
     pub(super) fn seal(&mut self, number: i64) -> Option<Slice> {
         self.slices.pop_front_if(|slice| slice.number == number)
     }
 
-    /// Gives the late accumulators of a place away; their groups are released by [`Partition::release_group`].
+    /// Gives the late accumulators of a place away; their groups are released by [`PartitionState::release_group`].
     pub(super) fn seal_late(&mut self, place: SegmentKind, groups: &[(u32, u32)]) {
         let SegmentKind::Late { window, slice } = place else { unreachable!("late accumulators") };
         for &(group, slot) in groups {

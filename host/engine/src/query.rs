@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use streamgauge_common::partition::Partition;
 use streamgauge_sql::manifest::{Aggregate, Window};
 
 use super::{
@@ -51,15 +52,16 @@ pub struct Usage {
 
 /// The state of one windowed query: a pure state machine.
 ///
-/// Partitions are known by number. A query holds its watermark back for a partition from the moment it knows it, so all
-/// that are there are named at the start. After a [`Fault`] states are lost: every later call gives the same fault.
+/// Partitions are known by source and number, so that a query may read several sources. It holds its watermark back for a
+/// partition from the moment it knows it, so all that are there are named at the start. After a [`Fault`] states are lost: every later call gives the same fault.
 ///
 /// ```
+/// use streamgauge_common::partition::SourceIndex;
 /// use streamgauge_engine::{Settings, WindowQuery};
 /// use streamgauge_sql::manifest::{Window, WindowKind};
 ///
 /// let minute = Window { kind: WindowKind::Tumble { size_us: 60_000_000 }, time: 0, keys: vec![], aggregates: vec![] };
-/// let query = WindowQuery::new(&minute, Settings::default(), [0])?;
+/// let query = WindowQuery::new(&minute, Settings::default(), [SourceIndex::FIRST.partition(0)])?;
 /// assert_eq!(query.watermark(), i64::MIN);
 /// # Ok::<(), streamgauge_engine::BadWindow>(())
 /// ```
@@ -78,7 +80,7 @@ impl WindowQuery {
     pub fn new(
         window: &Window,
         settings: Settings,
-        partitions: impl IntoIterator<Item = u32>,
+        partitions: impl IntoIterator<Item = Partition>,
     ) -> Result<Self, BadWindow> {
         let slicing = Slicing::new(window)?;
         let key_types: Vec<_> = window.keys.iter().map(|key| key.data_type).collect();
@@ -111,7 +113,7 @@ impl WindowQuery {
     /// Folds rows of a partition. Then windows may be complete: see [`WindowQuery::next_closed`].
     pub fn fold(
         &mut self,
-        partition: u32,
+        partition: Partition,
         batch: &FoldBatch<'_>,
         accumulators: &mut [Box<dyn Accumulators>],
     ) -> Result<Folded, Fault> {
@@ -123,7 +125,7 @@ impl WindowQuery {
     }
 
     /// A partition is there: it holds the watermark back until it has rows, or is idle.
-    pub fn active(&mut self, partition: u32) {
+    pub fn active(&mut self, partition: Partition) {
         self.fold.add_partition(partition);
         self.close.source.observe(partition, self.fold.watermark(partition));
     }
@@ -137,12 +139,12 @@ impl WindowQuery {
     /// These partitions were idle at the last [`WindowQuery::mark`]: the watermark need not wait for them up to where the others
     /// stood then. If all partitions were idle, it rises to the greatest event time less the delay, plus the time that had elapsed
     /// since the last arrival. A mark serves once; without one nothing happens.
-    pub fn idle(&mut self, partitions: &[u32], elapsed_us: i64) {
+    pub fn idle(&mut self, partitions: &[Partition], elapsed_us: i64) {
         self.close.source.idle(partitions, elapsed_us);
     }
 
     /// A partition has ended; when all have, all windows are complete.
-    pub fn end(&mut self, partition: u32) {
+    pub fn end(&mut self, partition: Partition) {
         let own = self.fold.watermark(partition);
         self.fold.end(partition);
         debug_assert_eq!(self.fold.watermark(partition), FOREVER, "no row of it comes any more");
@@ -224,8 +226,8 @@ impl WindowQuery {
         let query = Self::new(window, settings, []);
         let mut query = query.map_err(|error| RestoreError::Misfit(error.to_string()))?;
         let WindowProgress { closed, watermark, partitions } = window_progress;
-        for &(number, watermark) in partitions {
-            query.fold.restore_partition(number, watermark);
+        for &(partition, watermark) in partitions {
+            query.fold.restore_partition(partition, watermark);
         }
         query.close.restore(*closed, SourceWatermark::restored(*watermark, partitions.iter().copied()));
         query.track_changes();

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use streamgauge_common::column::Texts;
+use streamgauge_common::{column::Texts, partition::Partition};
 
 use super::{Fault, segment::SegmentKind, slice::Slicing, states::States};
 
@@ -20,7 +20,7 @@ pub(super) const GROUPS_MAX: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedSlice {
     /// The partition that folded it.
-    pub partition: u32,
+    pub partition: Partition,
     /// Which slice, and whether its rows came in time; never [`SegmentKind::Counted`].
     pub kind: SegmentKind,
     /// The encoded keys, one a group.
@@ -84,9 +84,9 @@ pub(super) struct Closing {
 /// Sealed slices that came from other processes, until a window needs them.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    in_time: BTreeMap<(i64, u32), Vec<SealedSlice>>,
+    in_time: BTreeMap<(i64, Partition), Vec<SealedSlice>>,
     /// By the first window that takes them, slice and partition.
-    late: BTreeMap<(i64, i64, u32), Vec<SealedSlice>>,
+    late: BTreeMap<(i64, i64, Partition), Vec<SealedSlice>>,
 }
 
 impl Inbox {

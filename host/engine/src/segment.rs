@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use streamgauge_common::column::Texts;
+use streamgauge_common::{column::Texts, partition::Partition};
 
 use super::{Fault, watermark::NEVER};
 
@@ -23,7 +23,7 @@ pub enum SegmentId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FoldSegment {
     /// The partition that folded it.
-    pub partition: u32,
+    pub partition: Partition,
     /// Where in time it lies.
     pub place: SegmentKind,
 }
@@ -75,7 +75,7 @@ pub struct WindowProgress {
     /// The source's watermark.
     pub watermark: i64,
     /// The partitions' own watermarks.
-    pub partitions: Vec<(u32, i64)>,
+    pub partitions: Vec<(Partition, i64)>,
 }
 
 impl Default for WindowProgress {

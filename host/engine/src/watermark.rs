@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use streamgauge_common::partition::Partition;
+
 /// No event yet.
 pub(super) const NEVER: i64 = i64::MIN;
 /// No event will come.
@@ -47,7 +49,7 @@ impl Watermark {
 #[derive(Clone, Debug)]
 pub(super) struct SourceWatermark {
     at: i64,
-    partitions: BTreeMap<u32, Watermark>,
+    partitions: BTreeMap<Partition, Watermark>,
     /// Where the partitions stood when leaders were last asked for their ends.
     mark: Option<Mark>,
 }
@@ -59,7 +61,7 @@ impl SourceWatermark {
     }
 
     /// As it was captured, with the partitions' own watermarks.
-    pub(super) fn restored(at: i64, partitions: impl IntoIterator<Item = (u32, i64)>) -> Self {
+    pub(super) fn restored(at: i64, partitions: impl IntoIterator<Item = (Partition, i64)>) -> Self {
         let own = |(partition, at)| (partition, Watermark { at, ..Watermark::new() });
         Self { at, partitions: partitions.into_iter().map(own).collect(), mark: None }
     }
@@ -75,7 +77,7 @@ impl SourceWatermark {
     }
 
     /// A partition is there, and its own watermark has come so far.
-    pub(super) fn observe(&mut self, partition: u32, own: i64) {
+    pub(super) fn observe(&mut self, partition: Partition, own: i64) {
         self.partitions.entry(partition).or_insert_with(Watermark::new).observe(own);
         self.follow();
     }
@@ -91,7 +93,7 @@ impl SourceWatermark {
     }
 
     /// See `WindowQuery::idle`.
-    pub(super) fn idle(&mut self, partitions: &[u32], elapsed_us: i64) {
+    pub(super) fn idle(&mut self, partitions: &[Partition], elapsed_us: i64) {
         let Some(mark) = self.mark.take() else { return };
         mark.promise(partitions, elapsed_us, &mut self.partitions);
         self.follow();
@@ -110,15 +112,15 @@ impl SourceWatermark {
 /// it: [`Mark::promise`]. What was read of the others since is not covered by the answer.
 #[derive(Clone, Debug)]
 struct Mark {
-    watermarks: BTreeMap<u32, Watermark>,
+    watermarks: BTreeMap<Partition, Watermark>,
 }
 
 impl Mark {
     /// How far the source may go without the partitions that were idle at this moment: as far as all others had come. Where
     /// there was no other, time itself goes on: to the greatest event time of any partition less the delay, plus what had elapsed
     /// since the last arrival. None where that is nowhere.
-    fn reach(&self, idle: &[u32], elapsed_us: i64) -> Option<i64> {
-        let is_idle = |partition: &u32| idle.contains(partition);
+    fn reach(&self, idle: &[Partition], elapsed_us: i64) -> Option<i64> {
+        let is_idle = |partition: &Partition| idle.contains(partition);
         let live = self.watermarks.iter().filter(|(_, watermark)| !watermark.has_ended());
         let others = live.clone().filter(|(partition, _)| !is_idle(partition));
         let reach = match others.map(|(_, watermark)| watermark.allows()).min() {
@@ -132,7 +134,7 @@ impl Mark {
     }
 
     /// Lets a source go on without the partitions that were idle at this moment.
-    fn promise(&self, idle: &[u32], elapsed_us: i64, partitions: &mut BTreeMap<u32, Watermark>) {
+    fn promise(&self, idle: &[Partition], elapsed_us: i64, partitions: &mut BTreeMap<Partition, Watermark>) {
         let Some(reach) = self.reach(idle, elapsed_us) else { return };
         let idle = partitions.iter_mut().filter(|(partition, _)| idle.contains(partition));
         idle.for_each(|(_, watermark)| watermark.promise(reach));
@@ -142,16 +144,21 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use streamgauge_common::partition::SourceIndex;
+
+    fn first(number: u32) -> Partition {
+        SourceIndex::FIRST.partition(number)
+    }
 
     fn source(times: &[i64]) -> SourceWatermark {
-        SourceWatermark::restored(NEVER, (0..).zip(times.iter().copied()))
+        SourceWatermark::restored(NEVER, (0..).map(first).zip(times.iter().copied()))
     }
 
     /// The source's watermark after these partitions were found idle at a moment at which all stood like this.
     fn promised(times: &[i64], idle: &[u32], elapsed_us: i64) -> i64 {
         let mut source = source(times);
         source.mark();
-        source.idle(idle, elapsed_us);
+        source.idle(&idle.iter().copied().map(first).collect::<Vec<_>>(), elapsed_us);
         source.at()
     }
 
@@ -159,25 +166,40 @@ mod tests {
     fn the_least_partition_counts_and_it_never_goes_back() {
         let mut source = source(&[NEVER, 7]);
         assert_eq!(source.at(), NEVER);
-        source.observe(0, 5);
+        source.observe(first(0), 5);
         assert_eq!(source.at(), 5);
-        source.observe(0, 3);
+        source.observe(first(0), 3);
         assert_eq!(source.at(), 5, "never back");
-        source.observe(2, NEVER);
+        source.observe(first(2), NEVER);
         assert_eq!(source.at(), 5, "a partition that comes later does not take it back");
-        source.observe(2, 6);
-        source.observe(0, FOREVER);
+        source.observe(first(2), 6);
+        source.observe(first(0), FOREVER);
         assert_eq!(source.at(), 6, "one that has ended holds nobody back");
-        source.observe(1, FOREVER);
-        source.observe(2, FOREVER);
+        source.observe(first(1), FOREVER);
+        source.observe(first(2), FOREVER);
         assert_eq!(source.at(), FOREVER);
     }
 
     #[test]
+    fn partitions_of_two_sources_with_one_number_are_two() {
+        let mut source = source(&[7]);
+        let other = SourceIndex(1).partition(0);
+        source.observe(other, NEVER);
+        source.observe(first(0), 9);
+        assert_eq!(source.at(), NEVER, "the other source had no event");
+        source.observe(other, 8);
+        assert_eq!(source.at(), 8);
+        source.mark();
+        source.idle(&[first(0)], 0);
+        source.observe(other, 12);
+        assert_eq!(source.at(), 9, "partition 0 of the first source was idle, not that of the other");
+    }
+
+    #[test]
     fn what_was_captured_comes_back_whatever_idleness_had_shown() {
-        let mut source = SourceWatermark::restored(20, [(0, 5), (1, 30)]);
+        let mut source = SourceWatermark::restored(20, [(first(0), 5), (first(1), 30)]);
         assert_eq!((source.at(), source.is_ahead_of_a_partition(20)), (20, true));
-        source.observe(0, 25);
+        source.observe(first(0), 25);
         assert_eq!((source.at(), source.is_ahead_of_a_partition(20)), (25, false));
     }
 
@@ -202,10 +224,10 @@ mod tests {
     fn what_was_read_of_the_others_after_the_mark_is_not_covered() {
         let mut source = source(&[5, 20]);
         source.mark();
-        source.observe(1, 50);
-        source.idle(&[0], 0);
+        source.observe(first(1), 50);
+        source.idle(&[first(0)], 0);
         assert_eq!(source.at(), 20);
-        source.idle(&[0], 0);
+        source.idle(&[first(0)], 0);
         assert_eq!(source.at(), 20, "a mark serves once");
     }
 

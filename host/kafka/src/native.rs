@@ -12,10 +12,8 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::{
-    Offset, TopicPartitionList, bindings as native, consumer::Consumer as _, error::RDKafkaErrorCode,
-};
-use streamgauge_common::topic_id::TopicId;
+use rdkafka::{TopicPartitionList, bindings as native, consumer::Consumer as _, error::RDKafkaErrorCode};
+use streamgauge_common::{offset::Offset, topic_id::TopicId};
 
 use crate::client::Consumer;
 
@@ -39,7 +37,7 @@ pub(super) struct Question {
 unsafe impl Send for Question {}
 
 /// What the leaders of partitions answered: the end of each, or why there is none.
-pub(super) type Ends = BTreeMap<u32, Result<i64, RDKafkaErrorCode>>;
+pub(super) type Ends = BTreeMap<u32, Result<Offset, RDKafkaErrorCode>>;
 
 /// Asks the leaders of these partitions where they end.
 pub(super) fn ask_ends(
@@ -54,7 +52,7 @@ pub(super) fn ask_ends(
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for &partition in partitions {
         // Only positions that no partition can have are refused.
-        drop(list.add_partition_offset(topic, partition as i32, Offset::End));
+        drop(list.add_partition_offset(topic, partition as i32, rdkafka::Offset::End));
     }
     let options = Options::new(client, native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout);
     options.set_isolation(match of {
@@ -102,7 +100,7 @@ pub(super) fn describe(
 }
 
 /// The high watermark of a partition, as the last answer to a fetch had it. None before the first.
-pub(super) fn fetched_end(consumer: &Consumer, topic: &CStr, partition: u32) -> Option<i64> {
+pub(super) fn fetched_end(consumer: &Consumer, topic: &CStr, partition: u32) -> Option<Offset> {
     let (mut low, mut high) = (-1, -1);
     // SAFETY: the client and the name are alive, the numbers are written before it returns.
     let code = unsafe {
@@ -114,7 +112,7 @@ pub(super) fn fetched_end(consumer: &Consumer, topic: &CStr, partition: u32) -> 
             &raw mut high,
         )
     };
-    (RDKafkaErrorCode::from(code) == RDKafkaErrorCode::NoError && high >= 0).then_some(high)
+    (RDKafkaErrorCode::from(code) == RDKafkaErrorCode::NoError && high >= 0).then_some(Offset(high))
 }
 
 /// How many events wait in the client for [`Consumer::poll`].
@@ -216,7 +214,7 @@ impl Event {
             let one = |index| {
                 let place = &*native::rd_kafka_ListOffsetsResultInfo_topic_partition(*infos.add(index));
                 let end = match RDKafkaErrorCode::from(place.err) {
-                    RDKafkaErrorCode::NoError if place.offset >= 0 => Ok(place.offset),
+                    RDKafkaErrorCode::NoError if place.offset >= 0 => Ok(Offset(place.offset)),
                     // Where one of several leaders does not answer in time, its partitions come without offset and without error.
                     RDKafkaErrorCode::NoError => Err(RDKafkaErrorCode::RequestTimedOut),
                     code => Err(code),

@@ -20,8 +20,11 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, tick};
-use rdkafka::{Message, Offset, TopicPartitionList, consumer::Consumer as _, error::KafkaError};
-use streamgauge_common::clock::{AwakeClock, Stopwatch};
+use rdkafka::{Message, TopicPartitionList, consumer::Consumer as _, error::KafkaError};
+use streamgauge_common::{
+    clock::{AwakeClock, Stopwatch},
+    offset::Offset,
+};
 
 use self::{
     asking::Asking,
@@ -122,8 +125,8 @@ enum Polled {
 struct Partition {
     builder: Builder,
     /// The offset behind the last record.
-    next: i64,
-    end: Option<i64>,
+    next: Offset,
+    end: Option<Offset>,
     done: bool,
 }
 
@@ -250,7 +253,8 @@ impl KafkaSource {
             } else {
                 self.silence.assigned(partition, now);
                 // Only offsets below 0 are refused.
-                let added = assigned.add_partition_offset(topic, partition as i32, Offset::Offset(start));
+                let added =
+                    assigned.add_partition_offset(topic, partition as i32, rdkafka::Offset::Offset(start.0));
                 added.map_err(|error| NoPosition::Lost(error.to_string()))?;
             }
         }
@@ -305,7 +309,7 @@ impl KafkaSource {
             Some(Ok(message)) => message,
         };
         self.forbidden = false;
-        let (Ok(number), offset) = (u32::try_from(message.partition()), message.offset()) else {
+        let (Ok(number), offset) = (u32::try_from(message.partition()), Offset(message.offset())) else {
             return Polled::Passed;
         };
         let Some(partition) = self.partitions.get_mut(&number).filter(|partition| !partition.done) else {
@@ -315,12 +319,12 @@ impl KafkaSource {
             self.silence.arrived(number, self.now);
             self.heard = Some(number);
         }
-        partition.next = offset + 1;
+        partition.next = offset.next();
         if partition.end.is_none_or(|end| offset < end) {
             partition.builder.push(&message, self.reading.chunks.record_bytes_max);
             self.held += 1;
         }
-        let is_last = partition.end.is_some_and(|end| offset + 1 >= end);
+        let is_last = partition.end.is_some_and(|end| partition.next >= end);
         Polled::Record {
             partition: number,
             is_last,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
-use streamgauge_common::clock;
+use streamgauge_common::{clock, partition::Partition};
 use streamgauge_state::{
     error::StateError,
     recovery::{self, AcceptError, Looked},
@@ -232,8 +232,8 @@ impl Kept {
             Err(error) => return json!({"name": self.name, "error": error.to_string()}),
         };
         let saved = looked.manifest.as_ref();
-        let offset = |(partition, progress): (&u32, &streamgauge_state::manifest::Progress)| {
-            (partition.to_string(), Value::from(progress.next))
+        let offset = |(partition, progress): (&Partition, &streamgauge_state::manifest::Progress)| {
+            (partition.to_string(), Value::from(progress.next.0))
         };
         let offsets: Map<String, Value> =
             saved.map(|saved| saved.offsets.iter().map(offset).collect()).unwrap_or_default();

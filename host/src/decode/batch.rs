@@ -100,7 +100,10 @@ impl Batch {
 mod tests {
     use std::sync::Arc;
 
-    use streamgauge_common::column::{Column, Values};
+    use streamgauge_common::{
+        column::{Column, Values},
+        offset::Offset,
+    };
 
     use super::*;
     use crate::decode::layout::{ColumnSpec, Layout};
@@ -120,7 +123,11 @@ mod tests {
         let reject =
             |scope, column| Reject { scope, column, reason: Reason::Malformed, message: String::new() };
         Batch {
-            chunk: Chunk { spans: vec![(0, 0); 4], offsets: vec![10, 12, 13, 14], ..Chunk::default() },
+            chunk: Chunk {
+                spans: vec![(0, 0); 4],
+                offsets: [10, 12, 13, 14].map(Offset).to_vec(),
+                ..Chunk::default()
+            },
             rows: RowMap::of_records(records, 4).unwrap(),
             columns: Columns::new(layout, [(0, values)]),
             rejects: vec![
@@ -143,7 +150,10 @@ mod tests {
         let batch = batch();
         let (first, second) = (batch.part(0..1), batch.part(1..4));
         assert_eq!((numbers(&first), numbers(&second)), (&[0, 1][..], &[2, 3, 4][..]));
-        assert_eq!((first.chunk.offsets, &second.chunk.offsets), (vec![10], &vec![12, 13, 14]));
+        assert_eq!(
+            (first.chunk.offsets, &second.chunk.offsets),
+            (vec![Offset(10)], &[12, 13, 14].map(Offset).to_vec())
+        );
         assert_eq!(second.rows.of_record(RecordIndex(2)), 0..3);
         let scopes = |batch: &Batch| batch.rejects.iter().map(|reject| reject.scope).collect::<Vec<_>>();
         assert_eq!(

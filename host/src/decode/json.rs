@@ -46,7 +46,7 @@ pub const FORMAT: Format = Format {
 /// use std::sync::Arc;
 ///
 /// use streamgauge::decode::{format::Decode, json::Decoder, layout::{ColumnSpec, Layout}};
-/// use streamgauge_common::chunk::Chunk;
+/// use streamgauge_common::{chunk::Chunk, offset::Offset};
 /// use streamgauge_sql::{manifest::{SourceColumn, TimeFormat}, types::{DataType, Value}};
 ///
 /// let latency =
@@ -57,7 +57,7 @@ pub const FORMAT: Format = Format {
 /// let records = Chunk {
 ///     bytes: br#"{"latency":{"ms":12.5}}{"latency":"?"}{}x"#.as_slice().into(),
 ///     spans: vec![(0, 23), (23, 38), (38, 41)],
-///     offsets: vec![0, 1, 2],
+///     offsets: [0, 1, 2].map(Offset).to_vec(),
 ///     ..Chunk::default()
 /// };
 /// let batch = decoder.decode(records);

@@ -189,7 +189,7 @@ impl PresentDecoder {
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_common::{chunk::Chunk, column::Value};
+    use streamgauge_common::{chunk::Chunk, column::Value, offset::Offset};
     use streamgauge_sql::{
         manifest::{SourceColumn, TimeFormat},
         types::DataType,
@@ -224,7 +224,7 @@ mod tests {
             let chunk = Chunk {
                 bytes: record.into(),
                 spans: vec![(0, record.len() as u32)],
-                offsets: vec![0],
+                offsets: vec![Offset(0)],
                 ..Chunk::default()
             };
             self.decoder.get().decode(chunk)

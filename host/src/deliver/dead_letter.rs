@@ -4,7 +4,7 @@
 //! nothing but garbage must not fill the disk several times over.
 
 use sha2::{Digest, Sha256};
-use streamgauge_common::{reason::Reason, row::write_json_text};
+use streamgauge_common::{offset::Offset, partition::Partition, reason::Reason, row::write_json_text};
 
 /// How long a record may be in a dead letter, in bytes, as JSON writes it (a control character takes six).
 pub(super) const EXCERPT_BYTES_MAX: usize = 4096;
@@ -29,7 +29,7 @@ pub struct DeadLetter<'a> {
     /// The query that could not use it.
     pub query: &'a str,
     /// The partition and offset of the record; none behind a window.
-    pub place: Option<(u32, i64)>,
+    pub place: Option<(Partition, Offset)>,
     /// Why, from the closed list.
     pub reason: Reason,
     /// Why, for people.
@@ -49,7 +49,9 @@ impl DeadLetter<'_> {
         text(out, ",\"query\":", self.query);
         match self.place {
             Some((partition, offset)) => {
-                out.extend_from_slice(format!(",\"partition\":{partition},\"offset\":{offset}").as_bytes());
+                // Its number: the source stands before it.
+                let number = partition.number;
+                out.extend_from_slice(format!(",\"partition\":{number},\"offset\":{offset}").as_bytes());
             }
             None => out.extend_from_slice(b",\"partition\":null,\"offset\":null"),
         }
@@ -113,6 +115,8 @@ fn written_bytes(character: char) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_common::partition::SourceIndex;
+
     use super::*;
 
     #[test]
@@ -121,7 +125,7 @@ mod tests {
         let letter = DeadLetter {
             source: "llm",
             query: "select_1",
-            place: Some((3, 17)),
+            place: Some((SourceIndex::FIRST.partition(3), Offset(17))),
             reason: Reason::Malformed,
             message: "expected `}` at byte 4",
             record: b"{\"a\": \xff\n",
@@ -141,7 +145,8 @@ mod tests {
     /// A dead letter of a record, as a line.
     fn line(record: &[u8], record_text: RecordText, reason: Reason) -> String {
         let mut out = Vec::new();
-        DeadLetter { source: "s", query: "q", place: Some((0, 0)), reason, message: "no", record }
+        let place = Some((SourceIndex::FIRST.partition(0), Offset(0)));
+        DeadLetter { source: "s", query: "q", place, reason, message: "no", record }
             .write(record_text, &mut out);
         String::from_utf8(out).unwrap()
     }

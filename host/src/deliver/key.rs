@@ -53,13 +53,15 @@ impl Keys {
             }
             Identity::Records { partition, offsets, indexes } => {
                 hash.update(b"r");
-                hash.update(partition.to_le_bytes());
-                hash.update(offsets.get(row).copied().unwrap_or_default().to_le_bytes());
+                let (number, source) = partition.to_kept();
+                hash.update(number.to_le_bytes());
+                source.iter().for_each(|source| hash.update(source.to_le_bytes()));
+                hash.update(offsets.get(row).copied().unwrap_or_default().0.to_le_bytes());
                 // Without it for the first row: these keys were given before records had several rows.
                 if let Some(index @ 1..) = indexes.as_ref().and_then(|indexes| indexes.get(row)) {
                     hash.update(index.to_le_bytes());
                 }
-                u64::from(*partition)
+                u64::from(partition.source.0) << 32 | u64::from(partition.number)
             }
         };
         let mut key = String::with_capacity(2 * KEY_BYTES);
@@ -76,7 +78,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use streamgauge_common::column::{Column, DataType, Value};
+    use streamgauge_common::{
+        column::{Column, DataType, Value},
+        offset::Offset,
+        partition::{Partition, SourceIndex},
+    };
 
     fn window(end_us: i64, forced: bool) -> Identity {
         let mut keys = Column::empty(DataType::Text);
@@ -84,19 +90,23 @@ mod tests {
         Identity::Window { start_us: 0, end_us, forced, keys: vec![keys] }
     }
 
-    fn records(partition: u32, offsets: Vec<i64>, indexes: Option<Vec<u32>>) -> Identity {
-        Identity::Records { partition, offsets, indexes }
+    fn records(number: u32, offsets: &[i64], indexes: Option<Vec<u32>>) -> Identity {
+        records_of(SourceIndex::FIRST.partition(number), offsets, indexes)
+    }
+
+    fn records_of(partition: Partition, offsets: &[i64], indexes: Option<Vec<u32>>) -> Identity {
+        Identity::Records { partition, offsets: offsets.iter().copied().map(Offset).collect(), indexes }
     }
 
     #[test]
     fn the_first_row_of_a_record_has_the_records_name_and_the_others_their_own() {
         let keys = Keys::new(7, "latency");
-        let several = records(3, vec![60, 60, 60, 61], Some(vec![0, 1, 2, 0]));
+        let several = records(3, &[60, 60, 60, 61], Some(vec![0, 1, 2, 0]));
         let names: Vec<String> = (0..4).map(|row| keys.name(&several, row).key).collect();
         // SHA-256 of what Keys::new and Keys::name say, by another program.
         assert_eq!(names[0], "e796146438dcdf815060792e531bbc18");
         assert_eq!(names[1], "e9c51c027abe87161ca45c54174b5d55");
-        assert_eq!(names[0], keys.name(&records(3, vec![60], None), 0).key);
+        assert_eq!(names[0], keys.name(&records(3, &[60], None), 0).key);
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 4);
         assert_eq!(keys.name(&several.take(&[2, 3]), 0).key, names[2]);
         assert_eq!(keys.name(&several, 0).lane, keys.name(&several, 2).lane);
@@ -111,7 +121,7 @@ mod tests {
             name(&window(60, true), 0),
             "how it was closed does not matter"
         );
-        let records = |partition, offset| records(partition, vec![offset], None);
+        let records = |partition, offset| records(partition, &[offset], None);
         let names = [
             name(&window(60, false), 0),
             name(&window(60, false), 1),
@@ -119,6 +129,8 @@ mod tests {
             name(&records(0, 60), 0),
             name(&records(1, 60), 0),
             name(&records(0, 61), 0),
+            name(&records_of(SourceIndex(1).partition(0), &[60], None), 0),
+            name(&records_of(SourceIndex(2).partition(0), &[60], None), 0),
             Keys::new(8, "latency").name(&window(60, false), 0).key,
             Keys::new(7, "latenc").name(&window(60, false), 0).key,
         ];

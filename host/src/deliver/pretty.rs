@@ -64,6 +64,7 @@ mod tests {
     use super::*;
     use streamgauge_common::{
         column::{Column, DataType, Value},
+        partition::SourceIndex,
         row::Identity,
     };
 
@@ -87,7 +88,8 @@ mod tests {
     }
 
     fn written(pretty: &Pretty, query: &str, fields: &[manifest::Output], values: &[&[Value]]) -> String {
-        let identity = Identity::Records { partition: 0, offsets: vec![], indexes: None };
+        let identity =
+            Identity::Records { partition: SourceIndex::FIRST.partition(0), offsets: vec![], indexes: None };
         let mut rows = Rows {
             identity,
             columns: fields.iter().map(|field| Column::empty(field.data_type)).collect(),

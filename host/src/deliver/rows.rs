@@ -2,6 +2,8 @@
 
 use streamgauge_common::{
     column::{Bitmap, Column, Texts, Values},
+    offset::Offset,
+    partition::SourceIndex,
     row::{Identity, Rows},
 };
 use streamgauge_state::bytes::{Malformed, Reader, Writer};
@@ -71,7 +73,11 @@ pub fn decode(bytes: &[u8]) -> Result<Rows, Malformed> {
     input.finish()?;
     let identity = match of_window {
         true => Identity::Window { start_us, end_us, forced, keys: Vec::new() },
-        false => Identity::Records { partition: 0, offsets: vec![0; len], indexes: None },
+        false => Identity::Records {
+            partition: SourceIndex::FIRST.partition(0),
+            offsets: vec![Offset(0); len],
+            indexes: None,
+        },
     };
     Ok(Rows { columns, len, identity })
 }

@@ -1,7 +1,6 @@
 //! How a source is read: from Kafka or from files, from where, and which of its columns.
 
 use std::{
-    collections::BTreeMap,
     fs,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
@@ -109,11 +108,7 @@ impl Deployment<'_> {
                 let leader_timeout = self.limits.leader_timeout;
                 let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
                 Box::new(move |from| {
-                    let offsets: BTreeMap<u32, i64> = from
-                        .offsets
-                        .iter()
-                        .map(|(&partition, progress)| (partition, progress.next))
-                        .collect();
+                    let offsets = from.offsets.clone();
                     // A partition that was not there is new: all that it has is.
                     let start = if offsets.is_empty() { from.start } else { StartAt::Earliest };
                     let reading = Reading {
@@ -122,10 +117,10 @@ impl Deployment<'_> {
                         offsets,
                         start,
                         bounded,
-                        ends: from.start_bounds.ends.clone(),
+                        ends: from.ends.clone(),
                         chunks: limits.chunks,
                         leader_timeout,
-                        topic_id: from.start_bounds.topic_id,
+                        topic_id: from.topic_id,
                         idle_timeout,
                         connect_timeout,
                     };
@@ -135,9 +130,7 @@ impl Deployment<'_> {
                 })
             }
             SourceInput::Files(paths) => Box::new(move |from| {
-                let starts =
-                    from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
-                reader::files(&paths, &starts, schema.clone(), limits, timings.clone())
+                reader::files(&paths, &from.offsets, schema.clone(), limits, timings.clone())
                     .map_err(|error| error.to_string())
             }),
         };

@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use streamgauge_common::wakeup::Stop;
+use streamgauge_common::{offset::Offset, partition::Partition, wakeup::Stop};
 use streamgauge_engine::{SegmentId, Snapshot, StateSegment};
 use streamgauge_state::manifest::{CheckpointManifest, Offsets};
 
-use super::{Source, reader::Event};
+use super::{INPUT, Source, reader::Event};
 use crate::{decode::Batch, query::QueryTask};
 
 /// How long nothing may come before it is looked whether to stop.
@@ -65,9 +65,9 @@ impl Copy {
 pub fn find(
     task: &mut QueryTask,
     source: &Source,
-    batch: (u32, i64, i64),
+    batch: (Partition, Offset, Offset),
     stop: &Stop,
-) -> Result<Vec<(i64, String)>, String> {
+) -> Result<Vec<(Offset, String)>, String> {
     let context = task.mute(&source.name);
     let found = read_again(task, source, batch, stop);
     task.unmute(context);
@@ -77,29 +77,29 @@ pub fn find(
 fn read_again(
     task: &mut QueryTask,
     source: &Source,
-    (partition, first, last): (u32, i64, i64),
+    (partition, first, last): (Partition, Offset, Offset),
     stop: &Stop,
-) -> Result<Vec<(i64, String)>, String> {
+) -> Result<Vec<(Offset, String)>, String> {
     let reached = task.offsets().clone();
     let (checkpoint, parts) = task.last_checkpoint()?;
     let mut copy = Copy::new(checkpoint, parts);
     task.go_back(&copy.checkpoint.offsets.clone())?;
     copy.restore(task)?;
-    let mut reader = (source.open)(&task.read_from())?;
+    let mut reader = (source.open)(&task.read_from(partition.source))?;
     while !stop.is_set() {
         match reader.next(TICK) {
             Event::Batch(batch) => {
                 let wanted = known(&batch, partition, last, &reached);
                 let before = wanted.chunk.records_before(first);
-                if batch.chunk.partition == partition && before < wanted.chunk.len() {
-                    task.take(&wanted.part(0..before));
+                if INPUT.partition(batch.chunk.partition) == partition && before < wanted.chunk.len() {
+                    task.take(INPUT, &wanted.part(0..before));
                     let suspects = wanted.part(before..wanted.chunk.len());
                     return bisect_batch(task, &suspects, &mut copy, source.faults.poison_records_max);
                 }
-                task.take(&wanted);
+                task.take(INPUT, &wanted);
             }
-            Event::Assigned { partition, start, .. } => task.assign_active(partition, start),
-            Event::ReachedEnd { partition } => task.reached_end(partition),
+            Event::Assigned { partition, start, .. } => task.assign_active(INPUT.partition(partition), start),
+            Event::ReachedEnd { partition } => task.reached_end(INPUT.partition(partition)),
             Event::EndOfInput => return Ok(Vec::new()),
             Event::Failed(why) => return Err(why),
             Event::Done { .. }
@@ -119,10 +119,10 @@ fn read_again(
 
 /// The records of a batch that the query had folded before it failed, and those in which it did: what follows them is
 /// undecided, and is not touched.
-fn known(batch: &Batch, partition: u32, last: i64, reached: &Offsets) -> Batch {
-    let end = match batch.chunk.partition {
-        number if number == partition => last + 1,
-        number => reached.get(&number).map_or(i64::MIN, |progress| progress.next),
+fn known(batch: &Batch, partition: Partition, last: Offset, reached: &Offsets) -> Batch {
+    let end = match INPUT.partition(batch.chunk.partition) {
+        failed if failed == partition => last.next(),
+        other => reached.get(&other).map_or(Offset::MIN, |progress| progress.next),
     };
     batch.part(0..batch.chunk.records_before(end))
 }
@@ -133,18 +133,18 @@ fn bisect_batch(
     batch: &Batch,
     copy: &mut Copy,
     records_max: usize,
-) -> Result<Vec<(i64, String)>, String> {
+) -> Result<Vec<(Offset, String)>, String> {
     let mut poison = Vec::new();
     let (mut good, end) = (0, batch.chunk.len());
     keep(task, copy)?;
     while poison.len() < records_max
-        && let Err(mut task_failure) = task.probe(&batch.part(good..end))
+        && let Err(mut task_failure) = task.probe(INPUT, &batch.part(good..end))
     {
         let mut bad = end;
         while bad - good > 1 {
             let middle = good + (bad - good) / 2;
             copy.restore(task)?;
-            match task.probe(&batch.part(good..middle)) {
+            match task.probe(INPUT, &batch.part(good..middle)) {
                 Ok(()) => {
                     keep(task, copy)?;
                     good = middle;
@@ -154,7 +154,7 @@ fn bisect_batch(
         }
         let Some(&offset) = batch.chunk.offsets.get(good) else { break };
         let why = task_failure.fault.to_string();
-        task.quarantine(batch.chunk.partition, offset, why.clone());
+        task.quarantine(INPUT.partition(batch.chunk.partition), offset, why.clone());
         poison.push((offset, why));
         // The next try passes over it.
         copy.restore(task)?;

@@ -51,7 +51,7 @@ pub(super) fn reject_future(batch: &mut Batch, future: &Future, now_us: i64) {
 mod tests {
     use std::sync::Arc;
 
-    use streamgauge_common::{chunk::Chunk, column::Column};
+    use streamgauge_common::{chunk::Chunk, column::Column, offset::Offset};
     use streamgauge_sql::{
         manifest::{SourceColumn, TimeFormat},
         types::DataType,
@@ -77,7 +77,7 @@ mod tests {
         let mut batch = Batch {
             chunk: Chunk {
                 spans: vec![(0, 0); 4],
-                offsets: vec![0, 1, 2, 3],
+                offsets: [0, 1, 2, 3].map(Offset).to_vec(),
                 arrived_us,
                 ..Chunk::default()
             },
@@ -109,7 +109,7 @@ mod tests {
         let layout: Arc<Layout> = Arc::new([other].into_iter().collect());
         let times = Column { values: Values::Timestamp(vec![9_000_000]), valid: None };
         let mut batch = Batch {
-            chunk: Chunk { spans: vec![(0, 0)], offsets: vec![0], ..Chunk::default() },
+            chunk: Chunk { spans: vec![(0, 0)], offsets: vec![Offset(0)], ..Chunk::default() },
             rows: RowMap::one_to_one(1),
             columns: Columns::new(layout, [(0, times)]),
             rejects: Vec::new(),

@@ -12,6 +12,7 @@ use std::{
 use streamgauge_common::{
     chunk::{Chunk, ChunkLimits},
     crash,
+    offset::Offset,
     panics::Attended,
     topic_id::TopicId,
 };
@@ -56,9 +57,9 @@ pub enum Event {
         /// Its number.
         partition: u32,
         /// The first offset that is read.
-        start: i64,
+        start: Offset,
         /// The first that is not, where it is read to an end.
-        end: Option<i64>,
+        end: Option<Offset>,
     },
     /// The partition was read to its end as it is now.
     ReachedEnd {
@@ -237,22 +238,26 @@ fn start(
 /// A file that cannot be opened.
 pub fn files(
     paths: &[PathBuf],
-    starts: &BTreeMap<u32, i64>,
+    starts: &BTreeMap<u32, Offset>,
     schema: Arc<SharedSchema>,
     limits: ReaderLimits,
     timings: Arc<Timings>,
 ) -> Result<SourceReader, SourceError> {
     let mut sources = Vec::new();
     for (path, partition) in paths.iter().zip(0..) {
-        let start = starts.get(&partition).copied().unwrap_or(0);
-        sources.push((partition, start, FileSource::open(path, partition, limits.chunks)?.from_line(start)));
+        let start = starts.get(&partition).copied().unwrap_or_default();
+        sources.push((
+            partition,
+            start,
+            FileSource::open(path, partition, limits.chunks)?.from_line(start.0),
+        ));
     }
     let read = move |out: &mut Out, reader: &Reader| read_files(sources, out, reader);
     start(limits.queue_batches, schema, timings, read).map_err(SourceError::Thread)
 }
 
 /// One chunk of each file in turn, so that their watermarks rise together.
-fn read_files(sources: Vec<(u32, i64, FileSource)>, out: &mut Out, reader: &Reader) -> Result<(), Gone> {
+fn read_files(sources: Vec<(u32, Offset, FileSource)>, out: &mut Out, reader: &Reader) -> Result<(), Gone> {
     for &(partition, start, _) in &sources {
         out.event(Event::Assigned { partition, start, end: None })?;
     }
@@ -420,7 +425,7 @@ mod tests {
         let chunk = || Chunk {
             bytes: br#"{"a":1}"#.as_slice().into(),
             spans: vec![(0, 7)],
-            offsets: vec![0],
+            offsets: vec![Offset(0)],
             ..Chunk::default()
         };
         let shared = schema.clone();

@@ -18,7 +18,7 @@ use streamgauge_common::clock::Stopwatch;
 use streamgauge_state::manifest::Offsets;
 
 use self::handover::{Handover, Todo, is_behind};
-use super::{Pipeline, PipelineEvent, Run};
+use super::{INPUT, Pipeline, PipelineEvent, Run};
 use crate::{decode::Batch, query::QueryTask};
 
 /// How many records a partition may be behind for its queries to be close.
@@ -156,7 +156,7 @@ impl Pipeline {
         let (level, others): (Vec<_>, Vec<_>) =
             tasks.into_iter().partition(|task| knows_all(task) && can_take_all(task));
         for mut task in level {
-            batches.iter().for_each(|batch| task.take(batch));
+            batches.iter().for_each(|batch| task.take(INPUT, batch));
             task.close();
             task.add_listener(&run.wakeup);
             self.tasks.push(task);

@@ -7,6 +7,8 @@ use std::ops::Range;
 use streamgauge_common::{
     chunk::{Chunk, RecordIndex},
     column::Column,
+    offset::Offset,
+    partition::{Partition, SourceIndex},
     reason::Reason,
     row::{Identity, Rows, write_json},
 };
@@ -37,7 +39,7 @@ pub struct InputBatch<'a> {
 /// Where rows are from.
 pub enum Origin<'a> {
     /// Records of a partition, and which of them each row is of.
-    Records(&'a Chunk, &'a RowMap),
+    Records(Partition, &'a Chunk, &'a RowMap),
     /// Rows of a view, with their names.
     View(&'a [manifest::Output], &'a Identity),
 }
@@ -60,12 +62,13 @@ impl<'a> InputColumns<'a> {
 }
 
 impl<'a> InputBatch<'a> {
-    /// Decoded records.
-    pub fn of_batch(batch: &'a Batch) -> Self {
+    /// Decoded records of an input.
+    pub fn of_batch(source: SourceIndex, batch: &'a Batch) -> Self {
+        let partition = source.partition(batch.chunk.partition);
         Self {
             columns: InputColumns::Shared(&batch.columns),
             len: batch.rows.len(),
-            origin: Origin::Records(&batch.chunk, &batch.rows),
+            origin: Origin::Records(partition, &batch.chunk, &batch.rows),
             rejects: &batch.rejects,
             judged: vec![],
             quarantined: vec![],
@@ -86,10 +89,10 @@ impl<'a> InputBatch<'a> {
     }
 
     /// The partition; a view's rows have none and count as one.
-    pub fn partition(&self) -> u32 {
+    pub fn partition(&self) -> Partition {
         match self.origin {
-            Origin::Records(chunk, _) => chunk.partition,
-            Origin::View(..) => 0,
+            Origin::Records(partition, ..) => partition,
+            Origin::View(..) => SourceIndex::FIRST.partition(0),
         }
     }
 
@@ -112,15 +115,15 @@ impl<'a> InputBatch<'a> {
     /// The rows of a record.
     pub(super) fn rows_of(&self, record: RecordIndex) -> Range<usize> {
         match self.origin {
-            Origin::Records(_, rows) => rows.of_record(record),
+            Origin::Records(_, _, rows) => rows.of_record(record),
             Origin::View(..) => 0..0,
         }
     }
 
     /// Records that are too far ahead of the clock for a query that reads `places`, which a replay would not find: their
     /// offsets, and what is said.
-    pub(super) fn undated_future(&self, places: &[usize]) -> Vec<(i64, String)> {
-        let Origin::Records(chunk, rows) = self.origin else { return Vec::new() };
+    pub(super) fn undated_future(&self, places: &[usize]) -> Vec<(Offset, String)> {
+        let Origin::Records(_, chunk, rows) = self.origin else { return Vec::new() };
         if !chunk.arrived_us.is_empty() {
             return Vec::new();
         }
@@ -137,21 +140,21 @@ impl<'a> InputBatch<'a> {
     /// What the rows made of these rows are called.
     pub(super) fn identity(&self, numbers: &[u32]) -> Identity {
         match self.origin {
-            Origin::Records(chunk, rows) => {
+            Origin::Records(partition, chunk, rows) => {
                 let offset = |&row: &u32| rows.record(RowIndex(row)).and_then(|record| chunk.offset(record));
                 let index = |&row: &u32| rows.index_in_record(RowIndex(row));
                 let indexes = (!rows.is_one_to_one()).then(|| numbers.iter().map(index).collect());
                 let offsets = numbers.iter().map(|row| offset(row).unwrap_or_default()).collect();
-                Identity::Records { partition: chunk.partition, offsets, indexes }
+                Identity::Records { partition, offsets, indexes }
             }
             Origin::View(_, identity) => identity.take(numbers),
         }
     }
 
     /// The partition, and the offset behind its last record here; none for rows of a view.
-    pub(super) fn behind(&self) -> Option<(u32, i64)> {
+    pub(super) fn behind(&self) -> Option<(Partition, Offset)> {
         match self.origin {
-            Origin::Records(chunk, _) => Some((chunk.partition, chunk.offsets.last()? + 1)),
+            Origin::Records(partition, chunk, _) => Some((partition, chunk.offsets.last()?.next())),
             Origin::View(..) => None,
         }
     }
@@ -196,18 +199,18 @@ impl<'a> InputBatch<'a> {
     ) {
         let told = emit.told;
         match self.origin {
-            Origin::Records(chunk, rows) => {
+            Origin::Records(partition, chunk, rows) => {
                 let (record, event) = match scope {
                     None => (None, None),
                     Some(RejectScope::Record(record)) => (Some(record), None),
                     Some(RejectScope::Row(row)) => (rows.record(row), event_of(rows, row)),
                 };
                 let offset = record.and_then(|record| chunk.offset(record));
-                let told = told.get(&chunk.partition).map_or(i64::MIN, |progress| progress.next);
+                let told = told.get(&partition).map_or(Offset::MIN, |progress| progress.next);
                 if offset.is_some_and(|offset| offset < told) && reason != Reason::Plugin {
                     return;
                 }
-                let place = offset.map(|offset| (chunk.partition, offset));
+                let place = offset.map(|offset| (partition, offset));
                 let record = record.map_or(&[][..], |record| chunk.record(record.index()));
                 let event = event.map(|event| format!("{event}: {message}"));
                 let message = event.as_deref().unwrap_or(message);

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use streamgauge_common::wakeup::Wakeup;
+use streamgauge_common::{offset::Offset, partition::Partition, wakeup::Wakeup};
 use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
@@ -31,7 +31,7 @@ pub struct DecisionLog {
     /// Those since the last durable checkpoint, numbered from `forced_before`.
     forced: VecDeque<Forced>,
     forced_before: u64,
-    verdicts: BTreeMap<(u32, i64), Verdict>,
+    verdicts: BTreeMap<(Partition, Offset), Verdict>,
     remembered_max: usize,
 }
 
@@ -125,8 +125,8 @@ impl DecisionLog {
     }
 
     /// Records of a partition before this offset were decided before.
-    pub fn passed(&self, partition: u32) -> i64 {
-        self.decided.passed.get(&partition).copied().unwrap_or(i64::MIN)
+    pub fn passed(&self, partition: Partition) -> Offset {
+        self.decided.passed.get(&partition).copied().unwrap_or(Offset::MIN)
     }
 
     /// A run of groups of a complete window is decided.
@@ -137,7 +137,7 @@ impl DecisionLog {
     }
 
     /// Rows of records before `next` are decided.
-    pub fn pass(&mut self, partition: u32, next: i64, sent: Vec<SinkBatch>) {
+    pub fn pass(&mut self, partition: Partition, next: Offset, sent: Vec<SinkBatch>) {
         self.decided.passed.insert(partition, next);
         if !sent.is_empty() {
             self.decide(Decision::RowsEmitted { partition, next, sent });
@@ -161,7 +161,7 @@ impl DecisionLog {
     }
 
     /// A record is a dead letter, now and whenever it is read again.
-    pub fn judge(&mut self, partition: u32, offset: i64, verdict: Verdict) {
+    pub fn judge(&mut self, partition: Partition, offset: Offset, verdict: Verdict) {
         let known = self.verdicts.contains_key(&(partition, offset));
         if known || !self.remembers(self.verdicts.len()) {
             return;
@@ -173,15 +173,20 @@ impl DecisionLog {
     }
 
     /// The verdicts on a partition's records with these offsets.
-    pub fn verdicts(&self, partition: u32, first: i64, last: i64) -> impl Iterator<Item = (i64, &Verdict)> {
+    pub fn verdicts(
+        &self,
+        partition: Partition,
+        first: Offset,
+        last: Offset,
+    ) -> impl Iterator<Item = (Offset, &Verdict)> {
         self.verdicts
             .range((partition, first)..=(partition, last))
             .map(|(&(_, offset), verdict)| (offset, verdict))
     }
 
     /// The verdicts on records that are not folded yet.
-    pub fn verdicts_from(&self, offsets: &Offsets) -> BTreeMap<(u32, i64), Verdict> {
-        let ahead = |&(partition, offset): &(u32, i64)| {
+    pub fn verdicts_from(&self, offsets: &Offsets) -> BTreeMap<(Partition, Offset), Verdict> {
+        let ahead = |&(partition, offset): &(Partition, Offset)| {
             offsets.get(&partition).is_none_or(|progress| offset >= progress.next)
         };
         self.verdicts.iter().filter(|(at, _)| ahead(at)).map(|(&at, verdict)| (at, verdict.clone())).collect()

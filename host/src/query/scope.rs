@@ -1,5 +1,6 @@
 //! What a statement works in, and why it cannot go on.
 
+use streamgauge_common::{offset::Offset, partition::Partition};
 use streamgauge_engine::{Fault, Pass};
 use streamgauge_state::manifest::Offsets;
 
@@ -41,7 +42,7 @@ pub struct TaskFailure {
     /// Whether rows were being folded: then one of them may be to blame.
     pub in_fold: bool,
     /// The partition, the first and the last offset of what was being folded.
-    pub batch: Option<(u32, i64, i64)>,
+    pub batch: Option<(Partition, Offset, Offset)>,
 }
 
 impl From<Fault> for TaskFailure {

@@ -13,6 +13,8 @@ use std::{
 
 use streamgauge_common::{
     crash::{self, Phase},
+    offset::Offset,
+    partition::{Partition, SourceIndex},
     topic_id::TopicId,
 };
 use streamgauge_engine::{Accumulators, Fault, Pass, Settings, WindowQuery};
@@ -35,12 +37,14 @@ pub use self::outcome::TaskEnd;
 /// Opens the accumulators of a query's aggregate calls anew.
 pub type OpenAggregates = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;
 
-/// From where a reader reads for a task.
-pub struct ReadFrom<'a> {
-    /// What was read before; empty where reading begins.
-    pub offsets: &'a Offsets,
-    /// What was fixed when it began.
-    pub start_bounds: &'a StartBounds,
+/// From where a reader of one of its inputs reads for a task. A reader knows partitions by their numbers.
+pub struct ReadFrom {
+    /// Behind what was read before; empty where reading begins.
+    pub offsets: BTreeMap<u32, Offset>,
+    /// The ends to which partitions are read, where they were fixed when it began.
+    pub ends: BTreeMap<u32, Offset>,
+    /// Which topic it is, where that was known when it began.
+    pub topic_id: Option<TopicId>,
     /// Where it begins, where it does.
     pub start: StartAt,
 }
@@ -61,11 +65,11 @@ pub struct QueryTask {
     /// How far it was before it had to go back: what it has to say of records before that was said.
     told: Offsets,
     /// Batches behind the replay barrier that a replay comes to next.
-    buffered: BTreeMap<u32, VecDeque<Batch>>,
+    buffered: BTreeMap<Partition, VecDeque<Batch>>,
     /// Partitions that were read to their end since their last record.
-    at_end: BTreeMap<u32, bool>,
+    at_end: BTreeMap<Partition, bool>,
     /// Partitions of which nothing more comes, but something may be held.
-    ending: BTreeSet<u32>,
+    ending: BTreeSet<Partition>,
     factory: WindowFactory,
     state: TaskState,
     traps: Traps,
@@ -144,9 +148,19 @@ impl QueryTask {
         Self { start_at: start, ..self }
     }
 
-    /// From where it reads.
-    pub fn read_from(&self) -> ReadFrom<'_> {
-        ReadFrom { offsets: &self.offsets, start_bounds: &self.start_bounds, start: self.start_at }
+    /// From where it reads one of its inputs.
+    pub fn read_from(&self, source: SourceIndex) -> ReadFrom {
+        let offsets = self.offsets.iter().map(|(&partition, progress)| (partition, progress.next));
+        let ends = self.start_bounds.ends.iter().map(|(&partition, &end)| (partition, end));
+        let number = |(partition, offset): (Partition, Offset)| {
+            (partition.source == source).then_some((partition.number, offset))
+        };
+        ReadFrom {
+            offsets: offsets.filter_map(number).collect(),
+            ends: ends.filter_map(number).collect(),
+            topic_id: self.start_bounds.topic_id,
+            start: self.start_at,
+        }
     }
 
     /// Whether one reader serves both: they stand at the same place of the same input.
@@ -169,7 +183,7 @@ impl QueryTask {
     }
 
     /// Fixes the ends to which partitions are read: they are known only when the source is open.
-    pub fn set_ends(&mut self, ends: BTreeMap<u32, i64>) {
+    pub fn set_ends(&mut self, ends: BTreeMap<Partition, Offset>) {
         self.start_bounds.ends = ends;
     }
 
@@ -229,7 +243,7 @@ impl QueryTask {
     }
 
     /// Partitions that a replay barrier holds back: they need not be read on.
-    pub fn buffered(&self) -> impl Iterator<Item = u32> + '_ {
+    pub fn buffered(&self) -> impl Iterator<Item = Partition> + '_ {
         self.buffered.keys().copied()
     }
 
@@ -246,7 +260,7 @@ impl QueryTask {
     }
 
     /// A partition is there.
-    pub fn assign(&mut self, partition: u32, start: i64) {
+    pub fn assign(&mut self, partition: Partition, start: Offset) {
         let progress = Progress { next: start, done: false };
         self.offsets.entry(partition).or_insert(progress);
         self.start.entry(partition).or_insert(progress);
@@ -254,32 +268,32 @@ impl QueryTask {
     }
 
     /// A partition is there, and holds others back.
-    pub fn assign_active(&mut self, partition: u32, start: i64) {
+    pub fn assign_active(&mut self, partition: Partition, start: Offset) {
         self.assign(partition, start);
         if let Some(engine) = self.engine_mut() {
             engine.active(partition);
         }
     }
 
-    /// Takes a batch.
-    pub fn take(&mut self, batch: &Batch) {
-        self.at_end.insert(batch.chunk.partition, false);
-        self.place(batch);
+    /// Takes a batch of one of its inputs.
+    pub fn take(&mut self, source: SourceIndex, batch: &Batch) {
+        self.at_end.insert(source.partition(batch.chunk.partition), false);
+        self.place(source, batch);
         self.pass_barriers();
     }
 
     /// Folds a batch, as far as it lies before the next replay barrier; the rest is held.
-    fn place(&mut self, batch: &Batch) {
-        let partition = batch.chunk.partition;
+    fn place(&mut self, source: SourceIndex, batch: &Batch) {
+        let partition = source.partition(batch.chunk.partition);
         if !self.state.is_at_work() {
             return;
         }
         if let Some(buffered) = self.buffered.get_mut(&partition) {
             return buffered.push_back(batch.clone());
         }
-        let Some(limit) = self.limit(partition) else { return self.fold(batch) };
+        let Some(limit) = self.limit(partition) else { return self.fold(source, batch) };
         let before = batch.chunk.records_before(limit);
-        self.fold(&batch.part(0..before));
+        self.fold(source, &batch.part(0..before));
         if before < batch.chunk.len() {
             let rest = batch.part(before..batch.chunk.len());
             self.buffered.entry(partition).or_default().push_back(rest);
@@ -287,13 +301,13 @@ impl QueryTask {
     }
 
     /// A partition was read to its end as it is now.
-    pub fn reached_end(&mut self, partition: u32) {
+    pub fn reached_end(&mut self, partition: Partition) {
         self.at_end.insert(partition, true);
         self.pass_barriers();
     }
 
     /// Nothing more will come from a partition.
-    pub fn end(&mut self, partition: u32) {
+    pub fn end(&mut self, partition: Partition) {
         self.at_end.insert(partition, true);
         self.ending.insert(partition);
         self.pass_barriers();
@@ -302,8 +316,8 @@ impl QueryTask {
 
     /// Ends the partitions of which nothing more comes, when nothing of them is held any more.
     fn end_partitions(&mut self) {
-        let over = |partition: &u32| !self.buffered.contains_key(partition);
-        let ended: Vec<u32> = self.ending.iter().copied().filter(over).collect();
+        let over = |partition: &Partition| !self.buffered.contains_key(partition);
+        let ended: Vec<Partition> = self.ending.iter().copied().filter(over).collect();
         for &partition in &ended {
             self.ending.remove(&partition);
             if let Some(progress) = self.offsets.get_mut(&partition) {
@@ -334,11 +348,11 @@ impl QueryTask {
     }
 
     /// The offset at which the next replay barrier stops a partition.
-    fn limit(&self, partition: u32) -> Option<i64> {
+    fn limit(&self, partition: Partition) -> Option<Offset> {
         let barrier = self.log.barrier()?;
         let position = barrier.offsets.iter().find(|(barrier_partition, _)| *barrier_partition == partition);
         // A partition that the replay barrier does not know had no record then.
-        Some(position.map_or(i64::MIN, |&(_, next)| next))
+        Some(position.map_or(Offset::MIN, |&(_, next)| next))
     }
 
     /// Goes through the replay barriers that all partitions have reached.
@@ -346,7 +360,7 @@ impl QueryTask {
         while self.state.is_at_work()
             && let Some(barrier) = self.log.barrier()
         {
-            let reached = |&(partition, limit): &(u32, i64)| {
+            let reached = |&(partition, limit): &(Partition, Offset)| {
                 self.offsets.get(&partition).is_some_and(|progress| progress.next >= limit || progress.done)
                     || self.buffered.contains_key(&partition)
                     || self.at_end.get(&partition) == Some(&true)
@@ -360,33 +374,33 @@ impl QueryTask {
             }
             self.close();
             // All of it comes before the next replay barrier is looked at: what is still in hand here is not read to its end.
-            for batch in std::mem::take(&mut self.buffered).into_values().flatten() {
-                self.place(&batch);
+            for (partition, batches) in std::mem::take(&mut self.buffered) {
+                batches.iter().for_each(|batch| self.place(partition.source, batch));
             }
             self.end_partitions();
         }
     }
 
-    fn fold(&mut self, batch: &Batch) {
+    fn fold(&mut self, source: SourceIndex, batch: &Batch) {
         let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
             return;
         };
-        let partition = batch.chunk.partition;
-        let next = self.offsets.get(&partition).map_or(i64::MIN, |progress| progress.next);
+        let partition = source.partition(batch.chunk.partition);
+        let next = self.offsets.get(&partition).map_or(Offset::MIN, |progress| progress.next);
         if first < next {
             // Its own reader began earlier than it stands: a file is read by whole chunks.
             let from = batch.chunk.records_before(next);
             if from < batch.chunk.len() {
-                self.fold(&batch.part(from..batch.chunk.len()));
+                self.fold(source, &batch.part(from..batch.chunk.len()));
             }
             return;
         }
         let _inside = crash::during(Phase::Fold);
         let before = self.context.begin();
-        match self.probe(batch) {
+        match self.probe(source, batch) {
             Ok(()) => {
                 self.context.commit();
-                self.offsets.insert(partition, Progress { next: last + 1, done: false });
+                self.offsets.insert(partition, Progress { next: last.next(), done: false });
                 // The windows close behind it: what they say of positions includes this batch.
                 self.close();
             }
@@ -398,12 +412,12 @@ impl QueryTask {
     }
 
     /// Folds a batch and nothing else: no window is closed, no position moves.
-    pub fn probe(&mut self, batch: &Batch) -> Result<(), TaskFailure> {
+    pub fn probe(&mut self, source: SourceIndex, batch: &Batch) -> Result<(), TaskFailure> {
         let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
             return Ok(());
         };
-        let partition = batch.chunk.partition;
-        let mut input = InputBatch::of_batch(batch);
+        let partition = source.partition(batch.chunk.partition);
+        let mut input = InputBatch::of_batch(source, batch);
         for (offset, verdict) in self.log.verdicts(partition, first, last) {
             if let Some(record) = batch.chunk.find(offset) {
                 input.judge(record, verdict);
@@ -432,7 +446,7 @@ impl QueryTask {
     }
 
     /// A record makes a plugin fail: it is a dead letter, now and whenever it is read again.
-    pub fn quarantine(&mut self, partition: u32, offset: i64, why: String) {
+    pub fn quarantine(&mut self, partition: Partition, offset: Offset, why: String) {
         self.log.judge(partition, offset, Verdict::Plugin(why));
     }
 

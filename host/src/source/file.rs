@@ -9,7 +9,10 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use streamgauge_common::chunk::{Chunk, ChunkLimits};
+use streamgauge_common::{
+    chunk::{Chunk, ChunkLimits},
+    offset::Offset,
+};
 
 use super::SourceError;
 
@@ -115,7 +118,7 @@ impl FileSource {
                 let length =
                     line.strip_suffix(b"\r").unwrap_or(line).len().min(self.limits.record_bytes_max + 1);
                 chunk.spans.push((start as u32, (start + length) as u32));
-                chunk.offsets.push(self.line);
+                chunk.offsets.push(Offset(self.line));
             }
             self.line += 1;
         }
@@ -230,7 +233,7 @@ mod tests {
                     && chunk.arrived_us.is_empty()
             );
             assert_eq!((chunk.partition, chunk.spans.len()), (7, chunk.offsets.len()));
-            records.extend((0..chunk.len()).map(|row| (chunk.offsets[row], chunk.record(row).to_vec())));
+            records.extend((0..chunk.len()).map(|row| (chunk.offsets[row].0, chunk.record(row).to_vec())));
         }
         assert!(source.next().unwrap().is_none());
         records

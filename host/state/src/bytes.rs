@@ -1,5 +1,6 @@
 //! Fields as bytes: little-endian numbers one behind the other, every length checked when they are read.
 
+use streamgauge_common::{offset::Offset, partition::Partition};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -38,6 +39,11 @@ impl Writer {
     /// One byte.
     pub fn u8(&mut self, value: u8) {
         self.bytes.push(value);
+    }
+
+    /// Two bytes.
+    pub fn u16(&mut self, value: u16) {
+        self.bytes.extend(value.to_le_bytes());
     }
 
     /// Four bytes.
@@ -149,6 +155,11 @@ impl<'a> Reader<'a> {
         self.array().map(u8::from_le_bytes)
     }
 
+    /// Two bytes.
+    pub fn u16(&mut self) -> Result<u16, Malformed> {
+        self.array().map(u16::from_le_bytes)
+    }
+
     /// Four bytes.
     pub fn u32(&mut self) -> Result<u32, Malformed> {
         self.array().map(u32::from_le_bytes)
@@ -219,15 +230,47 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Appends a partition: four bytes where it is of the first source, six where it is of another one, see [`Partition::to_kept`].
+pub(crate) fn write_partition(out: &mut Writer, partition: Partition) {
+    let (number, source) = partition.to_kept();
+    out.u32(number);
+    source.iter().for_each(|&source| out.u16(source));
+}
+
+/// Takes a partition: at least four bytes.
+pub(crate) fn read_partition(input: &mut Reader<'_>) -> Result<Partition, Malformed> {
+    let number = input.u32()?;
+    let partition = Partition::from_kept(number, || input.u16())?;
+    partition.ok_or_else(|| input.malformed("the first source is named where only others are"))
+}
+
+/// Appends an offset.
+pub(crate) fn write_offset(out: &mut Writer, offset: Offset) {
+    out.i64(offset.0);
+}
+
+/// Takes an offset: eight bytes.
+pub(crate) fn read_offset(input: &mut Reader<'_>) -> Result<Offset, Malformed> {
+    input.i64().map(Offset)
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
+    use streamgauge_common::partition::SourceIndex;
 
     use super::*;
+
+    /// Partitions of the first source and of others.
+    pub(crate) fn partitions() -> impl Strategy<Value = Partition> {
+        let source = prop_oneof![Just(0), any::<u16>()];
+        (source, 0..1_u32 << 31).prop_map(|(source, number)| SourceIndex(source).partition(number))
+    }
 
     #[derive(Clone, Debug)]
     enum Field {
         U8(u8),
+        U16(u16),
         U32(u32),
         U64(u64),
         I64(i64),
@@ -243,6 +286,7 @@ mod tests {
         fn write(&self, writer: &mut Writer) {
             match self {
                 Self::U8(value) => writer.u8(*value),
+                Self::U16(value) => writer.u16(*value),
                 Self::U32(value) => writer.u32(*value),
                 Self::U64(value) => writer.u64(*value),
                 Self::I64(value) => writer.i64(*value),
@@ -262,6 +306,7 @@ mod tests {
         fn read(&self, reader: &mut Reader<'_>) -> Result<bool, Malformed> {
             Ok(match self {
                 Self::U8(value) => reader.u8()? == *value,
+                Self::U16(value) => reader.u16()? == *value,
                 Self::U32(value) => reader.u32()? == *value,
                 Self::U64(value) => reader.u64()? == *value,
                 Self::I64(value) => reader.i64()? == *value,
@@ -281,6 +326,7 @@ mod tests {
     fn field() -> impl Strategy<Value = Field> {
         prop_oneof![
             any::<u8>().prop_map(Field::U8),
+            any::<u16>().prop_map(Field::U16),
             any::<u32>().prop_map(Field::U32),
             any::<u64>().prop_map(Field::U64),
             any::<i64>().prop_map(Field::I64),
@@ -295,6 +341,32 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn partitions_come_back_and_every_cut_is_an_error(partitions in prop::collection::vec(partitions(), 0..8)) {
+            let mut out = Writer::new();
+            partitions.iter().for_each(|&partition| write_partition(&mut out, partition));
+            let bytes = out.into_bytes();
+            let read = |bytes: &[u8]| {
+                let mut input = Reader::new(bytes);
+                let read = partitions.iter().map(|_| read_partition(&mut input)).collect::<Result<Vec<_>, _>>()?;
+                input.finish().map(|()| read)
+            };
+            for cut in 0..bytes.len() {
+                prop_assert!(read(&bytes[..cut]).is_err());
+            }
+            prop_assert_eq!(read(&bytes), Ok(partitions));
+        }
+
+        #[test]
+        fn other_bytes_are_no_partition_or_the_one_that_they_say(bytes in any::<[u8; 6]>()) {
+            let mut input = Reader::new(&bytes);
+            if let Ok(partition) = read_partition(&mut input) {
+                let mut out = Writer::new();
+                write_partition(&mut out, partition);
+                prop_assert_eq!(out.as_bytes(), &bytes[..input.at()]);
+            }
+        }
+
         #[test]
         fn fields_come_back_and_every_cut_is_an_error(fields in prop::collection::vec(field(), 0..12)) {
             let mut writer = Writer::new();
@@ -328,6 +400,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_partition_of_the_first_source_is_its_number_as_before_there_were_others() {
+        let bytes = |partition| {
+            let mut out = Writer::new();
+            write_partition(&mut out, partition);
+            out.into_bytes()
+        };
+        assert_eq!(bytes(SourceIndex::FIRST.partition(0)), [0, 0, 0, 0]);
+        assert_eq!(bytes(SourceIndex::FIRST.partition(0x0102)), [2, 1, 0, 0]);
+        assert_eq!(bytes(SourceIndex::FIRST.partition((1 << 31) - 1)), [0xff, 0xff, 0xff, 0x7f]);
+        assert_eq!(bytes(SourceIndex(1).partition(0)), [0, 0, 0, 0x80, 1, 0]);
+        assert_eq!(bytes(SourceIndex(0x0304).partition(0x0102)), [2, 1, 0, 0x80, 4, 3]);
+        assert!(
+            read_partition(&mut Reader::new(&[0, 0, 0, 0x80, 0, 0])).is_err(),
+            "the first source has one form"
+        );
     }
 
     #[test]

@@ -6,9 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use streamgauge_common::message::{Message, Payload, Record, Request};
+use streamgauge_common::{
+    message::{Message, Payload, Record, Request},
+    offset::Offset,
+    partition::Partition,
+};
 
-use super::bytes::{Malformed, Reader, Writer};
+use super::bytes::{Malformed, Reader, Writer, read_offset, read_partition, write_offset, write_partition};
 use crate::outbox::Acknowledged;
 
 /// An entry of the log.
@@ -28,18 +32,18 @@ pub enum Decision {
     /// Rows that are of no window.
     RowsEmitted {
         /// The partition.
-        partition: u32,
+        partition: Partition,
         /// The offset behind the last record that was decided.
-        next: i64,
+        next: Offset,
         /// The rows, as messages.
         sent: Vec<SinkBatch>,
     },
     /// A record is a dead letter, for a reason that a replay would not find.
     Verdict {
         /// The partition.
-        partition: u32,
+        partition: Partition,
         /// Its offset.
-        offset: i64,
+        offset: Offset,
         /// Why.
         verdict: Verdict,
     },
@@ -60,7 +64,7 @@ pub struct Forced {
     /// Windows up to this end are closed.
     pub window_end: i64,
     /// The offset behind the last record folded, of each partition.
-    pub offsets: Vec<(u32, i64)>,
+    pub offsets: Vec<(Partition, Offset)>,
 }
 
 /// Messages of one query's rows.
@@ -98,8 +102,8 @@ impl Decision {
                 out.i64(*window_end);
                 out.u64(offsets.len() as u64);
                 for &(partition, next) in offsets {
-                    out.u32(partition);
-                    out.i64(next);
+                    write_partition(&mut out, partition);
+                    write_offset(&mut out, next);
                 }
             }
             Self::Closed { window_end, run, sent } => {
@@ -110,14 +114,14 @@ impl Decision {
             }
             Self::RowsEmitted { partition, next, sent } => {
                 out.u8(PASSED);
-                out.u32(*partition);
-                out.i64(*next);
+                write_partition(&mut out, *partition);
+                write_offset(&mut out, *next);
                 write_sent(&mut out, sent);
             }
             Self::Verdict { partition, offset, verdict } => {
                 out.u8(VERDICT);
-                out.u32(*partition);
-                out.i64(*offset);
+                write_partition(&mut out, *partition);
+                write_offset(&mut out, *offset);
                 write_verdict(&mut out, verdict);
             }
             Self::Acknowledged { query, acknowledged } => {
@@ -137,7 +141,7 @@ impl Decision {
             FORCED => {
                 let window_end = input.i64()?;
                 let count = input.count(12)?;
-                let position = |_| Ok((input.u32()?, input.i64()?));
+                let position = |_| Ok((read_partition(&mut input)?, read_offset(&mut input)?));
                 let offsets = (0..count).map(position).collect::<Result<_, Malformed>>()?;
                 Self::Forced(Forced { window_end, offsets })
             }
@@ -145,13 +149,13 @@ impl Decision {
                 Self::Closed { window_end: input.i64()?, run: input.u32()?, sent: read_sent(&mut input)? }
             }
             PASSED => Self::RowsEmitted {
-                partition: input.u32()?,
-                next: input.i64()?,
+                partition: read_partition(&mut input)?,
+                next: read_offset(&mut input)?,
                 sent: read_sent(&mut input)?,
             },
             VERDICT => Self::Verdict {
-                partition: input.u32()?,
-                offset: input.i64()?,
+                partition: read_partition(&mut input)?,
+                offset: read_offset(&mut input)?,
                 verdict: read_verdict(&mut input)?,
             },
             ACKNOWLEDGED => Self::Acknowledged {
@@ -305,8 +309,14 @@ fn read_optional(input: &mut Reader<'_>) -> Result<Option<Vec<u8>>, Malformed> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use streamgauge_common::partition::SourceIndex;
 
     use super::*;
+    use crate::bytes::tests::partitions;
+
+    fn offsets() -> impl Strategy<Value = Offset> {
+        any::<i64>().prop_map(Offset)
+    }
 
     fn payload() -> impl Strategy<Value = Payload> {
         let bytes = || prop::collection::vec(any::<u8>(), 0..20);
@@ -341,20 +351,23 @@ mod tests {
     fn decisions() -> impl Strategy<Value = Decision> {
         let verdict = prop_oneof![".{0,9}".prop_map(Verdict::Future), ".{0,9}".prop_map(Verdict::Plugin)];
         prop_oneof![
-            (any::<i64>(), prop::collection::vec((any::<u32>(), any::<i64>()), 0..5))
+            (any::<i64>(), prop::collection::vec((partitions(), offsets()), 0..5))
                 .prop_map(|(window_end, offsets)| Decision::Forced(Forced { window_end, offsets })),
             (any::<i64>(), any::<u32>(), sent()).prop_map(|(window_end, run, sent)| Decision::Closed {
                 window_end,
                 run,
                 sent
             }),
-            (any::<u32>(), any::<i64>(), sent()).prop_map(|(partition, next, sent)| Decision::RowsEmitted {
+            (partitions(), offsets(), sent()).prop_map(|(partition, next, sent)| Decision::RowsEmitted {
                 partition,
                 next,
                 sent
             }),
-            (any::<u32>(), any::<i64>(), verdict)
-                .prop_map(|(partition, offset, verdict)| Decision::Verdict { partition, offset, verdict }),
+            (partitions(), offsets(), verdict).prop_map(|(partition, offset, verdict)| Decision::Verdict {
+                partition,
+                offset,
+                verdict
+            }),
             Just(Decision::Captured),
             (".{0,4}", 0..100_u64, prop::collection::vec(0..200_u64, 0..20)).prop_map(
                 |(query, upto, others)| {
@@ -384,5 +397,19 @@ mod tests {
                 prop_assert_eq!(other.encode(), bytes);
             }
         }
+    }
+
+    #[test]
+    fn decisions_on_the_first_source_have_the_bytes_that_they_had_before_there_were_others() {
+        let partition = SourceIndex::FIRST.partition(3);
+        let (offset, next) = (Offset(5), Offset(6));
+        let zeros = [0; 7];
+        let number = |number: u8| [&[number], &zeros[..]].concat();
+        let forced = Decision::Forced(Forced { window_end: 9, offsets: vec![(partition, next)] });
+        assert_eq!(forced.encode(), [&[1], &number(9)[..], &number(1), &[3, 0, 0, 0], &number(6)].concat());
+        let passed = Decision::RowsEmitted { partition, next, sent: Vec::new() };
+        assert_eq!(passed.encode(), [&[3, 3, 0, 0, 0], &number(6)[..], &number(0)].concat());
+        let verdict = Decision::Verdict { partition, offset, verdict: Verdict::Plugin("no".to_owned()) };
+        assert_eq!(verdict.encode(), [&[4, 3, 0, 0, 0], &number(5)[..], &[2], &number(2), b"no"].concat());
     }
 }

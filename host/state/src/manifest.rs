@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use streamgauge_common::topic_id::TopicId;
+use streamgauge_common::{offset::Offset, partition::Partition, topic_id::TopicId};
 use streamgauge_engine::{SegmentId, WindowProgress};
 
 use super::{
-    bytes::{Malformed, Reader, Writer},
+    bytes::{Malformed, Reader, Writer, read_offset, read_partition, write_offset, write_partition},
     decision::{Verdict, read_acknowledged, read_verdict, write_acknowledged, write_verdict},
     segment::{read_id, write_id},
 };
@@ -16,13 +16,13 @@ use crate::outbox::Acknowledged;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The offset behind the last record that was folded.
-    pub next: i64,
+    pub next: Offset,
     /// Whether nothing more comes.
     pub done: bool,
 }
 
 /// Where each partition stands.
-pub type Offsets = BTreeMap<u32, Progress>;
+pub type Offsets = BTreeMap<Partition, Progress>;
 
 /// How far decisions go: what lies before is not decided again. A replay may still be behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Decided {
     /// The last forced close.
     pub forced: Option<i64>,
     /// By partition: the offset behind the last record whose row is of no window.
-    pub passed: BTreeMap<u32, i64>,
+    pub passed: BTreeMap<Partition, Offset>,
 }
 
 /// What was fixed when the query was first started.
@@ -41,7 +41,7 @@ pub struct StartBounds {
     /// Windows that start before it are not emitted; none = all are.
     pub emit_from_us: Option<i64>,
     /// The ends to which partitions are read, where the run is bounded.
-    pub ends: BTreeMap<u32, i64>,
+    pub ends: BTreeMap<Partition, Offset>,
     /// Which topic is read; none = not known, as in states of versions that did not ask, or nothing that has an id.
     pub topic_id: Option<TopicId>,
 }
@@ -64,7 +64,7 @@ pub struct CheckpointManifest {
     /// What has become of the messages.
     pub acknowledged: BTreeMap<String, Acknowledged>,
     /// Verdicts on records that are not folded yet.
-    pub verdicts: BTreeMap<(u32, i64), Verdict>,
+    pub verdicts: BTreeMap<(Partition, Offset), Verdict>,
     /// The windows' standing; none where the query has none.
     pub window_progress: Option<WindowProgress>,
     /// The versions of its reducers' states.
@@ -84,15 +84,15 @@ impl CheckpointManifest {
         write_optional(out, start_bounds.emit_from_us);
         out.u64(start_bounds.ends.len() as u64);
         for (&partition, &end) in &start_bounds.ends {
-            out.u32(partition);
-            out.i64(end);
+            write_partition(out, partition);
+            write_offset(out, end);
         }
         out.u64(*log_index);
         out.u64(*log_from);
         out.u64(offsets.len() as u64);
         for (&partition, &Progress { next, done }) in offsets {
-            out.u32(partition);
-            out.i64(next);
+            write_partition(out, partition);
+            write_offset(out, next);
             out.bool(done);
         }
         self.decided.write(out);
@@ -108,8 +108,8 @@ impl CheckpointManifest {
         }
         out.u64(verdicts.len() as u64);
         for (&(partition, offset), verdict) in verdicts {
-            out.u32(partition);
-            out.i64(offset);
+            write_partition(out, partition);
+            write_offset(out, offset);
             write_verdict(out, verdict);
         }
         out.bool(self.window_progress.is_some());
@@ -118,7 +118,7 @@ impl CheckpointManifest {
             out.i64(*watermark);
             out.u64(partitions.len() as u64);
             for &(partition, watermark) in partitions {
-                out.u32(partition);
+                write_partition(out, partition);
                 out.i64(watermark);
             }
         }
@@ -132,22 +132,24 @@ impl CheckpointManifest {
     /// Takes it from the front of bytes.
     pub fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let emit_from_us = if input.bool()? { Some(input.i64()?) } else { None };
-        let ends = map(input, 12, |input| Ok((input.u32()?, input.i64()?)))?;
+        let ends = map(input, 12, |input| Ok((read_partition(input)?, read_offset(input)?)))?;
         Ok(Self {
             // Behind the sections: see `StartBounds::read_topic`.
             start_bounds: StartBounds { emit_from_us, ends, topic_id: None },
             log_index: input.u64()?,
             log_from: input.u64()?,
             offsets: map(input, 13, |input| {
-                Ok((input.u32()?, Progress { next: input.i64()?, done: input.bool()? }))
+                Ok((read_partition(input)?, Progress { next: read_offset(input)?, done: input.bool()? }))
             })?,
             decided: Decided::read(input)?,
             sequences: map(input, 16, |input| Ok((input.str()?.to_owned(), input.u64()?)))?,
             acknowledged: map(input, 24, |input| Ok((input.str()?.to_owned(), read_acknowledged(input)?)))?,
-            verdicts: map(input, 21, |input| Ok(((input.u32()?, input.i64()?), read_verdict(input)?)))?,
+            verdicts: map(input, 21, |input| {
+                Ok(((read_partition(input)?, read_offset(input)?), read_verdict(input)?))
+            })?,
             window_progress: if input.bool()? {
                 let (closed, watermark) = (input.i64()?, input.i64()?);
-                let partitions = list(input, 12, |input| Ok((input.u32()?, input.i64()?)))?;
+                let partitions = list(input, 12, |input| Ok((read_partition(input)?, input.i64()?)))?;
                 Some(WindowProgress { closed, watermark, partitions })
             } else {
                 None
@@ -207,15 +209,19 @@ impl Decided {
         write_optional(out, self.forced);
         out.u64(self.passed.len() as u64);
         for (&partition, &next) in &self.passed {
-            out.u32(partition);
-            out.i64(next);
+            write_partition(out, partition);
+            write_offset(out, next);
         }
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let run = if input.bool()? { Some((input.i64()?, input.u32()?)) } else { None };
         let forced = if input.bool()? { Some(input.i64()?) } else { None };
-        Ok(Self { run, forced, passed: map(input, 12, |input| Ok((input.u32()?, input.i64()?)))? })
+        Ok(Self {
+            run,
+            forced,
+            passed: map(input, 12, |input| Ok((read_partition(input)?, read_offset(input)?)))?,
+        })
     }
 }
 
@@ -244,7 +250,16 @@ fn map<'a, K: Ord, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use streamgauge_common::partition::SourceIndex;
     use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentKind};
+
+    fn first(number: u32) -> Partition {
+        SourceIndex::FIRST.partition(number)
+    }
+
+    fn other(number: u32) -> Partition {
+        SourceIndex(2).partition(number)
+    }
 
     #[test]
     fn the_topic_comes_back_and_an_earlier_version_does_not_say_it() {
@@ -281,27 +296,44 @@ mod tests {
     #[test]
     fn what_is_saved_comes_back_and_every_cut_is_an_error() {
         let manifest = CheckpointManifest {
-            start_bounds: StartBounds { emit_from_us: Some(-5), ends: [(3, 17)].into(), topic_id: None },
+            start_bounds: StartBounds {
+                emit_from_us: Some(-5),
+                ends: [(first(3), Offset(17)), (other(3), Offset(4))].into(),
+                topic_id: None,
+            },
             log_index: 9,
             log_from: 4,
-            offsets: [(0, Progress { next: 4, done: false }), (3, Progress { next: 17, done: true })].into(),
-            decided: Decided { run: Some((60, 2)), forced: Some(-1), passed: [(0, 3)].into() },
+            offsets: [
+                (first(0), Progress { next: Offset(4), done: false }),
+                (first(3), Progress { next: Offset(17), done: true }),
+                (other(3), Progress { next: Offset(3), done: true }),
+            ]
+            .into(),
+            decided: Decided {
+                run: Some((60, 2)),
+                forced: Some(-1),
+                passed: [(first(0), Offset(3)), (other(0), Offset(2))].into(),
+            },
             sequences: [("insert_a_1".into(), 12)].into(),
             acknowledged: [("insert_a_1".into(), Acknowledged { upto: 3, beyond: [(5, 5), (7, 9)].into() })]
                 .into(),
-            verdicts: [((0, 8), Verdict::Plugin("trapped".into())), ((0, 9), Verdict::Future("far".into()))]
-                .into(),
+            verdicts: [
+                ((first(0), Offset(8)), Verdict::Plugin("trapped".into())),
+                ((other(0), Offset(9)), Verdict::Future("far".into())),
+            ]
+            .into(),
             window_progress: Some(WindowProgress {
                 closed: 1,
                 watermark: 2,
-                partitions: vec![(0, 5), (3, i64::MAX)],
+                partitions: vec![(first(0), 5), (first(3), i64::MAX), (other(0), -5)],
             }),
             versions: vec![1, 2],
             kept: vec![
                 SegmentId::Fold(FoldSegment {
-                    partition: 3,
+                    partition: first(3),
                     place: SegmentKind::Late { window: -1, slice: 7 },
                 }),
+                SegmentId::Fold(FoldSegment { partition: other(3), place: SegmentKind::Slice(7) }),
                 SegmentId::Operator(OperatorSegment { operator: 5, shard: 63 }),
             ],
             operators: BTreeMap::new(),
@@ -321,5 +353,40 @@ mod tests {
                 );
             });
         }
+    }
+
+    #[test]
+    fn partitions_of_the_first_source_have_the_bytes_that_they_had_before_there_were_others() {
+        let manifest = CheckpointManifest {
+            start_bounds: StartBounds { ends: [(first(3), Offset(17))].into(), ..StartBounds::default() },
+            offsets: [(first(3), Progress { next: Offset(4), done: true })].into(),
+            decided: Decided { passed: [(first(3), Offset(4))].into(), ..Decided::default() },
+            verdicts: [((first(3), Offset(8)), Verdict::Plugin("no".into()))].into(),
+            window_progress: Some(WindowProgress {
+                closed: 1,
+                watermark: 2,
+                partitions: vec![(first(3), 5)],
+            }),
+            kept: vec![SegmentId::Fold(FoldSegment { partition: first(3), place: SegmentKind::Slice(7) })],
+            ..CheckpointManifest::default()
+        };
+        let mut out = Writer::new();
+        manifest.write(&mut out);
+        let number = |number: u8| [&[number][..], &[0; 7]].concat();
+        let three = || vec![3, 0, 0, 0];
+        let expected = [
+            vec![0],
+            [number(1), three(), number(17)].concat(),
+            [number(0), number(0)].concat(),
+            [number(1), three(), number(4), vec![1]].concat(),
+            [vec![0, 0], number(1), three(), number(4)].concat(),
+            [number(0), number(0)].concat(),
+            [number(1), three(), number(8), vec![2], number(2), b"no".to_vec()].concat(),
+            [vec![1], number(1), number(2), number(1), three(), number(5)].concat(),
+            number(0),
+            [number(1), three(), vec![1], number(7)].concat(),
+            vec![0],
+        ];
+        assert_eq!(out.as_bytes(), expected.concat());
     }
 }

@@ -12,6 +12,8 @@ use std::{
 use streamgauge_common::{
     crash::{self, Phase},
     message::Message,
+    offset::Offset,
+    partition::Partition,
 };
 use streamgauge_engine::{SegmentId, StateSegment};
 
@@ -61,7 +63,7 @@ pub struct RecoveredDecisions {
     /// Forced closes behind the checkpoint.
     pub forced: Vec<Forced>,
     /// Verdicts on records that are read again.
-    pub verdicts: BTreeMap<(u32, i64), Verdict>,
+    pub verdicts: BTreeMap<(Partition, Offset), Verdict>,
 }
 
 /// A checkpoint with its parts.

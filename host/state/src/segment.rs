@@ -1,9 +1,9 @@
 //! Segments of a query's state as bytes: a section of a checkpoint holds those of one partition, or of one shard of operators.
 
-use streamgauge_common::column::Texts;
+use streamgauge_common::{column::Texts, partition::SourceIndex};
 use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, SegmentKind, StateSegment};
 
-use super::bytes::{Malformed, Reader, Writer};
+use super::bytes::{Malformed, Reader, Writer, read_partition, write_partition};
 
 const SLICE: u8 = 1;
 const LATE: u8 = 2;
@@ -48,11 +48,11 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<StateSegment>, Malformed> {
     Ok(parts)
 }
 
-/// A number, that of the partition or of the shard, then the kind and what names the segment within it.
+/// The partition, or the number of the shard as if it were one of the first source, then the kind and what names the segment within it.
 pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
     match *id {
         SegmentId::Fold(FoldSegment { partition, place }) => {
-            out.u32(partition);
+            write_partition(out, partition);
             match place {
                 SegmentKind::Slice(slice) => {
                     out.u8(SLICE);
@@ -70,7 +70,7 @@ pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
             }
         }
         SegmentId::Operator(OperatorSegment { operator, shard }) => {
-            out.u32(shard);
+            write_partition(out, SourceIndex::FIRST.partition(shard));
             out.u8(OPERATOR);
             out.u64(operator);
         }
@@ -78,17 +78,18 @@ pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
 }
 
 pub(super) fn read_id(input: &mut Reader<'_>) -> Result<SegmentId, Malformed> {
-    let number = input.u32()?;
+    let partition = read_partition(input)?;
     let place = match input.u8()? {
         SLICE => SegmentKind::Slice(input.i64()?),
         LATE => SegmentKind::Late { window: input.i64()?, slice: input.i64()? },
         COUNTED => SegmentKind::Counted(input.i64()?),
-        OPERATOR => {
-            return Ok(SegmentId::Operator(OperatorSegment { operator: input.u64()?, shard: number }));
+        OPERATOR if partition.source == SourceIndex::FIRST => {
+            let shard = partition.number;
+            return Ok(SegmentId::Operator(OperatorSegment { operator: input.u64()?, shard }));
         }
         kind => return Err(input.malformed(format!("no part has kind {kind}"))),
     };
-    Ok(SegmentId::Fold(FoldSegment { partition: number, place }))
+    Ok(SegmentId::Fold(FoldSegment { partition, place }))
 }
 
 fn write_texts(out: &mut Writer, texts: &Texts) {
@@ -113,6 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::bytes::tests::partitions;
 
     fn texts() -> impl Strategy<Value = Texts> {
         prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6), 0..5).prop_map(|all| {
@@ -128,9 +130,9 @@ mod tests {
             any::<(i64, i64)>().prop_map(|(window, slice)| SegmentKind::Late { window, slice }),
             any::<i64>().prop_map(SegmentKind::Counted),
         ];
-        let folded = (any::<u32>(), place)
+        let folded = (partitions(), place)
             .prop_map(|(partition, place)| SegmentId::Fold(FoldSegment { partition, place }));
-        let operator = any::<(u64, u32)>()
+        let operator = (any::<u64>(), 0..1_u32 << 31)
             .prop_map(|(operator, shard)| SegmentId::Operator(OperatorSegment { operator, shard }));
         let id = prop_oneof![folded, operator];
         let part = (id, any::<bool>(), texts(), prop::collection::vec(texts(), 0..3));

@@ -13,7 +13,7 @@ use streamgauge::decode::{
     json::Decoder,
     layout::{ColumnSpec, Layout},
 };
-use streamgauge_common::{chunk::Chunk, reason::Reason};
+use streamgauge_common::{chunk::Chunk, offset::Offset, reason::Reason};
 use streamgauge_sql::{
     manifest::{SourceColumn, TimeFormat},
     types::{DataType, Value},
@@ -34,7 +34,7 @@ fn chunk(records: &[impl AsRef<[u8]>], between: &[u8]) -> Chunk {
         spans.push((start, bytes.len() as u32));
         bytes.extend_from_slice(between);
     }
-    let offsets = (0..records.len() as i64).collect();
+    let offsets = (0..records.len() as i64).map(Offset).collect();
     Chunk { bytes: bytes.into(), spans, offsets, ..Chunk::default() }
 }
 

@@ -96,7 +96,8 @@ fn a_topic_that_is_deleted_while_it_is_read_ends_the_source() {
     assert!(message.contains("state accept-topic"), "{message}");
     // Made anew, it does not have the offset to go on with.
     create_topic(&connection, &topic, 1).unwrap();
-    let mut source = open(&connection, Reading { offsets: BTreeMap::from([(0, 10)]), ..reading(&topic) });
+    let mut source =
+        open(&connection, Reading { offsets: BTreeMap::from([(0, Offset(10))]), ..reading(&topic) });
     let message = loop {
         match next(&mut source) {
             Event::Failed { message } => break message,

@@ -18,7 +18,7 @@ mod transactions;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use streamgauge_common::{chunk::Chunk, clock::Stopwatch};
+use streamgauge_common::{chunk::Chunk, clock::Stopwatch, offset::Offset};
 use streamgauge_kafka::{Connection, Event, KafkaSource, Producer, Reading, Record, StartAt};
 
 /// How long a test waits for what must come.
@@ -69,7 +69,9 @@ impl Seen {
     fn take(&mut self, event: &Event) {
         match event {
             Event::Started(position) => {
-                let before = self.started.insert(position.partition, (position.start, position.end));
+                let before = self
+                    .started
+                    .insert(position.partition, (position.start.0, position.end.map(|end| end.0)));
                 assert_eq!(before, None, "a partition starts once");
             }
             Event::Records(chunk) => self.take_chunk(chunk),
@@ -89,8 +91,8 @@ impl Seen {
         assert!(self.started.contains_key(&chunk.partition) && !self.done.contains(&chunk.partition));
         let records = self.records.entry(chunk.partition).or_default();
         for row in 0..chunk.len() {
-            assert!(records.last().is_none_or(|last| last.0 < chunk.offsets[row]), "in order, each once");
-            records.push((chunk.offsets[row], String::from_utf8_lossy(chunk.record(row)).into_owned()));
+            assert!(records.last().is_none_or(|last| last.0 < chunk.offsets[row].0), "in order, each once");
+            records.push((chunk.offsets[row].0, String::from_utf8_lossy(chunk.record(row)).into_owned()));
         }
     }
 

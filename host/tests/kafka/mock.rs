@@ -56,7 +56,7 @@ fn it_goes_on_with_the_offsets_that_it_is_given() {
     let (_cluster, connection) = cluster("t", 2);
     write(&connection, "t", 0, 0..10);
     write(&connection, "t", 1, 0..10);
-    let offsets = BTreeMap::from([(0, 7)]);
+    let offsets = BTreeMap::from([(0, Offset(7))]);
     let mut source = open(&connection, Reading { offsets, start: StartAt::Latest, ..reading("t") });
     let seen = read_until(&mut source, |seen| seen.ended.len() >= 2);
     assert_eq!(seen.records, BTreeMap::from([(0, numbered(0..10).split_off(7))]));
@@ -75,8 +75,9 @@ fn a_bounded_reading_ends_where_the_partitions_ended_at_first_start() {
     assert_eq!(seen.records, BTreeMap::from([(0, numbered(0..100)), (1, numbered(0..10))]));
     // A second run knows the ends, has read a part, and does not see what was written since.
     write(&connection, "t", 0, 100..200);
-    let ends = seen.started.iter().map(|(&partition, &(_, end))| (partition, end.unwrap())).collect();
-    let offsets = BTreeMap::from([(0, 50), (1, 10), (2, 0)]);
+    let ends = seen.started.iter().map(|(&partition, &(_, end))| (partition, Offset(end.unwrap()))).collect();
+    let offsets =
+        BTreeMap::from([(0, 50), (1, 10), (2, 0)].map(|(partition, next)| (partition, Offset(next))));
     let mut source = open(&connection, Reading { ends, offsets, ..bounded });
     let seen = read_until(&mut source, |seen| seen.done.len() == 3);
     assert_eq!(seen.records, BTreeMap::from([(0, numbered(0..100).split_off(50))]));
@@ -87,7 +88,8 @@ fn a_bounded_reading_ends_where_the_partitions_ended_at_first_start() {
 fn offsets_that_the_topic_does_not_have_end_the_source() {
     let (_cluster, connection) = cluster("t", 1);
     write(&connection, "t", 0, 0..10);
-    let mut source = open(&connection, Reading { offsets: BTreeMap::from([(0, 11)]), ..reading("t") });
+    let mut source =
+        open(&connection, Reading { offsets: BTreeMap::from([(0, Offset(11))]), ..reading("t") });
     let Event::Failed { message } = next(&mut source) else { panic!("it does not have 11") };
     assert!(message.contains("topic 't' partition 0 has offsets 0 to 10, but 11 is next"), "{message}");
     assert_quiet(&mut source, Duration::from_millis(100), "it is over");

@@ -41,7 +41,7 @@ pub(crate) fn records(connection: &Connection, topic: &str) -> BTreeMap<u32, Rec
         match source.next(Duration::from_secs(1)) {
             Some(Event::Started(position)) => drop(records.insert(position.partition, Vec::new())),
             Some(Event::Records(chunk)) => {
-                let values = (0..chunk.len()).map(|row| (chunk.offsets[row], chunk.record(row).to_vec()));
+                let values = (0..chunk.len()).map(|row| (chunk.offsets[row].0, chunk.record(row).to_vec()));
                 records.entry(chunk.partition).or_default().extend(values);
             }
             Some(Event::Done { .. }) => done += 1,

@@ -9,6 +9,7 @@ use streamgauge::{
     deploy::{Connectors, HostCatalog},
     query::{Context, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
+use streamgauge_common::{offset::Offset, partition::SourceIndex};
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Settings, WindowQuery};
 use streamgauge_kafka::Depth;
@@ -19,7 +20,7 @@ use streamgauge_state::{
     recovery::RecoveredDecisions,
 };
 
-use crate::records;
+use crate::records::{self, first};
 
 const PROGRAM: &str = "
 CREATE SOURCE s (ts TIMESTAMP, WATERMARK FOR ts AS ts)
@@ -44,7 +45,7 @@ fn task(rows: &Path, forced: Vec<Forced>) -> (QueryTask, Vec<SourceColumn>) {
             .collect()
     };
     let factory = WindowFactory { settings: Settings::default(), open: Arc::new(open) };
-    let engine = WindowQuery::new(&window, Settings::default(), [0, 1]).unwrap();
+    let engine = WindowQuery::new(&window, Settings::default(), [0, 1].map(first)).unwrap();
     let windows = Windows { engine, accumulators: (factory.open)().unwrap() };
     let mut running = RunningQuery::new(manifest, None, Some(windows), vec![0], Operators::default());
     running.send_to(Arc::new(Output::to_file(rows, fs::File::create(rows).unwrap())));
@@ -75,12 +76,12 @@ fn replay(steps: &dyn Fn(&mut QueryTask, &[SourceColumn])) -> (Vec<(String, i64)
     let folder = tempfile::tempdir().unwrap();
     let rows = folder.path().join("rows");
     // Partition 1 was idle twice: first behind its first record, then behind its third.
-    let forced = |window_end: i64, offsets: [(u32, i64); 2]| Forced {
+    let forced = |window_end: i64, next: [i64; 2]| Forced {
         window_end: window_end * 1_000_000,
-        offsets: offsets.to_vec(),
+        offsets: (0..).map(first).zip(next.map(Offset)).collect(),
     };
-    let (mut task, schema) = task(&rows, vec![forced(10, [(0, 2), (1, 1)]), forced(20, [(0, 3), (1, 3)])]);
-    [0, 1].into_iter().for_each(|partition| task.assign_active(partition, 0));
+    let (mut task, schema) = task(&rows, vec![forced(10, [2, 1]), forced(20, [3, 3])]);
+    [0, 1].into_iter().for_each(|partition| task.assign_active(first(partition), Offset(0)));
     steps(&mut task, &schema);
     task.flush();
     let rows = fs::read_to_string(&rows).unwrap();
@@ -103,10 +104,10 @@ fn expected() -> (Vec<(String, i64)>, u64) {
 #[test]
 fn what_is_held_for_the_next_gate_is_not_taken_for_read() {
     let ahead = replay(&|task, schema| {
-        task.take(&batch(schema, 1, TIMES[1]));
-        task.reached_end(1);
-        task.take(&batch(schema, 0, TIMES[0]));
-        [0, 1].into_iter().for_each(|partition| task.end(partition));
+        task.take(SourceIndex::FIRST, &batch(schema, 1, TIMES[1]));
+        task.reached_end(first(1));
+        task.take(SourceIndex::FIRST, &batch(schema, 0, TIMES[0]));
+        [0, 1].into_iter().for_each(|partition| task.end(first(partition)));
     });
     assert_eq!(ahead, expected());
 }
@@ -114,10 +115,10 @@ fn what_is_held_for_the_next_gate_is_not_taken_for_read() {
 #[test]
 fn a_partition_ends_behind_what_is_held_of_it() {
     let ended = replay(&|task, schema| {
-        task.take(&batch(schema, 1, TIMES[1]));
-        task.end(1);
-        task.take(&batch(schema, 0, TIMES[0]));
-        task.end(0);
+        task.take(SourceIndex::FIRST, &batch(schema, 1, TIMES[1]));
+        task.end(first(1));
+        task.take(SourceIndex::FIRST, &batch(schema, 0, TIMES[0]));
+        task.end(first(0));
     });
     assert_eq!(ended, expected());
 }

@@ -24,7 +24,7 @@ use streamgauge::{
         Windows,
     },
 };
-use streamgauge_common::{chunk::Chunk, row::Identity};
+use streamgauge_common::{chunk::Chunk, offset::Offset, partition::SourceIndex, row::Identity};
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Settings, WindowQuery};
 use streamgauge_kafka::Depth;
@@ -40,7 +40,10 @@ use streamgauge_state::{
     recovery::RecoveredDecisions,
 };
 
-use crate::bundles::{self, BROKEN, EMPTY};
+use crate::{
+    bundles::{self, BROKEN, EMPTY},
+    records::first,
+};
 
 const COUNT: &str =
     "SELECT window_end, count(*) AS n, sum(n) AS total FROM TUMBLE(s, ts, INTERVAL '10' SECOND);";
@@ -138,19 +141,19 @@ impl Scene {
             let start = bytes.len() as u32;
             bytes.extend_from_slice(record.as_ref().as_bytes());
             chunk.spans.push((start, bytes.len() as u32));
-            chunk.offsets.push(offset);
+            chunk.offsets.push(Offset(offset));
         }
         chunk.bytes = bytes.into();
         let batch = PresentDecoder::new(self.schema.clone()).get().decode(chunk);
         self.task.context_mut().counts.events += batch.events();
         assert!(self.task.can_take(&batch));
-        self.task.take(&batch);
+        self.task.take(SourceIndex::FIRST, &batch);
         assert_eq!(self.task.task_failure(), None);
     }
 
     /// The rows and the dead letters when partitions have ended.
     fn end(mut self, partitions: &[u32]) -> (String, Vec<Json>, Counts) {
-        partitions.iter().for_each(|&partition| self.task.end(partition));
+        partitions.iter().for_each(|&partition| self.task.end(first(partition)));
         self.task.flush();
         self.task.context_mut().flush_letters();
         let read = |name: &str| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
@@ -162,7 +165,7 @@ impl Scene {
 /// Reads partition 0 from its start to its end.
 fn run(format: Format, statement: &str, records: &[String]) -> (String, Vec<Json>, Counts) {
     let mut scene = Scene::new(format, statement);
-    scene.task.assign_active(0, 0);
+    scene.task.assign_active(first(0), Offset(0));
     scene.take(0, 0, records);
     scene.end(&[0])
 }
@@ -229,10 +232,10 @@ fn a_verdict_is_of_a_record_with_all_of_its_events() {
         (Verdict::Future("ahead".to_owned()), "1 future: ahead"),
         (Verdict::Plugin("trapped".to_owned()), "1 plugin: trapped"),
     ] {
-        let verdicts = BTreeMap::from([((0, 1), verdict)]);
+        let verdicts = BTreeMap::from([((first(0), Offset(1)), verdict)]);
         let decisions = RecoveredDecisions { verdicts, ..RecoveredDecisions::default() };
         let mut scene = Scene::after(bundles::FORMAT, COUNT, decisions);
-        scene.task.assign_active(0, 0);
+        scene.task.assign_active(first(0), Offset(0));
         let records = [[1, 2], [10, 20], [3, 4]].map(|pair| pair.map(|n| event(n, 5)).join("|"));
         scene.take(0, 0, &records);
         let (rows, letters, _) = scene.end(&[0]);
@@ -243,15 +246,15 @@ fn a_verdict_is_of_a_record_with_all_of_its_events() {
 
 #[test]
 fn a_replay_stops_between_records() {
-    let forced = |window_end: i64, offsets: [(u32, i64); 2]| Forced {
+    let forced = |window_end: i64, next: [i64; 2]| Forced {
         window_end: window_end * 1_000_000,
-        offsets: offsets.to_vec(),
+        offsets: (0..).map(first).zip(next.map(Offset)).collect(),
     };
-    let forced = vec![forced(10, [(0, 2), (1, 1)]), forced(20, [(0, 2), (1, 2)])];
+    let forced = vec![forced(10, [2, 1]), forced(20, [2, 2])];
     let decided = Decided { forced: Some(20_000_000), ..Decided::default() };
     let decisions = RecoveredDecisions { decided, forced, ..RecoveredDecisions::default() };
     let mut scene = Scene::after(bundles::FORMAT, COUNT, decisions);
-    [0, 1].into_iter().for_each(|partition| scene.task.assign_active(partition, 0));
+    [0, 1].into_iter().for_each(|partition| scene.task.assign_active(first(partition), Offset(0)));
     let times = |records: &[&[i64]]| -> Vec<String> {
         let record =
             |times: &&[i64]| times.iter().map(|&time| event(time, time)).collect::<Vec<_>>().join("|");
@@ -275,17 +278,20 @@ fn rows_of_records_are_passed_record_by_record_and_each_has_its_own_key() {
         false => record.into_iter().map(|n| event(n, 0)).collect::<Vec<_>>().join("|"),
     });
     // The first record was decided in an earlier run.
-    let decided = Decided { passed: BTreeMap::from([(0, 1)]), ..Decided::default() };
+    let decided = Decided { passed: BTreeMap::from([(first(0), Offset(1))]), ..Decided::default() };
     let decisions = RecoveredDecisions { decided, ..RecoveredDecisions::default() };
     let mut scene = Scene::after(bundles::FORMAT, ROWS, decisions);
-    scene.task.assign_active(0, 0);
+    scene.task.assign_active(first(0), Offset(0));
     scene.take(0, 0, &records);
     let keys = Keys::new(7, "select_1");
-    let identity =
-        Identity::Records { partition: 0, offsets: vec![1, 3, 3, 3], indexes: Some(vec![0, 0, 1, 2]) };
+    let identity = Identity::Records {
+        partition: first(0),
+        offsets: [1, 3, 3, 3].map(Offset).to_vec(),
+        indexes: Some(vec![0, 0, 1, 2]),
+    };
     let sent: Vec<String> = scene.outbox.take(10).iter().map(|message| message.key.clone()).collect();
     assert_eq!(sent, (0..4).map(|row| keys.name(&identity, row).key).collect::<Vec<_>>());
-    assert_eq!(scene.task.log().passed(0), 4);
+    assert_eq!(scene.task.log().passed(first(0)), Offset(4));
 }
 
 #[test]
@@ -306,7 +312,7 @@ fn letters_and_rows_do_not_depend_on_what_others_read() {
     let gone = schema.register(&others);
     let mut scene = Scene::sharing(schema, COUNT, RecoveredDecisions::default());
     assert_eq!(gone.positions(), [0, 1, 2]);
-    scene.task.assign_active(0, 0);
+    scene.task.assign_active(first(0), Offset(0));
     scene.take(0, 0, &records[..1]);
     drop(gone);
     scene.take(0, 1, &records[1..]);
@@ -324,7 +330,7 @@ fn letters_and_rows_do_not_depend_on_what_others_read() {
 #[test]
 fn a_batch_without_a_column_is_refused_by_name_and_not_taken_for_nulls() {
     let mut scene = Scene::new(json::FORMAT, COUNT);
-    scene.task.assign_active(0, 0);
+    scene.task.assign_active(first(0), Offset(0));
     let old = SharedSchema::new(json::FORMAT, 100);
     let time = scene.source.columns.last().unwrap();
     let _ticket = old.register(&[ColumnSpec::of(&scene.source, time)]);
@@ -332,12 +338,12 @@ fn a_batch_without_a_column_is_refused_by_name_and_not_taken_for_nulls() {
     let chunk = Chunk {
         spans: vec![(0, record.len() as u32)],
         bytes: record.into_bytes().into(),
-        offsets: vec![0],
+        offsets: vec![Offset(0)],
         ..Chunk::default()
     };
     let batch = PresentDecoder::new(old).get().decode(chunk);
     assert!(!scene.task.can_take(&batch));
-    scene.task.take(&batch);
+    scene.task.take(SourceIndex::FIRST, &batch);
     let why = scene.task.task_failure().unwrap().fault.to_string();
     assert_eq!(
         why,

@@ -17,6 +17,7 @@ use streamgauge::{
 };
 use streamgauge_common::{
     column::{Column, Texts},
+    partition::SourceIndex,
     wakeup::Stop,
 };
 use streamgauge_component::{limits::Limits, plugins::Plugins, runtime};
@@ -161,7 +162,7 @@ fn run_as(
         ));
     }
     let source = Arc::new(source(path("events"), format, schema, timings.clone()));
-    let reader = (source.open)(&tasks.first().unwrap().read_from()).unwrap();
+    let reader = (source.open)(&tasks.first().unwrap().read_from(SourceIndex::FIRST)).unwrap();
     let pipelines = vec![Pipeline { source, reader, tasks }];
     let (tell, told) = crossbeam_channel::unbounded();
     let notice = tell.clone();
@@ -258,12 +259,10 @@ fn source(
     pipeline::Source {
         name: "s".into(),
         open: Box::new(move |from| {
-            let starts =
-                from.offsets.iter().map(|(&partition, progress)| (partition, progress.next)).collect();
             assert_eq!(ticket.positions(), [0, 1]);
             reader::files(
                 std::slice::from_ref(&path),
-                &starts,
+                &from.offsets,
                 schema.clone(),
                 ReaderLimits::default(),
                 timings.clone(),

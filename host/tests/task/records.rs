@@ -8,8 +8,17 @@ use streamgauge::decode::{
     json::Decoder,
     layout::{ColumnSpec, Layout},
 };
-use streamgauge_common::chunk::Chunk;
+use streamgauge_common::{
+    chunk::Chunk,
+    offset::Offset,
+    partition::{Partition, SourceIndex},
+};
 use streamgauge_sql::manifest::{SourceColumn, TimeFormat};
+
+/// A partition of the first source.
+pub(crate) fn first(number: u32) -> Partition {
+    SourceIndex::FIRST.partition(number)
+}
 
 /// Records of a partition from an offset on, their times in seconds.
 pub(crate) fn batch(schema: &[SourceColumn], partition: u32, first: i64, records: &[String]) -> Batch {
@@ -19,7 +28,7 @@ pub(crate) fn batch(schema: &[SourceColumn], partition: u32, first: i64, records
         let start = bytes.len() as u32;
         bytes.extend_from_slice(record.as_bytes());
         chunk.spans.push((start, bytes.len() as u32));
-        chunk.offsets.push(offset);
+        chunk.offsets.push(Offset(offset));
     }
     chunk.bytes = bytes.into();
     let spec = |column: &SourceColumn| ColumnSpec {

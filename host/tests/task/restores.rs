@@ -9,6 +9,7 @@ use streamgauge::{
     deploy::{Connectors, HostCatalog},
     query::{Context, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
 };
+use streamgauge_common::{offset::Offset, partition::SourceIndex};
 use streamgauge_component::runtime::Runtime;
 use streamgauge_engine::{Accumulators, Settings, StateVersions, WindowQuery};
 use streamgauge_kafka::Depth;
@@ -24,7 +25,7 @@ use streamgauge_state::{
 };
 
 use crate::{
-    records,
+    records::{self, first},
     tally::{Versions, plugins},
 };
 
@@ -93,15 +94,15 @@ impl Process {
         if checkpoint.is_some() {
             task.put_back(&saved, parts.iter()).unwrap();
         }
-        task.assign(0, 0);
+        task.assign(first(0), Offset(0));
         Ok(Self { task, schema: source.columns.clone(), _pool: pool })
     }
 
     /// Reads records, from where the query stands up to this one.
     fn read_up_to(&mut self, end: usize) {
-        let next = self.task.offsets().values().next().unwrap().next as usize;
+        let next = self.task.offsets().values().next().unwrap().next.0 as usize;
         if next < end {
-            self.task.take(&batch(&self.schema, next, RECORDS.get(next..end).unwrap()));
+            self.task.take(SourceIndex::FIRST, &batch(&self.schema, next, RECORDS.get(next..end).unwrap()));
         }
         assert!(self.task.task_failure().is_none(), "no reducer traps");
     }
@@ -116,7 +117,7 @@ impl Process {
     /// Everything is read and decided.
     fn finish(mut self) {
         self.read_up_to(RECORDS.len());
-        self.task.end(0);
+        self.task.end(first(0));
         self.checkpoint();
         self.task.flush();
     }

@@ -12,13 +12,20 @@ use streamgauge::{
     query::{Control, QueryTask, TaskEnd, Wanted},
     timings::Timings,
 };
-use streamgauge_common::wakeup::{Stop, Wakeup};
+use streamgauge_common::{
+    offset::Offset,
+    partition::SourceIndex,
+    wakeup::{Stop, Wakeup},
+};
 use streamgauge_state::{
     outbox::{Bounds, Outbox},
     recovery::RecoveredDecisions,
 };
 
-use crate::events::{ROWS, Scene, event};
+use crate::{
+    events::{ROWS, Scene, event},
+    records::first,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// More than one batch.
@@ -38,7 +45,7 @@ fn deliver_all(outbox: &Outbox) -> usize {
 /// Drains a task whose outbox holds rows while `change` happens to it: how it ended, and how many tasks were detached.
 fn drain_while(change: &(dyn Fn(&Outbox) + Sync), stop: &Stop) -> (Vec<TaskEnd>, usize) {
     let mut scene = scene(100);
-    scene.task.assign_active(0, 0);
+    scene.task.assign_active(first(0), Offset(0));
     scene.take(0, 0, &[event(1, 1), event(2, 2)]);
     assert_eq!(scene.task.log().in_flight(), 2);
     let (tell, told) = unbounded();
@@ -115,7 +122,7 @@ fn run_blocked(change: &dyn Fn(&Blocked)) -> (Vec<TaskEnd>, Receiver<PipelineEve
         drain_timeout: Duration::ZERO,
         faults: FaultLimits::default(),
     });
-    let reader = (source.open)(&scene.task.read_from()).unwrap();
+    let reader = (source.open)(&scene.task.read_from(SourceIndex::FIRST)).unwrap();
     let blocked = Blocked {
         outbox: scene.outbox.clone(),
         control: scene.task.context().subscription.control.clone(),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use proptest::prelude::*;
 use streamgauge_engine::{PartitionFold, SealedSlice, SealedStates, Settings, WindowClose};
 
-use crate::harness::{Dice, Event, Row, Run, Setup, batch_of, interleave, partitions, read, setups};
+use crate::harness::{Dice, Event, Row, Run, Setup, batch_of, first, interleave, partitions, read, setups};
 
 /// A process that folds one partition.
 struct Folding {
@@ -20,12 +20,13 @@ fn apart(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> Vec<Row> {
     let mut folding: Vec<Folding> = (0..partitions.len() as u32)
         .map(|partition| Folding {
             run: Run::new(setup, 0),
-            fold: PartitionFold::new(&setup.window(), settings, partition).unwrap(),
+            fold: PartitionFold::new(&setup.window(), settings, first(partition)).unwrap(),
             done: 0,
         })
         .collect();
     let mut closing = Run::new(setup, 0);
-    let mut close = WindowClose::new(&setup.window(), settings, 0..partitions.len() as u32).unwrap();
+    let mut close =
+        WindowClose::new(&setup.window(), settings, (0..partitions.len() as u32).map(first)).unwrap();
     let mut rows = vec![];
     let mut open: Vec<usize> = (0..partitions.len()).collect();
     while !open.is_empty() {
@@ -46,7 +47,7 @@ fn apart(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> Vec<Row> {
             while !sealed.is_empty() {
                 close.receive(sealed.swap_remove(dice.below(sealed.len())));
             }
-            close.observe(partition as u32, fold.watermark());
+            close.observe(first(partition as u32), fold.watermark());
         }
         while dice.below(2) == 0
             && let Some(closed) = close.next_closed(&mut closing.accumulators).unwrap()

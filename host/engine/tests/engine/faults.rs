@@ -4,7 +4,10 @@ use streamgauge_common::column::{Column, DataType, Texts, Value};
 use streamgauge_engine::{Accumulators, Evaluated, Fault, FoldBatch, Settings, WindowQuery};
 use streamgauge_sql::manifest::{self, Aggregate, Key, Window, WindowKind};
 
-use crate::accumulators::{Calls, Last, Native, column, times};
+use crate::{
+    accumulators::{Calls, Last, Native, column, times},
+    harness::first,
+};
 
 fn window(aggregates: usize) -> Window {
     let aggregate = Aggregate {
@@ -36,16 +39,16 @@ fn fold(
     let times = times(words.iter().map(|_| 5));
     let arguments = vec![vec![&texts]; accumulators.len()];
     let batch = FoldBatch { times: &times, kept: None, keys: &[&keys], arguments: &arguments };
-    query.fold(0, &batch, accumulators).map(|_| ())
+    query.fold(first(0), &batch, accumulators).map(|_| ())
 }
 
 #[test]
 fn a_group_without_a_value_is_told_once() {
     let calls = Calls::default();
     let mut accumulators = vec![Native::<Last>::boxed(&calls), Native::<Last>::boxed(&calls)];
-    let mut query = WindowQuery::new(&window(2), Settings::default(), [0]).unwrap();
+    let mut query = WindowQuery::new(&window(2), Settings::default(), [first(0)]).unwrap();
     fold(&mut query, &mut accumulators, &["a", "fail", "b", "fail"]).unwrap();
-    query.end(0);
+    query.end(first(0));
     let closed = query.advance(&mut accumulators).unwrap();
     assert_eq!(closed.len(), 1);
     assert_eq!(closed[0].failed, [(1, 0, "no value".into()), (3, 0, "no value".into())]);
@@ -113,9 +116,9 @@ fn a_fault_ends_the_query() {
         ("bad row", "reducer 'last' failed for value 9 of 2"),
     ] {
         let mut accumulators: Vec<Box<dyn Accumulators>> = vec![Box::new(Broken(how))];
-        let mut query = WindowQuery::new(&window(1), Settings::default(), [0]).unwrap();
+        let mut query = WindowQuery::new(&window(1), Settings::default(), [first(0)]).unwrap();
         let folded = fold(&mut query, &mut accumulators, &["a", "b"]);
-        query.end(0);
+        query.end(first(0));
         let fault = folded.and_then(|()| query.advance(&mut accumulators)).unwrap_err();
         assert_eq!(fault.to_string(), expected);
         accumulators[0] = Box::new(Broken(""));

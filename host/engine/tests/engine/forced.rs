@@ -98,13 +98,13 @@ fn simulate(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> (Run, M
                     run.query.mark();
                     then = Some(model.own.clone());
                 }
-                run.query.idle(&idle, elapsed);
+                run.answer(&idle, elapsed);
                 if let Some(then) = then.take() {
                     model.idle(&then, &idle, elapsed);
                 }
             }
             9 if left.is_empty() => {
-                run.query.end(partition as u32);
+                run.end(partition as u32);
                 model.own[partition].0 = i64::MAX;
             }
             _ => {

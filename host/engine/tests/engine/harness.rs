@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use proptest::prelude::*;
-use streamgauge_common::column::{Bitmap, DataType, Value};
+use streamgauge_common::{
+    column::{Bitmap, DataType, Value},
+    partition::{Partition, SourceIndex},
+};
 use streamgauge_engine::{Accumulators, Closed, FoldBatch, Folded, Settings, WindowQuery};
 use streamgauge_sql::manifest::{Aggregate, Column, Key, Window, WindowKind};
 
@@ -80,6 +83,8 @@ impl Setup {
 /// An engine with its reducers, and what came out.
 pub(crate) struct Run {
     setup: Setup,
+    /// How many of the partitions are of the first source: the others are of the second, numbered from 0 again.
+    of_first: u32,
     pub(crate) query: WindowQuery,
     pub(crate) accumulators: Vec<Box<dyn Accumulators>>,
     pub(crate) calls: Calls,
@@ -93,17 +98,35 @@ pub(crate) struct Run {
     pub(crate) late: Vec<(i64, i64, u64)>,
 }
 
+/// A partition of the first source.
+pub(crate) fn first(number: u32) -> Partition {
+    SourceIndex::FIRST.partition(number)
+}
+
+fn partition(of_first: u32, number: u32) -> Partition {
+    match number.checked_sub(of_first) {
+        None => first(number),
+        Some(number) => SourceIndex(1).partition(number),
+    }
+}
+
 impl Run {
     pub(crate) fn new(setup: Setup, partitions: u32) -> Self {
         Self::with(setup, partitions, Settings::default())
     }
 
     pub(crate) fn with(setup: Setup, partitions: u32, settings: Settings) -> Self {
+        Self::of_two_sources(setup, partitions, u32::MAX, settings)
+    }
+
+    pub(crate) fn of_two_sources(setup: Setup, partitions: u32, of_first: u32, settings: Settings) -> Self {
         let calls = Calls::default();
         let settings = Settings { delay_us: setup.delay, ..settings };
+        let named = (0..partitions).map(|number| partition(of_first, number));
         Self {
             setup,
-            query: WindowQuery::new(&setup.window(), settings, 0..partitions).unwrap(),
+            of_first,
+            query: WindowQuery::new(&setup.window(), settings, named).unwrap(),
             accumulators: vec![
                 Native::<Count>::boxed(&calls),
                 Native::<Sum>::boxed(&calls),
@@ -119,7 +142,8 @@ impl Run {
         }
     }
 
-    pub(crate) fn fold(&mut self, partition: u32, events: &[Event]) {
+    pub(crate) fn fold(&mut self, number: u32, events: &[Event]) {
+        let partition = self.partition(number);
         let Self { setup, query, accumulators, .. } = self;
         let folded = batch_of(*setup, events, |batch| query.fold(partition, batch, accumulators).unwrap());
         self.folded.late += folded.late;
@@ -135,7 +159,23 @@ impl Run {
     /// Leaders are asked and answer at once that these partitions have nothing more; the last arrival was `elapsed` ago.
     pub(crate) fn idle(&mut self, partitions: &[u32], elapsed: i64) {
         self.query.mark();
-        self.query.idle(partitions, elapsed);
+        self.answer(partitions, elapsed);
+    }
+
+    /// Leaders that were asked at the last mark answer.
+    pub(crate) fn answer(&mut self, partitions: &[u32], elapsed: i64) {
+        let partitions: Vec<_> = partitions.iter().map(|&number| self.partition(number)).collect();
+        self.query.idle(&partitions, elapsed);
+    }
+
+    /// A partition has ended.
+    pub(crate) fn end(&mut self, number: u32) {
+        self.query.end(self.partition(number));
+    }
+
+    /// What the query calls a partition.
+    pub(crate) fn partition(&self, number: u32) -> Partition {
+        partition(self.of_first, number)
     }
 
     /// Takes the next closed window, or a run of its groups.
@@ -153,7 +193,7 @@ impl Run {
 
     /// Ends all partitions and closes what is left; nothing may be held then.
     pub(crate) fn finish(&mut self, partitions: u32) {
-        (0..partitions).for_each(|partition| self.query.end(partition));
+        (0..partitions).for_each(|number| self.end(number));
         self.advance();
         assert_eq!(self.query.usage(), Default::default(), "slots or groups leak");
         assert_eq!(self.calls.live.load(Relaxed), 0, "states leak");
@@ -264,7 +304,7 @@ pub(crate) fn interleave(run: &mut Run, partitions: &[Vec<Event>], batch_max: us
         run.fold(partition as u32, batch);
         done[partition] += batch.len();
         if done[partition] == partitions[partition].len() && dice.below(2) == 0 {
-            run.query.end(partition as u32);
+            run.end(partition as u32);
         }
         match dice.below(4) {
             0 => run.advance(),

@@ -74,10 +74,10 @@ fn what_was_folded_after_the_leaders_were_asked_is_not_covered_by_their_answer()
     run.fold(0, &events([1, 15]));
     run.query.mark();
     run.fold(0, &events([35]));
-    run.query.idle(&[1], 0);
+    run.answer(&[1], 0);
     run.advance();
     assert_eq!((run.query.watermark(), counts(&run)), (13, vec![(10, 1)]), "not 33");
-    run.query.idle(&[1], 0);
+    run.answer(&[1], 0);
     assert_eq!(run.query.watermark(), 13, "an answer to no question");
     run.fold(1, &events([12, 34]));
     assert_eq!(run.folded.late, 0, "what partition 1 got in the meantime is in time");
@@ -115,13 +115,13 @@ fn a_partition_that_comes_later_takes_the_windows_that_are_open() {
     let mut run = Run::new(TUMBLE, 1);
     run.fold(0, &events([1, 25]));
     run.advance();
-    run.query.active(7);
+    run.query.active(run.partition(7));
     run.fold(0, &events([99]));
     run.advance();
     assert_eq!(counts(&run), [(10, 1)], "it holds the watermark");
     run.fold(7, &events([3, 22]));
     assert_eq!(run.folded.late, 1);
-    (0..8).for_each(|partition| run.query.end(partition));
+    (0..8).for_each(|partition| run.end(partition));
     run.advance();
     assert_eq!(counts(&run), [(10, 1), (30, 2), (100, 1)]);
 }
@@ -131,11 +131,11 @@ fn an_ended_partition_does_not_end_those_that_are_idle() {
     let mut run = Run::new(TUMBLE, 2);
     run.fold(1, &events([5]));
     run.idle(&[1], 0);
-    run.query.end(0);
+    run.end(0);
     run.idle(&[1], 2);
     run.advance();
     assert_eq!((run.query.watermark(), run.rows.len()), (5, 0), "it may wake");
-    run.query.end(1);
+    run.end(1);
     run.advance();
     assert_eq!((run.query.watermark(), run.windows), (i64::MAX, vec![(10, false)]));
 }

@@ -11,6 +11,7 @@ mod idle;
 mod forced;
 mod survival;
 mod apart;
+mod sources;
 mod operator;
 mod bounds;
 mod faults;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use rdkafka::{consumer::Consumer as _, error::RDKafkaErrorCode};
+use streamgauge_common::offset::Offset;
 
 use crate::{
     Event,
@@ -31,7 +32,7 @@ pub(super) struct Asking {
     /// The partitions that are asked for.
     partitions: Vec<u32>,
     /// The offsets behind what was read of them by then.
-    read: Vec<i64>,
+    read: Vec<Offset>,
     written: Answer,
     /// Where it is to be found out whether a transaction is open.
     committed: Option<Answer>,
@@ -70,7 +71,7 @@ impl KafkaSource {
             }
         }
         let committed = self.ends_now(partitions, EndOf::Committed)?;
-        let is_open = |(partition, committed): (u32, i64)| {
+        let is_open = |(partition, committed): (u32, Offset)| {
             let end = *self.reading.ends.get(&partition)?;
             (committed < end).then_some((partition, committed, end))
         };
@@ -85,7 +86,7 @@ impl KafkaSource {
     }
 
     /// Where these partitions end, by their leaders. Waits for the answer.
-    fn ends_now(&self, partitions: &[u32], of: EndOf) -> Result<Vec<(u32, i64)>, NoPosition> {
+    fn ends_now(&self, partitions: &[u32], of: EndOf) -> Result<Vec<(u32, Offset)>, NoPosition> {
         let unanswered = |code: RDKafkaErrorCode| NoPosition::Unanswered(code.to_string());
         let question =
             native::ask_ends(&self.asker, &self.reading.topic, partitions, of, self.reading.leader_timeout);
@@ -118,7 +119,7 @@ impl KafkaSource {
         let written = Answer::Due(ask(&question.written, EndOf::Written));
         let committed =
             (!question.committed.is_empty()).then(|| Answer::Due(ask(&question.committed, EndOf::Committed)));
-        let next = |number| self.partitions.get(number).map_or(0, |partition| partition.next);
+        let next = |number| self.partitions.get(number).map_or(Offset(0), |partition| partition.next);
         let read = question.written.iter().map(next).collect();
         self.asking = Some(Asking { partitions: question.written, read, written, committed });
         self.hand_over_all();
@@ -199,7 +200,7 @@ impl KafkaSource {
     }
 
     /// A partition ends before what was read of it.
-    fn shrank(&mut self, number: u32, end: i64, next: i64) {
+    fn shrank(&mut self, number: u32, end: Offset, next: Offset) {
         self.in_doubt = true;
         if !self.confirm_topic() && self.state != State::Running {
             return;
@@ -212,7 +213,11 @@ impl KafkaSource {
     }
 
     /// Says why partitions hold windows open that are not known to be idle.
-    fn tell_what_is_missing(&mut self, unanswered: &[(u32, RDKafkaErrorCode)], open: &[(u32, i64, i64)]) {
+    fn tell_what_is_missing(
+        &mut self,
+        unanswered: &[(u32, RDKafkaErrorCode)],
+        open: &[(u32, Offset, Offset)],
+    ) {
         let topic = self.reading.topic.clone();
         // A leader that changes answers the next time.
         self.unanswered = if unanswered.is_empty() { 0 } else { self.unanswered + 1 };

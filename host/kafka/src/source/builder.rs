@@ -1,7 +1,10 @@
 //! One partition's records to a chunk.
 
 use rdkafka::{Message, message::BorrowedMessage};
-use streamgauge_common::chunk::{Chunk, ChunkLimits};
+use streamgauge_common::{
+    chunk::{Chunk, ChunkLimits},
+    offset::Offset,
+};
 
 /// Records that wait to be handed over together.
 #[derive(Debug, Default)]
@@ -19,7 +22,7 @@ impl Builder {
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(value.get(..=record_bytes_max).unwrap_or(value));
         self.chunk.spans.push((start, self.bytes.len() as u32));
-        self.chunk.offsets.push(message.offset());
+        self.chunk.offsets.push(Offset(message.offset()));
         let written_ms = message.timestamp().to_millis();
         self.undated |= written_ms.is_none();
         self.chunk.arrived_us.push(written_ms.unwrap_or_default().saturating_mul(1000));

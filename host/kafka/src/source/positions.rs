@@ -6,11 +6,13 @@ use std::{
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
+    TopicPartitionList,
     consumer::Consumer as _,
     error::{KafkaError, RDKafkaErrorCode},
     metadata::MetadataPartition,
 };
+
+use streamgauge_common::offset::Offset;
 
 use crate::{client::Consumer, error::is_missing};
 
@@ -34,9 +36,9 @@ pub struct Position {
     /// The partition.
     pub partition: u32,
     /// The first offset that is read.
-    pub start: i64,
+    pub start: Offset,
     /// The first offset that is not, if it is read to an end.
-    pub end: Option<i64>,
+    pub end: Option<Offset>,
 }
 
 /// Why there are no positions.
@@ -98,20 +100,21 @@ pub(super) fn starts(
     consumer: &Consumer,
     topic: &str,
     partitions: &[u32],
-    known: &BTreeMap<u32, i64>,
+    known: &BTreeMap<u32, Offset>,
     start: StartAt,
 ) -> Result<Vec<Position>, NoPosition> {
     // The ends come first: what is written while we ask is then behind them, and read.
     let mut bounds = Vec::new();
     for &partition in partitions {
-        let offsets = consumer.fetch_watermarks(topic, partition as i32, PATIENCE);
-        bounds.push((partition, offsets.map_err(NoPosition::unanswered)?));
+        let (low, high) =
+            consumer.fetch_watermarks(topic, partition as i32, PATIENCE).map_err(NoPosition::unanswered)?;
+        bounds.push((partition, (Offset(low), Offset(high))));
     }
     let mut from = BTreeMap::new();
     if let StartAt::Time(time_us) = start {
         from = at_time(consumer, topic, partitions, time_us)?;
     }
-    let position = |(partition, (low, high)): (u32, (i64, i64))| {
+    let position = |(partition, (low, high)): (u32, (Offset, Offset))| {
         let start = match (known.get(&partition), start) {
             (Some(&offset), _) if (low..=high).contains(&offset) => offset,
             (Some(&offset), _) => return Err(lost(topic, partition, offset, low, high)),
@@ -130,10 +133,10 @@ fn at_time(
     topic: &str,
     partitions: &[u32],
     time_us: i64,
-) -> Result<BTreeMap<u32, i64>, NoPosition> {
+) -> Result<BTreeMap<u32, Offset>, NoPosition> {
     let mut times = TopicPartitionList::new();
     // Kafka counts milliseconds, and negative ones mean something else to it.
-    let time = Offset::Offset(time_us.div_euclid(1000).max(0));
+    let time = rdkafka::Offset::Offset(time_us.div_euclid(1000).max(0));
     for &partition in partitions {
         times.add_partition_offset(topic, partition as i32, time).map_err(NoPosition::unanswered)?;
     }
@@ -141,16 +144,16 @@ fn at_time(
     let mut offsets = BTreeMap::new();
     for element in found.elements_for_topic(topic) {
         element.error().map_err(NoPosition::unanswered)?;
-        if let (Ok(partition), Offset::Offset(offset)) =
+        if let (Ok(partition), rdkafka::Offset::Offset(offset)) =
             (u32::try_from(element.partition()), element.offset())
         {
-            offsets.insert(partition, offset);
+            offsets.insert(partition, Offset(offset));
         }
     }
     Ok(offsets)
 }
 
-fn lost(topic: &str, partition: u32, offset: i64, low: i64, high: i64) -> NoPosition {
+fn lost(topic: &str, partition: u32, offset: Offset, low: Offset, high: Offset) -> NoPosition {
     NoPosition::Lost(format!(
         "topic '{topic}' partition {partition} has offsets {low} to {high}, but {offset} is next: records were lost to \
          retention, or the topic was made anew"

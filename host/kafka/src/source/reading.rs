@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use streamgauge_common::{chunk::ChunkLimits, topic_id::TopicId};
+use streamgauge_common::{chunk::ChunkLimits, offset::Offset, topic_id::TopicId};
 
 use crate::source::positions::StartAt;
 
@@ -14,13 +14,13 @@ pub struct Reading {
     /// The topic.
     pub topic: String,
     /// The offset to go on with, of each partition of which the caller has one.
-    pub offsets: BTreeMap<u32, i64>,
+    pub offsets: BTreeMap<u32, Offset>,
     /// From where to read the others.
     pub start: StartAt,
     /// Whether to stop at the end that each partition has at first start.
     pub bounded: bool,
     /// Those ends, where an earlier run took them down.
-    pub ends: BTreeMap<u32, i64>,
+    pub ends: BTreeMap<u32, Offset>,
     /// How much is read at a time.
     pub chunks: ChunkLimits,
     /// Which topic of this name the offsets are of; none = not known.

@@ -14,6 +14,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::error::RDKafkaErrorCode;
+use streamgauge_common::offset::Offset;
 
 use crate::native::Ends;
 
@@ -46,7 +47,7 @@ struct Partition {
     /// The last record came, or reading began or went on.
     since: Duration,
     /// Where the partition ended when it was last read to its end, if no record came since.
-    end: Option<i64>,
+    end: Option<Offset>,
     /// Whether no open transaction comes before that end.
     is_stable: bool,
     /// Not read for now: its silence is ours.
@@ -76,7 +77,7 @@ pub(super) struct Answered {
     /// Partitions whose leaders did not answer, with what the client says of it.
     pub(super) unanswered: Vec<(u32, RDKafkaErrorCode)>,
     /// Partitions that are silent because of an open transaction: up to where they are committed, and written.
-    pub(super) open: Vec<(u32, i64, i64)>,
+    pub(super) open: Vec<(u32, Offset, Offset)>,
 }
 
 impl Silence {
@@ -107,7 +108,7 @@ impl Silence {
     }
 
     /// A partition was read to where it ended by its leader's last answer to a fetch.
-    pub(super) fn reached_end(&mut self, partition: u32, end: Option<i64>) {
+    pub(super) fn reached_end(&mut self, partition: u32, end: Option<Offset>) {
         if let Some(partition) = self.partitions.get_mut(&partition) {
             (partition.end, partition.is_stable) = (end, false);
         }
@@ -238,7 +239,7 @@ mod tests {
     }
 
     fn ends<const N: usize>(ends: [(u32, i64); N]) -> Ends {
-        ends.into_iter().map(|(partition, end)| (partition, Ok(end))).collect()
+        ends.into_iter().map(|(partition, end)| (partition, Ok(Offset(end)))).collect()
     }
 
     /// Partitions 0 and 1, read from second 0, both read to their ends, 5 and 7.
@@ -246,7 +247,7 @@ mod tests {
         let mut silence = Silence::new(TIMEOUT);
         for (partition, end) in [(0, 5), (1, 7)] {
             silence.assigned(partition, s(0));
-            silence.reached_end(partition, Some(end));
+            silence.reached_end(partition, Some(Offset(end)));
         }
         silence
     }
@@ -259,7 +260,7 @@ mod tests {
     fn a_partition_is_idle_when_its_leader_said_so_after_the_time_out() {
         let mut silence = silence();
         silence.arrived(1, s(4));
-        silence.reached_end(1, Some(8));
+        silence.reached_end(1, Some(Offset(8)));
         assert_eq!(silence.ask(s(10)), question(&[0, 1], &[0, 1]));
         let answered = silence.answered(&ends([(0, 5), (1, 8)]), &ends([(0, 5), (1, 8)]));
         assert_eq!((answered.idle, answered.silent), (vec![0], s(10)), "1 is silent for 6 s only");
@@ -322,14 +323,14 @@ mod tests {
         let mut silence = silence();
         assert!(silence.ask(s(20)).is_some());
         let answered = silence.answered(&ends([(0, 5), (1, 9)]), &ends([(0, 5), (1, 7)]));
-        assert_eq!((answered.idle, answered.open), (vec![0], vec![(1, 7, 9)]));
+        assert_eq!((answered.idle, answered.open), (vec![0], vec![(1, Offset(7), Offset(9))]));
         // The client knows the high watermark already when it reaches the last stable offset.
-        silence.reached_end(1, Some(9));
+        silence.reached_end(1, Some(Offset(9)));
         assert_eq!(silence.ask(s(21)), question(&[0, 1], &[1]));
         let answered = silence.answered(&ends([(0, 5), (1, 9)]), &ends([(1, 7)]));
-        assert_eq!((answered.idle, answered.open), (vec![0], vec![(1, 7, 9)]));
+        assert_eq!((answered.idle, answered.open), (vec![0], vec![(1, Offset(7), Offset(9))]));
         // It was aborted: nothing of it ever comes.
-        silence.reached_end(1, Some(10));
+        silence.reached_end(1, Some(Offset(10)));
         assert!(silence.ask(s(22)).is_some());
         let answered = silence.answered(&ends([(0, 5), (1, 10)]), &ends([(1, 10)]));
         assert_eq!((answered.idle, answered.open), (vec![0, 1], vec![]));
@@ -338,7 +339,7 @@ mod tests {
         assert_eq!(silence.answered(&ends([(0, 5), (1, 11)]), &ends([])).idle, [0]);
         assert_eq!(silence.ask(s(24)), question(&[0, 1], &[1]));
         let answered = silence.answered(&ends([(0, 5), (1, 11)]), &ends([(1, 10)]));
-        assert_eq!((answered.idle, answered.open), (vec![0], vec![(1, 10, 11)]));
+        assert_eq!((answered.idle, answered.open), (vec![0], vec![(1, Offset(10), Offset(11))]));
     }
 
     #[test]

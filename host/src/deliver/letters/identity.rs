@@ -67,13 +67,20 @@ pub(super) fn query(line: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::deliver::dead_letter::{DeadLetter, RecordText};
-    use streamgauge_common::reason::Reason;
+    use streamgauge_common::{offset::Offset, partition::SourceIndex, reason::Reason};
 
     fn line(record: &[u8], reason: Reason, record_text: RecordText) -> Vec<u8> {
         let mut line = Vec::new();
         let message = ",\"record\":\"no\"";
-        DeadLetter { source: "s", query: "a \"q\"", place: Some((0, 7)), reason, message, record }
-            .write(record_text, &mut line);
+        DeadLetter {
+            source: "s",
+            query: "a \"q\"",
+            place: Some((SourceIndex::FIRST.partition(0), Offset(7))),
+            reason,
+            message,
+            record,
+        }
+        .write(record_text, &mut line);
         line
     }
 

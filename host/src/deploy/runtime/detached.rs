@@ -18,7 +18,7 @@ use tracing::{error, warn};
 use super::{Tell, supervisor::Message};
 use crate::{
     pipeline::{
-        Drain, Input, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader, wakeup_of,
+        Drain, INPUT, Input, Pipeline, PipelineEvent, Source, bisect, park, reader::SourceReader, wakeup_of,
     },
     query::{QueryTask, TaskEnd, Wanted},
 };
@@ -88,7 +88,7 @@ impl Surroundings {
             drop(self.messages.send(Message::Detached(Box::new(task), source.clone())));
         }
         let Some(tasks) = last else { return };
-        let opened = tasks.first().map(|first| (source.open)(&first.read_from()));
+        let opened = tasks.first().map(|first| (source.open)(&first.read_from(INPUT)));
         match opened {
             Some(Ok(reader)) => self.run(Pipeline { source: source.clone(), reader, tasks }),
             Some(Err(why)) => {
@@ -154,16 +154,17 @@ impl Surroundings {
             };
             // Told when it is durable.
             task.log().backend().iter().for_each(|backend| backend.wait());
-            for (offset, why) in &poison {
-                let (partition, ..) = failure.batch.unwrap_or_default();
-                warn!(
-                    deployment,
-                    query = name,
-                    source = source.name,
-                    partition,
-                    offset,
-                    "query '{name}': partition {partition} offset {offset} is a dead letter: {why}"
-                );
+            if let Some((partition, ..)) = suspect {
+                for (offset, why) in &poison {
+                    warn!(
+                        deployment,
+                        query = name,
+                        source = source.name,
+                        partition = partition.number,
+                        offset = offset.0,
+                        "query '{name}': partition {partition} offset {offset} is a dead letter: {why}"
+                    );
+                }
             }
             if poison.len() >= source.faults.poison_records_max {
                 return Err(format!("{fault}, for record after record (--limit max_poison_records)"));
@@ -175,7 +176,7 @@ impl Surroundings {
             task.go_back(&checkpoint.offsets)?;
             task.put_back(&checkpoint, parts.iter()).map_err(|error| error.to_string())?;
         }
-        (source.open)(&task.read_from())
+        (source.open)(&task.read_from(INPUT))
     }
 }
 

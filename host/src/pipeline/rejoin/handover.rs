@@ -97,18 +97,22 @@ impl<T> Handover<T> {
 /// Whether on no partition somebody is more than `records` ahead of the others.
 pub(super) fn is_behind(somebody: &Offsets, others: &Offsets, records: i64) -> bool {
     somebody.iter().all(|(partition, there)| {
-        others.get(partition).is_some_and(|here| here.next.saturating_add(records) >= there.next)
+        others.get(partition).is_some_and(|here| here.next.plus(records) >= there.next)
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_common::{offset::Offset, partition::SourceIndex};
     use streamgauge_state::manifest::Progress;
 
     use super::*;
 
     fn at(next: [i64; 2]) -> Offsets {
-        (0..).zip(next).map(|(partition, next)| (partition, Progress { next, done: false })).collect()
+        let progress = |(number, next)| {
+            (SourceIndex::FIRST.partition(number), Progress { next: Offset(next), done: false })
+        };
+        (0..).zip(next).map(progress).collect()
     }
 
     #[test]
@@ -156,7 +160,7 @@ mod tests {
         assert!(is_behind(&at([5, 5]), &at([5, 4]), 1));
         assert!(!is_behind(&at([5, 5]), &at([5, 4]), 0));
         let mut one = at([5, 5]);
-        one.remove(&1);
+        one.remove(&SourceIndex::FIRST.partition(1));
         assert!(is_behind(&one, &at([5, 5]), 0) && !is_behind(&at([5, 5]), &one, 100));
     }
 }

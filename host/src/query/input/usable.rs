@@ -68,7 +68,7 @@ impl InputBatch<'_> {
     fn place(&self, scope: RejectScope) -> Option<LetterSubject> {
         match (&self.origin, scope) {
             (Origin::Records(..), RejectScope::Record(record)) => Some((record, None)),
-            (Origin::Records(_, rows), RejectScope::Row(row)) => {
+            (Origin::Records(_, _, rows), RejectScope::Row(row)) => {
                 let record = rows.record(row)?;
                 Some((record, (rows.of_record(record).len() > 1).then_some(row)))
             }

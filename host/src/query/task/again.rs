@@ -1,5 +1,6 @@
 //! A query goes back to its last checkpoint and does again what it did since.
 
+use streamgauge_common::{offset::Offset, partition::Partition};
 use streamgauge_engine::{RestoreError, SegmentId, Settings, StateSegment, WindowQuery};
 use streamgauge_state::manifest::{CheckpointManifest, Offsets};
 
@@ -74,7 +75,7 @@ impl QueryTask {
     }
 
     /// Counts a fault; false when there were too many without progress.
-    pub fn count_trap(&mut self, batch: Option<(u32, i64, i64)>, traps_max: u32) -> bool {
+    pub fn count_trap(&mut self, batch: Option<(Partition, Offset, Offset)>, traps_max: u32) -> bool {
         self.traps.add(batch, traps_max)
     }
 

@@ -1,5 +1,6 @@
 //! How often a query task has failed without a record to blame, and without coming on since.
 
+use streamgauge_common::{offset::Offset, partition::Partition};
 use streamgauge_state::manifest::Offsets;
 
 /// Faults that were not traced to a record, without progress since the first of them.
@@ -7,13 +8,13 @@ use streamgauge_state::manifest::Offsets;
 pub(super) struct Traps {
     count: u32,
     /// The partition and the last offset of what was being folded at the last fault that came of folding.
-    at: Option<(u32, i64)>,
+    at: Option<(Partition, Offset)>,
 }
 
 impl Traps {
     /// One more, while the offsets `batch` of a partition, the first to the last, were being folded, if any were. False where there were
     /// more than `traps_max` without progress.
-    pub(super) fn add(&mut self, batch: Option<(u32, i64, i64)>, traps_max: u32) -> bool {
+    pub(super) fn add(&mut self, batch: Option<(Partition, Offset, Offset)>, traps_max: u32) -> bool {
         self.count += 1;
         self.at = batch.map(|(partition, _, last)| (partition, last)).or(self.at);
         self.count <= traps_max
@@ -36,32 +37,41 @@ impl Traps {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_common::partition::SourceIndex;
     use streamgauge_state::manifest::Progress;
 
     use super::*;
 
+    const PARTITION: Partition = SourceIndex::FIRST.partition(3);
+
     fn at(next: i64) -> Offsets {
-        [(3, Progress { next, done: false })].into()
+        [(PARTITION, Progress { next: Offset(next), done: false })].into()
     }
 
     #[test]
     fn more_faults_than_allowed_without_progress_are_too_many() {
         let mut traps = Traps::default();
-        assert!(traps.add(Some((3, 10, 19)), 2));
+        assert!(traps.add(Some((PARTITION, Offset(10), Offset(19))), 2));
         traps.pass(&at(19));
-        assert!(traps.add(Some((3, 10, 19)), 2), "the second is the last that is allowed");
-        assert!(!traps.add(Some((3, 10, 19)), 2), "19 was not passed between them");
+        assert!(
+            traps.add(Some((PARTITION, Offset(10), Offset(19))), 2),
+            "the second is the last that is allowed"
+        );
+        assert!(!traps.add(Some((PARTITION, Offset(10), Offset(19))), 2), "19 was not passed between them");
     }
 
     #[test]
     fn faults_are_forgotten_when_the_task_is_past_the_last_of_them() {
         let mut traps = Traps::default();
-        assert!(traps.add(Some((3, 10, 19)), 1));
+        assert!(traps.add(Some((PARTITION, Offset(10), Offset(19))), 1));
         traps.pass(&at(20));
         assert_eq!(traps, Traps::default());
-        assert!(traps.add(Some((3, 20, 29)), 1));
+        assert!(traps.add(Some((PARTITION, Offset(20), Offset(29))), 1));
         traps.pass(&Offsets::new());
-        assert!(!traps.add(Some((3, 20, 29)), 1), "where it stands in partition 3 is not known");
+        assert!(
+            !traps.add(Some((PARTITION, Offset(20), Offset(29))), 1),
+            "where it stands in partition 3 is not known"
+        );
     }
 
     #[test]
@@ -69,7 +79,10 @@ mod tests {
         let mut traps = Traps::default();
         assert!(traps.add(None, 2));
         traps.pass(&at(i64::MAX));
-        assert!(traps.add(Some((3, 10, 19)), 2), "there is no place to pass for the first");
+        assert!(
+            traps.add(Some((PARTITION, Offset(10), Offset(19))), 2),
+            "there is no place to pass for the first"
+        );
         assert!(!traps.add(None, 2));
         traps.pass(&at(20));
         assert_eq!(traps, Traps::default());

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use streamgauge_common::clock::Stopwatch;
+use streamgauge_common::{clock::Stopwatch, partition::Partition};
 use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
 use tracing::debug;
 
@@ -34,7 +34,7 @@ struct Kept {
 /// Whose segments share a section: many hosts pass them on by partition and by shard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
-    Partition(u32),
+    Partition(Partition),
     Shard(u32),
 }
 

@@ -1,5 +1,7 @@
 //! A query goes on with another topic of the same name, because its user says so.
 
+use streamgauge_common::offset::Offset;
+
 use super::{Loaded, load_from};
 use crate::{
     bytes::Writer, checkpoint::Checkpoints, decision::Decision, error::StateError, fingerprint, log::Log,
@@ -64,7 +66,10 @@ pub fn accept_topic(store: &Store, query: &str, from_start: bool) -> Result<bool
         if behind.entries.iter().any(|entry| decided(&entry.payload)) {
             return Err(AcceptError::Undecided { query: query() });
         }
-        manifest.offsets.values_mut().for_each(|progress| *progress = Progress { next: 0, done: false });
+        manifest
+            .offsets
+            .values_mut()
+            .for_each(|progress| *progress = Progress { next: Offset(0), done: false });
         manifest.verdicts.clear();
         manifest.decided.passed.clear();
         manifest.start_bounds.ends.clear();

@@ -2,13 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc, thread};
 
-use streamgauge_common::message::{Message, Payload};
+use streamgauge_common::{
+    column::Texts,
+    message::{Message, Payload},
+    offset::Offset,
+    partition::{Partition, SourceIndex},
+};
+use streamgauge_engine::{FoldSegment, SegmentId, SegmentKind, StateSegment, WindowProgress};
 use streamgauge_sql::manifest::{FORMAT, Input, Manifest, Target};
 use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
-    decision::{Decision, SinkBatch},
+    decision::{Decision, Forced, SinkBatch, Verdict},
     fingerprint::StateFingerprint,
-    manifest::{CheckpointManifest, Offsets, Progress},
+    manifest::{CheckpointManifest, Decided, Offsets, Progress, StartBounds},
     outbox::{Acknowledged, Bounds, Outbox},
     pool::{PoolSettings, StatePool},
     recovery::{self, Recovered},
@@ -16,6 +22,8 @@ use streamgauge_state::{
 };
 
 use crate::image::{self, scratch};
+
+const PARTITION: Partition = SourceIndex::FIRST.partition(0);
 
 fn open(store: &Store) -> Recovered {
     let manifest = Manifest {
@@ -62,7 +70,7 @@ impl Query {
 
     fn checkpoint(&self, next: i64) {
         let manifest = CheckpointManifest {
-            offsets: Offsets::from([(0, Progress { next, done: false })]),
+            offsets: Offsets::from([(PARTITION, Progress { next: Offset(next), done: false })]),
             sequences: BTreeMap::from([("q".to_owned(), next as u64)]),
             ..CheckpointManifest::default()
         };
@@ -79,7 +87,8 @@ impl Query {
             payload: Payload::Lines(vec![7; 9]),
         };
         let sent = vec![SinkBatch { query: "q".to_owned(), messages: vec![message.clone()] }];
-        let bytes = Decision::RowsEmitted { partition: 0, next: sequence as i64, sent }.encode();
+        let bytes =
+            Decision::RowsEmitted { partition: PARTITION, next: Offset(sequence as i64), sent }.encode();
         let outbox = self.outbox.clone();
         let release = PendingDelivery { query: "q".to_owned(), outbox, messages: vec![Arc::new(message)] };
         self.backend.enter(bytes, vec![release]);
@@ -108,7 +117,11 @@ fn hundreds_of_queries_share_a_few_threads() {
     for query in &queries {
         query.backend.wait();
         assert_eq!(query.backend.failure(), None);
-        assert_eq!(query.backend.durable_positions().unwrap()[&0].next, 10, "no checkpoint is under way");
+        assert_eq!(
+            query.backend.durable_positions().unwrap()[&PARTITION].next,
+            Offset(10),
+            "no checkpoint is under way"
+        );
         assert!(!query.backend.is_busy());
         let sent: Vec<u64> = query.outbox.take(99).iter().map(|message| message.sequence).collect();
         assert_eq!(sent, (1..=MESSAGES).collect::<Vec<_>>(), "in the order in which it was decided");
@@ -117,6 +130,71 @@ fn hundreds_of_queries_share_a_few_threads() {
     for store in stores.iter().step_by(37) {
         assert_eq!(in_flight(store), (1..=MESSAGES).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_checkpoint_keeps_partitions_of_two_sources_apart() {
+    let (pool, store) = (pool(), Store::memory().unwrap());
+    let [first, other] = [0, 1].map(|source| SourceIndex(source).partition(0));
+    let id = |partition| SegmentId::Fold(FoldSegment { partition, place: SegmentKind::Slice(7) });
+    let part = |partition, key: &[u8]| {
+        let mut keys = Texts::default();
+        keys.push(key);
+        StateSegment { id: id(partition), whole: true, keys, states: Vec::new() }
+    };
+    let progress = |next| Progress { next: Offset(next), done: false };
+    let plugin = |why: &str| Verdict::Plugin(why.to_owned());
+    let passed = |partition, next| Decision::RowsEmitted { partition, next: Offset(next), sent: Vec::new() };
+    let verdict = |partition, why| Decision::Verdict { partition, offset: Offset(99), verdict: plugin(why) };
+    let forced = Forced { window_end: 60, offsets: vec![(first, Offset(12)), (other, Offset(23))] };
+    let manifest = CheckpointManifest {
+        start_bounds: StartBounds {
+            ends: [(first, Offset(100)), (other, Offset(200))].into(),
+            ..StartBounds::default()
+        },
+        offsets: [(first, progress(10)), (other, progress(20))].into(),
+        decided: Decided { passed: [(first, Offset(10)), (other, Offset(20))].into(), ..Decided::default() },
+        verdicts: [((first, Offset(50)), plugin("first")), ((other, Offset(50)), plugin("other"))].into(),
+        window_progress: Some(WindowProgress {
+            closed: 1,
+            watermark: 2,
+            partitions: vec![(first, 2), (other, 3)],
+        }),
+        kept: vec![id(first), id(other)],
+        ..CheckpointManifest::default()
+    };
+    let backend = StateBackend::start(&pool, open(&store).begin);
+    let parts = vec![part(first, b"a"), part(other, b"b")];
+    backend.checkpoint(CheckpointRequest { manifest: manifest.clone(), parts, mark: 0 });
+    backend.wait();
+    for decision in [
+        passed(first, 11),
+        passed(other, 21),
+        verdict(first, "later, first"),
+        verdict(other, "later, other"),
+        Decision::Forced(forced.clone()),
+    ] {
+        backend.enter(decision.encode(), Vec::new());
+    }
+    backend.wait();
+    assert_eq!(backend.failure(), None);
+    drop(backend);
+
+    let Recovered { checkpoint, decisions, .. } = open(&store);
+    let (kept, parts) = checkpoint.unwrap();
+    assert_eq!(kept.start_bounds, manifest.start_bounds);
+    assert_eq!((kept.offsets, kept.decided), (manifest.offsets, manifest.decided));
+    assert_eq!((kept.verdicts, kept.window_progress), (manifest.verdicts, manifest.window_progress));
+    assert_eq!(parts, [part(first, b"a"), part(other, b"b")]);
+    assert_eq!(decisions.decided.passed, [(first, Offset(11)), (other, Offset(21))].into());
+    assert_eq!(decisions.forced, [forced]);
+    let verdicts = [
+        ((first, Offset(50)), plugin("first")),
+        ((first, Offset(99)), plugin("later, first")),
+        ((other, Offset(50)), plugin("other")),
+        ((other, Offset(99)), plugin("later, other")),
+    ];
+    assert_eq!(decisions.verdicts, verdicts.into());
 }
 
 #[test]
