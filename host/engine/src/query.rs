@@ -11,7 +11,7 @@ use super::{
     close::Close,
     fold::Fold,
     segment::{RestoreError, SegmentId, Snapshot, StateSegment, WindowProgress},
-    slice::{BadWindow, Slicing},
+    slice::{BadWindow, Slicing, WindowNumber},
     slot::SlotAllocator,
     states::States,
     watermark::{FOREVER, SourceWatermark},
@@ -36,8 +36,8 @@ impl Default for Settings {
 
 impl Settings {
     /// The first window that is emitted.
-    pub(super) fn first_window(&self, slicing: &Slicing) -> i64 {
-        self.emit_from_us.map_or(i64::MIN, |from| slicing.first_starting(from))
+    pub(super) fn first_window(&self, slicing: &Slicing) -> WindowNumber {
+        self.emit_from_us.map_or(WindowNumber::MIN, |from| slicing.first_starting(from))
     }
 }
 
