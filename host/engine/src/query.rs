@@ -53,7 +53,8 @@ pub struct Usage {
 /// The state of one windowed query: a pure state machine.
 ///
 /// Partitions are known by source and number, so that a query may read several sources. It holds its watermark back for a
-/// partition from the moment it knows it, so all that are there are named at the start. After a [`Fault`] states are lost: every later call gives the same fault.
+/// partition from the moment it knows it, so all that are there are named at the start. After a [`Fault`] states are lost: every
+/// later call gives the same fault.
 ///
 /// ```
 /// use streamgauge_common::partition::SourceIndex;
