@@ -157,6 +157,12 @@ impl Close {
         Ok(Some(Closed { window_start, window_end, forced, is_last, ..rows }))
     }
 
+    /// Whether a window is complete and not given out, or only in part.
+    pub(super) fn has_complete_window(&self, sealed: &dyn SealedSlices) -> bool {
+        let is_complete = |window| self.slicing.end(window) <= self.source.at();
+        self.open.is_some() || self.next_window(sealed).is_some_and(is_complete)
+    }
+
     /// The first window that is not closed and has a row, as far as rows have come.
     fn next_window(&self, sealed: &dyn SealedSlices) -> Option<WindowNumber> {
         let next = self.slicing.last_ended(self.closed).next().max(self.first_window);

@@ -180,6 +180,11 @@ impl WindowQuery {
         self.step(accumulators, |fold, close, states| close.next_closed(fold, states))
     }
 
+    /// Whether [`WindowQuery::next_closed`] has something to give.
+    pub fn has_complete_window(&self) -> bool {
+        self.close.has_complete_window(&self.fold)
+    }
+
     /// All that [`WindowQuery::next_closed`] gives. How much that is depends on how far the watermark has moved: where it is
     /// not known to be little, take it one by one.
     pub fn advance(&mut self, accumulators: &mut [Box<dyn Accumulators>]) -> Result<Vec<Closed>, Fault> {

@@ -35,7 +35,15 @@ impl RunningQuery {
                 self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
             }
             let pass = if scope.log.is_decided(end, run) { Pass::Replay } else { Pass::Live };
-            let sent = self.emit(&closed, &mut scope.with_pass(pass))?;
+            let before = scope.context.begin();
+            let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
+                Ok(sent) => sent,
+                Err(task_failure) => {
+                    // It is decided anew when the query has gone back.
+                    scope.context.roll_back(before);
+                    return Err(task_failure);
+                }
+            };
             if pass == Pass::Live {
                 crash::point("close.decided");
                 scope.log.close(end, run, sent);

@@ -65,7 +65,8 @@ pub struct QueryTask {
     start: Offsets,
     /// How far it was before it had to go back: what it has to say of records before that was said.
     told: Offsets,
-    /// Batches behind the replay barrier that a replay comes to next.
+    /// Batches that are held: they lie behind the replay barrier that a replay comes to next, or complete windows are to be decided
+    /// before them.
     buffered: BTreeMap<Partition, VecDeque<Batch>>,
     /// Partitions that were read to their end since their last record.
     at_end: BTreeMap<Partition, bool>,
@@ -277,7 +278,7 @@ impl QueryTask {
     }
 
     /// Decides the windows that are complete, as long as there is room for their rows.
-    pub fn close(&mut self) {
+    fn close_windows(&mut self) {
         if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
             let Self { query, log, offsets, told, context, .. } = self;
@@ -286,9 +287,14 @@ impl QueryTask {
         }
     }
 
-    /// Whether all that came is decided.
-    pub fn is_level(&self) -> bool {
-        self.buffered.is_empty() && self.query.windows().is_none_or(|windows| !windows.engine.is_mid_window())
+    /// Whether something that came waits to be decided: complete windows, or batches that are held.
+    pub fn has_undecided(&self) -> bool {
+        !self.buffered.is_empty() || self.has_complete_window()
+    }
+
+    /// Whether a window is complete and its rows are not all decided: there was no room for them.
+    fn has_complete_window(&self) -> bool {
+        self.query.windows().is_some_and(|windows| windows.engine.has_complete_window())
     }
 
     fn fold(&mut self, source: SourceIndex, batch: &Batch) {
@@ -312,7 +318,7 @@ impl QueryTask {
                 self.context.commit();
                 self.offsets.insert(partition, Progress { next: last.next(), done: false });
                 // The windows close behind it: what they say of positions includes this batch.
-                self.close();
+                self.close_windows();
             }
             Err(task_failure) => {
                 self.context.roll_back(before);

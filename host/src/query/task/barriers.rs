@@ -17,10 +17,33 @@ impl QueryTask {
     pub fn take(&mut self, source: SourceIndex, batch: &Batch) {
         self.at_end.insert(source.partition(batch.chunk.partition), false);
         self.place(source, batch);
-        self.pass_barriers();
+        self.go_on();
     }
 
-    /// Folds a batch, as far as it lies before the next replay barrier; the rest is held.
+    /// A partition was read to its end as it is now.
+    pub fn reached_end(&mut self, partition: Partition) {
+        self.at_end.insert(partition, true);
+        self.go_on();
+    }
+
+    /// Nothing more will come from a partition.
+    pub fn end(&mut self, partition: Partition) {
+        self.at_end.insert(partition, true);
+        self.ending.insert(partition);
+        self.go_on();
+        self.end_partitions();
+    }
+
+    /// Decides the windows that are complete, as long as there is room for their rows, and takes what was held for them.
+    pub fn close(&mut self) {
+        self.close_windows();
+        self.go_on();
+        self.end_partitions();
+    }
+
+    /// Folds a batch, as far as it lies before the next replay barrier; the rest is held. All of it is held where a complete window
+    /// waits for room: a window that is closed before some partition has reached its end takes no row that comes after its close was
+    /// logged.
     fn place(&mut self, source: SourceIndex, batch: &Batch) {
         let partition = source.partition(batch.chunk.partition);
         if !self.state.is_at_work() {
@@ -29,27 +52,69 @@ impl QueryTask {
         if let Some(buffered) = self.buffered.get_mut(&partition) {
             return buffered.push_back(batch.clone());
         }
+        if self.has_complete_window() {
+            return self.hold(partition, batch.clone());
+        }
         let Some(limit) = self.limit(partition) else { return self.fold(source, batch) };
         let before = batch.chunk.records_before(limit);
         self.fold(source, &batch.part(0..before));
         if before < batch.chunk.len() {
-            let rest = batch.part(before..batch.chunk.len());
-            self.buffered.entry(partition).or_default().push_back(rest);
+            self.hold(partition, batch.part(before..batch.chunk.len()));
         }
     }
 
-    /// A partition was read to its end as it is now.
-    pub fn reached_end(&mut self, partition: Partition) {
-        self.at_end.insert(partition, true);
-        self.pass_barriers();
+    fn hold(&mut self, partition: Partition, batch: Batch) {
+        self.buffered.entry(partition).or_default().push_back(batch);
     }
 
-    /// Nothing more will come from a partition.
-    pub fn end(&mut self, partition: Partition) {
-        self.at_end.insert(partition, true);
-        self.ending.insert(partition);
-        self.pass_barriers();
+    /// Places what is held, and goes through the replay barriers that all partitions have reached, as far as there is room for the
+    /// rows of the windows that close.
+    fn go_on(&mut self) {
+        while self.state.is_at_work() && !(self.buffered.is_empty() && self.log.barrier().is_none()) {
+            self.close_windows();
+            self.place_held();
+            if self.has_complete_window() || !self.pass_barrier() {
+                return;
+            }
+        }
+    }
+
+    /// Places the batches that are held; what is held afterwards lies behind the next replay barrier, or complete windows wait for
+    /// room.
+    fn place_held(&mut self) {
+        if self.has_complete_window() {
+            return;
+        }
+        for (partition, batches) in std::mem::take(&mut self.buffered) {
+            batches.iter().for_each(|batch| self.place(partition.source, batch));
+        }
         self.end_partitions();
+    }
+
+    /// Passes the next replay barrier, if there is one and all partitions have reached it.
+    fn pass_barrier(&mut self) -> bool {
+        let Some(barrier) = self.log.barrier() else { return false };
+        let reached = |&(partition, limit): &(Partition, Offset)| {
+            self.offsets.get(&partition).is_some_and(|progress| progress.next >= limit || progress.done)
+                || self.buffered.contains_key(&partition)
+                || self.at_end.get(&partition) == Some(&true)
+        };
+        if !barrier.offsets.iter().all(reached) {
+            return false;
+        }
+        let Some(barrier) = self.log.pass_barrier() else { return false };
+        if let Some(engine) = self.engine_mut() {
+            engine.force(barrier.window_end);
+        }
+        true
+    }
+
+    /// The offset at which the next replay barrier stops a partition.
+    fn limit(&self, partition: Partition) -> Option<Offset> {
+        let barrier = self.log.barrier()?;
+        let position = barrier.offsets.iter().find(|(barrier_partition, _)| *barrier_partition == partition);
+        // A partition that the replay barrier does not know had no record then.
+        Some(position.map_or(Offset::MIN, |&(_, next)| next))
     }
 
     /// Ends the partitions of which nothing more comes, when nothing of them is held any more.
@@ -66,41 +131,7 @@ impl QueryTask {
             }
         }
         if !ended.is_empty() {
-            self.close();
-        }
-    }
-
-    /// The offset at which the next replay barrier stops a partition.
-    fn limit(&self, partition: Partition) -> Option<Offset> {
-        let barrier = self.log.barrier()?;
-        let position = barrier.offsets.iter().find(|(barrier_partition, _)| *barrier_partition == partition);
-        // A partition that the replay barrier does not know had no record then.
-        Some(position.map_or(Offset::MIN, |&(_, next)| next))
-    }
-
-    /// Goes through the replay barriers that all partitions have reached.
-    fn pass_barriers(&mut self) {
-        while self.state.is_at_work()
-            && let Some(barrier) = self.log.barrier()
-        {
-            let reached = |&(partition, limit): &(Partition, Offset)| {
-                self.offsets.get(&partition).is_some_and(|progress| progress.next >= limit || progress.done)
-                    || self.buffered.contains_key(&partition)
-                    || self.at_end.get(&partition) == Some(&true)
-            };
-            if !barrier.offsets.iter().all(reached) {
-                return;
-            }
-            let Some(barrier) = self.log.pass_barrier() else { return };
-            if let Some(engine) = self.engine_mut() {
-                engine.force(barrier.window_end);
-            }
-            self.close();
-            // All of it comes before the next replay barrier is looked at: what is still in hand here is not read to its end.
-            for (partition, batches) in std::mem::take(&mut self.buffered) {
-                batches.iter().for_each(|batch| self.place(partition.source, batch));
-            }
-            self.end_partitions();
+            self.close_windows();
         }
     }
 }
