@@ -1,4 +1,5 @@
-//! The loop, in the order of an event's way: the only file that names all steps.
+//! The loop of a pipeline: gives what its reader has to the tasks that are level, and looks after these. The way of a batch through a
+//! task goes on in `query/task/barriers.rs`, `query.rs` and `query/emit.rs`.
 //!
 //! One thread for queries that read a source and are level. What waits (files, Kafka, receivers) and what is heavy (JSON)
 //! happens on other threads, behind bounded queues; this thread folds, closes and decides. A query whose plugin failed, or
@@ -205,7 +206,8 @@ impl Pipeline {
         let ends = run.assigned.iter().filter_map(|(&number, &end)| Some((INPUT.partition(number), end?)));
         let ends: BTreeMap<Partition, Offset> = ends.collect();
         for task in &mut self.tasks {
-            if task.log().backend().is_some_and(|backend| !backend.has_checkpoint()) {
+            // The ends are fixed without a state, too: a task that goes on alone reads to the same.
+            if !task.has_begun() && task.log().backend().is_none_or(|backend| !backend.has_checkpoint()) {
                 task.set_ends(ends.clone());
                 task.checkpoint(false);
                 task.log().backend().iter().for_each(|backend| backend.wait());

@@ -1,4 +1,4 @@
-//! Steps 2 to 6 for one statement: a query that runs, and the queries that read its rows.
+//! A statement at work: a query that runs, and the queries that read its rows.
 //!
 //! [`RunningQuery::take`] is the way of a batch in order: leave out what is a dead letter for this query, `ingest`, then
 //! either windows or rows as they are. `emit` has what follows: [`RunningQuery::close`] when windows are complete, then on to the sink
@@ -157,7 +157,7 @@ impl RunningQuery {
         self.windows.as_ref()
     }
 
-    /// The windows, if it has any.
+    /// The windows, if it has any and has not failed.
     pub fn windows_mut(&mut self) -> Option<&mut Windows> {
         self.windows.as_mut().filter(|_| self.failed.is_none())
     }
@@ -197,8 +197,8 @@ impl RunningQuery {
         self.failed.get_or_insert(why);
     }
 
-    /// Takes rows. Gives what its sink, and those of its readers, are to be sent: rows of a view, as those of a window that closes, are
-    /// decided where they come from.
+    /// Takes rows. Returns the batches for its sink and for the sinks of its readers, where the rows are of a view: the query whose windows
+    /// they are of decides them. Nothing where they are of records: these are decided here.
     pub fn take(
         &mut self,
         input: &InputBatch<'_>,

@@ -44,7 +44,7 @@ impl Closed {
         self.groups
     }
 
-    /// Whether there is none; it never is.
+    /// Always false: a window without groups is passed over.
     pub fn is_empty(&self) -> bool {
         self.groups == 0
     }

@@ -70,7 +70,7 @@ impl PartitionFold {
     pub fn seal(&mut self, accumulators: &mut [Box<dyn Accumulators>]) -> Result<Vec<SealedSlice>, Fault> {
         let window = self.slicing.last_ended(self.watermark());
         let end = self.slicing.end_slice(window);
-        let closing = Closing { window, stays: end };
+        let closing = Closing { window, first_needed: end };
         let Self { fold, aggregates, slots, .. } = self;
         let mut states = States { aggregates, accumulators, slots };
         let mut sealed = Vec::new();

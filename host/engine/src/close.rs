@@ -179,7 +179,7 @@ impl Close {
         sealed: &mut dyn SealedSlices,
         states: &mut States<'_>,
     ) -> Result<(), Fault> {
-        let closing = Closing { window, stays: self.slicing.first_slice(window.next()) };
+        let closing = Closing { window, first_needed: self.slicing.first_slice(window.next()) };
         let first = self.slicing.first_slice(window);
         let (boundary, end) = (self.slicing.next_block(first), self.slicing.end_slice(window));
         self.leave(first, states)?;

@@ -1,4 +1,4 @@
-//! FOLD: steps 2 to 4, and what is kept of each partition until CLOSE takes it.
+//! FOLD: rows to slots and into the reducers, and what is kept of each partition until CLOSE takes it.
 //!
 //! State here is by partition and follows from the partition's contents alone, but for one thing: CLOSE says up to where it has
 //! closed windows, because an idle partition may find windows closed that its own watermark has not reached.
@@ -250,7 +250,7 @@ impl Fold {
         states: &mut States<'_>,
     ) -> Result<(), Fault> {
         let Some(changes) = changes else { return Ok(()) };
-        if id.place.slice() < closing.stays {
+        if id.place.slice() < closing.first_needed {
             return Ok(());
         }
         let whole = changes.is_outdated(&id);

@@ -1,4 +1,4 @@
-//! Steps 3 to 5: the pure engine. Columns and watermarks in, rows out: no clock, I/O, threads or randomness.
+//! The pure engine: FOLD, CLOSE and operators. Columns and watermarks in, rows out: no clock, I/O, threads or randomness.
 //!
 //! The way of a row, one module a step:
 //!
@@ -42,7 +42,7 @@ pub use apart::{PartitionFold, WindowClose};
 pub use fold::{FoldBatch, Folded};
 pub use key::encode as encode_key;
 pub use late::LateRow;
-pub use operator::{Applied, Operator, OperatorRows, Pass, SHARDS, operator, shard_of};
+pub use operator::{Operator, OperatorRows, Pass, SHARDS, operator, shard_of};
 pub use query::{Settings, Usage, WindowQuery};
 pub use sealed::{SealedSlice, SealedStates};
 pub use segment::{

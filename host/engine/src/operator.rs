@@ -45,19 +45,14 @@ pub enum Pass {
     Replay,
 }
 
-/// What an operator gives for rows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Applied {
-    /// One value a row.
-    pub column: Column,
-    /// Rows of new groups beyond `max_groups`, ascending: they have no value, and the operator does not know them.
-    pub rejected: Vec<u32>,
-}
-
 /// A stateful operator.
 pub trait Operator: Send {
-    /// Takes rows; windows come by their ends, the groups of a window by their keys.
-    fn apply(&mut self, rows: &OperatorRows<'_>, pass: Pass) -> Applied;
+    /// Which of these rows it cannot take, ascending: those of new groups beyond `max_groups`. The groups of the others are known from
+    /// now on. A row that any operator of a statement refuses is given to none.
+    fn admit(&mut self, rows: &OperatorRows<'_>) -> Vec<u32>;
+
+    /// Takes rows that were admitted, and gives one value a row; windows come by their ends, the groups of a window by their keys.
+    fn apply(&mut self, rows: &OperatorRows<'_>, pass: Pass) -> Column;
 
     /// What has changed since the last capture, and all of the segments that `whole` names; and the names of all segments that it
     /// has.

@@ -81,7 +81,7 @@ struct Current {
     number: SliceNumber,
     start: i64,
     end: i64,
-    /// Where its first window ends, and it is sealed.
+    /// The end of its first window: the slice is sealed when the watermark has reached it.
     sealed: i64,
     /// Whether an emitted window covers it.
     wanted: bool,

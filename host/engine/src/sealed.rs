@@ -82,8 +82,8 @@ pub(super) type TakeSealed<'a> = dyn FnMut(SealedSlice, &mut States<'_>) -> Resu
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closing {
     pub(super) window: WindowNumber,
-    /// Slices before it are needed by no window behind the one that closes.
-    pub(super) stays: SliceNumber,
+    /// The first slice that a later window needs.
+    pub(super) first_needed: SliceNumber,
 }
 
 /// Sealed slices that came from other processes, until a window needs them.

@@ -35,7 +35,7 @@ pub struct FoldSegment {
 /// What an operator keeps of the groups of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperatorSegment {
-    /// Which operator of the query: what it was made with, see [`operator`](super::operator()).
+    /// Which operator of the query: a hash of what it keeps and of which rows, given to [`operator`](super::operator()).
     pub operator: u64,
     /// The shard: see [`shard_of`](super::shard_of).
     pub shard: u32,

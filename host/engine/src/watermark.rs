@@ -118,7 +118,7 @@ struct Mark {
 impl Mark {
     /// How far the source may go without the partitions that were idle at this moment: as far as all others had come. Where
     /// there was no other, time itself goes on: to the greatest event time of any partition less the delay, plus what had elapsed
-    /// since the last arrival. None where that is nowhere.
+    /// since the last arrival. None before any event.
     fn reach(&self, idle: &[Partition], elapsed_us: i64) -> Option<i64> {
         let is_idle = |partition: &Partition| idle.contains(partition);
         let live = self.watermarks.iter().filter(|(_, watermark)| !watermark.has_ended());

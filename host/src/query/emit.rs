@@ -1,4 +1,4 @@
-//! Steps 5 to 7 for one statement: complete windows and rows to what its sink and its readers get.
+//! Complete windows and rows to what the sink of a statement and its readers get.
 
 use streamgauge_common::{
     column::Bitmap,
@@ -16,6 +16,7 @@ use super::{
     letters,
 };
 use crate::timings::Step;
+
 impl RunningQuery {
     /// Decides the windows that are complete, as long as there is room for their rows.
     pub fn close(&mut self, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {

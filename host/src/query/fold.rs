@@ -1,4 +1,4 @@
-//! Steps 3 and 4: rows to groups, slices and slots, and into the reducers.
+//! FOLD of a statement: which columns of a batch are times, keys and arguments.
 
 use streamgauge_common::column::{Bitmap, Column};
 use streamgauge_engine::{Fault, FoldBatch, Folded};

@@ -88,22 +88,34 @@ impl Operators {
         let Some(window_end) = input.window_end() else {
             return Err(Fault::deterministic("the plan", "has an operator over rows that are of no window"));
         };
-        let rows: Vec<u32> =
+        let mut rows: Vec<u32> =
             (0..len as u32).filter(|&row| kept.is_none_or(|kept| kept.get(row as usize))).collect();
-        for NamedOperator { plan, at_work, .. } in &mut self.operators {
+        let keys_of = |plan: &manifest::Operator, rows: &[u32]| -> Result<Vec<Column>, Fault> {
             let key = |key: &manifest::Key| {
                 let column = column(key.column).ok_or_else(|| lost(key.column))?;
-                Ok(column.take(&rows))
+                Ok(column.take(rows))
             };
-            let keys = plan.keys.iter().map(key).collect::<Result<Vec<Column>, Fault>>()?;
+            plan.keys.iter().map(key).collect()
+        };
+        for NamedOperator { plan, at_work, .. } in &mut self.operators {
+            let keys = keys_of(plan, &rows)?;
             let keys: Vec<&Column> = keys.iter().collect();
-            let applied =
+            let refused = at_work.admit(&OperatorRows { window_end, keys: &keys, len: rows.len() });
+            let mut index = 0..;
+            rows.retain(|&row| {
+                let is_refused = index.next().is_some_and(|index| refused.binary_search(&index).is_ok());
+                given.rejected.extend(is_refused.then_some(row));
+                !is_refused
+            });
+        }
+        for NamedOperator { plan, at_work, .. } in &mut self.operators {
+            let keys = keys_of(plan, &rows)?;
+            let keys: Vec<&Column> = keys.iter().collect();
+            let values =
                 at_work.apply(&OperatorRows { window_end, keys: &keys, len: rows.len() }, scope.pass);
-            given.rejected.extend(applied.rejected.iter().filter_map(|&index| rows.get(index as usize)));
-            given.columns.push(spread(&applied.column, &rows, len));
+            given.columns.push(spread(&values, &rows, len));
         }
         given.rejected.sort_unstable();
-        given.rejected.dedup();
         Ok(given)
     }
 

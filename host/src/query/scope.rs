@@ -9,7 +9,7 @@ use crate::deliver::dead_letter::DeadLetter;
 
 /// What a query of a query task works in.
 pub struct EmitContext<'a> {
-    /// What the queries of the source share.
+    /// What the task counts and reports.
     pub context: &'a mut Context,
     /// The query task's decisions.
     pub log: &'a mut DecisionLog,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamgauge_engine::{Fault, RestoreError, SegmentId, Snapshot, StateSegment};
 
 use super::{Operators, RunningQuery, Windows};
+
 impl RunningQuery {
     /// Other windows instead of those that it has; its operators, and those of its readers, know nothing.
     pub fn replace_windows(&mut self, windows: Option<Windows>) {

@@ -46,7 +46,7 @@ pub struct ReadFrom {
     pub ends: BTreeMap<u32, Offset>,
     /// Which topic it is, where that was known when it began.
     pub topic_id: Option<TopicId>,
-    /// Where it begins, where it does.
+    /// Where it begins, if there are no offsets yet.
     pub start: StartAt,
 }
 
@@ -59,11 +59,11 @@ pub struct QueryTask {
     context: Context,
     start_bounds: StartBounds,
     offsets: Offsets,
-    /// Where reading begins, where nothing was read before.
+    /// Where reading begins, if there are no offsets yet.
     start_at: StartAt,
     /// Where it began in this process.
     start: Offsets,
-    /// How far it was before it had to go back: what it has to say of records before that was said.
+    /// How far it was before it went back: dead letters and counts of records before these offsets were reported then.
     told: Offsets,
     /// Batches that are held: they lie behind the replay barrier that a replay comes to next, or complete windows are to be decided
     /// before them.
@@ -327,7 +327,8 @@ impl QueryTask {
         }
     }
 
-    /// Folds a batch and nothing else: no window is closed, no position moves.
+    /// Runs a batch through the query: its windows fold it, and rows that are of no window are decided. No window is closed, and no
+    /// position of the task moves.
     pub fn probe(&mut self, source: SourceIndex, batch: &Batch) -> Result<(), TaskFailure> {
         let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
             return Ok(());

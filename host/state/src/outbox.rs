@@ -124,7 +124,7 @@ struct Queue {
 }
 
 impl Outbox {
-    /// An empty outbox behind which `acknowledged` is done already; `on_acknowledged` is told of every change.
+    /// An empty outbox; messages in `acknowledged` are passed over when they are handed to it; `on_acknowledged` is told of every change.
     pub fn new(
         bounds: Bounds,
         acknowledged: Acknowledged,

@@ -167,3 +167,19 @@ fn a_row_of_a_group_beyond_the_limit_is_a_dead_letter_that_names_it() {
         assert!(message.contains("max_groups (2)") && message.contains("--limit max_groups=N"), "{message}");
     }
 }
+
+#[test]
+fn a_row_that_one_operator_refuses_is_counted_by_none() {
+    let two = "CREATE VIEW numbered AS SELECT n, row_number() OVER (PARTITION BY model ORDER BY window_end) AS by_model,
+        row_number() OVER (ORDER BY window_end) AS number FROM v;\n";
+    let folder = folder(&[VIEW, two, INSERT].concat());
+    let path = folder.path();
+    fs::write(path.join("all.jsonl"), events(12)).unwrap();
+    let (exit, _, said) = outcome(&mut run(
+        path,
+        &["--input", "s=all.jsonl", "--limit", "max_groups=2", "--dead-letters", "dead.jsonl"],
+    ));
+    assert_eq!(exit, 0, "{said}");
+    let numbers: Vec<Option<i64>> = rows(path).into_iter().map(|(_, number)| number).collect();
+    assert_eq!(numbers, (1..=8).map(Some).collect::<Vec<_>>(), "no number is left out");
+}

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamgauge_common::column::{Column, DataType, Texts};
+use streamgauge_common::column::{DataType, Texts};
 
-use super::shard_of;
+use super::{OperatorRows, shard_of};
 use crate::{
     group::{Group, Groups, Key, Keys},
     key,
@@ -45,19 +45,24 @@ impl<S: GroupState> KeyedStates<S> {
         Self { operator, key_types, groups_max, groups: Groups::default(), states: Vec::new() }
     }
 
-    /// Visits the states of rows' groups, to be changed; a row of a new group beyond the limit has none.
-    pub(super) fn visit(&mut self, keys: &[&Column], len: usize, mut row: impl FnMut(usize, Option<&mut S>)) {
-        let (keys, mut room) = (Keys::new(keys), Vec::new());
-        for index in 0..len {
-            let group = self.find_or_add(keys.get(index, &mut room), self.groups_max);
-            let entry = group.and_then(|group| self.states.get_mut(group.0 as usize));
-            row(
-                index,
-                entry.map(|entry| {
-                    entry.changed = true;
-                    &mut entry.state
-                }),
-            );
+    /// Knows the groups of rows from now on, as far as there is room; gives the rows of those for which there is none.
+    pub(super) fn admit(&mut self, rows: &OperatorRows<'_>) -> Vec<u32> {
+        let (keys, mut room) = (Keys::new(rows.keys), Vec::new());
+        let is_refused =
+            |&row: &u32| self.find_or_add(keys.get(row as usize, &mut room), self.groups_max).is_none();
+        (0..rows.len as u32).filter(is_refused).collect()
+    }
+
+    /// Visits the states of rows' groups, to be changed; the rows were admitted.
+    pub(super) fn visit(&mut self, rows: &OperatorRows<'_>, mut change: impl FnMut(&mut S)) {
+        let (keys, mut room) = (Keys::new(rows.keys), Vec::new());
+        for row in 0..rows.len {
+            let group = self.groups.find(keys.get(row, &mut room));
+            let Some(entry) = group.and_then(|group| self.states.get_mut(group.0 as usize)) else {
+                unreachable!("row {row} was admitted")
+            };
+            entry.changed = true;
+            change(&mut entry.state);
         }
     }
 

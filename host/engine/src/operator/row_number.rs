@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use streamgauge_common::column::{Column, DataType, Values};
 
 use super::{
-    Applied, Operator, OperatorRows, Pass,
+    Operator, OperatorRows, Pass,
     keyed::{GroupState, KeyedStates},
 };
 use crate::segment::{RestoreError, SegmentId, StateSegment};
@@ -27,21 +27,17 @@ impl RowNumber {
 }
 
 impl Operator for RowNumber {
-    fn apply(&mut self, rows: &OperatorRows<'_>, _: Pass) -> Applied {
-        let (mut numbers, mut rejected) = (Vec::with_capacity(rows.len), Vec::new());
-        self.counts.visit(rows.keys, rows.len, |row, count| {
-            numbers.push(match count {
-                Some(Count(count)) => {
-                    *count += 1;
-                    *count
-                }
-                None => {
-                    rejected.push(row as u32);
-                    0
-                }
-            });
+    fn admit(&mut self, rows: &OperatorRows<'_>) -> Vec<u32> {
+        self.counts.admit(rows)
+    }
+
+    fn apply(&mut self, rows: &OperatorRows<'_>, _: Pass) -> Column {
+        let mut numbers = Vec::with_capacity(rows.len);
+        self.counts.visit(rows, |Count(count)| {
+            *count += 1;
+            numbers.push(*count);
         });
-        Applied { column: Column { values: Values::Int64(numbers), valid: None }, rejected }
+        Column { values: Values::Int64(numbers), valid: None }
     }
 
     fn snapshot(&mut self, whole: &BTreeSet<SegmentId>) -> (Vec<StateSegment>, BTreeSet<SegmentId>) {
@@ -59,6 +55,6 @@ impl GroupState for Count {
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(i64::from_le_bytes).filter(|&count| count > 0).map(Self)
+        bytes.try_into().ok().map(i64::from_le_bytes).filter(|&count| count >= 0).map(Self)
     }
 }

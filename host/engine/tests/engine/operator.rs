@@ -34,10 +34,17 @@ fn apply(
     let texts = column(DataType::Text, keys.iter().map(|(text, _)| text.clone()));
     let numbers = column(DataType::Int64, keys.iter().map(|(_, number)| Value::Int64(*number)));
     let rows = OperatorRows { window_end, keys: &[&texts, &numbers], len: keys.len() };
-    let applied = operator.apply(&rows, pass);
-    let number = |row: usize| match applied.column.value(row) {
-        Value::Int64(number) if !applied.rejected.contains(&(row as u32)) => Some(number),
-        _ => None,
+    let refused = operator.admit(&rows);
+    let admitted: Vec<u32> = (0..keys.len() as u32).filter(|row| !refused.contains(row)).collect();
+    let (texts, numbers) = (texts.take(&admitted), numbers.take(&admitted));
+    let rows = OperatorRows { window_end, keys: &[&texts, &numbers], len: admitted.len() };
+    let values = operator.apply(&rows, pass);
+    let number = |row: usize| {
+        let place = admitted.binary_search(&(row as u32)).ok()?;
+        match values.value(place) {
+            Value::Int64(number) => Some(number),
+            other => panic!("{other:?}"),
+        }
     };
     (0..keys.len()).map(number).collect()
 }
