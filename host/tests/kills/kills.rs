@@ -19,6 +19,8 @@ use crate::{
 const LIFE_MAX: Duration = Duration::from_millis(2_500);
 /// How often checkpoints are written: also while a process still does again what another did before.
 const CHECKPOINT_INTERVALS: [&str; 4] = ["5ms", "50ms", "200ms", "1s"];
+/// How many rows an outbox holds: few, so that complete windows wait for room, or many.
+const OUTBOX_ROWS: [&str; 2] = ["outbox_rows=9", "outbox_rows=100000"];
 /// From when on a kill waits for its phase, and how long it does. Recovery may be before.
 const AIM_FROM: Duration = Duration::from_millis(400);
 const AIM_FOR: Duration = Duration::from_secs(3);
@@ -117,7 +119,8 @@ pub(crate) fn run(kafka: &Connection, folder: &Path, name: &str, seed: u64, kill
 /// Starts a host and kills it: in a phase, or at a random moment.
 fn kill(killed: &Deployment, random: &mut Rng, aim: Option<Phase>) -> Kill {
     let interval = CHECKPOINT_INTERVALS[random.usize(..CHECKPOINT_INTERVALS.len())];
-    let host = killed.start_with(&["--checkpoint-interval", interval], &[]);
+    let outbox_rows = OUTBOX_ROWS[random.usize(..OUTBOX_ROWS.len())];
+    let host = killed.start_with(&["--checkpoint-interval", interval, "--limit", outbox_rows], &[]);
     let life = LIFE_MAX.mul_f64(random.f64());
     match aim {
         Some(Phase::Recovery) => host.kill_in(Phase::Recovery, Duration::ZERO, AIM_FOR),
