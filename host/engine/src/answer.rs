@@ -70,12 +70,12 @@ struct Results {
 /// The keys and values of the next groups of the window.
 pub(super) fn rows(
     close: &Close,
-    open: EmitCursor,
+    cursor: EmitCursor,
     stays: SliceNumber,
     key_types: impl IntoIterator<Item = DataType>,
     states: &mut States<'_>,
 ) -> Result<Closed, Fault> {
-    let groups = run(close, open.done);
+    let groups = run(close, cursor.done);
     let mut temporary = Temporary { of: vec![None; groups.len()] };
     let [bounded, growing] = [AggregateClass::Bounded, AggregateClass::Growing].map(|which| {
         let mut results = Results { pairs: Pairs::default(), slots: Vec::with_capacity(groups.len()) };
@@ -105,7 +105,7 @@ pub(super) fn rows(
     Ok(Closed {
         window_start: 0,
         window_end: 0,
-        run: open.runs,
+        run: cursor.runs,
         is_last: false,
         forced: false,
         keys,

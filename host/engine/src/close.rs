@@ -45,7 +45,7 @@ pub(super) struct Close {
     /// By group: ascending by slice and window.
     pub(super) late: BTreeMap<Group, Vec<LatePiece>>,
     /// The window whose rows are being given out.
-    open: Option<EmitCursor>,
+    emitting: Option<EmitCursor>,
 }
 
 /// A late accumulator of a group.
@@ -73,7 +73,7 @@ impl Close {
             ordered: 0,
             stack: TwoStacks::new(),
             late: BTreeMap::new(),
-            open: None,
+            emitting: None,
         }
     }
 
@@ -90,7 +90,7 @@ impl Close {
 
     /// Whether a window is being given out.
     pub(super) fn is_mid_window(&self) -> bool {
-        self.open.is_some()
+        self.emitting.is_some()
     }
 
     /// The first slice that a window which is not closed needs.
@@ -127,8 +127,8 @@ impl Close {
         sealed: &mut dyn SealedSlices,
         states: &mut States<'_>,
     ) -> Result<Option<Closed>, Fault> {
-        let open = match self.open.take() {
-            Some(open) => open,
+        let cursor = match self.emitting.take() {
+            Some(cursor) => cursor,
             None => {
                 let next = self.next_window(sealed);
                 let Some(window) = next.filter(|&window| self.slicing.end(window) <= self.source.at()) else {
@@ -143,15 +143,15 @@ impl Close {
                 EmitCursor { window, forced, done: 0, runs: 0 }
             }
         };
-        let EmitCursor { window, forced, done, runs } = open;
+        let EmitCursor { window, forced, done, runs } = cursor;
         let stays = self.slicing.first_slice(window.next());
-        let rows = answer::rows(self, open, stays, self.key_types.iter().copied(), states)?;
+        let rows = answer::rows(self, cursor, stays, self.key_types.iter().copied(), states)?;
         let done = done + rows.len();
         let is_last = done == self.order.len();
         if is_last {
             self.leave(stays, states)?;
         } else {
-            self.open = Some(EmitCursor { done, runs: runs + 1, ..open });
+            self.emitting = Some(EmitCursor { done, runs: runs + 1, ..cursor });
         }
         let (window_start, window_end) = (self.slicing.start(window), self.slicing.end(window));
         Ok(Some(Closed { window_start, window_end, forced, is_last, ..rows }))
@@ -160,7 +160,7 @@ impl Close {
     /// Whether a window is complete and not given out, or only in part.
     pub(super) fn has_complete_window(&self, sealed: &dyn SealedSlices) -> bool {
         let is_complete = |window| self.slicing.end(window) <= self.source.at();
-        self.open.is_some() || self.next_window(sealed).is_some_and(is_complete)
+        self.emitting.is_some() || self.next_window(sealed).is_some_and(is_complete)
     }
 
     /// The first window that is not closed and has a row, as far as rows have come.

@@ -15,7 +15,7 @@ use super::{
     group::Group,
     key,
     late::LateRow,
-    partition::{Late, PartitionState, Plan},
+    partition::{FoldContext, Late, PartitionState},
     sealed::{Closing, GROUPS_MAX, SealedSlice, SealedSlices, SealedStates, TakeSealed},
     segment::{Changes, FoldSegment, SegmentId},
     slice::{SliceNumber, Slicing, WindowNumber},
@@ -72,8 +72,8 @@ pub(super) struct Fold {
     changes: Option<Changes>,
 }
 
-/// Groups of a segment with their slots.
-type Groups = Vec<(Group, u32)>;
+/// GroupSlots of a segment with their slots.
+type GroupSlots = Vec<(Group, u32)>;
 
 impl Fold {
     /// Nothing yet.
@@ -99,7 +99,7 @@ impl Fold {
             batch.keys.iter().map(|key| key.data_type()).eq(self.key_types.iter().copied()),
             "the plan's keys"
         );
-        let mut plan = Plan {
+        let mut context = FoldContext {
             slicing: &self.slicing,
             delay_us: self.settings.delay_us,
             groups_max: self.settings.groups_max,
@@ -108,7 +108,7 @@ impl Fold {
             slots: &mut *states.slots,
         };
         let state = self.partitions.entry(partition).or_insert_with(PartitionState::new);
-        let placed = state.place(batch, &mut plan);
+        let placed = state.place(batch, &mut context);
         if let Some(changes) = &mut self.changes {
             changes.touch(&placed.slots);
         }
@@ -154,12 +154,12 @@ impl Fold {
         let mut kept: BTreeSet<SegmentId> = sealed.into_iter().map(SegmentId::Fold).collect();
         let tracked = &*changes;
         let is_whole = |id: &FoldSegment| whole.contains(&SegmentId::Fold(*id)) || tracked.is_outdated(id);
-        let changed = |id: &FoldSegment, groups: &mut dyn Iterator<Item = (Group, u32)>| -> Groups {
+        let changed = |id: &FoldSegment, groups: &mut dyn Iterator<Item = (Group, u32)>| -> GroupSlots {
             let all = is_whole(id);
             groups.filter(|&(_, slot)| all || tracked.is_touched(slot)).collect()
         };
         for (&which, partition) in &self.partitions {
-            let mut open: Vec<(FoldSegment, Groups)> = Vec::new();
+            let mut open: Vec<(FoldSegment, GroupSlots)> = Vec::new();
             for slice in partition.slices().filter(|slice| slice.number >= first) {
                 let id = FoldSegment { partition: which, place: SegmentKind::Slice(slice.number) };
                 open.push((id, changed(&id, &mut slice.groups())));
@@ -235,8 +235,8 @@ impl Fold {
     }
 
     /// All segments are back: groups that no longer count are forgotten, as they were before.
-    pub(super) fn settle(&mut self) {
-        self.partitions.values_mut().for_each(|partition| partition.settle(&self.slicing));
+    pub(super) fn end_restore(&mut self) {
+        self.partitions.values_mut().for_each(|partition| partition.end_restore(&self.slicing));
     }
 
     /// A segment is about to be sealed, with these groups and slots: what changed in it is taken down, where that is tracked and a
@@ -254,7 +254,7 @@ impl Fold {
             return Ok(());
         }
         let whole = changes.is_outdated(&id);
-        let changed: Groups = groups.filter(|&(_, slot)| whole || changes.is_touched(slot)).collect();
+        let changed: GroupSlots = groups.filter(|&(_, slot)| whole || changes.is_touched(slot)).collect();
         let segments = segments(id, whole, partition, &changed, states)?;
         changes.seal(id, segments);
         Ok(())
@@ -285,7 +285,7 @@ impl SealedSlices for Fold {
             let Some(sealed) = partition.seal(slice) else { continue };
             let id = FoldSegment { partition: which, place: SegmentKind::Slice(slice) };
             Self::note_sealed(self.changes.as_mut(), id, partition, sealed.groups(), closing, states)?;
-            give_away(id, partition, &sealed.groups().collect::<Groups>(), states, take)?;
+            give_away(id, partition, &sealed.groups().collect::<GroupSlots>(), states, take)?;
         }
         Ok(())
     }
@@ -330,8 +330,8 @@ fn late(
     which: Partition,
     partition: &PartitionState,
     wanted: impl Fn(&Late) -> bool,
-) -> BTreeMap<FoldSegment, Groups> {
-    let mut places: BTreeMap<FoldSegment, Groups> = BTreeMap::new();
+) -> BTreeMap<FoldSegment, GroupSlots> {
+    let mut places: BTreeMap<FoldSegment, GroupSlots> = BTreeMap::new();
     for (late, slot) in partition.late().filter(|(late, _)| wanted(late)) {
         let place = SegmentKind::Late { window: late.window, slice: late.slice };
         places.entry(FoldSegment { partition: which, place }).or_default().push((late.group, slot));
@@ -339,7 +339,7 @@ fn late(
     places
 }
 
-/// Groups of a segment with their states.
+/// GroupSlots of a segment with their states.
 fn segments(
     id: FoldSegment,
     whole: bool,

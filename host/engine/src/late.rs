@@ -1,6 +1,6 @@
 //! Rows that come when all their windows are closed.
 
-use super::{partition::Plan, slice::SliceNumber};
+use super::{partition::FoldContext, slice::SliceNumber};
 
 /// A row that was late for every window that covers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,10 @@ impl LateRow {
     ///
     /// What is noted does not depend on how far windows had closed beyond the last one, so that a replay notes the same.
     #[cold]
-    pub(super) fn new(row: u32, slice: SliceNumber, watermark: i64, plan: &Plan<'_>) -> Self {
-        let slicing = plan.slicing;
+    pub(super) fn new(row: u32, slice: SliceNumber, watermark: i64, context: &FoldContext<'_>) -> Self {
+        let slicing = context.slicing;
         let (first, last) = (slicing.first_window(slice), slicing.last_window(slice));
-        let closed = slicing.end(slicing.last_ended(plan.closed));
+        let closed = slicing.end(slicing.last_ended(context.closed));
         Self {
             row,
             first: (slicing.start(first), slicing.end(first)),

@@ -30,7 +30,7 @@ pub(super) struct Placed {
 }
 
 /// What is the same for all partitions of a query.
-pub(super) struct Plan<'a> {
+pub(super) struct FoldContext<'a> {
     pub(super) slicing: &'a Slicing,
     pub(super) delay_us: i64,
     pub(super) groups_max: usize,
@@ -103,7 +103,7 @@ impl PartitionState {
     }
 
     /// Finds the slots of a batch's rows.
-    pub(super) fn place(&mut self, batch: &FoldBatch<'_>, plan: &mut Plan<'_>) -> Placed {
+    pub(super) fn place(&mut self, batch: &FoldBatch<'_>, context: &mut FoldContext<'_>) -> Placed {
         let (mut placed, mut room) = (Placed::default(), Vec::new());
         placed.rows.reserve(batch.times.len());
         placed.slots.reserve(batch.times.len());
@@ -128,12 +128,12 @@ impl PartitionState {
             }
             if batch.keeps(index) {
                 if time < current.start || current.end <= time {
-                    current = self.slice_at(time, plan);
+                    current = self.slice_at(time, context);
                 }
-                let slot = match self.known_slot(&current, known, plan) {
+                let slot = match self.known_slot(&current, known, context) {
                     Some(slot) => Ok(slot),
                     None => {
-                        self.other_slot(&mut current, keys.get(index, &mut room), plan, &mut placed.folded)
+                        self.other_slot(&mut current, keys.get(index, &mut room), context, &mut placed.folded)
                     }
                 };
                 match slot {
@@ -144,14 +144,19 @@ impl PartitionState {
                     Err(Unplaced::TooManyGroups) => placed.folded.rejected.push(row),
                     Err(Unplaced::Late) => {
                         placed.folded.late += 1;
-                        placed.folded.late_rows.push(LateRow::new(row, current.number, self.watermark, plan));
+                        placed.folded.late_rows.push(LateRow::new(
+                            row,
+                            current.number,
+                            self.watermark,
+                            context,
+                        ));
                     }
                     Err(Unplaced::Unwanted) => {}
                 }
             }
-            self.watermark = self.watermark.max(time.saturating_sub(plan.delay_us));
+            self.watermark = self.watermark.max(time.saturating_sub(context.delay_us));
         }
-        self.expire(plan.slicing);
+        self.expire(context.slicing);
         placed
     }
 
@@ -167,10 +172,10 @@ impl PartitionState {
 
     /// The slot of a row in time whose group has one in its slice.
     #[inline]
-    fn known_slot(&self, current: &Current, group: Group, plan: &Plan<'_>) -> Option<u32> {
+    fn known_slot(&self, current: &Current, group: Group, context: &FoldContext<'_>) -> Option<u32> {
         let slice = self.slices.get(current.index)?;
         let slot = slice.slots.get(group.0);
-        (slot != NONE && current.sealed > self.watermark.max(plan.closed)).then_some(slot)
+        (slot != NONE && current.sealed > self.watermark.max(context.closed)).then_some(slot)
     }
 
     /// The slot of any other row, given its slice and key.
@@ -178,17 +183,17 @@ impl PartitionState {
         &mut self,
         current: &mut Current,
         key: Key<'_>,
-        plan: &mut Plan<'_>,
+        context: &mut FoldContext<'_>,
         folded: &mut Folded,
     ) -> Result<u32, Unplaced> {
-        let barrier = self.watermark.max(plan.closed);
-        if current.sealed <= barrier {
-            return self.late_slot(current.number, barrier, key, plan, folded);
+        let closed_upto = self.watermark.max(context.closed);
+        if current.sealed <= closed_upto {
+            return self.late_slot(current.number, closed_upto, key, context, folded);
         }
         if !current.wanted {
             return Err(Unplaced::Unwanted);
         }
-        let group = self.admit(key, current.number, plan)?;
+        let group = self.admit(key, current.number, context)?;
         if current.index == usize::MAX {
             let index = self.slices.partition_point(|slice| slice.number < current.number);
             let Current { number, start, end, .. } = *current;
@@ -202,7 +207,7 @@ impl PartitionState {
         debug_assert_eq!(slice.number, current.number, "the row's own slice");
         let slot = slice.slots.at(group.0);
         if *slot == NONE {
-            *slot = plan.slots.take();
+            *slot = context.slots.take();
             slice.groups.push(group);
             *self.held.at(group.0) += 1;
         }
@@ -214,34 +219,40 @@ impl PartitionState {
     fn late_slot(
         &mut self,
         slice: SliceNumber,
-        barrier: i64,
+        closed_upto: i64,
         key: Key<'_>,
-        plan: &mut Plan<'_>,
+        context: &mut FoldContext<'_>,
         folded: &mut Folded,
     ) -> Result<u32, Unplaced> {
-        if plan.slicing.end(plan.slicing.last_window(slice)) <= barrier {
+        if context.slicing.end(context.slicing.last_window(slice)) <= closed_upto {
             return Err(Unplaced::Late);
         }
         folded.late_partial += 1;
-        if slice < plan.first_slice {
+        if slice < context.first_slice {
             return Err(Unplaced::Unwanted);
         }
-        let group = self.admit(key, slice, plan)?;
-        let window = plan.slicing.last_ended(barrier).next();
+        let group = self.admit(key, slice, context)?;
+        let window = context.slicing.last_ended(closed_upto).next();
         let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
             *self.held.at(group.0) += 1;
-            plan.slots.take()
+            context.slots.take()
         });
         Ok(*slot)
     }
 
     /// The group of a row's key.
-    fn admit(&mut self, key: Key<'_>, slice: SliceNumber, plan: &Plan<'_>) -> Result<Group, Unplaced> {
+    fn admit(
+        &mut self,
+        key: Key<'_>,
+        slice: SliceNumber,
+        context: &FoldContext<'_>,
+    ) -> Result<Group, Unplaced> {
         let known = self.groups.find(key);
-        if !known.is_some_and(|group| self.limiter.counts(group)) && self.limiter.counted() >= plan.groups_max
+        if !known.is_some_and(|group| self.limiter.counts(group))
+            && self.limiter.counted() >= context.groups_max
         {
-            self.limiter.expire(self.watermark, plan.slicing);
-            if self.limiter.counted() >= plan.groups_max {
+            self.limiter.expire(self.watermark, context.slicing);
+            if self.limiter.counted() >= context.groups_max {
                 return Err(Unplaced::TooManyGroups);
             }
         }
@@ -251,18 +262,18 @@ impl PartitionState {
     }
 
     /// The slice of a time.
-    fn slice_at(&self, time: i64, plan: &Plan<'_>) -> Current {
+    fn slice_at(&self, time: i64, context: &FoldContext<'_>) -> Current {
         let index = self.slices.partition_point(|slice| slice.end <= time);
         let (number, start, end, index) = match self.slices.get(index) {
             Some(slice) if slice.start <= time => (slice.number, slice.start, slice.end, index),
             _ => {
-                let number = plan.slicing.slice_of(time);
-                let (start, end) = plan.slicing.bounds(number);
+                let number = context.slicing.slice_of(time);
+                let (start, end) = context.slicing.bounds(number);
                 (number, start, end, usize::MAX)
             }
         };
-        let sealed = plan.slicing.end(plan.slicing.first_window(number));
-        Current { number, start, end, sealed, wanted: number >= plan.first_slice, index }
+        let sealed = context.slicing.end(context.slicing.first_window(number));
+        Current { number, start, end, sealed, wanted: number >= context.first_slice, index }
     }
 
     /// Forgets groups that no longer count, as far as no slot names them. Not within a batch: their numbers are known.
@@ -376,7 +387,7 @@ impl PartitionState {
     }
 
     /// All groups are back: those that no longer count are forgotten, as they were before.
-    pub(super) fn settle(&mut self, slicing: &Slicing) {
+    pub(super) fn end_restore(&mut self, slicing: &Slicing) {
         self.expire(slicing);
     }
 

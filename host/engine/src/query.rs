@@ -223,7 +223,7 @@ impl WindowQuery {
     }
 
     /// A query that goes on where `window_progress` says, still without segments: [`WindowQuery::put_back`] gives it those that
-    /// were kept, in the order in which they were captured; [`WindowQuery::settle`] ends that.
+    /// were kept, in the order in which they were captured; [`WindowQuery::end_restore`] ends that.
     pub fn restored(
         window: &Window,
         settings: Settings,
@@ -254,8 +254,8 @@ impl WindowQuery {
     }
 
     /// All segments are back.
-    pub fn settle(&mut self) {
-        self.fold.settle();
+    pub fn end_restore(&mut self) {
+        self.fold.end_restore();
     }
 
     /// Lets the halves work with the reducers, and remembers a fault.

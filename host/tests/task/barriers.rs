@@ -102,7 +102,7 @@ fn expected() -> (Vec<(String, i64)>, u64) {
 }
 
 #[test]
-fn what_is_held_for_the_next_gate_is_not_taken_for_read() {
+fn what_is_held_for_the_next_barrier_is_not_taken_for_read() {
     let ahead = replay(&|task, schema| {
         task.take(SourceIndex::FIRST, &batch(schema, 1, TIMES[1]));
         task.reached_end(first(1));

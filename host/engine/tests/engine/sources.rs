@@ -100,7 +100,7 @@ fn a_snapshot_keeps_them_apart() {
     for part in &snapshot.parts {
         again.query.put_back(part, &[0; 4], &mut again.accumulators).unwrap();
     }
-    again.query.settle();
+    again.query.end_restore();
     for run in [&mut run, &mut again] {
         run.rows.clear();
         run.fold(0, &events([22, 36]));

@@ -58,7 +58,7 @@ impl Disk {
         for part in self.parts.values().flatten() {
             run.query.put_back(part, &[self.version; 4], &mut run.accumulators).unwrap();
         }
-        run.query.settle();
+        run.query.end_restore();
         run.rows.truncate(self.rows);
         run.windows.truncate(self.windows);
         (run.folded.late, run.folded.late_partial) = self.late;
@@ -190,8 +190,8 @@ fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice)
     disk.restore(&mut replay, setup, Settings::default(), dice);
     let mut again = disk.done.clone();
     let all: Vec<usize> = partitions.iter().map(Vec::len).collect();
-    let gates = forced.into_iter().map(|(end, positions)| (Some(end), positions)).chain([(None, all)]);
-    for (end, positions) in gates {
+    let barriers = forced.into_iter().map(|(end, positions)| (Some(end), positions)).chain([(None, all)]);
+    for (end, positions) in barriers {
         while let open @ [_, ..] =
             &(0..partitions.len()).filter(|&p| again[p] < positions[p]).collect::<Vec<_>>()[..]
         {

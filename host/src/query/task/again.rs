@@ -70,7 +70,7 @@ impl QueryTask {
         for part in parts {
             windows.engine.put_back(part, &versions, &mut windows.accumulators)?;
         }
-        windows.engine.settle();
+        windows.engine.end_restore();
         Ok(Some(windows))
     }
 
