@@ -59,6 +59,11 @@ impl Guest {
         })
     }
 
+    /// Whether it is lost: each call gives the same fault.
+    pub(super) fn is_lost(&self) -> bool {
+        self.store.is_err()
+    }
+
     /// What is wrong with a call that the guest survived.
     pub(super) fn refuse(&self, what: String) -> Fault {
         Fault::deterministic(self.who.clone(), what)

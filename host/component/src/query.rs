@@ -9,18 +9,22 @@ use streamgauge_sql::{
     encode,
     manifest::{Manifest, Stage},
 };
+use wasmtime::component::InstancePre;
 
 use super::{
     bindings::{columns::ColumnParam, query as wit},
     check::{Refusal, Refused, World},
     columns::{bitmap, lift, lower},
     guest::Guest,
+    limits::Budget,
     runtime::Runtime,
 };
 
 /// An instance of a query's component.
 pub struct QueryComponent {
     manifest: Manifest,
+    runtime: Runtime,
+    compiled: InstancePre<Budget>,
     guest: Guest,
     exports: wit::Guest,
 }
@@ -62,7 +66,24 @@ impl QueryComponent {
         let indices = wit::GuestIndices::new(&compiled).map_err(export)?;
         let (mut guest, instance) = Guest::start(runtime, who.clone(), &compiled)?;
         let exports = guest.call(|store| Ok(indices.load(store, &instance)))?.map_err(export)?;
-        Ok(Self { manifest, guest, exports })
+        Ok(Self { manifest, runtime: runtime.clone(), compiled, guest, exports })
+    }
+
+    /// Starts another instance where this one is lost after a fault. A query component has no state.
+    ///
+    /// # Errors
+    /// The machine cannot start one now.
+    pub fn restart_if_lost(&mut self) -> Result<(), Fault> {
+        if self.guest.is_lost() {
+            let who = format!("query `{}`", self.manifest.name);
+            let broken =
+                |error: wasmtime::Error| Fault::deterministic(who.clone(), error.root_cause().to_string());
+            let indices = wit::GuestIndices::new(&self.compiled).map_err(broken)?;
+            let (mut guest, instance) = Guest::start(&self.runtime, who.clone(), &self.compiled)?;
+            self.exports = guest.call(|store| Ok(indices.load(store, &instance)))?.map_err(broken)?;
+            self.guest = guest;
+        }
+        Ok(())
     }
 
     /// Compiles several components and starts them, on all cores; in the order given.

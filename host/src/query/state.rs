@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamgauge_engine::{Fault, RestoreError, SegmentId, Snapshot, StateSegment};
 
-use super::{Operators, RunningQuery, Windows};
+use super::{Operators, QueryComponent, RunningQuery, Windows};
 
 impl RunningQuery {
     /// Other windows instead of those that it has; its operators, and those of its readers, know nothing.
@@ -18,6 +18,15 @@ impl RunningQuery {
     fn each_operators(&mut self, work: &mut dyn FnMut(&mut Operators)) {
         work(&mut self.operators);
         self.readers.iter_mut().for_each(|reader| reader.each_operators(work));
+    }
+
+    /// Starts the components of this query and its readers again that were lost with a fault.
+    ///
+    /// # Errors
+    /// The machine cannot start one now.
+    pub fn restart_lost(&mut self) -> Result<(), Fault> {
+        self.component.as_mut().map_or(Ok(()), QueryComponent::restart_if_lost)?;
+        self.readers.iter_mut().try_for_each(Self::restart_lost)
     }
 
     /// Whether it or one of its readers has state beside windows.

@@ -141,3 +141,19 @@ fn many_at_once_come_in_their_order_each_itself() {
         assert_eq!(guest.ingest(5, &[&one]).is_ok(), echoes, "{}", guest.manifest().name);
     }
 }
+
+#[test]
+fn a_guest_that_is_lost_gives_the_same_fault_until_it_is_started_again() {
+    let fails_for_seven =
+        format!("(if (i32.eq (local.get $rows) (i32.const 7)) (then (unreachable))) {ECHO}");
+    let mut guest = start(&fails_for_seven, &[DataType::Int64]);
+    let [seven, nine] = [7, 9].map(|rows| column(DataType::Int64, rows, usize::MAX));
+    let echoed = |guest: &mut QueryComponent| guest.ingest(9, &[&nine]);
+    assert!(echoed(&mut guest).is_ok());
+    guest.restart_if_lost().unwrap();
+    let fault = guest.ingest(7, &[&seven]).unwrap_err();
+    assert!(fault.what.starts_with("trapped"), "{fault}");
+    assert_eq!(echoed(&mut guest).unwrap_err(), fault, "it is lost");
+    guest.restart_if_lost().unwrap();
+    assert!(echoed(&mut guest).is_ok());
+}

@@ -47,6 +47,7 @@ impl QueryTask {
         let is_folded = |segment: &&StateSegment| matches!(segment.id, SegmentId::Fold(_));
         let windows = self.windows(checkpoint, segments.clone().filter(is_folded))?;
         self.query.replace_windows(windows);
+        self.query.restart_lost()?;
         let mut operators = segments.filter(|segment| !is_folded(segment));
         operators.try_for_each(|segment| self.query.put_back_operator(segment))
     }
