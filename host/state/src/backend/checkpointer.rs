@@ -7,7 +7,7 @@ use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
 use tracing::debug;
 
 use super::{
-    CheckpointRequest, Command,
+    CheckpointMetrics, CheckpointRequest, Command,
     ending::Alive,
     standing::{Durable, Standing},
     writer::LogWriter,
@@ -55,6 +55,7 @@ pub(super) struct Checkpointer {
     kept: Vec<Kept>,
     /// The versions of the states in the newest, one an aggregate call.
     versions: Vec<u32>,
+    metrics: CheckpointMetrics,
     /// The log's actor owns this one, so it is not kept by it.
     log: WeakMailbox<LogWriter>,
     standing: Arc<Standing>,
@@ -81,6 +82,7 @@ impl Checkpointer {
         sections: Sections,
         newest: Option<&(CheckpointManifest, u64)>,
         generations: usize,
+        metrics: CheckpointMetrics,
         log: WeakMailbox<LogWriter>,
         standing: Arc<Standing>,
         alive: Alive,
@@ -97,6 +99,7 @@ impl Checkpointer {
             generations: generations.max(1),
             kept: kept.into_iter().collect(),
             versions: versions.unwrap_or_default(),
+            metrics,
             log,
             standing,
             _alive: alive,
@@ -134,7 +137,10 @@ impl Checkpointer {
         manifest.start_bounds.write_topic(&mut out);
         manifest.write_operators(&mut out);
         let generation = self.checkpoints.finish(begun, out.as_bytes())?;
-        let took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = since.elapsed();
+        self.metrics.written.increment(1);
+        self.metrics.seconds.record(took.as_secs_f64());
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         debug!(generation, took_ms, "{} is written", self.checkpoints.shown_name(generation));
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: manifest.log_from });
