@@ -304,7 +304,7 @@ impl Pipeline {
     fn close_what_is_complete(&mut self) {
         self.tasks
             .iter_mut()
-            .filter(|task| !task.is_level() && !task.is_blocked())
+            .filter(|task| task.has_undecided() && !task.is_blocked())
             .for_each(QueryTask::close);
     }
 

@@ -5,7 +5,9 @@ use streamgauge_common::column::{Column, DataType};
 use super::{
     Fault,
     close::Close,
+    group::Group,
     key,
+    slice::{SliceNumber, WindowNumber},
     slot::SlotAllocator,
     states::{AggregateClass, CALL_MAX, Pairs, States},
 };
@@ -51,7 +53,7 @@ impl Closed {
 /// A window whose rows are being given out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EmitCursor {
-    pub(super) window: i64,
+    pub(super) window: WindowNumber,
     pub(super) forced: bool,
     /// How many of its groups were given out.
     pub(super) done: usize,
@@ -69,7 +71,7 @@ struct Results {
 pub(super) fn rows(
     close: &Close,
     open: EmitCursor,
-    stays: i64,
+    stays: SliceNumber,
     key_types: impl IntoIterator<Item = DataType>,
     states: &mut States<'_>,
 ) -> Result<Closed, Fault> {
@@ -114,7 +116,7 @@ pub(super) fn rows(
 }
 
 /// The next groups of the window.
-fn run(close: &Close, done: usize) -> &[u32] {
+fn run(close: &Close, done: usize) -> &[Group] {
     let groups = close.order.get(done..).unwrap_or_default();
     let mut bytes = 0;
     let before = groups.iter().take(CALL_MAX).take_while(|&&group| {
@@ -130,20 +132,20 @@ fn run(close: &Close, done: usize) -> &[u32] {
 /// later window needs takes the others in; where there is none, an empty slot does.
 fn collect(
     close: &Close,
-    group: u32,
+    group: Group,
     which: AggregateClass,
-    stays: i64,
+    stays: SliceNumber,
     results: &mut Results,
     temporary: impl FnOnce() -> u32,
 ) {
     let pieces = close.stack.pieces(group);
-    let merged = pieces.front.into_iter().chain(pieces.back.map(|slot| (i64::MAX, slot)));
+    let merged = pieces.front.into_iter().chain(pieces.back.map(|slot| (SliceNumber::MAX, slot)));
     let merged = merged.filter(|_| which == AggregateClass::Bounded);
     let slices = close.stack.slices(&pieces).filter(|_| which == AggregateClass::Growing);
-    let late = close.late.get(&group).into_iter().flatten().map(|piece| (i64::MAX, piece.slot));
+    let late = close.late.get(&group).into_iter().flatten().map(|piece| (SliceNumber::MAX, piece.slot));
     let mut all = merged.chain(slices).chain(late).peekable();
 
-    let Some((slice, first)) = all.next() else { unreachable!("group {group} has a row in the window") };
+    let Some((slice, first)) = all.next() else { unreachable!("group {} has a row in the window", group.0) };
     if all.peek().is_none() || slice < stays {
         all.for_each(|(_, slot)| results.pairs.push(first, slot));
         return results.slots.push(first);

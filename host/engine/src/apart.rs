@@ -69,7 +69,7 @@ impl PartitionFold {
     /// Gives away what the partition's own watermark has completed, as bytes.
     pub fn seal(&mut self, accumulators: &mut [Box<dyn Accumulators>]) -> Result<Vec<SealedSlice>, Fault> {
         let window = self.slicing.last_ended(self.watermark());
-        let end = self.slicing.first_slice(window).saturating_add(self.slicing.per_window());
+        let end = self.slicing.end_slice(window);
         let closing = Closing { window, stays: end };
         let Self { fold, aggregates, slots, .. } = self;
         let mut states = States { aggregates, accumulators, slots };

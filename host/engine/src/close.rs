@@ -14,10 +14,10 @@ use streamgauge_common::{
 use super::{
     Fault, Settings,
     answer::{self, Closed, EmitCursor},
-    group::{Groups, Key},
+    group::{Group, Groups, Key},
     sealed::{Closing, SealedSlice, SealedSlices, SealedStates},
     segment::SegmentKind,
-    slice::Slicing,
+    slice::{SliceNumber, Slicing, WindowNumber},
     stack::TwoStacks,
     states::{AggregateClass, Pairs, States},
     watermark::{FOREVER, NEVER, SourceWatermark},
@@ -29,7 +29,7 @@ pub(super) struct Close {
     slicing: Slicing,
     key_types: Vec<DataType>,
     /// The first window that is emitted.
-    first_window: i64,
+    first_window: WindowNumber,
     delay_us: i64,
     /// How far the source has come.
     pub(super) source: SourceWatermark,
@@ -39,11 +39,11 @@ pub(super) struct Close {
     closed: i64,
     pub(super) groups: Groups,
     /// The groups by key, as far as `ordered`; then new ones.
-    pub(super) order: Vec<u32>,
+    pub(super) order: Vec<Group>,
     ordered: usize,
     pub(super) stack: TwoStacks,
     /// By group: ascending by slice and window.
-    pub(super) late: BTreeMap<u32, Vec<LatePiece>>,
+    pub(super) late: BTreeMap<Group, Vec<LatePiece>>,
     /// The window whose rows are being given out.
     open: Option<EmitCursor>,
 }
@@ -51,9 +51,9 @@ pub(super) struct Close {
 /// A late accumulator of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LatePiece {
-    slice: i64,
+    slice: SliceNumber,
     /// The first window that takes it.
-    window: i64,
+    window: WindowNumber,
     pub(super) slot: u32,
 }
 
@@ -94,8 +94,8 @@ impl Close {
     }
 
     /// The first slice that a window which is not closed needs.
-    pub(super) fn first_needed(&self) -> i64 {
-        let next = self.slicing.last_ended(self.closed).saturating_add(1);
+    pub(super) fn first_needed(&self) -> SliceNumber {
+        let next = self.slicing.last_ended(self.closed).next();
         self.slicing.first_slice(self.first_window.max(next))
     }
 
@@ -144,7 +144,7 @@ impl Close {
             }
         };
         let EmitCursor { window, forced, done, runs } = open;
-        let stays = self.slicing.first_slice(window + 1);
+        let stays = self.slicing.first_slice(window.next());
         let rows = answer::rows(self, open, stays, self.key_types.iter().copied(), states)?;
         let done = done + rows.len();
         let is_last = done == self.order.len();
@@ -157,9 +157,15 @@ impl Close {
         Ok(Some(Closed { window_start, window_end, forced, is_last, ..rows }))
     }
 
+    /// Whether a window is complete and not given out, or only in part.
+    pub(super) fn has_complete_window(&self, sealed: &dyn SealedSlices) -> bool {
+        let is_complete = |window| self.slicing.end(window) <= self.source.at();
+        self.open.is_some() || self.next_window(sealed).is_some_and(is_complete)
+    }
+
     /// The first window that is not closed and has a row, as far as rows have come.
-    fn next_window(&self, sealed: &dyn SealedSlices) -> Option<i64> {
-        let next = self.slicing.last_ended(self.closed).saturating_add(1).max(self.first_window);
+    fn next_window(&self, sealed: &dyn SealedSlices) -> Option<WindowNumber> {
+        let next = self.slicing.last_ended(self.closed).next().max(self.first_window);
         if !self.stack.is_empty() || !self.late.is_empty() {
             return Some(next);
         }
@@ -169,13 +175,13 @@ impl Close {
     /// Gathers what a window is made of; the windows before it are closed.
     fn gather(
         &mut self,
-        window: i64,
+        window: WindowNumber,
         sealed: &mut dyn SealedSlices,
         states: &mut States<'_>,
     ) -> Result<(), Fault> {
-        let closing = Closing { window, stays: self.slicing.first_slice(window + 1) };
+        let closing = Closing { window, stays: self.slicing.first_slice(window.next()) };
         let first = self.slicing.first_slice(window);
-        let (boundary, end) = (self.slicing.next_block(first), first + self.slicing.per_window());
+        let (boundary, end) = (self.slicing.next_block(first), self.slicing.end_slice(window));
         self.leave(first, states)?;
         if boundary > self.stack.boundary() {
             while self.take_slice(boundary, &closing, sealed, states)?.is_some() {}
@@ -196,11 +202,11 @@ impl Close {
     /// Takes the first slice before `end` over, from all partitions that have it.
     fn take_slice(
         &mut self,
-        end: i64,
+        end: SliceNumber,
         closing: &Closing,
         sealed: &mut dyn SealedSlices,
         states: &mut States<'_>,
-    ) -> Result<Option<i64>, Fault> {
+    ) -> Result<Option<SliceNumber>, Fault> {
         let Some(slice) = sealed.first_slice().filter(|&first| first < end) else { return Ok(None) };
         sealed.seal_slice(slice, closing, states, &mut |part, states| {
             debug_assert_eq!(part.kind, SegmentKind::Slice(slice), "the slice that was asked for");
@@ -241,7 +247,7 @@ impl Close {
     }
 
     /// The group of an encoded key.
-    fn group(&mut self, key: &[u8]) -> u32 {
+    fn group(&mut self, key: &[u8]) -> Group {
         let before = self.groups.len();
         let group = self.groups.find_or_add(Key::of(key));
         if self.groups.len() > before {
@@ -251,7 +257,7 @@ impl Close {
     }
 
     /// Releases everything that is only in slices before one.
-    fn leave(&mut self, before: i64, states: &mut States<'_>) -> Result<(), Fault> {
+    fn leave(&mut self, before: SliceNumber, states: &mut States<'_>) -> Result<(), Fault> {
         let (mut slots, mut gone) = self.stack.leave(before);
         self.late.retain(|&group, pieces| {
             let left = pieces.partition_point(|piece| piece.slice < before);

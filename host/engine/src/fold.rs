@@ -11,12 +11,14 @@ use streamgauge_common::{
 };
 
 use super::{
-    Fault, RestoreError, SegmentKind, Settings, StateSegment, key,
+    Fault, RestoreError, SegmentKind, Settings, StateSegment,
+    group::Group,
+    key,
     late::LateRow,
     partition::{Late, PartitionState, Plan},
     sealed::{Closing, GROUPS_MAX, SealedSlice, SealedSlices, SealedStates, TakeSealed},
     segment::{Changes, FoldSegment, SegmentId},
-    slice::Slicing,
+    slice::{SliceNumber, Slicing, WindowNumber},
     states::States,
     watermark::NEVER,
 };
@@ -64,14 +66,14 @@ pub(super) struct Fold {
     settings: Settings,
     key_types: Vec<DataType>,
     /// Slices before it are in no window that is emitted.
-    first_slice: i64,
+    first_slice: SliceNumber,
     partitions: BTreeMap<Partition, PartitionState>,
     /// What changed, where that is tracked.
     changes: Option<Changes>,
 }
 
 /// Groups of a segment with their slots.
-type Groups = Vec<(u32, u32)>;
+type Groups = Vec<(Group, u32)>;
 
 impl Fold {
     /// Nothing yet.
@@ -143,7 +145,7 @@ impl Fold {
     /// slice `first` on. Of those that `whole` names, and that were put back from states of other versions, all groups.
     pub(super) fn snapshot(
         &mut self,
-        first: i64,
+        first: SliceNumber,
         whole: &BTreeSet<SegmentId>,
         states: &mut States<'_>,
     ) -> Result<(Vec<StateSegment>, BTreeSet<SegmentId>), Fault> {
@@ -152,7 +154,7 @@ impl Fold {
         let mut kept: BTreeSet<SegmentId> = sealed.into_iter().map(SegmentId::Fold).collect();
         let tracked = &*changes;
         let is_whole = |id: &FoldSegment| whole.contains(&SegmentId::Fold(*id)) || tracked.is_outdated(id);
-        let changed = |id: &FoldSegment, groups: &mut dyn Iterator<Item = (u32, u32)>| -> Groups {
+        let changed = |id: &FoldSegment, groups: &mut dyn Iterator<Item = (Group, u32)>| -> Groups {
             let all = is_whole(id);
             groups.filter(|&(_, slot)| all || tracked.is_touched(slot)).collect()
         };
@@ -243,7 +245,7 @@ impl Fold {
         changes: Option<&mut Changes>,
         id: FoldSegment,
         partition: &PartitionState,
-        groups: impl Iterator<Item = (u32, u32)>,
+        groups: impl Iterator<Item = (Group, u32)>,
         closing: &Closing,
         states: &mut States<'_>,
     ) -> Result<(), Fault> {
@@ -260,11 +262,11 @@ impl Fold {
 }
 
 impl SealedSlices for Fold {
-    fn first_slice(&self) -> Option<i64> {
+    fn first_slice(&self) -> Option<SliceNumber> {
         self.partitions.values().filter_map(PartitionState::first_slice).min()
     }
 
-    fn first_window(&self, slicing: &Slicing) -> Option<i64> {
+    fn first_window(&self, slicing: &Slicing) -> Option<WindowNumber> {
         let firsts = self.partitions.values().flat_map(|partition| {
             let window = partition.first_slice().map(|slice| slicing.first_window(slice));
             window.into_iter().chain(partition.first_late_window())
@@ -274,7 +276,7 @@ impl SealedSlices for Fold {
 
     fn seal_slice(
         &mut self,
-        slice: i64,
+        slice: SliceNumber,
         closing: &Closing,
         states: &mut States<'_>,
         take: &mut TakeSealed<'_>,
@@ -310,7 +312,7 @@ impl SealedSlices for Fold {
 fn give_away(
     id: FoldSegment,
     partition: &mut PartitionState,
-    groups: &[(u32, u32)],
+    groups: &[(Group, u32)],
     states: &mut States<'_>,
     take: &mut TakeSealed<'_>,
 ) -> Result<(), Fault> {
@@ -342,7 +344,7 @@ fn segments(
     id: FoldSegment,
     whole: bool,
     partition: &PartitionState,
-    groups: &[(u32, u32)],
+    groups: &[(Group, u32)],
     states: &mut States<'_>,
 ) -> Result<Vec<StateSegment>, Fault> {
     let mut segments = Vec::new();
@@ -358,7 +360,7 @@ fn segments(
     Ok(segments)
 }
 
-fn keys(partition: &PartitionState, groups: impl Iterator<Item = u32>) -> Texts {
+fn keys(partition: &PartitionState, groups: impl Iterator<Item = Group>) -> Texts {
     let mut keys = Texts::default();
     groups.for_each(|group| keys.push(partition.key(group)));
     keys

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use streamgauge_common::column::{Column, Texts, Values};
 
-use super::{key, slot::SlotAllocator};
+use super::{dense::NONE, key, slot::SlotAllocator};
 
 /// Seeds the hash: any number will do, and nothing that is seen depends on it.
 const SEED: u64 = 0x5147;
@@ -72,10 +72,19 @@ impl<'a> Key<'a> {
     }
 }
 
+/// The number of a key, among the keys of one partition, of CLOSE or of an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Group(pub(super) u32);
+
+impl Group {
+    /// "No group" where groups are stored.
+    pub(super) const NONE: Self = Self(NONE);
+}
+
 /// Keys with their numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
-    table: HashTable<u32>,
+    table: HashTable<Group>,
     numbers: SlotAllocator,
     places: Vec<KeyPlace>,
     /// The keys of all groups, one behind the other, in no order and with holes.
@@ -94,8 +103,8 @@ struct KeyPlace {
 impl Groups {
     /// The number of a key.
     #[inline]
-    pub(super) fn find(&self, key: Key<'_>) -> Option<u32> {
-        let is_it = |&group: &u32| match self.key(group) {
+    pub(super) fn find(&self, key: Key<'_>) -> Option<Group> {
+        let is_it = |&group: &Group| match self.key(group) {
             [first, rest @ ..] => *first == key.first && rest == key.rest,
             [] => false,
         };
@@ -103,18 +112,18 @@ impl Groups {
     }
 
     /// The number of a key, a new one where there is none.
-    pub(super) fn find_or_add(&mut self, key: Key<'_>) -> u32 {
+    pub(super) fn find_or_add(&mut self, key: Key<'_>) -> Group {
         if let Some(group) = self.find(key) {
             return group;
         }
-        let group = self.numbers.take();
+        let group = Group(self.numbers.take());
         let place = KeyPlace { hash: key.hash, start: self.bytes.len(), len: key.rest.len() as u32 + 1 };
         self.bytes.push(key.first);
         self.bytes.extend_from_slice(key.rest);
-        if self.places.len() <= group as usize {
-            self.places.resize(group as usize + 1, KeyPlace::default());
+        if self.places.len() <= group.0 as usize {
+            self.places.resize(group.0 as usize + 1, KeyPlace::default());
         }
-        if let Some(free) = self.places.get_mut(group as usize) {
+        if let Some(free) = self.places.get_mut(group.0 as usize) {
             *free = place;
         }
         let places = &self.places;
@@ -124,19 +133,19 @@ impl Groups {
 
     /// The encoded key of a group; a key without parts is one byte all the same.
     #[inline]
-    pub(super) fn key(&self, group: u32) -> &[u8] {
+    pub(super) fn key(&self, group: Group) -> &[u8] {
         let place = place_of(&self.places, group);
         self.bytes.get(place.start..place.start + place.len as usize).unwrap_or_default()
     }
 
     /// Forgets a group; its number is free.
-    pub(super) fn remove(&mut self, group: u32) {
+    pub(super) fn remove(&mut self, group: Group) {
         let place = place_of(&self.places, group);
         match self.table.find_entry(place.hash, |&other| other == group) {
             Ok(entry) => entry.remove(),
-            Err(_) => unreachable!("group {group} is not there"),
+            Err(_) => unreachable!("group {} is not there", group.0),
         };
-        self.numbers.give_back(group);
+        self.numbers.give_back(group.0);
         self.garbage += place.len as usize;
         if self.garbage > GARBAGE_MIN.max(self.bytes.len() / 2) {
             self.close_holes();
@@ -151,7 +160,7 @@ impl Groups {
     fn close_holes(&mut self) {
         let mut bytes = Vec::with_capacity(self.bytes.len() - self.garbage);
         for &group in &self.table {
-            let Some(place) = self.places.get_mut(group as usize) else { continue };
+            let Some(place) = self.places.get_mut(group.0 as usize) else { continue };
             let start = bytes.len();
             bytes.extend_from_slice(
                 self.bytes.get(place.start..place.start + place.len as usize).unwrap_or_default(),
@@ -164,8 +173,8 @@ impl Groups {
 }
 
 #[inline]
-fn place_of(places: &[KeyPlace], group: u32) -> KeyPlace {
-    places.get(group as usize).copied().unwrap_or_default()
+fn place_of(places: &[KeyPlace], group: Group) -> KeyPlace {
+    places.get(group.0 as usize).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -189,22 +198,22 @@ mod tests {
         let (plain, nulls) = (Keys::new(&plain), Keys::new(&nulls));
         let (mut groups, mut room) = (Groups::default(), Vec::new());
         assert_eq!(
-            (0..2).map(|row| groups.find_or_add(plain.get(row, &mut room))).collect::<Vec<_>>(),
+            (0..2).map(|row| groups.find_or_add(plain.get(row, &mut room)).0).collect::<Vec<_>>(),
             [0, 1]
         );
         assert_eq!(
-            (0..3).map(|row| groups.find_or_add(nulls.get(row, &mut room))).collect::<Vec<_>>(),
+            (0..3).map(|row| groups.find_or_add(nulls.get(row, &mut room)).0).collect::<Vec<_>>(),
             [0, 1, 2]
         );
-        assert_eq!((groups.key(0), groups.key(1), groups.key(2)), (&b"\0a"[..], &b"\0"[..], &b"\x01"[..]));
+        assert_eq!([0, 1, 2].map(|group| groups.key(Group(group))), [&b"\0a"[..], &b"\0"[..], &b"\x01"[..]]);
     }
 
     #[test]
     fn no_key_is_one_group() {
         let (mut groups, mut room) = (Groups::default(), Vec::new());
-        assert_eq!(groups.find_or_add(Keys::new(&[]).get(0, &mut room)), 0);
-        assert_eq!(groups.find(Keys::new(&[]).get(9, &mut room)), Some(0));
-        groups.remove(0);
+        assert_eq!(groups.find_or_add(Keys::new(&[]).get(0, &mut room)), Group(0));
+        assert_eq!(groups.find(Keys::new(&[]).get(9, &mut room)), Some(Group(0)));
+        groups.remove(Group(0));
         assert_eq!(groups.find(Keys::new(&[]).get(9, &mut room)), None);
     }
 
@@ -213,11 +222,11 @@ mod tests {
         let mut groups = Groups::default();
         for round in 0..200u32 {
             let name = |index: u32| format!("\0a group's name {round} {index}");
-            let added: Vec<u32> =
+            let added: Vec<Group> =
                 (0..100).map(|index| groups.find_or_add(Key::of(name(index).as_bytes()))).collect();
-            assert_eq!(added, (0..100).collect::<Vec<_>>(), "numbers are used again");
+            assert_eq!(added, (0..100).map(Group).collect::<Vec<_>>(), "numbers are used again");
             for &group in &added {
-                assert_eq!(groups.key(group), name(group).as_bytes());
+                assert_eq!(groups.key(group), name(group.0).as_bytes());
             }
             added.iter().for_each(|&group| groups.remove(group));
             assert_eq!(groups.len(), 0);

@@ -1,6 +1,6 @@
 //! Rows that come when all their windows are closed.
 
-use super::partition::Plan;
+use super::{partition::Plan, slice::SliceNumber};
 
 /// A row that was late for every window that covers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +23,14 @@ impl LateRow {
     ///
     /// What is noted does not depend on how far windows had closed beyond the last one, so that a replay notes the same.
     #[cold]
-    pub(super) fn new(row: u32, slice: i64, watermark: i64, plan: &Plan<'_>) -> Self {
+    pub(super) fn new(row: u32, slice: SliceNumber, watermark: i64, plan: &Plan<'_>) -> Self {
         let slicing = plan.slicing;
         let (first, last) = (slicing.first_window(slice), slicing.last_window(slice));
         let closed = slicing.end(slicing.last_ended(plan.closed));
         Self {
             row,
             first: (slicing.start(first), slicing.end(first)),
-            windows: (last - first + 1).unsigned_abs(),
+            windows: (last.0 - first.0 + 1).unsigned_abs(),
             watermark,
             closed: (watermark < slicing.end(last)).then_some(closed),
         }

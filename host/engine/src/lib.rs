@@ -49,7 +49,7 @@ pub use segment::{
     FoldSegment, OperatorSegment, RestoreError, SegmentId, SegmentKind, Snapshot, StateSegment,
     WindowProgress,
 };
-pub use slice::{BadWindow, TIME_MAX_US, TIME_MIN_US};
+pub use slice::{BadWindow, SliceNumber, TIME_MAX_US, TIME_MIN_US, WindowNumber};
 pub use versions::StateVersions;
 
 use streamgauge_common::column::{Column, Texts};

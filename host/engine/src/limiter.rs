@@ -6,21 +6,25 @@
 
 use std::collections::BTreeMap;
 
-use super::{dense::Dense, slice::Slicing};
+use super::{
+    dense::Dense,
+    group::Group,
+    slice::{SliceNumber, Slicing},
+};
 
 /// The newest slice of a group that does not count.
-const GONE: i64 = i64::MIN;
+const GONE: SliceNumber = SliceNumber::MIN;
 
 /// The groups that count.
 #[derive(Clone, Debug)]
 pub(super) struct GroupLimiter {
     counted: usize,
     /// By group: the newest slice it was seen in.
-    newest: Dense<i64>,
+    newest: Dense<SliceNumber>,
     /// By slice: the groups whose newest it is, or was when they were listed.
-    seen: BTreeMap<i64, Vec<u32>>,
+    seen: BTreeMap<SliceNumber, Vec<Group>>,
     /// Groups that stopped to count and were not taken; some may count again.
-    expired: Vec<u32>,
+    expired: Vec<Group>,
 }
 
 impl GroupLimiter {
@@ -35,13 +39,13 @@ impl GroupLimiter {
     }
 
     /// Whether a group counts.
-    pub(super) fn counts(&self, group: u32) -> bool {
-        self.newest.get(group) != GONE
+    pub(super) fn counts(&self, group: Group) -> bool {
+        self.newest.get(group.0) != GONE
     }
 
     /// A group has a row in a slice.
-    pub(super) fn see(&mut self, group: u32, slice: i64) {
-        let newest = self.newest.at(group);
+    pub(super) fn see(&mut self, group: Group, slice: SliceNumber) {
+        let newest = self.newest.at(group.0);
         if *newest >= slice {
             return;
         }
@@ -58,7 +62,7 @@ impl GroupLimiter {
                 break;
             }
             for group in entry.remove() {
-                let newest = self.newest.at(group);
+                let newest = self.newest.at(group.0);
                 if *newest == slice {
                     *newest = GONE;
                     self.counted -= 1;
@@ -69,10 +73,10 @@ impl GroupLimiter {
     }
 
     /// The groups whose newest slice is before one, slice by slice.
-    pub(super) fn before(&self, slice: i64) -> impl Iterator<Item = (i64, Vec<u32>)> + '_ {
+    pub(super) fn before(&self, slice: SliceNumber) -> impl Iterator<Item = (SliceNumber, Vec<Group>)> + '_ {
         self.seen.range(..slice).filter_map(|(&slice, groups)| {
-            let mut newest: Vec<u32> =
-                groups.iter().copied().filter(|&group| self.newest.get(group) == slice).collect();
+            let mut newest: Vec<Group> =
+                groups.iter().copied().filter(|&group| self.newest.get(group.0) == slice).collect();
             newest.sort_unstable();
             newest.dedup();
             (!newest.is_empty()).then_some((slice, newest))
@@ -80,7 +84,7 @@ impl GroupLimiter {
     }
 
     /// The groups that have stopped to count since the last call, each once.
-    pub(super) fn take_expired(&mut self) -> Vec<u32> {
+    pub(super) fn take_expired(&mut self) -> Vec<Group> {
         let mut expired = std::mem::take(&mut self.expired);
         expired.sort_unstable();
         expired.dedup();
@@ -97,21 +101,21 @@ mod tests {
     fn a_group_counts_until_its_last_window_has_ended() {
         let slicing = Slicing::new(&window(10, 30)).unwrap();
         let mut limiter = GroupLimiter::new();
-        limiter.see(7, 0);
-        limiter.see(8, 0);
-        limiter.see(8, 1);
-        limiter.see(8, 0);
-        assert_eq!((limiter.counted(), limiter.counts(7), limiter.counts(9)), (2, true, false));
+        limiter.see(Group(7), SliceNumber(0));
+        limiter.see(Group(8), SliceNumber(0));
+        limiter.see(Group(8), SliceNumber(1));
+        limiter.see(Group(8), SliceNumber(0));
+        assert_eq!((limiter.counted(), limiter.counts(Group(7)), limiter.counts(Group(9))), (2, true, false));
         let expired = |limiter: &mut GroupLimiter, watermark| {
             limiter.expire(watermark, &slicing);
             (limiter.counted(), limiter.take_expired())
         };
         assert_eq!(expired(&mut limiter, 29), (2, vec![]));
-        assert_eq!(expired(&mut limiter, 30), (1, vec![7]));
-        limiter.see(7, 2);
+        assert_eq!(expired(&mut limiter, 30), (1, vec![Group(7)]));
+        limiter.see(Group(7), SliceNumber(2));
         limiter.expire(40, &slicing);
-        limiter.see(8, 2);
-        assert_eq!(expired(&mut limiter, 50), (0, vec![7, 8]), "each once");
+        limiter.see(Group(8), SliceNumber(2));
+        assert_eq!(expired(&mut limiter, 50), (0, vec![Group(7), Group(8)]), "each once");
         assert!(limiter.seen.is_empty());
     }
 }

@@ -12,11 +12,11 @@ use streamgauge_common::column::Values;
 use super::{
     FoldBatch, Folded,
     dense::{Dense, NONE},
-    group::{Groups, Key, Keys},
+    group::{Group, Groups, Key, Keys},
     late::LateRow,
     limiter::GroupLimiter,
     segment::SegmentKind,
-    slice::{Slicing, TIME_MAX_US, TIME_MIN_US},
+    slice::{SliceNumber, Slicing, TIME_MAX_US, TIME_MIN_US, WindowNumber},
     slot::SlotAllocator,
     watermark::{FOREVER, NEVER},
 };
@@ -35,7 +35,7 @@ pub(super) struct Plan<'a> {
     pub(super) delay_us: i64,
     pub(super) groups_max: usize,
     /// Slices before it are in no window that is emitted.
-    pub(super) first_slice: i64,
+    pub(super) first_slice: SliceNumber,
     /// Windows that end at or before it are closed.
     pub(super) closed: i64,
     pub(super) slots: &'a mut SlotAllocator,
@@ -58,11 +58,11 @@ pub(super) struct PartitionState {
 /// The groups of a slice.
 #[derive(Debug)]
 pub(super) struct Slice {
-    pub(super) number: i64,
+    pub(super) number: SliceNumber,
     start: i64,
     end: i64,
     /// The groups that are here, as they came.
-    groups: Vec<u32>,
+    groups: Vec<Group>,
     /// By group.
     slots: Dense<u32>,
 }
@@ -71,14 +71,14 @@ pub(super) struct Slice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Late {
     /// The first window that takes it.
-    pub(super) window: i64,
-    pub(super) slice: i64,
-    pub(super) group: u32,
+    pub(super) window: WindowNumber,
+    pub(super) slice: SliceNumber,
+    pub(super) group: Group,
 }
 
 /// The slice of the row before, which is often that of the next.
 struct Current {
-    number: i64,
+    number: SliceNumber,
     start: i64,
     end: i64,
     /// Where its first window ends, and it is sealed.
@@ -109,8 +109,14 @@ impl PartitionState {
         placed.slots.reserve(batch.times.len());
         let keys = Keys::new(batch.keys);
         let known = self.known_groups(batch, keys, &mut room);
-        let mut current =
-            Current { number: 0, start: 0, end: 0, sealed: 0, wanted: false, index: usize::MAX };
+        let mut current = Current {
+            number: SliceNumber::MIN,
+            start: 0,
+            end: 0,
+            sealed: 0,
+            wanted: false,
+            index: usize::MAX,
+        };
         let Values::Timestamp(times) = &batch.times.values else {
             unreachable!("the plan's time is a TIMESTAMP")
         };
@@ -151,19 +157,19 @@ impl PartitionState {
 
     /// The groups of a batch's rows as far as there are any before it. They are looked up in a loop of their own: so the
     /// processor waits for the memory of many at once.
-    fn known_groups(&self, batch: &FoldBatch<'_>, keys: Keys<'_>, room: &mut Vec<u8>) -> Vec<u32> {
+    fn known_groups(&self, batch: &FoldBatch<'_>, keys: Keys<'_>, room: &mut Vec<u8>) -> Vec<Group> {
         let group = |row| match batch.keeps(row) {
-            true => self.groups.find(keys.get(row, room)).unwrap_or(NONE),
-            false => NONE,
+            true => self.groups.find(keys.get(row, room)).unwrap_or(Group::NONE),
+            false => Group::NONE,
         };
         (0..batch.times.len()).map(group).collect()
     }
 
     /// The slot of a row in time whose group has one in its slice.
     #[inline]
-    fn known_slot(&self, current: &Current, group: u32, plan: &Plan<'_>) -> Option<u32> {
+    fn known_slot(&self, current: &Current, group: Group, plan: &Plan<'_>) -> Option<u32> {
         let slice = self.slices.get(current.index)?;
-        let slot = slice.slots.get(group);
+        let slot = slice.slots.get(group.0);
         (slot != NONE && current.sealed > self.watermark.max(plan.closed)).then_some(slot)
     }
 
@@ -194,11 +200,11 @@ impl PartitionState {
             unreachable!("it was found or inserted")
         };
         debug_assert_eq!(slice.number, current.number, "the row's own slice");
-        let slot = slice.slots.at(group);
+        let slot = slice.slots.at(group.0);
         if *slot == NONE {
             *slot = plan.slots.take();
             slice.groups.push(group);
-            *self.held.at(group) += 1;
+            *self.held.at(group.0) += 1;
         }
         Ok(*slot)
     }
@@ -207,7 +213,7 @@ impl PartitionState {
     #[cold]
     fn late_slot(
         &mut self,
-        slice: i64,
+        slice: SliceNumber,
         barrier: i64,
         key: Key<'_>,
         plan: &mut Plan<'_>,
@@ -221,16 +227,16 @@ impl PartitionState {
             return Err(Unplaced::Unwanted);
         }
         let group = self.admit(key, slice, plan)?;
-        let window = plan.slicing.last_ended(barrier) + 1;
+        let window = plan.slicing.last_ended(barrier).next();
         let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
-            *self.held.at(group) += 1;
+            *self.held.at(group.0) += 1;
             plan.slots.take()
         });
         Ok(*slot)
     }
 
     /// The group of a row's key.
-    fn admit(&mut self, key: Key<'_>, slice: i64, plan: &Plan<'_>) -> Result<u32, Unplaced> {
+    fn admit(&mut self, key: Key<'_>, slice: SliceNumber, plan: &Plan<'_>) -> Result<Group, Unplaced> {
         let known = self.groups.find(key);
         if !known.is_some_and(|group| self.limiter.counts(group)) && self.limiter.counted() >= plan.groups_max
         {
@@ -267,8 +273,8 @@ impl PartitionState {
         }
     }
 
-    fn forget(&mut self, group: u32) {
-        if self.held.get(group) == 0 && !self.limiter.counts(group) {
+    fn forget(&mut self, group: Group) {
+        if self.held.get(group.0) == 0 && !self.limiter.counts(group) {
             self.groups.remove(group);
         }
     }
@@ -280,22 +286,22 @@ impl PartitionState {
     }
 
     /// The first slice that is not sealed.
-    pub(super) fn first_slice(&self) -> Option<i64> {
+    pub(super) fn first_slice(&self) -> Option<SliceNumber> {
         self.slices.front().map(|slice| slice.number)
     }
 
     /// The first window that a late accumulator waits for.
-    pub(super) fn first_late_window(&self) -> Option<i64> {
+    pub(super) fn first_late_window(&self) -> Option<WindowNumber> {
         self.late.first_key_value().map(|(late, _)| late.window)
     }
 
     /// Gives a slice away if it is the first; its groups are released by [`PartitionState::release_group`].
-    pub(super) fn seal(&mut self, number: i64) -> Option<Slice> {
+    pub(super) fn seal(&mut self, number: SliceNumber) -> Option<Slice> {
         self.slices.pop_front_if(|slice| slice.number == number)
     }
 
     /// Gives the late accumulators of a place away; their groups are released by [`PartitionState::release_group`].
-    pub(super) fn seal_late(&mut self, place: SegmentKind, groups: &[(u32, u32)]) {
+    pub(super) fn seal_late(&mut self, place: SegmentKind, groups: &[(Group, u32)]) {
         let SegmentKind::Late { window, slice } = place else { unreachable!("late accumulators") };
         for &(group, slot) in groups {
             let sealed = self.late.remove(&Late { window, slice, group });
@@ -304,7 +310,7 @@ impl PartitionState {
     }
 
     /// The encoded key of a group.
-    pub(super) fn key(&self, group: u32) -> &[u8] {
+    pub(super) fn key(&self, group: Group) -> &[u8] {
         self.groups.key(group)
     }
 
@@ -319,7 +325,10 @@ impl PartitionState {
     }
 
     /// The groups that count although all windows of their newest slice, which is before `slice`, are closed.
-    pub(super) fn counted_before(&self, slice: i64) -> impl Iterator<Item = (i64, Vec<u32>)> + '_ {
+    pub(super) fn counted_before(
+        &self,
+        slice: SliceNumber,
+    ) -> impl Iterator<Item = (SliceNumber, Vec<Group>)> + '_ {
         self.limiter.before(slice)
     }
 
@@ -347,18 +356,18 @@ impl PartitionState {
                     let slice = Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) };
                     self.slices.insert(index, slice);
                 }
-                let slot = self.slices.get_mut(index)?.slots.at(group);
+                let slot = self.slices.get_mut(index)?.slots.at(group.0);
                 if *slot == NONE {
                     *slot = slots.take();
                     self.slices.get_mut(index)?.groups.push(group);
-                    *self.held.at(group) += 1;
+                    *self.held.at(group.0) += 1;
                 }
                 self.slices.get(index).map(|slice| slice.slot(group))
             }
             SegmentKind::Late { window, slice } => {
                 let held = &mut self.held;
                 let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
-                    *held.at(group) += 1;
+                    *held.at(group.0) += 1;
                     slots.take()
                 });
                 Some(*slot)
@@ -372,8 +381,8 @@ impl PartitionState {
     }
 
     /// A slot of a group was given away.
-    pub(super) fn release_group(&mut self, group: u32) {
-        *self.held.at(group) -= 1;
+    pub(super) fn release_group(&mut self, group: Group) {
+        *self.held.at(group.0) -= 1;
         self.forget(group);
     }
 
@@ -392,12 +401,12 @@ enum Unplaced {
 
 impl Slice {
     /// The slot of one of its groups.
-    fn slot(&self, group: u32) -> u32 {
-        self.slots.get(group)
+    fn slot(&self, group: Group) -> u32 {
+        self.slots.get(group.0)
     }
 
     /// Its groups with their slots, as they came.
-    pub(super) fn groups(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+    pub(super) fn groups(&self) -> impl Iterator<Item = (Group, u32)> + '_ {
         self.groups.iter().map(|&group| (group, self.slot(group)))
     }
 }

@@ -11,7 +11,7 @@ use super::{
     close::Close,
     fold::Fold,
     segment::{RestoreError, SegmentId, Snapshot, StateSegment, WindowProgress},
-    slice::{BadWindow, Slicing},
+    slice::{BadWindow, Slicing, WindowNumber},
     slot::SlotAllocator,
     states::States,
     watermark::{FOREVER, SourceWatermark},
@@ -36,8 +36,8 @@ impl Default for Settings {
 
 impl Settings {
     /// The first window that is emitted.
-    pub(super) fn first_window(&self, slicing: &Slicing) -> i64 {
-        self.emit_from_us.map_or(i64::MIN, |from| slicing.first_starting(from))
+    pub(super) fn first_window(&self, slicing: &Slicing) -> WindowNumber {
+        self.emit_from_us.map_or(WindowNumber::MIN, |from| slicing.first_starting(from))
     }
 }
 
@@ -53,7 +53,8 @@ pub struct Usage {
 /// The state of one windowed query: a pure state machine.
 ///
 /// Partitions are known by source and number, so that a query may read several sources. It holds its watermark back for a
-/// partition from the moment it knows it, so all that are there are named at the start. After a [`Fault`] states are lost: every later call gives the same fault.
+/// partition from the moment it knows it, so all that are there are named at the start. After a [`Fault`] states are lost: every
+/// later call gives the same fault.
 ///
 /// ```
 /// use streamgauge_common::partition::SourceIndex;
@@ -177,6 +178,11 @@ impl WindowQuery {
         accumulators: &mut [Box<dyn Accumulators>],
     ) -> Result<Option<Closed>, Fault> {
         self.step(accumulators, |fold, close, states| close.next_closed(fold, states))
+    }
+
+    /// Whether [`WindowQuery::next_closed`] has something to give.
+    pub fn has_complete_window(&self) -> bool {
+        self.close.has_complete_window(&self.fold)
     }
 
     /// All that [`WindowQuery::next_closed`] gives. How much that is depends on how far the watermark has moved: where it is

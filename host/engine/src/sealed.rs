@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 
 use streamgauge_common::{column::Texts, partition::Partition};
 
-use super::{Fault, segment::SegmentKind, slice::Slicing, states::States};
+use super::{
+    Fault,
+    segment::SegmentKind,
+    slice::{SliceNumber, Slicing, WindowNumber},
+    states::States,
+};
 
 /// The most groups of a sealed slice: a larger slice passes in several parts, so that no call into a reducer, and no list of
 /// keys, gets too large.
@@ -46,15 +51,15 @@ pub enum SealedStates {
 /// Where CLOSE takes sealed slices from.
 pub(super) trait SealedSlices {
     /// The first slice that it has rows of, of those that came in time.
-    fn first_slice(&self) -> Option<i64>;
+    fn first_slice(&self) -> Option<SliceNumber>;
 
     /// The first window that takes rows which it has, in time or late.
-    fn first_window(&self, slicing: &Slicing) -> Option<i64>;
+    fn first_window(&self, slicing: &Slicing) -> Option<WindowNumber>;
 
     /// Gives a slice away: all that came in time, partitions ascending.
     fn seal_slice(
         &mut self,
-        slice: i64,
+        slice: SliceNumber,
         closing: &Closing,
         states: &mut States<'_>,
         take: &mut TakeSealed<'_>,
@@ -76,17 +81,17 @@ pub(super) type TakeSealed<'a> = dyn FnMut(SealedSlice, &mut States<'_>) -> Resu
 /// The window that closes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closing {
-    pub(super) window: i64,
+    pub(super) window: WindowNumber,
     /// Slices before it are needed by no window behind the one that closes.
-    pub(super) stays: i64,
+    pub(super) stays: SliceNumber,
 }
 
 /// Sealed slices that came from other processes, until a window needs them.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    in_time: BTreeMap<(i64, Partition), Vec<SealedSlice>>,
+    in_time: BTreeMap<(SliceNumber, Partition), Vec<SealedSlice>>,
     /// By the first window that takes them, slice and partition.
-    late: BTreeMap<(i64, i64, Partition), Vec<SealedSlice>>,
+    late: BTreeMap<(WindowNumber, SliceNumber, Partition), Vec<SealedSlice>>,
 }
 
 impl Inbox {
@@ -103,11 +108,11 @@ impl Inbox {
 }
 
 impl SealedSlices for Inbox {
-    fn first_slice(&self) -> Option<i64> {
+    fn first_slice(&self) -> Option<SliceNumber> {
         self.in_time.first_key_value().map(|(&(slice, _), _)| slice)
     }
 
-    fn first_window(&self, slicing: &Slicing) -> Option<i64> {
+    fn first_window(&self, slicing: &Slicing) -> Option<WindowNumber> {
         let in_time = self.first_slice().map(|slice| slicing.first_window(slice));
         let late = self.late.first_key_value().map(|(&(window, ..), _)| window);
         in_time.into_iter().chain(late).min()
@@ -115,7 +120,7 @@ impl SealedSlices for Inbox {
 
     fn seal_slice(
         &mut self,
-        slice: i64,
+        slice: SliceNumber,
         _: &Closing,
         states: &mut States<'_>,
         take: &mut TakeSealed<'_>,

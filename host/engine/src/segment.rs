@@ -8,7 +8,11 @@ use std::collections::BTreeSet;
 
 use streamgauge_common::{column::Texts, partition::Partition};
 
-use super::{Fault, watermark::NEVER};
+use super::{
+    Fault,
+    slice::{SliceNumber, WindowNumber},
+    watermark::NEVER,
+};
 
 /// Which segment of a query's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,16 +45,16 @@ pub struct OperatorSegment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SegmentKind {
     /// A slice.
-    Slice(i64),
+    Slice(SliceNumber),
     /// Rows that came late for the first windows of a slice.
     Late {
         /// The first window that takes them.
-        window: i64,
+        window: WindowNumber,
         /// Their slice.
-        slice: i64,
+        slice: SliceNumber,
     },
     /// Groups of a slice whose windows are closed, and that still count for `max_groups`: they have no states.
-    Counted(i64),
+    Counted(SliceNumber),
 }
 
 /// Groups of a part and their states.
@@ -109,7 +113,7 @@ pub enum RestoreError {
 
 impl SegmentKind {
     /// The slice in which its rows are.
-    pub fn slice(self) -> i64 {
+    pub fn slice(self) -> SliceNumber {
         match self {
             Self::Slice(slice) | Self::Late { slice, .. } | Self::Counted(slice) => slice,
         }
@@ -164,7 +168,7 @@ impl Changes {
     }
 
     /// The sealed parts that are needed from `first` on: what changed in them, and all their names.
-    pub(super) fn take_sealed(&mut self, first: i64) -> (Vec<StateSegment>, BTreeSet<FoldSegment>) {
+    pub(super) fn take_sealed(&mut self, first: SliceNumber) -> (Vec<StateSegment>, BTreeSet<FoldSegment>) {
         self.ids.retain(|id| id.place.slice() >= first);
         let mut sealed = std::mem::take(&mut self.sealed);
         sealed.retain(|part| matches!(part.id, SegmentId::Fold(id) if id.place.slice() >= first));

@@ -13,6 +13,36 @@ pub const TIME_MAX_US: i64 = 253_402_300_799_999_999;
 /// The longest window: no window that covers an event time has an edge beyond an `i64`.
 const SIZE_MAX_US: i64 = TIME_MAX_US - TIME_MIN_US;
 
+/// The number of a slice, along time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SliceNumber(pub i64);
+
+/// The number of a window, along time: window `k` starts `k` slides after the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WindowNumber(pub i64);
+
+impl SliceNumber {
+    /// Before all slices.
+    pub(super) const MIN: Self = Self(i64::MIN);
+    /// Behind all slices.
+    pub(super) const MAX: Self = Self(i64::MAX);
+
+    /// The slice so many further on.
+    pub(super) fn plus(self, slices: i64) -> Self {
+        Self(self.0.saturating_add(slices))
+    }
+}
+
+impl WindowNumber {
+    /// Before all windows.
+    pub(super) const MIN: Self = Self(i64::MIN);
+
+    /// The window that starts a slide later.
+    pub(super) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// A window that no compiler of ours makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a window of {size_us} us every {slide_us} us is not possible: 0 < slide <= size <= 9999 years")]
@@ -46,21 +76,16 @@ impl Slicing {
         Ok(Self { slide, size, rest, per_slide, per_window })
     }
 
-    /// How many slices a window has.
-    pub(super) fn per_window(&self) -> i64 {
-        self.per_window
-    }
-
     /// The slice of a time.
-    pub(super) fn slice_of(&self, time: i64) -> i64 {
+    pub(super) fn slice_of(&self, time: i64) -> SliceNumber {
         let (turn, into) = (time.div_euclid(self.slide), time.rem_euclid(self.slide));
-        if self.rest == 0 { turn } else { turn * 2 + i64::from(into >= self.rest) }
+        SliceNumber(if self.rest == 0 { turn } else { turn * 2 + i64::from(into >= self.rest) })
     }
 
     /// Where a slice starts and ends.
-    pub(super) fn bounds(&self, slice: i64) -> (i64, i64) {
-        let start = slice.div_euclid(self.per_slide) * self.slide;
-        match (self.rest, slice.rem_euclid(self.per_slide)) {
+    pub(super) fn bounds(&self, slice: SliceNumber) -> (i64, i64) {
+        let start = slice.0.div_euclid(self.per_slide) * self.slide;
+        match (self.rest, slice.0.rem_euclid(self.per_slide)) {
             (0, _) => (start, start + self.slide),
             (rest, 0) => (start, start + rest),
             (rest, _) => (start + rest, start + self.slide),
@@ -68,44 +93,49 @@ impl Slicing {
     }
 
     /// The first window that covers a slice.
-    pub(super) fn first_window(&self, slice: i64) -> i64 {
-        (slice - self.per_window).div_euclid(self.per_slide) + 1
+    pub(super) fn first_window(&self, slice: SliceNumber) -> WindowNumber {
+        WindowNumber((slice.0 - self.per_window).div_euclid(self.per_slide) + 1)
     }
 
     /// The last window that covers a slice.
-    pub(super) fn last_window(&self, slice: i64) -> i64 {
-        slice.div_euclid(self.per_slide)
+    pub(super) fn last_window(&self, slice: SliceNumber) -> WindowNumber {
+        WindowNumber(slice.0.div_euclid(self.per_slide))
     }
 
     /// The first slice of a window.
-    pub(super) fn first_slice(&self, window: i64) -> i64 {
-        window.saturating_mul(self.per_slide)
+    pub(super) fn first_slice(&self, window: WindowNumber) -> SliceNumber {
+        SliceNumber(window.0.saturating_mul(self.per_slide))
+    }
+
+    /// The slice behind the last one of a window.
+    pub(super) fn end_slice(&self, window: WindowNumber) -> SliceNumber {
+        self.first_slice(window).plus(self.per_window)
     }
 
     /// Where a window starts.
-    pub(super) fn start(&self, window: i64) -> i64 {
-        window.saturating_mul(self.slide)
+    pub(super) fn start(&self, window: WindowNumber) -> i64 {
+        window.0.saturating_mul(self.slide)
     }
 
     /// Where a window ends.
-    pub(super) fn end(&self, window: i64) -> i64 {
+    pub(super) fn end(&self, window: WindowNumber) -> i64 {
         self.start(window).saturating_add(self.size)
     }
 
     /// The last window that ends at or before any `time`, of all windows there could be.
-    pub(super) fn last_ended(&self, time: i64) -> i64 {
-        time.saturating_sub(self.size).div_euclid(self.slide)
+    pub(super) fn last_ended(&self, time: i64) -> WindowNumber {
+        WindowNumber(time.saturating_sub(self.size).div_euclid(self.slide))
     }
 
     /// The first window that starts at or after any `time`.
-    pub(super) fn first_starting(&self, time: i64) -> i64 {
-        time.div_euclid(self.slide) + i64::from(time.rem_euclid(self.slide) != 0)
+    pub(super) fn first_starting(&self, time: i64) -> WindowNumber {
+        WindowNumber(time.div_euclid(self.slide) + i64::from(time.rem_euclid(self.slide) != 0))
     }
 
     /// The start of the block that follows the one of `slice`: blocks are as long as a window and start at slices
     /// divisible by that length.
-    pub(super) fn next_block(&self, slice: i64) -> i64 {
-        (slice.div_euclid(self.per_window) + 1) * self.per_window
+    pub(super) fn next_block(&self, slice: SliceNumber) -> SliceNumber {
+        SliceNumber((slice.0.div_euclid(self.per_window) + 1) * self.per_window)
     }
 }
 
@@ -128,15 +158,26 @@ mod tests {
     #[test]
     fn a_slide_that_divides_has_one_slice() {
         let hop = slicing(60, 300);
-        assert_eq!((hop.per_window(), hop.slice_of(-1), hop.bounds(-1)), (5, -1, (-60, 0)));
-        assert_eq!((hop.first_window(0), hop.last_window(0)), (-4, 0));
+        assert_eq!(
+            (hop.per_window, hop.slice_of(-1), hop.bounds(SliceNumber(-1))),
+            (5, SliceNumber(-1), (-60, 0))
+        );
+        assert_eq!(
+            (hop.first_window(SliceNumber(0)), hop.last_window(SliceNumber(0))),
+            (WindowNumber(-4), WindowNumber(0))
+        );
     }
 
     #[test]
     fn a_slide_that_does_not_divide_has_two() {
         let hop = slicing(4, 10); // windows [0, 10), [4, 14), ...: cuts at 0, 2, 4, 6, 8, ...
         assert_eq!(
-            (hop.per_window(), hop.bounds(0), hop.bounds(1), hop.bounds(-1)),
+            (
+                hop.per_window,
+                hop.bounds(SliceNumber(0)),
+                hop.bounds(SliceNumber(1)),
+                hop.bounds(SliceNumber(-1))
+            ),
             (5, (0, 2), (2, 4), (-2, 0))
         );
     }
@@ -168,7 +209,7 @@ mod tests {
             }
             for time in [i64::MIN, i64::MAX] {
                 let _ = (slicing.last_ended(time), slicing.first_starting(time));
-                let _ = slicing.end(slicing.last_ended(time).saturating_add(1));
+                let _ = slicing.end(slicing.last_ended(time).next());
             }
         }
     }
@@ -185,15 +226,16 @@ mod tests {
             let (start, end) = slicing.bounds(slice);
             prop_assert!(start <= time && time < end);
             prop_assert_eq!(slicing.slice_of(start), slice);
-            prop_assert_eq!(slicing.slice_of(end), slice + 1);
-            prop_assert_eq!(slicing.bounds(slice + 1).0, end);
+            prop_assert_eq!(slicing.slice_of(end), slice.plus(1));
+            prop_assert_eq!(slicing.bounds(slice.plus(1)).0, end);
             for window in -1_300..1_300 {
                 let (from, to) = (window * slide, window * slide + size);
+                let window = WindowNumber(window);
                 let covers = from <= time && time < to;
                 prop_assert_eq!(covers, from <= start && end <= to, "a window covers all of a slice or nothing");
                 prop_assert_eq!(covers, (slicing.first_window(slice)..=slicing.last_window(slice)).contains(&window));
                 let first = slicing.first_slice(window);
-                prop_assert_eq!(covers, (first..first + slicing.per_window()).contains(&slice));
+                prop_assert_eq!(covers, (first..slicing.end_slice(window)).contains(&slice));
                 prop_assert_eq!(to <= time, window <= slicing.last_ended(time));
                 prop_assert_eq!(from >= time, window >= slicing.first_starting(time));
             }

@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 use super::{
     Fault,
     dense::{Dense, NONE},
+    group::Group,
+    slice::SliceNumber,
     states::{AggregateClass, Pairs, States},
 };
 
@@ -24,11 +26,11 @@ pub(super) struct TwoStacks {
     free_entries: Vec<u32>,
     entries_end: u32,
     /// Ascending, each with its entries.
-    slices: VecDeque<(i64, Vec<u32>)>,
+    slices: VecDeque<(SliceNumber, Vec<u32>)>,
     /// Where the front ends and the back begins.
-    boundary: i64,
+    boundary: SliceNumber,
     /// Groups that have, or had, a slot for the back.
-    backs: Vec<u32>,
+    backs: Vec<Group>,
 }
 
 /// The slices of a group, ascending.
@@ -43,8 +45,8 @@ struct Chain {
 /// One group in one slice.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    slice: i64,
-    group: u32,
+    slice: SliceNumber,
+    group: Group,
     slot: u32,
     next: u32,
 }
@@ -53,7 +55,7 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pieces {
     /// The first slice and its slot, if the front has one: all of the front.
-    pub(super) front: Option<(i64, u32)>,
+    pub(super) front: Option<(SliceNumber, u32)>,
     /// All of the back.
     pub(super) back: Option<u32>,
     first: u32,
@@ -64,11 +66,16 @@ impl TwoStacks {
     pub(super) fn new() -> Self {
         Self {
             chains: Dense::new(Chain { first: NONE, last: NONE, back: NONE }),
-            entries: Dense::new(Entry { slice: 0, group: NONE, slot: NONE, next: NONE }),
+            entries: Dense::new(Entry {
+                slice: SliceNumber::MIN,
+                group: Group::NONE,
+                slot: NONE,
+                next: NONE,
+            }),
             free_entries: Vec::new(),
             entries_end: 0,
             slices: VecDeque::new(),
-            boundary: i64::MIN,
+            boundary: SliceNumber::MIN,
             backs: Vec::new(),
         }
     }
@@ -79,18 +86,18 @@ impl TwoStacks {
     }
 
     /// Whether a group has a slice here.
-    pub(super) fn has(&self, group: u32) -> bool {
-        self.chains.get(group).first != NONE
+    pub(super) fn has(&self, group: Group) -> bool {
+        self.chains.get(group.0).first != NONE
     }
 
     /// Where the back begins.
-    pub(super) fn boundary(&self) -> i64 {
+    pub(super) fn boundary(&self) -> SliceNumber {
         self.boundary
     }
 
     /// Adds a group's slot in a slice, which is the last or behind it; gives the slot that is there already, if one is.
-    pub(super) fn push(&mut self, slice: i64, group: u32, slot: u32) -> Option<u32> {
-        let chain = self.chains.get(group);
+    pub(super) fn push(&mut self, slice: SliceNumber, group: Group, slot: u32) -> Option<u32> {
+        let chain = self.chains.get(group.0);
         let last = self.entries.get(chain.last);
         if chain.last != NONE && last.slice == slice {
             return Some(last.slot);
@@ -101,11 +108,11 @@ impl TwoStacks {
         });
         *self.entries.at(entry) = Entry { slice, group, slot, next: NONE };
         if chain.last == NONE {
-            self.chains.at(group).first = entry;
+            self.chains.at(group.0).first = entry;
         } else {
             self.entries.at(chain.last).next = entry;
         }
-        self.chains.at(group).last = entry;
+        self.chains.at(group.0).last = entry;
         match self.slices.back_mut() {
             Some((last, entries)) if *last == slice => entries.push(entry),
             last => {
@@ -117,7 +124,7 @@ impl TwoStacks {
     }
 
     /// Lets the front end at `boundary`; all slices here are before it.
-    pub(super) fn flip(&mut self, boundary: i64, states: &mut States<'_>) -> Result<(), Fault> {
+    pub(super) fn flip(&mut self, boundary: SliceNumber, states: &mut States<'_>) -> Result<(), Fault> {
         debug_assert!(
             self.slices.back().is_none_or(|(last, _)| *last < boundary),
             "the back is not there yet"
@@ -128,7 +135,7 @@ impl TwoStacks {
         }
         let mut released = Vec::new();
         for group in self.backs.drain(..) {
-            let back = std::mem::replace(&mut self.chains.at(group).back, NONE);
+            let back = std::mem::replace(&mut self.chains.at(group.0).back, NONE);
             released.extend((back != NONE).then_some(back));
         }
         states.release(&released)?;
@@ -145,7 +152,7 @@ impl TwoStacks {
     }
 
     /// Merges a slice, which must be the last, into the back.
-    pub(super) fn extend_back(&mut self, slice: i64, states: &mut States<'_>) -> Result<(), Fault> {
+    pub(super) fn extend_back(&mut self, slice: SliceNumber, states: &mut States<'_>) -> Result<(), Fault> {
         let Some((last, entries)) = self.slices.back() else { return Ok(()) };
         debug_assert!(slice == *last && self.boundary <= slice, "the last slice, behind the front");
         if !states.any(AggregateClass::Bounded) {
@@ -153,7 +160,7 @@ impl TwoStacks {
         }
         let mut pairs = Pairs::default();
         for entry in entries.iter().map(|&entry| self.entries.get(entry)) {
-            let back = &mut self.chains.at(entry.group).back;
+            let back = &mut self.chains.at(entry.group.0).back;
             if *back == NONE {
                 *back = states.slots.take();
                 self.backs.push(entry.group);
@@ -164,8 +171,8 @@ impl TwoStacks {
     }
 
     /// What a group has.
-    pub(super) fn pieces(&self, group: u32) -> Pieces {
-        let chain = self.chains.get(group);
+    pub(super) fn pieces(&self, group: Group) -> Pieces {
+        let chain = self.chains.get(group.0);
         let first = self.entries.get(chain.first);
         let front = chain.first != NONE && first.slice < self.boundary;
         Pieces {
@@ -176,21 +183,21 @@ impl TwoStacks {
     }
 
     /// The slices of a group and their slots, ascending.
-    pub(super) fn slices(&self, pieces: &Pieces) -> impl Iterator<Item = (i64, u32)> + '_ {
+    pub(super) fn slices(&self, pieces: &Pieces) -> impl Iterator<Item = (SliceNumber, u32)> + '_ {
         let entry = |entry: u32| (entry != NONE).then(|| self.entries.get(entry));
         std::iter::successors(entry(pieces.first), move |before| entry(before.next))
             .map(|entry| (entry.slice, entry.slot))
     }
 
     /// Forgets slices before one; gives their slots, and the groups that have no slice any more.
-    pub(super) fn leave(&mut self, before: i64) -> (Vec<u32>, Vec<u32>) {
+    pub(super) fn leave(&mut self, before: SliceNumber) -> (Vec<u32>, Vec<Group>) {
         let (mut slots, mut gone) = (Vec::new(), Vec::new());
         while let Some((_, entries)) = self.slices.pop_front_if(|(slice, _)| *slice < before) {
             for number in entries {
                 let entry = self.entries.get(number);
                 self.free_entries.push(number);
                 slots.push(entry.slot);
-                let chain = self.chains.at(entry.group);
+                let chain = self.chains.at(entry.group.0);
                 debug_assert_eq!(chain.first, number, "the first slice leaves first");
                 chain.first = entry.next;
                 if chain.first == NONE {

@@ -45,8 +45,9 @@ impl Drain {
         let since = Stopwatch::start();
         if self.input == Input::Ended {
             wakeup.wait_until(self.timeout, || {
+                // Room comes bit by bit: each time, what there is room for is decided.
                 tasks.iter_mut().for_each(QueryTask::close);
-                stop.is_set() || tasks.iter().all(|task| task.is_level() || task.has_failed())
+                stop.is_set() || tasks.iter().all(|task| !task.has_undecided() || task.has_failed())
             });
         }
         tasks.iter_mut().for_each(QueryTask::flush);
@@ -70,7 +71,8 @@ impl Drain {
         }
         let undelivered: Vec<Vec<(String, String)>> =
             tasks.iter().map(|task| undelivered(task, self.timeout).collect()).collect();
-        let finished = self.input == Input::Ended && are_delivered(&tasks);
+        let are_decided = tasks.iter().all(|task| !task.has_undecided());
+        let finished = self.input == Input::Ended && are_decided && are_delivered(&tasks);
         let mut unwritten = Vec::new();
         for task in &mut tasks {
             // No checkpoint says that records are done whose dead letters are not there.
@@ -102,6 +104,9 @@ impl Drain {
                 continue;
             }
             let source = || format!("source '{}'", task.context().subscription.source);
+            if self.input == Input::Ended && task.has_undecided() {
+                failures.push((format!("query '{}'", task.name()), undecided(&task, self.timeout)));
+            }
             let unwritten = unwritten.map(|why| letters::unwritten(&why, task.log().is_durable()));
             for why in self.input.failure().into_iter().cloned().chain(unwritten) {
                 let is_told = ends.iter().any(|end| {
@@ -167,6 +172,17 @@ fn cut_off(task: &QueryTask) -> Option<String> {
         time(last_event),
         time(first_end)
     ))
+}
+
+/// What people are told of windows whose rows there was no room for.
+fn undecided(task: &QueryTask, within: Duration) -> String {
+    let fate = match task.log().is_durable() {
+        true => "the next run with this state makes them",
+        false => "they are lost, as without --state nothing is kept",
+    };
+    format!(
+        "its sink took no more rows within {within:?}, so the rows of the last windows were not made; {fate}"
+    )
 }
 
 /// What people are told of rows that wait on at the end, by query.

@@ -1,9 +1,12 @@
-//! Step 1, on other threads: a reader, and a pool of decoders behind bounded queues, in order.
+//! Step 1, on other threads: a reader, and a pool of decoders behind bounded queues, in order. `files` and `topic` are the loops of
+//! the two kinds of readers.
+
+mod files;
+mod topic;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io,
-    path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -16,7 +19,6 @@ use streamgauge_common::{
     panics::Attended,
     topic_id::TopicId,
 };
-use streamgauge_kafka::KafkaSource;
 
 use crate::{
     decode::{
@@ -25,9 +27,10 @@ use crate::{
         pool::{self, Collector, Feeder, NoResult},
         schema::{PresentDecoder, SharedSchema},
     },
-    source::{SourceError, file::FileSource},
     timings::{Step, Timings},
 };
+
+pub use self::{files::files, topic::kafka};
 
 /// What bounds a reader's memory. No row depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +46,6 @@ impl Default for ReaderLimits {
         Self { chunks: ChunkLimits::default(), queue_batches: 4 }
     }
 }
-
-/// How long a reader of Kafka waits for records before it looks what it is told: the client wakes it for records only.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What comes from a source, partition by partition in order.
 #[derive(Debug)]
@@ -230,137 +230,6 @@ fn start(
         let _ = read.and_then(|()| out.event(Event::EndOfInput));
     })?;
     Ok(SourceReader { collector, reader, thread })
-}
-
-/// JSON Lines files, each a partition, read in turn to their ends, from `starts`: lines; where there is none, from the first.
-///
-/// # Errors
-/// A file that cannot be opened.
-pub fn files(
-    paths: &[PathBuf],
-    starts: &BTreeMap<u32, Offset>,
-    schema: Arc<SharedSchema>,
-    limits: ReaderLimits,
-    timings: Arc<Timings>,
-) -> Result<SourceReader, SourceError> {
-    let mut sources = Vec::new();
-    for (path, partition) in paths.iter().zip(0..) {
-        let start = starts.get(&partition).copied().unwrap_or_default();
-        sources.push((
-            partition,
-            start,
-            FileSource::open(path, partition, limits.chunks)?.from_line(start.0),
-        ));
-    }
-    let read = move |out: &mut Out, reader: &Reader| read_files(sources, out, reader);
-    start(limits.queue_batches, schema, timings, read).map_err(SourceError::Thread)
-}
-
-/// One chunk of each file in turn, so that their watermarks rise together.
-fn read_files(sources: Vec<(u32, Offset, FileSource)>, out: &mut Out, reader: &Reader) -> Result<(), Gone> {
-    for &(partition, start, _) in &sources {
-        out.event(Event::Assigned { partition, start, end: None })?;
-    }
-    let mut sources: Vec<(u32, FileSource)> =
-        sources.into_iter().map(|(partition, _, source)| (partition, source)).collect();
-    while !sources.is_empty() && !reader.is_over() {
-        reader.wait_while_held(&sources.iter().map(|(partition, _)| *partition).collect());
-        let held = reader.held();
-        let mut open = Vec::new();
-        for (partition, mut source) in sources {
-            if held.contains(&partition) {
-                open.push((partition, source));
-                continue;
-            }
-            match source.next() {
-                Ok(Some(chunk)) => {
-                    out.chunk(chunk)?;
-                    open.push((partition, source));
-                }
-                Ok(None) => out.event(Event::Done { partition })?,
-                Err(error) => return out.event(Event::Failed(error.to_string())),
-            }
-        }
-        sources = open;
-    }
-    Ok(())
-}
-
-/// A Kafka topic; where it is bounded it is over when all its partitions are done.
-///
-/// # Errors
-/// Settings that the client does not take.
-pub fn kafka(
-    name: &str,
-    connection: &streamgauge_kafka::Connection,
-    reading: streamgauge_kafka::Reading,
-    queue_batches: usize,
-    schema: Arc<SharedSchema>,
-    timings: Arc<Timings>,
-) -> Result<SourceReader, SourceError> {
-    let bounded = reading.bounded;
-    let source = KafkaSource::new(connection, reading)?;
-    let name = format!("source '{name}' at {}", connection.brokers);
-    let read = move |out: &mut Out, reader: &Reader| read_kafka(source, &name, bounded, out, reader);
-    start(queue_batches, schema, timings, read).map_err(SourceError::Thread)
-}
-
-fn read_kafka(
-    mut source: KafkaSource,
-    name: &str,
-    bounded: bool,
-    out: &mut Out,
-    reader: &Reader,
-) -> Result<(), Gone> {
-    let mut unfinished = BTreeSet::new();
-    let mut paused = BTreeSet::new();
-    while !reader.is_over() {
-        let held = reader.held();
-        if held != paused {
-            let list =
-                |from: &BTreeSet<u32>, to: &BTreeSet<u32>| to.difference(from).copied().collect::<Vec<_>>();
-            let told =
-                source.pause(&list(&paused, &held)).and_then(|()| source.resume(&list(&held, &paused)));
-            if let Err(error) = told {
-                return out.event(Event::Failed(error.to_string()));
-            }
-            paused = held;
-        }
-        let Some(event) = source.next(LOOK_EVERY) else { continue };
-        match event {
-            streamgauge_kafka::Event::Started(position) => {
-                let streamgauge_kafka::Position { partition, start, end } = position;
-                unfinished.insert(partition);
-                out.event(Event::Assigned { partition, start, end })?;
-            }
-            streamgauge_kafka::Event::Records(chunk) => out.chunk(chunk)?,
-            streamgauge_kafka::Event::ReachedEnd { partition } => {
-                out.event(Event::ReachedEnd { partition })?
-            }
-            streamgauge_kafka::Event::Done { partition } => {
-                unfinished.remove(&partition);
-                out.event(Event::Done { partition })?;
-                if bounded && unfinished.is_empty() {
-                    return Ok(());
-                }
-            }
-            streamgauge_kafka::Event::Topic { id } => out.event(Event::Topic(id))?,
-            streamgauge_kafka::Event::Asked => out.event(Event::Asked)?,
-            streamgauge_kafka::Event::Idle { partitions, silent } => {
-                out.event(Event::Idle { partitions, silent })?;
-            }
-            streamgauge_kafka::Event::Waiting { message } => {
-                out.event(Event::Waits(format!("{name} waits: {message}")))?;
-            }
-            streamgauge_kafka::Event::Resumed => {
-                out.event(Event::GoesOn(format!("{name} goes on")))?;
-            }
-            streamgauge_kafka::Event::Failed { message } => {
-                return out.event(Event::Failed(message));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

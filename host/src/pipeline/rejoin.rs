@@ -126,7 +126,7 @@ impl Pipeline {
         } else if run.begun && run.since_rejoin.elapsed() >= REJOIN_EVERY {
             run.since_rejoin = Stopwatch::start();
             let ready = |task: &QueryTask| {
-                task.is_level()
+                !task.has_undecided()
                     && !task.is_behind_barrier()
                     && !task.is_blocked()
                     && task.task_failure().is_none()

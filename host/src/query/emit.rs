@@ -38,6 +38,7 @@ impl RunningQuery {
             let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
                 Ok(sent) => sent,
                 Err(task_failure) => {
+                    // It is decided anew when the query has gone back.
                     scope.context.roll_back();
                     return Err(task_failure);
                 }

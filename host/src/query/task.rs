@@ -2,6 +2,7 @@
 
 mod life;
 mod traps;
+mod barriers;
 mod again;
 mod checkpoint;
 mod outcome;
@@ -64,7 +65,8 @@ pub struct QueryTask {
     start: Offsets,
     /// How far it was before it had to go back: what it has to say of records before that was said.
     told: Offsets,
-    /// Batches behind the replay barrier that a replay comes to next.
+    /// Batches that are held: they lie behind the replay barrier that a replay comes to next, or complete windows are to be decided
+    /// before them.
     buffered: BTreeMap<Partition, VecDeque<Batch>>,
     /// How far its reader has read, since it began or went back.
     read: BTreeMap<Partition, Offset>,
@@ -268,67 +270,8 @@ impl QueryTask {
         }
     }
 
-    /// Takes a batch of one of its inputs.
-    pub fn take(&mut self, source: SourceIndex, batch: &Batch) {
-        let partition = source.partition(batch.chunk.partition);
-        self.count_events(partition, batch);
-        self.at_end.insert(partition, false);
-        self.place(source, batch);
-        self.pass_barriers();
-    }
-
-    /// Folds a batch, as far as it lies before the next replay barrier; the rest is held.
-    fn place(&mut self, source: SourceIndex, batch: &Batch) {
-        let partition = source.partition(batch.chunk.partition);
-        if !self.state.is_at_work() {
-            return;
-        }
-        if let Some(buffered) = self.buffered.get_mut(&partition) {
-            return buffered.push_back(batch.clone());
-        }
-        let Some(limit) = self.limit(partition) else { return self.fold(source, batch) };
-        let before = batch.chunk.records_before(limit);
-        self.fold(source, &batch.part(0..before));
-        if before < batch.chunk.len() {
-            let rest = batch.part(before..batch.chunk.len());
-            self.buffered.entry(partition).or_default().push_back(rest);
-        }
-    }
-
-    /// A partition was read to its end as it is now.
-    pub fn reached_end(&mut self, partition: Partition) {
-        self.at_end.insert(partition, true);
-        self.pass_barriers();
-    }
-
-    /// Nothing more will come from a partition.
-    pub fn end(&mut self, partition: Partition) {
-        self.at_end.insert(partition, true);
-        self.ending.insert(partition);
-        self.pass_barriers();
-        self.end_partitions();
-    }
-
-    /// Ends the partitions of which nothing more comes, when nothing of them is held any more.
-    fn end_partitions(&mut self) {
-        let over = |partition: &Partition| !self.buffered.contains_key(partition);
-        let ended: Vec<Partition> = self.ending.iter().copied().filter(over).collect();
-        for &partition in &ended {
-            self.ending.remove(&partition);
-            if let Some(progress) = self.offsets.get_mut(&partition) {
-                progress.done = true;
-            }
-            if let Some(engine) = self.engine_mut() {
-                engine.end(partition);
-            }
-        }
-        if !ended.is_empty() {
-            self.close();
-        }
-    }
-
     /// Decides the windows that are complete, as long as there is room for their rows.
-    pub fn close(&mut self) {
+    fn close_windows(&mut self) {
         if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
             let Self { query, log, offsets, told, context, .. } = self;
@@ -339,43 +282,14 @@ impl QueryTask {
         }
     }
 
-    /// Whether all that came is decided.
-    pub fn is_level(&self) -> bool {
-        self.buffered.is_empty() && self.query.windows().is_none_or(|windows| !windows.engine.is_mid_window())
+    /// Whether something that came waits to be decided: complete windows, or batches that are held.
+    pub fn has_undecided(&self) -> bool {
+        !self.buffered.is_empty() || self.has_complete_window()
     }
 
-    /// The offset at which the next replay barrier stops a partition.
-    fn limit(&self, partition: Partition) -> Option<Offset> {
-        let barrier = self.log.barrier()?;
-        let position = barrier.offsets.iter().find(|(barrier_partition, _)| *barrier_partition == partition);
-        // A partition that the replay barrier does not know had no record then.
-        Some(position.map_or(Offset::MIN, |&(_, next)| next))
-    }
-
-    /// Goes through the replay barriers that all partitions have reached.
-    fn pass_barriers(&mut self) {
-        while self.state.is_at_work()
-            && let Some(barrier) = self.log.barrier()
-        {
-            let reached = |&(partition, limit): &(Partition, Offset)| {
-                self.offsets.get(&partition).is_some_and(|progress| progress.next >= limit || progress.done)
-                    || self.buffered.contains_key(&partition)
-                    || self.at_end.get(&partition) == Some(&true)
-            };
-            if !barrier.offsets.iter().all(reached) {
-                return;
-            }
-            let Some(barrier) = self.log.pass_barrier() else { return };
-            if let Some(engine) = self.engine_mut() {
-                engine.force(barrier.window_end);
-            }
-            self.close();
-            // All of it comes before the next replay barrier is looked at: what is still in hand here is not read to its end.
-            for (partition, batches) in std::mem::take(&mut self.buffered) {
-                batches.iter().for_each(|batch| self.place(partition.source, batch));
-            }
-            self.end_partitions();
-        }
+    /// Whether a window is complete and its rows are not all decided: there was no room for them.
+    fn has_complete_window(&self) -> bool {
+        self.query.windows().is_some_and(|windows| windows.engine.has_complete_window())
     }
 
     fn fold(&mut self, source: SourceIndex, batch: &Batch) {
@@ -402,7 +316,7 @@ impl QueryTask {
                 self.context.commit();
                 self.offsets.insert(partition, Progress { next: last.next(), done: false });
                 // The windows close behind it: what they say of positions includes this batch.
-                self.close();
+                self.close_windows();
             }
             Err(task_failure) => {
                 self.context.roll_back();

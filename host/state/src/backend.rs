@@ -184,11 +184,11 @@ impl StateBackend {
                 sections,
                 newest,
                 generations,
-                metrics,
                 log,
                 standing.clone(),
                 alive.clone(),
             );
+            let checkpointer = checkpointer.counted_in(metrics);
             let checkpointer = Mailbox::new(pool.checkpoints(), checkpointer, on_failure());
             LogWriter::new(log_file, log_limits.waiting_max, in_flight, checkpointer, standing.clone(), alive)
         };

@@ -251,7 +251,7 @@ fn map<'a, K: Ord, V>(
 mod tests {
     use super::*;
     use streamgauge_common::partition::SourceIndex;
-    use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentKind};
+    use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentKind, SliceNumber, WindowNumber};
 
     fn first(number: u32) -> Partition {
         SourceIndex::FIRST.partition(number)
@@ -331,9 +331,12 @@ mod tests {
             kept: vec![
                 SegmentId::Fold(FoldSegment {
                     partition: first(3),
-                    place: SegmentKind::Late { window: -1, slice: 7 },
+                    place: SegmentKind::Late { window: WindowNumber(-1), slice: SliceNumber(7) },
                 }),
-                SegmentId::Fold(FoldSegment { partition: other(3), place: SegmentKind::Slice(7) }),
+                SegmentId::Fold(FoldSegment {
+                    partition: other(3),
+                    place: SegmentKind::Slice(SliceNumber(7)),
+                }),
                 SegmentId::Operator(OperatorSegment { operator: 5, shard: 63 }),
             ],
             operators: BTreeMap::new(),
@@ -367,7 +370,10 @@ mod tests {
                 watermark: 2,
                 partitions: vec![(first(3), 5)],
             }),
-            kept: vec![SegmentId::Fold(FoldSegment { partition: first(3), place: SegmentKind::Slice(7) })],
+            kept: vec![SegmentId::Fold(FoldSegment {
+                partition: first(3),
+                place: SegmentKind::Slice(SliceNumber(7)),
+            })],
             ..CheckpointManifest::default()
         };
         let mut out = Writer::new();

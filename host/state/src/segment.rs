@@ -1,7 +1,9 @@
 //! Segments of a query's state as bytes: a section of a checkpoint holds those of one partition, or of one shard of operators.
 
 use streamgauge_common::{column::Texts, partition::SourceIndex};
-use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, SegmentKind, StateSegment};
+use streamgauge_engine::{
+    FoldSegment, OperatorSegment, SegmentId, SegmentKind, SliceNumber, StateSegment, WindowNumber,
+};
 
 use super::bytes::{Malformed, Reader, Writer, read_partition, write_partition};
 
@@ -56,16 +58,16 @@ pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
             match place {
                 SegmentKind::Slice(slice) => {
                     out.u8(SLICE);
-                    out.i64(slice);
+                    out.i64(slice.0);
                 }
                 SegmentKind::Late { window, slice } => {
                     out.u8(LATE);
-                    out.i64(window);
-                    out.i64(slice);
+                    out.i64(window.0);
+                    out.i64(slice.0);
                 }
                 SegmentKind::Counted(slice) => {
                     out.u8(COUNTED);
-                    out.i64(slice);
+                    out.i64(slice.0);
                 }
             }
         }
@@ -80,9 +82,9 @@ pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
 pub(super) fn read_id(input: &mut Reader<'_>) -> Result<SegmentId, Malformed> {
     let partition = read_partition(input)?;
     let place = match input.u8()? {
-        SLICE => SegmentKind::Slice(input.i64()?),
-        LATE => SegmentKind::Late { window: input.i64()?, slice: input.i64()? },
-        COUNTED => SegmentKind::Counted(input.i64()?),
+        SLICE => SegmentKind::Slice(SliceNumber(input.i64()?)),
+        LATE => SegmentKind::Late { window: WindowNumber(input.i64()?), slice: SliceNumber(input.i64()?) },
+        COUNTED => SegmentKind::Counted(SliceNumber(input.i64()?)),
         OPERATOR if partition.source == SourceIndex::FIRST => {
             let shard = partition.number;
             return Ok(SegmentId::Operator(OperatorSegment { operator: input.u64()?, shard }));
@@ -126,9 +128,12 @@ mod tests {
 
     fn parts() -> impl Strategy<Value = Vec<StateSegment>> {
         let place = prop_oneof![
-            any::<i64>().prop_map(SegmentKind::Slice),
-            any::<(i64, i64)>().prop_map(|(window, slice)| SegmentKind::Late { window, slice }),
-            any::<i64>().prop_map(SegmentKind::Counted),
+            any::<i64>().prop_map(|slice| SegmentKind::Slice(SliceNumber(slice))),
+            any::<(i64, i64)>().prop_map(|(window, slice)| SegmentKind::Late {
+                window: WindowNumber(window),
+                slice: SliceNumber(slice),
+            }),
+            any::<i64>().prop_map(|slice| SegmentKind::Counted(SliceNumber(slice))),
         ];
         let folded = (partitions(), place)
             .prop_map(|(partition, place)| SegmentId::Fold(FoldSegment { partition, place }));

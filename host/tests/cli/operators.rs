@@ -145,3 +145,25 @@ fn an_operator_that_is_new_begins_with_the_windows_that_close_from_then_on() {
     assert!(said.contains("begins now: the state knows no rows of windows that closed before"), "{said}");
     assert_eq!(rows(path).get(5..), Some(&[(7, Some(1)), (8, Some(1))][..]));
 }
+
+#[test]
+fn a_row_of_a_group_beyond_the_limit_is_a_dead_letter_that_names_it() {
+    let folder = folder(&[VIEW, NUMBERED, INSERT].concat());
+    let path = folder.path();
+    fs::write(path.join("all.jsonl"), events(12)).unwrap();
+    // A window has one group, and the partition's limit counts those of open windows; the operator knows all.
+    let arguments = ["--input", "s=all.jsonl", "--dead-letters", "dead.jsonl", "--limit", "max_groups=2"];
+    let (exit, _, said) = outcome(&mut run(path, &arguments));
+    assert_eq!(exit, 0, "{said}");
+    let known: Vec<_> = expected(12).into_iter().filter(|(n, _)| n % 3 != 0).collect();
+    assert_eq!(rows(path), known, "the third model to come has no numbers");
+    let dead = fs::read_to_string(path.join("dead.jsonl")).unwrap();
+    let letters: Vec<Value> = dead.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(letters.len(), 4, "{dead}");
+    for letter in letters {
+        assert_eq!(letter.pointer("/reason").and_then(Value::as_str), Some("group_limit"), "{letter}");
+        assert_eq!(letter.pointer("/query").and_then(Value::as_str), Some("numbered"), "{letter}");
+        let message = letter.pointer("/message").and_then(Value::as_str).unwrap();
+        assert!(message.contains("max_groups (2)") && message.contains("--limit max_groups=N"), "{message}");
+    }
+}

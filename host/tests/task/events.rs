@@ -74,15 +74,15 @@ impl Scene {
 
     /// With a schema that others may read.
     fn sharing(schema: Arc<SharedSchema>, statement: &str, decisions: RecoveredDecisions) -> Self {
-        Self::bounded(schema, statement, decisions, Bounds::default())
+        Self::bounded(schema, statement, decisions, None)
     }
 
-    /// A query with windows writes to a file, another one to an outbox with these bounds.
+    /// A query with windows writes to a file, unless there are bounds of an outbox; another one to an outbox.
     pub(crate) fn bounded(
         schema: Arc<SharedSchema>,
         statement: &str,
         decisions: RecoveredDecisions,
-        bounds: Bounds,
+        bounds: Option<Bounds>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let create = |name: &str| {
@@ -113,11 +113,11 @@ impl Scene {
             engine: WindowQuery::new(window, Settings::default(), []).unwrap(),
             accumulators: (factory.open)().unwrap(),
         });
-        let (name, has_windows) = (manifest.name.clone(), windows.is_some());
+        let (name, is_written) = (manifest.name.clone(), windows.is_some() && bounds.is_none());
         let mut running =
             RunningQuery::new(manifest, None, windows, ticket.positions().to_vec(), Operators::default());
-        let outbox = Outbox::new(bounds, Acknowledged::default(), |_| ());
-        match has_windows {
+        let outbox = Outbox::new(bounds.unwrap_or_default(), Acknowledged::default(), |_| ());
+        match is_written {
             true => running.send_to(Arc::new(create("rows"))),
             false => running.post_to(Box::new(Records { keys: Keys::new(7, &name) })),
         }

@@ -14,5 +14,6 @@ mod barriers;
 mod neighbours;
 mod events;
 mod waits;
+mod room;
 mod tally;
 mod restores;

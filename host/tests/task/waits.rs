@@ -33,7 +33,12 @@ const EVENTS: usize = 10_000;
 
 fn scene(rows_max: usize) -> Scene {
     let bounds = Bounds { rows_max, ..Bounds::default() };
-    Scene::bounded(SharedSchema::new(json::FORMAT, 1 << 20), ROWS, RecoveredDecisions::default(), bounds)
+    Scene::bounded(
+        SharedSchema::new(json::FORMAT, 1 << 20),
+        ROWS,
+        RecoveredDecisions::default(),
+        Some(bounds),
+    )
 }
 
 fn deliver_all(outbox: &Outbox) -> usize {

@@ -1,6 +1,7 @@
 //! Bytes that are not compiled at all, and what their authors are told.
 
 use streamgauge_component::{query::QueryComponent, reducer::ReducerComponent, runtime::Runtime};
+use streamgauge_sql::manifest::FORMAT;
 
 use crate::guests::{ECHO, Reducer, bare_query, manifest, reducer, with_section};
 
@@ -105,5 +106,6 @@ fn a_query_without_a_plan_of_this_version_is_refused() {
     let mut plan = manifest(&[]);
     plan.format = 99;
     let said = refusal(&with_section(bare_query(ECHO), section, &serde_json::to_vec(&plan).unwrap()));
-    assert!(said.ends_with("the query's manifest has format 99, not 1; compile the query again"), "{said}");
+    let told = format!("the query's manifest has format 99, not {FORMAT}; compile the query again");
+    assert!(said.ends_with(&told), "{said}");
 }

@@ -6,7 +6,7 @@ use streamgauge_common::column::{Column, DataType, Texts};
 
 use super::shard_of;
 use crate::{
-    group::{Groups, Key, Keys},
+    group::{Group, Groups, Key, Keys},
     key,
     sealed::GROUPS_MAX,
     segment::{OperatorSegment, RestoreError, SegmentId, StateSegment},
@@ -50,7 +50,7 @@ impl<S: GroupState> KeyedStates<S> {
         let (keys, mut room) = (Keys::new(keys), Vec::new());
         for index in 0..len {
             let group = self.find_or_add(keys.get(index, &mut room), self.groups_max);
-            let entry = group.and_then(|group| self.states.get_mut(group as usize));
+            let entry = group.and_then(|group| self.states.get_mut(group.0 as usize));
             row(
                 index,
                 entry.map(|entry| {
@@ -61,7 +61,7 @@ impl<S: GroupState> KeyedStates<S> {
         }
     }
 
-    fn find_or_add(&mut self, key: Key<'_>, groups_max: usize) -> Option<u32> {
+    fn find_or_add(&mut self, key: Key<'_>, groups_max: usize) -> Option<Group> {
         if let Some(group) = self.groups.find(key) {
             return Some(group);
         }
@@ -69,7 +69,7 @@ impl<S: GroupState> KeyedStates<S> {
             return None;
         }
         let group = self.groups.find_or_add(key);
-        debug_assert_eq!(group as usize, self.states.len(), "groups are never removed");
+        debug_assert_eq!(group.0 as usize, self.states.len(), "groups are never removed");
         let shard = shard_of(self.groups.key(group));
         self.states.push(Entry { state: S::default(), shard, changed: true });
         Some(group)
@@ -80,10 +80,10 @@ impl<S: GroupState> KeyedStates<S> {
         &mut self,
         whole: &BTreeSet<SegmentId>,
     ) -> (Vec<StateSegment>, BTreeSet<SegmentId>) {
-        let mut kept: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let mut kept: BTreeMap<u32, Vec<Group>> = BTreeMap::new();
         let operator = self.operator;
         let id = |shard| SegmentId::Operator(OperatorSegment { operator, shard });
-        for (group, entry) in (0..).zip(&mut self.states) {
+        for (group, entry) in (0..).map(Group).zip(&mut self.states) {
             let changed = kept.entry(entry.shard).or_default();
             if std::mem::take(&mut entry.changed) || whole.contains(&id(entry.shard)) {
                 changed.push(group);
@@ -94,7 +94,7 @@ impl<S: GroupState> KeyedStates<S> {
             for (index, groups) in groups.chunks(GROUPS_MAX).enumerate() {
                 let (mut keys, mut states, mut bytes) = (Texts::default(), Texts::default(), Vec::new());
                 for &group in groups {
-                    let Some(entry) = self.states.get(group as usize) else { unreachable!("it was there") };
+                    let Some(entry) = self.states.get(group.0 as usize) else { unreachable!("it was there") };
                     bytes.clear();
                     entry.state.write(&mut bytes);
                     keys.push(self.groups.key(group));
@@ -131,7 +131,7 @@ impl<S: GroupState> KeyedStates<S> {
             };
             // A limit that was lowered since does not forget what is known.
             let Some(group) = self.find_or_add(Key::of(bytes), usize::MAX) else { unreachable!("no limit") };
-            let Some(entry) = self.states.get_mut(group as usize) else { unreachable!("found or added") };
+            let Some(entry) = self.states.get_mut(group.0 as usize) else { unreachable!("found or added") };
             (entry.state, entry.changed) = (state, false);
         }
         Ok(())

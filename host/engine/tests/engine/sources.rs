@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use streamgauge_common::column::Value;
-use streamgauge_engine::{FoldSegment, SegmentId, Settings, WindowProgress, WindowQuery};
+use streamgauge_engine::{FoldSegment, SegmentId, Settings, SliceNumber, WindowProgress, WindowQuery};
 
 use crate::harness::{Dice, Event, Run, Setup, interleave, partitions, setups};
 
@@ -91,8 +91,8 @@ fn a_snapshot_keeps_them_apart() {
         SegmentId::Fold(FoldSegment { partition, place }) => (*partition, place.slice()),
         SegmentId::Operator(_) => unreachable!("there is none"),
     };
-    let open: Vec<_> = snapshot.kept.iter().map(owner).filter(|&(_, slice)| slice >= 2).collect();
-    assert_eq!(open, [(both[0], 3), (both[1], 2)], "each has its own slices");
+    let open: Vec<_> = snapshot.kept.iter().map(owner).filter(|&(_, slice)| slice.0 >= 2).collect();
+    assert_eq!(open, [(both[0], SliceNumber(3)), (both[1], SliceNumber(2))], "each has its own slices");
 
     let mut again = Run::of_two_sources(TUMBLE, 0, 1, Settings::default());
     again.query =

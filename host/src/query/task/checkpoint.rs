@@ -16,7 +16,7 @@ impl QueryTask {
     /// Captures where it stands and what has changed, and lets it be kept; nothing where that is not possible now.
     pub fn checkpoint(&mut self, finished: bool) {
         let Some(backend) = self.log.backend() else { return };
-        if !self.state.is_at_work() || backend.is_busy() || !self.is_level() || self.is_behind_barrier() {
+        if !self.state.is_at_work() || backend.is_busy() || self.has_undecided() || self.is_behind_barrier() {
             return;
         }
         if self.query.misses_rows() {

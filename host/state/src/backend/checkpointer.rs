@@ -82,7 +82,6 @@ impl Checkpointer {
         sections: Sections,
         newest: Option<&(CheckpointManifest, u64)>,
         generations: usize,
-        metrics: CheckpointMetrics,
         log: WeakMailbox<LogWriter>,
         standing: Arc<Standing>,
         alive: Alive,
@@ -99,11 +98,16 @@ impl Checkpointer {
             generations: generations.max(1),
             kept: kept.into_iter().collect(),
             versions: versions.unwrap_or_default(),
-            metrics,
+            metrics: CheckpointMetrics::default(),
             log,
             standing,
             _alive: alive,
         }
+    }
+
+    /// The same, counted.
+    pub(super) fn counted_in(self, metrics: CheckpointMetrics) -> Self {
+        Self { metrics, ..self }
     }
 
     fn write(&mut self, job: CheckpointRequest) -> Result<(), StateError> {

@@ -8,7 +8,7 @@ use streamgauge_common::{
     offset::Offset,
     partition::{Partition, SourceIndex},
 };
-use streamgauge_engine::{FoldSegment, SegmentId, SegmentKind, StateSegment, WindowProgress};
+use streamgauge_engine::{FoldSegment, SegmentId, SegmentKind, SliceNumber, StateSegment, WindowProgress};
 use streamgauge_sql::manifest::{FORMAT, Input, Manifest, Target};
 use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
@@ -136,7 +136,8 @@ fn hundreds_of_queries_share_a_few_threads() {
 fn a_checkpoint_keeps_partitions_of_two_sources_apart() {
     let (pool, store) = (pool(), Store::memory().unwrap());
     let [first, other] = [0, 1].map(|source| SourceIndex(source).partition(0));
-    let id = |partition| SegmentId::Fold(FoldSegment { partition, place: SegmentKind::Slice(7) });
+    let id =
+        |partition| SegmentId::Fold(FoldSegment { partition, place: SegmentKind::Slice(SliceNumber(7)) });
     let part = |partition, key: &[u8]| {
         let mut keys = Texts::default();
         keys.push(key);
