@@ -39,6 +39,7 @@ use self::{
 use crate::{
     deliver::{dead_letter::RecordText, output::Output},
     limits::Limits,
+    metrics::SourceMetrics,
     pipeline::{self, Pipeline},
     query::{Control, Progress, QueryTask, Subscription},
     timings::Timings,
@@ -350,7 +351,7 @@ impl Deployment<'_> {
             tells_late: source.late_dead_letters,
             timings: self.timings.clone(),
             control: parts.control.clone(),
-            progress: Progress::default(),
+            progress: Progress::shown_in(SourceMetrics::new(self.name, &source.name)),
             unread: AtomicBool::new(false),
         });
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();

@@ -20,6 +20,7 @@ pub mod deliver;
 pub mod pipeline;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod deploy;
 pub mod timings;
 pub mod progress;

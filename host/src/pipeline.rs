@@ -14,7 +14,7 @@ mod rejoin;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::Duration,
 };
 
@@ -246,23 +246,12 @@ impl Pipeline {
     }
 
     fn take(&mut self, mut batch: Batch, run: &mut Run) {
-        self.count(batch.events());
         if let Some(future) = &self.source.future {
             reject_future(&mut batch, future, clock::now_us());
         }
         self.each_task(|task| task.take(INPUT, &batch));
         if let (true, Some(rejoin)) = (run.is_primary, &self.source.rejoin) {
             run.catch_up.add(batch, rejoin);
-        }
-    }
-
-    /// Counts events, once for each subscription.
-    fn count(&self, events: u64) {
-        let subscriptions = self.tasks.iter().map(|task| &task.context().subscription);
-        for (index, subscription) in subscriptions.clone().enumerate() {
-            if !subscriptions.clone().take(index).any(|earlier| Arc::ptr_eq(earlier, subscription)) {
-                subscription.progress.events.fetch_add(events, Relaxed);
-            }
         }
     }
 

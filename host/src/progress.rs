@@ -2,7 +2,7 @@
 
 use std::{
     io::{Write, stderr},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
 };
 
 use streamgauge_common::clock::{self, Stopwatch};
@@ -31,9 +31,9 @@ impl ProgressLine {
     /// behind the time of day.
     pub fn show(&mut self, subscriptions: &[Arc<Subscription>]) {
         let progress = || subscriptions.iter().map(|subscription| &subscription.progress);
-        let events: u64 = progress().map(|progress| progress.events.load(Relaxed)).sum();
-        let rows: u64 = progress().map(|progress| progress.rows.load(Relaxed)).sum();
-        let watermark = progress().map(|progress| progress.watermark_us.load(Relaxed)).min();
+        let events: u64 = progress().map(|progress| progress.events()).sum();
+        let rows: u64 = progress().map(|progress| progress.rows()).sum();
+        let watermark = progress().map(|progress| progress.watermark_us()).min();
         let seconds = self.since.elapsed().as_secs_f64();
         let rate = if seconds > 0.0 { (events.saturating_sub(self.events)) as f64 / seconds } else { 0.0 };
         (self.since, self.events) = (Stopwatch::start(), events);

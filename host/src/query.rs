@@ -18,6 +18,7 @@ mod scope;
 mod state;
 mod task;
 mod subscription;
+mod progress;
 
 use std::sync::Arc;
 
@@ -41,16 +42,19 @@ use crate::{
 
 pub use cut_off::CutOff;
 pub use input::{InputBatch, Origin};
-pub use letters::{Context, Counts};
+pub use letters::{Context, Counts, QueryIndex};
 pub use log::{DecisionLog, REMEMBERED_MAX};
 pub use operators::Operators;
+pub use progress::Progress;
 pub use scope::{EmitContext, TaskFailure};
-pub use subscription::{Control, Progress, Subscription, Wanted};
+pub use subscription::{Control, Subscription, Wanted};
 pub use task::{OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
 
 /// A statement at work.
 pub struct RunningQuery {
     manifest: Manifest,
+    /// Which of its task's queries it is.
+    index: QueryIndex,
     /// None where no column enters it: every row passes and nothing is computed.
     component: Option<QueryComponent>,
     windows: Option<Windows>,
@@ -106,6 +110,7 @@ impl RunningQuery {
         debug_assert_eq!(manifest.columns.len(), columns.len(), "every column has a place");
         Self {
             manifest,
+            index: QueryIndex::default(),
             component,
             windows,
             columns,
@@ -130,6 +135,13 @@ impl RunningQuery {
     /// Lets another query read the rows.
     pub fn add_reader(&mut self, reader: RunningQuery) {
         self.readers.push(reader);
+    }
+
+    /// Numbers this query and its readers behind those that have these names, and adds theirs.
+    fn number(&mut self, names: &mut Vec<String>) {
+        self.index = QueryIndex(names.len());
+        names.push(self.name().to_owned());
+        self.readers.iter_mut().for_each(|reader| reader.number(names));
     }
 
     /// What it was compiled to.
@@ -253,7 +265,7 @@ impl RunningQuery {
                 Rows { columns: picked.columns, len: numbers.len(), identity: input.identity(&numbers) };
             return self.emit_rows(input, rows, scope);
         };
-        let folded = fold(windows, &self.manifest, input, kept.as_ref(), column, scope);
+        let folded = fold(windows, (self.index, &self.manifest), input, kept.as_ref(), column, scope);
         let folded = folded.map_err(|fault| TaskFailure { fault, in_fold: true, batch: None })?;
         let name = &self.manifest.name;
         for rejected in folded.rejected {

@@ -34,6 +34,24 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Malformed,
+        Self::TooLarge,
+        Self::WrongType,
+        Self::OutOfRange,
+        Self::NullTime,
+        Self::Future,
+        Self::Overflow,
+        Self::DivisionByZero,
+        Self::InvalidCast,
+        Self::Evaluate,
+        Self::GroupLimit,
+        Self::Plugin,
+        Self::Late,
+        Self::Rejected,
+    ];
+
     /// The word in a dead letter.
     pub fn name(self) -> &'static str {
         match self {

@@ -143,11 +143,17 @@ impl DeadLetterQueue {
     /// Takes whole lines but those that are there; gives how many were not. They are written sooner or later: see
     /// [`DeadLetterQueue::trouble`].
     pub fn write(&self, lines: &[u8]) -> u64 {
-        let mut state = self.lock();
         let mut taken = 0;
-        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        self.write_each(lines, |_| taken += 1);
+        taken
+    }
+
+    /// As [`DeadLetterQueue::write`], but gives to `took` the place among the lines of each that was not there.
+    pub fn write_each(&self, lines: &[u8], mut took: impl FnMut(usize)) {
+        let mut state = self.lock();
+        for (place, line) in lines.split_inclusive(|&byte| byte == b'\n').enumerate() {
             if state.known.add(line) {
-                taken += 1;
+                took(place);
                 // What waits is written first, to the file that it was meant for.
                 if state.failure.is_none()
                     && let Err(error) = self.make_room(line.len(), &mut state)
@@ -162,7 +168,6 @@ impl DeadLetterQueue {
                 }
             }
         }
-        taken
     }
 
     /// Moves the file away where so many bytes more would make it too long.

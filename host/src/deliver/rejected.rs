@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
+use ::metrics::Counter;
 use streamgauge_common::{
     message::{Message, Payload},
     reason::Reason,
@@ -14,10 +15,12 @@ use tracing::{info, warn};
 use super::{
     dead_letter::DeadLetter, http::sender::SinkHealth, kafka::DeliveryEvents, letters::DeadLetterQueue,
 };
+use crate::metrics::{self, RequestMetrics};
 
 /// Reports the rejected messages of one query and sink.
 #[derive(Clone)]
 pub struct RejectedRows {
+    deployment: String,
     source: String,
     query: String,
     sink: String,
@@ -25,6 +28,8 @@ pub struct RejectedRows {
     at: String,
     letters: Option<Arc<DeadLetterQueue>>,
     count: Arc<AtomicU64>,
+    /// The same for whoever watches, of this query alone.
+    counter: Counter,
     /// Whether the user was told that rows are rejected.
     told: Arc<AtomicBool>,
 }
@@ -44,14 +49,21 @@ impl DeliveryEvents for RejectedRows {
 }
 
 impl RejectedRows {
-    /// Of the messages of a query from a source to a sink, in this order. `count` has one more for each rejected row.
+    /// Of the messages of a deployment, from a source, of a query, to a sink, in this order. `count` has one more for each rejected row.
     pub fn new(
-        [source, query, sink]: [&str; 3],
+        [deployment, source, query, sink]: [&str; 4],
         letters: Option<Arc<DeadLetterQueue>>,
         count: Arc<AtomicU64>,
     ) -> Self {
-        let [source, query, sink] = [source, query, sink].map(str::to_owned);
-        Self { source, query, sink, at: String::new(), letters, count, told: Arc::default() }
+        let counter = metrics::rejected_rows(deployment, query);
+        let [deployment, source, query, sink] = [deployment, source, query, sink].map(str::to_owned);
+        let (at, told) = (String::new(), Arc::default());
+        Self { deployment, source, query, sink, at, letters, count, counter, told }
+    }
+
+    /// Counts the requests to its sink.
+    pub fn requests(&self) -> RequestMetrics {
+        RequestMetrics::new(&self.deployment, &self.sink)
     }
 
     /// The same, for a sink whose failures do not say where it is.
@@ -79,7 +91,7 @@ impl RejectedRows {
         }
         let rows = u64::from(message.rows);
         let Some(letters) = &self.letters else {
-            self.count.fetch_add(rows, Relaxed);
+            self.count(rows);
             return true;
         };
         // Letters that cannot be written now are not piled up.
@@ -97,8 +109,13 @@ impl RejectedRows {
         DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
             .write(letters.record_text(), &mut line);
         if letters.write(&line) > 0 {
-            self.count.fetch_add(rows, Relaxed);
+            self.count(rows);
         }
         letters.sync()
+    }
+
+    fn count(&self, rows: u64) {
+        self.count.fetch_add(rows, Relaxed);
+        self.counter.increment(rows);
     }
 }

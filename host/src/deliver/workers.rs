@@ -108,15 +108,9 @@ impl Workers {
         self.silent.get().cloned()
     }
 
-    /// Reports the messages of a query that the receiver rejects.
-    pub fn rejections(
-        &self,
-        source: &str,
-        query: &str,
-        sink: &str,
-        letters: Option<Arc<DeadLetterQueue>>,
-    ) -> RejectedRows {
-        RejectedRows::new([source, query, sink], letters, self.rejected.clone())
+    /// Reports the messages that the receiver rejects: of a deployment, from a source, of a query, to a sink.
+    pub fn rejections(&self, of: [&str; 4], letters: Option<Arc<DeadLetterQueue>>) -> RejectedRows {
+        RejectedRows::new(of, letters, self.rejected.clone())
     }
 
     /// One client for all sinks with the same rights: it is slow to make.

@@ -35,7 +35,7 @@ use tracing::{
 
 use self::supervisor::{Message, Supervisor};
 use super::{DeployError, Deployment, HostResources, Wired, wire};
-use crate::query::Counts;
+use crate::{metrics, query::Counts};
 
 pub use life::State;
 
@@ -127,6 +127,7 @@ impl Runtime {
     /// # Errors
     /// The system gives no thread.
     pub fn start(tell: Tell, stop: Stop) -> io::Result<Self> {
+        metrics::describe();
         let (messages, received) = unbounded();
         let supervisor = Supervisor::new(messages.clone(), stop.clone(), tell);
         let supervisor = Attended::start("supervisor", move || supervisor.run(&received))?;

@@ -26,6 +26,7 @@ pub(super) const CONSOLE: &str = "the console";
 
 /// The sinks of a program while it is put together.
 pub(super) struct Sinks<'a> {
+    deployment: &'a str,
     connectors: &'a Connectors,
     plugins: &'a Plugins,
     secrets: Arc<Lookup>,
@@ -59,6 +60,7 @@ impl<'a> Sinks<'a> {
     pub(super) fn new(deployment: &Deployment<'a>) -> Result<Self, DeployError> {
         let workers = Workers::new(deployment.limits.delivery());
         Ok(Self {
+            deployment: deployment.name,
             connectors: deployment.connectors,
             plugins: deployment.plugins,
             secrets: Arc::new(secret),
@@ -92,7 +94,7 @@ impl<'a> Sinks<'a> {
         [source, query, sink]: [&str; 3],
         letters: Option<Arc<DeadLetterQueue>>,
     ) {
-        let rejected = self.workers.rejections(source, query, sink, letters);
+        let rejected = self.workers.rejections([self.deployment, source, query, sink], letters);
         self.waiting.push(Waiting { sink: sink.to_owned(), worker, outbox, rejected });
     }
 

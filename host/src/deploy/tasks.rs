@@ -38,6 +38,7 @@ use crate::{
         letters::DeadLetterQueue,
     },
     deploy::DeployError,
+    metrics,
     query::{
         Context, DecisionLog, OpenAggregates, Operators, QueryTask, RunningQuery, Subscription,
         WindowFactory, Windows,
@@ -176,6 +177,7 @@ impl Deployment<'_> {
             })?;
         let Recovered { mut begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
         begin.log_limits = self.limits.log();
+        begin.metrics = metrics::checkpoints(self.name, &manifest.name);
         let at_checkpoint = checkpoint.as_ref().map(|(saved, _)| saved.decided.run);
         let is_between = at_checkpoint.is_none_or(|run| run == decisions.decided.run);
         self.admit(&manifest.name, &begin.store, is_between)?;
@@ -375,7 +377,8 @@ impl Deployment<'_> {
         let in_flight = resumed.map_err(|why| undelivered(manifest, &name, &in_flight, &why))?;
         let ack_notifier = task_builder.ack_notifier.clone();
         let note = move |_: &Acknowledged| ack_notifier.iter().for_each(AckNotifier::note);
-        let outbox = Outbox::new(Bounds { keeps_last, ..self.limits.outbox() }, acknowledged, note);
+        let outbox = Outbox::new(Bounds { keeps_last, ..self.limits.outbox() }, acknowledged, note)
+            .shown_in(metrics::outbox_rows(self.name, &name));
         task_builder.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
         outbox.push(in_flight);
         let of = [task_builder.source.name.as_str(), name.as_str(), sink];

@@ -39,12 +39,11 @@ impl RunningQuery {
                 self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
             }
             let pass = if scope.log.is_decided(end, run) { Pass::Replay } else { Pass::Live };
-            let before = scope.context.begin();
             let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
                 Ok(sent) => sent,
                 Err(task_failure) => {
                     // It is decided anew when the query has gone back.
-                    scope.context.roll_back(before);
+                    scope.context.roll_back();
                     return Err(task_failure);
                 }
             };
@@ -52,6 +51,7 @@ impl RunningQuery {
                 crash::point("close.decided");
                 scope.log.close(end, run, sent);
             }
+            scope.context.commit();
         }
         Ok(())
     }
@@ -127,14 +127,14 @@ impl RunningQuery {
                 if self.failed.is_some() {
                     return Ok(sent);
                 }
-                context.counts.rows += rows.len as u64;
+                context.count_rows(self.index, rows.len as u64);
             }
             Sink::Outbox(encoder) => {
                 let first = scope.log.next_sequence(name);
                 let timings = context.subscription.timings.clone();
                 let messages = timings.of(Step::Output, || encoder.encode(fields, rows, first))?;
                 sent.push(SinkBatch { query: name.clone(), messages });
-                context.counts.rows += rows.len as u64;
+                context.count_rows(self.index, rows.len as u64);
             }
         }
         let input = InputBatch::of_rows(rows, &self.manifest.output);
@@ -147,7 +147,10 @@ impl RunningQuery {
                 Ok(more) => sent.extend(more),
                 // An operator that misses rows would be wrong ever after, so all that has one goes back to the checkpoint.
                 Err(task_failure) if is_stateful => return Err(task_failure),
-                Err(task_failure) => reader.failed = Some(task_failure.fault.to_string()),
+                Err(task_failure) => {
+                    scope.context.count_fault(reader.index);
+                    reader.failed = Some(task_failure.fault.to_string());
+                }
             }
         }
         Ok(sent)

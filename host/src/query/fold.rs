@@ -4,12 +4,12 @@ use streamgauge_common::column::{Bitmap, Column};
 use streamgauge_engine::{Fault, FoldBatch, Folded};
 use streamgauge_sql::manifest::{self, Manifest};
 
-use super::{EmitContext, InputBatch, Windows, columns::lost};
+use super::{EmitContext, InputBatch, QueryIndex, Windows, columns::lost};
 
 /// Folds the rows of a batch that are kept; the others only move the watermark.
 pub(super) fn fold<'a>(
     windows: &mut Windows,
-    manifest: &Manifest,
+    (query, manifest): (QueryIndex, &Manifest),
     input: &InputBatch<'_>,
     kept: Option<&Bitmap>,
     column: impl Fn(manifest::Column) -> Option<&'a Column>,
@@ -42,8 +42,7 @@ pub(super) fn fold<'a>(
     let folded =
         scope.context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;
     if !input.was_told(scope.told) {
-        scope.context.counts.late += folded.late;
-        scope.context.counts.late_partial += folded.late_partial;
+        scope.context.count_late(query, folded.late, folded.late_partial);
     }
     Ok(folded)
 }

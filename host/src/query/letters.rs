@@ -1,6 +1,6 @@
 //! What a query reports beside its rows: counts, dead letters, time spent.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use streamgauge_common::{column::Column, reason::Reason, row::write_json};
 use streamgauge_component::query::Failure;
@@ -10,6 +10,7 @@ use streamgauge_sql::manifest::{self, Manifest};
 use super::{EmitContext, Subscription};
 use crate::{
     deliver::{dead_letter::DeadLetter, output::OutputError},
+    metrics::QueryMetrics,
     timings::{Step, Timings},
 };
 
@@ -39,6 +40,10 @@ impl Counts {
     }
 }
 
+/// Which query of a query task: the one that reads the source is the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueryIndex(pub(super) usize);
+
 /// What a query task counts and says beside its rows.
 pub struct Context {
     /// Whom it works for.
@@ -47,18 +52,24 @@ pub struct Context {
     pub counts: Counts,
     /// Whether something was written that is not flushed yet.
     pub wrote: bool,
-    /// Dead letters of the batch that is being taken, as lines: a fault takes them back.
-    letters: Vec<u8>,
-    /// Those of events that are late: they are counted as late, not as dead letters.
-    late_letters: Vec<u8>,
+    /// What is not counted and said for good yet.
+    uncommitted: Uncommitted,
+    /// The names and metrics of the task's queries; none where nobody hears of it.
+    queries: Vec<(String, QueryMetrics)>,
 }
 
-/// What can be taken back.
-#[derive(Clone, Copy, Debug)]
-pub struct Before {
+/// What was counted and said of the batch or window that is being taken: a fault takes it back.
+#[derive(Default)]
+struct Uncommitted {
     counts: Counts,
-    letters: usize,
-    late_letters: usize,
+    /// Rows, late events and partly late events, of each query that has some.
+    by_query: BTreeMap<QueryIndex, Counts>,
+    /// Dead letters, as lines where somebody keeps them.
+    letters: Vec<u8>,
+    /// The query and the reason of each of them; the query is none in a context that nobody hears of.
+    marks: Vec<(Option<QueryIndex>, Reason)>,
+    /// Those of events that are late: they are counted as late, not as dead letters.
+    late_letters: Vec<u8>,
 }
 
 impl Context {
@@ -68,9 +79,19 @@ impl Context {
             subscription,
             counts: Counts::default(),
             wrote: false,
-            letters: Vec::new(),
-            late_letters: Vec::new(),
+            uncommitted: Uncommitted::default(),
+            queries: Vec::new(),
         }
+    }
+
+    /// Counts by query, too, for queries with these names: by their indexes.
+    pub(super) fn name_queries(&mut self, names: Vec<String>) {
+        let deployment = &self.subscription.deployment;
+        let metrics = |name: String| {
+            let metrics = QueryMetrics::new(deployment, &name);
+            (name, metrics)
+        };
+        self.queries = names.into_iter().map(metrics).collect();
     }
 
     /// Where the time went.
@@ -78,20 +99,45 @@ impl Context {
         &self.subscription.timings
     }
 
+    /// Counts rows that go to the sink of a query.
+    pub(super) fn count_rows(&mut self, query: QueryIndex, rows: u64) {
+        self.count(query, Counts { rows, ..Counts::default() });
+    }
+
+    /// Counts events that are late for a query: for all their windows, and for some.
+    pub(super) fn count_late(&mut self, query: QueryIndex, late: u64, late_partial: u64) {
+        if late + late_partial > 0 {
+            self.count(query, Counts { late, late_partial, ..Counts::default() });
+        }
+    }
+
+    fn count(&mut self, query: QueryIndex, counts: Counts) {
+        self.uncommitted.counts.add(&counts);
+        self.uncommitted.by_query.entry(query).or_default().add(&counts);
+    }
+
+    /// Counts a plugin of a query that failed; that is never taken back.
+    pub(super) fn count_fault(&self, query: QueryIndex) {
+        self.metrics(query).iter().for_each(|metrics| metrics.faults.increment(1));
+    }
+
+    fn metrics(&self, query: QueryIndex) -> Option<&QueryMetrics> {
+        self.queries.get(query.0).map(|(_, metrics)| metrics)
+    }
+
     /// Counts and writes a dead letter; its source is this one. One of a replay is counted where the file of dead letters does not
     /// have it.
     pub fn dead_letter(&mut self, letter: &DeadLetter<'_>, pass: Pass) {
-        match &self.subscription.dead_letters {
-            Some(letters) => {
-                let lines = match letter.reason {
-                    Reason::Late => &mut self.late_letters,
-                    _ => &mut self.letters,
-                };
-                DeadLetter { source: &self.subscription.source, ..letter.clone() }
-                    .write(letters.record_text(), lines);
-            }
-            None if letter.reason == Reason::Late => {}
-            None => self.counts.dead_letters += u64::from(pass == Pass::Live),
+        let query = || self.queries.iter().position(|(name, _)| name == letter.query).map(QueryIndex);
+        let Uncommitted { letters: lines, marks, late_letters, .. } = &mut self.uncommitted;
+        let is_late = letter.reason == Reason::Late;
+        if !is_late && (pass == Pass::Live || self.subscription.dead_letters.is_some()) {
+            marks.push((query(), letter.reason));
+        }
+        if let Some(letters) = &self.subscription.dead_letters {
+            let lines = if is_late { late_letters } else { lines };
+            DeadLetter { source: &self.subscription.source, ..letter.clone() }
+                .write(letters.record_text(), lines);
         }
     }
 
@@ -100,29 +146,39 @@ impl Context {
         self.subscription.tells_late && self.subscription.dead_letters.is_some()
     }
 
-    /// What is counted and said from here on can be taken back.
-    pub fn begin(&self) -> Before {
-        let (letters, late_letters) = (self.letters.len(), self.late_letters.len());
-        Before { counts: self.counts, letters, late_letters }
+    /// Takes back what was counted and said since the last commit.
+    pub fn roll_back(&mut self) {
+        self.uncommitted = Uncommitted::default();
     }
 
-    /// Takes back what was counted and said since.
-    pub fn roll_back(&mut self, before: Before) {
-        self.counts = before.counts;
-        self.letters.truncate(before.letters);
-        self.late_letters.truncate(before.late_letters);
-    }
-
-    /// What was said stays said.
+    /// What was counted is counted, and what was said stays said.
     pub fn commit(&mut self) {
-        if self.letters.is_empty() && self.late_letters.is_empty() {
-            return;
+        let Uncommitted { counts, by_query, letters: lines, marks, late_letters } =
+            std::mem::take(&mut self.uncommitted);
+        self.counts.add(&counts);
+        self.subscription.progress.count_rows(counts.rows);
+        for (query, counts) in by_query {
+            let Some(metrics) = self.metrics(query) else { continue };
+            metrics.rows.increment(counts.rows);
+            metrics.late_events.increment(counts.late);
+            metrics.partly_late_events.increment(counts.late_partial);
         }
-        let (lines, late) = (std::mem::take(&mut self.letters), std::mem::take(&mut self.late_letters));
-        if let Some(letters) = &self.subscription.dead_letters {
-            self.counts.dead_letters += letters.write(&lines);
-            letters.write(&late);
-            self.wrote = true;
+        let mut taken: BTreeMap<(Option<QueryIndex>, Reason), u64> = BTreeMap::new();
+        let mut take = |&mark| *taken.entry(mark).or_default() += 1;
+        match &self.subscription.dead_letters {
+            None => marks.iter().for_each(take),
+            Some(letters) if !marks.is_empty() || !late_letters.is_empty() => {
+                letters.write_each(&lines, |line| marks.get(line).into_iter().for_each(&mut take));
+                letters.write(&late_letters);
+                self.wrote = true;
+            }
+            Some(_) => {}
+        }
+        for ((query, reason), count) in taken {
+            self.counts.dead_letters += count;
+            let metrics = query.and_then(|query| self.metrics(query));
+            let counter = metrics.and_then(|metrics| metrics.dead_letters.get(&reason));
+            counter.into_iter().for_each(|counter| counter.increment(count));
         }
     }
 

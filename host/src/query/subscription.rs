@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicBool, AtomicI64, AtomicU8, AtomicU64,
+            AtomicBool, AtomicU8,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -13,6 +13,7 @@ use std::{
 
 use streamgauge_common::wakeup::{Listeners, Wakeup};
 
+use super::Progress;
 use crate::{deliver::letters::DeadLetterQueue, timings::Timings};
 
 /// One deployment's use of a source.
@@ -65,23 +66,6 @@ impl Subscription {
     /// Whether a reader of its rows went away.
     pub fn is_unread(&self) -> bool {
         self.unread.load(SeqCst)
-    }
-}
-
-/// How far a deployment is with a source; read by others while it runs.
-#[derive(Debug)]
-pub struct Progress {
-    /// Events read; a record can hold several.
-    pub events: AtomicU64,
-    /// Rows that went to a sink.
-    pub rows: AtomicU64,
-    /// The least watermark of its queries, in microseconds; `i64::MIN` = none yet.
-    pub watermark_us: AtomicI64,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self { events: AtomicU64::new(0), rows: AtomicU64::new(0), watermark_us: AtomicI64::new(i64::MIN) }
     }
 }
 

@@ -68,6 +68,8 @@ pub struct QueryTask {
     /// Batches that are held: they lie behind the replay barrier that a replay comes to next, or complete windows are to be decided
     /// before them.
     buffered: BTreeMap<Partition, VecDeque<Batch>>,
+    /// How far its reader has read, since it began or went back.
+    read: BTreeMap<Partition, Offset>,
     /// Partitions that were read to their end since their last record.
     at_end: BTreeMap<Partition, bool>,
     /// Partitions of which nothing more comes, but something may be held.
@@ -75,8 +77,6 @@ pub struct QueryTask {
     factory: WindowFactory,
     state: TaskState,
     traps: Traps,
-    /// Rows that others have been shown.
-    reported_rows: u64,
 }
 
 /// How the windows of a query are made.
@@ -91,25 +91,28 @@ pub struct WindowFactory {
 impl QueryTask {
     /// A query that begins, or goes on at `offsets`.
     pub fn new(
-        query: RunningQuery,
+        mut query: RunningQuery,
         log: DecisionLog,
-        context: Context,
+        mut context: Context,
         start_bounds: StartBounds,
         offsets: Offsets,
         factory: WindowFactory,
     ) -> Self {
+        let mut names = Vec::new();
+        query.number(&mut names);
+        context.name_queries(names);
         Self {
             query,
             columns: None,
             log,
             context,
-            reported_rows: 0,
             start_bounds,
             start_at: StartAt::Earliest,
             told: Offsets::new(),
             start: offsets.clone(),
             offsets,
             buffered: BTreeMap::new(),
+            read: BTreeMap::new(),
             at_end: BTreeMap::new(),
             ending: BTreeSet::new(),
             factory,
@@ -199,16 +202,6 @@ impl QueryTask {
         &mut self.context
     }
 
-    /// Says and counts nothing until it gets its own context back, which this gives.
-    pub fn mute(&mut self, source: &str) -> Context {
-        std::mem::replace(&mut self.context, Context::new(Subscription::silent(source)))
-    }
-
-    /// Says and counts again.
-    pub fn unmute(&mut self, context: Context) {
-        self.context = context;
-    }
-
     /// What is fixed when it first begins is known and kept.
     pub fn begin(&mut self) {
         self.state.begin();
@@ -283,7 +276,9 @@ impl QueryTask {
             let _inside = crash::during(Phase::Close);
             let Self { query, log, offsets, told, context, .. } = self;
             let done = query.close(&mut EmitContext { context, log, offsets, told, pass: Pass::Live });
-            self.note(done);
+            if let Err(task_failure) = done {
+                self.fail(task_failure);
+            }
         }
     }
 
@@ -311,8 +306,11 @@ impl QueryTask {
             }
             return;
         }
+        if let Some(told) = self.told_of(partition, batch) {
+            self.fold(source, &batch.part(0..told));
+            return self.place(source, &batch.part(told..batch.chunk.len()));
+        }
         let _inside = crash::during(Phase::Fold);
-        let before = self.context.begin();
         match self.probe(source, batch) {
             Ok(()) => {
                 self.context.commit();
@@ -321,8 +319,8 @@ impl QueryTask {
                 self.close_windows();
             }
             Err(task_failure) => {
-                self.context.roll_back(before);
-                self.state.fail(TaskFailure { batch: Some((partition, first, last)), ..task_failure });
+                self.context.roll_back();
+                self.fail(TaskFailure { batch: Some((partition, first, last)), ..task_failure });
             }
         }
     }
@@ -348,13 +346,6 @@ impl QueryTask {
         let left = query.take(&input, scope)?;
         assert!(left.is_empty(), "what is made of records is decided by the query that reads them");
         Ok(())
-    }
-
-    fn note(&mut self, done: Result<(), TaskFailure>) {
-        match done {
-            Ok(()) => self.context.commit(),
-            Err(task_failure) => self.state.fail(task_failure),
-        }
     }
 
     /// It is over: what it has decided still leaves, nothing more is decided.

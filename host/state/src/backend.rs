@@ -19,6 +19,7 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded};
+use metrics::{Counter, Histogram};
 use streamgauge_common::{message::Message, wakeup::Wakeup};
 use streamgauge_engine::{SegmentId, StateSegment};
 
@@ -110,6 +111,22 @@ impl Default for LogLimits {
     }
 }
 
+/// Counts checkpoints.
+#[derive(Clone, Debug)]
+pub struct CheckpointMetrics {
+    /// One more for each that is durable.
+    pub written: Counter,
+    /// How long each took to write, in seconds.
+    pub seconds: Histogram,
+}
+
+impl Default for CheckpointMetrics {
+    /// Nothing is counted.
+    fn default() -> Self {
+        Self { written: Counter::noop(), seconds: Histogram::noop() }
+    }
+}
+
 /// What a state backend begins with.
 pub struct RecoveredState {
     /// The folder of the query.
@@ -132,6 +149,8 @@ pub struct RecoveredState {
     pub acknowledged: BTreeMap<String, Acknowledged>,
     /// How many generations are kept.
     pub generations: usize,
+    /// Counts its checkpoints.
+    pub metrics: CheckpointMetrics,
 }
 
 impl StateBackend {
@@ -148,6 +167,7 @@ impl StateBackend {
             in_flight,
             acknowledged,
             generations,
+            metrics,
         } = begin;
         log_file.set_segment_bytes(log_limits.segment_bytes);
         let offsets = manifest.as_ref().map(|(manifest, _)| manifest.offsets.clone());
@@ -168,6 +188,7 @@ impl StateBackend {
                 standing.clone(),
                 alive.clone(),
             );
+            let checkpointer = checkpointer.counted_in(metrics);
             let checkpointer = Mailbox::new(pool.checkpoints(), checkpointer, on_failure());
             LogWriter::new(log_file, log_limits.waiting_max, in_flight, checkpointer, standing.clone(), alive)
         };

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use metrics::Gauge;
 use streamgauge_common::{
     message::Message,
     wakeup::{Listeners, Stop, Wakeup},
@@ -87,6 +88,8 @@ pub struct Outbox {
     shared: Arc<Shared>,
     /// Told after each change of what is acknowledged, before room is given for it.
     on_acknowledged: Arc<dyn Fn(&Acknowledged) + Send + Sync>,
+    /// Shows how many rows are waited for.
+    rows_gauge: Gauge,
 }
 
 /// What is acknowledged of an outbox's messages, without whoever is told of it: the log keeps this and is told itself.
@@ -148,7 +151,15 @@ impl Outbox {
             notify: Notify::new(),
             listeners: Listeners::default(),
         };
-        Self { shared: Arc::new(shared), on_acknowledged: Arc::new(on_acknowledged) }
+        let on_acknowledged = Arc::new(on_acknowledged);
+        Self { shared: Arc::new(shared), on_acknowledged, rows_gauge: Gauge::noop() }
+    }
+
+    /// The same, whose clones show in a gauge how many [rows](Self::rows) are waited for.
+    #[must_use]
+    pub fn shown_in(self, rows_gauge: Gauge) -> Self {
+        rows_gauge.set(self.rows() as f64);
+        Self { rows_gauge, ..self }
     }
 
     /// Notifies this one, too, when messages are acknowledged, and when nothing more will be: whoever waits for room or for the end.
@@ -170,6 +181,7 @@ impl Outbox {
             }
         }
         queue.carry(&self.shared.bounds);
+        self.show(&queue);
         drop(queue);
         self.wake_worker();
     }
@@ -223,6 +235,7 @@ impl Outbox {
         }
         queue.changes += 1;
         queue.carry(&self.shared.bounds);
+        self.show(&queue);
         (self.on_acknowledged)(&queue.acknowledged);
         drop(queue);
         self.wake_all();
@@ -240,8 +253,12 @@ impl Outbox {
 
     /// Rows that are waited for: not acknowledged, not only kept, and somebody reads them.
     pub fn rows(&self) -> usize {
-        let queue = self.lock();
-        if self.shared.bounds.keeps_last || queue.life.is_unread() { 0 } else { queue.rows }
+        self.lock().rows_waited_for(&self.shared.bounds)
+    }
+
+    /// Shows in the gauge what [`Outbox::rows`] gives; under the lock, so that the last change is shown last.
+    fn show(&self, queue: &Queue) {
+        self.rows_gauge.set(queue.rows_waited_for(&self.shared.bounds) as f64);
     }
 
     /// Nothing more will be decided for it.
@@ -265,7 +282,10 @@ impl Outbox {
 
     /// Nobody reads what is sent any more, which is no failure: `streamgauge ... | head`.
     pub fn abandon(&self) {
-        self.lock().life.abandon();
+        let mut queue = self.lock();
+        queue.life.abandon();
+        self.show(&queue);
+        drop(queue);
         self.wake_all();
     }
 
@@ -316,6 +336,11 @@ impl Queue {
     fn carry(&mut self, bounds: &Bounds) {
         let load = self.load(bounds);
         self.life.carry(load);
+    }
+
+    /// Rows that are not acknowledged, not only kept, and that somebody reads.
+    fn rows_waited_for(&self, bounds: &Bounds) -> usize {
+        if bounds.keeps_last || self.life.is_unread() { 0 } else { self.rows }
     }
 
     fn load(&self, bounds: &Bounds) -> Load {

@@ -18,7 +18,7 @@ use streamgauge_common::{
 use streamgauge_engine::{SegmentId, StateSegment};
 
 use super::{
-    backend::{LogLimits, RecoveredState},
+    backend::{CheckpointMetrics, LogLimits, RecoveredState},
     bytes::{Malformed, Reader},
     checkpoint::{Checkpoints, Found},
     decision::{Decision, Forced, SinkBatch, Verdict},
@@ -137,6 +137,7 @@ pub fn open(
         in_flight: indexes,
         acknowledged: acknowledged.clone(),
         generations,
+        metrics: CheckpointMetrics::default(),
     };
     Ok(Recovered { begin, timeline: identity, goes_on, checkpoint, decisions, in_flight, notices })
 }

@@ -5,13 +5,16 @@ use std::{
     time::Duration,
 };
 
-use streamgauge::deliver::http::{
-    backoff::Backoff,
-    client::{Client, Limits},
-    declared::Declared,
-    secrets::Lookup,
-    sender::{Sender, Settings, Sink, SinkHealth, Verdict},
-    signature::SigningSecret,
+use streamgauge::{
+    deliver::http::{
+        backoff::Backoff,
+        client::{Client, Limits},
+        declared::Declared,
+        secrets::Lookup,
+        sender::{Sender, Settings, Sink, SinkHealth, Verdict},
+        signature::SigningSecret,
+    },
+    metrics::RequestMetrics,
 };
 use streamgauge_common::message::{Message, Payload, Request, Response};
 use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
@@ -113,6 +116,7 @@ pub(crate) fn sender(outbox: &Outbox, client: Client, sink: &Arc<Memory>, settin
         secrets,
         signing,
         settings,
+        requests: RequestMetrics::new("test", "hook"),
     }
 }
 

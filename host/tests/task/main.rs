@@ -5,6 +5,9 @@
 #[path = "../../component/tests/component/guests.rs"]
 #[expect(dead_code, reason = "the tests of the boundary use the others")]
 mod guests;
+#[path = "../common/recorder.rs"]
+#[expect(dead_code, reason = "the tests of metrics use the rest")]
+mod recorder;
 mod bundles;
 mod records;
 mod barriers;

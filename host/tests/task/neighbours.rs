@@ -8,11 +8,15 @@ use streamgauge::{
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     deploy::{Connectors, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent, Wired},
     logging::{LogFormat, dispatch},
+    metrics::SourceMetrics,
     pipeline::{
         self, Pipeline,
         reader::{self, ReaderLimits},
     },
-    query::{Context, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory, Windows},
+    query::{
+        Context, Counts, DecisionLog, Operators, Progress, QueryTask, RunningQuery, Subscription,
+        WindowFactory, Windows,
+    },
     timings::Timings,
 };
 use streamgauge_common::{
@@ -40,6 +44,7 @@ use tracing::{Level, dispatcher::with_default};
 use crate::{
     bundles,
     guests::{Reducer, open},
+    recorder::{Recorded, expected as counted},
 };
 
 const PROGRAM: &str = "
@@ -128,10 +133,25 @@ fn run_as(
     state: Option<&Path>,
     look_on: &(dyn Fn(&str) + Sync),
 ) -> Run {
+    let events: Vec<String> = (0..EVENTS).map(event).collect();
+    let lines: String = events.chunks(events_a_record).map(|record| record.join("|") + "\n").collect();
+    run_over(&lines, (format, true), body, state, look_on)
+}
+
+fn event(n: i64) -> String {
+    format!("{{\"n\":{n},\"ts\":{}}}", n / 1000)
+}
+
+/// The same over these lines; dead letters are written, or only counted.
+fn run_over(
+    lines: &str,
+    (format, keeps_letters): (Format, bool),
+    body: &'static str,
+    state: Option<&Path>,
+    look_on: &(dyn Fn(&str) + Sync),
+) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let events: Vec<String> = (0..EVENTS).map(|n| format!("{{\"n\":{n},\"ts\":{}}}", n / 1000)).collect();
-    let lines: String = events.chunks(events_a_record).map(|record| record.join("|") + "\n").collect();
     fs::write(path("events"), lines).unwrap();
 
     let plugins = Arc::new(Plugins::embedded(runtime::Runtime::new().unwrap()));
@@ -145,7 +165,8 @@ fn run_as(
     let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt);
     let subscription = Arc::new(Subscription {
         deployment: "test".into(),
-        dead_letters: Some(Arc::new(letters)),
+        dead_letters: keeps_letters.then(|| Arc::new(letters)),
+        progress: Progress::shown_in(SourceMetrics::new("test", "s")),
         ..Arc::into_inner(Subscription::silent("s")).unwrap()
     });
     let mut tasks = Vec::new();
@@ -313,7 +334,7 @@ fn a_record_of_which_one_event_makes_a_reducer_trap_is_one_dead_letter_with_all_
         run_as((bundles::FORMAT, 2), TRAPS, None, &|_| {});
     assert_eq!(neighbour, expected(&[], true), "the neighbour is exact");
     assert_eq!(rows, expected(&[77_776, 77_777, 77_790, 77_791], false), "{end:?} {told:?}");
-    assert!(end.counts.events >= EVENTS as u64, "events are counted, by each reader: {end:?}");
+    assert_eq!(end.counts.events, EVENTS as u64, "each event is counted once, whoever reads it again");
     let letters: Vec<serde_json::Value> =
         letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [first, second] = letters.as_slice() else { panic!("{letters:?}") };
@@ -344,6 +365,50 @@ fn after_a_restart_the_record_is_a_dead_letter_without_another_trap() {
     );
     assert_eq!(second.letters, first.letters);
     assert!(!second.told.iter().any(|text| text.contains("trapped")), "{:?}", second.told);
+}
+
+/// One that is malformed, one that is late for all its windows, one that is late for some: all in the batch in which the reducer traps.
+fn troubled(n: i64) -> String {
+    match n {
+        77_700 => "{".to_owned(),
+        77_701 => "{\"n\":1,\"ts\":0}".to_owned(),
+        77_702 => "{\"n\":1,\"ts\":65}".to_owned(),
+        n => event(n),
+    }
+}
+
+#[test]
+fn what_was_counted_of_a_batch_that_failed_is_counted_once() {
+    let lines: String = (0..EVENTS).map(|n| troubled(n) + "\n").collect();
+    let state = tempfile::tempdir().unwrap();
+    for state in [None, Some(state.path())] {
+        for keeps_letters in [false, true] {
+            let state = state.map(|state| state.join(keeps_letters.to_string()));
+            let recorded = Recorded::default();
+            let Run { end, letters, .. } = metrics::with_local_recorder(&recorded, || {
+                run_over(&lines, (json::FORMAT, keeps_letters), TRAPS, state.as_deref(), &|_| {})
+            });
+            let mut wanted = counted([
+                ("events_total deployment=test source=s", EVENTS as f64),
+                ("watermark_seconds deployment=test source=s", 99.0),
+                ("faults_total deployment=test query=select_2", 1.0),
+                ("dead_letters_total deployment=test query=select_2 reason=plugin", 2.0),
+            ]);
+            for query in ["select_1", "select_2"] {
+                let labels = format!("deployment=test query={query}");
+                wanted.extend(counted([
+                    (format!("rows_total {labels}").as_str(), 11.0),
+                    (&format!("late_events_total {labels}"), 1.0),
+                    (&format!("partly_late_events_total {labels}"), 1.0),
+                    (&format!("dead_letters_total {labels} reason=malformed"), 1.0),
+                ]));
+            }
+            assert_eq!(recorded.values(), wanted, "{end:?}");
+            let Counts { events, rows, late, late_partial, dead_letters } = end.counts;
+            assert_eq!((events, rows, late, late_partial, dead_letters), (EVENTS as u64, 22, 2, 2, 4));
+            assert_eq!(letters.lines().count(), if keeps_letters { 6 } else { 0 });
+        }
+    }
 }
 
 fn copy_all(from: &Path, to: &Path) {

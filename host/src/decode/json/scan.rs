@@ -65,6 +65,8 @@ impl<'a> Scanner<'a> {
 
     /// Reads the record from `at` to `end` and notes in `places` where the values of the slots are: the last of
     /// duplicates, missing where there is none.
+    // It has one caller: whether it is inlined there must not depend on how the compiler divides the crate (150 instructions a record).
+    #[inline(always)]
     pub(super) fn record(
         &mut self,
         mut at: usize,

@@ -151,8 +151,9 @@ impl SinkWorker for HttpWorker {
         let Self { encoder, client, settings, declared, secrets, signing_name } = *self;
         let signing = signing_name.map(|name| signing(name, &*secrets)).transpose()?;
         let left = outbox.clone();
+        let requests = rejected.requests();
         let sink = Arc::new(ResponseClassifier { encoder, rejected });
-        let sender = Sender { outbox, client, settings, declared, sink, secrets, signing };
+        let sender = Sender { outbox, client, settings, declared, sink, secrets, signing, requests };
         workers.task(&left, |stop| sender.run(stop));
         Ok(())
     }

@@ -24,6 +24,7 @@ use super::{
     secrets::Lookup,
     signature::SigningSecret,
 };
+use crate::metrics::RequestMetrics;
 
 /// Messages that are moved from the outbox at a time.
 const TAKEN_AT_ONCE: usize = 1024;
@@ -135,6 +136,8 @@ pub struct Sender {
     pub signing: Option<SigningSecret>,
     /// How fast, how often.
     pub settings: Settings,
+    /// Counts what comes of each try.
+    pub requests: RequestMetrics,
 }
 
 impl Sender {
@@ -274,7 +277,7 @@ impl<'a> Work<'a> {
     fn finish(&mut self, message: Arc<Message>, result: Result<Response, SendError>) {
         match result {
             Ok(response) => self.judge(message, &response),
-            Err(SendError::Impossible(why)) => self.reject(message, why),
+            Err(SendError::Impossible(why)) => self.give_up(message, why),
             Err(error) => {
                 self.silence = self.silence.saturating_add(1);
                 let why = format!("{} {error}", address(&self.sender.declared, &message));
@@ -282,7 +285,7 @@ impl<'a> Work<'a> {
                 if drops && matches!(error, SendError::Unanswered(_)) {
                     let why =
                         format!("{why}; it may have arrived, and on_ambiguous = 'drop' sends nothing twice");
-                    return self.reject(message, why);
+                    return self.give_up(message, why);
                 }
                 let failures = self.fail(&message, 1, why);
                 let wait = self.sender.settings.unanswered.wait(failures, fastrand::f64());
@@ -303,8 +306,11 @@ impl<'a> Work<'a> {
         }
         self.refused = None;
         match verdict {
-            Verdict::Delivered => self.acknowledge(&message),
-            Verdict::Rejected(why) => self.reject(message, why),
+            Verdict::Delivered => {
+                self.sender.requests.accepted.increment(1);
+                self.acknowledge(&message);
+            }
+            Verdict::Rejected(why) => self.give_up(message, why),
             Verdict::Retry(asked) => {
                 let why = format!("{} answers {}", address(&self.sender.declared, &message), response.status);
                 let failures = self.fail(&message, 1, why);
@@ -323,7 +329,7 @@ impl<'a> Work<'a> {
         let since = self.lanes.refuse(message.lane, now).min(*self.refused.get_or_insert(now));
         let left = limit.saturating_sub(now.saturating_sub(since));
         if left.is_zero() {
-            return self.reject(message.clone(), why);
+            return self.give_up(message.clone(), why);
         }
         let told = format!(
             "{} answers {}, and it is tried again for {limit:?}; what it refuses then becomes dead letters",
@@ -342,6 +348,7 @@ impl<'a> Work<'a> {
 
     /// Counts a failure of a message, as at least so many, and tells of trouble if it is one too many.
     fn fail(&mut self, message: &Message, least: u32, why: String) -> u32 {
+        self.sender.requests.retried.increment(1);
         self.sender.outbox.note_trouble(&why);
         let (before, failures) = self.lanes.fail(message.lane, least);
         if before < FAILURES_MAX && failures >= FAILURES_MAX {
@@ -359,6 +366,13 @@ impl<'a> Work<'a> {
         self.sender.sink.trouble(SinkHealth::Began { why, rows });
     }
 
+    /// A message was tried for the last time.
+    fn give_up(&mut self, message: Arc<Message>, why: String) {
+        self.sender.requests.rejected.increment(1);
+        self.reject(message, why);
+    }
+
+    /// A message becomes a dead letter, now or when that can be written down.
     fn reject(&mut self, message: Arc<Message>, why: String) {
         if self.sender.sink.rejected(&message, &why) {
             return self.acknowledge(&message);

@@ -1,6 +1,6 @@
 //! What the supervisor knows of one deployment.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use streamgauge_state::backend::Ending;
@@ -130,8 +130,8 @@ impl Deployed {
             name: self.name.clone(),
             state: self.life.state,
             working: self.life.working,
-            events: progress(|subscription| subscription.progress.events.load(Relaxed)),
-            rows: progress(|subscription| subscription.progress.rows.load(Relaxed)),
+            events: progress(|subscription| subscription.progress.events()),
+            rows: progress(|subscription| subscription.progress.rows()),
             failures: self.end.failures.clone(),
         }
     }
@@ -150,7 +150,7 @@ impl Deployed {
         debug_assert_eq!(self.life.state, State::Delivering);
         let mut end = self.end;
         end.counts.events =
-            self.subscriptions.iter().map(|subscription| subscription.progress.events.load(Relaxed)).sum();
+            self.subscriptions.iter().map(|subscription| subscription.progress.events()).sum();
         end.counts.dead_letters += rejected;
         end.failures.extend(failure);
         (end, self.waiting)

@@ -4,7 +4,8 @@ use streamgauge_common::{offset::Offset, partition::Partition};
 use streamgauge_engine::{RestoreError, SegmentId, Settings, StateSegment, WindowQuery};
 use streamgauge_state::manifest::{CheckpointManifest, Offsets};
 
-use super::{QueryTask, Windows};
+use super::{Context, QueryTask, Subscription, TaskFailure, Windows};
+use crate::{decode::Batch, query::QueryIndex};
 
 impl QueryTask {
     /// The last durable checkpoint, or how it began; an error says why there is none.
@@ -26,6 +27,7 @@ impl QueryTask {
         }
         self.offsets.clone_from(offsets);
         self.buffered.clear();
+        self.read.clear();
         self.at_end.clear();
         self.ending.clear();
         self.state.go_back();
@@ -73,6 +75,29 @@ impl QueryTask {
         }
         windows.engine.end_restore();
         Ok(Some(windows))
+    }
+
+    /// Says and counts nothing until it gets its own context back, which this gives.
+    pub fn mute(&mut self, source: &str) -> Context {
+        std::mem::replace(&mut self.context, Context::new(Subscription::silent(source)))
+    }
+
+    /// Says and counts again.
+    pub fn unmute(&mut self, context: Context) {
+        self.context = context;
+    }
+
+    /// How many records of a batch it had folded before it went back, where that is a part of them: of these it has counted
+    /// everything, of the others nothing.
+    pub(super) fn told_of(&self, partition: Partition, batch: &Batch) -> Option<usize> {
+        let told = batch.chunk.records_before(self.told.get(&partition)?.next);
+        (0 < told && told < batch.chunk.len()).then_some(told)
+    }
+
+    /// A fault: it cannot go on from here.
+    pub(super) fn fail(&mut self, failure: TaskFailure) {
+        self.context.count_fault(QueryIndex::default());
+        self.state.fail(failure);
     }
 
     /// Counts a fault; false when there were too many without progress.

@@ -15,7 +15,9 @@ use crate::decode::Batch;
 impl QueryTask {
     /// Takes a batch of one of its inputs.
     pub fn take(&mut self, source: SourceIndex, batch: &Batch) {
-        self.at_end.insert(source.partition(batch.chunk.partition), false);
+        let partition = source.partition(batch.chunk.partition);
+        self.count_events(partition, batch);
+        self.at_end.insert(partition, false);
         self.place(source, batch);
         self.go_on();
     }
@@ -44,7 +46,7 @@ impl QueryTask {
     /// Folds a batch, as far as it lies before the next replay barrier; the rest is held. All of it is held where a complete window
     /// waits for room: a window that is closed before some partition has reached its end takes no row that comes after its close was
     /// logged.
-    fn place(&mut self, source: SourceIndex, batch: &Batch) {
+    pub(super) fn place(&mut self, source: SourceIndex, batch: &Batch) {
         let partition = source.partition(batch.chunk.partition);
         if !self.state.is_at_work() {
             return;

@@ -25,7 +25,7 @@ impl QueryTask {
         let whole = backend.whole();
         let Snapshot { window_progress, parts, kept } = match self.snapshot(&whole) {
             Ok(captured) => captured.unwrap_or_default(),
-            Err(fault) => return self.state.fail(fault.into()),
+            Err(fault) => return self.fail(fault.into()),
         };
         let windows = self.query.windows();
         let versions = windows.map(Windows::state_versions).unwrap_or_default();

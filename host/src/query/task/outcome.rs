@@ -1,11 +1,14 @@
 //! What becomes of a query task's rows, and when it cannot go on.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
-use streamgauge_common::wakeup::Wakeup;
+use streamgauge_common::{partition::Partition, wakeup::Wakeup};
 
 use super::QueryTask;
-use crate::query::{Counts, Subscription};
+use crate::{
+    decode::Batch,
+    query::{Counts, Subscription},
+};
 
 /// How a query task ended.
 #[derive(Debug)]
@@ -61,14 +64,20 @@ impl QueryTask {
         }
     }
 
+    /// Counts the events of a batch that its reader has read, unless its deployment has counted them already.
+    pub(super) fn count_events(&mut self, partition: Partition, batch: &Batch) {
+        let (Some(&first), Some(last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
+            return;
+        };
+        let before = self.read.insert(partition, last.next());
+        let from = before.map_or(first, |before| before.min(first));
+        self.context.subscription.progress.count_events(partition, from, batch);
+    }
+
     /// Shows others how far it is; `watermark_us` is the least of those that share its reader.
-    pub fn report(&mut self, watermark_us: Option<i64>) {
-        let rows = self.context.counts.rows;
+    pub fn report(&self, watermark_us: Option<i64>) {
         let progress = &self.context.subscription.progress;
-        progress
-            .rows
-            .fetch_add(rows.saturating_sub(std::mem::replace(&mut self.reported_rows, rows)), Relaxed);
-        watermark_us.iter().for_each(|&least| progress.watermark_us.store(least, Relaxed));
+        watermark_us.iter().for_each(|&least| progress.set_watermark(least));
     }
 
     /// What becomes of it in the end.

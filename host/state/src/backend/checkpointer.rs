@@ -7,7 +7,7 @@ use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
 use tracing::debug;
 
 use super::{
-    CheckpointRequest, Command,
+    CheckpointMetrics, CheckpointRequest, Command,
     ending::Alive,
     standing::{Durable, Standing},
     writer::LogWriter,
@@ -55,6 +55,7 @@ pub(super) struct Checkpointer {
     kept: Vec<Kept>,
     /// The versions of the states in the newest, one an aggregate call.
     versions: Vec<u32>,
+    metrics: CheckpointMetrics,
     /// The log's actor owns this one, so it is not kept by it.
     log: WeakMailbox<LogWriter>,
     standing: Arc<Standing>,
@@ -97,10 +98,16 @@ impl Checkpointer {
             generations: generations.max(1),
             kept: kept.into_iter().collect(),
             versions: versions.unwrap_or_default(),
+            metrics: CheckpointMetrics::default(),
             log,
             standing,
             _alive: alive,
         }
+    }
+
+    /// The same, counted.
+    pub(super) fn counted_in(self, metrics: CheckpointMetrics) -> Self {
+        Self { metrics, ..self }
     }
 
     fn write(&mut self, job: CheckpointRequest) -> Result<(), StateError> {
@@ -134,7 +141,10 @@ impl Checkpointer {
         manifest.start_bounds.write_topic(&mut out);
         manifest.write_operators(&mut out);
         let generation = self.checkpoints.finish(begun, out.as_bytes())?;
-        let took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = since.elapsed();
+        self.metrics.written.increment(1);
+        self.metrics.seconds.record(took.as_secs_f64());
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         debug!(generation, took_ms, "{} is written", self.checkpoints.shown_name(generation));
         let needed = self.sections.generations();
         self.kept.push(Kept { generation, needed, log_from: manifest.log_from });

@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use metrics::GaugeFn;
 use streamgauge_common::message::Payload;
 
 use super::*;
@@ -126,4 +127,35 @@ fn what_was_settled_before_is_passed_over() {
     let outbox = Outbox::new(Bounds::default(), acknowledged, |_| {});
     outbox.push((1..=4).map(message));
     assert_eq!(outbox.take(9).iter().map(|message| message.sequence).collect::<Vec<_>>(), [2, 4]);
+}
+
+/// A gauge that keeps all that it was set to.
+#[derive(Default)]
+struct Shown(Mutex<Vec<f64>>);
+
+impl GaugeFn for Shown {
+    fn increment(&self, _: f64) {}
+
+    fn decrement(&self, _: f64) {}
+
+    fn set(&self, value: f64) {
+        self.0.lock().unwrap().push(value);
+    }
+}
+
+#[test]
+fn a_gauge_shows_the_rows_that_are_waited_for() {
+    let shown = Arc::new(Shown::default());
+    let new = |keeps_last| {
+        let bounds = Bounds { keeps_last, ..Bounds::default() };
+        Outbox::new(bounds, Acknowledged::default(), |_| {}).shown_in(Gauge::from_arc(shown.clone()))
+    };
+    let outbox = new(false);
+    outbox.push((1..=3).map(message));
+    let worker = outbox.clone();
+    worker.acknowledge(worker.take(2).iter().map(|message| &**message));
+    outbox.abandon();
+    assert_eq!(std::mem::take(&mut *shown.0.lock().unwrap()), [0.0, 6.0, 2.0, 0.0]);
+    new(true).push([message(1)]);
+    assert_eq!(*shown.0.lock().unwrap(), [0.0, 0.0], "what is only kept is not waited for");
 }

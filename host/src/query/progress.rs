@@ -1,0 +1,161 @@
+//! How far a deployment is with a source; others read it while it runs.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use streamgauge_common::{offset::Offset, partition::Partition};
+
+use crate::{decode::Batch, metrics::SourceMetrics};
+
+/// How far a deployment is with a source.
+#[derive(Debug)]
+pub struct Progress {
+    events: AtomicU64,
+    rows: AtomicU64,
+    /// In microseconds; `i64::MIN` = none yet.
+    watermark_us: AtomicI64,
+    /// Records whose events are counted: several readers may read them, and a query that went back reads them again.
+    counted: Mutex<BTreeMap<Partition, Runs>>,
+    metrics: SourceMetrics,
+}
+
+impl Default for Progress {
+    /// Of a use of a source that only its own process hears of.
+    fn default() -> Self {
+        Self::shown_in(SourceMetrics::noop())
+    }
+}
+
+impl Progress {
+    /// At the beginning; what is counted moves these metrics, too.
+    pub fn shown_in(metrics: SourceMetrics) -> Self {
+        Self {
+            events: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            watermark_us: AtomicI64::new(i64::MIN),
+            counted: Mutex::default(),
+            metrics,
+        }
+    }
+
+    /// Events read, each once; a record can hold several.
+    pub fn events(&self) -> u64 {
+        self.events.load(Relaxed)
+    }
+
+    /// Rows that went to a sink.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Relaxed)
+    }
+
+    /// The least watermark of its queries, in microseconds: `i64::MIN` = none yet, `i64::MAX` = the end.
+    pub fn watermark_us(&self) -> i64 {
+        self.watermark_us.load(Relaxed)
+    }
+
+    /// Counts the events of a batch that are not counted yet. Its reader had read up to `from`: no record is between there and the
+    /// batch.
+    pub fn count_events(&self, partition: Partition, from: Offset, batch: &Batch) {
+        let Some(last) = batch.chunk.offsets.last() else { return };
+        let new = {
+            // Each change of it is complete before anything that could panic.
+            let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+            counted.entry(partition).or_default().add(from..last.next())
+        };
+        let events = |Range { start, end }: &Range<Offset>| {
+            let records = batch.chunk.records_before(*start)..batch.chunk.records_before(*end);
+            match records.len() {
+                0 => 0,
+                all if all == batch.chunk.len() => batch.events(),
+                _ => batch.part(records).events(),
+            }
+        };
+        let events: u64 = new.iter().map(events).sum();
+        if events > 0 {
+            self.events.fetch_add(events, Relaxed);
+            self.metrics.events.increment(events);
+        }
+    }
+
+    /// Counts rows that went to a sink. By query they are counted beside: see [`Context`](super::Context).
+    pub(super) fn count_rows(&self, rows: u64) {
+        self.rows.fetch_add(rows, Relaxed);
+    }
+
+    /// The least watermark is this one now.
+    pub(super) fn set_watermark(&self, watermark_us: i64) {
+        let before = self.watermark_us.swap(watermark_us, Relaxed);
+        if watermark_us != before && watermark_us != i64::MIN && watermark_us != i64::MAX {
+            self.metrics.watermark.set(watermark_us as f64 / 1e6);
+        }
+    }
+}
+
+/// Offsets as runs that do not touch, in their order: as many as there are readers at most, since each reads on from where it was.
+#[derive(Debug, Default)]
+struct Runs(Vec<Range<Offset>>);
+
+impl Runs {
+    /// Adds a run; gives the parts of it that were not there.
+    fn add(&mut self, run: Range<Offset>) -> Vec<Range<Offset>> {
+        let first = self.0.partition_point(|other| other.end < run.start);
+        let behind = self.0.partition_point(|other| other.start <= run.end);
+        let (mut new, mut at, mut whole) = (Vec::new(), run.start, run.clone());
+        for there in self.0.drain(first..behind) {
+            if at < there.start {
+                new.push(at..there.start);
+            }
+            at = at.max(there.end);
+            whole = whole.start.min(there.start)..whole.end.max(there.end);
+        }
+        if at < run.end {
+            new.push(at..run.end);
+        }
+        self.0.insert(first, whole);
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn run(start: i64, end: i64) -> Range<Offset> {
+        Offset(start)..Offset(end)
+    }
+
+    #[test]
+    fn what_was_there_is_not_new_and_runs_that_touch_are_one() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.add(run(10, 20)), [run(10, 20)]);
+        assert_eq!(runs.add(run(20, 30)), [run(20, 30)], "the next batch of the same reader");
+        assert_eq!(runs.add(run(0, 5)), [run(0, 5)], "a reader that is behind");
+        assert_eq!(runs.0, [run(0, 5), run(10, 30)]);
+        assert_eq!(runs.add(run(5, 15)), [run(5, 10)], "it comes to where the other began");
+        assert_eq!(runs.add(run(3, 25)), [], "a query reads again");
+        assert_eq!(runs.0, [run(0, 30)]);
+    }
+
+    proptest! {
+        #[test]
+        fn each_offset_is_new_once(added in prop::collection::vec((0i64..60, 1i64..20), 0..20)) {
+            let (mut runs, mut seen) = (Runs::default(), BTreeSet::new());
+            for (start, length) in added {
+                let new: Vec<i64> = runs.add(run(start, start + length)).into_iter().flat_map(|new| new.start.0..new.end.0).collect();
+                let expected: Vec<i64> = (start..start + length).filter(|&offset| seen.insert(offset)).collect();
+                prop_assert_eq!(new, expected);
+                prop_assert!(runs.0.windows(2).all(|pair| pair[0].end < pair[1].start), "{:?}", runs);
+            }
+        }
+    }
+}
