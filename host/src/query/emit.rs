@@ -6,19 +6,16 @@ use streamgauge_common::{
     row::{Identity, Rows},
 };
 use streamgauge_component::query::Selected;
-use streamgauge_engine::{Closed, FaultKind, Pass};
+use streamgauge_engine::{Closed, Pass};
 use streamgauge_sql::manifest::{self, Manifest};
 use streamgauge_state::decision::SinkBatch;
 
 use super::{
-    CutOff, EmitContext, InputBatch, RunningQuery, Sink, TaskFailure,
+    CutOff, EmitContext, InputBatch, RunningQuery, Sink, TaskFailure, call,
     columns::{arguments, constant, expression, kept, pick, words},
     letters,
 };
 use crate::timings::Step;
-
-/// How often a component that was lost by chance is started again for the same rows.
-const RESTARTS_MAX: u32 = 3;
 
 impl RunningQuery {
     /// Decides the windows that are complete, as long as there is room for their rows.
@@ -75,7 +72,10 @@ impl RunningQuery {
         let mut selected = Selected::default();
         if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
             let arguments = arguments(stage, behind)?;
-            selected = scope.context.timings().of(Step::Query, || component.emit(len, &arguments))?;
+            selected = scope
+                .context
+                .timings()
+                .of(Step::Query, || call(component, |component| component.emit(len, &arguments)))?;
         }
         let mut kept = kept(&selected, len);
         for (row, aggregate, why) in &closed.failed {
@@ -143,7 +143,7 @@ impl RunningQuery {
             if is_replay && !is_stateful {
                 continue;
             }
-            match reader.take_again(&input, scope) {
+            match reader.take(&input, scope) {
                 Ok(more) => sent.extend(more),
                 // An operator that misses rows would be wrong ever after, so all that has one goes back to the checkpoint.
                 Err(task_failure) if is_stateful => return Err(task_failure),
@@ -154,27 +154,6 @@ impl RunningQuery {
             }
         }
         Ok(sent)
-    }
-
-    /// Takes rows of a view. A component has no state: one that was lost by chance, for the time or the memory that it took, is started
-    /// again and gets the same rows; where there are operators, the task goes back instead.
-    fn take_again(
-        &mut self,
-        input: &InputBatch<'_>,
-        scope: &mut EmitContext<'_>,
-    ) -> Result<Vec<SinkBatch>, TaskFailure> {
-        let before = scope.context.begin();
-        let mut faults = 0;
-        loop {
-            let taken = self.take(input, scope);
-            let Err(task_failure) = &taken else { return taken };
-            faults += 1;
-            let is_chance = task_failure.fault.kind == FaultKind::Transient && !self.is_stateful();
-            if !is_chance || faults > RESTARTS_MAX || self.restart_lost().is_err() {
-                return taken;
-            }
-            scope.context.roll_back(before);
-        }
     }
 
     /// Rows that are of no window: those of records are decided as they come, all rows of a record at once.
