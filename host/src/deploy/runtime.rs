@@ -67,7 +67,7 @@ pub struct Status {
     pub state: State,
     /// Its query tasks that read, or are about to end.
     pub working: usize,
-    /// Records read so far.
+    /// Events read so far; a record can hold several.
     pub events: u64,
     /// Rows that went to sinks so far.
     pub rows: u64,
@@ -122,7 +122,8 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Starts the supervisor. Where `stop` is set, all deployments drain and end.
+    /// Starts the supervisor. Where `stop` is set, all deployments that read drain and end; one that is paused ends with
+    /// [`Runtime::shut_down`], or when the runtime is dropped.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -225,6 +226,9 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.stop.set();
+        // The supervisor ends with the last deployment; nobody waits for it here, and it may have ended before.
+        let (answer, _) = bounded(1);
+        let _ = self.messages.send(Message::ShutDown { answer });
     }
 }
 
@@ -237,5 +241,28 @@ impl fmt::Display for State {
             Self::Leaving => "about to end",
             Self::Delivering => "ending",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use streamgauge_common::clock::Stopwatch;
+
+    use super::*;
+
+    #[test]
+    fn the_supervisor_of_a_runtime_that_is_dropped_ends() {
+        let runtime = Runtime::start(Arc::new(|_| {}), Stop::default()).unwrap();
+        assert!(runtime.status().unwrap().deployments.is_empty());
+        let (messages, stop) = (runtime.messages.clone(), runtime.stop.clone());
+        drop(runtime);
+        assert!(stop.is_set());
+        let since = Stopwatch::start();
+        while messages.send(Message::Status { answer: bounded(1).0 }).is_ok() {
+            assert!(since.elapsed() < Duration::from_secs(10), "it still takes messages");
+            std::thread::yield_now();
+        }
     }
 }
