@@ -30,7 +30,7 @@ use streamgauge_common::{
     row::Rows,
 };
 use streamgauge_component::query::{QueryComponent, Selected};
-use streamgauge_engine::{Accumulators, Fault, FaultKind, WindowQuery};
+use streamgauge_engine::{Accumulators, Fault, WindowQuery};
 use streamgauge_sql::manifest::{self, Manifest};
 use streamgauge_state::decision::SinkBatch;
 
@@ -66,24 +66,6 @@ pub struct RunningQuery {
     readers: Vec<RunningQuery>,
     failed: Option<String>,
     cut_off: Option<CutOff>,
-}
-
-/// How often a component that was lost by chance is started again for the same rows.
-const RESTARTS_MAX: usize = 3;
-
-/// Calls a component. It has no state: where it was lost for the time or the memory that it took, which may be chance, it is started
-/// again and called again.
-fn call(
-    component: &mut QueryComponent,
-    run: impl Fn(&mut QueryComponent) -> Result<Selected, Fault>,
-) -> Result<Selected, Fault> {
-    for _ in 0..RESTARTS_MAX {
-        match run(component) {
-            Err(fault) if fault.kind == FaultKind::Transient => component.restart_if_lost()?,
-            called => return called,
-        }
-    }
-    run(component)
 }
 
 /// Why a row has no group.
@@ -222,11 +204,6 @@ impl RunningQuery {
         self.failed.clone().or_else(readers)
     }
 
-    /// It is over with this query and its readers.
-    pub fn fail(&mut self, why: String) {
-        self.failed.get_or_insert(why);
-    }
-
     /// Takes rows. Returns the batches for its sink and for the sinks of its readers, where the rows are of a view: the query whose windows
     /// they are of decides them. Nothing where they are of records: these are decided here.
     pub fn take(
@@ -316,9 +293,7 @@ impl RunningQuery {
             manifest::Column::Input(index) => columns.get(index).copied(),
             _ => None,
         })?;
-        let selected = context
-            .timings()
-            .of(Step::Query, || call(component, |component| component.ingest(len, &arguments)))?;
+        let selected = context.timings().of(Step::Query, || component.ingest(len, &arguments))?;
         let kept = kept(&selected, len);
         Ok((selected, kept))
     }

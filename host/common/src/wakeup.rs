@@ -1,8 +1,8 @@
 //! Waiting for something that other threads bring about.
 //!
-//! Who waits has a [`Wakeup`], and is a listener of everything whose change it waits for ([`Listeners`]): outboxes, what is wanted of a
-//! deployment, whether to stop ([`Stop`]). A change is made first and told afterwards, and who waits looks once more after each
-//! notification, so none is lost.
+//! A thread that waits has a [`Wakeup`], and adds it to the [`Listeners`] of everything whose change it waits for: outboxes, what is
+//! wanted of a deployment, whether to stop ([`Stop`]). Each of these changes first and notifies then, and the thread that waits checks
+//! its condition again after each notification, so no change is lost.
 
 use std::{
     sync::{

@@ -4,12 +4,13 @@ use streamgauge_common::{
     column::{Bitmap, Column},
     reason::Reason,
 };
-use streamgauge_engine::Fault;
+use streamgauge_engine::{Fault, FaultKind};
 use streamgauge_sql::{
     encode,
     manifest::{Manifest, Stage},
 };
-use wasmtime::component::InstancePre;
+use tracing::warn;
+use wasmtime::{Store, component::InstancePre};
 
 use super::{
     bindings::{columns::ColumnParam, query as wit},
@@ -20,14 +21,23 @@ use super::{
     runtime::Runtime,
 };
 
-/// An instance of a query's component.
+/// A query's component, and an instance of it.
 pub struct QueryComponent {
     manifest: Manifest,
+    instance: QueryInstance,
+}
+
+/// An instance of a query's component. It has no state, so another one gives the same.
+struct QueryInstance {
     runtime: Runtime,
     compiled: InstancePre<Budget>,
+    indices: wit::GuestIndices,
     guest: Guest,
     exports: wit::Guest,
 }
+
+/// How often an instance that was lost for the time or the memory that it took is started again for the same rows.
+const RESTARTS_MAX: usize = 3;
 
 /// What a stage of a query makes of some rows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,26 +74,17 @@ impl QueryComponent {
             refused(&who, Refusal::Export(World::Query.interface(), error.root_cause().to_string()))
         };
         let indices = wit::GuestIndices::new(&compiled).map_err(export)?;
-        let (mut guest, instance) = Guest::start(runtime, who.clone(), &compiled)?;
-        let exports = guest.call(|store| Ok(indices.load(store, &instance)))?.map_err(export)?;
-        Ok(Self { manifest, runtime: runtime.clone(), compiled, guest, exports })
+        let (guest, exports) = start(runtime, &who, &compiled, &indices)?;
+        let instance = QueryInstance { runtime: runtime.clone(), compiled, indices, guest, exports };
+        Ok(Self { manifest, instance })
     }
 
-    /// Starts another instance where this one is lost after a fault. A query component has no state.
+    /// Starts another instance where this one is lost after a fault.
     ///
     /// # Errors
     /// The machine cannot start one now.
     pub fn restart_if_lost(&mut self) -> Result<(), Fault> {
-        if self.guest.is_lost() {
-            let who = format!("query `{}`", self.manifest.name);
-            let broken =
-                |error: wasmtime::Error| Fault::deterministic(who.clone(), error.root_cause().to_string());
-            let indices = wit::GuestIndices::new(&self.compiled).map_err(broken)?;
-            let (mut guest, instance) = Guest::start(&self.runtime, who.clone(), &self.compiled)?;
-            self.exports = guest.call(|store| Ok(indices.load(store, &instance)))?.map_err(broken)?;
-            self.guest = guest;
-        }
-        Ok(())
+        self.instance.restart_if_lost()
     }
 
     /// Compiles several components and starts them, on all cores; in the order given.
@@ -98,19 +99,67 @@ impl QueryComponent {
 
     /// WHERE and computed columns over rows of the input; without such a stage every row passes.
     pub fn ingest(&mut self, rows: usize, columns: &[&Column]) -> Result<Selected, Fault> {
-        let Some(stage) = &self.manifest.ingest else { return Ok(Selected::default()) };
-        let (rows, arguments) = lower_all(rows, columns);
-        let selected = self.guest.call(|store| self.exports.call_ingest(store, rows, &arguments))?;
-        checked(selected, stage, rows).map_err(|what| self.guest.lose(what))
+        let Self { manifest, instance } = self;
+        let Some(stage) = &manifest.ingest else { return Ok(Selected::default()) };
+        instance.select(stage, rows, columns, |exports, store, rows, columns| {
+            exports.call_ingest(store, rows, columns)
+        })
     }
 
     /// HAVING and computed columns over the rows of closed windows; without such a stage every row passes.
     pub fn emit(&mut self, rows: usize, columns: &[&Column]) -> Result<Selected, Fault> {
-        let Some(stage) = &self.manifest.emit else { return Ok(Selected::default()) };
-        let (rows, arguments) = lower_all(rows, columns);
-        let selected = self.guest.call(|store| self.exports.call_emit(store, rows, &arguments))?;
-        checked(selected, stage, rows).map_err(|what| self.guest.lose(what))
+        let Self { manifest, instance } = self;
+        let Some(stage) = &manifest.emit else { return Ok(Selected::default()) };
+        instance.select(stage, rows, columns, |exports, store, rows, columns| {
+            exports.call_emit(store, rows, columns)
+        })
     }
+}
+
+impl QueryInstance {
+    /// Calls it. Where it is lost for the time or the memory that it took, which may be chance, another one is called with the same rows.
+    fn select(
+        &mut self,
+        stage: &Stage,
+        rows: usize,
+        columns: &[&Column],
+        call: impl Fn(&wit::Guest, &mut Store<Budget>, u32, &[ColumnParam<'_>]) -> wasmtime::Result<wit::Selected>,
+    ) -> Result<Selected, Fault> {
+        let (rows, arguments) = lower_all(rows, columns);
+        let mut restarts = 0;
+        loop {
+            let Self { guest, exports, .. } = self;
+            match guest.call(|store| call(exports, store, rows, &arguments)) {
+                Ok(selected) => return checked(selected, stage, rows).map_err(|what| guest.lose(what)),
+                Err(fault) if fault.kind == FaultKind::Transient && restarts < RESTARTS_MAX => {
+                    warn!("{fault}; it is started again and called again with the same rows");
+                    restarts += 1;
+                    self.restart_if_lost()?;
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    fn restart_if_lost(&mut self) -> Result<(), Fault> {
+        let Self { runtime, compiled, indices, guest, exports } = self;
+        if guest.is_lost() {
+            (*guest, *exports) = start(runtime, guest.who(), compiled, indices)?;
+        }
+        Ok(())
+    }
+}
+
+/// Starts an instance, and finds its exports.
+fn start(
+    runtime: &Runtime,
+    who: &str,
+    compiled: &InstancePre<Budget>,
+    indices: &wit::GuestIndices,
+) -> Result<(Guest, wit::Guest), Fault> {
+    let (mut guest, instance) = Guest::start(runtime, who.to_owned(), compiled)?;
+    let exports = guest.call(|store| indices.load(store, &instance))?;
+    Ok((guest, exports))
 }
 
 fn lower_all<'a>(rows: usize, columns: &[&'a Column]) -> (u32, Vec<ColumnParam<'a>>) {

@@ -72,7 +72,7 @@ pub(super) struct Fold {
     changes: Option<Changes>,
 }
 
-/// GroupSlots of a segment with their slots.
+/// Groups of a segment with their slots.
 type GroupSlots = Vec<(Group, u32)>;
 
 impl Fold {
@@ -339,7 +339,7 @@ fn late(
     places
 }
 
-/// GroupSlots of a segment with their states.
+/// Groups of a segment with their states.
 fn segments(
     id: FoldSegment,
     whole: bool,

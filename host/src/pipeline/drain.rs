@@ -86,7 +86,7 @@ impl Drain {
                 }
             }
         }
-        self.ends(tasks, undelivered, unwritten, tell)
+        self.ends(tasks, undelivered, unwritten, stop, tell)
     }
 
     fn ends(
@@ -94,6 +94,7 @@ impl Drain {
         tasks: Vec<QueryTask>,
         undelivered: Vec<Vec<(String, String)>>,
         unwritten: Vec<Option<String>>,
+        stop: &Stop,
         tell: &dyn Fn(PipelineEvent),
     ) -> Vec<TaskEnd> {
         let mut ends: Vec<TaskEnd> = Vec::new();
@@ -105,7 +106,7 @@ impl Drain {
             }
             let source = || format!("source '{}'", task.context().subscription.source);
             if self.input == Input::Ended && task.has_undecided() {
-                failures.push((format!("query '{}'", task.name()), undecided(&task, self.timeout)));
+                failures.push((format!("query '{}'", task.name()), undecided(&task, self.timeout, stop)));
             }
             let unwritten = unwritten.map(|why| letters::unwritten(&why, task.log().is_durable()));
             for why in self.input.failure().into_iter().cloned().chain(unwritten) {
@@ -175,14 +176,16 @@ fn cut_off(task: &QueryTask) -> Option<String> {
 }
 
 /// What people are told of windows whose rows there was no room for.
-fn undecided(task: &QueryTask, within: Duration) -> String {
+fn undecided(task: &QueryTask, within: Duration, stop: &Stop) -> String {
     let fate = match task.log().is_durable() {
         true => "the next run with this state makes them",
         false => "they are lost, as without --state nothing is kept",
     };
-    format!(
-        "its sink took no more rows within {within:?}, so the rows of the last windows were not made; {fate}"
-    )
+    let why = match stop.is_set() {
+        true => "it was stopped before its sink took all rows".to_owned(),
+        false => format!("its sink took no more rows within {within:?}"),
+    };
+    format!("{why}, so the rows of the last windows were not made; {fate}")
 }
 
 /// What people are told of rows that wait on at the end, by query.

@@ -11,7 +11,7 @@ use streamgauge_sql::manifest::{self, Manifest};
 use streamgauge_state::decision::SinkBatch;
 
 use super::{
-    CutOff, EmitContext, InputBatch, RunningQuery, Sink, TaskFailure, call,
+    CutOff, EmitContext, InputBatch, RunningQuery, Sink, TaskFailure,
     columns::{arguments, constant, expression, kept, pick, words},
     letters,
 };
@@ -72,10 +72,7 @@ impl RunningQuery {
         let mut selected = Selected::default();
         if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
             let arguments = arguments(stage, behind)?;
-            selected = scope
-                .context
-                .timings()
-                .of(Step::Query, || call(component, |component| component.emit(len, &arguments)))?;
+            selected = scope.context.timings().of(Step::Query, || component.emit(len, &arguments))?;
         }
         let mut kept = kept(&selected, len);
         for (row, aggregate, why) in &closed.failed {

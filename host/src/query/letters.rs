@@ -182,7 +182,8 @@ impl Context {
         }
     }
 
-    /// Hands on the dead letters that were written so far. Where nobody reads them any more, the deployment ends.
+    /// Hands on the dead letters that were written so far. Where nobody reads them any more, its deployment's tasks of this
+    /// source are to end.
     pub fn flush_letters(&mut self) {
         let flushed = self.subscription.dead_letters.as_ref().map_or(Ok(()), |letters| letters.flush());
         if flushed.is_err() {

@@ -34,12 +34,6 @@ impl RunningQuery {
         !self.operators.is_empty() || self.readers.iter().any(Self::is_stateful)
     }
 
-    /// Whether operators of it or of its readers do not get rows any more, because their statement failed: then a checkpoint would
-    /// say that they have seen what they have not.
-    pub fn misses_rows(&self) -> bool {
-        (self.failed.is_some() && self.is_stateful()) || self.readers.iter().any(Self::misses_rows)
-    }
-
     /// What the operators of this query and its readers keep, by their ids.
     pub fn operator_names(&self) -> BTreeMap<u64, String> {
         let own = self.operators.names().map(|(id, meaning)| (id, meaning.to_owned()));

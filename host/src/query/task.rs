@@ -237,7 +237,7 @@ impl QueryTask {
         self.log.barrier().is_some()
     }
 
-    /// Partitions that a replay barrier holds back: they need not be read on.
+    /// Partitions whose records wait for a replay barrier, or for room in an outbox: they need not be read on.
     pub fn buffered(&self) -> impl Iterator<Item = Partition> + '_ {
         self.buffered.keys().copied()
     }

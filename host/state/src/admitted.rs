@@ -9,15 +9,11 @@
 //! "SGADMIT\0"  format u32  max_groups u64  max_record_bytes u64  checksum u64
 //! ```
 
-use super::{
-    bytes::{Malformed, Reader, Writer, checksum},
-    error::StateError,
-    store::Store,
-};
+use super::{error::StateError, object::ObjectLayout, store::Store};
 
 const NAME: &str = "admitted";
-const MAGIC: &[u8; 8] = b"SGADMIT\0";
-const FORMAT: u32 = 1;
+const LAYOUT: ObjectLayout =
+    ObjectLayout { magic: b"SGADMIT\0", formats: 1..=1, other: "it holds no limits" };
 
 /// Limits that decide which events a window has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,28 +37,9 @@ impl Default for AdmissionLimits {
 /// They cannot be read, or are damaged.
 pub fn read(store: &Store) -> Result<AdmissionLimits, StateError> {
     let Some(bytes) = store.get(NAME)? else { return Ok(AdmissionLimits::default()) };
-    let file = store.shown_name(NAME);
-    let damaged = |at: usize, what: &str| StateError::damaged(&file, at as u64, what);
-    let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
-        return Err(damaged(0, "it is too short"));
-    };
-    if content.get(..MAGIC.len()) != Some(MAGIC) {
-        return Err(damaged(0, "it holds no limits"));
-    }
-    if checksum(content) != u64::from_le_bytes(*sum) {
-        return Err(damaged(0, "its checksum does not fit"));
-    }
-    let malformed = |error: Malformed| damaged(error.at, &error.what);
-    let mut input = Reader::new(content);
-    input.raw(MAGIC.len()).map_err(malformed)?;
-    let found = input.u32().map_err(malformed)?;
-    if found != FORMAT {
-        return Err(StateError::Version { file: file.clone(), found, known: FORMAT });
-    }
-    let groups_max = input.u64().map_err(malformed)?;
-    let record_bytes_max = input.u64().map_err(malformed)?;
-    input.finish().map_err(malformed)?;
-    Ok(AdmissionLimits { groups_max, record_bytes_max })
+    LAYOUT.read(&bytes, &store.shown_name(NAME), |_, input| {
+        Ok(AdmissionLimits { groups_max: input.u64()?, record_bytes_max: input.u64()? })
+    })
 }
 
 /// Keeps those that the query runs with from now on.
@@ -70,14 +47,11 @@ pub fn read(store: &Store) -> Result<AdmissionLimits, StateError> {
 /// # Errors
 /// They cannot be written.
 pub fn write(store: &Store, limits: &AdmissionLimits) -> Result<(), StateError> {
-    let mut out = Writer::new();
-    out.raw(MAGIC);
-    out.u32(FORMAT);
-    out.u64(limits.groups_max);
-    out.u64(limits.record_bytes_max);
-    let sum = checksum(out.as_bytes());
-    out.u64(sum);
-    store.put(NAME, out.into_bytes())
+    let bytes = LAYOUT.write(|out| {
+        out.u64(limits.groups_max);
+        out.u64(limits.record_bytes_max);
+    });
+    store.put(NAME, bytes)
 }
 
 #[cfg(test)]

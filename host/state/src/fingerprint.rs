@@ -12,15 +12,11 @@ use std::fmt::Write as _;
 use streamgauge_engine::StateVersions;
 use streamgauge_sql::manifest::{Aggregate, Column, Input, Manifest, Source, TimeFormat};
 
-use super::{
-    bytes::{Reader, Writer, checksum},
-    error::StateError,
-    store::Store,
-};
+use super::{bytes::checksum, error::StateError, object::ObjectLayout, store::Store};
 
 const NAME: &str = "query";
-const MAGIC: &[u8; 8] = b"SGQUERY\0";
-const FORMAT: u32 = 2;
+const LAYOUT: ObjectLayout =
+    ObjectLayout { magic: b"SGQUERY\0", formats: FIRST_FORMAT..=2, other: "it is not a query's state" };
 /// Still read: see [`first`].
 const FIRST_FORMAT: u32 = 1;
 
@@ -130,20 +126,16 @@ pub(super) fn claim(store: &Store, fingerprint: &StateFingerprint) -> Result<u12
 }
 
 fn write(identity: u128, fingerprint: &StateFingerprint) -> Vec<u8> {
-    let mut out = Writer::new();
-    out.raw(MAGIC);
-    out.u32(FORMAT);
-    out.u128(identity);
-    out.str(&fingerprint.text);
-    let sum = checksum(out.as_bytes());
-    out.u64(sum);
-    out.into_bytes()
+    LAYOUT.write(|out| {
+        out.u128(identity);
+        out.str(&fingerprint.text);
+    })
 }
 
 /// Whether a folder says whose state it is; other bytes of that name are no state.
 pub(super) fn is_there(store: &Store) -> Result<bool, StateError> {
-    let start = store.get_range(NAME, 0..MAGIC.len() as u64)?;
-    Ok(start.is_some_and(|start| start[..] == MAGIC[..]))
+    let start = store.get_range(NAME, 0..LAYOUT.magic.len() as u64)?;
+    Ok(start.is_some_and(|start| start[..] == LAYOUT.magic[..]))
 }
 
 /// The identity of the state in a folder, and what its query does, in a line.
@@ -175,28 +167,11 @@ fn read(bytes: &[u8], fingerprint: &StateFingerprint, file: &str) -> Result<u128
 }
 
 fn decode(bytes: &[u8], file: &str) -> Result<(u128, String), StateError> {
-    let damaged = |at: usize, what: &str| StateError::damaged(file, at as u64, what);
-    let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
-        return Err(damaged(0, "it is too short"));
-    };
-    if content.get(..MAGIC.len()) != Some(MAGIC) {
-        return Err(damaged(0, "it is not a query's state"));
-    }
-    let mut input = Reader::new(content);
-    let malformed = |error: super::bytes::Malformed| damaged(error.at, &error.what);
-    input.raw(MAGIC.len()).map_err(malformed)?;
-    let found = input.u32().map_err(malformed)?;
-    if checksum(content) != u64::from_le_bytes(*sum) {
-        return Err(damaged(0, "its checksum does not fit"));
-    }
-    if found != FORMAT && found != FIRST_FORMAT {
-        return Err(StateError::Version { file: file.to_owned(), found, known: FORMAT });
-    }
-    let identity = input.u128().map_err(malformed)?;
-    let text = input.str().map_err(malformed)?;
-    let text = if found == FIRST_FORMAT { first::upgrade(text) } else { text.to_owned() };
-    input.finish().map_err(malformed)?;
-    Ok((identity, text))
+    LAYOUT.read(bytes, file, |format, input| {
+        let (identity, text) = (input.u128()?, input.str()?);
+        let text = if format == FIRST_FORMAT { first::upgrade(text) } else { text.to_owned() };
+        Ok((identity, text))
+    })
 }
 
 /// What a column is called where it is used.
@@ -263,17 +238,16 @@ mod tests {
             assert!(read(&bytes[..at], &fingerprint, "query").is_err(), "cut at {at}");
         }
     }
+
     #[test]
     fn a_state_of_the_first_format_is_used_for_the_same_meaning() {
         let store = Store::memory().unwrap();
-        let mut out = Writer::new();
-        out.raw(MAGIC);
-        out.u32(FIRST_FORMAT);
-        out.u128(7);
-        out.str("reads s\ntimes UnixSeconds, lenient numbers true\nreduces top(a) by signature 0 with [Float64(0.5)], states of version 1\n");
-        let sum = checksum(out.as_bytes());
-        out.u64(sum);
-        store.put_new(NAME, out.into_bytes()).unwrap();
+        let first = ObjectLayout { formats: FIRST_FORMAT..=FIRST_FORMAT, ..LAYOUT };
+        let bytes = first.write(|out| {
+            out.u128(7);
+            out.str("reads s\ntimes UnixSeconds, lenient numbers true\nreduces top(a) by signature 0 with [Float64(0.5)], states of version 1\n");
+        });
+        store.put_new(NAME, bytes).unwrap();
         let fingerprint = |share: f64| {
             let share = literal::write(&[streamgauge_sql::types::Value::Float64(share)]);
             let text = format!(

@@ -2,7 +2,8 @@
 //!
 //! Containers, bytes in and the same bytes out, or an error that names the file:
 //!
-//! 1. [`bytes`] writes and reads the fields of all that is kept; [`header`] begins every file: magic, version, checksums.
+//! 1. [`bytes`] writes and reads the fields of all that is kept; [`header`] begins every file that
+//!    grows or is written in pieces: magic, version, checksums; [`object`] is the form of small ones.
 //! 2. [`store`] is a place for named objects: a directory or a bucket; [`lock`] keeps a directory for one process, [`rights`]
 //!    for one user.
 //! 3. [`log`] is the decision log of a query: what was decided is there before it is sent.
@@ -22,6 +23,7 @@
 pub mod bytes;
 pub mod error;
 pub mod header;
+mod object;
 pub mod store;
 pub mod lock;
 pub mod rights;

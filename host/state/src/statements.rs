@@ -8,14 +8,15 @@
 //! ```
 
 use super::{
-    bytes::{Malformed, Reader, Writer, checksum},
+    bytes::{Malformed, Reader, checksum},
     error::StateError,
+    object::ObjectLayout,
     store::Store,
 };
 
 const NAME: &str = "statements";
-const MAGIC: &[u8; 8] = b"SGSTMTS\0";
-const FORMAT: u32 = 1;
+const LAYOUT: ObjectLayout =
+    ObjectLayout { magic: b"SGSTMTS\0", formats: 1..=1, other: "it holds no statements" };
 
 /// What an anonymous statement is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,27 +44,7 @@ pub struct Statement {
 /// They cannot be read, or are damaged.
 pub fn read(store: &Store) -> Result<Option<Vec<Statement>>, StateError> {
     let Some(bytes) = store.get(NAME)? else { return Ok(None) };
-    let file = store.shown_name(NAME);
-    let damaged = |at: usize, what: &str| StateError::damaged(&file, at as u64, what);
-    let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
-        return Err(damaged(0, "it is too short"));
-    };
-    if content.get(..MAGIC.len()) != Some(MAGIC) {
-        return Err(damaged(0, "it holds no statements"));
-    }
-    if checksum(content) != u64::from_le_bytes(*sum) {
-        return Err(damaged(0, "its checksum does not fit"));
-    }
-    let malformed = |error: Malformed| damaged(error.at, &error.what);
-    let mut input = Reader::new(content);
-    input.raw(MAGIC.len()).map_err(malformed)?;
-    let found = input.u32().map_err(malformed)?;
-    if found != FORMAT {
-        return Err(StateError::Version { file: file.clone(), found, known: FORMAT });
-    }
-    let statements = decode(&mut input).map_err(malformed)?;
-    input.finish().map_err(malformed)?;
-    Ok(Some(statements))
+    LAYOUT.read(&bytes, &store.shown_name(NAME), |_, input| decode(input)).map(Some)
 }
 
 fn decode(input: &mut Reader<'_>) -> Result<Vec<Statement>, Malformed> {
@@ -83,19 +64,16 @@ fn decode(input: &mut Reader<'_>) -> Result<Vec<Statement>, Malformed> {
 /// # Errors
 /// They cannot be written.
 pub fn write(store: &Store, statements: &[Statement]) -> Result<(), StateError> {
-    let mut out = Writer::new();
-    out.raw(MAGIC);
-    out.u32(FORMAT);
-    out.u64(statements.len() as u64);
-    for Statement { name, identity: Identity { sink, fingerprint, output } } in statements {
-        out.str(name);
-        out.str(sink);
-        out.u64(*fingerprint);
-        out.u64(*output);
-    }
-    let sum = checksum(out.as_bytes());
-    out.u64(sum);
-    store.put(NAME, out.into_bytes())
+    let bytes = LAYOUT.write(|out| {
+        out.u64(statements.len() as u64);
+        for Statement { name, identity: Identity { sink, fingerprint, output } } in statements {
+            out.str(name);
+            out.str(sink);
+            out.u64(*fingerprint);
+            out.u64(*output);
+        }
+    });
+    store.put(NAME, bytes)
 }
 
 /// A checksum of a text, for an [`Identity`].

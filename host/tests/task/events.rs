@@ -42,7 +42,7 @@ use streamgauge_state::{
 
 use crate::{
     bundles::{self, BROKEN, EMPTY},
-    records::first,
+    records::{self, first},
 };
 
 const COUNT: &str =
@@ -135,15 +135,7 @@ impl Scene {
 
     /// Takes records of a partition, from an offset on.
     pub(crate) fn take(&mut self, partition: u32, first: usize, records: &[impl AsRef<str>]) {
-        let mut chunk = Chunk { partition, ..Chunk::default() };
-        let mut bytes = Vec::new();
-        for (offset, record) in (first as i64..).zip(records) {
-            let start = bytes.len() as u32;
-            bytes.extend_from_slice(record.as_ref().as_bytes());
-            chunk.spans.push((start, bytes.len() as u32));
-            chunk.offsets.push(Offset(offset));
-        }
-        chunk.bytes = bytes.into();
+        let chunk = records::chunk(partition, first as i64, records);
         let batch = PresentDecoder::new(self.schema.clone()).get().decode(chunk);
         self.task.context_mut().counts.events += batch.events();
         assert!(self.task.can_take(&batch));

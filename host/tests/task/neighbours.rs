@@ -4,20 +4,20 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use streamgauge::{
-    decode::{format::Format, json, layout::ColumnSpec, schema::SharedSchema},
+    decode::{
+        format::Format,
+        json,
+        schema::{ColumnTicket, SharedSchema},
+    },
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
     deploy::{Connectors, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent, Wired},
     logging::{LogFormat, dispatch},
     metrics::SourceMetrics,
-    pipeline::{
-        self, Pipeline,
-        reader::{self, ReaderLimits},
-    },
+    pipeline::Pipeline,
     query::{
         Context, Counts, DecisionLog, Operators, Progress, QueryTask, RunningQuery, Subscription,
         WindowFactory, Windows,
     },
-    timings::Timings,
 };
 use streamgauge_common::{
     column::{Column, Texts},
@@ -29,7 +29,7 @@ use streamgauge_engine::{Accumulators, Evaluated, Fault, Settings, StateVersions
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     Program, Query, SourceText, compile,
-    manifest::{Aggregate, SourceColumn, TimeFormat},
+    manifest::{Aggregate, SourceColumn},
 };
 use streamgauge_state::{
     backend::StateBackend,
@@ -45,6 +45,7 @@ use crate::{
     bundles,
     guests::{Reducer, open},
     recorder::{Recorded, expected as counted},
+    records::{file_source, spec},
 };
 
 const PROGRAM: &str = "
@@ -160,7 +161,6 @@ fn run_over(
     let catalog = HostCatalog { plugins: &plugins, connectors: &connectors, depth: Depth::Quick };
     let Program { sources, queries, .. } = compile(&[text], &catalog).unwrap().program;
     let schema = sources.first().unwrap().columns.clone();
-    let timings = Arc::new(Timings::default());
     let letters = Output::to_file(&path("letters"), fs::File::create(path("letters")).unwrap());
     let letters = DeadLetterQueue::new(Arc::new(letters), RecordText::Excerpt);
     let subscription = Arc::new(Subscription {
@@ -182,7 +182,8 @@ fn run_over(
             &subscription,
         ));
     }
-    let source = Arc::new(source(path("events"), format, schema, timings.clone()));
+    let (schema, _held) = columns(format, &schema);
+    let source = Arc::new(file_source(path("events"), schema, Arc::default()));
     let reader = (source.open)(&tasks.first().unwrap().read_from(SourceIndex::FIRST)).unwrap();
     let pipelines = vec![Pipeline { source, reader, tasks }];
     let (tell, told) = crossbeam_channel::unbounded();
@@ -268,35 +269,12 @@ fn task(
     task
 }
 
-fn source(
-    path: std::path::PathBuf,
-    format: Format,
-    columns: Vec<SourceColumn>,
-    timings: Arc<Timings>,
-) -> pipeline::Source {
+/// The columns of a source, and its schema as long as they are held.
+fn columns(format: Format, columns: &[SourceColumn]) -> (Arc<SharedSchema>, ColumnTicket) {
     let schema = SharedSchema::new(format, 1 << 20);
-    let spec = |column| ColumnSpec { column, time_format: TimeFormat::UnixSeconds, lenient_numbers: false };
-    let ticket = schema.register(&columns.into_iter().map(spec).collect::<Vec<_>>());
-    pipeline::Source {
-        name: "s".into(),
-        open: Box::new(move |from| {
-            assert_eq!(ticket.positions(), [0, 1]);
-            reader::files(
-                std::slice::from_ref(&path),
-                &from.offsets,
-                schema.clone(),
-                ReaderLimits::default(),
-                timings.clone(),
-            )
-            .map_err(|error| error.to_string())
-        }),
-        once: false,
-        rejoin: None,
-        future: None,
-        checkpoint_interval: Duration::from_secs(5),
-        drain_timeout: Duration::from_secs(5),
-        faults: pipeline::FaultLimits::default(),
-    }
+    let ticket = schema.register(&columns.iter().map(spec).collect::<Vec<_>>());
+    assert_eq!(ticket.positions(), [0, 1]);
+    (schema, ticket)
 }
 
 /// Windows of 20,000 events, every 10,000, without some of them.

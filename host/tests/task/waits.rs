@@ -1,16 +1,12 @@
 //! Who waits for an outbox wakes when it changes: with time-outs of an hour, nobody else would end these tests.
 
-use std::{collections::BTreeMap, fs, slice, sync::Arc, thread, time::Duration};
+use std::{fs, sync::Arc, thread, time::Duration};
 
 use crossbeam_channel::{Receiver, unbounded};
 use streamgauge::{
     decode::{json, schema::SharedSchema},
-    pipeline::{
-        Drain, FaultLimits, Input, Pipeline, PipelineEvent, Source,
-        reader::{self, ReaderLimits},
-    },
+    pipeline::{Drain, Input, Pipeline, PipelineEvent, Source},
     query::{Control, QueryTask, TaskEnd, Wanted},
-    timings::Timings,
 };
 use streamgauge_common::{
     offset::Offset,
@@ -24,7 +20,7 @@ use streamgauge_state::{
 
 use crate::{
     events::{ROWS, Scene, event},
-    records::first,
+    records::{file_source, first},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -106,27 +102,8 @@ fn run_blocked(change: &dyn Fn(&Blocked)) -> (Vec<TaskEnd>, Receiver<PipelineEve
     let path = scene.folder.path().join("events");
     let lines: String = (0..EVENTS as i64).map(|n| event(n, 1) + "\n").collect();
     fs::write(&path, lines).unwrap();
-    let (schema, timings) = (scene.schema.clone(), Arc::new(Timings::default()));
-    let source = Arc::new(Source {
-        name: "s".into(),
-        open: Box::new(move |_| {
-            let starts = BTreeMap::new();
-            reader::files(
-                slice::from_ref(&path),
-                &starts,
-                schema.clone(),
-                ReaderLimits::default(),
-                timings.clone(),
-            )
-            .map_err(|error| error.to_string())
-        }),
-        once: false,
-        rejoin: None,
-        future: None,
-        checkpoint_interval: HOUR,
-        drain_timeout: Duration::ZERO,
-        faults: FaultLimits::default(),
-    });
+    let source = file_source(path, scene.schema.clone(), Arc::default());
+    let source = Arc::new(Source { checkpoint_interval: HOUR, drain_timeout: Duration::ZERO, ..source });
     let reader = (source.open)(&scene.task.read_from(SourceIndex::FIRST)).unwrap();
     let blocked = Blocked {
         outbox: scene.outbox.clone(),

@@ -1,13 +1,17 @@
 //! Columns through a query component and back.
 
+use std::time::Duration;
+
 use streamgauge_common::{
     column::{Bitmap, Column, DataType, Texts, Value, Values},
     reason::Reason,
 };
 use streamgauge_component::{
+    limits::Limits,
     query::{Failure, QueryComponent, Selected},
     runtime::Runtime,
 };
+use streamgauge_engine::FaultKind;
 
 use crate::guests::{ECHO, bare_query, manifest, query, with_section};
 
@@ -156,4 +160,43 @@ fn a_guest_that_is_lost_gives_the_same_fault_until_it_is_started_again() {
     assert_eq!(echoed(&mut guest).unwrap_err(), fault, "it is lost");
     guest.restart_if_lost().unwrap();
     assert!(echoed(&mut guest).is_ok());
+}
+
+/// Echoes when an instance is called for the first time; afterwards it does something else. An instance begins with 0 at 200.
+fn echoes_once(afterwards: &str) -> QueryComponent {
+    let limits = Limits { plugin_call_timeout: Duration::from_millis(20), ..Limits::default() };
+    let stage = format!(
+        "(if (i32.load (i32.const 200)) (then {afterwards}))
+         (i32.store (i32.const 200) (i32.const 1)) {ECHO}"
+    );
+    let runtime = Runtime::with_limits(limits).unwrap();
+    QueryComponent::new(&runtime, &query(&stage, &[DataType::Int64])).unwrap()
+}
+
+#[test]
+fn what_takes_too_long_or_too_much_by_chance_is_called_again_in_another_instance() {
+    let forever = "(loop $on (br $on))";
+    let too_much = "(if (i32.eq (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable))";
+    let rows = column(DataType::Int64, 9, 4);
+    for afterwards in [forever, too_much] {
+        let mut guest = echoes_once(afterwards);
+        for _ in 0..3 {
+            assert_eq!(guest.ingest(9, &[&rows]).unwrap().columns, std::slice::from_ref(&rows));
+            assert_eq!(guest.emit(9, &[&rows]).unwrap().columns, std::slice::from_ref(&rows));
+        }
+    }
+    let mut traps = echoes_once("unreachable");
+    assert!(traps.ingest(9, &[&rows]).is_ok());
+    let fault = traps.ingest(9, &[&rows]).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Deterministic, "a trap would come again: {fault}");
+}
+
+#[test]
+fn what_always_takes_too_long_is_a_fault() {
+    let limits = Limits { plugin_call_timeout: Duration::from_millis(20), ..Limits::default() };
+    let forever = query("(loop $on (br $on)) (i32.const 16)", &[]);
+    let mut guest = QueryComponent::new(&Runtime::with_limits(limits).unwrap(), &forever).unwrap();
+    let fault = guest.ingest(1, &[]).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Transient);
+    assert_eq!(fault.to_string(), "query `latency` ran longer than 20 ms (--limit plugin_call_timeout)");
 }

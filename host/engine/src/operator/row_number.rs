@@ -1,4 +1,4 @@
-//! `row_number() OVER (PARTITION BY ... ORDER BY window_end)`: the how manieth row of its group a row is, from 1.
+//! `row_number() OVER (PARTITION BY ... ORDER BY window_end)`: a row's number among the rows of its group, from 1.
 
 use std::collections::BTreeSet;
 

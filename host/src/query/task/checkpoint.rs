@@ -16,10 +16,8 @@ impl QueryTask {
     /// Captures where it stands and what has changed, and lets it be kept; nothing where that is not possible now.
     pub fn checkpoint(&mut self, finished: bool) {
         let Some(backend) = self.log.backend() else { return };
-        if !self.state.is_at_work() || backend.is_busy() || self.has_undecided() || self.is_behind_barrier() {
-            return;
-        }
-        if self.query.misses_rows() {
+        let is_between_decisions = !self.has_undecided() && !self.is_behind_barrier();
+        if !self.state.is_at_work() || self.has_failed() || backend.is_busy() || !is_between_decisions {
             return;
         }
         let whole = backend.whole();

@@ -57,7 +57,7 @@ impl QueryTask {
         !self.log.is_durable() || self.context.sync_letters()
     }
 
-    /// Nobody reads some rows any more: its deployment ends.
+    /// Where nobody reads some rows any more, its deployment's tasks of this source are to end.
     pub fn note_unread(&self) {
         if self.log.is_unread() {
             self.context.subscription.abandon();
