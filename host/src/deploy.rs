@@ -357,11 +357,7 @@ impl Deployment<'_> {
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
             let ticket = schema.register(&columns(source, &task.plan.manifest));
-            let positions = ticket.positions().to_vec();
-            let Some(mut task) = self.task(task, source, positions, &begin, &subscription, parts)? else {
-                continue;
-            };
-            task.hold_columns(ticket);
+            let Some(task) = self.task(task, source, ticket, &begin, &subscription, parts)? else { continue };
             match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {
                 Some(level) => level.push(task),
                 None => levels.push(vec![task]),

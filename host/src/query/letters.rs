@@ -248,9 +248,9 @@ impl WindowDeadLetters<'_> {
     }
 
     fn write(&self, row: u32, reason: Reason, message: &str, scope: &mut EmitContext<'_>) {
-        let names: Vec<String> = (0..self.closed.keys.len()).map(|key| self.key_name(key)).collect();
+        let names: Vec<String> = (0..self.closed.rows.keys.len()).map(|key| self.key_name(key)).collect();
         let bounds = [("window_start", self.starts), ("window_end", self.ends)];
-        let keys = names.iter().map(String::as_str).zip(&self.closed.keys);
+        let keys = names.iter().map(String::as_str).zip(&self.closed.rows.keys);
         let mut group = Vec::new();
         write_json(&mut group, bounds.into_iter().chain(keys), row as usize);
         let message = format!("{message}, for {}", String::from_utf8_lossy(&group));

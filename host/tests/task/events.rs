@@ -128,8 +128,8 @@ impl Scene {
             ..Arc::into_inner(Subscription::silent("s")).unwrap()
         };
         let context = Context::new(Arc::new(subscription));
-        let mut task = QueryTask::new(running, log, context, StartBounds::default(), Offsets::new(), factory);
-        task.hold_columns(ticket);
+        let task = QueryTask::new(running, log, context, StartBounds::default(), Offsets::new(), factory)
+            .holding(ticket);
         Self { source, task, outbox, schema, folder }
     }
 
