@@ -9,6 +9,7 @@ pub mod rows;
 pub mod batch;
 pub mod format;
 pub mod json;
+pub mod keys;
 pub mod schema;
 pub mod pool;
 
@@ -20,12 +21,17 @@ const SHOWN_CHARS_MAX: usize = 40;
 
 /// The start of a piece of a record, fit for a message: on one line, not longer than people read.
 fn shorten(bytes: &[u8]) -> String {
-    let start = bytes.get(..4 * SHOWN_CHARS_MAX + 1).unwrap_or(bytes);
+    shorten_to(bytes, SHOWN_CHARS_MAX)
+}
+
+/// The same, of up to so many characters.
+pub(crate) fn shorten_to(bytes: &[u8], chars_max: usize) -> String {
+    let start = bytes.get(..4 * chars_max + 1).unwrap_or(bytes);
     let text = String::from_utf8_lossy(start);
-    let shown = text.chars().take(SHOWN_CHARS_MAX);
+    let shown = text.chars().take(chars_max);
     let mut shown: String =
         shown.map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect();
-    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
+    if text.chars().nth(chars_max).is_some() {
         shown.push('…');
     }
     shown

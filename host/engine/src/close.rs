@@ -163,6 +163,11 @@ impl Close {
         self.emitting.is_some() || self.next_window(sealed).is_some_and(is_complete)
     }
 
+    /// See `WindowQuery::next_window_end`.
+    pub(super) fn next_window_end(&self, sealed: &dyn SealedSlices) -> Option<i64> {
+        self.next_window(sealed).map(|window| self.slicing.end(window))
+    }
+
     /// The first window that is not closed and has a row, as far as rows have come.
     fn next_window(&self, sealed: &dyn SealedSlices) -> Option<WindowNumber> {
         let next = self.slicing.last_ended(self.closed).next().max(self.first_window);

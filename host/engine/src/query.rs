@@ -185,6 +185,17 @@ impl WindowQuery {
         self.close.has_complete_window(&self.fold)
     }
 
+    /// The end of the next window that has a row; none where no row has come that is of a window which is not closed.
+    pub fn next_window_end(&self) -> Option<i64> {
+        self.close.next_window_end(&self.fold)
+    }
+
+    /// The partition that keeps the watermark from reaching a time which another partition has reached, and how far it has come:
+    /// `i64::MIN` = it never had an event.
+    pub fn held_by(&self, time: i64) -> Option<(Partition, i64)> {
+        self.close.source.held_by(time)
+    }
+
     /// All that [`WindowQuery::next_closed`] gives. How much that is depends on how far the watermark has moved: where it is
     /// not known to be little, take it one by one.
     pub fn advance(&mut self, accumulators: &mut [Box<dyn Accumulators>]) -> Result<Vec<Closed>, Fault> {

@@ -87,6 +87,14 @@ impl SourceWatermark {
         self.partitions.values().any(|watermark| watermark.at < time)
     }
 
+    /// See `WindowQuery::held_by`.
+    pub(super) fn held_by(&self, time: i64) -> Option<(Partition, i64)> {
+        let others_have_come = self.partitions.values().any(|watermark| watermark.allows() >= time);
+        let behind = self.partitions.iter().filter(|(_, watermark)| watermark.allows() < time);
+        let last = behind.min_by_key(|(_, watermark)| watermark.allows()).filter(|_| others_have_come);
+        last.map(|(&partition, watermark)| (partition, watermark.allows()))
+    }
+
     /// See `WindowQuery::mark`.
     pub(super) fn mark(&mut self) {
         self.mark = Some(Mark { watermarks: self.partitions.clone() });
@@ -193,6 +201,16 @@ mod tests {
         source.idle(&[first(0)], 0);
         source.observe(other, 12);
         assert_eq!(source.at(), 9, "partition 0 of the first source was idle, not that of the other");
+    }
+
+    #[test]
+    fn a_partition_holds_a_time_up_only_where_another_one_has_reached_it() {
+        assert_eq!(source(&[5, 9, 3]).held_by(9), Some((first(2), 3)));
+        assert_eq!(source(&[NEVER, 9]).held_by(7), Some((first(0), NEVER)));
+        assert_eq!(source(&[FOREVER, 9]).held_by(12), Some((first(1), 9)));
+        assert_eq!(source(&[5, 9]).held_by(10), None, "none has come so far");
+        assert_eq!(source(&[5, 9]).held_by(5), None, "all have");
+        assert_eq!(source(&[]).held_by(5), None);
     }
 
     #[test]

@@ -183,6 +183,12 @@ impl KafkaSource {
         self.events.pop_front()
     }
 
+    /// Where partitions end, as the last answers to fetches had it: the offsets behind their last records. Asks nobody.
+    pub fn ends(&self) -> BTreeMap<u32, Offset> {
+        let end = |&number: &u32| Some((number, native::fetched_end(&self.consumer, &self.topic, number)?));
+        self.partitions.keys().filter_map(end).collect()
+    }
+
     /// Stops reading partitions until they are resumed: nothing of them is fetched or handed over.
     pub fn pause(&mut self, partitions: &[u32]) -> Result<(), ClientError> {
         for &partition in partitions {

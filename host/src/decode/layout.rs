@@ -43,6 +43,11 @@ impl Layout {
         columns.filter_map(|(position, column)| Some((position, column.as_deref()?)))
     }
 
+    /// The column at a position; none where it is a hole.
+    pub fn get(&self, position: usize) -> Option<&ColumnSpec> {
+        self.columns.get(position)?.as_deref()
+    }
+
     /// The position of a column; none where it is not decoded.
     pub fn position(&self, column: &ColumnSpec) -> Option<usize> {
         self.iter().find(|(_, other)| *other == column).map(|(position, _)| position)

@@ -25,6 +25,7 @@ fn every_partition_is_read_in_order_and_says_when_it_is_read_to_its_end() {
     let mut seen = seen;
     read_on(&mut source, &mut seen, |seen| seen.ended.len() >= 4);
     assert_eq!((seen.records[&1].clone(), seen.ended[3]), (numbered(0..3), 1));
+    assert_eq!(source.ends(), BTreeMap::from([(0, Offset(10_000)), (1, Offset(3)), (2, Offset(5))]));
 }
 
 #[test]
