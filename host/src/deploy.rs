@@ -12,13 +12,14 @@ mod tasks;
 mod runtime;
 mod secret;
 mod resources;
+mod resumed;
 mod sinks;
 mod source;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -37,6 +38,7 @@ use self::{
     source::{Begin, columns},
 };
 use crate::{
+    decode::keys::KeyWatch,
     deliver::{dead_letter::RecordText, output::Output},
     limits::Limits,
     metrics::SourceMetrics,
@@ -344,16 +346,22 @@ impl Deployment<'_> {
             LetterSettings { record_text: self.dead_letter_records, bytes_max: self.dead_letters_bytes_max };
         let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));
         let letters = path.map(|path| parts.files.letters(path, &settings)).transpose()?;
-        let subscription = Arc::new(Subscription {
-            deployment: self.name.to_owned(),
-            source: source.name.clone(),
-            dead_letters: letters,
-            tells_late: source.late_dead_letters,
-            timings: self.timings.clone(),
-            control: parts.control.clone(),
-            progress: Progress::shown_in(SourceMetrics::new(self.name, &source.name)),
-            unread: AtomicBool::new(false),
-        });
+        let subscription =
+            Arc::new(Subscription {
+                deployment: self.name.to_owned(),
+                source: source.name.clone(),
+                dead_letters: letters,
+                tells_late: source.late_dead_letters,
+                timings: self.timings.clone(),
+                control: parts.control.clone(),
+                progress: Progress::shown_in(SourceMetrics::new(self.name, &source.name)),
+                files: self.input_files(source),
+                keys: KeyWatch::new(tasks.iter().flat_map(|task| {
+                    columns(source, &task.plan.manifest).into_iter().map(|spec| spec.column)
+                })),
+                queries: Mutex::default(),
+                unread: AtomicBool::new(false),
+            });
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
             let ticket = schema.register(&columns(source, &task.plan.manifest));

@@ -23,6 +23,7 @@ pub mod logging;
 pub mod metrics;
 pub mod deploy;
 pub mod timings;
+pub mod summary;
 pub mod progress;
 pub mod terminal;
 pub mod cli;

@@ -144,6 +144,7 @@ impl Pipeline {
             self.rejoin_or_receive(&mut run, tell);
             self.report();
         }
+        self.each_task(|task| task.context().subscription.end_keys());
         self.step_down(&mut run, tell);
         Drain { timeout: self.source.drain_timeout, input: run.input }.run(self.tasks, stop, tell)
     }
@@ -162,6 +163,7 @@ impl Pipeline {
             }
             Event::Topic(id) => self.set_topic(id),
             Event::Asked => self.mark(),
+            Event::EndsNow(ends) => self.each_task(|task| task.set_ends_now(INPUT, &ends)),
             Event::Idle { partitions, silent } => self.idle(&partitions, silent),
             Event::Waits(text) => warn!(source = self.source.name, "{text}"),
             Event::GoesOn(text) => info!(source = self.source.name, "{text}"),

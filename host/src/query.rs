@@ -19,6 +19,8 @@ mod state;
 mod task;
 mod subscription;
 mod progress;
+mod shown;
+mod no_rows;
 
 use std::sync::Arc;
 
@@ -44,9 +46,11 @@ pub use cut_off::CutOff;
 pub use input::{InputBatch, Origin};
 pub use letters::{Context, Counts, QueryIndex};
 pub use log::{DecisionLog, REMEMBERED_MAX};
+pub use no_rows::NoRows;
 pub use operators::Operators;
 pub use progress::Progress;
 pub use scope::{EmitContext, TaskFailure};
+pub use shown::QueryProgress;
 pub use subscription::{Control, Subscription, Wanted};
 pub use task::{OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
 
@@ -66,6 +70,8 @@ pub struct RunningQuery {
     readers: Vec<RunningQuery>,
     failed: Option<String>,
     cut_off: Option<CutOff>,
+    /// Windows with rows that it has closed in this process.
+    closed: u64,
 }
 
 /// Why a row has no group.
@@ -119,6 +125,7 @@ impl RunningQuery {
             readers: Vec::new(),
             failed: None,
             cut_off: None,
+            closed: 0,
         }
     }
 
@@ -193,6 +200,11 @@ impl RunningQuery {
     /// Its windows that the end of the input has cut off.
     pub fn cut_off(&self) -> Option<CutOff> {
         self.cut_off
+    }
+
+    /// How many windows with rows it has closed in this process.
+    pub(super) fn closed_windows(&self) -> u64 {
+        self.closed
     }
 
     /// Why nothing of it can go on: it failed, or all queries that read its rows did.
@@ -271,7 +283,7 @@ impl RunningQuery {
             let message = "the event time is outside of the years 1 to 9999";
             input.dead_letter(row(rejected), name, Reason::OutOfRange, message, scope);
         }
-        if scope.context.wants_late() {
+        if scope.context.wants_late(self.index) {
             for late in folded.late_rows {
                 input.dead_letter(row(late.row), name, Reason::Late, &late::message(&late), scope);
             }

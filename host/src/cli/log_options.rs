@@ -1,8 +1,11 @@
 //! `-v`, `-q` and `--log-format`: what is told while something runs.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use tracing::Level;
 
+use super::run::duration;
 use crate::logging::LogFormat;
 
 /// How much is told, and how.
@@ -17,6 +20,9 @@ pub(super) struct LogOptions {
     /// What standard error tells: words, or a JSON object a line (timestamp, level, message, and fields such as query)
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     log_format: Format,
+    /// How often a run that shows no line on a terminal says how far it is: 10s, 1m, 1h
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration)]
+    summary_interval: Duration,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -41,6 +47,11 @@ impl LogOptions {
             Format::Text => LogFormat::Text,
             Format::Json => LogFormat::Json,
         }
+    }
+
+    /// How often it is said how far a run is, where no terminal shows it.
+    pub(super) fn summary_interval(&self) -> Duration {
+        self.summary_interval
     }
 
     /// Whether a terminal shows how far a run is.

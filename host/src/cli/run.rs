@@ -1,6 +1,7 @@
 //! `streamgauge run`: query files over Kafka or over files.
 
 mod interrupt;
+mod shown;
 
 use std::{
     io::{IsTerminal, stderr},
@@ -23,12 +24,17 @@ use crate::{
     },
     limits::{self, parse_size},
     logging,
-    progress::ProgressLine,
     query::{Counts, Subscription},
+    summary::tell_totals,
     timings::Timings,
 };
 
+use self::shown::Shown;
+
 pub(super) use interrupt::Signals;
+
+/// How often it is looked how a run is.
+const TICK: Duration = Duration::from_millis(500);
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -115,7 +121,7 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 /// `30s`, `500ms`, `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
     duration.ok_or_else(|| "write it as 500ms, 30s, 2m or 1h".to_owned())
 }
@@ -172,6 +178,7 @@ pub(super) struct Reports {
     dispatch: Dispatch,
     lines: UnboundedReceiver<String>,
     shows_progress: bool,
+    summary_interval: Duration,
 }
 
 impl Reports {
@@ -181,7 +188,8 @@ impl Reports {
         // Whoever prints may be gone.
         let write = move |line| drop(sender.send(line));
         let dispatch = logging::dispatch(options.level(), options.format(), write);
-        Self { dispatch, lines, shows_progress: options.shows_progress() }
+        let (shows_progress, summary_interval) = (options.shows_progress(), options.summary_interval());
+        Self { dispatch, lines, shows_progress, summary_interval }
     }
 
     /// Lets `work`, and the threads that it starts, tell here.
@@ -217,7 +225,10 @@ pub(super) fn host(
         .map_err(|error| Failure::Runtime(format!("error: cannot start a thread: {error}")))?;
     let end = match runtime.run(DEPLOYMENT, wired) {
         Ok(()) => {
-            let watched = watch(&mut reports, &mut ended, &subscriptions, &runtime, signals, limit);
+            let lost = || signals.panicked().map(|why| ("the thread that hears signals".to_owned(), why));
+            let watching =
+                Watching { subscriptions: &subscriptions, runtime: &runtime, signals, limit, lost: &lost };
+            let watched = watching.run(&mut reports, &mut ended);
             caught(|| waiting.block_on(watched)).unwrap_or_else(|why| broken("the main thread", why))
         }
         Err(error) => broken("the supervisor", error.to_string()),
@@ -225,7 +236,7 @@ pub(super) fn host(
     // Nothing is left where the deployment has ended; where the supervisor has failed that is told already.
     drop(runtime.shut_down());
     drop(noticing);
-    let done = reports.within(|| conclude(&end));
+    let done = reports.within(|| conclude(&end, &subscriptions));
     reports.print();
     done
 }
@@ -236,58 +247,62 @@ fn broken(who: &str, why: String) -> DeploymentEnd {
 }
 
 /// Waits for the deployment and shows how far it is.
-async fn watch(
-    reports: &mut Reports,
-    ended: &mut UnboundedReceiver<DeploymentEnd>,
-    subscriptions: &[Arc<Subscription>],
-    runtime: &Runtime,
-    signals: &Signals,
+struct Watching<'a> {
+    subscriptions: &'a [Arc<Subscription>],
+    runtime: &'a Runtime,
+    signals: &'a Signals,
     limit: Option<Duration>,
-) -> DeploymentEnd {
-    let since = Stopwatch::start();
-    let mut line = (reports.shows_progress && stderr().is_terminal()).then(ProgressLine::default);
-    let mut tick = tokio::time::interval(Duration::from_millis(500));
-    let mut deaf = None;
-    loop {
-        tokio::select! {
-            // What was told before the end is printed before it.
-            biased;
-            Some(text) = reports.lines.recv() => {
-                line.iter().for_each(ProgressLine::clear);
-                say(&text);
-            }
-            end = ended.recv() => match end {
-                Some(mut end) => {
-                    line.iter().for_each(ProgressLine::clear);
-                    reports.print();
-                    end.failures.extend(deaf.map(|why| ("the thread that hears signals".to_owned(), why)));
-                    return end;
+    /// Which thread beside the deployment has panicked, with why.
+    lost: &'a dyn Fn() -> Option<(String, String)>,
+}
+
+impl Watching<'_> {
+    async fn run(self, reports: &mut Reports, ended: &mut UnboundedReceiver<DeploymentEnd>) -> DeploymentEnd {
+        let since = Stopwatch::start();
+        let mut shown =
+            Shown::new(reports.shows_progress && stderr().is_terminal(), reports.summary_interval);
+        let mut tick = tokio::time::interval(TICK.min(reports.summary_interval));
+        let mut lost = None;
+        loop {
+            tokio::select! {
+                // What was told before the end is printed before it.
+                biased;
+                Some(text) = reports.lines.recv() => {
+                    shown.clear();
+                    say(&text);
                 }
-                None => return broken("the supervisor", "it has ended without a word".to_owned()),
-            },
-            _ = tick.tick() => {
-                crash::point("run.tick");
-                if let Some(why) = runtime.panicked() {
-                    signals.stop().set();
-                    return broken("the supervisor", why);
-                }
-                deaf = deaf.or_else(|| signals.panicked());
-                if deaf.is_some() || limit.is_some_and(|limit| since.elapsed() >= limit) {
-                    signals.stop().set();
-                }
-                if let Some(line) = &mut line {
-                    line.show(subscriptions);
+                end = ended.recv() => match end {
+                    Some(mut end) => {
+                        shown.clear();
+                        reports.print();
+                        end.failures.extend(lost);
+                        return end;
+                    }
+                    None => return broken("the supervisor", "it has ended without a word".to_owned()),
+                },
+                _ = tick.tick() => {
+                    crash::point("run.tick");
+                    if let Some(why) = self.runtime.panicked() {
+                        self.signals.stop().set();
+                        return broken("the supervisor", why);
+                    }
+                    lost = lost.or_else(self.lost);
+                    if lost.is_some() || self.limit.is_some_and(|limit| since.elapsed() >= limit) {
+                        self.signals.stop().set();
+                    }
+                    reports.within(|| shown.tick(self.subscriptions));
                 }
             }
         }
     }
 }
 
-fn conclude(end: &DeploymentEnd) -> Result<(), Failure> {
+fn conclude(end: &DeploymentEnd, subscriptions: &[Arc<Subscription>]) -> Result<(), Failure> {
     for (who, why) in &end.failures {
         let help = process::help(why);
         error!(deployment = DEPLOYMENT, help, "error: {who} failed: {why}");
     }
+    tell_totals(DEPLOYMENT, subscriptions);
     let Counts { events, rows, late, dead_letters, .. } = end.counts;
     info!(
         deployment = DEPLOYMENT,

@@ -28,6 +28,8 @@ pub struct RejectedRows {
     at: String,
     letters: Option<Arc<DeadLetterQueue>>,
     count: Arc<AtomicU64>,
+    /// The same of this query alone.
+    of_query: Arc<AtomicU64>,
     /// The same for whoever watches, of this query alone.
     counter: Counter,
     /// Whether the user was told that rows are rejected.
@@ -58,7 +60,13 @@ impl RejectedRows {
         let counter = metrics::rejected_rows(deployment, query);
         let [deployment, source, query, sink] = [deployment, source, query, sink].map(str::to_owned);
         let (at, told) = (String::new(), Arc::default());
-        Self { deployment, source, query, sink, at, letters, count, counter, told }
+        Self { deployment, source, query, sink, at, letters, count, of_query: Arc::default(), counter, told }
+    }
+
+    /// The same; `of_query` has one more for each rejected row, too.
+    #[must_use]
+    pub fn counting_for_query(self, of_query: Arc<AtomicU64>) -> Self {
+        Self { of_query, ..self }
     }
 
     /// Counts the requests to its sink.
@@ -116,6 +124,7 @@ impl RejectedRows {
 
     fn count(&self, rows: u64) {
         self.count.fetch_add(rows, Relaxed);
+        self.of_query.fetch_add(rows, Relaxed);
         self.counter.increment(rows);
     }
 }

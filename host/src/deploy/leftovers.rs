@@ -1,9 +1,10 @@
 //! State of queries that the program does not have any more: it is told of at each start, and a run is refused while rows wait in
 //! it that nobody would send.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use streamgauge_sql::Query;
+use streamgauge_common::message::{Message, Payload};
+use streamgauge_sql::{Query, manifest::Manifest};
 use streamgauge_state::{
     error::StateError,
     recovery::{self, Looked},
@@ -104,4 +105,24 @@ fn word(text: &str) -> String {
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
     }
+}
+
+/// Rows that are decided for somebody who is not there.
+pub(super) fn undelivered(
+    manifest: &Manifest,
+    query: &str,
+    messages: &[Arc<Message>],
+    why: &str,
+) -> DeployError {
+    let rows: u64 = messages.iter().map(|message| u64::from(message.rows)).sum();
+    DeployError::Runtime(format!(
+        "error: query '{}': {rows} rows of '{query}' were decided and not delivered, but {why}\n\
+         help: run the program as it was once more, so that they are delivered; or choose another place for the state",
+        manifest.name
+    ))
+}
+
+/// Whether a message is only shown until a newer one comes: it is not owed to anybody.
+pub(super) fn is_shown(message: &Message) -> bool {
+    matches!(message.payload, Payload::Rows(_))
 }

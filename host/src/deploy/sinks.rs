@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use streamgauge_component::{plugins::Plugins, sink::SinkInstance};
@@ -86,15 +86,16 @@ impl<'a> Sinks<'a> {
     }
 
     /// Keeps the worker of an outbox until [`start`](Self::start). Rejected messages of the query, from the source to the sink, go
-    /// to `letters`.
+    /// to `letters` and are counted beside it.
     pub(super) fn add(
         &mut self,
         worker: Box<dyn SinkWorker>,
         outbox: Outbox,
         [source, query, sink]: [&str; 3],
-        letters: Option<Arc<DeadLetterQueue>>,
+        (letters, count): (Option<Arc<DeadLetterQueue>>, Arc<AtomicU64>),
     ) {
         let rejected = self.workers.rejections([self.deployment, source, query, sink], letters);
+        let rejected = rejected.counting_for_query(count);
         self.waiting.push(Waiting { sink: sink.to_owned(), worker, outbox, rejected });
     }
 

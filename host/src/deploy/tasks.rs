@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use streamgauge_common::{
-    crash,
-    message::{Message, Payload},
-};
+use streamgauge_common::{crash, message::Message};
 use streamgauge_engine::{Accumulators, Fault, Settings, StateSegment, StateVersions, WindowQuery};
 use streamgauge_sql::{
     Query,
@@ -24,10 +21,11 @@ use streamgauge_state::{
 
 use super::{
     Begin, Builder, Deployment, has_stages,
-    leftovers::removal,
+    leftovers::{is_shown, removal, undelivered},
     operators,
     output_files::{Named, Writer},
     positions,
+    resumed::resumed,
     sinks::{CONSOLE, SinkBinding, open_output},
 };
 use crate::{
@@ -36,7 +34,6 @@ use crate::{
         connector::{Destination, OutboxBinding, Route},
         encode::Encode,
         key::Keys,
-        letters::DeadLetterQueue,
     },
     deploy::DeployError,
     metrics,
@@ -68,7 +65,7 @@ struct TaskBuilder<'a> {
     in_flight: BTreeMap<String, Vec<Arc<Message>>>,
     outboxes: BTreeMap<String, Outbox>,
     source: &'a Source,
-    letters: Option<&'a Arc<DeadLetterQueue>>,
+    subscription: &'a Subscription,
     /// Whether the query task has windows.
     windowed: bool,
 }
@@ -112,7 +109,7 @@ impl Deployment<'_> {
             in_flight,
             outboxes: BTreeMap::new(),
             source,
-            letters: subscription.dead_letters.as_ref(),
+            subscription,
             windowed: manifest.window.is_some(),
         };
         let running = self.query(query, columns.positions().to_vec(), &[], &mut task_builder, parts)?;
@@ -177,7 +174,16 @@ impl Deployment<'_> {
                 )),
                 error => bad(&error),
             })?;
-        let Recovered { mut begin, timeline, goes_on, checkpoint, decisions, in_flight, notices } = recovered;
+        let Recovered {
+            mut begin,
+            timeline,
+            goes_on,
+            checkpoint,
+            checkpoint_us,
+            decisions,
+            in_flight,
+            notices,
+        } = recovered;
         begin.log_limits = self.limits.log();
         begin.metrics = metrics::checkpoints(self.name, &manifest.name);
         let at_checkpoint = checkpoint.as_ref().map(|(saved, _)| saved.decided.run);
@@ -187,6 +193,8 @@ impl Deployment<'_> {
         parts.files.resumed |= checkpoint.is_some();
         parts.files.identities.insert(timeline);
         parts.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
+        let unfinished = checkpoint.as_ref().filter(|(saved, _)| !saved.finished);
+        parts.notices.extend(unfinished.map(|(saved, _)| resumed(&manifest.name, saved, checkpoint_us)));
         Ok(KnownQuery { timeline, goes_on, begin: Some(begin), checkpoint, decisions, in_flight })
     }
 
@@ -263,6 +271,8 @@ impl Deployment<'_> {
         parts: &mut Builder<'_>,
     ) -> Result<RunningQuery, DeployError> {
         let manifest = &query.plan.manifest;
+        // From here on it is shown, in this order.
+        task_builder.subscription.query(&manifest.name);
         let chain = [upstream, &[manifest]].concat();
         let groups_max = self.limits.max_groups;
         let operators = Operators::new(&manifest.operators, operators::names(&chain), groups_max);
@@ -379,12 +389,14 @@ impl Deployment<'_> {
         let in_flight = resumed.map_err(|why| undelivered(manifest, &name, &in_flight, &why))?;
         let ack_notifier = task_builder.ack_notifier.clone();
         let note = move |_: &Acknowledged| ack_notifier.iter().for_each(AckNotifier::note);
+        let shown = task_builder.subscription.query(&name);
         let outbox = Outbox::new(Bounds { keeps_last, ..self.limits.outbox() }, acknowledged, note)
-            .shown_in(metrics::outbox_rows(self.name, &name));
+            .shown_in(shown.outbox_gauge(metrics::outbox_rows(self.name, &name)));
         task_builder.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
         outbox.push(in_flight);
         let of = [task_builder.source.name.as_str(), name.as_str(), sink];
-        parts.sinks.add(worker, outbox.clone(), of, task_builder.letters.cloned());
+        let letters = task_builder.subscription.dead_letters.clone();
+        parts.sinks.add(worker, outbox.clone(), of, (letters, shown.dead_letters().clone()));
         task_builder.outboxes.insert(name, outbox);
         Ok(encode)
     }
@@ -425,19 +437,4 @@ fn set_windows(
         }
     }
     Ok(())
-}
-
-/// Rows that are decided for somebody who is not there.
-fn undelivered(manifest: &Manifest, query: &str, messages: &[Arc<Message>], why: &str) -> DeployError {
-    let rows: u64 = messages.iter().map(|message| u64::from(message.rows)).sum();
-    DeployError::Runtime(format!(
-        "error: query '{}': {rows} rows of '{query}' were decided and not delivered, but {why}\n\
-         help: run the program as it was once more, so that they are delivered; or choose another place for the state",
-        manifest.name
-    ))
-}
-
-/// Whether a message is only shown until a newer one comes: it is not owed to anybody.
-fn is_shown(message: &Message) -> bool {
-    matches!(message.payload, Payload::Rows(_))
 }

@@ -105,6 +105,7 @@ fn read_again(
             Event::Done { .. }
             | Event::Topic(_)
             | Event::Asked
+            | Event::EndsNow(_)
             | Event::Idle { .. }
             | Event::Waits(_)
             | Event::GoesOn(_)

@@ -5,7 +5,7 @@ mod files;
 mod topic;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -73,6 +73,8 @@ pub enum Event {
     },
     /// Which topic is read, where the reader did not know; none where the brokers have no ids. Comes before all else.
     Topic(Option<TopicId>),
+    /// Where partitions end now, as far as that is known: behind the last of their offsets, by number.
+    EndsNow(BTreeMap<u32, Offset>),
     /// The leaders of silent partitions are asked whether they are idle: their answer speaks of what came until here.
     Asked,
     /// These partitions were idle at the last [`Event::Asked`].

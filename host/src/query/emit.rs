@@ -32,6 +32,7 @@ impl RunningQuery {
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
             let Some(closed) = closed else { break };
             let (end, run) = (closed.window_end, closed.run);
+            self.closed += u64::from(run == 0);
             if let (0, Some(last_event)) = (run, windows.engine.cut_off(end)) {
                 self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
             }

@@ -18,7 +18,10 @@ use streamgauge_state::{decision::Verdict, manifest::Offsets};
 
 use super::{EmitContext, columns::lost};
 use crate::{
-    decode::{Batch, Reject, RejectScope, RowIndex, RowMap, layout::Columns},
+    decode::{
+        Batch, Reject, RejectScope, RowIndex, RowMap,
+        layout::{ColumnSpec, Columns},
+    },
     deliver::dead_letter::DeadLetter,
 };
 
@@ -57,6 +60,14 @@ impl<'a> InputColumns<'a> {
         match self {
             Self::Shared(columns) => columns.get(place),
             Self::View(columns) => columns.get(place),
+        }
+    }
+
+    /// How the source declares the column at a position; none for the output of a view.
+    fn spec(&self, position: usize) -> Option<&'a ColumnSpec> {
+        match self {
+            Self::Shared(columns) => columns.layout().get(position),
+            Self::View(_) => None,
         }
     }
 }
@@ -197,6 +208,18 @@ impl<'a> InputBatch<'a> {
         message: &str,
         emit: &mut EmitContext<'_>,
     ) {
+        self.write_off(scope, query, &WriteOff { reason, message, column: None }, emit);
+    }
+
+    /// The same; a column may be to blame.
+    fn write_off(
+        &self,
+        scope: Option<RejectScope>,
+        query: &str,
+        why: &WriteOff<'_>,
+        emit: &mut EmitContext<'_>,
+    ) {
+        let &WriteOff { reason, message, column } = why;
         let told = emit.told;
         match self.origin {
             Origin::Records(partition, chunk, rows) => {
@@ -214,7 +237,8 @@ impl<'a> InputBatch<'a> {
                 let record = record.map_or(&[][..], |record| chunk.record(record.index()));
                 let event = event.map(|event| format!("{event}: {message}"));
                 let message = event.as_deref().unwrap_or(message);
-                emit.dead_letter(&DeadLetter { source: "", query, place, reason, message, record });
+                let letter = DeadLetter { source: "", query, place, reason, message, record };
+                emit.dead_letter(&letter, column.and_then(|position| self.columns.spec(position)));
             }
             Origin::View(names, _) => {
                 let row = match scope {
@@ -227,10 +251,19 @@ impl<'a> InputBatch<'a> {
                     .filter_map(|(place, output)| Some((output.name.as_str(), self.columns.get(place)?)));
                 write_json(&mut record, fields, row);
                 let record = &record;
-                emit.dead_letter(&DeadLetter { source: "", query, place: None, reason, message, record });
+                let letter = DeadLetter { source: "", query, place: None, reason, message, record };
+                emit.dead_letter(&letter, None);
             }
         }
     }
+}
+
+/// Why a record or a row is written off.
+struct WriteOff<'a> {
+    reason: Reason,
+    message: &'a str,
+    /// The position of the column that is to blame, if it is one.
+    column: Option<usize>,
 }
 
 /// Which event of its record a row is, for people; none where it is the only one. It keeps dead letters of one record apart.

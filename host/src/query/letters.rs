@@ -1,5 +1,8 @@
 //! What a query reports beside its rows: counts, dead letters, time spent.
 
+mod first;
+mod help;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use streamgauge_common::{column::Column, reason::Reason, row::write_json};
@@ -7,8 +10,10 @@ use streamgauge_component::query::Failure;
 use streamgauge_engine::{Closed, Pass};
 use streamgauge_sql::manifest::{self, Manifest};
 
-use super::{EmitContext, Subscription};
+use self::first::FirstLetters;
+use super::{EmitContext, QueryProgress, Subscription};
 use crate::{
+    decode::layout::ColumnSpec,
     deliver::{dead_letter::DeadLetter, output::OutputError},
     metrics::QueryMetrics,
     timings::{Step, Timings},
@@ -54,8 +59,10 @@ pub struct Context {
     pub wrote: bool,
     /// What is not counted and said for good yet.
     uncommitted: Uncommitted,
-    /// The names and metrics of the task's queries; none where nobody hears of it.
-    queries: Vec<(String, QueryMetrics)>,
+    /// What the task's queries show and count; none where nobody hears of it.
+    queries: Vec<(Arc<QueryProgress>, QueryMetrics)>,
+    /// Of which dead letters people are told.
+    first: FirstLetters,
 }
 
 /// What was counted and said of the batch or window that is being taken: a fault takes it back.
@@ -81,17 +88,21 @@ impl Context {
             wrote: false,
             uncommitted: Uncommitted::default(),
             queries: Vec::new(),
+            first: FirstLetters::default(),
         }
     }
 
     /// Counts by query, too, for queries with these names: by their indexes.
     pub(super) fn name_queries(&mut self, names: Vec<String>) {
-        let deployment = &self.subscription.deployment;
-        let metrics = |name: String| {
-            let metrics = QueryMetrics::new(deployment, &name);
-            (name, metrics)
-        };
-        self.queries = names.into_iter().map(metrics).collect();
+        let subscription = &self.subscription;
+        let shown =
+            |name: String| (subscription.query(&name), QueryMetrics::new(&subscription.deployment, &name));
+        self.queries = names.into_iter().map(shown).collect();
+    }
+
+    /// What the query that reads the source shows of itself; none where nobody hears of it.
+    pub(super) fn shown(&self) -> Option<&QueryProgress> {
+        self.queries.first().map(|(progress, _)| &**progress)
     }
 
     /// Where the time went.
@@ -126,13 +137,16 @@ impl Context {
     }
 
     /// Counts and writes a dead letter; its source is this one. One of a replay is counted where the file of dead letters does not
-    /// have it.
-    pub fn dead_letter(&mut self, letter: &DeadLetter<'_>, pass: Pass) {
-        let query = || self.queries.iter().position(|(name, _)| name == letter.query).map(QueryIndex);
+    /// have it. People are told of the first; `column` is the one that is to blame, if it is one.
+    pub fn dead_letter(&mut self, letter: &DeadLetter<'_>, column: Option<&ColumnSpec>, pass: Pass) {
+        let query = self.queries.iter().position(|(query, _)| query.name() == letter.query).map(QueryIndex);
         let Uncommitted { letters: lines, marks, late_letters, .. } = &mut self.uncommitted;
         let is_late = letter.reason == Reason::Late;
-        if !is_late && (pass == Pass::Live || self.subscription.dead_letters.is_some()) {
-            marks.push((query(), letter.reason));
+        if pass == Pass::Live || self.subscription.dead_letters.is_some() {
+            if !is_late {
+                marks.push((query, letter.reason));
+            }
+            query.iter().for_each(|&query| self.first.note(query, letter, column, &self.subscription));
         }
         if let Some(letters) = &self.subscription.dead_letters {
             let lines = if is_late { late_letters } else { lines };
@@ -141,14 +155,16 @@ impl Context {
         }
     }
 
-    /// Whether somebody is to be told which events are late.
-    pub(super) fn wants_late(&self) -> bool {
-        self.subscription.tells_late && self.subscription.dead_letters.is_some()
+    /// Whether somebody is to be told which events are late for a query.
+    pub(super) fn wants_late(&self, query: QueryIndex) -> bool {
+        let is_first = || !self.queries.is_empty() && self.first.is_new(query, Reason::Late);
+        self.subscription.tells_late && (self.subscription.dead_letters.is_some() || is_first())
     }
 
     /// Takes back what was counted and said since the last commit.
     pub fn roll_back(&mut self) {
         self.uncommitted = Uncommitted::default();
+        self.first.roll_back();
     }
 
     /// What was counted is counted, and what was said stays said.
@@ -157,8 +173,10 @@ impl Context {
             std::mem::take(&mut self.uncommitted);
         self.counts.add(&counts);
         self.subscription.progress.count_rows(counts.rows);
+        self.first.commit(&self.subscription);
         for (query, counts) in by_query {
-            let Some(metrics) = self.metrics(query) else { continue };
+            let Some((shown, metrics)) = self.queries.get(query.0) else { continue };
+            shown.count(&counts);
             metrics.rows.increment(counts.rows);
             metrics.late_events.increment(counts.late);
             metrics.partly_late_events.increment(counts.late_partial);
@@ -176,9 +194,9 @@ impl Context {
         }
         for ((query, reason), count) in taken {
             self.counts.dead_letters += count;
-            let metrics = query.and_then(|query| self.metrics(query));
-            let counter = metrics.and_then(|metrics| metrics.dead_letters.get(&reason));
-            counter.into_iter().for_each(|counter| counter.increment(count));
+            let Some((shown, metrics)) = query.and_then(|query| self.queries.get(query.0)) else { continue };
+            shown.count(&Counts { dead_letters: count, ..Counts::default() });
+            metrics.dead_letters.get(&reason).into_iter().for_each(|counter| counter.increment(count));
         }
     }
 
@@ -255,7 +273,8 @@ impl WindowDeadLetters<'_> {
         write_json(&mut group, bounds.into_iter().chain(keys), row as usize);
         let message = format!("{message}, for {}", String::from_utf8_lossy(&group));
         let (query, record) = (self.manifest.name.as_str(), group.as_slice());
-        scope.dead_letter(&DeadLetter { source: "", query, place: None, reason, message: &message, record });
+        let letter = DeadLetter { source: "", query, place: None, reason, message: &message, record };
+        scope.dead_letter(&letter, None);
     }
 
     /// What the SELECT list calls a key; where it does not select it, its number.

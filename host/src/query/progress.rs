@@ -59,10 +59,10 @@ impl Progress {
         self.watermark_us.load(Relaxed)
     }
 
-    /// Counts the events of a batch that are not counted yet. Its reader had read up to `from`: no record is between there and the
-    /// batch.
-    pub fn count_events(&self, partition: Partition, from: Offset, batch: &Batch) {
-        let Some(last) = batch.chunk.offsets.last() else { return };
+    /// Counts the events of a batch that are not counted yet, and gives which those are. Its reader had read up to `from`: no record is
+    /// between there and the batch.
+    pub fn count_events(&self, partition: Partition, from: Offset, batch: &Batch) -> Vec<Range<Offset>> {
+        let Some(last) = batch.chunk.offsets.last() else { return Vec::new() };
         let new = {
             // Each change of it is complete before anything that could panic.
             let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,6 +81,7 @@ impl Progress {
             self.events.fetch_add(events, Relaxed);
             self.metrics.events.increment(events);
         }
+        new
     }
 
     /// Counts rows that went to a sink. By query they are counted beside: see [`Context`](super::Context).

@@ -5,7 +5,7 @@ use streamgauge_engine::{Fault, Pass};
 use streamgauge_state::manifest::Offsets;
 
 use super::{Context, DecisionLog};
-use crate::deliver::dead_letter::DeadLetter;
+use crate::{decode::layout::ColumnSpec, deliver::dead_letter::DeadLetter};
 
 /// What a query of a query task works in.
 pub struct EmitContext<'a> {
@@ -28,9 +28,9 @@ impl EmitContext<'_> {
         EmitContext { context, log, offsets, told, pass }
     }
 
-    /// Writes a dead letter of the rows that are emitted.
-    pub(super) fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
-        self.context.dead_letter(letter, self.pass);
+    /// Writes a dead letter of the rows that are emitted; `column` is the one that is to blame, if it is one.
+    pub(super) fn dead_letter(&mut self, letter: &DeadLetter<'_>, column: Option<&ColumnSpec>) {
+        self.context.dead_letter(letter, column, self.pass);
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::{
     fmt,
+    ops::Range,
+    path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{
             AtomicBool, AtomicU8,
             Ordering::{Relaxed, SeqCst},
@@ -11,10 +13,24 @@ use std::{
     },
 };
 
-use streamgauge_common::wakeup::{Listeners, Wakeup};
+use streamgauge_common::{
+    offset::Offset,
+    wakeup::{Listeners, Wakeup},
+};
+use tracing::{info, warn};
 
-use super::Progress;
-use crate::{deliver::letters::DeadLetterQueue, timings::Timings};
+use super::{Progress, QueryProgress};
+use crate::{
+    decode::{
+        Batch,
+        keys::{KeyWatch, MissingColumn, RECORDS_MAX},
+    },
+    deliver::letters::DeadLetterQueue,
+    timings::Timings,
+};
+
+/// How many keys are named where none is like the one that is missing.
+const KEYS_SHOWN_MAX: usize = 10;
 
 /// One deployment's use of a source.
 pub struct Subscription {
@@ -32,6 +48,12 @@ pub struct Subscription {
     pub control: Arc<Control>,
     /// What others may see of it.
     pub progress: Progress,
+    /// The files that are read, by partition; none where it is no source of files.
+    pub files: Vec<PathBuf>,
+    /// Looks whether the first records have the columns that are read.
+    pub keys: KeyWatch,
+    /// Its queries, and those that read their rows, in the order in which they are put together.
+    pub queries: Mutex<Vec<Arc<QueryProgress>>>,
     /// Whether a reader of its rows went away (`streamgauge ... | head`): its tasks end, and that is no failure.
     pub unread: AtomicBool,
 }
@@ -47,8 +69,72 @@ impl Subscription {
             timings: Arc::default(),
             control: Arc::default(),
             progress: Progress::default(),
+            files: Vec::new(),
+            keys: KeyWatch::new([]),
+            queries: Mutex::default(),
             unread: AtomicBool::new(false),
         })
+    }
+
+    /// What a query shows of itself.
+    pub fn query(&self, name: &str) -> Arc<QueryProgress> {
+        // Each change of it is complete before anything that could panic.
+        let mut queries = self.queries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = queries.iter().find(|query| query.name() == name) {
+            return known.clone();
+        }
+        let new = Arc::new(QueryProgress::new(name));
+        queries.push(new.clone());
+        new
+    }
+
+    /// What all its queries show of themselves.
+    pub fn queries(&self) -> Vec<Arc<QueryProgress>> {
+        self.queries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks at records that were not counted before: people are told of columns that the first ones do not have.
+    pub(super) fn look_at_keys(&self, batch: &Batch, new: &[Range<Offset>]) {
+        for run in new {
+            let records = batch.chunk.records_before(run.start)..batch.chunk.records_before(run.end);
+            self.tell_missing(self.keys.look(&batch.chunk, records));
+        }
+    }
+
+    /// No more records come: people are told of columns that none of them had.
+    pub fn end_keys(&self) {
+        self.tell_missing(self.keys.end());
+    }
+
+    fn tell_missing(&self, missing: Vec<MissingColumn>) {
+        let (deployment, source) = (&self.deployment, &self.source);
+        for MissingColumn { name, key, records, meant, keys } in missing {
+            let among = match records {
+                RECORDS_MAX.. => format!("none of the first {records} records has"),
+                1 => "the only record does not have".to_owned(),
+                records => format!("none of the {records} records has"),
+            };
+            let text =
+                format!("source '{source}': column \"{name}\" is NULL everywhere: {among} the key `{key}`");
+            match meant {
+                Some(meant) => {
+                    let help =
+                        format!("declare the column by that name, or write PATH '{meant}' behind its type");
+                    warn!(
+                        deployment,
+                        source,
+                        column = name,
+                        help,
+                        "{text}; did you mean `{meant}`? JSON keys are matched exactly"
+                    );
+                }
+                None => {
+                    let shown: Vec<&str> = keys.iter().take(KEYS_SHOWN_MAX).map(String::as_str).collect();
+                    let more = if keys.len() > shown.len() { ", ..." } else { "" };
+                    info!(deployment, source, column = name, "{text}; there are: {}{more}", shown.join(", "));
+                }
+            }
+        }
     }
 
     /// Whether its tasks go on.

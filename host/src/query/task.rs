@@ -28,6 +28,7 @@ use streamgauge_state::{
 
 use super::{
     Context, DecisionLog, EmitContext, InputBatch, RunningQuery, Subscription, TaskFailure, Windows,
+    no_rows::NoRowsWatch,
 };
 use crate::decode::{Batch, schema::ColumnTicket};
 
@@ -77,6 +78,7 @@ pub struct QueryTask {
     factory: WindowFactory,
     state: TaskState,
     traps: Traps,
+    no_rows: NoRowsWatch,
 }
 
 /// How the windows of a query are made.
@@ -118,6 +120,7 @@ impl QueryTask {
             factory,
             state: TaskState::default(),
             traps: Traps::default(),
+            no_rows: NoRowsWatch::default(),
         }
     }
 

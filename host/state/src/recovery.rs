@@ -45,6 +45,8 @@ pub struct Recovered {
     pub goes_on: bool,
     /// The checkpoint; none = the query begins.
     pub checkpoint: Option<(TaskManifest, Vec<StateSegment>)>,
+    /// When the checkpoint was written, in microseconds since the epoch; none where nobody says.
+    pub checkpoint_us: Option<i64>,
     /// What its decision log goes on from.
     pub decisions: RecoveredDecisions,
     /// Messages that are decided and not acknowledged, by query.
@@ -72,6 +74,8 @@ pub(super) struct Loaded {
     pub(super) parts: Vec<StateSegment>,
     sections: Sections,
     generation: u64,
+    /// In microseconds since the epoch; none where nobody says.
+    written_us: Option<i64>,
     notices: Vec<String>,
 }
 
@@ -103,6 +107,7 @@ pub fn open(
     notices.extend(wide);
     let mut replay = Replay::default();
     let (mut sections, mut checkpoint, mut newest) = (Sections::default(), None, None);
+    let checkpoint_us = loaded.as_ref().and_then(|loaded| loaded.written_us);
     if let Some(loaded) = loaded {
         notices.extend(loaded.notices);
         replay.begin(&loaded.manifest);
@@ -139,7 +144,8 @@ pub fn open(
         generations,
         metrics: CheckpointMetrics::default(),
     };
-    Ok(Recovered { begin, timeline: identity, goes_on, checkpoint, decisions, in_flight, notices })
+    let timeline = identity;
+    Ok(Recovered { begin, timeline, goes_on, checkpoint, checkpoint_us, decisions, in_flight, notices })
 }
 
 /// Refuses states that the reducers cannot restore. Before the log is opened, which takes the state from a process that uses it;
@@ -188,7 +194,9 @@ fn read(checkpoints: &Checkpoints, found: &Found, store: &Store) -> Result<Loade
         parts.append(&mut held);
     }
     sections.keep(&manifest.task.kept);
-    Ok(Loaded { manifest, parts, sections, generation: found.generation, notices: Vec::new() })
+    // It is only told.
+    let written_us = store.put_at_us(&Checkpoints::name(found.generation)).ok().flatten();
+    Ok(Loaded { manifest, parts, sections, generation: found.generation, written_us, notices: Vec::new() })
 }
 
 /// The decisions of a log, one after the other.

@@ -18,6 +18,7 @@ mod signals;
 mod limits;
 mod bounds;
 mod logs;
+mod observed;
 mod panics;
 
 use std::process::{Command, Output};

@@ -45,7 +45,7 @@ use crate::{
     records::{self, first},
 };
 
-const COUNT: &str =
+pub(crate) const COUNT: &str =
     "SELECT window_end, count(*) AS n, sum(n) AS total FROM TUMBLE(s, ts, INTERVAL '10' SECOND);";
 pub(crate) const ROWS: &str = "SELECT n FROM s;";
 

@@ -17,3 +17,4 @@ mod waits;
 mod room;
 mod tally;
 mod restores;
+mod shown;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use streamgauge_common::clock::Stopwatch;
 use streamgauge_kafka::KafkaSource;
 
 use super::{Event, Gone, Out, Reader, SourceReader, start};
@@ -9,6 +10,8 @@ use crate::{decode::schema::SharedSchema, source::SourceError, timings::Timings}
 
 /// How long a reader of Kafka waits for records before it looks what it is told: the client wakes it for records only.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often it says where its partitions end.
+const ENDS_EVERY: Duration = Duration::from_secs(2);
 
 /// A Kafka topic; where it is bounded it is over when all its partitions are done.
 ///
@@ -38,6 +41,7 @@ fn read_kafka(
 ) -> Result<(), Gone> {
     let mut unfinished = BTreeSet::new();
     let mut paused = BTreeSet::new();
+    let mut since_ends: Option<Stopwatch> = None;
     while !reader.is_over() {
         let held = reader.held();
         if held != paused {
@@ -49,6 +53,13 @@ fn read_kafka(
                 return out.event(Event::Failed(error.to_string()));
             }
             paused = held;
+        }
+        if since_ends.is_none_or(|since| since.elapsed() >= ENDS_EVERY) {
+            since_ends = Some(Stopwatch::start());
+            let ends = source.ends();
+            if !ends.is_empty() {
+                out.event(Event::EndsNow(ends))?;
+            }
         }
         let Some(event) = source.next(LOOK_EVERY) else { continue };
         match event {

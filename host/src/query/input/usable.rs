@@ -2,7 +2,7 @@
 
 use streamgauge_common::{chunk::RecordIndex, column::Bitmap, reason::Reason};
 
-use super::{EmitContext, InputBatch, Origin, Reject, RejectScope, RowIndex};
+use super::{EmitContext, InputBatch, Origin, Reject, RejectScope, RowIndex, WriteOff};
 
 /// Where something is to be said: of a record as a whole, before what is said of its rows, or of one row.
 type LetterSubject = (RecordIndex, Option<RowIndex>);
@@ -33,15 +33,24 @@ impl InputBatch<'_> {
                 continue;
             }
             last = Some(place);
-            let (reason, message) = match reject {
-                Some(reject) => (reject.reason, reject.message.as_str()),
-                None => (Reason::NullTime, "the event time is missing or null"),
+            let why = match reject {
+                Some(Reject { reason, message, column, .. }) => {
+                    WriteOff { reason: *reason, message, column: *column }
+                }
+                None => {
+                    let column = time.and_then(|time| places.get(time)).copied();
+                    WriteOff {
+                        reason: Reason::NullTime,
+                        message: "the event time is missing or null",
+                        column,
+                    }
+                }
             };
             let (scope, rows) = match place {
                 (record, None) => (RejectScope::Record(record), self.rows_of(record)),
                 (_, Some(row)) => (RejectScope::Row(row), row.index()..row.index() + 1),
             };
-            self.dead_letter(Some(scope), query, reason, message, emit);
+            self.write_off(Some(scope), query, &why, emit);
             rows.for_each(|row| usable.set(row, false));
         }
         if usable.count_ones() == self.len {

@@ -1,8 +1,12 @@
 //! What becomes of a query task's rows, and when it cannot go on.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use streamgauge_common::{partition::Partition, wakeup::Wakeup};
+use streamgauge_common::{
+    offset::Offset,
+    partition::{Partition, SourceIndex},
+    wakeup::Wakeup,
+};
 
 use super::QueryTask;
 use crate::{
@@ -71,13 +75,28 @@ impl QueryTask {
         };
         let before = self.read.insert(partition, last.next());
         let from = before.map_or(first, |before| before.min(first));
-        self.context.subscription.progress.count_events(partition, from, batch);
+        let subscription = &self.context.subscription;
+        let new = subscription.progress.count_events(partition, from, batch);
+        subscription.look_at_keys(batch, &new);
     }
 
     /// Shows others how far it is; `watermark_us` is the least of those that share its reader.
-    pub fn report(&self, watermark_us: Option<i64>) {
-        let progress = &self.context.subscription.progress;
-        watermark_us.iter().for_each(|&least| progress.set_watermark(least));
+    pub fn report(&mut self, watermark_us: Option<i64>) {
+        let Self { context, query, no_rows, read, .. } = self;
+        watermark_us.iter().for_each(|&least| context.subscription.progress.set_watermark(least));
+        if let Some(why) = no_rows.look(context.counts.rows, !read.is_empty(), query) {
+            context.shown().into_iter().for_each(|shown| shown.set_no_rows(why.clone()));
+        }
+    }
+
+    /// Its partitions of a source end at these offsets now: shows others how far it is behind.
+    pub fn set_ends_now(&self, source: SourceIndex, ends: &BTreeMap<u32, Offset>) {
+        let behind = |(&number, end): (&u32, &Offset)| {
+            let progress = self.offsets.get(&source.partition(number))?;
+            u64::try_from(end.0.saturating_sub(progress.next.0)).ok()
+        };
+        let lag = ends.iter().filter_map(behind).sum();
+        self.context.shown().into_iter().for_each(|shown| shown.set_lag(lag));
     }
 
     /// What becomes of it in the end.

@@ -1,0 +1,299 @@
+//! Which option or change would let a record be used, by the reason of its dead letter.
+
+use serde_json::Value;
+use streamgauge_common::reason::Reason;
+use streamgauge_functions::parse_timestamp;
+use streamgauge_sql::{
+    manifest::{SourceColumn, TimeFormat},
+    types::DataType,
+};
+
+use crate::{
+    decode::{keys, layout::ColumnSpec},
+    deliver::dead_letter::DeadLetter,
+    query::Subscription,
+};
+
+/// What would help; none where nothing that a user can write does.
+pub(super) fn help(
+    letter: &DeadLetter<'_>,
+    column: Option<&ColumnSpec>,
+    subscription: &Subscription,
+) -> Option<String> {
+    let value = column.and_then(|spec| value_of(letter.record, &spec.column.path));
+    match letter.reason {
+        Reason::Malformed if column.is_some() => {
+            Some("texts must be UTF-8, with the escapes of JSON".to_owned())
+        }
+        Reason::Malformed => Some(malformed(letter.record, !subscription.files.is_empty())),
+        Reason::TooLarge => Some("--limit max_record_bytes=2MiB takes longer records".to_owned()),
+        Reason::WrongType | Reason::OutOfRange => fitting(column?, &value?, &subscription.source),
+        Reason::NullTime => Some(no_time(&column?.column, letter.record)),
+        Reason::Future => Some(format!(
+            "if the clocks of its senders are right, max_future_skew = '1 hour' in the WITH of source '{}' lets events be so far ahead",
+            subscription.source
+        )),
+        Reason::Overflow => Some(
+            "CAST(... AS DOUBLE) of an operand computes in DOUBLE, which does not overflow so soon"
+                .to_owned(),
+        ),
+        Reason::DivisionByZero => Some("a / nullif(b, 0) is NULL where b is 0".to_owned()),
+        Reason::InvalidCast => {
+            Some("WHERE ... LIKE, or CASE around the CAST, can leave out texts that do not fit".to_owned())
+        }
+        Reason::Evaluate => {
+            Some("CAST(... AS DOUBLE) of the argument aggregates in DOUBLE, which has more room".to_owned())
+        }
+        Reason::Late => Some(format!(
+            "a longer delay in WATERMARK FOR ... of source '{}' waits longer for events; with late_dead_letters = 'false' in its WITH \
+             they are only counted",
+            subscription.source
+        )),
+        // The message names the limit, or is the plugin's or the receiver's own.
+        Reason::GroupLimit | Reason::Plugin | Reason::Rejected => None,
+    }
+}
+
+/// What the value under a path is; none where the record has none.
+fn value_of(record: &[u8], path: &[String]) -> Option<Value> {
+    let record: Value = serde_json::from_slice(record).ok()?;
+    let value = path.iter().try_fold(&record, |value, name| value.get(name))?;
+    Some(value.clone())
+}
+
+fn malformed(record: &[u8], is_file: bool) -> String {
+    let first = record.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    match first {
+        Some(b'[') => "each record must be one JSON object: send the elements of an array one by one",
+        Some(0) => "each record must be one JSON object: a first byte 0 is how records of a schema registry (Avro, Protobuf) begin, \
+                    which cannot be read",
+        Some(b'{') if is_file => {
+            "a file must have one JSON object a line; `jq -c . FILE` writes objects of several lines so"
+        }
+        _ => "each record must be exactly one JSON object",
+    }
+    .to_owned()
+}
+
+fn no_time(time: &SourceColumn, record: &[u8]) -> String {
+    let key = time.path.join(".");
+    match keys::nearest_to(record, &time.path) {
+        Some(meant) => format!(
+            "the event time is read from the key `{key}`; did you mean `{meant}`? JSON keys are matched exactly"
+        ),
+        None => format!(
+            "the event time is read from the key `{key}`; PATH 'a.b' behind the type of column {} names another",
+            time.name
+        ),
+    }
+}
+
+/// What would make a value fit a column.
+fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
+    let write = |option: &str| Some(format!("write {option} in the WITH of source '{source}'"));
+    let number = value.as_str().and_then(|text| text.trim().parse::<f64>().ok());
+    match (spec.column.data_type, value) {
+        (DataType::Timestamp, Value::Number(time)) => {
+            let format = time_format(time.as_f64()?)?;
+            (name_of(spec.time_format) != format).then(|| write(&format!("time_format = '{format}'")))?
+        }
+        (DataType::Timestamp, Value::String(text)) => {
+            timestamp(spec, text, number).and_then(|option| match option {
+                Wanted::Option(option) => write(&option),
+                Wanted::Zone => Some(format!("a time needs a zone: {text}Z is one of UTC")),
+            })
+        }
+        (DataType::Int64 | DataType::Float64, Value::String(_))
+            if number.is_some() && !spec.lenient_numbers =>
+        {
+            write("numbers = 'lenient'")
+        }
+        (_, Value::Object(_)) => {
+            let name = &spec.column.name;
+            Some(format!("{name} ... PATH '{}.FIELD' reads a field of an object", spec.column.path.join(".")))
+        }
+        (wanted, value) => {
+            let found = type_of(value)?;
+            let name = &spec.column.name;
+            (found != wanted).then(|| format!("declare column {name} as {found}, if that is what the source has; CAST converts it in a query"))
+        }
+    }
+}
+
+enum Wanted {
+    Option(String),
+    Zone,
+}
+
+/// What a time in quotes needs; `number` is what it is as a number.
+fn timestamp(spec: &ColumnSpec, text: &str, number: Option<f64>) -> Option<Wanted> {
+    let is_text = spec.time_format == TimeFormat::Rfc3339;
+    if let Some(number) = number {
+        let format = time_format(number)?;
+        let format = (name_of(spec.time_format) != format).then(|| format!("time_format = '{format}'"));
+        let lenient = (!spec.lenient_numbers).then(|| "numbers = 'lenient'".to_owned());
+        let options: Vec<String> = format.into_iter().chain(lenient).collect();
+        return (!options.is_empty()).then(|| Wanted::Option(options.join(", ")));
+    }
+    match is_text {
+        false if parse_timestamp(text.as_bytes()).is_ok() => {
+            Some(Wanted::Option("time_format = 'rfc3339'".to_owned()))
+        }
+        true if parse_timestamp(format!("{text}Z").as_bytes()).is_ok() => Some(Wanted::Zone),
+        _ => None,
+    }
+}
+
+/// The unit in which a number is a time between 1973 and 5138; none where it is none of those that can be read.
+fn time_format(number: f64) -> Option<&'static str> {
+    match number.abs() {
+        seconds if (1e8..1e11).contains(&seconds) => Some("unix_s"),
+        millis if (1e11..1e14).contains(&millis) => Some("unix_ms"),
+        micros if (1e14..1e17).contains(&micros) => Some("unix_us"),
+        _ => None,
+    }
+}
+
+fn name_of(format: TimeFormat) -> &'static str {
+    match format {
+        TimeFormat::Rfc3339 => "rfc3339",
+        TimeFormat::UnixSeconds => "unix_s",
+        TimeFormat::UnixMillis => "unix_ms",
+        TimeFormat::UnixMicros => "unix_us",
+    }
+}
+
+/// The type that takes a value.
+fn type_of(value: &Value) -> Option<DataType> {
+    match value {
+        Value::Bool(_) => Some(DataType::Boolean),
+        Value::Number(number) if number.is_i64() => Some(DataType::Int64),
+        Value::Number(_) => Some(DataType::Float64),
+        Value::String(_) => Some(DataType::Text),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn spec(data_type: DataType, time_format: TimeFormat) -> ColumnSpec {
+        let column = SourceColumn { name: "c".into(), data_type, path: vec!["c".into()] };
+        ColumnSpec { column, time_format, lenient_numbers: false }
+    }
+
+    /// The help for a record that a column does not take, and with a reason.
+    fn helped(spec: &ColumnSpec, reason: Reason, record: &str) -> String {
+        let subscription = Subscription::silent("s");
+        let letter = DeadLetter {
+            source: "s",
+            query: "q",
+            place: None,
+            reason,
+            message: "",
+            record: record.as_bytes(),
+        };
+        help(&letter, Some(spec), &Arc::into_inner(subscription).unwrap()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_time_that_is_written_otherwise_names_the_format() {
+        use TimeFormat::{Rfc3339, UnixMillis, UnixSeconds};
+        for (format, record, reason, expected) in [
+            (
+                Rfc3339,
+                r#"{"c":1767225600000}"#,
+                Reason::WrongType,
+                "write time_format = 'unix_ms' in the WITH of source 's'",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":1767225600}"#,
+                Reason::WrongType,
+                "write time_format = 'unix_s' in the WITH of source 's'",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":1767225600.25}"#,
+                Reason::WrongType,
+                "write time_format = 'unix_s' in the WITH of source 's'",
+            ),
+            (
+                UnixSeconds,
+                r#"{"c":1767225600000000}"#,
+                Reason::OutOfRange,
+                "write time_format = 'unix_us' in the WITH of source 's'",
+            ),
+            (
+                UnixMillis,
+                r#"{"c":"2026-01-01T00:00:00Z"}"#,
+                Reason::WrongType,
+                "write time_format = 'rfc3339' in the WITH of source 's'",
+            ),
+            (
+                UnixMillis,
+                r#"{"c":"1767225600000"}"#,
+                Reason::WrongType,
+                "write numbers = 'lenient' in the WITH of source 's'",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":"1767225600"}"#,
+                Reason::WrongType,
+                "write time_format = 'unix_s', numbers = 'lenient' in the WITH of source 's'",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":"2026-01-01T00:00:00"}"#,
+                Reason::WrongType,
+                "a time needs a zone: 2026-01-01T00:00:00Z is one of UTC",
+            ),
+            (Rfc3339, r#"{"c":"yesterday"}"#, Reason::WrongType, ""),
+            (Rfc3339, r#"{"c":1767225600000000000}"#, Reason::WrongType, ""),
+            (UnixMillis, r#"{"c":1767225600000}"#, Reason::OutOfRange, ""),
+        ] {
+            assert_eq!(helped(&spec(DataType::Timestamp, format), reason, record), expected, "{record}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_names_the_type_or_the_option() {
+        let of = |data_type, record| helped(&spec(data_type, TimeFormat::Rfc3339), Reason::WrongType, record);
+        assert_eq!(
+            of(DataType::Int64, r#"{"c":"5"}"#),
+            "write numbers = 'lenient' in the WITH of source 's'"
+        );
+        for (data_type, record, found) in [
+            (DataType::Int64, r#"{"c":5.5}"#, "DOUBLE"),
+            (DataType::Int64, r#"{"c":"x"}"#, "TEXT"),
+            (DataType::Text, r#"{"c":5}"#, "BIGINT"),
+            (DataType::Float64, r#"{"c":true}"#, "BOOLEAN"),
+        ] {
+            assert!(of(data_type, record).starts_with(&format!("declare column c as {found}, ")), "{record}");
+        }
+        assert_eq!(of(DataType::Text, r#"{"c":{"d":1}}"#), "c ... PATH 'c.FIELD' reads a field of an object");
+        assert_eq!(of(DataType::Text, r#"{"c":[1]}"#), "");
+    }
+
+    #[test]
+    fn a_time_that_is_missing_names_the_key_that_is_like_it() {
+        let time = spec(DataType::Timestamp, TimeFormat::Rfc3339);
+        let text = helped(&time, Reason::NullTime, r#"{"C":"2026-01-01T00:00:00Z"}"#);
+        assert_eq!(
+            text,
+            "the event time is read from the key `c`; did you mean `C`? JSON keys are matched exactly"
+        );
+        assert!(helped(&time, Reason::NullTime, r#"{"c":null}"#).contains("PATH 'a.b'"));
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_by_how_it_begins() {
+        assert!(malformed(b" [{}]", false).contains("array"));
+        assert!(malformed(b"\0\0\0\0\x01abc", false).contains("schema registry"));
+        assert!(malformed(b"{\"a\":", true).contains("jq -c"));
+        assert_eq!(malformed(b"{\"a\":", false), malformed(b"", true));
+    }
+}

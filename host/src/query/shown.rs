@@ -1,0 +1,126 @@
+//! What one query shows of itself; others read it while it runs.
+
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use metrics::{Gauge, GaugeFn};
+
+use super::{Counts, NoRows};
+
+/// What [`QueryProgress::lag`] is where nobody knows.
+const UNKNOWN: u64 = u64::MAX;
+
+/// How far one query of a deployment is.
+pub struct QueryProgress {
+    name: String,
+    rows: AtomicU64,
+    late: AtomicU64,
+    late_partial: AtomicU64,
+    dead_letters: Arc<AtomicU64>,
+    lag: AtomicU64,
+    outbox: OnceLock<Arc<OutboxRows>>,
+    no_rows: Mutex<Option<NoRows>>,
+}
+
+impl QueryProgress {
+    /// Of a query that begins.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            rows: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            late_partial: AtomicU64::new(0),
+            dead_letters: Arc::default(),
+            lag: AtomicU64::new(UNKNOWN),
+            outbox: OnceLock::new(),
+            no_rows: Mutex::default(),
+        }
+    }
+
+    /// The query's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What was counted of it, since the process began; events are counted by source.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            events: 0,
+            rows: self.rows.load(Relaxed),
+            late: self.late.load(Relaxed),
+            late_partial: self.late_partial.load(Relaxed),
+            dead_letters: self.dead_letters.load(Relaxed),
+        }
+    }
+
+    /// Counts more.
+    pub fn count(&self, more: &Counts) {
+        self.rows.fetch_add(more.rows, Relaxed);
+        self.late.fetch_add(more.late, Relaxed);
+        self.late_partial.fetch_add(more.late_partial, Relaxed);
+        self.dead_letters.fetch_add(more.dead_letters, Relaxed);
+    }
+
+    /// What counts its dead letters: also the rows that a receiver rejects.
+    pub fn dead_letters(&self) -> &Arc<AtomicU64> {
+        &self.dead_letters
+    }
+
+    /// How many offsets it is behind the ends of its partitions; none where that is not known, or where it reads a view.
+    pub fn lag(&self) -> Option<u64> {
+        Some(self.lag.load(Relaxed)).filter(|&lag| lag != UNKNOWN)
+    }
+
+    /// It is so many offsets behind.
+    pub fn set_lag(&self, lag: u64) {
+        self.lag.store(lag, Relaxed);
+    }
+
+    /// Rows that are decided and wait for its sink; none where its rows are written as they are decided.
+    pub fn outbox_rows(&self) -> Option<u64> {
+        self.outbox.get().map(|shown| shown.rows.load(Relaxed))
+    }
+
+    /// What its outbox is to move: the metric, and with it what is shown here.
+    pub fn outbox_gauge(&self, metric: Gauge) -> Gauge {
+        // A query has one outbox. The outbox itself is not kept here: it would outlive its state.
+        let shown = self.outbox.get_or_init(|| Arc::new(OutboxRows { rows: AtomicU64::new(0), metric }));
+        Gauge::from_arc(shown.clone())
+    }
+
+    /// Why there are no rows yet; none where there are some, or where nothing is known. Only of a query that reads a source.
+    pub fn no_rows(&self) -> Option<NoRows> {
+        // Nothing that could panic happens while it is held.
+        self.no_rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why there are no rows yet.
+    pub fn set_no_rows(&self, why: Option<NoRows>) {
+        *self.no_rows.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
+
+/// Rows in an outbox, and the metric that shows them.
+struct OutboxRows {
+    rows: AtomicU64,
+    metric: Gauge,
+}
+
+impl GaugeFn for OutboxRows {
+    fn increment(&self, value: f64) {
+        self.rows.fetch_add(value as u64, Relaxed);
+        self.metric.increment(value);
+    }
+
+    fn decrement(&self, value: f64) {
+        self.rows.fetch_sub(value as u64, Relaxed);
+        self.metric.decrement(value);
+    }
+
+    fn set(&self, value: f64) {
+        self.rows.store(value as u64, Relaxed);
+        self.metric.set(value);
+    }
+}
