@@ -23,6 +23,7 @@ pub mod logging;
 pub mod metrics;
 pub mod deploy;
 pub mod timings;
+pub mod monitor;
 pub mod summary;
 pub mod progress;
 pub mod terminal;

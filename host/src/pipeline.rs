@@ -215,6 +215,7 @@ impl Pipeline {
                 task.log().backend().iter().for_each(|backend| backend.wait());
             }
             task.begin();
+            task.context().subscription.progress.set_begun();
         }
         if let Some(why) = self.tasks.iter().find_map(|task| task.log().backend()?.failure()) {
             run.input = Input::Failed(why);

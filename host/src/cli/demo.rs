@@ -87,7 +87,8 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let reports = Reports::new(&options.log);
     let wired = reports.within(|| wired(&options, &compiled, &plugins, &limits))?;
     let live = traffic.go_live()?;
-    let done = run::host(wired, &signals, DRAIN_TIMEOUT, options.seconds.map(Duration::from_secs), reports);
+    let done =
+        run::host(wired, &signals, DRAIN_TIMEOUT, options.seconds.map(Duration::from_secs), reports, None);
     live.stop();
     done
 }

@@ -1,10 +1,12 @@
 //! `streamgauge run`: query files over Kafka or over files.
 
 mod interrupt;
+mod listening;
 mod shown;
 
 use std::{
     io::{IsTerminal, stderr},
+    net::SocketAddr,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -24,12 +26,16 @@ use crate::{
     },
     limits::{self, parse_size},
     logging,
+    monitor::Monitor,
     query::{Counts, Subscription},
     summary::tell_totals,
     timings::Timings,
 };
 
-use self::shown::Shown;
+use self::{
+    listening::{Reading, answer},
+    shown::Shown,
+};
 
 pub(super) use interrupt::Signals;
 
@@ -89,6 +95,9 @@ pub(super) struct Options {
     /// How long --bounded may wait for Kafka, a topic or permission at a time before it fails
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     connect_timeout: Duration,
+    /// Answer at this address by HTTP: /metrics for Prometheus, /livez, and /readyz, which is 200 while all sources are read
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listening::address)]
+    listen: Option<SocketAddr>,
     /// At the end say what each step took of the processor's time
     #[arg(long)]
     timings: bool,
@@ -139,6 +148,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         error => Failure::Runtime(format!("error: {error}")),
     })?;
     let reports = Reports::new(&options.log);
+    let reading: Reading = Arc::default();
+    let listens = |listen| reports.within(|| answer(listen, &limits, signals.stop(), &reading));
+    let monitor = options.listen.map(listens).transpose()?;
     let deployment = Deployment {
         name: DEPLOYMENT,
         program: &compiled.program,
@@ -163,7 +175,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         limits: &limits,
     };
     let wired = reports.within(|| wire(&deployment, &HostResources::default()))?;
-    let done = host(wired, &signals, options.drain_timeout, None, reports);
+    reading.get_or_init(|| wired.subscriptions());
+    let done = host(wired, &signals, options.drain_timeout, None, reports, monitor.as_ref());
     if options.timings {
         say(&timings);
     }
@@ -212,6 +225,7 @@ pub(super) fn host(
     drain_timeout: Duration,
     limit: Option<Duration>,
     mut reports: Reports,
+    monitor: Option<&Monitor>,
 ) -> Result<(), Failure> {
     let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let waiting = waiting.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
@@ -225,7 +239,13 @@ pub(super) fn host(
         .map_err(|error| Failure::Runtime(format!("error: cannot start a thread: {error}")))?;
     let end = match runtime.run(DEPLOYMENT, wired) {
         Ok(()) => {
-            let lost = || signals.panicked().map(|why| ("the thread that hears signals".to_owned(), why));
+            // Nobody hears signals, or nobody is answered, any more.
+            let lost = || {
+                let deaf = signals.panicked().map(|why| ("the thread that hears signals".to_owned(), why));
+                deaf.or_else(|| {
+                    Some(("the thread that answers at --listen".to_owned(), monitor?.panicked()?))
+                })
+            };
             let watching =
                 Watching { subscriptions: &subscriptions, runtime: &runtime, signals, limit, lost: &lost };
             let watched = watching.run(&mut reports, &mut ended);

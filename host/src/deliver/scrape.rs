@@ -1,4 +1,4 @@
-//! Answers those who ask instead of being told: `GET /metrics`, for Prometheus.
+//! Answers those who ask instead of being told, by HTTP: `GET /metrics` of a sink for Prometheus, and what the process itself is asked.
 
 mod connections;
 
@@ -24,7 +24,7 @@ pub type Render = dyn Fn() -> Response + Send + Sync;
 
 /// The address is not to be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on '{listen}': {cause}; give another address and port in `listen`")]
+#[error("cannot listen on '{listen}': {cause}; give another address or port to listen on")]
 pub struct ListenError {
     listen: String,
     cause: io::Error,
@@ -41,10 +41,19 @@ pub struct Scrape {
 impl Scrape {
     /// Takes an address, `127.0.0.1:9464` and the like; port 0 takes a free one.
     pub async fn bind(listen: &str, limits: ScrapeLimits, render: Arc<Render>) -> Result<Self, ListenError> {
+        let router = Router::new().route("/metrics", get(move || async move { answer(render()) }));
+        Self::with_routes(listen, limits, router).await
+    }
+
+    /// The same with other pages.
+    pub async fn with_routes(
+        listen: &str,
+        limits: ScrapeLimits,
+        router: Router,
+    ) -> Result<Self, ListenError> {
         let refused = |cause| ListenError { listen: listen.to_owned(), cause };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let router = Router::new().route("/metrics", get(move || async move { answer(render()) }));
         Ok(Self { listener, address, router, limits })
     }
 

@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -20,6 +20,8 @@ pub struct Progress {
     rows: AtomicU64,
     /// In microseconds; `i64::MIN` = none yet.
     watermark_us: AtomicI64,
+    /// Whether its partitions are known and read.
+    has_begun: AtomicBool,
     /// Records whose events are counted: several readers may read them, and a query that went back reads them again.
     counted: Mutex<BTreeMap<Partition, Runs>>,
     metrics: SourceMetrics,
@@ -39,6 +41,7 @@ impl Progress {
             events: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             watermark_us: AtomicI64::new(i64::MIN),
+            has_begun: AtomicBool::new(false),
             counted: Mutex::default(),
             metrics,
         }
@@ -57,6 +60,16 @@ impl Progress {
     /// The least watermark of its queries, in microseconds: `i64::MIN` = none yet, `i64::MAX` = the end.
     pub fn watermark_us(&self) -> i64 {
         self.watermark_us.load(Relaxed)
+    }
+
+    /// Whether its partitions are known and read.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun.load(Relaxed)
+    }
+
+    /// Its partitions are known and read from here on.
+    pub fn set_begun(&self) {
+        self.has_begun.store(true, Relaxed);
     }
 
     /// Counts the events of a batch that are not counted yet, and gives which those are. Its reader had read up to `from`: no record is

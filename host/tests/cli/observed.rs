@@ -1,14 +1,17 @@
 //! What a run tells of itself while it goes on: the first dead letters, names that are spelled otherwise, how far it is, why there are
-//! no rows.
+//! no rows, and what it answers by HTTP.
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Lines, Write},
+    io::{BufRead, BufReader, Lines, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, ChildStderr, ChildStdin, Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
+use streamgauge_common::clock::{Stopwatch, pause};
 use tempfile::TempDir;
 
 use crate::{outcome, streamgauge};
@@ -22,6 +25,7 @@ const WINDOWS: &str =
     "CREATE VIEW w AS SELECT window_end, sum(n) AS total FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY window_end;
 CREATE SINK k WITH (connector = 'console');
 INSERT INTO k SELECT * FROM w WHERE total > 0;";
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder with a program; `options` follow those of the source.
 fn folder(options: &str, statements: &str) -> TempDir {
@@ -245,4 +249,59 @@ fn who_asks_is_told_why_there_are_no_rows_yet() {
     let mut quiet = quiet;
     quiet.hear("running: ");
     assert!(!quiet.end().iter().any(|line| line.contains("no rows yet")), "only who asks is told");
+}
+
+/// The status and the body of a page.
+fn ask(address: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn a_run_that_listens_answers_with_its_metrics_and_whether_it_reads() {
+    let folder = folder(", time_format = 'unix_ms'", ROWS);
+    let mut running =
+        Running::start(folder.path(), &["--listen", "127.0.0.1:0", "--summary-interval", "20ms"]);
+    let line = running.hear("answers at http://");
+    let address = line.strip_prefix("answers at http://").unwrap().split('/').next().unwrap().to_owned();
+    assert_eq!(ask(&address, "/livez"), (200, "alive\n".to_owned()));
+    let (status, body) = ask(&address, "/readyz");
+    // Nothing has come, so nobody knows yet that the input can be read.
+    assert!(status == 503 && body.starts_with("not ready: "), "{status} {body}");
+    running.write("{\"n\":1}\n{\"n\":2}\n{\"n\":\"x\"}\n");
+    running.hear("running: events=3");
+    assert_eq!(ask(&address, "/readyz"), (200, "ready\n".to_owned()));
+    let (status, page) = ask(&address, "/metrics");
+    assert_eq!(status, 200);
+    for line in [
+        "streamgauge_events_total{deployment=\"run\",source=\"s\"} 3",
+        "streamgauge_rows_total{deployment=\"run\",query=\"insert_k_1\"} 2",
+        "streamgauge_dead_letters_total{deployment=\"run\",query=\"plain\",reason=\"wrong_type\"} 1",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} in {page}");
+    }
+    let mut taken = run(folder.path(), &["--input", "s=/dev/null", "--listen", &address]);
+    let (status, _, said) = outcome(&mut taken);
+    assert!(
+        status == 1 && said.starts_with(&format!("error: --listen: cannot listen on '{address}'")),
+        "{status} {said}"
+    );
+    let rest = running.end();
+    assert_eq!(rest.last().unwrap(), "events=3 rows=2 late=0 dead_letters=1", "SIGTERM ends it well");
+    let since = Stopwatch::start();
+    while TcpStream::connect(&address).is_ok() {
+        assert!(since.elapsed() < PATIENCE);
+        pause(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_is_no_address_is_refused() {
+    let folder = folder("", ROWS);
+    let (status, _, said) = outcome(&mut run(folder.path(), &["--listen", "here"]));
+    assert!(status == 2 && said.contains("write it as 127.0.0.1:9464"), "{status} {said}");
 }

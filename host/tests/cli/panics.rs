@@ -239,10 +239,10 @@ fn a_panic_of_who_hears_signals_is_told() {
     }
 }
 
-/// Where the process answers scrapes.
-fn address(said: &mut impl BufRead) -> String {
+/// Where the process answers: the address behind these words.
+fn address(said: &mut impl BufRead, words: &str) -> String {
     let mut line = String::new();
-    while !line.contains("answers scrapes at http://") {
+    while !line.contains(words) {
         line.clear();
         assert!(said.read_line(&mut line).unwrap() > 0, "it says where it listens");
     }
@@ -266,7 +266,7 @@ fn a_panic_of_who_answers_scrapes_is_told() {
         }
         let mut run = Running::start(&mut command, Input::Open);
         let mut said = BufReader::new(run.child.stderr.take().unwrap());
-        let address = address(&mut said);
+        let address = address(&mut said, "answers scrapes at http://");
         if point == "scrape.render" {
             let mut stream = TcpStream::connect(&address).unwrap();
             stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -288,6 +288,37 @@ fn a_panic_of_who_answers_scrapes_is_told() {
         match unwinds {
             false => assert_told(point, thread, &(status, rest)),
             true => assert_eq!(status.code(), Some(3), "{point}: {rest}"),
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_who_answers_for_the_process_is_told() {
+    for unwinds in [false, true] {
+        let scene = Scene::new("");
+        let mut command = scene.run(Input::Open);
+        command.args(["--listen", "127.0.0.1:0"]).env("STREAMGAUGE_PANIC", "monitor.render");
+        if unwinds {
+            command.env("STREAMGAUGE_UNWIND", "1");
+        }
+        let mut run = Running::start(&mut command, Input::Open);
+        let mut said = BufReader::new(run.child.stderr.take().unwrap());
+        let mut stream = TcpStream::connect(address(&mut said, "answers at http://")).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        // No answer comes.
+        drop(stream.read(&mut [0]));
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).unwrap();
+        let (status, _) = run.end();
+        match unwinds {
+            false => assert_told("monitor.render", "monitor", &(status, rest)),
+            true => {
+                assert_eq!(status.code(), Some(3), "{rest}");
+                assert!(
+                    rest.contains("error: the thread that answers at --listen failed: it panicked"),
+                    "{rest}"
+                );
+            }
         }
     }
 }
