@@ -11,7 +11,7 @@ use streamgauge_engine::{Closed, Pass};
 use streamgauge_sql::manifest::{self, Manifest};
 
 use self::first::FirstLetters;
-use super::{EmitContext, QueryProgress, Subscription};
+use super::{QueryContext, QueryProgress, Subscription};
 use crate::{
     decode::layout::ColumnSpec,
     deliver::{dead_letter::DeadLetter, output::OutputError},
@@ -74,7 +74,7 @@ struct Uncommitted {
     /// Dead letters, as lines where somebody keeps them.
     letters: Vec<u8>,
     /// The query and the reason of each of them; the query is none in a context that nobody hears of.
-    marks: Vec<(Option<QueryIndex>, Reason)>,
+    letter_labels: Vec<(Option<QueryIndex>, Reason)>,
     /// Those of events that are late: they are counted as late, not as dead letters.
     late_letters: Vec<u8>,
 }
@@ -140,11 +140,11 @@ impl Context {
     /// have it. People are told of the first; `column` is the one that is to blame, if it is one.
     pub fn dead_letter(&mut self, letter: &DeadLetter<'_>, column: Option<&ColumnSpec>, pass: Pass) {
         let query = self.queries.iter().position(|(query, _)| query.name() == letter.query).map(QueryIndex);
-        let Uncommitted { letters: lines, marks, late_letters, .. } = &mut self.uncommitted;
+        let Uncommitted { letters: lines, letter_labels, late_letters, .. } = &mut self.uncommitted;
         let is_late = letter.reason == Reason::Late;
         if pass == Pass::Live || self.subscription.dead_letters.is_some() {
             if !is_late {
-                marks.push((query, letter.reason));
+                letter_labels.push((query, letter.reason));
             }
             query.iter().for_each(|&query| self.first.note(query, letter, column, &self.subscription));
         }
@@ -169,7 +169,7 @@ impl Context {
 
     /// What was counted is counted, and what was said stays said.
     pub fn commit(&mut self) {
-        let Uncommitted { counts, by_query, letters: lines, marks, late_letters } =
+        let Uncommitted { counts, by_query, letters: lines, letter_labels, late_letters } =
             std::mem::take(&mut self.uncommitted);
         self.counts.add(&counts);
         self.subscription.progress.count_rows(counts.rows);
@@ -184,9 +184,9 @@ impl Context {
         let mut taken: BTreeMap<(Option<QueryIndex>, Reason), u64> = BTreeMap::new();
         let mut take = |&mark| *taken.entry(mark).or_default() += 1;
         match &self.subscription.dead_letters {
-            None => marks.iter().for_each(take),
-            Some(letters) if !marks.is_empty() || !late_letters.is_empty() => {
-                letters.write_each(&lines, |line| marks.get(line).into_iter().for_each(&mut take));
+            None => letter_labels.iter().for_each(take),
+            Some(letters) if !letter_labels.is_empty() || !late_letters.is_empty() => {
+                letters.write_each(&lines, |line| letter_labels.get(line).into_iter().for_each(&mut take));
                 letters.write(&late_letters);
                 self.wrote = true;
             }
@@ -253,7 +253,7 @@ pub(super) struct WindowDeadLetters<'a> {
 
 impl WindowDeadLetters<'_> {
     /// A group for which a reducer has no value.
-    pub(super) fn evaluate(&self, row: u32, aggregate: usize, why: &str, scope: &mut EmitContext<'_>) {
+    pub(super) fn evaluate(&self, row: u32, aggregate: usize, why: &str, scope: &mut QueryContext<'_>) {
         let window = self.manifest.window.as_ref();
         let call = window.and_then(|window| window.aggregates.get(aggregate));
         let text = call.map_or("an aggregate", |aggregate| aggregate.text.as_str());
@@ -261,11 +261,11 @@ impl WindowDeadLetters<'_> {
     }
 
     /// A group for which HAVING or the SELECT list has no value.
-    pub(super) fn expression(&self, failure: &Failure, message: &str, scope: &mut EmitContext<'_>) {
+    pub(super) fn expression(&self, failure: &Failure, message: &str, scope: &mut QueryContext<'_>) {
         self.write(failure.row, failure.reason, message, scope);
     }
 
-    fn write(&self, row: u32, reason: Reason, message: &str, scope: &mut EmitContext<'_>) {
+    fn write(&self, row: u32, reason: Reason, message: &str, scope: &mut QueryContext<'_>) {
         let names: Vec<String> = (0..self.closed.rows.keys.len()).map(|key| self.key_name(key)).collect();
         let bounds = [("window_start", self.starts), ("window_end", self.ends)];
         let keys = names.iter().map(String::as_str).zip(&self.closed.rows.keys);

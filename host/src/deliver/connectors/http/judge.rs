@@ -6,7 +6,7 @@ use streamgauge_common::message::{Message, Request, Response};
 use streamgauge_component::sink::{Encoder, Outcome};
 
 use crate::deliver::{
-    http::sender::{Sink, SinkHealth, Verdict},
+    http::sender::{DeliveryVerdict, Sink, SinkHealth},
     rejected::RejectedRows,
 };
 
@@ -17,21 +17,21 @@ pub(in crate::deliver::connectors) struct ResponseClassifier {
 }
 
 impl Sink for ResponseClassifier {
-    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict> {
+    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<DeliveryVerdict> {
         let verdict = |outcome| match outcome {
-            Outcome::Delivered => Verdict::Delivered,
-            Outcome::Retry(wait_ms) => Verdict::Retry(wait_ms.map(Duration::from_millis)),
-            Outcome::Rejected(why) => Verdict::Rejected(why),
+            Outcome::Delivered => DeliveryVerdict::Delivered,
+            Outcome::Retry(wait_ms) => DeliveryVerdict::Retry(wait_ms.map(Duration::from_millis)),
+            Outcome::Rejected(why) => DeliveryVerdict::Rejected(why),
         };
         match self.encoder.judge(request, rows, response) {
             Ok(outcomes) => outcomes.into_iter().map(verdict).collect(),
             // Its words are lost, the answer is not: 2xx is a receipt whatever the component says.
-            Err(_) if (200..300).contains(&response.status) => vec![Verdict::Delivered],
+            Err(_) if (200..300).contains(&response.status) => vec![DeliveryVerdict::Delivered],
             // Judging is stateless, and its instance is gone: the receiver's answer decides alone.
             Err(fault) if (400..500).contains(&response.status) && response.status != 429 => {
-                vec![Verdict::Rejected(format!("the receiver answered {}; {fault}", response.status))]
+                vec![DeliveryVerdict::Rejected(format!("the receiver answered {}; {fault}", response.status))]
             }
-            Err(_) => vec![Verdict::Retry(None)],
+            Err(_) => vec![DeliveryVerdict::Retry(None)],
         }
     }
 
