@@ -9,6 +9,8 @@
 //! Beside it: [`eval`], the reference interpreter, is the oracle of the generated code.
 
 pub mod types;
+pub mod path;
+pub mod time_format;
 pub mod expr;
 pub mod error;
 pub mod connector;

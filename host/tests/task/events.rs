@@ -292,7 +292,7 @@ fn letters_and_rows_do_not_depend_on_what_others_read() {
     let alone = run(json::FORMAT, COUNT, &records);
     let schema = SharedSchema::new(json::FORMAT, 1 << 20);
     let spec = |name: &str, data_type| ColumnSpec {
-        column: SourceColumn { name: name.into(), data_type, path: vec![name.into()] },
+        column: SourceColumn { name: name.into(), data_type, path: vec![name.into()], time_format: None },
         time_format: TimeFormat::UnixSeconds,
         lenient_numbers: false,
     };
