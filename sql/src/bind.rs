@@ -7,6 +7,7 @@ mod options;
 mod connector;
 mod kafka;
 mod query;
+mod output;
 mod over;
 mod window;
 mod scope;

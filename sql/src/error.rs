@@ -118,6 +118,15 @@ impl Problem {
         if self.help.is_some() { self } else { self.help(help) }
     }
 
+    /// More help behind what there is.
+    pub(crate) fn also_help(mut self: Box<Self>, more: &str) -> Box<Self> {
+        self.help = Some(match self.help.take() {
+            Some(help) => format!("{help}; {more}"),
+            None => more.to_owned(),
+        });
+        self
+    }
+
     /// What `nearest` found, as help.
     pub(crate) fn suggest(self: Box<Self>, name: Option<&str>) -> Box<Self> {
         match name {
