@@ -74,21 +74,65 @@ pub fn split_part<'a>(text: &'a [u8], separator: &[u8], number: i64) -> Result<&
     if number == 0 {
         return Err(Failure::OutOfRange);
     }
-    let (Ok(text), Ok(separator)) = (std::str::from_utf8(text), std::str::from_utf8(separator)) else {
-        return Ok(&[]);
-    };
     if separator.is_empty() {
-        return Ok(if matches!(number, 1 | -1) { text.as_bytes() } else { &[] });
+        return Ok(if matches!(number, 1 | -1) { text } else { &[] });
     }
-    let index = match usize::try_from(number) {
+    let finder = Finder::new(separator);
+    let index = match u64::try_from(number) {
         Ok(number) => Some(number - 1),
-        Err(_) => {
-            let parts = text.matches(separator).count() as u64 + 1;
-            parts.checked_sub(number.unsigned_abs()).and_then(|index| usize::try_from(index).ok())
-        }
+        Err(_) => (finder.ends(text).count() as u64 + 1).checked_sub(number.unsigned_abs()),
     };
-    let part = index.and_then(|index| text.split(separator).nth(index));
-    Ok(part.unwrap_or_default().as_bytes())
+    let Some(index) = index else { return Ok(&[]) };
+    let (mut start, mut passed) = (0, 0);
+    for end in finder.ends(text) {
+        if passed == index {
+            return Ok(text.get(start..end - separator.len()).unwrap_or_default());
+        }
+        (start, passed) = (end, passed + 1);
+    }
+    Ok(if passed == index { text.get(start..).unwrap_or_default() } else { &[] })
+}
+
+/// Finds a text in others in a time that grows with their lengths alone (Knuth, Morris and Pratt). The search of the standard
+/// library would be a twentieth of the shell, which is compiled at each start.
+struct Finder<'a> {
+    wanted: &'a [u8],
+    /// For each length that fits, the longest shorter one that then fits, too.
+    shorter: Vec<usize>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(wanted: &'a [u8]) -> Self {
+        let mut finder = Self { wanted, shorter: Vec::with_capacity(wanted.len() + 1) };
+        finder.shorter.extend([0, 0]);
+        let mut fitting = 0;
+        for &byte in wanted.get(1..).unwrap_or_default() {
+            fitting = finder.step(fitting, byte);
+            finder.shorter.push(fitting);
+        }
+        finder
+    }
+
+    /// How much fits behind one more byte, where so much fitted.
+    fn step(&self, mut fitting: usize, byte: u8) -> usize {
+        while fitting > 0 && self.wanted.get(fitting) != Some(&byte) {
+            fitting = self.shorter.get(fitting).copied().unwrap_or(0);
+        }
+        fitting + usize::from(self.wanted.get(fitting) == Some(&byte))
+    }
+
+    /// Where it ends in a text, from left to right, none within another.
+    fn ends(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        let mut fitting = 0;
+        text.iter().zip(1..).filter_map(move |(&byte, end)| {
+            fitting = self.step(fitting, byte);
+            let ends = fitting == self.wanted.len();
+            if ends {
+                fitting = 0;
+            }
+            ends.then_some(end)
+        })
+    }
 }
 
 /// Appends bytes; where they are now.
@@ -100,6 +144,8 @@ fn append<'a>(bytes: &[u8], out: &'a mut Vec<u8>) -> &'a mut [u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -166,5 +212,16 @@ mod tests {
         assert_eq!(convert(upper, "straße gpt"), "> STRASSE GPT");
         assert_eq!(convert(upper, "gpt-4o"), "> GPT-4O");
         assert_eq!(convert(lower, ""), "> ");
+    }
+
+    proptest! {
+        #[test]
+        fn parts_are_those_of_the_standard_library(text in "[abé]{0,12}", separator in "[abé]{1,4}", number in -6i64..6) {
+            prop_assume!(number != 0);
+            let parts: Vec<&str> = text.split(&separator).collect();
+            let index = if number > 0 { number - 1 } else { parts.len() as i64 + number };
+            let expected = usize::try_from(index).ok().and_then(|index| parts.get(index)).copied().unwrap_or_default();
+            prop_assert_eq!(split_part(text.as_bytes(), separator.as_bytes(), number), Ok(expected.as_bytes()));
+        }
     }
 }
