@@ -15,14 +15,19 @@ pub(super) struct Piece {
     pub(super) end: Span,
 }
 
-pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
-    let tokens = Tokenizer::new(&Streamgauge, text).tokenize_with_location().map_err(|error| {
+/// The tokens of a file, with space and comments.
+pub(crate) fn cut(text: &str) -> Checked<Vec<TokenWithSpan>> {
+    Tokenizer::new(&Streamgauge, text).tokenize_with_location().map_err(|error| {
         let problem = Problem::new(Span::new(error.location, error.location), error.message.to_lowercase());
         match problem.message.contains("string literal") {
             true => problem.help("a text ends with a single quote; a quote inside of it is written twice"),
             false => problem,
         }
-    })?;
+    })
+}
+
+pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
+    let tokens = cut(text)?;
     if let Some(token) = tokens.iter().find(|token| token.token == Token::Char('`')) {
         return Err(Problem::new(token.span, "a backtick has no meaning")
             .help("a name with other characters stands in double quotes"));
