@@ -10,6 +10,7 @@ use streamgauge_common::{
     message::{Message, Payload},
     reason::Reason,
 };
+use streamgauge_engine::Fault;
 use tracing::{info, warn};
 
 use super::{
@@ -81,6 +82,15 @@ impl RejectedRows {
             }
             SinkHealth::Over => info!(query = self.query, sink, "sink '{sink}' takes rows again"),
         }
+    }
+
+    /// Reports that the sink's component failed to judge an answer.
+    pub fn unjudged(&self, fault: &Fault, status: u16) {
+        let sink = &self.sink;
+        warn!(
+            query = self.query,
+            sink, "sink '{sink}': {fault}, while it judged the answer {status}; its status decides alone"
+        );
     }
 
     /// A message becomes a dead letter; whether that is written down for good. Where not, it may be told again.
