@@ -63,7 +63,6 @@ pub(super) enum Message {
     /// What delivered a deployment's rows is over: rows that no receiver took, and who failed.
     Delivered {
         name: String,
-        rejected: u64,
         failure: Option<(String, String)>,
     },
 }
@@ -138,7 +137,7 @@ impl Supervisor {
                     self.deployments.values_mut().for_each(|one| one.fail(who.clone(), why.clone()));
                 }
             }
-            Message::Delivered { name, rejected, failure } => self.delivered(&name, rejected, failure),
+            Message::Delivered { name, failure } => self.delivered(&name, failure),
         }
     }
 
@@ -283,23 +282,21 @@ impl Supervisor {
         let Some(deployed) = self.deployments.get_mut(name) else { return };
         let (workers, endings) = deployed.let_go();
         let (messages, owner) = (self.surroundings.messages.clone(), name.to_owned());
-        let rejected = workers.as_ref().map_or(0, Workers::rejected);
-        let failure = workers.as_ref().and_then(Workers::panicked);
         // Joining what delivers may take a while, and so may the last writes of the state.
         let work = move || {
-            drop(workers);
+            let failure = workers.and_then(Workers::end);
             // A disk that is stuck is not waited for longer.
             endings.iter().for_each(|ending| _ = ending.wait(STATE_ENDS_WITHIN));
-            drop(messages.send(Message::Delivered { name: owner, rejected, failure }));
+            drop(messages.send(Message::Delivered { name: owner, failure }));
         };
         if thread::Builder::new().name("workers".to_owned()).spawn(as_here(work)).is_err() {
-            self.delivered(name, rejected, None);
+            self.delivered(name, None);
         }
     }
 
-    fn delivered(&mut self, name: &str, rejected: u64, failure: Option<(String, String)>) {
+    fn delivered(&mut self, name: &str, failure: Option<(String, String)>) {
         let Some(deployed) = self.deployments.remove(name) else { return };
-        let (end, waiting) = deployed.into_end(rejected, failure);
+        let (end, waiting) = deployed.into_end(failure);
         for waiting in waiting {
             match waiting {
                 Waiting::Ended(answer) => drop(answer.send(Ok(end.clone()))),
