@@ -9,6 +9,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 use streamgauge_common::{crash, panics::caught, telling::as_here, wakeup::Stop};
+use streamgauge_state::backend::Ending;
 
 use super::{
     DeploymentEnd, RuntimeError, RuntimeEvent, RuntimeStatus, Tell, Wired,
@@ -22,7 +23,7 @@ use crate::{
     query::{QueryTask, TaskEnd},
 };
 
-/// How long a deployment that ends waits for the last writes of its state, so that it can be deployed again at once.
+/// How long a deployment that ends waits for the last writes of the state of all its tasks, so that it can be deployed again at once.
 const STATE_ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the supervisor is told.
@@ -286,7 +287,7 @@ impl Supervisor {
         let work = move || {
             let failure = workers.and_then(Workers::end);
             // A disk that is stuck is not waited for longer.
-            endings.iter().for_each(|ending| _ = ending.wait(STATE_ENDS_WITHIN));
+            Ending::wait_for_all(&endings, STATE_ENDS_WITHIN);
             drop(messages.send(Message::Delivered { name: owner, failure }));
         };
         if thread::Builder::new().name("workers".to_owned()).spawn(as_here(work)).is_err() {
