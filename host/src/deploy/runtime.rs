@@ -8,10 +8,10 @@
 //!   (none) ──────────> Running ───────> Pausing ──────────────────────────> Paused
 //!                        │  ^              │                                  │ │
 //!                        │  └──────────────┼───────────── resume ─────────────┘ │
-//!                        │ drop            │ drop                               │ drop
+//!                        │ drop            │ drop, stop                         │ drop, stop
 //!                        v                 v                                    v
 //!                      Leaving <───────────┴────────────────────────────────────┘
-//!                        │ its last task has ended (also without `drop`: its input ended, or all failed)
+//!                        │ its last task has ended (also without `drop`: its input ended, all failed, or `Stop` is set)
 //!                        v
 //!                      Delivering ── its workers have ended ──> (none), told as `Ended`
 //! ```
@@ -124,8 +124,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Starts the supervisor. Where `stop` is set, all deployments that read drain and end; one that is paused ends with
-    /// [`Runtime::shut_down`], or when the runtime is dropped.
+    /// Starts the supervisor. Where `stop` is set, all deployments drain and end, also those that are paused.
     ///
     /// # Errors
     /// The system gives no thread.

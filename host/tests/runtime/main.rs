@@ -23,7 +23,10 @@ use std::{
 };
 
 use streamgauge::{
-    deploy::{Connectors, Deployment, HostCatalog, Runtime, RuntimeError, State, Status},
+    deploy::{
+        Connectors, Deployment, DeploymentEnd, HostCatalog, Runtime, RuntimeError, RuntimeEvent, State,
+        Status,
+    },
     logging::{LogFormat, dispatch},
     timings::Timings,
 };
@@ -49,6 +52,9 @@ struct Scene {
     topic: String,
     plugins: Arc<Plugins>,
     runtime: Runtime,
+    stop: Stop,
+    /// Deployments that have ended, and how.
+    ended: Arc<Mutex<BTreeMap<String, DeploymentEnd>>>,
     told: Arc<Mutex<Vec<String>>>,
 }
 
@@ -60,11 +66,14 @@ impl Scene {
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = told.clone();
         let dispatch = dispatch(Level::INFO, LogFormat::Text, move |line| heard.lock().unwrap().push(line));
-        let start = || Runtime::start(Arc::new(|_| {}), Stop::default());
-        let runtime = with_default(&dispatch, start).unwrap();
+        let (stop, ended) = (Stop::default(), Arc::new(Mutex::new(BTreeMap::new())));
+        let heard = ended.clone();
+        let tell = move |RuntimeEvent::Ended(name, end)| _ = heard.lock().unwrap().insert(name, end);
+        let runtime = with_default(&dispatch, || Runtime::start(Arc::new(tell), stop.clone())).unwrap();
         let engine = streamgauge_component::runtime::Runtime::new().unwrap();
         let plugins = Arc::new(Plugins::embedded(engine));
-        Some(Self { folder: tempfile::tempdir().unwrap(), brokers, topic, plugins, runtime, told })
+        let folder = tempfile::tempdir().unwrap();
+        Some(Self { folder, brokers, topic, plugins, runtime, stop, ended, told })
     }
 
     fn traffic(&self) -> Traffic {
@@ -99,6 +108,10 @@ impl Scene {
     }
 
     fn deploy(&self, name: &str, other: &str, keeps_state: bool) {
+        self.deploy_in(&self.runtime, name, other, keeps_state);
+    }
+
+    fn deploy_in(&self, runtime: &Runtime, name: &str, other: &str, keeps_state: bool) {
         let program = self.program(name, other);
         let state = keeps_state.then(|| {
             Store::open(self.folder.path().join(format!("{name}-state")).to_str().unwrap()).unwrap()
@@ -109,7 +122,7 @@ impl Scene {
             checkpoint_interval: Duration::from_millis(200),
             ..Deployment::new(name, &program, &self.plugins, &connectors, &timings)
         };
-        self.runtime.deploy(&deployment).unwrap();
+        runtime.deploy(&deployment).unwrap();
     }
 
     fn status(&self, name: &str) -> Option<Status> {
@@ -208,6 +221,42 @@ fn a_deployment_that_was_dropped_goes_on_from_its_state_when_it_is_deployed_agai
     scene.until_rows("one", events.windows().len());
     scene.runtime.shut_down().unwrap();
     assert_eq!(&rows(&scene.folder.path().join("one.jsonl")), events.windows());
+}
+
+#[test]
+fn a_stop_ends_a_paused_deployment_as_it_ends_one_that_runs() {
+    let Some(scene) = Scene::start("stopped") else { return };
+    let traffic = scene.traffic();
+    for name in ["runs", "paused"] {
+        scene.deploy(name, "", true);
+    }
+    scene.until_rows("runs", 2);
+    scene.until_rows("paused", 2);
+    scene.runtime.pause("paused").unwrap();
+    scene.stop.set();
+    scene.until("both have ended", || scene.ended.lock().unwrap().len() == 2);
+    assert_eq!(scene.runtime.status().unwrap().deployments, []);
+    for name in ["runs", "paused"] {
+        let end = scene.ended.lock().unwrap().remove(name).unwrap();
+        assert_eq!(end.failures, [], "{name}");
+        assert!(end.counts.events > 0, "{name}: {:?}", end.counts);
+        assert_eq!(
+            end.counts.rows,
+            scene.rows(name).len() as u64,
+            "{name}: all that it decided was delivered"
+        );
+    }
+    let events = traffic.finish();
+    close(&scene.brokers, &scene.topic, PARTITIONS, &events);
+    let next = Runtime::start(Arc::new(|_| {}), Stop::default()).unwrap();
+    for name in ["runs", "paused"] {
+        scene.deploy_in(&next, name, "", true);
+        scene.until_rows(name, events.windows().len());
+    }
+    next.shut_down().unwrap();
+    for name in ["runs", "paused"] {
+        assert_eq!(&scene.rows(name), events.windows(), "{name} goes on from its last checkpoint");
+    }
 }
 
 #[test]
