@@ -124,23 +124,25 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Starts the supervisor. Where `stop` is set, all deployments drain and end, also those that are paused.
+    /// Starts the supervisor. Where `stop` is set, all deployments drain and end, also those that are paused. The deployments share
+    /// `resources`.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(tell: Tell, stop: Stop) -> io::Result<Self> {
+    pub fn start(tell: Tell, stop: Stop, resources: HostResources) -> io::Result<Self> {
         metrics::describe();
         let (messages, received) = unbounded();
         let supervisor = Supervisor::new(messages.clone(), stop.clone(), tell);
         let supervisor = Attended::start("supervisor", move || supervisor.run(&received))?;
         let dispatch = get_default(Clone::clone);
-        Ok(Self { messages, stop, resources: HostResources::default(), supervisor, dispatch })
+        Ok(Self { messages, stop, resources, supervisor, dispatch })
     }
 
     /// Puts a program together and runs it beside the others.
     ///
     /// # Errors
-    /// A program that cannot be put together; a name that is taken.
+    /// A program that cannot be put together; a name that is taken; with state, other numbers of threads for it than the
+    /// runtime's.
     pub fn deploy(&self, deployment: &Deployment<'_>) -> Result<(), DeployError> {
         self.check_free(deployment.name).map_err(|error| DeployError::Usage(format!("error: {error}")))?;
         let wired = with_default(&self.dispatch, || wire(deployment, &self.resources))?;
@@ -260,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_supervisor_of_a_runtime_that_is_dropped_ends() {
-        let runtime = Runtime::start(Arc::new(|_| {}), Stop::default()).unwrap();
+        let runtime = Runtime::start(Arc::new(|_| {}), Stop::default(), HostResources::default()).unwrap();
         assert!(runtime.status().unwrap().deployments.is_empty());
         let (messages, stop) = (runtime.messages.clone(), runtime.stop.clone());
         drop(runtime);
@@ -276,7 +278,7 @@ mod tests {
     fn rows_that_are_rejected_while_delivery_ends_are_counted() {
         let (tell, ended) = bounded(1);
         let tell = move |RuntimeEvent::Ended(_, end)| tell.send(end).unwrap();
-        let runtime = Runtime::start(Arc::new(tell), Stop::default()).unwrap();
+        let runtime = Runtime::start(Arc::new(tell), Stop::default(), HostResources::default()).unwrap();
         let mut workers = Workers::new(DeliveryLimits::default()).unwrap();
         let rows = workers.rejections(["d", "source", "query", "sink"], None);
         let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});

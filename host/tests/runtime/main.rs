@@ -24,9 +24,10 @@ use std::{
 
 use streamgauge::{
     deploy::{
-        Connectors, Deployment, DeploymentEnd, HostCatalog, Runtime, RuntimeError, RuntimeEvent, State,
-        Status,
+        Binding, Connectors, DeployError, Deployment, DeploymentEnd, HostCatalog, HostResources, Runtime,
+        RuntimeError, RuntimeEvent, State, Status,
     },
+    limits::Limits,
     logging::{LogFormat, dispatch},
     timings::Timings,
 };
@@ -69,7 +70,10 @@ impl Scene {
         let (stop, ended) = (Stop::default(), Arc::new(Mutex::new(BTreeMap::new())));
         let heard = ended.clone();
         let tell = move |RuntimeEvent::Ended(name, end)| _ = heard.lock().unwrap().insert(name, end);
-        let runtime = with_default(&dispatch, || Runtime::start(Arc::new(tell), stop.clone())).unwrap();
+        let runtime = with_default(&dispatch, || {
+            Runtime::start(Arc::new(tell), stop.clone(), HostResources::default())
+        })
+        .unwrap();
         let engine = streamgauge_component::runtime::Runtime::new().unwrap();
         let plugins = Arc::new(Plugins::embedded(engine));
         let folder = tempfile::tempdir().unwrap();
@@ -248,7 +252,7 @@ fn a_stop_ends_a_paused_deployment_as_it_ends_one_that_runs() {
     }
     let events = traffic.finish();
     close(&scene.brokers, &scene.topic, PARTITIONS, &events);
-    let next = Runtime::start(Arc::new(|_| {}), Stop::default()).unwrap();
+    let next = Runtime::start(Arc::new(|_| {}), Stop::default(), HostResources::default()).unwrap();
     for name in ["runs", "paused"] {
         scene.deploy_in(&next, name, "", true);
         scene.until_rows(name, events.windows().len());
@@ -261,10 +265,44 @@ fn a_stop_ends_a_paused_deployment_as_it_ends_one_that_runs() {
 
 #[test]
 fn a_runtime_says_what_it_does_not_do() {
-    let runtime = Runtime::start(Arc::new(|_| {}), Stop::default()).unwrap();
+    let runtime = Runtime::start(Arc::new(|_| {}), Stop::default(), HostResources::default()).unwrap();
     assert_eq!(runtime.pause("none"), Err(RuntimeError::Unknown("none".into())));
     assert_eq!(runtime.resume("none").unwrap_err().to_string(), "there is no deployment 'none'");
     assert!(runtime.drop_deployment("none").is_err());
     assert_eq!(runtime.status().unwrap().deployments, []);
+    runtime.shut_down().unwrap();
+}
+
+#[test]
+fn a_deployment_with_other_numbers_of_state_threads_than_its_runtime_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = streamgauge_component::runtime::Runtime::new().unwrap();
+    let (plugins, connectors) = (Arc::new(Plugins::embedded(engine)), Connectors::default());
+    let text = "CREATE SOURCE s (n BIGINT) WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json');
+                CREATE SINK rows WITH (connector = 'console');
+                INSERT INTO rows SELECT n FROM s;";
+    let text = SourceText { name: "query.sql".into(), text: text.into() };
+    let catalog = HostCatalog { plugins: &plugins, connectors: &connectors, depth: Depth::Quick };
+    let program = compile(&[text], &catalog).unwrap().program;
+    let timings = Arc::new(Timings::default());
+    let runtime_limits = Limits { log_threads: 8, ..Limits::DEFAULT };
+    let resources = HostResources::new(&runtime_limits);
+    let runtime = Runtime::start(Arc::new(|_| {}), Stop::default(), resources).unwrap();
+    let deploy = |name: &str, limits: &Limits, keeps_state: bool| {
+        let (path, bind) = (folder.path().join(name), folder.path().join(format!("{name}.jsonl")));
+        let state = keeps_state.then(|| Store::open(path.to_str().unwrap()).unwrap());
+        let outputs = [Binding { name: "rows".into(), path: bind }];
+        let new = Deployment::new(name, &program, &plugins, &connectors, &timings);
+        runtime.deploy(&Deployment { limits, state, outputs: &outputs, ..new })
+    };
+    deploy("equal", &runtime_limits, true).unwrap();
+    deploy("without-state", &Limits::DEFAULT, false).unwrap();
+    let Err(DeployError::Usage(why)) = deploy("other", &Limits::DEFAULT, true) else {
+        panic!("it is deployed");
+    };
+    let expected = "error: deployment 'other' has log_threads=4, checkpoint_threads=2, and its runtime has log_threads=8, \
+                    checkpoint_threads=2\nhelp: ";
+    assert!(why.starts_with(expected), "{why}");
+    assert_eq!(runtime.status().unwrap().deployments.len(), 2);
     runtime.shut_down().unwrap();
 }
