@@ -171,8 +171,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         connect_timeout: options.connect_timeout,
         limits: &limits,
     };
-    let wired = reports.within(|| wire(&deployment, &HostResources::default()))?;
-    let done = host(wired, &signals, options.drain_timeout, None, reports);
+    let resources = HostResources::new(&limits);
+    let wired = reports.within(|| wire(&deployment, &resources))?;
+    let done = host(wired, resources, &signals, options.drain_timeout, None, reports);
     if options.timings {
         say(&timings);
     }
@@ -215,6 +216,7 @@ impl Reports {
 /// Runs a deployment until its input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
 pub(super) fn host(
     wired: Wired,
+    resources: HostResources,
     signals: &Signals,
     drain_timeout: Duration,
     limit: Option<Duration>,
@@ -228,7 +230,7 @@ pub(super) fn host(
     // Whoever listens is there until the deployment has ended.
     let tell = Arc::new(move |RuntimeEvent::Ended(_, end)| drop(sender.send(end)));
     let runtime = reports
-        .within(|| Runtime::start(tell, signals.stop().clone()))
+        .within(|| Runtime::start(tell, signals.stop().clone(), resources))
         .map_err(|error| Failure::Runtime(format!("error: cannot start a thread: {error}")))?;
     let end = match runtime.run(DEPLOYMENT, wired) {
         Ok(()) => {

@@ -156,7 +156,6 @@ impl Context {
         let Uncommitted { counts, by_query, letters: lines, marks, late_letters } =
             std::mem::take(&mut self.uncommitted);
         self.counts.add(&counts);
-        self.subscription.progress.count_rows(counts.rows);
         for (query, counts) in by_query {
             let Some(metrics) = self.metrics(query) else { continue };
             metrics.rows.increment(counts.rows);
@@ -174,6 +173,7 @@ impl Context {
             }
             Some(_) => {}
         }
+        self.subscription.progress.count(counts.rows, taken.values().sum());
         for ((query, reason), count) in taken {
             self.counts.dead_letters += count;
             let metrics = query.and_then(|query| self.metrics(query));
