@@ -65,8 +65,9 @@ impl Question<'_> {
             limits: &limits,
             ..Deployment::new(run::DEPLOYMENT, &compiled.program, &plugins, &connectors, &timings)
         };
-        let wired = reports.within(|| wire(&deployment, &HostResources::default()))?;
-        let done = run::host(wired, &signals, deployment.drain_timeout, None, reports);
+        let resources = HostResources::new(&limits);
+        let wired = reports.within(|| wire(&deployment, &resources))?;
+        let done = run::host(wired, resources, &signals, deployment.drain_timeout, None, reports);
         print(&shown.tables())?;
         if shown.is_cut() {
             say(&format!("ended after {} rows; --rows N shows more", self.rows_max));
