@@ -114,7 +114,8 @@ impl RejectedRows {
             Payload::Request(request) => &request.body,
         };
         let mut line = Vec::new();
-        let message = format!("sink '{}': {why}", self.sink);
+        // The key keeps letters of equal rows apart: one that is there is not written again.
+        let message = format!("sink '{}': {why} (message {})", self.sink, message.key);
         let (source, query) = (self.source.as_str(), self.query.as_str());
         DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
             .write(letters.record_text(), &mut line);

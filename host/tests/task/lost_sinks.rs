@@ -8,7 +8,7 @@ use streamgauge::{
         encode::{Encode, Requests},
         key::Keys,
     },
-    deploy::{DeploymentEnd, Runtime, RuntimeEvent, Wired},
+    deploy::{DeploymentEnd, HostResources, Runtime, RuntimeEvent, Wired},
     logging::{LogFormat, dispatch},
     pipeline::Pipeline,
 };
@@ -116,7 +116,9 @@ fn run(statements: &[&str], sink: &SinkInstance) -> Run {
     let (end, ended) = crossbeam_channel::unbounded();
     let lines = dispatch(Level::INFO, LogFormat::Text, move |line| drop(tell.send(line)));
     let ends = move |RuntimeEvent::Ended(_, of)| drop(end.send(of));
-    let runtime = with_default(&lines, || Runtime::start(Arc::new(ends), Stop::default())).unwrap();
+    let runtime =
+        with_default(&lines, || Runtime::start(Arc::new(ends), Stop::default(), HostResources::default()))
+            .unwrap();
     // The name of the deployment that scenes are of.
     runtime.run("", Wired { pipelines, workers: None, control: Arc::default() }).unwrap();
     let mut sent = vec![Vec::new(); outboxes.len()];

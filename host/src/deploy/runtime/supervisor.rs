@@ -60,6 +60,8 @@ pub(super) enum Message {
     Stopped,
     /// A task cannot go on with the others of its pipeline.
     Detached(Box<QueryTask>, Arc<Source>),
+    /// Tasks that were parked at one place need a reader of their own.
+    Level(Vec<QueryTask>, Arc<Source>),
     /// The deployment of these tasks, which is one, is to be paused or dropped.
     Unwanted(Vec<QueryTask>, Arc<Source>),
     /// Tasks of one deployment were parked.
@@ -146,6 +148,10 @@ impl Supervisor {
             Message::Detached(task, source) => {
                 let who = format!("query '{}'", task.name());
                 self.start(who, move |surroundings| surroundings.go_on_alone(*task, &source));
+            }
+            Message::Level(tasks, source) => {
+                let who = format!("source '{}'", source.name);
+                self.start(who, move |surroundings| surroundings.read_together(tasks, &source));
             }
             Message::Unwanted(tasks, source) => {
                 let who = format!("source '{}'", source.name);

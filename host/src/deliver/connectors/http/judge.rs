@@ -63,7 +63,7 @@ fn verdicts(judged: Result<Vec<Outcome>, Fault>, status: u16) -> Vec<Verdict> {
         Err(_) if (200..300).contains(&status) => Verdict::Delivered,
         // Time-outs and memory depend on the machine and reject no row: the next answer is judged by another instance.
         Err(Fault { kind: FaultKind::Transient, .. }) => Verdict::Retry(None),
-        Err(fault) if (400..500).contains(&status) && status != 429 => {
+        Err(fault) if (300..500).contains(&status) && ![408, 425, 429].contains(&status) => {
             Verdict::Rejected(format!("the receiver answered {status}; {fault}"))
         }
         Err(_) => Verdict::Retry(None),
@@ -83,11 +83,14 @@ mod tests {
         };
         for kind in [FaultKind::Transient, FaultKind::Deterministic] {
             assert_eq!(failed(kind, 204), [Verdict::Delivered]);
-            assert_eq!(failed(kind, 429), [Verdict::Retry(None)]);
-            assert_eq!(failed(kind, 500), [Verdict::Retry(None)]);
+            for status in [408, 425, 429, 500, 503] {
+                assert_eq!(failed(kind, status), [Verdict::Retry(None)], "{status}");
+            }
         }
-        let why = "the receiver answered 404; sink `probe` failed".to_owned();
-        assert_eq!(failed(FaultKind::Deterministic, 404), [Verdict::Rejected(why)]);
+        for status in [301, 404, 410] {
+            let why = format!("the receiver answered {status}; sink `probe` failed");
+            assert_eq!(failed(FaultKind::Deterministic, status), [Verdict::Rejected(why)]);
+        }
         assert_eq!(failed(FaultKind::Transient, 404), [Verdict::Retry(None)]);
     }
 }
