@@ -180,6 +180,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
     files::check_overwrite(deployment)?;
     let needed = needed(program);
     let components = deployment.components(&needed)?;
+    let pool = deployment.state.is_some().then(|| resources.state_pool(deployment)).transpose()?;
     let tasks = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
     let (left, told) = deployment.leftovers(&tasks.copied().collect::<Vec<_>>())?;
     let mut files = OutputFiles::new(
@@ -188,11 +189,6 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
         deployment.state.as_ref(),
     );
     files.left = left;
-    let pool = deployment
-        .state
-        .is_some()
-        .then(|| resources.state_pool(deployment.limits.state_pool()))
-        .transpose()?;
     let mut parts = Builder {
         pool,
         needed,
@@ -357,11 +353,7 @@ impl Deployment<'_> {
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
             let ticket = schema.register(&columns(source, &task.plan.manifest));
-            let positions = ticket.positions().to_vec();
-            let Some(mut task) = self.task(task, source, positions, &begin, &subscription, parts)? else {
-                continue;
-            };
-            task.hold_columns(ticket);
+            let Some(task) = self.task(task, source, ticket, &begin, &subscription, parts)? else { continue };
             match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {
                 Some(level) => level.push(task),
                 None => levels.push(vec![task]),

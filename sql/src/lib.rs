@@ -23,9 +23,11 @@ pub mod encode;
 pub mod manifest;
 mod report;
 mod compile;
+mod format;
 
 pub use catalog::Catalog;
 pub use compile::{Compiled, Program, Query, compile, compile_within};
 pub use error::{Diagnostic, Severity, SourceText};
+pub use format::format;
 pub use parse::{SqlLimits, nearest};
 pub use plan::Plan;

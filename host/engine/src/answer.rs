@@ -29,24 +29,31 @@ pub struct Closed {
     pub is_last: bool,
     /// Whether some partition's own watermark had not reached the window's end: it was idle.
     pub forced: bool,
-    /// The group keys, one row a group, ascending.
+    /// What they have come to.
+    pub rows: GroupRows,
+}
+
+/// What groups of a window have come to, one row a group.
+#[derive(Clone, Debug)]
+pub struct GroupRows {
+    /// The group keys, ascending.
     pub keys: Vec<Column>,
-    /// The values of the aggregate calls, one row a group.
+    /// The values of the aggregate calls.
     pub aggregates: Vec<Column>,
     /// Rows that are dead letters, ascending: the aggregate call that has no value (the first of them), and why.
     pub failed: Vec<(u32, usize, String)>,
-    pub(super) groups: usize,
+    len: usize,
 }
 
-impl Closed {
+impl GroupRows {
     /// How many groups.
     pub fn len(&self) -> usize {
-        self.groups
+        self.len
     }
 
     /// Always false: a window without groups is passed over.
     pub fn is_empty(&self) -> bool {
-        self.groups == 0
+        self.len == 0
     }
 }
 
@@ -74,7 +81,7 @@ pub(super) fn rows(
     stays: SliceNumber,
     key_types: impl IntoIterator<Item = DataType>,
     states: &mut States<'_>,
-) -> Result<Closed, Fault> {
+) -> Result<GroupRows, Fault> {
     let groups = run(close, cursor.done);
     let mut temporary = Temporary { of: vec![None; groups.len()] };
     let [bounded, growing] = [AggregateClass::Bounded, AggregateClass::Growing].map(|which| {
@@ -102,17 +109,7 @@ pub(super) fn rows(
 
     let mut keys = key::columns(key_types);
     groups.iter().for_each(|&group| key::decode(close.groups.key(group), &mut keys));
-    Ok(Closed {
-        window_start: 0,
-        window_end: 0,
-        run: cursor.runs,
-        is_last: false,
-        forced: false,
-        keys,
-        aggregates,
-        failed,
-        groups: groups.len(),
-    })
+    Ok(GroupRows { keys, aggregates, failed, len: groups.len() })
 }
 
 /// The next groups of the window.

@@ -154,7 +154,7 @@ impl Close {
             self.emitting = Some(EmitCursor { done, runs: runs + 1, ..cursor });
         }
         let (window_start, window_end) = (self.slicing.start(window), self.slicing.end(window));
-        Ok(Some(Closed { window_start, window_end, forced, is_last, ..rows }))
+        Ok(Some(Closed { window_start, window_end, run: runs, is_last, forced, rows }))
     }
 
     /// Whether a window is complete and not given out, or only in part.

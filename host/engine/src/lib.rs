@@ -37,7 +37,7 @@ mod operator;
 mod segment;
 mod versions;
 
-pub use answer::Closed;
+pub use answer::{Closed, GroupRows};
 pub use apart::{PartitionFold, WindowClose};
 pub use fold::{FoldBatch, Folded};
 pub use key::encode as encode_key;

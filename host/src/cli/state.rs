@@ -210,7 +210,7 @@ impl Kept {
             Err(error) => return format!("{}\n  cannot be read: {error}\n", self.name),
         };
         let mut lines = vec![self.name.clone(), looked.means.clone()];
-        match &looked.manifest {
+        match &looked.task {
             None => lines.push("no checkpoint: nothing was decided".to_owned()),
             Some(saved) => {
                 let offsets = saved
@@ -231,7 +231,7 @@ impl Kept {
             Ok(looked) => looked,
             Err(error) => return json!({"name": self.name, "error": error.to_string()}),
         };
-        let saved = looked.manifest.as_ref();
+        let saved = looked.task.as_ref();
         let offset = |(partition, progress): (&Partition, &streamgauge_state::manifest::Progress)| {
             (partition.to_string(), Value::from(progress.next.0))
         };

@@ -55,7 +55,7 @@ impl Deployment<'_> {
             };
             match recovery::look(&folder).map(|looked| (looked.undelivered(&has), looked)) {
                 // A start that was refused left it: nothing was decided.
-                Ok((_, Looked { manifest: None, .. })) => {}
+                Ok((_, Looked { task: None, .. })) => {}
                 Ok((0, Looked { identity, .. })) => {
                     notices.push(format!("state of query '{name}' is kept, but {gone}: --forget {name} removes it"));
                     left.insert(identity, name);

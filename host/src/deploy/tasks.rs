@@ -16,7 +16,7 @@ use streamgauge_state::{
     backend::{AckNotifier, RecoveredState, StateBackend},
     error::StateError,
     fingerprint::StateFingerprint,
-    manifest::{CheckpointManifest, Offsets, StartBounds},
+    manifest::{Offsets, StartBounds, TaskManifest},
     outbox::{Acknowledged, Bounds, Outbox},
     recovery::{self, Recovered, RecoveredDecisions},
     store::Store,
@@ -31,6 +31,7 @@ use super::{
     sinks::{CONSOLE, SinkBinding, open_output},
 };
 use crate::{
+    decode::schema::ColumnTicket,
     deliver::{
         connector::{Destination, OutboxBinding, Route},
         encode::Encode,
@@ -53,7 +54,7 @@ struct KnownQuery {
     /// Whether an earlier run had its state.
     goes_on: bool,
     begin: Option<RecoveredState>,
-    checkpoint: Option<(CheckpointManifest, Vec<StateSegment>)>,
+    checkpoint: Option<(TaskManifest, Vec<StateSegment>)>,
     decisions: RecoveredDecisions,
     in_flight: BTreeMap<String, Vec<Arc<Message>>>,
 }
@@ -78,7 +79,7 @@ impl Deployment<'_> {
         &self,
         query: &Query,
         source: &Source,
-        columns: Vec<usize>,
+        columns: ColumnTicket,
         begin: &Begin,
         subscription: &Arc<Subscription>,
         parts: &mut Builder<'_>,
@@ -114,7 +115,7 @@ impl Deployment<'_> {
             letters: subscription.dead_letters.as_ref(),
             windowed: manifest.window.is_some(),
         };
-        let running = self.query(query, columns, &[], &mut task_builder, parts)?;
+        let running = self.query(query, columns.positions().to_vec(), &[], &mut task_builder, parts)?;
         if let Some((saved, _)) = &checkpoint {
             self.check_operators(&running, saved, parts)?;
         }
@@ -133,8 +134,9 @@ impl Deployment<'_> {
             .remembering(self.limits.max_remembered);
         let context = Context::new(subscription.clone());
         let factory = WindowFactory { settings, open };
-        let mut task =
-            QueryTask::new(running, log, context, start_bounds.clone(), at, factory).starting_at(begin.start);
+        let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
+            .starting_at(begin.start)
+            .holding(columns);
         let settings = Settings { emit_from_us: start_bounds.emit_from_us, ..settings };
         let set = set_windows(&mut task, manifest, checkpoint, settings, accumulators);
         set.map_err(|why| DeployError::Runtime(format!("error: query '{}': {why}", manifest.name)))?;
@@ -192,7 +194,7 @@ impl Deployment<'_> {
     fn check_operators(
         &self,
         running: &RunningQuery,
-        saved: &CheckpointManifest,
+        saved: &TaskManifest,
         parts: &mut Builder<'_>,
     ) -> Result<(), DeployError> {
         let names = running.operator_names();
@@ -404,7 +406,7 @@ impl Deployment<'_> {
 fn set_windows(
     task: &mut QueryTask,
     manifest: &Manifest,
-    checkpoint: Option<(CheckpointManifest, Vec<StateSegment>)>,
+    checkpoint: Option<(TaskManifest, Vec<StateSegment>)>,
     settings: Settings,
     accumulators: Vec<Box<dyn Accumulators>>,
 ) -> Result<(), String> {

@@ -11,7 +11,7 @@ use std::{
 
 use streamgauge_common::{offset::Offset, partition::Partition, wakeup::Stop};
 use streamgauge_engine::{SegmentId, Snapshot, StateSegment};
-use streamgauge_state::manifest::{CheckpointManifest, Offsets};
+use streamgauge_state::manifest::{Offsets, TaskManifest};
 
 use super::{INPUT, Source, reader::Event};
 use crate::{decode::Batch, query::QueryTask};
@@ -21,13 +21,13 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// A copy of a query's state.
 pub struct Copy {
-    checkpoint: CheckpointManifest,
+    checkpoint: TaskManifest,
     parts: BTreeMap<SegmentId, Vec<StateSegment>>,
 }
 
 impl Copy {
     /// Of a checkpoint.
-    pub fn new(checkpoint: CheckpointManifest, parts: Vec<StateSegment>) -> Self {
+    pub fn new(checkpoint: TaskManifest, parts: Vec<StateSegment>) -> Self {
         let mut copy = Self { checkpoint, parts: BTreeMap::new() };
         parts.into_iter().for_each(|part| copy.add(part));
         copy

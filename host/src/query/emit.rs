@@ -32,9 +32,7 @@ impl RunningQuery {
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
             let Some(closed) = closed else { break };
             let (end, run) = (closed.window_end, closed.run);
-            if let (0, Some(last_event)) = (run, windows.engine.cut_off(end)) {
-                self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
-            }
+            let cut_off = windows.engine.cut_off(end).filter(|_| run == 0);
             let pass = if scope.log.is_decided(end, run) { Pass::Replay } else { Pass::Live };
             let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
                 Ok(sent) => sent,
@@ -47,6 +45,9 @@ impl RunningQuery {
             if pass == Pass::Live {
                 crash::point("close.decided");
                 scope.log.close(end, run, sent);
+                if let Some(last_event) = cut_off {
+                    self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
+                }
             }
             scope.context.commit();
         }
@@ -55,14 +56,14 @@ impl RunningQuery {
 
     /// Steps 5 and 6: HAVING and the SELECT list over the groups of a complete window.
     fn emit(&mut self, closed: &Closed, scope: &mut EmitContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
-        let len = closed.len();
+        let len = closed.rows.len();
         let bound = |time| constant(time, len);
         let (starts, ends) = (bound(closed.window_start), bound(closed.window_end));
         let letters =
             letters::WindowDeadLetters { manifest: &self.manifest, closed, starts: &starts, ends: &ends };
         let behind = |place| match place {
-            manifest::Column::Key(index) => closed.keys.get(index),
-            manifest::Column::Aggregate(index) => closed.aggregates.get(index),
+            manifest::Column::Key(index) => closed.rows.keys.get(index),
+            manifest::Column::Aggregate(index) => closed.rows.aggregates.get(index),
             manifest::Column::WindowStart => Some(&starts),
             manifest::Column::WindowEnd => Some(&ends),
             manifest::Column::Computed(_) | manifest::Column::Input(_) | manifest::Column::Operator(_) => {
@@ -75,12 +76,12 @@ impl RunningQuery {
             selected = scope.context.timings().of(Step::Query, || component.emit(len, &arguments))?;
         }
         let mut kept = kept(&selected, len);
-        for (row, aggregate, why) in &closed.failed {
+        for (row, aggregate, why) in &closed.rows.failed {
             letters.evaluate(*row, *aggregate, why, scope);
             kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(*row as usize, false);
         }
         for failure in &selected.failed {
-            if closed.failed.binary_search_by_key(&failure.row, |(row, _, _)| *row).is_err() {
+            if closed.rows.failed.binary_search_by_key(&failure.row, |(row, _, _)| *row).is_err() {
                 let text = expression(self.manifest.emit.as_ref(), failure.expression);
                 letters.expression(failure, &format!("{} in {text}", words(failure.reason)), scope);
             }
@@ -94,7 +95,7 @@ impl RunningQuery {
             start_us: closed.window_start,
             end_us: closed.window_end,
             forced: closed.forced,
-            keys: closed.keys.clone(),
+            keys: closed.rows.keys.clone(),
         };
         let identity = match &picked.rows {
             Some(rows) => identity.take(rows),

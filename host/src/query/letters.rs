@@ -156,7 +156,6 @@ impl Context {
         let Uncommitted { counts, by_query, letters: lines, marks, late_letters } =
             std::mem::take(&mut self.uncommitted);
         self.counts.add(&counts);
-        self.subscription.progress.count_rows(counts.rows);
         for (query, counts) in by_query {
             let Some(metrics) = self.metrics(query) else { continue };
             metrics.rows.increment(counts.rows);
@@ -174,6 +173,7 @@ impl Context {
             }
             Some(_) => {}
         }
+        self.subscription.progress.count(counts.rows, taken.values().sum());
         for ((query, reason), count) in taken {
             self.counts.dead_letters += count;
             let metrics = query.and_then(|query| self.metrics(query));
@@ -248,9 +248,9 @@ impl WindowDeadLetters<'_> {
     }
 
     fn write(&self, row: u32, reason: Reason, message: &str, scope: &mut EmitContext<'_>) {
-        let names: Vec<String> = (0..self.closed.keys.len()).map(|key| self.key_name(key)).collect();
+        let names: Vec<String> = (0..self.closed.rows.keys.len()).map(|key| self.key_name(key)).collect();
         let bounds = [("window_start", self.starts), ("window_end", self.ends)];
-        let keys = names.iter().map(String::as_str).zip(&self.closed.keys);
+        let keys = names.iter().map(String::as_str).zip(&self.closed.rows.keys);
         let mut group = Vec::new();
         write_json(&mut group, bounds.into_iter().chain(keys), row as usize);
         let message = format!("{message}, for {}", String::from_utf8_lossy(&group));

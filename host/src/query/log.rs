@@ -6,10 +6,11 @@ use std::{
 };
 
 use streamgauge_common::{offset::Offset, partition::Partition, wakeup::Wakeup};
+use streamgauge_engine::StateSegment;
 use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
-    manifest::{Decided, Offsets},
+    manifest::{Decided, Offsets, TaskManifest},
     outbox::Outbox,
     recovery::RecoveredDecisions,
 };
@@ -215,11 +216,11 @@ impl DecisionLog {
     }
 
     /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable.
-    pub fn checkpoint(&mut self, job: CheckpointRequest) {
+    pub fn checkpoint(&mut self, task: TaskManifest, parts: Vec<StateSegment>) {
         self.forget();
-        let mark = self.forced_before + self.forced.len() as u64;
+        let forced_closes = self.forced_before + self.forced.len() as u64;
         if let Some(backend) = &self.backend {
-            backend.checkpoint(CheckpointRequest { mark, ..job });
+            backend.checkpoint(CheckpointRequest { task, parts, forced_closes });
         }
     }
 
@@ -230,7 +231,7 @@ impl DecisionLog {
 
     /// Forgets the forced closes that are before the last durable checkpoint.
     fn forget(&mut self) {
-        let durable = self.backend.as_ref().map_or(0, StateBackend::mark);
+        let durable = self.backend.as_ref().map_or(0, StateBackend::durable_forced_closes);
         while self.forced_before < durable && self.forced.pop_front().is_some() {
             self.forced_before += 1;
         }

@@ -54,7 +54,7 @@ pub struct ReadFrom {
 pub struct QueryTask {
     query: RunningQuery,
     /// Keeps the columns that it reads decoded.
-    columns: Option<ColumnTicket>,
+    _columns: Option<ColumnTicket>,
     log: DecisionLog,
     context: Context,
     start_bounds: StartBounds,
@@ -103,7 +103,7 @@ impl QueryTask {
         context.name_queries(names);
         Self {
             query,
-            columns: None,
+            _columns: None,
             log,
             context,
             start_bounds,
@@ -126,10 +126,11 @@ impl QueryTask {
         self.query.replace_windows(Some(windows));
     }
 
-    /// Keeps its columns decoded for as long as it lives.
-    pub fn hold_columns(&mut self, columns: ColumnTicket) {
+    /// The same, whose columns are decoded for as long as it lives.
+    #[must_use]
+    pub fn holding(self, columns: ColumnTicket) -> Self {
         debug_assert_eq!(columns.positions(), self.query.columns(), "these are the columns that it reads");
-        self.columns = Some(columns);
+        Self { _columns: Some(columns), ..self }
     }
 
     /// Whether a batch was decoded with all columns that it reads: one that was read before it registered them may not be.

@@ -29,7 +29,7 @@ use super::{
     checkpoint::Checkpoints,
     error::StateError,
     log::Log,
-    manifest::{CheckpointManifest, Offsets},
+    manifest::{CheckpointManifest, Offsets, TaskManifest},
     recovery::{self, Sections},
     store::Store,
 };
@@ -55,14 +55,21 @@ impl PendingDelivery {
     }
 }
 
-/// A checkpoint to write.
+/// What a query task captured for a checkpoint.
 pub struct CheckpointRequest {
-    /// Where the query stands; the log's part of it is filled in.
-    pub manifest: CheckpointManifest,
+    /// Where the task stands.
+    pub task: TaskManifest,
     /// What changed.
     pub parts: Vec<StateSegment>,
     /// How many forced closes are before it.
-    pub mark: u64,
+    pub forced_closes: u64,
+}
+
+/// A checkpoint to write: what was captured, and where the log stood then.
+struct Checkpoint {
+    manifest: CheckpointManifest,
+    parts: Vec<StateSegment>,
+    forced_closes: u64,
 }
 
 /// What the log's actor is told.
@@ -71,7 +78,7 @@ enum Command {
     Checkpoint(Box<CheckpointRequest>),
     /// A checkpoint is durable, and entries before this one are not needed any more.
     Durable {
-        log_from: u64,
+        needed_from: u64,
     },
     /// What is acknowledged has changed.
     Acknowledged,
@@ -142,7 +149,7 @@ pub struct RecoveredState {
     /// The sections that the newest checkpoint refers to.
     pub sections: Sections,
     /// The newest checkpoint and its generation; none = there is none yet.
-    pub manifest: Option<(CheckpointManifest, u64)>,
+    pub newest: Option<(CheckpointManifest, u64)>,
     /// Entries with messages that are not acknowledged: their index, query and last number.
     pub in_flight: Vec<(u64, String, u64)>,
     /// What is acknowledged.
@@ -163,14 +170,14 @@ impl StateBackend {
             log_limits,
             checkpoints,
             sections,
-            manifest,
+            newest,
             in_flight,
             acknowledged,
             generations,
             metrics,
         } = begin;
         log_file.set_segment_bytes(log_limits.segment_bytes);
-        let offsets = manifest.as_ref().map(|(manifest, _)| manifest.offsets.clone());
+        let offsets = newest.as_ref().map(|(manifest, _)| manifest.task.offsets.clone());
         let standing = Arc::new(Standing::new(offsets, acknowledged));
         let (alive, ending) = ending();
         let on_failure = || {
@@ -178,11 +185,10 @@ impl StateBackend {
             move |why| standing.fail_of(why)
         };
         let writer = |log| {
-            let newest = manifest.as_ref();
             let checkpointer = Checkpointer::new(
                 checkpoints,
                 sections,
-                newest,
+                newest.as_ref(),
                 generations,
                 log,
                 standing.clone(),
@@ -203,9 +209,9 @@ impl StateBackend {
 
     /// Writes a checkpoint, of everything that was entered until now. One is written at a time: this waits for the one before.
     /// After a failure none is written any more.
-    pub fn checkpoint(&self, job: CheckpointRequest) {
+    pub fn checkpoint(&self, request: CheckpointRequest) {
         if self.standing.begin_checkpoint() {
-            self.tell(Command::Checkpoint(Box::new(job)));
+            self.tell(Command::Checkpoint(Box::new(request)));
         }
     }
 
@@ -220,8 +226,8 @@ impl StateBackend {
     }
 
     /// How many forced closes are before the last durable checkpoint.
-    pub fn mark(&self) -> u64 {
-        self.standing.durable().mark
+    pub fn durable_forced_closes(&self) -> u64 {
+        self.standing.durable().forced_closes
     }
 
     /// Where the query stood at the last durable checkpoint.
@@ -256,10 +262,10 @@ impl StateBackend {
     }
 
     /// The last durable checkpoint, with its parts.
-    pub fn reload(&self) -> Result<(CheckpointManifest, Vec<StateSegment>), StateError> {
+    pub fn reload(&self) -> Result<(TaskManifest, Vec<StateSegment>), StateError> {
         self.wait();
         let loaded = recovery::load(&self.store, self.identity)?;
-        loaded.map(|loaded| (loaded.manifest, loaded.parts)).ok_or_else(|| StateError::Missing {
+        loaded.map(|loaded| (loaded.manifest.task, loaded.parts)).ok_or_else(|| StateError::Missing {
             folder: self.store.shown().to_owned(),
             what: "a checkpoint".to_owned(),
             help: "choose another place for the state",

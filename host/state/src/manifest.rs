@@ -10,7 +10,7 @@ use super::{
     decision::{Verdict, read_acknowledged, read_verdict, write_acknowledged, write_verdict},
     segment::{read_id, write_id},
 };
-use crate::outbox::Acknowledged;
+use crate::{checkpoint::SectionRef, outbox::Acknowledged};
 
 /// A partition's way, as far as a query has gone it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,23 +46,17 @@ pub struct StartBounds {
     pub topic_id: Option<TopicId>,
 }
 
-/// Where a query stands.
+/// Where a query task stands: its own part of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckpointManifest {
+pub struct TaskManifest {
     /// What was fixed at its first start.
     pub start_bounds: StartBounds,
-    /// Decisions up to this entry of the log are in the state.
-    pub log_index: u64,
-    /// The first entry of the log that is still needed: a message in it is not acknowledged, or it is behind the state.
-    pub log_from: u64,
     /// Which records are folded.
     pub offsets: Offsets,
     /// How far decisions go.
     pub decided: Decided,
     /// The number of the last message of each query.
     pub sequences: BTreeMap<String, u64>,
-    /// What has become of the messages.
-    pub acknowledged: BTreeMap<String, Acknowledged>,
     /// Verdicts on records that are not folded yet.
     pub verdicts: BTreeMap<(Partition, Offset), Verdict>,
     /// The windows' standing; none where the query has none.
@@ -77,125 +71,118 @@ pub struct CheckpointManifest {
     pub finished: bool,
 }
 
+/// Where the decision log stood when a checkpoint was taken: the log's part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogPosition {
+    /// Decisions up to this entry of the log are in the state.
+    pub index: u64,
+    /// The first entry of the log that is still needed: a message in it is not acknowledged, or it is behind the state.
+    pub needed_from: u64,
+    /// What has become of the messages.
+    pub acknowledged: BTreeMap<String, Acknowledged>,
+}
+
+/// What a checkpoint says of a query: where its task and its decision log stood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckpointManifest {
+    /// The task's part.
+    pub task: TaskManifest,
+    /// The log's part.
+    pub log: LogPosition,
+}
+
 impl CheckpointManifest {
-    /// Appends it.
-    pub fn write(&self, out: &mut Writer) {
-        let Self { start_bounds, log_index, log_from, offsets, sequences, acknowledged, verdicts, .. } = self;
-        write_optional(out, start_bounds.emit_from_us);
-        out.u64(start_bounds.ends.len() as u64);
-        for (&partition, &end) in &start_bounds.ends {
+    /// Its bytes, with those that say where the sections of the state are.
+    pub fn encode(&self, sections: &[SectionRef]) -> Vec<u8> {
+        let mut writer = Writer::new();
+        let out = &mut writer;
+        let Self { task, log } = self;
+        write_optional(out, task.start_bounds.emit_from_us);
+        write_map(out, &task.start_bounds.ends, |out, &partition, &end| {
             write_partition(out, partition);
             write_offset(out, end);
-        }
-        out.u64(*log_index);
-        out.u64(*log_from);
-        out.u64(offsets.len() as u64);
-        for (&partition, &Progress { next, done }) in offsets {
+        });
+        out.u64(log.index);
+        out.u64(log.needed_from);
+        write_map(out, &task.offsets, |out, &partition, &Progress { next, done }| {
             write_partition(out, partition);
             write_offset(out, next);
             out.bool(done);
-        }
-        self.decided.write(out);
-        out.u64(sequences.len() as u64);
-        for (query, &sequence) in sequences {
+        });
+        task.decided.write(out);
+        write_map(out, &task.sequences, |out, query, &sequence| {
             out.str(query);
             out.u64(sequence);
-        }
-        out.u64(acknowledged.len() as u64);
-        for (query, acknowledged) in acknowledged {
+        });
+        write_map(out, &log.acknowledged, |out, query, acknowledged| {
             out.str(query);
             write_acknowledged(out, acknowledged);
-        }
-        out.u64(verdicts.len() as u64);
-        for (&(partition, offset), verdict) in verdicts {
+        });
+        write_map(out, &task.verdicts, |out, &(partition, offset), verdict| {
             write_partition(out, partition);
             write_offset(out, offset);
             write_verdict(out, verdict);
-        }
-        out.bool(self.window_progress.is_some());
-        if let Some(WindowProgress { closed, watermark, partitions }) = &self.window_progress {
-            out.i64(*closed);
-            out.i64(*watermark);
-            out.u64(partitions.len() as u64);
-            for &(partition, watermark) in partitions {
-                write_partition(out, partition);
-                out.i64(watermark);
-            }
-        }
-        out.u64(self.versions.len() as u64);
-        self.versions.iter().for_each(|&version| out.u32(version));
-        out.u64(self.kept.len() as u64);
-        self.kept.iter().for_each(|id| write_id(out, id));
-        out.bool(self.finished);
-    }
-
-    /// Takes it from the front of bytes.
-    pub fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let emit_from_us = if input.bool()? { Some(input.i64()?) } else { None };
-        let ends = map(input, 12, |input| Ok((read_partition(input)?, read_offset(input)?)))?;
-        Ok(Self {
-            // Behind the sections: see `StartBounds::read_topic`.
-            start_bounds: StartBounds { emit_from_us, ends, topic_id: None },
-            log_index: input.u64()?,
-            log_from: input.u64()?,
-            offsets: map(input, 13, |input| {
-                Ok((read_partition(input)?, Progress { next: read_offset(input)?, done: input.bool()? }))
-            })?,
-            decided: Decided::read(input)?,
-            sequences: map(input, 16, |input| Ok((input.str()?.to_owned(), input.u64()?)))?,
-            acknowledged: map(input, 24, |input| Ok((input.str()?.to_owned(), read_acknowledged(input)?)))?,
-            verdicts: map(input, 21, |input| {
-                Ok(((read_partition(input)?, read_offset(input)?), read_verdict(input)?))
-            })?,
-            window_progress: if input.bool()? {
-                let (closed, watermark) = (input.i64()?, input.i64()?);
-                let partitions = list(input, 12, |input| Ok((read_partition(input)?, input.i64()?)))?;
-                Some(WindowProgress { closed, watermark, partitions })
-            } else {
-                None
-            },
-            versions: list(input, 4, Reader::u32)?,
-            kept: list(input, 13, read_id)?,
-            // At the end, see `CheckpointManifest::read_operators`.
-            operators: BTreeMap::new(),
-            finished: input.bool()?,
-        })
-    }
-}
-
-impl CheckpointManifest {
-    /// Appends its operators, if there are any: what was written before there were operators is read as it was.
-    pub fn write_operators(&self, out: &mut Writer) {
-        if !self.operators.is_empty() {
-            out.u64(self.operators.len() as u64);
-            for (&id, meaning) in &self.operators {
+        });
+        write_window_progress(out, task.window_progress.as_ref());
+        out.u64(task.versions.len() as u64);
+        task.versions.iter().for_each(|&version| out.u32(version));
+        out.u64(task.kept.len() as u64);
+        task.kept.iter().for_each(|id| write_id(out, id));
+        out.bool(task.finished);
+        out.u64(sections.len() as u64);
+        sections.iter().for_each(|section| section.encode(out));
+        out.u128(task.start_bounds.topic_id.map_or(0, TopicId::bits));
+        // What was written before there were operators keeps its bytes.
+        if !task.operators.is_empty() {
+            write_map(out, &task.operators, |out, &id, meaning| {
                 out.u64(id);
                 out.str(meaning);
-            }
+            });
         }
+        writer.into_bytes()
     }
 
-    /// Takes its operators from the end of a manifest.
-    pub fn read_operators(&mut self, input: &mut Reader<'_>) -> Result<(), Malformed> {
-        if input.left() > 0 {
-            self.operators = map(input, 16, |input| Ok((input.u64()?, input.str()?.to_owned())))?;
-        }
-        Ok(())
-    }
-}
-
-impl StartBounds {
-    /// Appends which topic is read.
-    pub fn write_topic(&self, out: &mut Writer) {
-        out.u128(self.topic_id.map_or(0, TopicId::bits));
-    }
-
-    /// Takes which topic is read from the end of a manifest; manifests of the first version do not say.
-    pub fn read_topic(&mut self, input: &mut Reader<'_>) -> Result<(), Malformed> {
-        if input.left() > 0 {
-            self.topic_id = TopicId::new(input.u128()?);
-        }
-        Ok(())
+    /// The manifest in these bytes, and where the sections of its state are. The first manifests ended behind the sections, later
+    /// ones behind the topic's id.
+    pub fn decode(bytes: &[u8]) -> Result<(Self, Vec<SectionRef>), Malformed> {
+        let mut reader = Reader::new(bytes);
+        let input = &mut reader;
+        let emit_from_us = if input.bool()? { Some(input.i64()?) } else { None };
+        let ends = map(input, 12, |input| Ok((read_partition(input)?, read_offset(input)?)))?;
+        let (index, needed_from) = (input.u64()?, input.u64()?);
+        let offsets = map(input, 13, |input| {
+            Ok((read_partition(input)?, Progress { next: read_offset(input)?, done: input.bool()? }))
+        })?;
+        let decided = Decided::read(input)?;
+        let sequences = map(input, 16, |input| Ok((input.str()?.to_owned(), input.u64()?)))?;
+        let acknowledged = map(input, 24, |input| Ok((input.str()?.to_owned(), read_acknowledged(input)?)))?;
+        let verdicts = map(input, 21, |input| {
+            Ok(((read_partition(input)?, read_offset(input)?), read_verdict(input)?))
+        })?;
+        let window_progress = read_window_progress(input)?;
+        let versions = list(input, 4, Reader::u32)?;
+        let kept = list(input, 13, read_id)?;
+        let finished = input.bool()?;
+        let sections = list(input, SectionRef::BYTES, SectionRef::decode)?;
+        let topic_id = if input.left() > 0 { TopicId::new(input.u128()?) } else { None };
+        let operators = match input.left() {
+            0 => BTreeMap::new(),
+            _ => map(input, 16, |input| Ok((input.u64()?, input.str()?.to_owned())))?,
+        };
+        reader.finish()?;
+        let task = TaskManifest {
+            start_bounds: StartBounds { emit_from_us, ends, topic_id },
+            offsets,
+            decided,
+            sequences,
+            verdicts,
+            window_progress,
+            versions,
+            kept,
+            operators,
+            finished,
+        };
+        Ok((Self { task, log: LogPosition { index, needed_from, acknowledged } }, sections))
     }
 }
 
@@ -207,11 +194,10 @@ impl Decided {
             out.u32(run);
         }
         write_optional(out, self.forced);
-        out.u64(self.passed.len() as u64);
-        for (&partition, &next) in &self.passed {
+        write_map(out, &self.passed, |out, &partition, &next| {
             write_partition(out, partition);
             write_offset(out, next);
-        }
+        });
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -228,6 +214,32 @@ impl Decided {
 fn write_optional(out: &mut Writer, number: Option<i64>) {
     out.bool(number.is_some());
     number.iter().for_each(|&number| out.i64(number));
+}
+
+fn write_map<K, V>(out: &mut Writer, entries: &BTreeMap<K, V>, write: impl Fn(&mut Writer, &K, &V)) {
+    out.u64(entries.len() as u64);
+    entries.iter().for_each(|(key, value)| write(out, key, value));
+}
+
+fn write_window_progress(out: &mut Writer, progress: Option<&WindowProgress>) {
+    out.bool(progress.is_some());
+    let Some(WindowProgress { closed, watermark, partitions }) = progress else { return };
+    out.i64(*closed);
+    out.i64(*watermark);
+    out.u64(partitions.len() as u64);
+    for &(partition, watermark) in partitions {
+        write_partition(out, partition);
+        out.i64(watermark);
+    }
+}
+
+fn read_window_progress(input: &mut Reader<'_>) -> Result<Option<WindowProgress>, Malformed> {
+    if !input.bool()? {
+        return Ok(None);
+    }
+    let (closed, watermark) = (input.i64()?, input.i64()?);
+    let partitions = list(input, 12, |input| Ok((read_partition(input)?, input.i64()?)))?;
+    Ok(Some(WindowProgress { closed, watermark, partitions }))
 }
 
 fn list<'a, T>(
@@ -261,48 +273,39 @@ mod tests {
         SourceIndex(2).partition(number)
     }
 
-    #[test]
-    fn the_topic_comes_back_and_an_earlier_version_does_not_say_it() {
-        for topic_id in [None, TopicId::new(7)] {
-            let mut out = Writer::new();
-            StartBounds { topic_id, ..StartBounds::default() }.write_topic(&mut out);
-            let mut start_bounds = StartBounds::default();
-            start_bounds.read_topic(&mut Reader::new(out.as_bytes())).unwrap();
-            assert_eq!(start_bounds.topic_id, topic_id);
-            assert!(start_bounds.read_topic(&mut Reader::new(&out.as_bytes()[..9])).is_err());
-        }
-        let mut start_bounds = StartBounds::default();
-        start_bounds.read_topic(&mut Reader::new(&[])).unwrap();
-        assert_eq!(start_bounds, StartBounds::default());
+    const SECTION: SectionRef = SectionRef { generation: 3, offset: 64, length: 9, checksum: 5 };
+
+    fn with(topic_id: Option<TopicId>, operators: BTreeMap<u64, String>) -> CheckpointManifest {
+        let start_bounds = StartBounds { topic_id, ..StartBounds::default() };
+        let task = TaskManifest { start_bounds, operators, ..TaskManifest::default() };
+        CheckpointManifest { task, log: LogPosition::default() }
     }
 
     #[test]
-    fn operators_come_back_and_a_manifest_without_them_has_none() {
+    fn manifests_of_earlier_versions_have_no_topic_and_no_operators() {
         let operators = BTreeMap::from([(7, "'n': row_number of each (model TEXT)".to_owned())]);
-        let mut out = Writer::new();
-        CheckpointManifest { operators: operators.clone(), ..CheckpointManifest::default() }
-            .write_operators(&mut out);
-        let mut manifest = CheckpointManifest::default();
-        manifest.read_operators(&mut Reader::new(out.as_bytes())).unwrap();
-        assert_eq!(manifest.operators, operators);
-        (1..out.as_bytes().len()).for_each(|length| {
-            assert!(manifest.read_operators(&mut Reader::new(&out.as_bytes()[..length])).is_err());
-        });
-        let mut none = Writer::new();
-        CheckpointManifest::default().write_operators(&mut none);
-        assert!(none.as_bytes().is_empty(), "a state without operators has the bytes that it had");
+        let newest = with(TopicId::new(7), operators).encode(&[SECTION]);
+        let second = with(TopicId::new(7), BTreeMap::new()).encode(&[SECTION]);
+        assert!(newest.starts_with(&second), "a state without operators has the bytes that it had");
+        let (manifest, sections) = CheckpointManifest::decode(&second).unwrap();
+        assert_eq!((manifest, sections), (with(TopicId::new(7), BTreeMap::new()), vec![SECTION]));
+        let first = &second[..second.len() - 16];
+        let (manifest, sections) = CheckpointManifest::decode(first).unwrap();
+        assert_eq!((manifest, sections), (with(None, BTreeMap::new()), vec![SECTION]));
+        let earlier = [first.len(), second.len()];
+        for length in (0..newest.len()).filter(|length| !earlier.contains(length)) {
+            assert!(CheckpointManifest::decode(&newest[..length]).is_err(), "cut at {length}");
+        }
     }
 
     #[test]
     fn what_is_saved_comes_back_and_every_cut_is_an_error() {
-        let manifest = CheckpointManifest {
+        let task = TaskManifest {
             start_bounds: StartBounds {
                 emit_from_us: Some(-5),
                 ends: [(first(3), Offset(17)), (other(3), Offset(4))].into(),
-                topic_id: None,
+                topic_id: TopicId::new(11),
             },
-            log_index: 9,
-            log_from: 4,
             offsets: [
                 (first(0), Progress { next: Offset(4), done: false }),
                 (first(3), Progress { next: Offset(17), done: true }),
@@ -315,8 +318,6 @@ mod tests {
                 passed: [(first(0), Offset(3)), (other(0), Offset(2))].into(),
             },
             sequences: [("insert_a_1".into(), 12)].into(),
-            acknowledged: [("insert_a_1".into(), Acknowledged { upto: 3, beyond: [(5, 5), (7, 9)].into() })]
-                .into(),
             verdicts: [
                 ((first(0), Offset(8)), Verdict::Plugin("trapped".into())),
                 ((other(0), Offset(9)), Verdict::Future("far".into())),
@@ -339,28 +340,32 @@ mod tests {
                 }),
                 SegmentId::Operator(OperatorSegment { operator: 5, shard: 63 }),
             ],
-            operators: BTreeMap::new(),
+            operators: BTreeMap::from([(5, "'n': row_number".to_owned())]),
             finished: true,
         };
-        for manifest in [manifest, CheckpointManifest::default()] {
-            let mut out = Writer::new();
-            manifest.write(&mut out);
-            let bytes = out.into_bytes();
-            let mut input = Reader::new(&bytes);
-            assert_eq!(CheckpointManifest::read(&mut input), Ok(manifest));
-            assert_eq!(input.left(), 0);
-            (0..bytes.len()).for_each(|length| {
-                assert!(
-                    CheckpointManifest::read(&mut Reader::new(&bytes[..length])).is_err(),
-                    "cut at {length}"
-                );
-            });
+        let acknowledged = Acknowledged { upto: 3, beyond: [(5, 5), (7, 9)].into() };
+        let log = LogPosition {
+            index: 9,
+            needed_from: 4,
+            acknowledged: [("insert_a_1".into(), acknowledged)].into(),
+        };
+        for manifest in [CheckpointManifest { task, log }, CheckpointManifest::default()] {
+            let bytes = manifest.encode(&[SECTION, SECTION]);
+            let without_operators = {
+                let task = TaskManifest { operators: BTreeMap::new(), ..manifest.task.clone() };
+                CheckpointManifest { task, ..manifest.clone() }.encode(&[SECTION, SECTION]).len()
+            };
+            assert_eq!(CheckpointManifest::decode(&bytes), Ok((manifest, vec![SECTION, SECTION])));
+            let earlier = [without_operators - 16, without_operators];
+            for length in (0..bytes.len()).filter(|length| !earlier.contains(length)) {
+                assert!(CheckpointManifest::decode(&bytes[..length]).is_err(), "cut at {length}");
+            }
         }
     }
 
     #[test]
     fn partitions_of_the_first_source_have_the_bytes_that_they_had_before_there_were_others() {
-        let manifest = CheckpointManifest {
+        let task = TaskManifest {
             start_bounds: StartBounds { ends: [(first(3), Offset(17))].into(), ..StartBounds::default() },
             offsets: [(first(3), Progress { next: Offset(4), done: true })].into(),
             decided: Decided { passed: [(first(3), Offset(4))].into(), ..Decided::default() },
@@ -374,10 +379,9 @@ mod tests {
                 partition: first(3),
                 place: SegmentKind::Slice(SliceNumber(7)),
             })],
-            ..CheckpointManifest::default()
+            ..TaskManifest::default()
         };
-        let mut out = Writer::new();
-        manifest.write(&mut out);
+        let bytes = CheckpointManifest { task, log: LogPosition::default() }.encode(&[]);
         let number = |number: u8| [&[number][..], &[0; 7]].concat();
         let three = || vec![3, 0, 0, 0];
         let expected = [
@@ -392,7 +396,9 @@ mod tests {
             number(0),
             [number(1), three(), vec![1], number(7)].concat(),
             vec![0],
+            number(0),
+            vec![0; 16],
         ];
-        assert_eq!(out.as_bytes(), expected.concat());
+        assert_eq!(bytes, expected.concat());
     }
 }

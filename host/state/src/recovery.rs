@@ -19,13 +19,13 @@ use streamgauge_engine::{SegmentId, StateSegment};
 
 use super::{
     backend::{CheckpointMetrics, LogLimits, RecoveredState},
-    bytes::{Malformed, Reader},
+    bytes::Malformed,
     checkpoint::{Checkpoints, Found},
     decision::{Decision, Forced, SinkBatch, Verdict},
     error::StateError,
     fingerprint::{self, StateFingerprint},
     log::{Entry, Log},
-    manifest::{CheckpointManifest, Decided},
+    manifest::{CheckpointManifest, Decided, TaskManifest},
     outbox::Acknowledged,
     rights, segment,
     store::Store,
@@ -44,7 +44,7 @@ pub struct Recovered {
     /// Whether an earlier run had this state, even if it came to no checkpoint.
     pub goes_on: bool,
     /// The checkpoint; none = the query begins.
-    pub checkpoint: Option<(CheckpointManifest, Vec<StateSegment>)>,
+    pub checkpoint: Option<(TaskManifest, Vec<StateSegment>)>,
     /// What its decision log goes on from.
     pub decisions: RecoveredDecisions,
     /// Messages that are decided and not acknowledged, by query.
@@ -95,22 +95,23 @@ pub fn open(
     crash::point("recovery.loaded");
     if let Some(loaded) = &loaded {
         let file = store.shown_name(&Checkpoints::name(loaded.generation));
-        fingerprint.check_versions(&loaded.manifest.versions, &file)?;
+        fingerprint.check_versions(&loaded.manifest.task.versions, &file)?;
     }
-    let from = loaded.as_ref().map(|loaded| loaded.manifest.log_from);
+    let from = loaded.as_ref().map(|loaded| loaded.manifest.log.needed_from);
     let recovered = log.recovered(from)?;
     let mut notices = recovered.notices;
     notices.extend(wide);
     let mut replay = Replay::default();
-    let (mut sections, mut checkpoint, mut generation) = (Sections::default(), None, 0);
+    let (mut sections, mut checkpoint, mut newest) = (Sections::default(), None, None);
     if let Some(loaded) = loaded {
         notices.extend(loaded.notices);
         replay.begin(&loaded.manifest);
         for entry in &recovered.entries {
-            replay.follow(entry, loaded.manifest.log_index, &store)?;
+            replay.follow(entry, loaded.manifest.log.index, &store)?;
         }
-        (sections, generation) = (loaded.sections, loaded.generation);
-        checkpoint = Some((loaded.manifest, loaded.parts));
+        sections = loaded.sections;
+        checkpoint = Some((loaded.manifest.task.clone(), loaded.parts));
+        newest = Some((loaded.manifest, loaded.generation));
     }
     // Without a checkpoint nothing was sent: what is in the log was never decided.
     let Replay { decisions, acknowledged, messages } = replay;
@@ -125,7 +126,6 @@ pub fn open(
             in_flight.entry(query).or_default().push(Arc::new(message));
         }
     }
-    let manifest = checkpoint.as_ref().map(|(manifest, _)| (manifest.clone(), generation));
     let begin = RecoveredState {
         store,
         identity,
@@ -133,7 +133,7 @@ pub fn open(
         log_limits: LogLimits::default(),
         checkpoints,
         sections,
-        manifest,
+        newest,
         in_flight: indexes,
         acknowledged: acknowledged.clone(),
         generations,
@@ -149,10 +149,10 @@ fn check_newest(store: &Store, identity: u128, fingerprint: &StateFingerprint) -
         return Ok(());
     }
     let Some(found) = Checkpoints::open(store, identity, 0)?.newest()? else { return Ok(()) };
-    match CheckpointManifest::read(&mut Reader::new(&found.payload)) {
-        Ok(manifest) => {
+    match CheckpointManifest::decode(&found.payload) {
+        Ok((manifest, _)) => {
             let file = store.shown_name(&Checkpoints::name(found.generation));
-            fingerprint.check_versions(&manifest.versions, &file)
+            fingerprint.check_versions(&manifest.task.versions, &file)
         }
         Err(_) => Ok(()),
     }
@@ -177,13 +177,8 @@ fn load_from(checkpoints: &Checkpoints, store: &Store) -> Result<Option<Loaded>,
 fn read(checkpoints: &Checkpoints, found: &Found, store: &Store) -> Result<Loaded, StateError> {
     let file = store.shown_name(&format!("checkpoint {}", found.generation));
     let damaged = |malformed: Malformed| StateError::damaged(&file, malformed.at as u64, malformed.what);
-    let mut input = Reader::new(&found.payload);
-    let mut manifest = CheckpointManifest::read(&mut input).map_err(damaged)?;
-    let places = Sections::read(&mut input).map_err(damaged)?;
-    manifest.start_bounds.read_topic(&mut input).map_err(damaged)?;
-    manifest.read_operators(&mut input).map_err(damaged)?;
-    input.finish().map_err(damaged)?;
-    let kept: BTreeSet<SegmentId> = manifest.kept.iter().copied().collect();
+    let (manifest, places) = CheckpointManifest::decode(&found.payload).map_err(damaged)?;
+    let kept: BTreeSet<SegmentId> = manifest.task.kept.iter().copied().collect();
     let (mut sections, mut parts) = (Sections::default(), Vec::new());
     for place in places {
         let bytes = checkpoints.read(&place)?;
@@ -192,7 +187,7 @@ fn read(checkpoints: &Checkpoints, found: &Found, store: &Store) -> Result<Loade
         sections.add(Section::new(place, &held.iter().collect::<Vec<_>>()));
         parts.append(&mut held);
     }
-    sections.keep(&manifest.kept);
+    sections.keep(&manifest.task.kept);
     Ok(Loaded { manifest, parts, sections, generation: found.generation, notices: Vec::new() })
 }
 
@@ -206,11 +201,11 @@ struct Replay {
 
 impl Replay {
     fn begin(&mut self, manifest: &CheckpointManifest) {
-        let CheckpointManifest { sequences, acknowledged, verdicts, decided, .. } = manifest;
+        let CheckpointManifest { task: TaskManifest { sequences, verdicts, decided, .. }, log } = manifest;
         self.decisions.sequences.clone_from(sequences);
         self.decisions.verdicts.clone_from(verdicts);
         self.decisions.decided.clone_from(decided);
-        self.acknowledged.clone_from(acknowledged);
+        self.acknowledged.clone_from(&log.acknowledged);
     }
 
     fn follow(&mut self, entry: &Entry, log_index: u64, store: &Store) -> Result<(), StateError> {
@@ -267,6 +262,7 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::LogPosition;
 
     #[test]
     fn what_a_checkpoint_knows_to_be_settled_is_not_taken_back_by_older_entries() {
@@ -277,10 +273,11 @@ mod tests {
             Entry { index, payload }
         };
         let mut replay = Replay::default();
-        replay.begin(&CheckpointManifest {
+        let log = LogPosition {
             acknowledged: [("q".into(), acknowledged([(5, 9)]))].into(),
-            ..CheckpointManifest::default()
-        });
+            ..LogPosition::default()
+        };
+        replay.begin(&CheckpointManifest { log, ..CheckpointManifest::default() });
         replay.follow(&entry(4, acknowledged([(5, 5)])), 10, &store).unwrap();
         assert_eq!(replay.acknowledged["q"], acknowledged([(5, 9)]));
         replay.follow(&entry(11, acknowledged([(5, 12)])), 10, &store).unwrap();

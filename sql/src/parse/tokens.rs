@@ -23,15 +23,20 @@ pub(super) fn backtick(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
     tokens.iter().find(|token| matches!(&token.token, Token::Word(word) if word.quote_style == Some('`')))
 }
 
-pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
-    let tokens = Tokenizer::new(&Streamgauge, text).tokenize_with_location().map_err(|error| {
+/// The tokens of a file, with space and comments.
+pub(crate) fn cut(text: &str) -> Checked<Vec<TokenWithSpan>> {
+    Tokenizer::new(&Streamgauge, text).tokenize_with_location().map_err(|error| {
         let problem = Problem::new(Span::new(error.location, error.location), error.message.to_lowercase());
         match problem.message.contains("string literal") {
             true => problem.help("a text ends with a single quote; a quote inside of it is written twice"),
             false if problem.message.contains('`') => problem.help(NO_BACKTICKS),
             false => problem,
         }
-    })?;
+    })
+}
+
+pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
+    let tokens = cut(text)?;
     let offsets = Offsets::new(text);
     let words: Vec<TokenWithSpan> = tokens
         .into_iter()

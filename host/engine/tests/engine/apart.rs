@@ -52,11 +52,11 @@ fn apart(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> Vec<Row> {
         while dice.below(2) == 0
             && let Some(closed) = close.next_closed(&mut closing.accumulators).unwrap()
         {
-            rows.extend((0..closed.len()).map(|row| read(&closed, row)));
+            rows.extend((0..closed.rows.len()).map(|row| read(&closed, row)));
         }
     }
     while let Some(closed) = close.next_closed(&mut closing.accumulators).unwrap() {
-        rows.extend((0..closed.len()).map(|row| read(&closed, row)));
+        rows.extend((0..closed.rows.len()).map(|row| read(&closed, row)));
     }
     let runs = folding.iter().map(|folding| &folding.run).chain([&closing]);
     runs.for_each(|run| assert_eq!(run.calls.live.load(Relaxed), 0, "states leak"));

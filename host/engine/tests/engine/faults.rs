@@ -51,8 +51,12 @@ fn a_group_without_a_value_is_told_once() {
     query.end(first(0));
     let closed = query.advance(&mut accumulators).unwrap();
     assert_eq!(closed.len(), 1);
-    assert_eq!(closed[0].failed, [(1, 0, "no value".into()), (3, 0, "no value".into())]);
-    assert_eq!((closed[0].len(), closed[0].keys[0].value(3)), (4, Value::Int64(3)), "rows keep their places");
+    assert_eq!(closed[0].rows.failed, [(1, 0, "no value".into()), (3, 0, "no value".into())]);
+    assert_eq!(
+        (closed[0].rows.len(), closed[0].rows.keys[0].value(3)),
+        (4, Value::Int64(3)),
+        "rows keep their places"
+    );
 }
 
 /// Fails in one call, or answers something wrong.

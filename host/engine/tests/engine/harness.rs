@@ -181,9 +181,9 @@ impl Run {
     /// Takes the next closed window, or a run of its groups.
     pub(crate) fn next(&mut self) -> bool {
         let Some(closed) = self.query.next_closed(&mut self.accumulators).unwrap() else { return false };
-        assert!(!closed.is_empty());
+        assert!(!closed.rows.is_empty());
         self.windows.push((closed.window_end, closed.forced));
-        self.rows.extend((0..closed.len()).map(|row| read(&closed, row)));
+        self.rows.extend((0..closed.rows.len()).map(|row| read(&closed, row)));
         true
     }
 
@@ -221,7 +221,7 @@ pub(crate) fn batch_of<T>(setup: Setup, events: &[Event], take: impl FnOnce(&Fol
 }
 
 pub(crate) fn read(closed: &Closed, row: usize) -> Row {
-    let value = |index: usize| closed.aggregates[index].value(row);
+    let value = |index: usize| closed.rows.aggregates[index].value(row);
     let text = |index: usize| match value(index) {
         Value::Text(text) => text,
         other => panic!("{other:?}"),
@@ -230,7 +230,7 @@ pub(crate) fn read(closed: &Closed, row: usize) -> Row {
     Row {
         start: closed.window_start,
         end: closed.window_end,
-        key: closed.keys.iter().map(|key| key.value(row)).collect(),
+        key: closed.rows.keys.iter().map(|key| key.value(row)).collect(),
         count,
         sum: value(1),
         trees: [text(2), text(3)],

@@ -2,20 +2,17 @@
 
 use streamgauge_common::{offset::Offset, partition::Partition};
 use streamgauge_engine::{RestoreError, SegmentId, Settings, StateSegment, WindowQuery};
-use streamgauge_state::manifest::{CheckpointManifest, Offsets};
+use streamgauge_state::manifest::{Offsets, TaskManifest};
 
 use super::{Context, QueryTask, Subscription, TaskFailure, Windows};
 use crate::{decode::Batch, query::QueryIndex};
 
 impl QueryTask {
     /// The last durable checkpoint, or how it began; an error says why there is none.
-    pub fn last_checkpoint(&self) -> Result<(CheckpointManifest, Vec<StateSegment>), String> {
+    pub fn last_checkpoint(&self) -> Result<(TaskManifest, Vec<StateSegment>), String> {
         match self.log.backend() {
             Some(backend) => backend.reload().map_err(|error| error.to_string()),
-            None => Ok((
-                CheckpointManifest { offsets: self.start.clone(), ..CheckpointManifest::default() },
-                Vec::new(),
-            )),
+            None => Ok((TaskManifest { offsets: self.start.clone(), ..TaskManifest::default() }, Vec::new())),
         }
     }
 
@@ -43,7 +40,7 @@ impl QueryTask {
     /// Segments that do not fit, reducers that fail: then it is good for nothing but to be put back again.
     pub fn put_back<'a>(
         &mut self,
-        checkpoint: &CheckpointManifest,
+        checkpoint: &TaskManifest,
         segments: impl Iterator<Item = &'a StateSegment> + Clone,
     ) -> Result<(), RestoreError> {
         let is_folded = |segment: &&StateSegment| matches!(segment.id, SegmentId::Fold(_));
@@ -57,7 +54,7 @@ impl QueryTask {
     /// Windows as they were; none where it has none.
     fn windows<'a>(
         &self,
-        checkpoint: &CheckpointManifest,
+        checkpoint: &TaskManifest,
         parts: impl Iterator<Item = &'a StateSegment>,
     ) -> Result<Option<Windows>, RestoreError> {
         let Some(window) = self.query.window() else { return Ok(None) };

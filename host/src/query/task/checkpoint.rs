@@ -1,9 +1,9 @@
 //! Where a query task stands, captured to be kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use streamgauge_engine::{Fault, SegmentId, Snapshot};
-use streamgauge_state::{backend::CheckpointRequest, manifest::CheckpointManifest};
+use streamgauge_state::manifest::TaskManifest;
 
 use super::{QueryTask, Windows};
 
@@ -27,14 +27,11 @@ impl QueryTask {
         };
         let windows = self.query.windows();
         let versions = windows.map(Windows::state_versions).unwrap_or_default();
-        let checkpoint = CheckpointManifest {
+        let task = TaskManifest {
             start_bounds: self.start_bounds.clone(),
-            log_index: 0,
-            log_from: 0,
             offsets: self.offsets.clone(),
             decided: self.log.decided().clone(),
             sequences: self.log.sequences().clone(),
-            acknowledged: BTreeMap::new(),
             verdicts: self.log.verdicts_from(&self.offsets),
             window_progress: windows.map(|_| window_progress),
             versions,
@@ -43,6 +40,6 @@ impl QueryTask {
             finished,
         };
         self.traps.pass(&self.offsets);
-        self.log.checkpoint(CheckpointRequest { manifest: checkpoint, parts, mark: 0 });
+        self.log.checkpoint(task, parts);
     }
 }

@@ -7,13 +7,12 @@ use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
 use tracing::debug;
 
 use super::{
-    CheckpointMetrics, CheckpointRequest, Command,
+    Checkpoint, CheckpointMetrics, Command,
     ending::Alive,
     standing::{Durable, Standing},
     writer::LogWriter,
 };
 use crate::{
-    bytes::Writer,
     checkpoint::Checkpoints,
     error::StateError,
     manifest::CheckpointManifest,
@@ -28,7 +27,7 @@ struct Kept {
     /// The generations whose data it refers to.
     needed: Vec<u64>,
     /// The first entry of the log that it needs.
-    log_from: u64,
+    needed_from: u64,
 }
 
 /// Whose segments share a section: many hosts pass them on by partition and by shard.
@@ -64,15 +63,18 @@ pub(super) struct Checkpointer {
 }
 
 impl Actor for Checkpointer {
-    type Message = CheckpointRequest;
+    type Message = Checkpoint;
     const GROUP_MAX: usize = 1;
 
     fn waiting_max(&self) -> usize {
         1
     }
 
-    fn handle(&mut self, jobs: Vec<CheckpointRequest>) -> Result<(), String> {
-        jobs.into_iter().try_for_each(|job| self.write(job)).map_err(|error| error.to_string())
+    fn handle(&mut self, checkpoints: Vec<Checkpoint>) -> Result<(), String> {
+        checkpoints
+            .into_iter()
+            .try_for_each(|checkpoint| self.write(checkpoint))
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -89,9 +91,9 @@ impl Checkpointer {
         let kept = newest.map(|(manifest, generation)| Kept {
             generation: *generation,
             needed: sections.generations(),
-            log_from: manifest.log_from,
+            needed_from: manifest.log.needed_from,
         });
-        let versions = newest.map(|(manifest, _)| manifest.versions.clone());
+        let versions = newest.map(|(manifest, _)| manifest.task.versions.clone());
         Self {
             checkpoints,
             sections,
@@ -110,13 +112,13 @@ impl Checkpointer {
         Self { metrics, ..self }
     }
 
-    fn write(&mut self, job: CheckpointRequest) -> Result<(), StateError> {
-        let CheckpointRequest { manifest, parts, mark } = job;
+    fn write(&mut self, checkpoint: Checkpoint) -> Result<(), StateError> {
+        let Checkpoint { manifest, parts, forced_closes } = checkpoint;
         let since = Stopwatch::start();
         let mut by_owner: BTreeMap<Owner, Vec<&StateSegment>> = BTreeMap::new();
         parts.iter().for_each(|part| by_owner.entry(Owner::of(part)).or_default().push(part));
         let bytes = by_owner.values().map(|parts| segment::encode(parts)).collect();
-        // The log was synced for this job, so what follows the last checkpoint is not another owner's.
+        // The log was synced for this checkpoint, so what follows the last checkpoint is not another owner's.
         // With the one that is about to be written there are as many as are to be kept.
         let surplus = (self.kept.len() + 1).saturating_sub(self.generations.max(2));
         self.kept.drain(..surplus);
@@ -128,35 +130,31 @@ impl Checkpointer {
         for (parts, place) in by_owner.values().zip(&begun.sections) {
             self.sections.add(Section::new(*place, parts));
         }
-        self.sections.keep(&manifest.kept);
+        self.sections.keep(&manifest.task.kept);
         // The manifest has one version an aggregate call: states of another one must not be left in older sections.
         assert!(
-            manifest.versions == self.versions
+            manifest.task.versions == self.versions
                 || self.sections.generations().iter().all(|&generation| generation == begun_generation),
             "after a change of state versions every part is captured as a whole"
         );
-        let mut out = Writer::new();
-        manifest.write(&mut out);
-        self.sections.write(&mut out);
-        manifest.start_bounds.write_topic(&mut out);
-        manifest.write_operators(&mut out);
-        let generation = self.checkpoints.finish(begun, out.as_bytes())?;
+        let bytes = manifest.encode(&self.sections.places());
+        let generation = self.checkpoints.finish(begun, &bytes)?;
         let took = since.elapsed();
         self.metrics.written.increment(1);
         self.metrics.seconds.record(took.as_secs_f64());
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         debug!(generation, took_ms, "{} is written", self.checkpoints.shown_name(generation));
         let needed = self.sections.generations();
-        self.kept.push(Kept { generation, needed, log_from: manifest.log_from });
-        self.versions = manifest.versions;
+        self.kept.push(Kept { generation, needed, needed_from: manifest.log.needed_from });
+        self.versions = manifest.task.versions;
 
         let whole = self.sections.fragmented();
-        self.standing.end_checkpoint(Durable { offsets: Some(manifest.offsets), mark, whole });
-        if let Some(&Kept { log_from, .. }) =
+        self.standing.end_checkpoint(Durable { offsets: Some(manifest.task.offsets), forced_closes, whole });
+        if let Some(&Kept { needed_from, .. }) =
             self.kept.first().filter(|_| self.kept.len() >= self.generations)
         {
             // A full mailbox is not waited for: the next checkpoint says it again.
-            let _ = self.log.try_send(Command::Durable { log_from });
+            let _ = self.log.try_send(Command::Durable { needed_from });
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ pub(super) struct Durable {
     /// Where the query stood; none = there is no checkpoint.
     pub(super) offsets: Option<Offsets>,
     /// How many forced closes are before it.
-    pub(super) mark: u64,
+    pub(super) forced_closes: u64,
     /// Parts in many pieces.
     pub(super) whole: BTreeSet<SegmentId>,
 }

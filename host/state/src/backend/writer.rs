@@ -9,13 +9,14 @@ use std::{
 use streamgauge_common::{clock::Stopwatch, crash};
 
 use super::{
-    CheckpointRequest, Command, PendingDelivery, checkpointer::Checkpointer, ending::Alive,
+    Checkpoint, CheckpointRequest, Command, PendingDelivery, checkpointer::Checkpointer, ending::Alive,
     standing::Standing,
 };
 use crate::{
     decision::Decision,
     error::StateError,
     log::Log,
+    manifest::{CheckpointManifest, LogPosition},
     pool::{Actor, Mailbox, Refused},
 };
 
@@ -85,7 +86,7 @@ impl LogWriter {
     }
 
     fn group(&mut self, commands: Vec<Command>) -> Result<(), StateError> {
-        let (mut releases, mut flushed, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut releases, mut flushed, mut checkpoints) = (Vec::new(), Vec::new(), Vec::new());
         let mut durable = None;
         let mut entered = false;
         for command in commands {
@@ -97,12 +98,12 @@ impl LogWriter {
                     self.remember(&release);
                     releases.extend(release);
                 }
-                Command::Checkpoint(job) => {
+                Command::Checkpoint(request) => {
                     self.last = self.log.append(&Decision::Captured.encode())?;
                     entered = true;
-                    jobs.push(self.stamp(*job));
+                    checkpoints.push(self.placed(*request));
                 }
-                Command::Durable { log_from } => durable = Some(log_from),
+                Command::Durable { needed_from } => durable = Some(needed_from),
                 Command::Acknowledged => {}
                 Command::Flush(done) => flushed.push(done),
             }
@@ -113,19 +114,19 @@ impl LogWriter {
         }
         releases.into_iter().for_each(PendingDelivery::send);
         self.write_acknowledged()?;
-        for job in jobs {
-            match self.checkpointer.try_send(job) {
+        for checkpoint in checkpoints {
+            match self.checkpointer.try_send(checkpoint) {
                 // Why the other actor has ended is told already.
                 Ok(()) | Err(Refused::Ended) => {}
                 Err(Refused::Full) => unreachable!("the backend asks for one checkpoint at a time"),
             }
         }
-        if let Some(log_from) = durable {
+        if let Some(needed_from) = durable {
             if self.since_rotated > ROTATE_BYTES {
                 self.log.rotate()?;
                 self.since_rotated = 0;
             }
-            self.log.remove_below(log_from)?;
+            self.log.remove_below(needed_from)?;
         }
         flushed.into_iter().for_each(|done| _ = done.send(()));
         Ok(())
@@ -139,8 +140,8 @@ impl LogWriter {
         }
     }
 
-    /// A checkpoint stands behind the last decision.
-    fn stamp(&mut self, mut job: CheckpointRequest) -> CheckpointRequest {
+    /// The checkpoint that is asked for, which stands behind the last decision.
+    fn placed(&mut self, request: CheckpointRequest) -> Checkpoint {
         let acknowledged = self.standing.acknowledged();
         let is_acknowledged = |(_, query, last): &(u64, String, u64)| {
             acknowledged.get(query).is_some_and(|acknowledged| acknowledged.upto >= *last)
@@ -148,11 +149,11 @@ impl LogWriter {
         while self.in_flight.front().is_some_and(is_acknowledged) {
             self.in_flight.pop_front();
         }
-        job.manifest.log_index = self.last;
-        job.manifest.log_from =
-            self.in_flight.front().map_or(self.last + 1, |&(index, _, _)| index.min(self.last + 1));
-        job.manifest.acknowledged = acknowledged;
-        job
+        let behind = self.last + 1;
+        let needed_from = self.in_flight.front().map_or(behind, |&(index, _, _)| index.min(behind));
+        let CheckpointRequest { task, parts, forced_closes } = request;
+        let log = LogPosition { index: self.last, needed_from, acknowledged };
+        Checkpoint { manifest: CheckpointManifest { task, log }, parts, forced_closes }
     }
 
     /// Writes what was acknowledged since the last time: a message that is acknowledged is not sent again after a kill. Where that

@@ -4,7 +4,7 @@ use streamgauge_common::offset::Offset;
 
 use super::{Loaded, load_from};
 use crate::{
-    bytes::Writer, checkpoint::Checkpoints, decision::Decision, error::StateError, fingerprint, log::Log,
+    checkpoint::Checkpoints, decision::Decision, error::StateError, fingerprint, log::Log,
     manifest::Progress, store::Store,
 };
 
@@ -56,10 +56,10 @@ pub fn accept_topic(store: &Store, query: &str, from_start: bool) -> Result<bool
     };
     if from_start {
         let query = || query.to_owned();
-        if manifest.window_progress.is_none() {
+        if manifest.task.window_progress.is_none() {
             return Err(AcceptError::NamedByOffsets { query: query() });
         }
-        let behind = log.recovered(Some(manifest.log_index + 1))?;
+        let behind = log.recovered(Some(manifest.log.index + 1))?;
         let decided = |payload: &[u8]| {
             !matches!(Decision::decode(payload), Ok(Decision::Captured | Decision::Acknowledged { .. }))
         };
@@ -67,19 +67,16 @@ pub fn accept_topic(store: &Store, query: &str, from_start: bool) -> Result<bool
             return Err(AcceptError::Undecided { query: query() });
         }
         manifest
+            .task
             .offsets
             .values_mut()
             .for_each(|progress| *progress = Progress { next: Offset(0), done: false });
-        manifest.verdicts.clear();
-        manifest.decided.passed.clear();
-        manifest.start_bounds.ends.clear();
+        manifest.task.verdicts.clear();
+        manifest.task.decided.passed.clear();
+        manifest.task.start_bounds.ends.clear();
     }
-    manifest.start_bounds.topic_id = None;
+    manifest.task.start_bounds.topic_id = None;
     let begun = checkpoints.begin(Vec::new())?;
-    let mut out = Writer::new();
-    manifest.write(&mut out);
-    sections.write(&mut out);
-    manifest.start_bounds.write_topic(&mut out);
-    checkpoints.finish(begun, out.as_bytes())?;
+    checkpoints.finish(begun, &manifest.encode(&sections.places()))?;
     Ok(true)
 }

@@ -6,12 +6,12 @@ use streamgauge_common::message::Payload;
 
 use super::Replay;
 use crate::{
-    bytes::{Malformed, Reader},
+    bytes::Malformed,
     checkpoint::Checkpoints,
     error::StateError,
     fingerprint,
     log::Log,
-    manifest::CheckpointManifest,
+    manifest::{CheckpointManifest, TaskManifest},
     store::Store,
 };
 
@@ -23,7 +23,7 @@ pub struct Looked {
     /// What the query does, in a line.
     pub means: String,
     /// The newest checkpoint; none = nothing was decided.
-    pub manifest: Option<CheckpointManifest>,
+    pub task: Option<TaskManifest>,
     /// When that was written, in microseconds since the epoch.
     pub checkpoint_us: Option<i64>,
     /// By query: messages that were decided and are not known to be acknowledged, each with its number and its rows.
@@ -52,23 +52,17 @@ pub fn look(store: &Store) -> Result<Looked, StateError> {
     let (identity, means) = fingerprint::look(store)?;
     let Some(found) = Checkpoints::open(store, identity, 0)?.newest()? else {
         // Without a checkpoint nothing was sent: what is in the log was never decided.
-        return Ok(Looked {
-            identity,
-            means,
-            manifest: None,
-            checkpoint_us: None,
-            in_flight: BTreeMap::new(),
-        });
+        return Ok(Looked { identity, means, task: None, checkpoint_us: None, in_flight: BTreeMap::new() });
     };
     let name = Checkpoints::name(found.generation);
     let damaged = |malformed: Malformed| {
         StateError::damaged(store.shown_name(&name), malformed.at as u64, malformed.what)
     };
-    let manifest = CheckpointManifest::read(&mut Reader::new(&found.payload)).map_err(damaged)?;
+    let (manifest, _) = CheckpointManifest::decode(&found.payload).map_err(damaged)?;
     let mut replay = Replay::default();
     replay.begin(&manifest);
-    for entry in Log::look(store, identity, manifest.log_from)? {
-        replay.follow(&entry, manifest.log_index, store)?;
+    for entry in Log::look(store, identity, manifest.log.needed_from)? {
+        replay.follow(&entry, manifest.log.index, store)?;
     }
     let mut in_flight: BTreeMap<String, Vec<(u64, u32)>> = BTreeMap::new();
     for (_, query, message) in replay.messages {
@@ -80,5 +74,5 @@ pub fn look(store: &Store) -> Result<Looked, StateError> {
         }
     }
     let checkpoint_us = store.put_at_us(&name)?;
-    Ok(Looked { identity, means, manifest: Some(manifest), checkpoint_us, in_flight })
+    Ok(Looked { identity, means, task: Some(manifest.task), checkpoint_us, in_flight })
 }

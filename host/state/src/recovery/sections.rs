@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamgauge_engine::{SegmentId, StateSegment};
 
-use crate::{
-    bytes::{Malformed, Reader, Writer},
-    checkpoint::SectionRef,
-};
+use crate::checkpoint::SectionRef;
 
 /// After how many pieces a part is worth writing as a whole, if they hold several times what the largest of them does.
 const PIECES_MAX: usize = 8;
@@ -74,15 +71,8 @@ impl Sections {
         fragmented.map(|(id, _)| id).collect()
     }
 
-    /// Appends where they are.
-    pub fn write(&self, out: &mut Writer) {
-        out.u64(self.sections.len() as u64);
-        self.sections.iter().for_each(|section| section.place.encode(out));
-    }
-
-    /// Where they are, from bytes.
-    pub fn read(input: &mut Reader<'_>) -> Result<Vec<SectionRef>, Malformed> {
-        let count = input.count(SectionRef::BYTES)?;
-        (0..count).map(|_| SectionRef::decode(input)).collect()
+    /// Where they are.
+    pub fn places(&self) -> Vec<SectionRef> {
+        self.sections.iter().map(|section| section.place).collect()
     }
 }

@@ -7,14 +7,17 @@ use streamgauge_common::{
     message::{Message, Payload},
     offset::Offset,
     partition::{Partition, SourceIndex},
+    topic_id::TopicId,
 };
-use streamgauge_engine::{FoldSegment, SegmentId, SegmentKind, SliceNumber, StateSegment, WindowProgress};
+use streamgauge_engine::{
+    FoldSegment, OperatorSegment, SegmentId, SegmentKind, SliceNumber, StateSegment, WindowProgress,
+};
 use streamgauge_sql::manifest::{FORMAT, Input, Manifest, Target};
 use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
     fingerprint::StateFingerprint,
-    manifest::{CheckpointManifest, Decided, Offsets, Progress, StartBounds},
+    manifest::{Decided, Offsets, Progress, StartBounds, TaskManifest},
     outbox::{Acknowledged, Bounds, Outbox},
     pool::{PoolSettings, StatePool},
     recovery::{self, Recovered},
@@ -69,12 +72,12 @@ impl Query {
     }
 
     fn checkpoint(&self, next: i64) {
-        let manifest = CheckpointManifest {
+        let task = TaskManifest {
             offsets: Offsets::from([(PARTITION, Progress { next: Offset(next), done: false })]),
             sequences: BTreeMap::from([("q".to_owned(), next as u64)]),
-            ..CheckpointManifest::default()
+            ..TaskManifest::default()
         };
-        self.backend.checkpoint(CheckpointRequest { manifest, parts: Vec::new(), mark: 0 });
+        self.backend.checkpoint(CheckpointRequest { task, parts: Vec::new(), forced_closes: 0 });
     }
 
     /// Decides to send one message.
@@ -148,7 +151,7 @@ fn a_checkpoint_keeps_partitions_of_two_sources_apart() {
     let passed = |partition, next| Decision::RowsEmitted { partition, next: Offset(next), sent: Vec::new() };
     let verdict = |partition, why| Decision::Verdict { partition, offset: Offset(99), verdict: plugin(why) };
     let forced = Forced { window_end: 60, offsets: vec![(first, Offset(12)), (other, Offset(23))] };
-    let manifest = CheckpointManifest {
+    let task = TaskManifest {
         start_bounds: StartBounds {
             ends: [(first, Offset(100)), (other, Offset(200))].into(),
             ..StartBounds::default()
@@ -162,11 +165,11 @@ fn a_checkpoint_keeps_partitions_of_two_sources_apart() {
             partitions: vec![(first, 2), (other, 3)],
         }),
         kept: vec![id(first), id(other)],
-        ..CheckpointManifest::default()
+        ..TaskManifest::default()
     };
     let backend = StateBackend::start(&pool, open(&store).begin);
     let parts = vec![part(first, b"a"), part(other, b"b")];
-    backend.checkpoint(CheckpointRequest { manifest: manifest.clone(), parts, mark: 0 });
+    backend.checkpoint(CheckpointRequest { task: task.clone(), parts, forced_closes: 0 });
     backend.wait();
     for decision in [
         passed(first, 11),
@@ -183,9 +186,9 @@ fn a_checkpoint_keeps_partitions_of_two_sources_apart() {
 
     let Recovered { checkpoint, decisions, .. } = open(&store);
     let (kept, parts) = checkpoint.unwrap();
-    assert_eq!(kept.start_bounds, manifest.start_bounds);
-    assert_eq!((kept.offsets, kept.decided), (manifest.offsets, manifest.decided));
-    assert_eq!((kept.verdicts, kept.window_progress), (manifest.verdicts, manifest.window_progress));
+    assert_eq!(kept.start_bounds, task.start_bounds);
+    assert_eq!((kept.offsets, kept.decided), (task.offsets, task.decided));
+    assert_eq!((kept.verdicts, kept.window_progress), (task.verdicts, task.window_progress));
     assert_eq!(parts, [part(first, b"a"), part(other, b"b")]);
     assert_eq!(decisions.decided.passed, [(first, Offset(11)), (other, Offset(21))].into());
     assert_eq!(decisions.forced, [forced]);
@@ -248,4 +251,32 @@ fn a_query_that_fails_fails_alone() {
     assert_eq!(fenced.backend.failure(), Some(why));
     assert_eq!(healthy.backend.failure(), None);
     assert_eq!(healthy.outbox.take(999).len(), 100);
+}
+
+#[test]
+fn accepting_a_topic_changes_nothing_else_of_a_checkpoint() {
+    let (pool, store) = (pool(), Store::memory().unwrap());
+    let task = TaskManifest {
+        start_bounds: StartBounds { topic_id: TopicId::new(7), ..StartBounds::default() },
+        offsets: [(PARTITION, Progress { next: Offset(10), done: false })].into(),
+        kept: vec![SegmentId::Operator(OperatorSegment { operator: 5, shard: 1 })],
+        operators: [(5, "'n': row_number of each (model TEXT)".to_owned())].into(),
+        ..TaskManifest::default()
+    };
+    let backend = StateBackend::start(&pool, open(&store).begin);
+    let (mut keys, mut states) = (Texts::default(), Texts::default());
+    keys.push(b"a group");
+    states.push(b"a number");
+    let segment = StateSegment { id: task.kept[0], whole: true, keys, states: vec![states] };
+    let parts = vec![segment.clone()];
+    backend.checkpoint(CheckpointRequest { task: task.clone(), parts, forced_closes: 0 });
+    backend.wait();
+    assert_eq!(backend.failure(), None);
+    drop(backend);
+
+    assert!(recovery::accept_topic(&store, "q", false).unwrap());
+    let (accepted, parts) = open(&store).checkpoint.unwrap();
+    let start_bounds = StartBounds { topic_id: None, ..task.start_bounds.clone() };
+    assert_eq!(accepted, TaskManifest { start_bounds, ..task });
+    assert_eq!(parts, [segment]);
 }
