@@ -34,7 +34,7 @@ use self::{
     identity::Named,
     output_files::{LetterSettings, OutputFiles},
     sinks::Sinks,
-    source::{Begin, columns},
+    source::{ReadStart, columns},
 };
 use crate::{
     deliver::{dead_letter::RecordText, output::Output},
@@ -189,7 +189,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
         deployment.state.as_ref(),
     );
     files.left = left;
-    let mut parts = Builder {
+    let mut builder = DeploymentBuilder {
         pool,
         needed,
         components,
@@ -203,12 +203,12 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
     let mut pipelines = Vec::new();
     for source in &program.sources {
         let reads = |query: &&&Query| query.plan.manifest.input == Input::Source(source.name.clone());
-        let tasks: Vec<&Query> = parts.needed.iter().filter(reads).copied().collect();
+        let tasks: Vec<&Query> = builder.needed.iter().filter(reads).copied().collect();
         if !tasks.is_empty() {
-            pipelines.extend(deployment.pipelines(source, tasks, &mut parts)?);
+            pipelines.extend(deployment.pipelines(source, tasks, &mut builder)?);
         }
     }
-    let Builder { files, sinks, mut notices, begun, control, .. } = parts;
+    let DeploymentBuilder { files, sinks, mut notices, begun, control, .. } = builder;
     files.prepare()?;
     notices.extend(files.notices);
     if files.resumed {
@@ -276,7 +276,7 @@ fn check_once(deployment: &Deployment<'_>) -> Result<(), DeployError> {
 }
 
 /// What pipelines are put together from.
-struct Builder<'a> {
+struct DeploymentBuilder<'a> {
     /// The threads that keep state; none = nothing is durable.
     pool: Option<StatePool>,
     needed: Vec<&'a Query>,
@@ -332,28 +332,30 @@ impl Deployment<'_> {
         &self,
         source: &Source,
         tasks: Vec<&Query>,
-        parts: &mut Builder<'_>,
+        builder: &mut DeploymentBuilder<'_>,
     ) -> Result<Vec<Pipeline>, DeployError> {
         let begin = self.start(source, &tasks);
-        let (reading, schema) = parts.resources.share(source, self)?;
+        let (reading, schema) = builder.resources.share(source, self)?;
         let settings =
             LetterSettings { record_text: self.dead_letter_records, bytes_max: self.dead_letters_bytes_max };
         let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));
-        let letters = path.map(|path| parts.files.letters(path, &settings)).transpose()?;
+        let letters = path.map(|path| builder.files.letters(path, &settings)).transpose()?;
         let subscription = Arc::new(Subscription {
             deployment: self.name.to_owned(),
             source: source.name.clone(),
             dead_letters: letters,
             tells_late: source.late_dead_letters,
             timings: self.timings.clone(),
-            control: parts.control.clone(),
+            control: builder.control.clone(),
             progress: Progress::shown_in(SourceMetrics::new(self.name, &source.name)),
             unread: AtomicBool::new(false),
         });
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
             let ticket = schema.register(&columns(source, &task.plan.manifest));
-            let Some(task) = self.task(task, source, ticket, &begin, &subscription, parts)? else { continue };
+            let Some(task) = self.task(task, source, ticket, &begin, &subscription, builder)? else {
+                continue;
+            };
             match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {
                 Some(level) => level.push(task),
                 None => levels.push(vec![task]),

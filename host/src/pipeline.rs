@@ -39,7 +39,7 @@ use crate::{
 };
 
 pub use drain::{Drain, Input, park};
-pub use future::Future;
+pub use future::SkewGuard;
 pub use rejoin::RejoinPoint;
 
 /// How long the loop waits for input before it looks at idleness, outputs and whether to stop. It is not notified there: it waits for the
@@ -66,7 +66,7 @@ pub struct Source {
     /// Where queries that read alone come back to the others; none where the input has an end.
     pub rejoin: Option<RejoinPoint>,
     /// How far ahead of its record an event may be; none = as far as it likes.
-    pub future: Option<Future>,
+    pub skew_guard: Option<SkewGuard>,
     /// How often state is captured.
     pub checkpoint_interval: Duration,
     /// How long deliveries may take at the end.
@@ -153,7 +153,7 @@ impl Pipeline {
             Event::Assigned { partition, start, end } => self.assign(partition, start, end, run),
             Event::Batch(_) | Event::ReachedEnd { .. } | Event::Idle { .. } | Event::Done { .. }
                 if !self.begin(run) => {}
-            Event::Batch(batch) => self.take(batch, run),
+            Event::Batch(batch) => self.take_batch(batch, run),
             Event::ReachedEnd { partition } => {
                 self.each_task(|task| task.reached_end(INPUT.partition(partition)));
             }
@@ -161,7 +161,7 @@ impl Pipeline {
                 self.each_task(|task| task.end(INPUT.partition(partition)));
             }
             Event::Topic(id) => self.set_topic(id),
-            Event::Asked => self.mark(),
+            Event::Asked => self.set_idle_baseline(),
             Event::Idle { partitions, silent } => self.idle(&partitions, silent),
             Event::Waits(text) => warn!(source = self.source.name, "{text}"),
             Event::GoesOn(text) => info!(source = self.source.name, "{text}"),
@@ -245,9 +245,9 @@ impl Pipeline {
         });
     }
 
-    fn take(&mut self, mut batch: Batch, run: &mut Run) {
-        if let Some(future) = &self.source.future {
-            reject_future(&mut batch, future, clock::now_us());
+    fn take_batch(&mut self, mut batch: Batch, run: &mut Run) {
+        if let Some(guard) = &self.source.skew_guard {
+            reject_future(&mut batch, guard, clock::now_us());
         }
         self.each_task(|task| task.take(INPUT, &batch));
         if let (true, Some(rejoin)) = (run.is_primary, &self.source.rejoin) {
@@ -282,10 +282,10 @@ impl Pipeline {
 
     /// Where each query stands while leaders are asked whether silent partitions are idle. Not where a replay has still to do what
     /// earlier silence brought about.
-    fn mark(&mut self) {
+    fn set_idle_baseline(&mut self) {
         let engines =
             self.tasks.iter_mut().filter(|task| !task.is_behind_barrier()).filter_map(QueryTask::engine_mut);
-        engines.for_each(WindowQuery::mark);
+        engines.for_each(WindowQuery::set_idle_baseline);
     }
 
     /// Partitions were idle when their leaders were asked: up to there they hold no windows open; when all are, time itself goes on.

@@ -46,7 +46,7 @@ pub use letters::{Context, Counts, QueryIndex};
 pub use log::{DecisionLog, REMEMBERED_MAX};
 pub use operators::Operators;
 pub use progress::Progress;
-pub use scope::{EmitContext, TaskFailure};
+pub use scope::{QueryContext, TaskFailure};
 pub use subscription::{Control, Subscription, Wanted};
 pub use task::{OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
 
@@ -63,7 +63,7 @@ pub struct RunningQuery {
     /// Only where it reads rows of closed windows.
     operators: Operators,
     sink: Sink,
-    readers: Vec<RunningQuery>,
+    downstream: Vec<RunningQuery>,
     failed: Option<String>,
     cut_off: Option<CutOff>,
 }
@@ -116,7 +116,7 @@ impl RunningQuery {
             columns,
             operators,
             sink: Sink::None,
-            readers: Vec::new(),
+            downstream: Vec::new(),
             failed: None,
             cut_off: None,
         }
@@ -133,15 +133,15 @@ impl RunningQuery {
     }
 
     /// Lets another query read the rows.
-    pub fn add_reader(&mut self, reader: RunningQuery) {
-        self.readers.push(reader);
+    pub fn add_downstream(&mut self, reader: RunningQuery) {
+        self.downstream.push(reader);
     }
 
     /// Numbers this query and its readers behind those that have these names, and adds theirs.
     fn number(&mut self, names: &mut Vec<String>) {
         self.index = QueryIndex(names.len());
         names.push(self.name().to_owned());
-        self.readers.iter_mut().for_each(|reader| reader.number(names));
+        self.downstream.iter_mut().for_each(|reader| reader.number(names));
     }
 
     /// What it was compiled to.
@@ -181,13 +181,13 @@ impl RunningQuery {
         {
             self.failed = context.check(output.flush());
         }
-        self.readers.iter_mut().for_each(|reader| reader.flush(context));
+        self.downstream.iter_mut().for_each(|reader| reader.flush(context));
     }
 
     /// The queries that failed, with why: this one and its readers.
     pub fn failures(&self) -> Vec<(&str, &str)> {
         let own = self.failed.as_deref().map(|why| (self.name(), why));
-        own.into_iter().chain(self.readers.iter().flat_map(Self::failures)).collect()
+        own.into_iter().chain(self.downstream.iter().flat_map(Self::failures)).collect()
     }
 
     /// Its windows that the end of the input has cut off.
@@ -198,7 +198,7 @@ impl RunningQuery {
     /// Why nothing of it can go on: it failed, or all queries that read its rows did.
     pub fn failure(&self) -> Option<String> {
         let readers = || {
-            let failures: Option<Vec<String>> = self.readers.iter().map(Self::failure).collect();
+            let failures: Option<Vec<String>> = self.downstream.iter().map(Self::failure).collect();
             failures?.into_iter().next()
         };
         self.failed.clone().or_else(readers)
@@ -209,7 +209,7 @@ impl RunningQuery {
     pub fn take(
         &mut self,
         input: &InputBatch<'_>,
-        scope: &mut EmitContext<'_>,
+        scope: &mut QueryContext<'_>,
     ) -> Result<Vec<SinkBatch>, TaskFailure> {
         let time = self.manifest.window.as_ref().map(|window| window.time);
         let mut columns = input.columns_at(&self.columns)?;

@@ -161,7 +161,7 @@ impl Fold {
         for (&which, partition) in &self.partitions {
             let mut open: Vec<(FoldSegment, GroupSlots)> = Vec::new();
             for slice in partition.slices().filter(|slice| slice.number >= first) {
-                let id = FoldSegment { partition: which, place: SegmentKind::Slice(slice.number) };
+                let id = FoldSegment { partition: which, kind: SegmentKind::Slice(slice.number) };
                 open.push((id, changed(&id, &mut slice.groups())));
             }
             for (id, groups) in late(which, partition, |late| late.slice >= first) {
@@ -172,7 +172,7 @@ impl Fold {
                 parts.extend(segments(id, is_whole(&id), partition, &groups, states)?);
             }
             for (slice, groups) in partition.counted_before(first) {
-                let id = FoldSegment { partition: which, place: SegmentKind::Counted(slice) };
+                let id = FoldSegment { partition: which, kind: SegmentKind::Counted(slice) };
                 kept.insert(SegmentId::Fold(id));
                 parts.push(StateSegment {
                     id: SegmentId::Fold(id),
@@ -210,7 +210,7 @@ impl Fold {
         let Some(partition) = self.partitions.get_mut(&id.partition) else {
             return misfit("a partition that it does not name");
         };
-        let counted = matches!(id.place, SegmentKind::Counted(_));
+        let counted = matches!(id.kind, SegmentKind::Counted(_));
         let calls = if counted { 0 } else { states.aggregates.len() };
         let in_step = segment.states.iter().all(|states| states.len() == segment.keys.len());
         if segment.states.len() != calls || versions.len() != states.aggregates.len() || !in_step {
@@ -228,7 +228,7 @@ impl Fold {
             if !key::is_key(bytes, &self.key_types) {
                 return misfit("a group with another key");
             }
-            slots.extend(partition.put_back(id.place, bytes, &self.slicing, states.slots));
+            slots.extend(partition.put_back(id.kind, bytes, &self.slicing, states.slots));
         }
         debug_assert_eq!(slots.len(), if counted { 0 } else { segment.keys.len() }, "one slot a state");
         Ok(states.restore(versions, &slots, &segment.states)?)
@@ -250,7 +250,7 @@ impl Fold {
         states: &mut States<'_>,
     ) -> Result<(), Fault> {
         let Some(changes) = changes else { return Ok(()) };
-        if id.place.slice() < closing.first_needed {
+        if id.kind.slice() < closing.first_needed {
             return Ok(());
         }
         let whole = changes.is_outdated(&id);
@@ -283,7 +283,7 @@ impl SealedSlices for Fold {
     ) -> Result<(), Fault> {
         for (&which, partition) in &mut self.partitions {
             let Some(sealed) = partition.seal(slice) else { continue };
-            let id = FoldSegment { partition: which, place: SegmentKind::Slice(slice) };
+            let id = FoldSegment { partition: which, kind: SegmentKind::Slice(slice) };
             Self::note_sealed(self.changes.as_mut(), id, partition, sealed.groups(), closing, states)?;
             give_away(id, partition, &sealed.groups().collect::<GroupSlots>(), states, take)?;
         }
@@ -300,7 +300,7 @@ impl SealedSlices for Fold {
             for (id, groups) in late(which, partition, |late| late.window <= closing.window) {
                 let changes = self.changes.as_mut();
                 Self::note_sealed(changes, id, partition, groups.iter().copied(), closing, states)?;
-                partition.seal_late(id.place, &groups);
+                partition.seal_late(id.kind, &groups);
                 give_away(id, partition, &groups, states, take)?;
             }
         }
@@ -319,7 +319,7 @@ fn give_away(
     for groups in groups.chunks(GROUPS_MAX) {
         let keys = keys(partition, groups.iter().map(|&(group, _)| group));
         let slots = SealedStates::Slots(groups.iter().map(|&(_, slot)| slot).collect());
-        take(SealedSlice { partition: id.partition, kind: id.place, keys, states: slots }, states)?;
+        take(SealedSlice { partition: id.partition, kind: id.kind, keys, states: slots }, states)?;
         groups.iter().for_each(|&(group, _)| partition.release_group(group));
     }
     Ok(())
@@ -333,8 +333,8 @@ fn late(
 ) -> BTreeMap<FoldSegment, GroupSlots> {
     let mut places: BTreeMap<FoldSegment, GroupSlots> = BTreeMap::new();
     for (late, slot) in partition.late().filter(|(late, _)| wanted(late)) {
-        let place = SegmentKind::Late { window: late.window, slice: late.slice };
-        places.entry(FoldSegment { partition: which, place }).or_default().push((late.group, slot));
+        let kind = SegmentKind::Late { window: late.window, slice: late.slice };
+        places.entry(FoldSegment { partition: which, kind }).or_default().push((late.group, slot));
     }
     places
 }

@@ -312,8 +312,8 @@ impl PartitionState {
     }
 
     /// Gives the late accumulators of a place away; their groups are released by [`PartitionState::release_group`].
-    pub(super) fn seal_late(&mut self, place: SegmentKind, groups: &[(Group, u32)]) {
-        let SegmentKind::Late { window, slice } = place else { unreachable!("late accumulators") };
+    pub(super) fn seal_late(&mut self, kind: SegmentKind, groups: &[(Group, u32)]) {
+        let SegmentKind::Late { window, slice } = kind else { unreachable!("late accumulators") };
         for &(group, slot) in groups {
             let sealed = self.late.remove(&Late { window, slice, group });
             debug_assert_eq!(sealed, Some(slot), "it was there");
@@ -351,14 +351,14 @@ impl PartitionState {
     /// Puts a group back into a place, and gives it a slot; none where it only counts.
     pub(super) fn put_back(
         &mut self,
-        place: SegmentKind,
+        kind: SegmentKind,
         key: &[u8],
         slicing: &Slicing,
         slots: &mut SlotAllocator,
     ) -> Option<u32> {
         let group = self.groups.find_or_add(Key::of(key));
-        self.limiter.see(group, place.slice());
-        match place {
+        self.limiter.see(group, kind.slice());
+        match kind {
             SegmentKind::Counted(_) => None,
             SegmentKind::Slice(number) => {
                 let index = self.slices.partition_point(|slice| slice.number < number);

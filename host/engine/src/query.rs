@@ -133,8 +133,8 @@ impl WindowQuery {
 
     /// The leaders of silent partitions are asked for their ends now: what they answer says something about what was folded
     /// until here, see [`WindowQuery::idle`].
-    pub fn mark(&mut self) {
-        self.close.source.mark();
+    pub fn set_idle_baseline(&mut self) {
+        self.close.source.set_idle_baseline();
     }
 
     /// These partitions were idle at the last [`WindowQuery::mark`]: the watermark need not wait for them up to where the others

@@ -29,7 +29,7 @@ pub struct FoldSegment {
     /// The partition that folded it.
     pub partition: Partition,
     /// Where in time it lies.
-    pub place: SegmentKind,
+    pub kind: SegmentKind,
 }
 
 /// What an operator keeps of the groups of a shard.
@@ -169,9 +169,9 @@ impl Changes {
 
     /// The sealed parts that are needed from `first` on: what changed in them, and all their names.
     pub(super) fn take_sealed(&mut self, first: SliceNumber) -> (Vec<StateSegment>, BTreeSet<FoldSegment>) {
-        self.ids.retain(|id| id.place.slice() >= first);
+        self.ids.retain(|id| id.kind.slice() >= first);
         let mut sealed = std::mem::take(&mut self.sealed);
-        sealed.retain(|part| matches!(part.id, SegmentId::Fold(id) if id.place.slice() >= first));
+        sealed.retain(|part| matches!(part.id, SegmentId::Fold(id) if id.kind.slice() >= first));
         (sealed, self.ids.clone())
     }
 

@@ -51,19 +51,19 @@ pub(super) struct SourceWatermark {
     at: i64,
     partitions: BTreeMap<Partition, Watermark>,
     /// Where the partitions stood when leaders were last asked for their ends.
-    mark: Option<Mark>,
+    idle_baseline: Option<IdleBaseline>,
 }
 
 impl SourceWatermark {
     /// Before any event.
     pub(super) fn new() -> Self {
-        Self { at: NEVER, partitions: BTreeMap::new(), mark: None }
+        Self { at: NEVER, partitions: BTreeMap::new(), idle_baseline: None }
     }
 
     /// As it was captured, with the partitions' own watermarks.
     pub(super) fn restored(at: i64, partitions: impl IntoIterator<Item = (Partition, i64)>) -> Self {
         let own = |(partition, at)| (partition, Watermark { at, ..Watermark::new() });
-        Self { at, partitions: partitions.into_iter().map(own).collect(), mark: None }
+        Self { at, partitions: partitions.into_iter().map(own).collect(), idle_baseline: None }
     }
 
     /// Where it is.
@@ -88,13 +88,13 @@ impl SourceWatermark {
     }
 
     /// See `WindowQuery::mark`.
-    pub(super) fn mark(&mut self) {
-        self.mark = Some(Mark { watermarks: self.partitions.clone() });
+    pub(super) fn set_idle_baseline(&mut self) {
+        self.idle_baseline = Some(IdleBaseline { watermarks: self.partitions.clone() });
     }
 
     /// See `WindowQuery::idle`.
     pub(super) fn idle(&mut self, partitions: &[Partition], elapsed_us: i64) {
-        let Some(mark) = self.mark.take() else { return };
+        let Some(mark) = self.idle_baseline.take() else { return };
         mark.promise(partitions, elapsed_us, &mut self.partitions);
         self.follow();
     }
@@ -109,13 +109,13 @@ impl SourceWatermark {
 ///
 /// The leaders of silent partitions are asked for their ends at that moment. If one answers that its partition has nothing more,
 /// then nothing of it is missing from what had been read of the *others* until then, so that is how far the source may go without
-/// it: [`Mark::promise`]. What was read of the others since is not covered by the answer.
+/// it: [`IdleBaseline::promise`]. What was read of the others since is not covered by the answer.
 #[derive(Clone, Debug)]
-struct Mark {
+struct IdleBaseline {
     watermarks: BTreeMap<Partition, Watermark>,
 }
 
-impl Mark {
+impl IdleBaseline {
     /// How far the source may go without the partitions that were idle at this moment: as far as all others had come. Where
     /// there was no other, time itself goes on: to the greatest event time of any partition less the delay, plus what had elapsed
     /// since the last arrival. None before any event.
@@ -157,7 +157,7 @@ mod tests {
     /// The source's watermark after these partitions were found idle at a moment at which all stood like this.
     fn promised(times: &[i64], idle: &[u32], elapsed_us: i64) -> i64 {
         let mut source = source(times);
-        source.mark();
+        source.set_idle_baseline();
         source.idle(&idle.iter().copied().map(first).collect::<Vec<_>>(), elapsed_us);
         source.at()
     }
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(source.at(), NEVER, "the other source had no event");
         source.observe(other, 8);
         assert_eq!(source.at(), 8);
-        source.mark();
+        source.set_idle_baseline();
         source.idle(&[first(0)], 0);
         source.observe(other, 12);
         assert_eq!(source.at(), 9, "partition 0 of the first source was idle, not that of the other");
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn what_was_read_of_the_others_after_the_mark_is_not_covered() {
         let mut source = source(&[5, 20]);
-        source.mark();
+        source.set_idle_baseline();
         source.observe(first(1), 50);
         source.idle(&[first(0)], 0);
         assert_eq!(source.at(), 20);

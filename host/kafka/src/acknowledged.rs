@@ -13,11 +13,11 @@ use crate::{
 const PROMISES: &[(&str, &str)] = &[("message.timeout.ms", "0")];
 
 /// A writer of one topic, without transactions.
-pub struct Acknowledged {
+pub struct AckedWriter {
     client: Outgoing,
 }
 
-impl Acknowledged {
+impl AckedWriter {
     /// Makes a client. The topic must be there, or the brokers make it.
     pub fn open(connection: &Connection, topic: &str) -> Result<Self, WriteError> {
         let client = Outgoing::new(connection, topic, PROMISES)?;

@@ -28,7 +28,7 @@ use streamgauge_common::{
 
 use self::{
     asking::Asking,
-    builder::Builder,
+    builder::ChunkBuilder,
     lack::{ALL_BUT_LEADERS, Missing},
     positions::NoPosition,
     silence::Silence,
@@ -123,7 +123,7 @@ enum Polled {
 /// A partition that is read.
 #[derive(Debug, Default)]
 struct Partition {
-    builder: Builder,
+    builder: ChunkBuilder,
     /// The offset behind the last record.
     next: Offset,
     end: Option<Offset>,

@@ -232,9 +232,10 @@ impl Kept {
             Err(error) => return json!({"name": self.name, "error": error.to_string()}),
         };
         let saved = looked.task.as_ref();
-        let offset = |(partition, progress): (&Partition, &streamgauge_state::manifest::Progress)| {
-            (partition.to_string(), Value::from(progress.next.0))
-        };
+        let offset =
+            |(partition, progress): (&Partition, &streamgauge_state::manifest::PartitionProgress)| {
+                (partition.to_string(), Value::from(progress.next.0))
+            };
         let offsets: Map<String, Value> =
             saved.map(|saved| saved.offsets.iter().map(offset).collect()).unwrap_or_default();
         json!({

@@ -12,7 +12,7 @@ use streamgauge_common::{
     message::Message,
     wakeup::Stop,
 };
-use streamgauge_kafka::{Acknowledged, Connection, Control, Transactions, WriteError};
+use streamgauge_kafka::{AckedWriter, Connection, Control, Transactions, WriteError};
 use streamgauge_state::outbox::Outbox;
 
 /// The most that one transaction holds.
@@ -73,7 +73,7 @@ impl KafkaSink {
 
 enum Writer {
     Transactions(Box<Transactions>),
-    Acknowledged(Acknowledged),
+    AckedWriter(AckedWriter),
 }
 
 struct Worker<'a> {
@@ -152,7 +152,7 @@ impl Worker<'_> {
                 self.delivered = delivered;
             }
             (None, None) => {
-                self.writer = Some(Writer::Acknowledged(Acknowledged::open(connection, topic)?));
+                self.writer = Some(Writer::AckedWriter(AckedWriter::open(connection, topic)?));
             }
         }
         self.settle_delivered();
@@ -205,12 +205,12 @@ impl Worker<'_> {
         let keep_waiting = |quiet, why: &str| self.keep_waiting(quiet, why);
         let written = match &mut writer {
             Some(Writer::Transactions(transactions)) => transactions.write(batch, &keep_waiting),
-            Some(Writer::Acknowledged(acknowledged)) => acknowledged.write(batch, &keep_waiting),
+            Some(Writer::AckedWriter(acknowledged)) => acknowledged.write(batch, &keep_waiting),
             None => Err(WriteError::Away("nothing is open".into())),
         };
         // An acknowledged writer keeps what it was given: what failed with it is not known, and written again by another.
         let spent =
-            matches!((&writer, &written), (Some(Writer::Acknowledged(_)), Err(error)) if !error.is_refusal());
+            matches!((&writer, &written), (Some(Writer::AckedWriter(_)), Err(error)) if !error.is_refusal());
         self.writer = writer.filter(|_| !spent);
         written?;
         self.delivered = last;

@@ -21,7 +21,7 @@ use std::{
 mod mark;
 
 use self::mark::{Ending, read, write};
-pub use self::mark::{Mark, Seen};
+pub use self::mark::{FileMark, Seen};
 use super::{
     http::backoff::Backoff,
     kafka::DeliveryEvents,
@@ -53,7 +53,7 @@ pub struct FileSink {
 pub struct CommitMarker {
     paths: [PathBuf; 2],
     turn: u64,
-    mark: Mark,
+    mark: FileMark,
     /// The last bytes of the file before the mark.
     ending: Ending,
     /// The marker whose mark this one takes over: it goes once this one is written.
@@ -69,7 +69,7 @@ pub struct CommitMarker {
 struct Adopted {
     folder: PathBuf,
     name: String,
-    mark: Mark,
+    mark: FileMark,
     /// Whether it was for the same file, which has another path now.
     is_moved: bool,
 }
@@ -132,18 +132,18 @@ impl FileSink {
     }
 
     /// What its file holds, as far as is known; none where that is not kept.
-    pub fn mark(&self) -> Option<Mark> {
+    pub fn mark(&self) -> Option<FileMark> {
         let marker = self.marker.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         Some(marker.mark.clone())
     }
 
     /// Says what its file, which is at `path`, holds now: rows are written behind that.
-    pub fn begin(&self, file: &File, path: &Path, mark: Mark) -> Result<(), CommitMarkerError> {
+    pub fn begin(&self, file: &File, path: &Path, mark: FileMark) -> Result<(), CommitMarkerError> {
         let Some(marker) = &self.marker else { return Ok(()) };
         let failed = |cause| CommitMarkerError::Io { doing: "read", path: path.display().to_string(), cause };
         let ending = Ending::of(file, mark.length).map_err(failed)?;
         let seen = Some(Seen::of(file, path, &ending).map_err(failed)?);
-        let mark = Mark { seen, ..mark };
+        let mark = FileMark { seen, ..mark };
         let mut marker = marker.lock().unwrap_or_else(PoisonError::into_inner);
         marker.ending = ending;
         if marker.mark == mark && marker.adopted.is_none() {
@@ -282,11 +282,11 @@ impl CommitMarker {
         match (newest, damage) {
             (Some((turn, mark)), _) => Ok(Self::new(paths, turn, mark)),
             (None, Some((path, what))) if !first => Err(CommitMarkerError::Damaged { path, what }),
-            (None, _) => Ok(Self::new(paths, 0, Mark::default())),
+            (None, _) => Ok(Self::new(paths, 0, FileMark::default())),
         }
     }
 
-    fn new(paths: [PathBuf; 2], turn: u64, mark: Mark) -> Self {
+    fn new(paths: [PathBuf; 2], turn: u64, mark: FileMark) -> Self {
         let ending = Ending::default();
         Self { paths, turn, mark, ending, adopted: None, is_behind: false, is_unwritten: false }
     }
@@ -294,14 +294,14 @@ impl CommitMarker {
     /// Takes over what the marker of another name says. `is_moved`: it speaks of the same file, which has another path now, and
     /// is removed once this one is written.
     #[must_use]
-    pub fn adopt(self, folder: &Path, name: &str, mark: Mark, is_moved: bool) -> Self {
+    pub fn adopt(self, folder: &Path, name: &str, mark: FileMark, is_moved: bool) -> Self {
         let adopted =
             Adopted { folder: folder.to_owned(), name: name.to_owned(), mark: mark.clone(), is_moved };
         Self { mark, adopted: Some(adopted), ..self }
     }
 
     /// What the markers in a folder say, those that can be read, with their names.
-    pub fn all(folder: &Path) -> Vec<(String, Mark)> {
+    pub fn all(folder: &Path) -> Vec<(String, FileMark)> {
         let names = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
         let names = names.filter_map(|entry| entry.file_name().into_string().ok());
         let names: BTreeSet<String> = names
@@ -314,7 +314,7 @@ impl CommitMarker {
     }
 
     /// What it says.
-    pub fn mark(&self) -> &Mark {
+    pub fn mark(&self) -> &FileMark {
         &self.mark
     }
 

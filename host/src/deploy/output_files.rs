@@ -27,7 +27,7 @@ use crate::{
     deliver::{
         connectors::file::Mode,
         letters::DeadLetterQueue,
-        lines::{FileSink, Mark},
+        lines::{FileMark, FileSink},
         output::Output,
     },
     deploy::DeployError,
@@ -303,7 +303,7 @@ impl OutputFile {
     fn known<'a>(
         &'a self,
         length: u64,
-        mark: Option<&'a Mark>,
+        mark: Option<&'a FileMark>,
         identities: &'a BTreeSet<u128>,
     ) -> Result<Known<'a>, DeployError> {
         let unwritable = |cause| unwritable(&self.path, &cause);

@@ -18,7 +18,7 @@ use streamgauge_sql::{
 use super::{DeployError, Deployment, secret::secret};
 use crate::{
     decode::{format, layout::ColumnSpec, schema::SharedSchema},
-    pipeline::{self, Future, OpenReader, reader},
+    pipeline::{self, OpenReader, SkewGuard, reader},
     source::connector::SourceInput,
 };
 
@@ -26,7 +26,7 @@ use crate::{
 const MAX_FUTURE_SKEW_US: i64 = 5 * 60 * 1_000_000;
 
 /// Where to begin reading a source.
-pub(super) struct Begin {
+pub(super) struct ReadStart {
     pub(super) start: StartAt,
     /// Windows that start earlier are not wholly covered and not emitted; none = all are emitted.
     pub(super) emit_from_us: Option<i64>,
@@ -34,7 +34,7 @@ pub(super) struct Begin {
 
 impl Deployment<'_> {
     /// From where a source is read, with relative times made absolute.
-    pub(super) fn start(&self, source: &Source, tasks: &[&Query]) -> Begin {
+    pub(super) fn start(&self, source: &Source, tasks: &[&Query]) -> ReadStart {
         let longest_us =
             tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.kind.size_us())).max();
         let from_start = self.bounded || !self.inputs.is_empty() || !self.named_files(source).is_empty();
@@ -48,7 +48,7 @@ impl Deployment<'_> {
             Start::Ago(ago_us) => at(now_us.saturating_sub(ago_us)),
             Start::Default => at(now_us.saturating_sub(longest_us.unwrap_or(0))),
         };
-        Begin { start, emit_from_us }
+        ReadStart { start, emit_from_us }
     }
 
     /// The files that a source is read from; none where it is not read from files.
@@ -94,7 +94,7 @@ impl Deployment<'_> {
         let skew = source.max_future_skew_us.or(paths.is_empty().then_some(MAX_FUTURE_SKEW_US));
         let time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
         let time = time.map(|time| ColumnSpec::of(source, time));
-        let future = time.zip(skew).map(|(time, max_skew_us)| Future { time, max_skew_us });
+        let skew_guard = time.zip(skew).map(|(time, max_skew_us)| SkewGuard { time, max_skew_us });
         let live = paths.is_empty();
         // What is read from a pipe is gone, and to open it again may wait for ever.
         let once = paths.iter().any(|path| path == Path::new("-") || is_pipe(path));
@@ -139,7 +139,7 @@ impl Deployment<'_> {
             open,
             once,
             rejoin: (live && !self.bounded).then(pipeline::RejoinPoint::default),
-            future,
+            skew_guard,
             checkpoint_interval: self.checkpoint_interval,
             drain_timeout: self.drain_timeout,
             faults: self.limits.faults(),

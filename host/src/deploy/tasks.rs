@@ -23,7 +23,7 @@ use streamgauge_state::{
 };
 
 use super::{
-    Begin, Builder, Deployment, has_stages,
+    Deployment, DeploymentBuilder, ReadStart, has_stages,
     leftovers::removal,
     operators,
     output_files::{Named, Writer},
@@ -80,9 +80,9 @@ impl Deployment<'_> {
         query: &Query,
         source: &Source,
         columns: ColumnTicket,
-        begin: &Begin,
+        begin: &ReadStart,
         subscription: &Arc<Subscription>,
-        parts: &mut Builder<'_>,
+        builder: &mut DeploymentBuilder<'_>,
     ) -> Result<Option<QueryTask>, DeployError> {
         let manifest = &query.plan.manifest;
         let open = self.opener(manifest);
@@ -90,20 +90,26 @@ impl Deployment<'_> {
         let accumulators = open().map_err(failed)?;
         let versions: Vec<StateVersions> =
             accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
-        let KnownQuery { timeline, goes_on, begin: keeping, checkpoint, decisions, in_flight } =
-            self.kept(manifest, source, &versions, parts)?;
+        let KnownQuery { timeline, goes_on, begin: recovered_state, checkpoint, decisions, in_flight } =
+            self.recover_query(manifest, source, &versions, builder)?;
         if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && in_flight.is_empty() {
             if !self.bounded && self.inputs.is_empty() {
                 let name = &manifest.name;
-                parts.notices.push(format!(
+                builder.notices.push(format!(
                     "query '{name}' came to the end of its input in an earlier run: nothing is left to do"
                 ));
             }
             return Ok(None);
         }
-        let acknowledged = keeping.as_ref().map(|keeping| keeping.acknowledged.clone()).unwrap_or_default();
-        let backend =
-            parts.pool.as_ref().zip(keeping).map(|(pool, keeping)| StateBackend::start(pool, keeping));
+        let acknowledged = recovered_state
+            .as_ref()
+            .map(|recovered_state| recovered_state.acknowledged.clone())
+            .unwrap_or_default();
+        let backend = builder
+            .pool
+            .as_ref()
+            .zip(recovered_state)
+            .map(|(pool, recovered_state)| StateBackend::start(pool, recovered_state));
         let mut task_builder = TaskBuilder {
             timeline,
             goes_on,
@@ -115,9 +121,9 @@ impl Deployment<'_> {
             letters: subscription.dead_letters.as_ref(),
             windowed: manifest.window.is_some(),
         };
-        let running = self.query(query, columns.positions().to_vec(), &[], &mut task_builder, parts)?;
+        let running = self.query(query, columns.positions().to_vec(), &[], &mut task_builder, builder)?;
         if let Some((saved, _)) = &checkpoint {
-            self.check_operators(&running, saved, parts)?;
+            self.check_operators(&running, saved, builder)?;
         }
         let owed = |messages: &&Vec<Arc<Message>>| !messages.iter().all(|message| is_shown(message));
         if let Some((name, messages)) = task_builder.in_flight.iter().find(|(_, messages)| owed(messages)) {
@@ -144,12 +150,12 @@ impl Deployment<'_> {
     }
 
     /// What was kept of a query; a course of its own where nothing is.
-    fn kept(
+    fn recover_query(
         &self,
         manifest: &Manifest,
         source: &Source,
         versions: &[StateVersions],
-        parts: &mut Builder<'_>,
+        builder: &mut DeploymentBuilder<'_>,
     ) -> Result<KnownQuery, DeployError> {
         let Some(store) = &self.state else {
             let timeline = fastrand::u128(..);
@@ -182,11 +188,11 @@ impl Deployment<'_> {
         begin.metrics = metrics::checkpoints(self.name, &manifest.name);
         let at_checkpoint = checkpoint.as_ref().map(|(saved, _)| saved.decided.run);
         let is_between = at_checkpoint.is_none_or(|run| run == decisions.decided.run);
-        self.admit(&manifest.name, &begin.store, is_between)?;
-        parts.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
-        parts.files.resumed |= checkpoint.is_some();
-        parts.files.identities.insert(timeline);
-        parts.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
+        self.check_and_write_limits(&manifest.name, &begin.store, is_between)?;
+        builder.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
+        builder.files.resumed |= checkpoint.is_some();
+        builder.files.identities.insert(timeline);
+        builder.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
         Ok(KnownQuery { timeline, goes_on, begin: Some(begin), checkpoint, decisions, in_flight })
     }
 
@@ -195,7 +201,7 @@ impl Deployment<'_> {
         &self,
         running: &RunningQuery,
         saved: &TaskManifest,
-        parts: &mut Builder<'_>,
+        builder: &mut DeploymentBuilder<'_>,
     ) -> Result<(), DeployError> {
         let names = running.operator_names();
         let name = running.name();
@@ -213,7 +219,7 @@ impl Deployment<'_> {
             )));
         }
         let begin = names.iter().filter(|(id, _)| !saved.operators.contains_key(id));
-        parts.notices.extend(begin.map(|(_, meaning)| {
+        builder.notices.extend(begin.map(|(_, meaning)| {
             format!(
                 "query '{name}': {meaning} begins now: the state knows no rows of windows that closed before"
             )
@@ -222,7 +228,12 @@ impl Deployment<'_> {
     }
 
     /// The limits that decide which events a window has may change only where no window may be half decided.
-    fn admit(&self, query: &str, store: &Store, is_between: bool) -> Result<(), DeployError> {
+    fn check_and_write_limits(
+        &self,
+        query: &str,
+        store: &Store,
+        is_between: bool,
+    ) -> Result<(), DeployError> {
         let (before, now) = (admitted::read(store), self.limits.admission());
         let failed = |error: StateError| DeployError::Runtime(format!("error: query '{query}': {error}"));
         let before = before.map_err(failed)?;
@@ -260,28 +271,28 @@ impl Deployment<'_> {
         columns: Vec<usize>,
         upstream: &[&Manifest],
         task_builder: &mut TaskBuilder<'_>,
-        parts: &mut Builder<'_>,
+        builder: &mut DeploymentBuilder<'_>,
     ) -> Result<RunningQuery, DeployError> {
         let manifest = &query.plan.manifest;
         let chain = [upstream, &[manifest]].concat();
         let groups_max = self.limits.max_groups;
         let operators = Operators::new(&manifest.operators, operators::names(&chain), groups_max);
-        let component = parts.components.remove(&manifest.name);
+        let component = builder.components.remove(&manifest.name);
         assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
-        parts.files.replayed.extend(task_builder.goes_on.then(|| manifest.name.clone()));
+        builder.files.replayed.extend(task_builder.goes_on.then(|| manifest.name.clone()));
         let mut running = RunningQuery::new(manifest.clone(), component, None, columns, operators);
-        match self.binding(manifest, task_builder, parts)? {
+        match self.binding(manifest, task_builder, builder)? {
             None => {}
             Some((_, SinkBinding::Direct(output))) => running.send_to(output),
             Some((sink, SinkBinding::Outbox(outbox_binding))) => {
-                running.post_to(self.post(manifest, &sink, *outbox_binding, task_builder, parts)?);
+                running.post_to(self.post(manifest, &sink, *outbox_binding, task_builder, builder)?);
             }
         }
-        for reader in parts.needed.clone() {
+        for reader in builder.needed.clone() {
             if reader.plan.manifest.input == Input::View(manifest.name.clone()) {
                 let names = manifest.output.iter().map(|output| output.name.as_str());
                 let columns = positions(&reader.plan.manifest, names);
-                running.add_reader(self.query(reader, columns, &chain, task_builder, parts)?);
+                running.add_downstream(self.query(reader, columns, &chain, task_builder, builder)?);
             }
         }
         Ok(running)
@@ -292,7 +303,7 @@ impl Deployment<'_> {
         &self,
         manifest: &Manifest,
         task_builder: &TaskBuilder<'_>,
-        parts: &mut Builder<'_>,
+        builder: &mut DeploymentBuilder<'_>,
     ) -> Result<Option<(String, SinkBinding)>, DeployError> {
         let route = Route {
             query: manifest,
@@ -303,9 +314,9 @@ impl Deployment<'_> {
         let (name, destination) = match &manifest.target {
             Target::View => return Ok(None),
             Target::Console => (CONSOLE, Destination::Console),
-            Target::Sink(name) => (name.as_str(), self.destination(name, &route, parts)?),
+            Target::Sink(name) => (name.as_str(), self.destination(name, &route, builder)?),
         };
-        let files = &mut parts.files;
+        let files = &mut builder.files;
         let binding = match destination {
             Destination::Console => open_output(files.console(), None, &route, files)?,
             Destination::File(path, mode) => {
@@ -332,11 +343,11 @@ impl Deployment<'_> {
         &self,
         sink: &str,
         route: &Route<'_>,
-        parts: &mut Builder<'_>,
+        builder: &mut DeploymentBuilder<'_>,
     ) -> Result<Destination, DeployError> {
         match self.output_of(sink) {
             Some(path) => Ok(Destination::File(path.to_owned(), None)),
-            None => parts.sinks.open(self.declared(sink)?, route),
+            None => builder.sinks.open(self.declared(sink)?, route),
         }
     }
 
@@ -356,7 +367,7 @@ impl Deployment<'_> {
         sink: &str,
         outbox_binding: OutboxBinding,
         task_builder: &mut TaskBuilder<'_>,
-        parts: &mut Builder<'_>,
+        builder: &mut DeploymentBuilder<'_>,
     ) -> Result<Box<dyn Encode>, DeployError> {
         let OutboxBinding { encode, worker, has, keeps_last } = outbox_binding;
         let name = manifest.name.clone();
@@ -384,7 +395,7 @@ impl Deployment<'_> {
         task_builder.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
         outbox.push(in_flight);
         let of = [task_builder.source.name.as_str(), name.as_str(), sink];
-        parts.sinks.add(worker, outbox.clone(), of, task_builder.letters.cloned());
+        builder.sinks.add(worker, outbox.clone(), of, task_builder.letters.cloned());
         task_builder.outboxes.insert(name, outbox);
         Ok(encode)
     }

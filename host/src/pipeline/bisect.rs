@@ -20,12 +20,12 @@ use crate::{decode::Batch, query::QueryTask};
 const TICK: Duration = Duration::from_millis(100);
 
 /// A copy of a query's state.
-pub struct Copy {
+pub struct StateCopy {
     checkpoint: TaskManifest,
     parts: BTreeMap<SegmentId, Vec<StateSegment>>,
 }
 
-impl Copy {
+impl StateCopy {
     /// Of a checkpoint.
     pub fn new(checkpoint: TaskManifest, parts: Vec<StateSegment>) -> Self {
         let mut copy = Self { checkpoint, parts: BTreeMap::new() };
@@ -82,7 +82,7 @@ fn read_again(
 ) -> Result<Vec<(Offset, String)>, String> {
     let reached = task.offsets().clone();
     let (checkpoint, parts) = task.last_checkpoint()?;
-    let mut copy = Copy::new(checkpoint, parts);
+    let mut copy = StateCopy::new(checkpoint, parts);
     task.go_back(&copy.checkpoint.offsets.clone())?;
     copy.restore(task)?;
     let mut reader = (source.open)(&task.read_from(partition.source))?;
@@ -131,20 +131,20 @@ fn known(batch: &Batch, partition: Partition, last: Offset, reached: &Offsets) -
 fn bisect_batch(
     task: &mut QueryTask,
     batch: &Batch,
-    copy: &mut Copy,
+    copy: &mut StateCopy,
     records_max: usize,
 ) -> Result<Vec<(Offset, String)>, String> {
     let mut poison = Vec::new();
     let (mut good, end) = (0, batch.chunk.len());
     keep(task, copy)?;
     while poison.len() < records_max
-        && let Err(mut task_failure) = task.probe(INPUT, &batch.part(good..end))
+        && let Err(mut task_failure) = task.fold_batch(INPUT, &batch.part(good..end))
     {
         let mut bad = end;
         while bad - good > 1 {
             let middle = good + (bad - good) / 2;
             copy.restore(task)?;
-            match task.probe(INPUT, &batch.part(good..middle)) {
+            match task.fold_batch(INPUT, &batch.part(good..middle)) {
                 Ok(()) => {
                     keep(task, copy)?;
                     good = middle;
@@ -163,7 +163,7 @@ fn bisect_batch(
 }
 
 /// Takes over what the query has folded.
-fn keep(task: &mut QueryTask, copy: &mut Copy) -> Result<(), String> {
+fn keep(task: &mut QueryTask, copy: &mut StateCopy) -> Result<(), String> {
     let captured = task.snapshot(&BTreeSet::new()).map_err(|fault| fault.to_string())?;
     captured.into_iter().for_each(|snapshot| copy.follow(snapshot));
     Ok(())

@@ -6,7 +6,7 @@ use crate::decode::{Batch, Reject, RejectScope, RowIndex, layout::ColumnSpec};
 
 /// The guard against event times that would close windows too early.
 #[derive(Clone, Debug)]
-pub struct Future {
+pub struct SkewGuard {
     /// The column with the event time. Where no query reads it, no time is looked at.
     pub time: ColumnSpec,
     /// How far ahead it may be, in microseconds.
@@ -18,7 +18,7 @@ pub struct Future {
 /// The measure is the time at which the record reached its broker: then an event stands for itself. Where nobody knows that
 /// time the measure is `now_us`, and a replay repeats what is decided here by a verdict, which is of a record: so the whole
 /// record is a dead letter where one of its events is too far ahead.
-pub(super) fn reject_future(batch: &mut Batch, future: &Future, now_us: i64) {
+pub(super) fn reject_future(batch: &mut Batch, future: &SkewGuard, now_us: i64) {
     let Some(position) = batch.columns.layout().position(&future.time) else { return };
     let Some(column) = batch.columns.get(position) else { return };
     let Values::Timestamp(times) = &column.values else { return };
@@ -89,7 +89,7 @@ mod tests {
             columns: Columns::new(layout, [(0, times)]),
             rejects: Vec::new(),
         };
-        reject_future(&mut batch, &Future { time: time(), max_skew_us: 500_000 }, now_us);
+        reject_future(&mut batch, &SkewGuard { time: time(), max_skew_us: 500_000 }, now_us);
         batch.rejects.iter().map(|reject| reject.scope).collect()
     }
 
@@ -118,7 +118,7 @@ mod tests {
             columns: Columns::new(layout, [(0, times)]),
             rejects: Vec::new(),
         };
-        reject_future(&mut batch, &Future { time: time(), max_skew_us: 0 }, 0);
+        reject_future(&mut batch, &SkewGuard { time: time(), max_skew_us: 0 }, 0);
         assert_eq!(batch.rejects, []);
     }
 }

@@ -97,26 +97,26 @@ pub enum Event {
 /// Where a pipeline's events come from.
 pub struct SourceReader {
     collector: Collector<Event>,
-    reader: Arc<Reader>,
+    reader: Arc<ReaderControl>,
     thread: Attended,
 }
 
-/// What the reader is told.
+/// What the reader is orders.
 #[derive(Default)]
-struct Reader {
-    told: Mutex<Told>,
+struct ReaderControl {
+    orders: Mutex<ReaderOrders>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Told {
+struct ReaderOrders {
     /// Nobody listens.
     is_over: bool,
     /// Partitions that are not to be read on for now.
     held: BTreeSet<u32>,
 }
 
-impl Reader {
+impl ReaderControl {
     fn is_over(&self) -> bool {
         self.lock().is_over
     }
@@ -127,25 +127,26 @@ impl Reader {
 
     /// Waits until one of these partitions is to be read on; at once where nobody listens, or there are none.
     fn wait_while_held(&self, partitions: &BTreeSet<u32>) {
-        let are_held =
-            |told: &mut Told| !told.is_over && !partitions.is_empty() && partitions.is_subset(&told.held);
+        let are_held = |orders: &mut ReaderOrders| {
+            !orders.is_over && !partitions.is_empty() && partitions.is_subset(&orders.held)
+        };
         drop(self.changed.wait_while(self.lock(), are_held).unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Told)) {
+    fn tell(&self, change: impl FnOnce(&mut ReaderOrders)) {
         change(&mut self.lock());
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Told> {
+    fn lock(&self) -> MutexGuard<'_, ReaderOrders> {
         // Nothing that could panic happens while it is held.
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for SourceReader {
     fn drop(&mut self) {
-        self.reader.tell(|told| told.is_over = true);
+        self.reader.tell(|orders| orders.is_over = true);
     }
 }
 
@@ -166,7 +167,7 @@ impl SourceReader {
 
     /// Reads these partitions no further for now; what was read of them still comes.
     pub fn hold(&self, partitions: BTreeSet<u32>) {
-        self.reader.tell(|told| told.held = partitions);
+        self.reader.tell(|orders| orders.held = partitions);
     }
 }
 
@@ -210,9 +211,9 @@ fn start(
     queue_batches: usize,
     schema: Arc<SharedSchema>,
     timings: Arc<Timings>,
-    read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static,
+    read: impl FnOnce(&mut Out, &ReaderControl) -> Result<(), Gone> + Send + 'static,
 ) -> io::Result<SourceReader> {
-    let reader = Arc::new(Reader::default());
+    let reader = Arc::new(ReaderControl::default());
     let seen = reader.clone();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let (feeder, collector) = pool::start("decode", threads, queue_batches, move |item| match item {
@@ -243,13 +244,15 @@ mod tests {
     use crate::decode::{json, layout::ColumnSpec};
 
     /// The events of a reader, up to the one that ends it.
-    fn events(read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static) -> Vec<Event> {
+    fn events(
+        read: impl FnOnce(&mut Out, &ReaderControl) -> Result<(), Gone> + Send + 'static,
+    ) -> Vec<Event> {
         events_of(SharedSchema::new(json::FORMAT, 100), read)
     }
 
     fn events_of(
         schema: Arc<SharedSchema>,
-        read: impl FnOnce(&mut Out, &Reader) -> Result<(), Gone> + Send + 'static,
+        read: impl FnOnce(&mut Out, &ReaderControl) -> Result<(), Gone> + Send + 'static,
     ) -> Vec<Event> {
         let mut reader = start(4, schema, Arc::new(Timings::default()), read).unwrap();
         let mut events = Vec::new();
@@ -268,14 +271,14 @@ mod tests {
 
     #[test]
     fn who_has_nothing_to_read_waits_until_a_partition_is_to_be_read_or_nobody_listens() {
-        let reader = Reader::default();
+        let reader = ReaderControl::default();
         let both = BTreeSet::from([1, 2]);
-        let held = |partitions: &BTreeSet<u32>| reader.tell(|told| told.held.clone_from(partitions));
+        let held = |partitions: &BTreeSet<u32>| reader.tell(|orders| orders.held.clone_from(partitions));
         held(&BTreeSet::from([2, 3]));
         reader.wait_while_held(&both);
         reader.wait_while_held(&BTreeSet::new());
         let changes: [&(dyn Fn() + Sync); 2] =
-            [&|| held(&BTreeSet::from([1])), &|| reader.tell(|told| told.is_over = true)];
+            [&|| held(&BTreeSet::from([1])), &|| reader.tell(|orders| orders.is_over = true)];
         for change in changes {
             held(&both);
             thread::scope(|scope| {

@@ -11,7 +11,7 @@ use streamgauge_sql::manifest::{self, Manifest};
 use streamgauge_state::decision::SinkBatch;
 
 use super::{
-    CutOff, EmitContext, InputBatch, RunningQuery, Sink, TaskFailure,
+    CutOff, InputBatch, QueryContext, RunningQuery, Sink, TaskFailure,
     columns::{arguments, constant, expression, kept, pick, words},
     letters,
 };
@@ -19,11 +19,11 @@ use crate::timings::Step;
 
 impl RunningQuery {
     /// Decides the windows that are complete, as long as there is room for their rows.
-    pub fn close(&mut self, scope: &mut EmitContext<'_>) -> Result<(), TaskFailure> {
+    pub fn close(&mut self, scope: &mut QueryContext<'_>) -> Result<(), TaskFailure> {
         if let Some(windows) = &self.windows
             && let Some(end) = windows.engine.forces()
         {
-            scope.log.force(end, scope.offsets);
+            scope.log.decide_forced(end, scope.offsets);
         }
         while self.failed.is_none()
             && scope.log.has_room()
@@ -44,7 +44,7 @@ impl RunningQuery {
             };
             if pass == Pass::Live {
                 crash::point("close.decided");
-                scope.log.close(end, run, sent);
+                scope.log.decide_window(end, run, sent);
                 if let Some(last_event) = cut_off {
                     self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
                 }
@@ -55,7 +55,7 @@ impl RunningQuery {
     }
 
     /// Steps 5 and 6: HAVING and the SELECT list over the groups of a complete window.
-    fn emit(&mut self, closed: &Closed, scope: &mut EmitContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
+    fn emit(&mut self, closed: &Closed, scope: &mut QueryContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
         let len = closed.rows.len();
         let bound = |time| constant(time, len);
         let (starts, ends) = (bound(closed.window_start), bound(closed.window_end));
@@ -108,7 +108,7 @@ impl RunningQuery {
 
     /// Step 7: on to the sink and to the readers. What was decided before is not sent again, and goes only to readers with
     /// operators: these follow a replay.
-    fn deliver(&mut self, rows: &Rows, scope: &mut EmitContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
+    fn deliver(&mut self, rows: &Rows, scope: &mut QueryContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
         let context = &mut *scope.context;
         let (mut sent, is_replay) = (Vec::new(), scope.pass == Pass::Replay);
         if rows.len == 0 || self.failed.is_some() {
@@ -136,7 +136,7 @@ impl RunningQuery {
             }
         }
         let input = InputBatch::of_rows(rows, &self.manifest.output);
-        for reader in self.readers.iter_mut().filter(|reader| reader.failed.is_none()) {
+        for reader in self.downstream.iter_mut().filter(|reader| reader.failed.is_none()) {
             let is_stateful = reader.is_stateful();
             if is_replay && !is_stateful {
                 continue;
@@ -159,7 +159,7 @@ impl RunningQuery {
         &mut self,
         input: &InputBatch<'_>,
         rows: Rows,
-        scope: &mut EmitContext<'_>,
+        scope: &mut QueryContext<'_>,
     ) -> Result<Vec<SinkBatch>, TaskFailure> {
         let Some((partition, next)) = input.behind() else {
             return self.deliver(&rows, scope);
@@ -173,7 +173,7 @@ impl RunningQuery {
             }
         };
         if next > scope.log.passed(partition) {
-            scope.log.pass(partition, next, sent);
+            scope.log.decide_rows(partition, next, sent);
         }
         Ok(Vec::new())
     }

@@ -4,7 +4,7 @@ use streamgauge_common::column::{Bitmap, Column};
 use streamgauge_engine::{Fault, FoldBatch, Folded};
 use streamgauge_sql::manifest::{self, Manifest};
 
-use super::{EmitContext, InputBatch, QueryIndex, Windows, columns::lost};
+use super::{InputBatch, QueryContext, QueryIndex, Windows, columns::lost};
 
 /// Folds the rows of a batch that are kept; the others only move the watermark.
 pub(super) fn fold<'a>(
@@ -13,7 +13,7 @@ pub(super) fn fold<'a>(
     input: &InputBatch<'_>,
     kept: Option<&Bitmap>,
     column: impl Fn(manifest::Column) -> Option<&'a Column>,
-    scope: &mut EmitContext<'_>,
+    scope: &mut QueryContext<'_>,
 ) -> Result<Folded, Fault> {
     let Some(window) = &manifest.window else { return Ok(Folded::default()) };
     let times = column(manifest::Column::Input(window.time)).ok_or_else(|| lost(window.time))?;
@@ -41,7 +41,7 @@ pub(super) fn fold<'a>(
     let partition = input.partition();
     let folded =
         scope.context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;
-    if !input.was_told(scope.told) {
+    if !input.was_reported(scope.reported) {
         scope.context.count_late(query, folded.late, folded.late_partial);
     }
     Ok(folded)

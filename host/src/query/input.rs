@@ -16,7 +16,7 @@ use streamgauge_engine::Fault;
 use streamgauge_sql::manifest;
 use streamgauge_state::{decision::Verdict, manifest::Offsets};
 
-use super::{EmitContext, columns::lost};
+use super::{QueryContext, columns::lost};
 use crate::{
     decode::{Batch, Reject, RejectScope, RowIndex, RowMap, layout::Columns},
     deliver::dead_letter::DeadLetter,
@@ -97,7 +97,7 @@ impl<'a> InputBatch<'a> {
     }
 
     /// A record on which there is a verdict: it holds for all of its rows.
-    pub(super) fn judge(&mut self, record: RecordIndex, verdict: &Verdict) {
+    pub(super) fn apply_verdict(&mut self, record: RecordIndex, verdict: &Verdict) {
         match verdict {
             Verdict::Plugin(why) => self.quarantined.push((record, why.clone())),
             Verdict::Future(why) => {
@@ -168,9 +168,9 @@ impl<'a> InputBatch<'a> {
     }
 
     /// Whether everything that is to be said of these records was said before a query went back.
-    pub(super) fn was_told(&self, told: &Offsets) -> bool {
+    pub(super) fn was_reported(&self, reported: &Offsets) -> bool {
         self.behind().is_some_and(|(partition, next)| {
-            told.get(&partition).is_some_and(|progress| next <= progress.next)
+            reported.get(&partition).is_some_and(|progress| next <= progress.next)
         })
     }
 
@@ -195,9 +195,9 @@ impl<'a> InputBatch<'a> {
         query: &str,
         reason: Reason,
         message: &str,
-        emit: &mut EmitContext<'_>,
+        emit: &mut QueryContext<'_>,
     ) {
-        let told = emit.told;
+        let reported = emit.reported;
         match self.origin {
             Origin::Records(partition, chunk, rows) => {
                 let (record, event) = match scope {
@@ -206,8 +206,8 @@ impl<'a> InputBatch<'a> {
                     Some(RejectScope::Row(row)) => (rows.record(row), event_of(rows, row)),
                 };
                 let offset = record.and_then(|record| chunk.offset(record));
-                let told = told.get(&partition).map_or(Offset::MIN, |progress| progress.next);
-                if offset.is_some_and(|offset| offset < told) && reason != Reason::Plugin {
+                let reported = reported.get(&partition).map_or(Offset::MIN, |progress| progress.next);
+                if offset.is_some_and(|offset| offset < reported) && reason != Reason::Plugin {
                     return;
                 }
                 let place = offset.map(|offset| (partition, offset));

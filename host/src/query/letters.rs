@@ -7,7 +7,7 @@ use streamgauge_component::query::Failure;
 use streamgauge_engine::{Closed, Pass};
 use streamgauge_sql::manifest::{self, Manifest};
 
-use super::{EmitContext, Subscription};
+use super::{QueryContext, Subscription};
 use crate::{
     deliver::{dead_letter::DeadLetter, output::OutputError},
     metrics::QueryMetrics,
@@ -67,7 +67,7 @@ struct Uncommitted {
     /// Dead letters, as lines where somebody keeps them.
     letters: Vec<u8>,
     /// The query and the reason of each of them; the query is none in a context that nobody hears of.
-    marks: Vec<(Option<QueryIndex>, Reason)>,
+    letter_labels: Vec<(Option<QueryIndex>, Reason)>,
     /// Those of events that are late: they are counted as late, not as dead letters.
     late_letters: Vec<u8>,
 }
@@ -129,10 +129,10 @@ impl Context {
     /// have it.
     pub fn dead_letter(&mut self, letter: &DeadLetter<'_>, pass: Pass) {
         let query = || self.queries.iter().position(|(name, _)| name == letter.query).map(QueryIndex);
-        let Uncommitted { letters: lines, marks, late_letters, .. } = &mut self.uncommitted;
+        let Uncommitted { letters: lines, letter_labels, late_letters, .. } = &mut self.uncommitted;
         let is_late = letter.reason == Reason::Late;
         if !is_late && (pass == Pass::Live || self.subscription.dead_letters.is_some()) {
-            marks.push((query(), letter.reason));
+            letter_labels.push((query(), letter.reason));
         }
         if let Some(letters) = &self.subscription.dead_letters {
             let lines = if is_late { late_letters } else { lines };
@@ -153,7 +153,7 @@ impl Context {
 
     /// What was counted is counted, and what was said stays said.
     pub fn commit(&mut self) {
-        let Uncommitted { counts, by_query, letters: lines, marks, late_letters } =
+        let Uncommitted { counts, by_query, letters: lines, letter_labels, late_letters } =
             std::mem::take(&mut self.uncommitted);
         self.counts.add(&counts);
         for (query, counts) in by_query {
@@ -165,9 +165,9 @@ impl Context {
         let mut taken: BTreeMap<(Option<QueryIndex>, Reason), u64> = BTreeMap::new();
         let mut take = |&mark| *taken.entry(mark).or_default() += 1;
         match &self.subscription.dead_letters {
-            None => marks.iter().for_each(take),
-            Some(letters) if !marks.is_empty() || !late_letters.is_empty() => {
-                letters.write_each(&lines, |line| marks.get(line).into_iter().for_each(&mut take));
+            None => letter_labels.iter().for_each(take),
+            Some(letters) if !letter_labels.is_empty() || !late_letters.is_empty() => {
+                letters.write_each(&lines, |line| letter_labels.get(line).into_iter().for_each(&mut take));
                 letters.write(&late_letters);
                 self.wrote = true;
             }
@@ -235,7 +235,7 @@ pub(super) struct WindowDeadLetters<'a> {
 
 impl WindowDeadLetters<'_> {
     /// A group for which a reducer has no value.
-    pub(super) fn evaluate(&self, row: u32, aggregate: usize, why: &str, scope: &mut EmitContext<'_>) {
+    pub(super) fn evaluate(&self, row: u32, aggregate: usize, why: &str, scope: &mut QueryContext<'_>) {
         let window = self.manifest.window.as_ref();
         let call = window.and_then(|window| window.aggregates.get(aggregate));
         let text = call.map_or("an aggregate", |aggregate| aggregate.text.as_str());
@@ -243,11 +243,11 @@ impl WindowDeadLetters<'_> {
     }
 
     /// A group for which HAVING or the SELECT list has no value.
-    pub(super) fn expression(&self, failure: &Failure, message: &str, scope: &mut EmitContext<'_>) {
+    pub(super) fn expression(&self, failure: &Failure, message: &str, scope: &mut QueryContext<'_>) {
         self.write(failure.row, failure.reason, message, scope);
     }
 
-    fn write(&self, row: u32, reason: Reason, message: &str, scope: &mut EmitContext<'_>) {
+    fn write(&self, row: u32, reason: Reason, message: &str, scope: &mut QueryContext<'_>) {
         let names: Vec<String> = (0..self.closed.rows.keys.len()).map(|key| self.key_name(key)).collect();
         let bounds = [("window_start", self.starts), ("window_end", self.ends)];
         let keys = names.iter().map(String::as_str).zip(&self.closed.rows.keys);

@@ -131,14 +131,14 @@ impl DecisionLog {
     }
 
     /// A run of groups of a complete window is decided.
-    pub fn close(&mut self, window_end: i64, run: u32, sent: Vec<SinkBatch>) {
+    pub fn decide_window(&mut self, window_end: i64, run: u32, sent: Vec<SinkBatch>) {
         debug_assert!(!self.is_decided(window_end, run), "a run is decided once");
         self.decided.run = Some((window_end, run));
         self.decide(Decision::Closed { window_end, run, sent });
     }
 
     /// Rows of records before `next` are decided.
-    pub fn pass(&mut self, partition: Partition, next: Offset, sent: Vec<SinkBatch>) {
+    pub fn decide_rows(&mut self, partition: Partition, next: Offset, sent: Vec<SinkBatch>) {
         self.decided.passed.insert(partition, next);
         if !sent.is_empty() {
             self.decide(Decision::RowsEmitted { partition, next, sent });
@@ -146,7 +146,7 @@ impl DecisionLog {
     }
 
     /// Windows up to this end are about to be closed although some partition has not reached it.
-    pub fn force(&mut self, window_end: i64, offsets: &Offsets) {
+    pub fn decide_forced(&mut self, window_end: i64, offsets: &Offsets) {
         if self.decided.forced.is_some_and(|decided| window_end <= decided) {
             return;
         }
@@ -162,7 +162,7 @@ impl DecisionLog {
     }
 
     /// A record is a dead letter, now and whenever it is read again.
-    pub fn judge(&mut self, partition: Partition, offset: Offset, verdict: Verdict) {
+    pub fn decide_verdict(&mut self, partition: Partition, offset: Offset, verdict: Verdict) {
         let known = self.verdicts.contains_key(&(partition, offset));
         if known || !self.remembers(self.verdicts.len()) {
             return;

@@ -8,7 +8,7 @@ use streamgauge_engine::{
 };
 use streamgauge_sql::manifest;
 
-use super::{EmitContext, InputBatch, columns::lost};
+use super::{InputBatch, QueryContext, columns::lost};
 
 /// An operator, and what names it in checkpoints.
 struct NamedOperator {
@@ -79,7 +79,7 @@ impl Operators {
         len: usize,
         kept: Option<&Bitmap>,
         column: impl Fn(manifest::Column) -> Option<&'a Column>,
-        scope: &EmitContext<'_>,
+        scope: &QueryContext<'_>,
     ) -> Result<Given, Fault> {
         let mut given = Given::default();
         if self.operators.is_empty() {

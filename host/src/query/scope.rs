@@ -8,7 +8,7 @@ use super::{Context, DecisionLog};
 use crate::deliver::dead_letter::DeadLetter;
 
 /// What a query of a query task works in.
-pub struct EmitContext<'a> {
+pub struct QueryContext<'a> {
     /// What the task counts and reports.
     pub context: &'a mut Context,
     /// The query task's decisions.
@@ -16,16 +16,16 @@ pub struct EmitContext<'a> {
     /// Where the query task stands.
     pub offsets: &'a Offsets,
     /// What of records before was said already.
-    pub told: &'a Offsets,
+    pub reported: &'a Offsets,
     /// Whether what is emitted was decided before.
     pub pass: Pass,
 }
 
-impl EmitContext<'_> {
+impl QueryContext<'_> {
     /// The same for rows of another pass.
-    pub(super) fn with_pass(&mut self, pass: Pass) -> EmitContext<'_> {
-        let EmitContext { context, log, offsets, told, .. } = self;
-        EmitContext { context, log, offsets, told, pass }
+    pub(super) fn with_pass(&mut self, pass: Pass) -> QueryContext<'_> {
+        let QueryContext { context, log, offsets, reported, .. } = self;
+        QueryContext { context, log, offsets, reported, pass }
     }
 
     /// Writes a dead letter of the rows that are emitted.

@@ -17,7 +17,7 @@ impl RunningQuery {
     /// The operators of this query and its readers.
     fn each_operators(&mut self, work: &mut dyn FnMut(&mut Operators)) {
         work(&mut self.operators);
-        self.readers.iter_mut().for_each(|reader| reader.each_operators(work));
+        self.downstream.iter_mut().for_each(|reader| reader.each_operators(work));
     }
 
     /// Starts the components of this query and its readers again that were lost with a fault.
@@ -26,18 +26,18 @@ impl RunningQuery {
     /// The machine cannot start one now.
     pub fn restart_lost(&mut self) -> Result<(), Fault> {
         self.component.as_mut().map_or(Ok(()), QueryComponent::restart_if_lost)?;
-        self.readers.iter_mut().try_for_each(Self::restart_lost)
+        self.downstream.iter_mut().try_for_each(Self::restart_lost)
     }
 
     /// Whether it or one of its readers has state beside windows.
     pub fn is_stateful(&self) -> bool {
-        !self.operators.is_empty() || self.readers.iter().any(Self::is_stateful)
+        !self.operators.is_empty() || self.downstream.iter().any(Self::is_stateful)
     }
 
     /// What the operators of this query and its readers keep, by their ids.
     pub fn operator_names(&self) -> BTreeMap<u64, String> {
         let own = self.operators.names().map(|(id, meaning)| (id, meaning.to_owned()));
-        own.chain(self.readers.iter().flat_map(Self::operator_names)).collect()
+        own.chain(self.downstream.iter().flat_map(Self::operator_names)).collect()
     }
 
     /// Puts a segment of an operator back.

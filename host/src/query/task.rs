@@ -22,12 +22,12 @@ use streamgauge_engine::{Accumulators, Fault, Pass, Settings, WindowQuery};
 use streamgauge_kafka::StartAt;
 use streamgauge_state::{
     decision::Verdict,
-    manifest::{Offsets, Progress, StartBounds},
+    manifest::{Offsets, PartitionProgress, StartBounds},
     outbox::Outbox,
 };
 
 use super::{
-    Context, DecisionLog, EmitContext, InputBatch, RunningQuery, Subscription, TaskFailure, Windows,
+    Context, DecisionLog, InputBatch, QueryContext, RunningQuery, Subscription, TaskFailure, Windows,
 };
 use crate::decode::{Batch, schema::ColumnTicket};
 
@@ -64,7 +64,7 @@ pub struct QueryTask {
     /// Where it began in this process.
     start: Offsets,
     /// How far it was before it went back: dead letters and counts of records before these offsets were reported then.
-    told: Offsets,
+    reported: Offsets,
     /// Batches that are held: they lie behind the replay barrier that a replay comes to next, or complete windows are to be decided
     /// before them.
     buffered: BTreeMap<Partition, VecDeque<Batch>>,
@@ -108,7 +108,7 @@ impl QueryTask {
             context,
             start_bounds,
             start_at: StartAt::Earliest,
-            told: Offsets::new(),
+            reported: Offsets::new(),
             start: offsets.clone(),
             offsets,
             buffered: BTreeMap::new(),
@@ -257,7 +257,7 @@ impl QueryTask {
 
     /// A partition is there.
     pub fn assign(&mut self, partition: Partition, start: Offset) {
-        let progress = Progress { next: start, done: false };
+        let progress = PartitionProgress { next: start, done: false };
         self.offsets.entry(partition).or_insert(progress);
         self.start.entry(partition).or_insert(progress);
         self.at_end.insert(partition, false);
@@ -275,8 +275,8 @@ impl QueryTask {
     fn close_windows(&mut self) {
         if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
-            let Self { query, log, offsets, told, context, .. } = self;
-            let done = query.close(&mut EmitContext { context, log, offsets, told, pass: Pass::Live });
+            let Self { query, log, offsets, reported, context, .. } = self;
+            let done = query.close(&mut QueryContext { context, log, offsets, reported, pass: Pass::Live });
             if let Err(task_failure) = done {
                 self.fail(task_failure);
             }
@@ -307,15 +307,15 @@ impl QueryTask {
             }
             return;
         }
-        if let Some(told) = self.told_of(partition, batch) {
-            self.fold(source, &batch.part(0..told));
-            return self.place(source, &batch.part(told..batch.chunk.len()));
+        if let Some(reported) = self.reported_in(partition, batch) {
+            self.fold(source, &batch.part(0..reported));
+            return self.place(source, &batch.part(reported..batch.chunk.len()));
         }
         let _inside = crash::during(Phase::Fold);
-        match self.probe(source, batch) {
+        match self.fold_batch(source, batch) {
             Ok(()) => {
                 self.context.commit();
-                self.offsets.insert(partition, Progress { next: last.next(), done: false });
+                self.offsets.insert(partition, PartitionProgress { next: last.next(), done: false });
                 // The windows close behind it: what they say of positions includes this batch.
                 self.close_windows();
             }
@@ -328,7 +328,7 @@ impl QueryTask {
 
     /// Runs a batch through the query: its windows fold it, and rows that are of no window are decided. No window is closed, and no
     /// position of the task moves.
-    pub fn probe(&mut self, source: SourceIndex, batch: &Batch) -> Result<(), TaskFailure> {
+    pub fn fold_batch(&mut self, source: SourceIndex, batch: &Batch) -> Result<(), TaskFailure> {
         let (Some(&first), Some(&last)) = (batch.chunk.offsets.first(), batch.chunk.offsets.last()) else {
             return Ok(());
         };
@@ -336,14 +336,14 @@ impl QueryTask {
         let mut input = InputBatch::of_batch(source, batch);
         for (offset, verdict) in self.log.verdicts(partition, first, last) {
             if let Some(record) = batch.chunk.find(offset) {
-                input.judge(record, verdict);
+                input.apply_verdict(record, verdict);
             }
         }
         for (offset, why) in input.undated_future(self.query.columns()) {
-            self.log.judge(partition, offset, Verdict::Future(why));
+            self.log.decide_verdict(partition, offset, Verdict::Future(why));
         }
-        let Self { query, log, offsets, told, context, .. } = self;
-        let scope = &mut EmitContext { context, log, offsets, told, pass: Pass::Live };
+        let Self { query, log, offsets, reported, context, .. } = self;
+        let scope = &mut QueryContext { context, log, offsets, reported, pass: Pass::Live };
         let left = query.take(&input, scope)?;
         assert!(left.is_empty(), "what is made of records is decided by the query that reads them");
         Ok(())
@@ -356,7 +356,7 @@ impl QueryTask {
 
     /// A record makes a plugin fail: it is a dead letter, now and whenever it is read again.
     pub fn quarantine(&mut self, partition: Partition, offset: Offset, why: String) {
-        self.log.judge(partition, offset, Verdict::Plugin(why));
+        self.log.decide_verdict(partition, offset, Verdict::Plugin(why));
     }
 
     /// Its input has ended, everything is decided and kept.

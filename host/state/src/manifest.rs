@@ -14,7 +14,7 @@ use crate::{checkpoint::SectionRef, outbox::Acknowledged};
 
 /// A partition's way, as far as a query has gone it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct PartitionProgress {
     /// The offset behind the last record that was folded.
     pub next: Offset,
     /// Whether nothing more comes.
@@ -22,7 +22,7 @@ pub struct Progress {
 }
 
 /// Where each partition stands.
-pub type Offsets = BTreeMap<Partition, Progress>;
+pub type Offsets = BTreeMap<Partition, PartitionProgress>;
 
 /// How far decisions go: what lies before is not decided again. A replay may still be behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl CheckpointManifest {
         });
         out.u64(log.index);
         out.u64(log.needed_from);
-        write_map(out, &task.offsets, |out, &partition, &Progress { next, done }| {
+        write_map(out, &task.offsets, |out, &partition, &PartitionProgress { next, done }| {
             write_partition(out, partition);
             write_offset(out, next);
             out.bool(done);
@@ -151,7 +151,7 @@ impl CheckpointManifest {
         let ends = map(input, 12, |input| Ok((read_partition(input)?, read_offset(input)?)))?;
         let (index, needed_from) = (input.u64()?, input.u64()?);
         let offsets = map(input, 13, |input| {
-            Ok((read_partition(input)?, Progress { next: read_offset(input)?, done: input.bool()? }))
+            Ok((read_partition(input)?, PartitionProgress { next: read_offset(input)?, done: input.bool()? }))
         })?;
         let decided = Decided::read(input)?;
         let sequences = map(input, 16, |input| Ok((input.str()?.to_owned(), input.u64()?)))?;
@@ -307,9 +307,9 @@ mod tests {
                 topic_id: TopicId::new(11),
             },
             offsets: [
-                (first(0), Progress { next: Offset(4), done: false }),
-                (first(3), Progress { next: Offset(17), done: true }),
-                (other(3), Progress { next: Offset(3), done: true }),
+                (first(0), PartitionProgress { next: Offset(4), done: false }),
+                (first(3), PartitionProgress { next: Offset(17), done: true }),
+                (other(3), PartitionProgress { next: Offset(3), done: true }),
             ]
             .into(),
             decided: Decided {
@@ -332,11 +332,11 @@ mod tests {
             kept: vec![
                 SegmentId::Fold(FoldSegment {
                     partition: first(3),
-                    place: SegmentKind::Late { window: WindowNumber(-1), slice: SliceNumber(7) },
+                    kind: SegmentKind::Late { window: WindowNumber(-1), slice: SliceNumber(7) },
                 }),
                 SegmentId::Fold(FoldSegment {
                     partition: other(3),
-                    place: SegmentKind::Slice(SliceNumber(7)),
+                    kind: SegmentKind::Slice(SliceNumber(7)),
                 }),
                 SegmentId::Operator(OperatorSegment { operator: 5, shard: 63 }),
             ],
@@ -367,7 +367,7 @@ mod tests {
     fn partitions_of_the_first_source_have_the_bytes_that_they_had_before_there_were_others() {
         let task = TaskManifest {
             start_bounds: StartBounds { ends: [(first(3), Offset(17))].into(), ..StartBounds::default() },
-            offsets: [(first(3), Progress { next: Offset(4), done: true })].into(),
+            offsets: [(first(3), PartitionProgress { next: Offset(4), done: true })].into(),
             decided: Decided { passed: [(first(3), Offset(4))].into(), ..Decided::default() },
             verdicts: [((first(3), Offset(8)), Verdict::Plugin("no".into()))].into(),
             window_progress: Some(WindowProgress {
@@ -377,7 +377,7 @@ mod tests {
             }),
             kept: vec![SegmentId::Fold(FoldSegment {
                 partition: first(3),
-                place: SegmentKind::Slice(SliceNumber(7)),
+                kind: SegmentKind::Slice(SliceNumber(7)),
             })],
             ..TaskManifest::default()
         };

@@ -53,9 +53,9 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<StateSegment>, Malformed> {
 /// The partition, or the number of the shard as if it were one of the first source, then the kind and what names the segment within it.
 pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
     match *id {
-        SegmentId::Fold(FoldSegment { partition, place }) => {
+        SegmentId::Fold(FoldSegment { partition, kind }) => {
             write_partition(out, partition);
-            match place {
+            match kind {
                 SegmentKind::Slice(slice) => {
                     out.u8(SLICE);
                     out.i64(slice.0);
@@ -81,7 +81,7 @@ pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
 
 pub(super) fn read_id(input: &mut Reader<'_>) -> Result<SegmentId, Malformed> {
     let partition = read_partition(input)?;
-    let place = match input.u8()? {
+    let kind = match input.u8()? {
         SLICE => SegmentKind::Slice(SliceNumber(input.i64()?)),
         LATE => SegmentKind::Late { window: WindowNumber(input.i64()?), slice: SliceNumber(input.i64()?) },
         COUNTED => SegmentKind::Counted(SliceNumber(input.i64()?)),
@@ -91,7 +91,7 @@ pub(super) fn read_id(input: &mut Reader<'_>) -> Result<SegmentId, Malformed> {
         }
         kind => return Err(input.malformed(format!("no part has kind {kind}"))),
     };
-    Ok(SegmentId::Fold(FoldSegment { partition, place }))
+    Ok(SegmentId::Fold(FoldSegment { partition, kind }))
 }
 
 fn write_texts(out: &mut Writer, texts: &Texts) {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn parts() -> impl Strategy<Value = Vec<StateSegment>> {
-        let place = prop_oneof![
+        let kind = prop_oneof![
             any::<i64>().prop_map(|slice| SegmentKind::Slice(SliceNumber(slice))),
             any::<(i64, i64)>().prop_map(|(window, slice)| SegmentKind::Late {
                 window: WindowNumber(window),
@@ -135,8 +135,8 @@ mod tests {
             }),
             any::<i64>().prop_map(|slice| SegmentKind::Counted(SliceNumber(slice))),
         ];
-        let folded = (partitions(), place)
-            .prop_map(|(partition, place)| SegmentId::Fold(FoldSegment { partition, place }));
+        let folded = (partitions(), kind)
+            .prop_map(|(partition, kind)| SegmentId::Fold(FoldSegment { partition, kind }));
         let operator = (any::<u64>(), 0..1_u32 << 31)
             .prop_map(|(operator, shard)| SegmentId::Operator(OperatorSegment { operator, shard }));
         let id = prop_oneof![folded, operator];

@@ -11,7 +11,7 @@ use streamgauge::{
         client::{Client, Limits},
         declared::Declared,
         secrets::Lookup,
-        sender::{Sender, Settings, Sink, SinkHealth, Verdict},
+        sender::{DeliveryVerdict, Sender, Settings, Sink, SinkHealth},
         signature::SigningSecret,
     },
     metrics::RequestMetrics,
@@ -79,12 +79,12 @@ pub(crate) struct Memory {
 }
 
 impl Sink for Memory {
-    fn judge(&self, _request: &Request, _rows: u32, response: &Response) -> Vec<Verdict> {
+    fn judge(&self, _request: &Request, _rows: u32, response: &Response) -> Vec<DeliveryVerdict> {
         let verdict = match response.status {
-            200..300 => Verdict::Delivered,
-            429 => Verdict::Retry(None),
-            400..500 => Verdict::Rejected(format!("it answers {}", response.status)),
-            _ => Verdict::Retry(None),
+            200..300 => DeliveryVerdict::Delivered,
+            429 => DeliveryVerdict::Retry(None),
+            400..500 => DeliveryVerdict::Rejected(format!("it answers {}", response.status)),
+            _ => DeliveryVerdict::Retry(None),
         };
         vec![verdict]
     }

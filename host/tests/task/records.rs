@@ -64,7 +64,7 @@ pub(crate) fn file_source(path: PathBuf, schema: Arc<SharedSchema>, timings: Arc
         }),
         once: false,
         rejoin: None,
-        future: None,
+        skew_guard: None,
         checkpoint_interval: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(5),
         faults: FaultLimits::default(),

@@ -133,7 +133,7 @@ fn a_window_takes_nothing_that_comes_after_its_close_was_logged_although_its_row
         scene.take(1, 0, &[event(1, 1)]);
         scene.take(0, 0, &[event(1, 2), event(1, 12), event(1, 22), event(1, 35)]);
         let engine = scene.task.engine_mut().unwrap();
-        engine.mark();
+        engine.set_idle_baseline();
         engine.idle(&[first(1)], 0);
         scene.task.close();
         let mut rows = Vec::new();

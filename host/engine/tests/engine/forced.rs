@@ -88,14 +88,14 @@ fn simulate(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> (Run, M
                 done[partition] += batch.len();
             }
             5 => {
-                run.query.mark();
+                run.query.set_idle_baseline();
                 then = Some(model.own.clone());
             }
             6..=8 => {
                 let elapsed = dice.below(50) as i64;
                 let idle: Vec<u32> = (0..partitions.len() as u32).filter(|_| dice.below(3) > 0).collect();
                 if dice.below(2) == 0 {
-                    run.query.mark();
+                    run.query.set_idle_baseline();
                     then = Some(model.own.clone());
                 }
                 run.answer(&idle, elapsed);

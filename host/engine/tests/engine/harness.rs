@@ -158,7 +158,7 @@ impl Run {
 
     /// Leaders are asked and answer at once that these partitions have nothing more; the last arrival was `elapsed` ago.
     pub(crate) fn idle(&mut self, partitions: &[u32], elapsed: i64) {
-        self.query.mark();
+        self.query.set_idle_baseline();
         self.answer(partitions, elapsed);
     }
 

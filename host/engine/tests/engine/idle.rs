@@ -72,7 +72,7 @@ fn a_window_that_is_overlapped_by_a_forced_one_takes_what_wakes() {
 fn what_was_folded_after_the_leaders_were_asked_is_not_covered_by_their_answer() {
     let mut run = Run::new(TUMBLE, 2);
     run.fold(0, &events([1, 15]));
-    run.query.mark();
+    run.query.set_idle_baseline();
     run.fold(0, &events([35]));
     run.answer(&[1], 0);
     run.advance();

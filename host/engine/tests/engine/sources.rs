@@ -88,7 +88,7 @@ fn a_snapshot_keeps_them_apart() {
     let WindowProgress { watermark, partitions, .. } = &snapshot.window_progress;
     assert_eq!((*watermark, partitions), (21, &vec![(both[0], 35), (both[1], 21)]));
     let owner = |id: &SegmentId| match id {
-        SegmentId::Fold(FoldSegment { partition, place }) => (*partition, place.slice()),
+        SegmentId::Fold(FoldSegment { partition, kind }) => (*partition, kind.slice()),
         SegmentId::Operator(_) => unreachable!("there is none"),
     };
     let open: Vec<_> = snapshot.kept.iter().map(owner).filter(|&(_, slice)| slice.0 >= 2).collect();

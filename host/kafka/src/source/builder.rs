@@ -8,14 +8,14 @@ use streamgauge_common::{
 
 /// Records that wait to be handed over together.
 #[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(super) struct ChunkBuilder {
     bytes: Vec<u8>,
     chunk: Chunk,
     /// Whether a record did not say when it was written.
     undated: bool,
 }
 
-impl Builder {
+impl ChunkBuilder {
     /// Adds a record, cut to one byte more than the limit; a record without a value is empty.
     pub(super) fn push(&mut self, message: &BorrowedMessage<'_>, record_bytes_max: usize) {
         let value = message.payload().unwrap_or_default();

@@ -37,7 +37,7 @@ const FAILURES_MAX: u32 = 4;
 
 /// What becomes of one row of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum DeliveryVerdict {
     /// The receiver has it.
     Delivered,
     /// Again, no sooner than that; none = as `Retry-After` says, or as the host sees fit.
@@ -49,7 +49,7 @@ pub enum Verdict {
 /// The sink, as its worker sees it. No call may block for long: the worker does nothing else meanwhile.
 pub trait Sink: Send + Sync {
     /// What a response means: a verdict for each row of the message.
-    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict>;
+    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<DeliveryVerdict>;
 
     /// A message will never be delivered; why. It is acknowledged if this is true: then that is written down for good. Where not,
     /// it is told again.
@@ -59,7 +59,7 @@ pub trait Sink: Send + Sync {
     fn trouble(&self, trouble: SinkHealth);
 }
 
-/// Told once when it begins and once when it is over.
+/// Announced once when it begins and once when it is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkHealth {
     /// Messages are tried again and again.
@@ -201,7 +201,7 @@ struct Work<'a> {
     stuck: usize,
     /// Since when the sink answers nothing but that it may not be sent to.
     refused: Option<Duration>,
-    told: Told,
+    told: Announced,
     /// Messages that are rejected, which could not be written down, and why; their lanes wait.
     unwritten: Vec<(Arc<Message>, String)>,
     /// When that is tried again.
@@ -210,7 +210,7 @@ struct Work<'a> {
 
 /// What people know.
 #[derive(Clone, Copy, Debug, Default)]
-struct Told {
+struct Announced {
     /// That it is in trouble.
     trouble: bool,
     /// That it may not be sent to.
@@ -227,7 +227,7 @@ impl<'a> Work<'a> {
             silence: 0,
             stuck: 0,
             refused: None,
-            told: Told::default(),
+            told: Announced::default(),
             unwritten: Vec::new(),
             tell_again: Duration::ZERO,
         }
@@ -301,17 +301,17 @@ impl<'a> Work<'a> {
         self.silence = 0;
         let Payload::Request(request) = &message.payload else { return };
         let verdict = together(self.sender.sink.judge(request, message.rows, response));
-        if let (Verdict::Rejected(why), true) = (&verdict, is_refusal(response.status)) {
+        if let (DeliveryVerdict::Rejected(why), true) = (&verdict, is_refusal(response.status)) {
             return self.refuse(&message, response, why.clone());
         }
         self.refused = None;
         match verdict {
-            Verdict::Delivered => {
+            DeliveryVerdict::Delivered => {
                 self.sender.requests.accepted.increment(1);
                 self.acknowledge(&message);
             }
-            Verdict::Rejected(why) => self.give_up(message, why),
-            Verdict::Retry(asked) => {
+            DeliveryVerdict::Rejected(why) => self.give_up(message, why),
+            DeliveryVerdict::Retry(asked) => {
                 let why = format!("{} answers {}", address(&self.sender.declared, &message), response.status);
                 let failures = self.fail(&message, 1, why);
                 let longest = self.sender.settings.retry_after_max;
@@ -389,7 +389,7 @@ impl<'a> Work<'a> {
         }
         // While it refuses everything, what is rejected for it is no sign that it takes anything.
         if self.stuck == 0 && self.refused.is_none() && self.told.trouble {
-            self.told = Told::default();
+            self.told = Announced::default();
             self.sender.sink.trouble(SinkHealth::Over);
         }
     }
@@ -411,14 +411,20 @@ fn is_refusal(status: u16) -> bool {
 }
 
 /// The verdict on a message from those on its rows: it goes as a whole, so it is delivered if all rows are.
-fn together(verdicts: Vec<Verdict>) -> Verdict {
+fn together(verdicts: Vec<DeliveryVerdict>) -> DeliveryVerdict {
     // A sink that says nothing is asked again.
-    let nothing = verdicts.is_empty().then_some(Verdict::Retry(None));
-    verdicts.into_iter().chain(nothing).fold(Verdict::Delivered, |so_far, verdict| match (so_far, verdict) {
-        (Verdict::Retry(a), Verdict::Retry(b)) => Verdict::Retry(a.max(b)),
-        (Verdict::Retry(wait), _) | (_, Verdict::Retry(wait)) => Verdict::Retry(wait),
-        (Verdict::Rejected(why), _) | (_, Verdict::Rejected(why)) => Verdict::Rejected(why),
-        _ => Verdict::Delivered,
+    let nothing = verdicts.is_empty().then_some(DeliveryVerdict::Retry(None));
+    verdicts.into_iter().chain(nothing).fold(DeliveryVerdict::Delivered, |so_far, verdict| {
+        match (so_far, verdict) {
+            (DeliveryVerdict::Retry(a), DeliveryVerdict::Retry(b)) => DeliveryVerdict::Retry(a.max(b)),
+            (DeliveryVerdict::Retry(wait), _) | (_, DeliveryVerdict::Retry(wait)) => {
+                DeliveryVerdict::Retry(wait)
+            }
+            (DeliveryVerdict::Rejected(why), _) | (_, DeliveryVerdict::Rejected(why)) => {
+                DeliveryVerdict::Rejected(why)
+            }
+            _ => DeliveryVerdict::Delivered,
+        }
     })
 }
 
@@ -433,7 +439,7 @@ mod tests {
 
     #[test]
     fn a_message_is_delivered_if_all_its_rows_are() {
-        use Verdict::{Delivered, Rejected, Retry};
+        use DeliveryVerdict::{Delivered, Rejected, Retry};
         let rejected = |why: &str| Rejected(why.into());
         let second = Some(Duration::from_secs(1));
         assert_eq!(together(vec![Delivered, Delivered]), Delivered);

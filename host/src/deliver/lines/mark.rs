@@ -18,7 +18,7 @@ const ENDING_BYTES: u64 = 4 << 10;
 
 /// What a file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
+pub struct FileMark {
     /// Its length, in bytes.
     pub length: u64,
     /// By query, as its state calls it: the number of the last message that is in it.
@@ -42,7 +42,7 @@ pub struct Seen {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ending(Vec<u8>);
 
-impl Mark {
+impl FileMark {
     /// Whether a file holds what was written up to the mark: it is long enough, and its bytes before the mark are those.
     pub fn fits(&self, file: &File) -> io::Result<bool> {
         if file.metadata()?.len() < self.length {
@@ -91,7 +91,7 @@ impl Ending {
     }
 }
 
-pub(super) fn write(turn: u64, mark: &Mark) -> Vec<u8> {
+pub(super) fn write(turn: u64, mark: &FileMark) -> Vec<u8> {
     let mut out = Writer::new();
     out.raw(if mark.seen.is_some() { MAGIC } else { MAGIC_1 });
     out.u64(turn);
@@ -110,7 +110,7 @@ pub(super) fn write(turn: u64, mark: &Mark) -> Vec<u8> {
     out.into_bytes()
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<(u64, Mark), Malformed> {
+pub(super) fn read(bytes: &[u8]) -> Result<(u64, FileMark), Malformed> {
     let mut input = Reader::new(bytes);
     let Some((content, sum)) = bytes.split_last_chunk::<8>() else {
         return Err(input.malformed("it is too short"));
@@ -134,5 +134,5 @@ pub(super) fn read(bytes: &[u8]) -> Result<(u64, Mark), Malformed> {
         }
         false => None,
     };
-    Ok((turn, Mark { length, sequences, seen }))
+    Ok((turn, FileMark { length, sequences, seen }))
 }

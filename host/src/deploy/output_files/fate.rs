@@ -26,7 +26,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Mode, tail::Tail};
-use crate::deliver::lines::Mark;
+use crate::deliver::lines::FileMark;
 
 /// Who writes to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) struct Known<'a> {
     /// How long the file is.
     pub(super) length: u64,
     /// What its marker says; none where nothing is durable.
-    pub(super) mark: Option<&'a Mark>,
+    pub(super) mark: Option<&'a FileMark>,
     /// By query, as the state calls it: up to which number its rows are acknowledged.
     pub(super) acknowledged: &'a BTreeMap<String, u64>,
     /// Whose state the program's queries have.
@@ -106,7 +106,7 @@ impl Known<'_> {
     }
 
     /// What becomes of a file that is what the state left, perhaps with more behind that.
-    fn goes_on(&self, mark: &Mark, writers: &[Writer]) -> Fate {
+    fn goes_on(&self, mark: &FileMark, writers: &[Writer]) -> Fate {
         let cuts = self.tail == Tail::Torn || writers.iter().any(|writer| writer.overwrite);
         let appends = |writer: &&Writer| writer.named == Named::Sink(Some(Mode::Append));
         match writers.iter().find(|writer| self.tail == Tail::Mixed || !appends(writer)) {
@@ -116,12 +116,12 @@ impl Known<'_> {
         }
     }
 
-    fn knows(&self, mark: &Mark) -> bool {
+    fn knows(&self, mark: &FileMark) -> bool {
         mark.sequences.keys().any(|name| identity(name).is_some_and(|whose| self.identities.contains(&whose)))
     }
 
     /// Why rows cannot follow what the marker says.
-    fn broken(&self, mark: &Mark) -> Option<String> {
+    fn broken(&self, mark: &FileMark) -> Option<String> {
         if self.length < mark.length {
             let (length, written) = (self.length, mark.length);
             return Some(format!("it holds {length} bytes, but {written} were written to it before"));
@@ -139,7 +139,7 @@ impl Known<'_> {
     }
 
     /// What the marker says from now on.
-    pub(super) fn begun(&self, fate: &Fate) -> Mark {
+    pub(super) fn begun(&self, fate: &Fate) -> FileMark {
         let mut mark = self.mark.cloned().unwrap_or_default();
         mark.length = match fate {
             Fate::GoesOn(length) => *length,
@@ -184,7 +184,7 @@ mod tests {
         [writer(Named::Command, false), none, append, overwrite, writer(Named::Sink(None), true)]
     }
 
-    fn fates(length: u64, mark: Option<&Mark>, is_same: bool, tail: Tail) -> Vec<&'static str> {
+    fn fates(length: u64, mark: Option<&FileMark>, is_same: bool, tail: Tail) -> Vec<&'static str> {
         let (acknowledged, identities) = ([(OURS.into(), 5)].into(), [7].into());
         let known =
             Known { length, mark, acknowledged: &acknowledged, identities: &identities, is_same, tail };
@@ -202,10 +202,13 @@ mod tests {
 
     #[test]
     fn the_table_holds() {
-        let mark =
-            |name: &str, has| Mark { length: 100, sequences: [(name.to_owned(), has)].into(), seen: None };
+        let mark = |name: &str, has| FileMark {
+            length: 100,
+            sequences: [(name.to_owned(), has)].into(),
+            seen: None,
+        };
         let (ours, old, others) = (mark(OURS, 5), mark(OURS, 4), mark(OTHERS, 9));
-        let none = Mark::default();
+        let none = FileMark::default();
         assert_eq!(fates(0, None, true, Tail::Torn), ["emptied"; 5]);
         assert_eq!(
             fates(9, None, true, Tail::Torn),
@@ -258,7 +261,7 @@ mod tests {
     fn a_marker_says_whose_rows_follow() {
         let (acknowledged, identities) = ([(OURS.to_owned(), 5)].into(), [7].into());
         let sequences: BTreeMap<String, u64> = [(OTHERS.to_owned(), 9)].into();
-        let mark = Mark { length: 100, sequences: sequences.clone(), seen: None };
+        let mark = FileMark { length: 100, sequences: sequences.clone(), seen: None };
         let known = |length| Known {
             length,
             mark: Some(&mark),
@@ -268,12 +271,12 @@ mod tests {
             tail: Tail::Torn,
         };
         let both: BTreeMap<String, u64> = sequences.into_iter().chain([(OURS.to_owned(), 5)]).collect();
-        assert_eq!(known(120).begun(&Fate::Appended), Mark { length: 120, sequences: both, seen: None });
+        assert_eq!(known(120).begun(&Fate::Appended), FileMark { length: 120, sequences: both, seen: None });
         let ours: BTreeMap<String, u64> = [(OURS.to_owned(), 5)].into();
         assert_eq!(
             known(20).begun(&Fate::Appended),
-            Mark { length: 20, sequences: ours.clone(), seen: None }
+            FileMark { length: 20, sequences: ours.clone(), seen: None }
         );
-        assert_eq!(known(120).begun(&Fate::Emptied), Mark { length: 0, sequences: ours, seen: None });
+        assert_eq!(known(120).begun(&Fate::Emptied), FileMark { length: 0, sequences: ours, seen: None });
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{OUTPUTS, fate::identity, unwritable};
 use crate::{
-    deliver::lines::{CommitMarker, CommitMarkerError, Mark},
+    deliver::lines::{CommitMarker, CommitMarkerError, FileMark},
     deploy::DeployError,
 };
 
@@ -31,7 +31,7 @@ pub(super) fn marker(
     let real = fs::canonicalize(path).unwrap_or_else(|_| spelled.clone());
     let (home, own_name) = home(folder, &real);
     let own = CommitMarker::open(&home, &own_name).map_err(failed)?;
-    let is_this = |mark: &Mark| mark.seen.as_ref().is_some_and(|seen| seen.is(file));
+    let is_this = |mark: &FileMark| mark.seen.as_ref().is_some_and(|seen| seen.is(file));
     let own_fits = holds_rows(own.mark(), file).map_err(|cause| unwritable(path, &cause))?;
     if own_fits && (is_this(own.mark()) || own.mark().seen.is_none()) {
         return Ok(own);
@@ -68,7 +68,7 @@ pub(super) fn marker(
 /// Where the program's queries, by the identity of their state, have written rows as far as the markers say: any path but this.
 pub(super) fn written_as(folder: &Path, path: &Path, identities: &BTreeSet<u128>) -> Option<String> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
-    let is_ours = |mark: &Mark| {
+    let is_ours = |mark: &FileMark| {
         mark.sequences.keys().any(|name| identity(name).is_some_and(|whose| identities.contains(&whose)))
     };
     let marks =
@@ -77,12 +77,12 @@ pub(super) fn written_as(folder: &Path, path: &Path, identities: &BTreeSet<u128>
 }
 
 /// Whether a file holds the rows of which a marker speaks, and there are some.
-fn holds_rows(mark: &Mark, file: &File) -> std::io::Result<bool> {
+fn holds_rows(mark: &FileMark, file: &File) -> std::io::Result<bool> {
     Ok(mark.length > 0 && mark.fits(file)?)
 }
 
 /// What the markers in a folder say; where files are in it too, those that are beside their files.
-fn all(home: &Path, is_beside: bool) -> Vec<(String, Mark)> {
+fn all(home: &Path, is_beside: bool) -> Vec<(String, FileMark)> {
     let mut marks = CommitMarker::all(home);
     marks.retain(|(name, _)| !is_beside || name.ends_with(BESIDE));
     marks

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs::File, io, os::unix::fs::FileExt as _, sync:
 
 use streamgauge_common::message::Message;
 
-use crate::deliver::lines::{Mark, lines};
+use crate::deliver::lines::{FileMark, lines};
 
 /// What stands behind a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,11 @@ pub(super) enum Tail {
 }
 
 /// Looks at what stands behind a mark. `owed` is, by query, what is decided and not known to be written.
-pub(super) fn tail(file: &File, mark: &Mark, owed: &BTreeMap<String, Vec<Arc<Message>>>) -> io::Result<Tail> {
+pub(super) fn tail(
+    file: &File,
+    mark: &FileMark,
+    owed: &BTreeMap<String, Vec<Arc<Message>>>,
+) -> io::Result<Tail> {
     let end = file.metadata()?.len();
     if end <= mark.length {
         return Ok(Tail::Torn);

@@ -25,7 +25,7 @@ use crate::{
 
 /// What every thread of a runtime has.
 #[derive(Clone)]
-pub(super) struct Surroundings {
+pub(super) struct ThreadContext {
     /// To the supervisor, which is there as long as there are threads.
     pub(super) messages: Sender<Message>,
     pub(super) stop: Stop,
@@ -34,7 +34,7 @@ pub(super) struct Surroundings {
     pub(super) readers: Arc<AtomicUsize>,
 }
 
-impl Surroundings {
+impl ThreadContext {
     /// Runs a pipeline to its end; tasks that leave it are told.
     pub(super) fn run(&self, pipeline: Pipeline) {
         let source = pipeline.source.clone();

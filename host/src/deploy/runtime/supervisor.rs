@@ -19,7 +19,7 @@ use streamgauge_state::backend::Ending;
 use super::{
     DeploymentEnd, RuntimeError, RuntimeEvent, RuntimeStatus, Tell, Wired,
     deployed::{Deployed, Waiting},
-    detached::Surroundings,
+    detached::ThreadContext,
     life::{Happening, Todo},
 };
 use crate::{
@@ -78,7 +78,7 @@ pub(super) enum Message {
 }
 
 pub(super) struct Supervisor {
-    surroundings: Surroundings,
+    context: ThreadContext,
     deployments: BTreeMap<String, Deployed>,
     /// Threads of pipelines and of tasks that read alone.
     threads: usize,
@@ -106,7 +106,7 @@ impl Supervisor {
         // A stop that was set before needs no message: tasks are not parked then.
         stop.add_listener(&stop_listener);
         Self {
-            surroundings: Surroundings { messages, stop, tell, readers: Arc::default() },
+            context: ThreadContext { messages, stop, tell, readers: Arc::default() },
             deployments: BTreeMap::new(),
             threads: 0,
             shutting_down: Vec::new(),
@@ -137,7 +137,7 @@ impl Supervisor {
             Message::Drop { name, answer } => self.drop_deployment(&name, answer),
             Message::Status { answer } => {
                 let deployments = self.deployments.values().map(Deployed::status).collect();
-                let readers = self.surroundings.readers.load(Relaxed);
+                let readers = self.context.readers.load(Relaxed);
                 drop(answer.send(RuntimeStatus { deployments, readers }));
             }
             Message::ShutDown { answer } => {
@@ -147,22 +147,22 @@ impl Supervisor {
             Message::Stopped => self.happen_to_all(Happening::Stop),
             Message::Detached(task, source) => {
                 let who = format!("query '{}'", task.name());
-                self.start(who, move |surroundings| surroundings.go_on_alone(*task, &source));
+                self.start(who, move |context| context.go_on_alone(*task, &source));
             }
             Message::Level(tasks, source) => {
                 let who = format!("source '{}'", source.name);
-                self.start(who, move |surroundings| surroundings.read_together(tasks, &source));
+                self.start(who, move |context| context.read_together(tasks, &source));
             }
             Message::Unwanted(tasks, source) => {
                 let who = format!("source '{}'", source.name);
-                self.start(who, move |surroundings| surroundings.let_go(tasks, &source));
+                self.start(who, move |context| context.let_go(tasks, &source));
             }
             Message::Parked(tasks, source) => self.park(tasks, &source),
             Message::Ended(ends) => self.ended(ends),
             Message::ThreadOver(who, panicked) => {
                 self.threads -= 1;
                 if let Some(why) = panicked {
-                    self.surroundings.stop.set();
+                    self.context.stop.set();
                     self.broken = true;
                     self.deployments.values_mut().for_each(|one| one.fail(who.clone(), why.clone()));
                 }
@@ -245,7 +245,7 @@ impl Supervisor {
             Todo::AskToEnd => {
                 for (tasks, source) in deployed.ask_to_end() {
                     let who = format!("source '{}'", source.name);
-                    self.start(who, move |surroundings| surroundings.let_go(tasks, &source));
+                    self.start(who, move |context| context.let_go(tasks, &source));
                 }
             }
             Todo::StopDelivering => self.stop_delivering(name),
@@ -276,27 +276,27 @@ impl Supervisor {
     /// Parked tasks read again, those at one place by one reader.
     fn read_again(&mut self, tasks: Vec<QueryTask>, source: Arc<Source>) {
         let who = format!("source '{}'", source.name);
-        self.start(who, move |surroundings| surroundings.read_again(tasks, &source));
+        self.start(who, move |context| context.read_again(tasks, &source));
     }
 
     fn start_pipeline(&mut self, pipeline: Pipeline) {
         let who = format!("source '{}'", pipeline.source.name);
-        self.start(who, move |surroundings| surroundings.run(pipeline));
+        self.start(who, move |context| context.run(pipeline));
     }
 
     /// A thread whose end is told, also where it panics.
-    fn start(&mut self, who: String, work: impl FnOnce(&Surroundings) + Send + 'static) {
+    fn start(&mut self, who: String, work: impl FnOnce(&ThreadContext) + Send + 'static) {
         self.threads += 1;
-        let surroundings = self.surroundings.clone();
+        let context = self.context.clone();
         let name = who.clone();
         let run = move || {
-            let panicked = caught(|| work(&surroundings)).err();
+            let panicked = caught(|| work(&context)).err();
             // The supervisor is there as long as there are threads.
-            drop(surroundings.messages.send(Message::ThreadOver(who, panicked)));
+            drop(context.messages.send(Message::ThreadOver(who, panicked)));
         };
         if let Err(error) = thread::Builder::new().name("pipeline".to_owned()).spawn(as_here(run)) {
             let why = format!("cannot start a thread: {error}");
-            drop(self.surroundings.messages.send(Message::ThreadOver(name, Some(why))));
+            drop(self.context.messages.send(Message::ThreadOver(name, Some(why))));
         }
     }
 
@@ -316,7 +316,7 @@ impl Supervisor {
     fn stop_delivering(&mut self, name: &str) {
         let Some(deployed) = self.deployments.get_mut(name) else { return };
         let (workers, endings) = deployed.let_go();
-        let (messages, owner) = (self.surroundings.messages.clone(), name.to_owned());
+        let (messages, owner) = (self.context.messages.clone(), name.to_owned());
         // Joining what delivers may take a while, and so may the last writes of the state.
         let work = move || {
             let failure = workers.and_then(Workers::end);
@@ -340,6 +340,6 @@ impl Supervisor {
                 }
             }
         }
-        (self.surroundings.tell)(RuntimeEvent::Ended(name.to_owned(), end));
+        (self.context.tell)(RuntimeEvent::Ended(name.to_owned(), end));
     }
 }

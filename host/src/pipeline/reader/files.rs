@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use streamgauge_common::offset::Offset;
 
-use super::{Event, Gone, Out, Reader, ReaderLimits, SourceReader, start};
+use super::{Event, Gone, Out, ReaderControl, ReaderLimits, SourceReader, start};
 use crate::{
     decode::schema::SharedSchema,
     source::{SourceError, file::FileSource},
@@ -31,12 +31,16 @@ pub fn files(
             FileSource::open(path, partition, limits.chunks)?.from_line(start.0),
         ));
     }
-    let read = move |out: &mut Out, reader: &Reader| read_files(sources, out, reader);
+    let read = move |out: &mut Out, reader: &ReaderControl| read_files(sources, out, reader);
     start(limits.queue_batches, schema, timings, read).map_err(SourceError::Thread)
 }
 
 /// One chunk of each file in turn, so that their watermarks rise together.
-fn read_files(sources: Vec<(u32, Offset, FileSource)>, out: &mut Out, reader: &Reader) -> Result<(), Gone> {
+fn read_files(
+    sources: Vec<(u32, Offset, FileSource)>,
+    out: &mut Out,
+    reader: &ReaderControl,
+) -> Result<(), Gone> {
     for &(partition, start, _) in &sources {
         out.event(Event::Assigned { partition, start, end: None })?;
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use streamgauge_kafka::KafkaSource;
 
-use super::{Event, Gone, Out, Reader, SourceReader, start};
+use super::{Event, Gone, Out, ReaderControl, SourceReader, start};
 use crate::{decode::schema::SharedSchema, source::SourceError, timings::Timings};
 
 /// How long a reader of Kafka waits for records before it looks what it is told: the client wakes it for records only.
@@ -25,7 +25,7 @@ pub fn kafka(
     let bounded = reading.bounded;
     let source = KafkaSource::new(connection, reading)?;
     let name = format!("source '{name}' at {}", connection.brokers);
-    let read = move |out: &mut Out, reader: &Reader| read_kafka(source, &name, bounded, out, reader);
+    let read = move |out: &mut Out, reader: &ReaderControl| read_kafka(source, &name, bounded, out, reader);
     start(queue_batches, schema, timings, read).map_err(SourceError::Thread)
 }
 
@@ -34,7 +34,7 @@ fn read_kafka(
     name: &str,
     bounded: bool,
     out: &mut Out,
-    reader: &Reader,
+    reader: &ReaderControl,
 ) -> Result<(), Gone> {
     let mut unfinished = BTreeSet::new();
     let mut paused = BTreeSet::new();

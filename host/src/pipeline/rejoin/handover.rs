@@ -104,13 +104,13 @@ pub(super) fn is_behind(somebody: &Offsets, others: &Offsets, records: i64) -> b
 #[cfg(test)]
 mod tests {
     use streamgauge_common::{offset::Offset, partition::SourceIndex};
-    use streamgauge_state::manifest::Progress;
+    use streamgauge_state::manifest::PartitionProgress;
 
     use super::*;
 
     fn at(next: [i64; 2]) -> Offsets {
         let progress = |(number, next)| {
-            (SourceIndex::FIRST.partition(number), Progress { next: Offset(next), done: false })
+            (SourceIndex::FIRST.partition(number), PartitionProgress { next: Offset(next), done: false })
         };
         (0..).zip(next).map(progress).collect()
     }

@@ -2,7 +2,7 @@
 
 use streamgauge_common::{chunk::RecordIndex, column::Bitmap, reason::Reason};
 
-use super::{EmitContext, InputBatch, Origin, Reject, RejectScope, RowIndex};
+use super::{InputBatch, Origin, QueryContext, Reject, RejectScope, RowIndex};
 
 /// Where something is to be said: of a record as a whole, before what is said of its rows, or of one row.
 type LetterSubject = (RecordIndex, Option<RowIndex>);
@@ -17,7 +17,7 @@ impl InputBatch<'_> {
         places: &[usize],
         time: Option<usize>,
         query: &str,
-        emit: &mut EmitContext<'_>,
+        emit: &mut QueryContext<'_>,
     ) -> Option<Vec<u32>> {
         let mut unusable = self.unusable(places, time);
         if unusable.is_empty() {

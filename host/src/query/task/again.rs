@@ -19,8 +19,8 @@ impl QueryTask {
     /// Goes back to these positions; its windows are still to be replaced.
     pub fn go_back(&mut self, offsets: &Offsets) -> Result<(), String> {
         for (&partition, progress) in &self.offsets {
-            let told = self.told.entry(partition).or_insert(*progress);
-            told.next = told.next.max(progress.next);
+            let reported = self.reported.entry(partition).or_insert(*progress);
+            reported.next = reported.next.max(progress.next);
         }
         self.offsets.clone_from(offsets);
         self.buffered.clear();
@@ -86,9 +86,9 @@ impl QueryTask {
 
     /// How many records of a batch it had folded before it went back, where that is a part of them: of these it has counted
     /// everything, of the others nothing.
-    pub(super) fn told_of(&self, partition: Partition, batch: &Batch) -> Option<usize> {
-        let told = batch.chunk.records_before(self.told.get(&partition)?.next);
-        (0 < told && told < batch.chunk.len()).then_some(told)
+    pub(super) fn reported_in(&self, partition: Partition, batch: &Batch) -> Option<usize> {
+        let reported = batch.chunk.records_before(self.reported.get(&partition)?.next);
+        (0 < reported && reported < batch.chunk.len()).then_some(reported)
     }
 
     /// A fault: it cannot go on from here.

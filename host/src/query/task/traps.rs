@@ -38,14 +38,14 @@ impl Traps {
 #[cfg(test)]
 mod tests {
     use streamgauge_common::partition::SourceIndex;
-    use streamgauge_state::manifest::Progress;
+    use streamgauge_state::manifest::PartitionProgress;
 
     use super::*;
 
     const PARTITION: Partition = SourceIndex::FIRST.partition(3);
 
     fn at(next: i64) -> Offsets {
-        [(PARTITION, Progress { next: Offset(next), done: false })].into()
+        [(PARTITION, PartitionProgress { next: Offset(next), done: false })].into()
     }
 
     #[test]

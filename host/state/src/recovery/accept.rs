@@ -5,7 +5,7 @@ use streamgauge_common::offset::Offset;
 use super::{Loaded, load_from};
 use crate::{
     checkpoint::Checkpoints, decision::Decision, error::StateError, fingerprint, log::Log,
-    manifest::Progress, store::Store,
+    manifest::PartitionProgress, store::Store,
 };
 
 /// Why a query cannot go on with another topic.
@@ -70,7 +70,7 @@ pub fn accept_topic(store: &Store, query: &str, from_start: bool) -> Result<bool
             .task
             .offsets
             .values_mut()
-            .for_each(|progress| *progress = Progress { next: Offset(0), done: false });
+            .for_each(|progress| *progress = PartitionProgress { next: Offset(0), done: false });
         manifest.task.verdicts.clear();
         manifest.task.decided.passed.clear();
         manifest.task.start_bounds.ends.clear();

@@ -17,7 +17,7 @@ use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
     fingerprint::StateFingerprint,
-    manifest::{Decided, Offsets, Progress, StartBounds, TaskManifest},
+    manifest::{Decided, Offsets, PartitionProgress, StartBounds, TaskManifest},
     outbox::{Acknowledged, Bounds, Outbox},
     pool::{PoolSettings, StatePool},
     recovery::{self, Recovered},
@@ -73,7 +73,7 @@ impl Query {
 
     fn checkpoint(&self, next: i64) {
         let task = TaskManifest {
-            offsets: Offsets::from([(PARTITION, Progress { next: Offset(next), done: false })]),
+            offsets: Offsets::from([(PARTITION, PartitionProgress { next: Offset(next), done: false })]),
             sequences: BTreeMap::from([("q".to_owned(), next as u64)]),
             ..TaskManifest::default()
         };
@@ -139,14 +139,13 @@ fn hundreds_of_queries_share_a_few_threads() {
 fn a_checkpoint_keeps_partitions_of_two_sources_apart() {
     let (pool, store) = (pool(), Store::memory().unwrap());
     let [first, other] = [0, 1].map(|source| SourceIndex(source).partition(0));
-    let id =
-        |partition| SegmentId::Fold(FoldSegment { partition, place: SegmentKind::Slice(SliceNumber(7)) });
+    let id = |partition| SegmentId::Fold(FoldSegment { partition, kind: SegmentKind::Slice(SliceNumber(7)) });
     let part = |partition, key: &[u8]| {
         let mut keys = Texts::default();
         keys.push(key);
         StateSegment { id: id(partition), whole: true, keys, states: Vec::new() }
     };
-    let progress = |next| Progress { next: Offset(next), done: false };
+    let progress = |next| PartitionProgress { next: Offset(next), done: false };
     let plugin = |why: &str| Verdict::Plugin(why.to_owned());
     let passed = |partition, next| Decision::RowsEmitted { partition, next: Offset(next), sent: Vec::new() };
     let verdict = |partition, why| Decision::Verdict { partition, offset: Offset(99), verdict: plugin(why) };
@@ -258,7 +257,7 @@ fn accepting_a_topic_changes_nothing_else_of_a_checkpoint() {
     let (pool, store) = (pool(), Store::memory().unwrap());
     let task = TaskManifest {
         start_bounds: StartBounds { topic_id: TopicId::new(7), ..StartBounds::default() },
-        offsets: [(PARTITION, Progress { next: Offset(10), done: false })].into(),
+        offsets: [(PARTITION, PartitionProgress { next: Offset(10), done: false })].into(),
         kept: vec![SegmentId::Operator(OperatorSegment { operator: 5, shard: 1 })],
         operators: [(5, "'n': row_number of each (model TEXT)".to_owned())].into(),
         ..TaskManifest::default()

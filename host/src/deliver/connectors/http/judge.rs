@@ -13,7 +13,7 @@ use streamgauge_component::sink::{Encoder, Outcome};
 use streamgauge_engine::{Fault, FaultKind};
 
 use crate::deliver::{
-    http::sender::{Sink, SinkHealth, Verdict},
+    http::sender::{DeliveryVerdict, Sink, SinkHealth},
     rejected::RejectedRows,
 };
 
@@ -32,7 +32,7 @@ impl ResponseClassifier {
 }
 
 impl Sink for ResponseClassifier {
-    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<Verdict> {
+    fn judge(&self, request: &Request, rows: u32, response: &Response) -> Vec<DeliveryVerdict> {
         let judged = self.encoder.judge(request, rows, response);
         let failed_before = self.has_failed.swap(judged.is_err(), Relaxed);
         if let (Err(fault), false) = (&judged, failed_before) {
@@ -51,22 +51,22 @@ impl Sink for ResponseClassifier {
 }
 
 /// What is done after an answer with this status. Where the component failed to judge it, the status decides alone.
-fn verdicts(judged: Result<Vec<Outcome>, Fault>, status: u16) -> Vec<Verdict> {
+fn verdicts(judged: Result<Vec<Outcome>, Fault>, status: u16) -> Vec<DeliveryVerdict> {
     let verdict = |outcome| match outcome {
-        Outcome::Delivered => Verdict::Delivered,
-        Outcome::Retry(wait_ms) => Verdict::Retry(wait_ms.map(Duration::from_millis)),
-        Outcome::Rejected(why) => Verdict::Rejected(why),
+        Outcome::Delivered => DeliveryVerdict::Delivered,
+        Outcome::Retry(wait_ms) => DeliveryVerdict::Retry(wait_ms.map(Duration::from_millis)),
+        Outcome::Rejected(why) => DeliveryVerdict::Rejected(why),
     };
     let decided = match judged {
         Ok(outcomes) => return outcomes.into_iter().map(verdict).collect(),
         // A receipt, whatever the component says.
-        Err(_) if (200..300).contains(&status) => Verdict::Delivered,
+        Err(_) if (200..300).contains(&status) => DeliveryVerdict::Delivered,
         // Time-outs and memory depend on the machine and reject no row: the next answer is judged by another instance.
-        Err(Fault { kind: FaultKind::Transient, .. }) => Verdict::Retry(None),
+        Err(Fault { kind: FaultKind::Transient, .. }) => DeliveryVerdict::Retry(None),
         Err(fault) if (300..500).contains(&status) && ![408, 425, 429].contains(&status) => {
-            Verdict::Rejected(format!("the receiver answered {status}; {fault}"))
+            DeliveryVerdict::Rejected(format!("the receiver answered {status}; {fault}"))
         }
-        Err(_) => Verdict::Retry(None),
+        Err(_) => DeliveryVerdict::Retry(None),
     };
     vec![decided]
 }
@@ -82,15 +82,15 @@ mod tests {
             verdicts(Err(fault), status)
         };
         for kind in [FaultKind::Transient, FaultKind::Deterministic] {
-            assert_eq!(failed(kind, 204), [Verdict::Delivered]);
+            assert_eq!(failed(kind, 204), [DeliveryVerdict::Delivered]);
             for status in [408, 425, 429, 500, 503] {
-                assert_eq!(failed(kind, status), [Verdict::Retry(None)], "{status}");
+                assert_eq!(failed(kind, status), [DeliveryVerdict::Retry(None)], "{status}");
             }
         }
         for status in [301, 404, 410] {
             let why = format!("the receiver answered {status}; sink `probe` failed");
-            assert_eq!(failed(FaultKind::Deterministic, status), [Verdict::Rejected(why)]);
+            assert_eq!(failed(FaultKind::Deterministic, status), [DeliveryVerdict::Rejected(why)]);
         }
-        assert_eq!(failed(FaultKind::Transient, 404), [Verdict::Retry(None)]);
+        assert_eq!(failed(FaultKind::Transient, 404), [DeliveryVerdict::Retry(None)]);
     }
 }
