@@ -1,9 +1,13 @@
 //! The command line: one file a subcommand, each with its options and `run`.
 
+mod adhoc;
 mod check;
 mod compile;
+mod completions;
 mod demo;
 mod explain;
+mod files;
+mod layout;
 mod limit_options;
 mod log_options;
 pub mod process;
@@ -13,11 +17,12 @@ mod state;
 
 use std::{
     fmt,
-    io::{ErrorKind, Write, stderr, stdout},
+    io::{ErrorKind, Write, stdout},
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, Parser, Subcommand};
+use serde::Serialize;
 
 use crate::deploy::DeployError;
 
@@ -25,6 +30,9 @@ use crate::deploy::DeployError;
 #[derive(Debug, Parser)]
 #[command(name = "streamgauge", version, about, after_help = EXIT_STATUS)]
 pub struct Cli {
+    /// When diagnostics are coloured: on a terminal where NO_COLOR is not set, always, or never
+    #[arg(long, global = true, value_name = "auto|always|never", default_value_t = ColorChoice::Auto, hide_possible_values = true)]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -52,13 +60,24 @@ enum Command {
     Compile(compile::Options),
     /// Run query files over Kafka or over files
     Run(run::Options),
+    /// Answer a SELECT over a file, or over what a topic holds now, and end: a table
+    Query(adhoc::query::Options),
+    /// Show the events of a source as they come, decoded
+    Tap(adhoc::tap::Options),
+    /// Lay query files out alike: a clause a line, two spaces a level
+    Fmt(layout::Options),
     /// Show or remove what --state keeps, or go on with a topic that was made anew
     State(state::Options),
+    /// Print the completions of a shell: bash, elvish, fish, powershell or zsh
+    Completions(completions::Options),
+    /// Print the manual page: streamgauge man > streamgauge.1
+    Man,
 }
 
 impl Cli {
     /// Runs the command that was given.
     pub fn run(self) -> ExitCode {
+        color(self.color);
         let done = match self.command {
             Command::Demo(options) => demo::run(options),
             Command::Check(options) => check::run(&options),
@@ -66,11 +85,16 @@ impl Cli {
             Command::Compile(options) => compile::run(&options),
             Command::Run(options) => run::run(&options),
             Command::State(options) => state::run(&options),
+            Command::Query(options) => adhoc::query::run(&options),
+            Command::Tap(options) => adhoc::tap::run(&options),
+            Command::Fmt(options) => layout::run(&options),
+            Command::Completions(options) => completions::run(&options),
+            Command::Man => completions::man(),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
-                if !matches!(failure, Failure::Told) {
+                if !matches!(failure, Failure::Told | Failure::ToldInput) {
                     say_with_help(&failure.to_string());
                 }
                 ExitCode::from(failure.status())
@@ -90,12 +114,14 @@ enum Failure {
     Runtime(String),
     /// The same, and it was said already.
     Told,
+    /// The user's input is wrong, and that was said already.
+    ToldInput,
 }
 
 impl Failure {
     fn status(&self) -> u8 {
         match self {
-            Self::Input(_) => 1,
+            Self::Input(_) | Self::ToldInput => 1,
             Self::Usage(_) => 2,
             Self::Runtime(_) | Self::Told => 3,
         }
@@ -116,21 +142,38 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(text) | Self::Usage(text) | Self::Runtime(text) => f.write_str(text),
-            Self::Told => Ok(()),
+            Self::Told | Self::ToldInput => Ok(()),
         }
     }
+}
+
+/// Colours are for terminals unless the command line says otherwise; [`say`] takes them out elsewhere.
+fn color(choice: ColorChoice) {
+    let choice = match choice {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
 }
 
 /// Tells people: diagnostics, notices and the closing line, on standard error.
 pub(crate) fn say(text: &dyn fmt::Display) {
     // Where nobody can be told, that cannot be told either.
-    drop(stderr().lock().write_all(format!("{text}\n").as_bytes()));
+    drop(anstream::stderr().lock().write_all(format!("{text}\n").as_bytes()));
 }
 
 /// Tells of an error, with what can be done where the system is its cause.
 fn say_with_help(error: &str) {
     say(&error);
     process::help(error).into_iter().for_each(|help| say(&format!("help: {help}")));
+}
+
+/// Prints what was asked for as JSON, on standard output.
+fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value);
+    let text = text.map_err(|error| Failure::Runtime(format!("error: cannot write JSON: {error}")))?;
+    print(&format!("{text}\n"))
 }
 
 /// Prints what was asked for, on standard output; a reader that went away is no failure.

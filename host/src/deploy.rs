@@ -182,6 +182,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
     files::check_overwrite(deployment)?;
     let needed = needed(program);
     let components = deployment.components(&needed)?;
+    let pool = deployment.state.is_some().then(|| resources.state_pool(deployment)).transpose()?;
     let tasks = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
     let (left, told) = deployment.leftovers(&tasks.copied().collect::<Vec<_>>())?;
     let mut files = OutputFiles::new(
@@ -190,11 +191,6 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
         deployment.state.as_ref(),
     );
     files.left = left;
-    let pool = deployment
-        .state
-        .is_some()
-        .then(|| resources.state_pool(deployment.limits.state_pool()))
-        .transpose()?;
     let mut builder = DeploymentBuilder {
         pool,
         needed,

@@ -145,8 +145,8 @@ limits! {
     max_decisions_waiting: Count = 64, 1..=4096, "decisions that wait for the log, each of at most 8,192 rows and about 4 MiB of keys", "the query waits";
     max_remembered: Count = 100_000, 0..=100_000_000, "forced closes, and verdicts, that are remembered without `--state`", "a fault fails the query";
     log_segment_bytes: Bytes = 16 * MIB, 64 * KIB..=GIB, "a segment of the log", "the next segment";
-    log_threads: Count = 4, 1..=64, "threads that sync decision logs, of all queries", "logs wait for each other";
-    checkpoint_threads: Count = 2, 1..=64, "threads that write checkpoints, of all queries", "checkpoints wait for each other";
+    log_threads: Count = 4, 1..=64, "threads that sync decision logs, of all deployments of a runtime", "logs wait for each other";
+    checkpoint_threads: Count = 2, 1..=64, "threads that write checkpoints, of all deployments of a runtime", "checkpoints wait for each other";
     requests_in_flight: Count = 16, 1..=1024, "requests under way, of a query and sink", "messages wait";
     request_connect_timeout: Time = 5 * S, 10 * MS..=HOUR, "to connect for a request, at most half of `request_timeout`", "tried again";
     request_timeout: Time = 10 * S, 20 * MS..=HOUR, "a request in all", "tried again";

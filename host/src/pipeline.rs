@@ -377,11 +377,11 @@ impl Pipeline {
     }
 
     /// Says at once which readers of views have failed: they may be few of many.
-    fn tell_failures(&self, told: &mut BTreeSet<String>) {
+    fn tell_failures(&self, told: &mut BTreeSet<(String, String)>) {
         for task in &self.tasks {
             let deployment = &task.context().subscription.deployment;
             for (query, why) in task.query().failures() {
-                if told.insert(query.to_owned()) {
+                if told.insert((deployment.clone(), query.to_owned())) {
                     error!(deployment, query, "query '{query}' failed: {why}");
                 }
             }
@@ -412,8 +412,8 @@ pub fn wakeup_of(tasks: &[QueryTask], stop: &Stop) -> Arc<Wakeup> {
 struct Run {
     /// Notified of what the loop waits for beside input.
     wakeup: Arc<Wakeup>,
-    /// Failures that people know of.
-    told: BTreeSet<String>,
+    /// Failed queries that were reported, with their deployments.
+    told: BTreeSet<(String, String)>,
     since_checkpoint: Stopwatch,
     /// Partitions, with the ends to which they are read.
     assigned: BTreeMap<u32, Option<Offset>>,

@@ -7,6 +7,7 @@ mod options;
 mod connector;
 mod kafka;
 mod query;
+mod output;
 mod over;
 mod window;
 mod scope;
@@ -103,6 +104,11 @@ impl<'a> Binder<'a> {
     fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
         self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
         let source = source::bind(def, self.catalog)?;
+        let bounded = def.columns.iter().filter_map(|column| column.bounded);
+        self.warnings.extend(bounded.map(|span| {
+            *Problem::new(span, "texts have no greatest length: this is TEXT, and longer texts are taken too")
+                .help("write TEXT")
+        }));
         let time = source.watermark.map(|watermark| watermark.column);
         let columns = def.columns.iter();
         let columns = columns.map(|column| RelationColumn {

@@ -19,6 +19,8 @@ pub struct Compiled {
     pub program: Program,
     /// Not errors, but worth a look.
     pub warnings: Vec<Diagnostic>,
+    /// Why there is nothing to run: the files hold only definitions, which may be a part of a program.
+    pub writes_nowhere: Option<Diagnostic>,
 }
 
 /// What the files of a program say together.
@@ -88,15 +90,20 @@ pub fn compile_within(
     let mut diagnostics = report.finish();
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
     let writes = queries.iter().any(|query| query.plan.manifest.target != Target::View);
-    if !writes && !diagnostics.iter().any(is_error) {
-        diagnostics.extend(writes_nowhere(&shown, last));
+    let mut nowhere = if writes { None } else { writes_nowhere(&shown, last) };
+    if last.is_none() && !diagnostics.iter().any(is_error) {
+        diagnostics.extend(nowhere.take());
     }
     if diagnostics.iter().any(is_error) {
         return Err(diagnostics);
     }
     debug_assert!(views_exist(&queries), "every view that is read is a query before");
     let Binder { sources, sinks, .. } = binder;
-    Ok(Compiled { program: Program { sources, sinks, queries }, warnings: diagnostics })
+    Ok(Compiled {
+        program: Program { sources, sinks, queries },
+        warnings: diagnostics,
+        writes_nowhere: nowhere,
+    })
 }
 
 /// Why the sink of a query does not take its rows; none where it does, or where there is none.

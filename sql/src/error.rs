@@ -27,6 +27,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// `error` or `warning`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// A message at a place; its `Display` is what the command line prints, without a line feed at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -50,18 +60,26 @@ pub struct Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
+        self.write(f, &Colors::default())
+    }
+}
+
+/// The escape sequences around the parts of a diagnostic.
+#[derive(Default)]
+struct Colors {
+    severity: &'static str,
+    help: &'static str,
+    end: &'static str,
+}
+
+impl Colors {
+    /// For terminals: errors are red, warnings yellow, helps cyan.
+    fn of(severity: Severity) -> Self {
+        let severity = match severity {
+            Severity::Error => "\x1b[1;31m",
+            Severity::Warning => "\x1b[1;33m",
         };
-        writeln!(f, "{}:{}:{}: {severity}: {}", self.file, self.line, self.column, self.message)?;
-        let excerpt = self.excerpt();
-        writeln!(f, "{}", excerpt.text)?;
-        write!(f, "{}{}", excerpt.indent, "^".repeat(excerpt.width))?;
-        match &self.help {
-            Some(help) => write!(f, "\nhelp: {help}"),
-            None => Ok(()),
-        }
+        Self { severity, help: "\x1b[1;36m", end: "\x1b[0m" }
     }
 }
 
@@ -74,6 +92,31 @@ struct Excerpt {
 }
 
 impl Diagnostic {
+    /// What is printed, with escape sequences for colours.
+    pub fn styled(&self) -> String {
+        struct Styled<'a>(&'a Diagnostic);
+        impl fmt::Display for Styled<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write(f, &Colors::of(self.0.severity))
+            }
+        }
+        Styled(self).to_string()
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, colors: &Colors) -> fmt::Result {
+        let Colors { severity: colored, help: help_colored, end } = colors;
+        let Self { file, line, column, severity, message, .. } = self;
+        let severity = severity.name();
+        writeln!(f, "{file}:{line}:{column}: {colored}{severity}{end}: {message}")?;
+        let excerpt = self.excerpt();
+        writeln!(f, "{}", excerpt.text)?;
+        write!(f, "{}{colored}{}{end}", excerpt.indent, "^".repeat(excerpt.width))?;
+        match &self.help {
+            Some(help) => write!(f, "\n{help_colored}help{end}: {help}"),
+            None => Ok(()),
+        }
+    }
+
     /// The source line; of a long one what is around the caret.
     fn excerpt(&self) -> Excerpt {
         let line: Vec<char> = self.source_line.chars().collect();
@@ -116,6 +159,15 @@ impl Problem {
     /// Help for a whole clause, where there is none that knows better.
     pub(crate) fn or_help(self: Box<Self>, help: &str) -> Box<Self> {
         if self.help.is_some() { self } else { self.help(help) }
+    }
+
+    /// More help behind what there is.
+    pub(crate) fn also_help(mut self: Box<Self>, more: &str) -> Box<Self> {
+        self.help = Some(match self.help.take() {
+            Some(help) => format!("{help}; {more}"),
+            None => more.to_owned(),
+        });
+        self
     }
 
     /// What `nearest` found, as help.

@@ -73,6 +73,7 @@ pub fn evaluate(expr: &Expr, columns: &dyn Fn(usize) -> Value) -> Result<Value, 
         Node::Compare(comparison, a, b) => Ok(strict::compare(*comparison, &value(a)?, &value(b)?)),
         Node::Like(text, pattern) => strict::like(value(text)?, value(pattern)?).map_err(code),
         Node::Cast(a) => strict::cast(value(a)?, expr.data_type).map_err(code),
+        Node::TryCast(a) => Ok(strict::cast(value(a)?, expr.data_type).unwrap_or(Value::Null)),
         Node::Call(function, arguments) => {
             let arguments = arguments.iter().map(value).collect::<Result<Vec<_>, _>>()?;
             strict::call(*function, &arguments).map_err(code)

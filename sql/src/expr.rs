@@ -22,7 +22,9 @@ impl Expr {
     pub fn children_mut(&mut self) -> Vec<&mut Expr> {
         match &mut self.node {
             Node::Column(_) | Node::Literal(_) => Vec::new(),
-            Node::Negate(x) | Node::Not(x) | Node::IsNull(x) | Node::Cast(x) => vec![x],
+            Node::Negate(x) | Node::Not(x) | Node::IsNull(x) | Node::Cast(x) | Node::TryCast(x) => {
+                vec![x]
+            }
             Node::Arithmetic(_, a, b)
             | Node::Compare(_, a, b)
             | Node::Same(a, b)
@@ -81,6 +83,8 @@ pub enum Node {
     /// A conversion to the expression's type: of any type to TEXT, of TEXT to any type, of BIGINT to DOUBLE and back
     /// (ties to even). No other pair, none to its own type.
     Cast(Box<Expr>),
+    /// As [`Node::Cast`], but NULL where that would fail. An operand that fails does fail.
+    TryCast(Box<Expr>),
     /// A scalar function; see [`Function`].
     Call(Function, Vec<Expr>),
 }
@@ -128,6 +132,18 @@ pub enum Function {
     Length,
     /// `a || b` on TEXT.
     Concat,
+    /// `btrim(TEXT, characters) -> TEXT`: without these characters at both ends.
+    Trim,
+    /// `ltrim(TEXT, characters) -> TEXT`: at its start.
+    TrimStart,
+    /// `rtrim(TEXT, characters) -> TEXT`: at its end.
+    TrimEnd,
+    /// `split_part(TEXT, separator, BIGINT) -> TEXT`: the part of this number, from 1, or from the end where it is negative;
+    /// empty where there is none. 0 is out of range.
+    SplitPart,
+    /// The pattern of `LIKE pattern ESCAPE escape` as one whose escape is a backslash. An escape of several characters is out of
+    /// range.
+    LikeEscape,
     /// `abs(x)` on BIGINT (the least one overflows) or DOUBLE.
     Abs,
     /// `round(DOUBLE) -> DOUBLE`, ties to even as in PostgreSQL.

@@ -9,6 +9,8 @@
 //! Beside it: [`eval`], the reference interpreter, is the oracle of the generated code.
 
 pub mod types;
+pub mod path;
+pub mod time_format;
 pub mod expr;
 pub mod error;
 pub mod connector;
@@ -21,9 +23,11 @@ pub mod encode;
 pub mod manifest;
 mod report;
 mod compile;
+mod format;
 
 pub use catalog::Catalog;
 pub use compile::{Compiled, Program, Query, compile, compile_within};
 pub use error::{Diagnostic, Severity, SourceText};
+pub use format::format;
 pub use parse::{SqlLimits, nearest};
 pub use plan::Plan;

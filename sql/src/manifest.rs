@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::path::PathStep;
+pub use crate::time_format::{TimeFormat, TimePattern, Zone};
 use crate::types::{DataType, Value};
 
 /// The name of the custom section.
@@ -238,7 +240,7 @@ pub struct Source {
     pub connector: String,
     /// How its records are written: one of [`FORMATS`].
     pub format: String,
-    /// How its timestamps are written.
+    /// How its timestamps are written, where a column does not say it itself.
     pub time_format: TimeFormat,
     /// `numbers = 'lenient'`: numbers in quotes fit.
     pub lenient_numbers: bool,
@@ -263,8 +265,10 @@ pub struct SourceColumn {
     pub name: String,
     /// Its type.
     pub data_type: DataType,
-    /// The JSON fields that lead to it, outermost first: `PATH 'usage.total'` = `["usage", "total"]`.
-    pub path: Vec<String>,
+    /// The steps that lead to it, outermost first: `PATH 'usage.total'` = `["usage", "total"]`.
+    pub path: Vec<PathStep>,
+    /// FORMAT: how this TIMESTAMP is written; none = as the source says.
+    pub time_format: Option<TimeFormat>,
 }
 
 /// `WATERMARK FOR column AS column - delay`.
@@ -274,20 +278,6 @@ pub struct Watermark {
     pub column: usize,
     /// How much later than the greatest event time so far an event may come, in microseconds.
     pub delay_us: i64,
-}
-
-/// How timestamps are written in records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeFormat {
-    /// Text: `2026-01-01T00:00:00.000Z`, with a zone.
-    Rfc3339,
-    /// A number of seconds since the epoch, fractions cut to microseconds.
-    UnixSeconds,
-    /// A number of milliseconds since the epoch.
-    UnixMillis,
-    /// A number of microseconds since the epoch.
-    UnixMicros,
 }
 
 /// From where a source is read when no state says otherwise.

@@ -5,7 +5,7 @@
 //! refused by name. [`limits`] are checked on tokens, before anything recurses.
 
 mod limits;
-mod tokens;
+pub(crate) mod tokens;
 pub(crate) mod secret;
 mod dialect;
 mod cursor;

@@ -45,6 +45,30 @@ pub enum Identity {
 }
 
 impl Identity {
+    /// The window and the group of a row, as JSON: `{"window_start":...,"window_end":...,"key_1":...}`; none where it is of a record.
+    pub fn group(&self, row: usize) -> Option<String> {
+        let Self::Window { start_us, end_us, keys, .. } = self else { return None };
+        let mut group = Vec::new();
+        for (name, bound) in [("{\"window_start\":", *start_us), (",\"window_end\":", *end_us)] {
+            group.extend_from_slice(name.as_bytes());
+            format_json_timestamp(bound, &mut group);
+        }
+        for (index, key) in keys.iter().enumerate() {
+            group.extend_from_slice(format!(",\"key_{}\":", index + 1).as_bytes());
+            write_json_value(&mut group, key, row);
+        }
+        group.push(b'}');
+        Some(String::from_utf8_lossy(&group).into_owned())
+    }
+
+    /// The partition and the offset of a row's record; none where it is of a window.
+    pub fn place(&self, row: usize) -> Option<(Partition, Offset)> {
+        match self {
+            Self::Window { .. } => None,
+            Self::Records { partition, offsets, .. } => Some((*partition, *offsets.get(row)?)),
+        }
+    }
+
     /// Of the named rows, in the order they are named.
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> Self {

@@ -5,6 +5,7 @@
 //! its condition again after each notification, so no change is lost.
 
 use std::{
+    fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -50,23 +51,41 @@ impl Wakeup {
     }
 }
 
+/// Who hears of a change, on the thread that brings it about: it must not wait.
+pub trait Listener: Send + Sync {
+    /// Something has changed.
+    fn changed(&self);
+}
+
+impl Listener for Wakeup {
+    fn changed(&self) {
+        self.notify();
+    }
+}
+
 /// Who is to be notified of a change. A listener that is gone is forgotten.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Listeners {
-    wakeups: Mutex<Vec<Weak<Wakeup>>>,
+    known: Mutex<Vec<Weak<dyn Listener>>>,
 }
 
 impl Listeners {
     /// One more, unless it listens already.
-    pub fn add(&self, wakeup: &Arc<Wakeup>) {
-        let mut wakeups = lock(&self.wakeups);
-        wakeups.retain(|listener| listener.strong_count() > 0 && listener.as_ptr() != Arc::as_ptr(wakeup));
-        wakeups.push(Arc::downgrade(wakeup));
+    pub fn add<L: Listener + 'static>(&self, listener: &Arc<L>) {
+        let mut known = lock(&self.known);
+        known.retain(|other| other.strong_count() > 0 && other.as_ptr().cast::<L>() != Arc::as_ptr(listener));
+        known.push(Arc::<L>::downgrade(listener));
     }
 
     /// Something has changed.
     pub fn notify(&self) {
-        lock(&self.wakeups).iter().filter_map(Weak::upgrade).for_each(|wakeup| wakeup.notify());
+        lock(&self.known).iter().filter_map(Weak::upgrade).for_each(|listener| listener.changed());
+    }
+}
+
+impl fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listeners").field("known", &lock(&self.known).len()).finish()
     }
 }
 
@@ -95,8 +114,8 @@ impl Stop {
     }
 
     /// Notifies this one, too, when it is set.
-    pub fn add_listener(&self, wakeup: &Arc<Wakeup>) {
-        self.shared.listeners.add(wakeup);
+    pub fn add_listener<L: Listener + 'static>(&self, listener: &Arc<L>) {
+        self.shared.listeners.add(listener);
     }
 }
 
@@ -172,6 +191,6 @@ mod tests {
         assert_eq!([&one, &other].map(|wakeup| *lock(&wakeup.notified)), [1, 1]);
         drop(other);
         listeners.add(&one);
-        assert_eq!(lock(&listeners.wakeups).len(), 1);
+        assert_eq!(lock(&listeners.known).len(), 1);
     }
 }

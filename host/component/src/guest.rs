@@ -18,6 +18,9 @@ const HANDLES_MAX: usize = 1000;
 /// The longest text of a guest that is passed on to people.
 const WORDS_MAX: usize = 300;
 
+/// How often an instance that was lost for the time or the memory that it took is started again for the same rows.
+pub(super) const RESTARTS_MAX: usize = 3;
+
 /// The store of one instance, or why it is gone.
 pub(super) struct Guest {
     who: String,

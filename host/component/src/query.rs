@@ -16,7 +16,7 @@ use super::{
     bindings::{columns::ColumnParam, query as wit},
     check::{Refusal, Refused, World},
     columns::{bitmap, lift, lower},
-    guest::Guest,
+    guest::{Guest, RESTARTS_MAX},
     limits::Budget,
     runtime::Runtime,
 };
@@ -35,9 +35,6 @@ struct QueryInstance {
     guest: Guest,
     exports: wit::Guest,
 }
-
-/// How often an instance that was lost for the time or the memory that it took is started again for the same rows.
-const RESTARTS_MAX: usize = 3;
 
 /// What a stage of a query makes of some rows.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,5 +1,6 @@
 //! Step 7: a sink, which makes requests of rows and says what the answers mean. It sends nothing.
 
+mod shared;
 mod answer;
 mod loaded;
 mod option;
@@ -16,19 +17,18 @@ use streamgauge_sql::{
     manifest::Output,
     types::{DataType, Value},
 };
-use wasmtime::component::{Instance, InstancePre, ResourceAny};
+use wasmtime::component::InstancePre;
 
 use super::{
-    bindings::{
-        columns::{ColumnParam, LiteralParam},
-        scrape, sink as wit,
-    },
+    bindings::{columns::ColumnParam, scrape, sink as wit},
     check::{Refusal, Refused, World},
-    columns::{error_text, lift_field, lower, lower_texts, lower_type, lower_value},
-    guest::{Guest, words},
+    columns::{lift_field, lower, lower_texts},
+    guest::words,
     limits::Budget,
     runtime::Runtime,
 };
+
+use self::shared::{EncoderId, Opening, SharedInstance};
 
 pub use self::loaded::LoadedSink;
 pub(crate) use self::loaded::LoadedSinks;
@@ -44,24 +44,18 @@ pub struct SinkComponent {
     scrape: Option<scrape::GuestIndices>,
 }
 
-/// A running sink. Its encoders, one a query, share its memory and its fate: if one call fails, all are lost.
+/// A running sink. Its encoders, one a query, share an instance of the component. If a call fails, that instance is lost; the next call
+/// of any encoder starts another one, in which all are open again. A sink that answers scrapes stays lost.
 pub struct SinkInstance {
-    shared: Arc<Mutex<GuestSink>>,
+    shared: Arc<Mutex<SharedInstance>>,
     described: Descriptor,
 }
 
 /// What one query delivers to one sink. It may be used by several threads; they wait for each other.
 pub struct Encoder {
-    shared: Arc<Mutex<GuestSink>>,
-    resource: ResourceAny,
+    shared: Arc<Mutex<SharedInstance>>,
+    id: EncoderId,
     types: Vec<DataType>,
-}
-
-struct GuestSink {
-    guest: Guest,
-    exports: wit::Guest,
-    scrape: Option<scrape::Guest>,
-    encoders: Vec<ResourceAny>,
 }
 
 /// What a sink says about itself.
@@ -156,19 +150,14 @@ impl SinkComponent {
 
     /// Starts an instance without encoders.
     pub fn start(&self) -> Result<SinkInstance, Fault> {
-        let (mut guest, instance): (Guest, Instance) =
-            Guest::start(&self.runtime, self.who.clone(), &self.compiled)?;
-        let exports = guest.call(|store| self.indices.load(store, &instance))?;
-        let scrape = self.scrape.as_ref();
-        let scrape = scrape.map(|indices| guest.call(|store| indices.load(store, &instance))).transpose()?;
-        let described = guest.call(|store| exports.call_describe(store))?;
+        let mut shared = SharedInstance::start(self.clone())?;
+        let described = shared.describe()?;
         let described = Descriptor {
             name: words(&described.name),
             version: words(&described.version),
             docs: words(&described.docs),
             options: described.options.into_iter().map(lift_field).collect(),
         };
-        let shared = GuestSink { guest, exports, scrape, encoders: Vec::new() };
         Ok(SinkInstance { shared: Arc::new(Mutex::new(shared)), described })
     }
 }
@@ -186,31 +175,15 @@ impl SinkInstance {
     pub fn open(&self, options: &[(&str, Value)], query: &str, fields: &[Output]) -> Result<Encoder, Fault> {
         let mut shared = lock(&self.shared);
         let options =
-            option::in_order(&self.described.options, options).map_err(|what| shared.guest.refuse(what))?;
-        let options: Vec<LiteralParam<'_>> = options.iter().map(lower_value).collect();
-        let columns: Vec<_> = fields
-            .iter()
-            .map(|field| wit::SchemaColumn { name: &field.name, data_type: lower_type(field.data_type) })
-            .collect();
-        let schema = wit::Schema { query, columns: &columns };
-        let GuestSink { guest, exports, encoders, .. } = &mut *shared;
-        let opened = guest.call(|store| exports.encoder().call_open(store, &options, schema))?;
-        let resource =
-            opened.map_err(|error| guest.refuse(format!("cannot be opened: {}", error_text(&error))))?;
-        encoders.push(resource);
+            option::in_order(&self.described.options, options).map_err(|what| shared.refuse(what))?;
+        let id = shared.open(Opening { options, query: query.to_owned(), fields: fields.to_vec() })?;
         let types = fields.iter().map(|field| field.data_type).collect();
-        Ok(Encoder { shared: Arc::clone(&self.shared), resource, types })
+        Ok(Encoder { shared: Arc::clone(&self.shared), id, types })
     }
 
     /// The page for a scrape: what all its encoders show.
     pub fn render(&self) -> Result<Response, Fault> {
-        let mut shared = lock(&self.shared);
-        let GuestSink { guest, scrape, encoders, .. } = &mut *shared;
-        let Some(scrape) = scrape else {
-            return Err(guest.refuse("answers no scrapes".to_owned()));
-        };
-        let page = guest.call(|store| scrape.call_render(store, encoders))?;
-        answer::page(page).map_err(|what| guest.lose(what))
+        lock(&self.shared).render()
     }
 }
 
@@ -239,13 +212,7 @@ impl Encoder {
         let content = wit::Content::Rows(rows);
         let (keys, sequences) = (lower_texts(deliveries.keys), deliveries.sequences);
         let deliveries = wit::Deliveries { keys, sequences, content };
-        let mut shared = lock(&self.shared);
-        let GuestSink { guest, exports, scrape, .. } = &mut *shared;
-        let encoded = guest.call(|store| exports.encoder().call_encode(store, self.resource, deliveries))?;
-        let requests =
-            encoded.map_err(|error| guest.lose(format!("refused a batch: {}", error_text(&error))))?;
-        let due = if scrape.is_some() { 0 } else { count };
-        answer::requests(requests, due).map_err(|what| guest.lose(what))
+        lock(&self.shared).encode(self.id, &deliveries)
     }
 
     /// What an answer means for each of the deliveries that a request carries.
@@ -266,20 +233,13 @@ impl Encoder {
         let headers = lower_pairs(&response.headers);
         let response =
             wit::ResponseParam { status: response.status, headers: &headers, body: &response.body };
-        let mut shared = lock(&self.shared);
-        let GuestSink { guest, exports, .. } = &mut *shared;
-        let calls = exports.encoder();
-        let outcomes = guest.call(|store| calls.call_judge(store, self.resource, request, response))?;
-        answer::outcomes(outcomes, deliveries as usize).map_err(|what| guest.lose(what))
+        lock(&self.shared).judge(self.id, request, response)
     }
 }
 
 impl Drop for Encoder {
     fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
-        shared.encoders.retain(|encoder| *encoder != self.resource);
-        // A guest that is lost is gone as a whole; one that fails here is lost for its other encoders too, who will say so.
-        let _ = shared.guest.call(|store| self.resource.resource_drop(store));
+        lock(&self.shared).close(self.id);
     }
 }
 
@@ -287,7 +247,7 @@ fn lower_pairs(pairs: &[(String, String)]) -> Vec<wit::PairParam<'_>> {
     pairs.iter().map(|(name, value)| wit::PairParam { name, value }).collect()
 }
 
-fn lock(shared: &Mutex<GuestSink>) -> MutexGuard<'_, GuestSink> {
-    // A guest is lost by a change of one field; lists are changed in one step.
+fn lock(shared: &Mutex<SharedInstance>) -> MutexGuard<'_, SharedInstance> {
+    // A guest is lost by a change of one field; it is replaced, with all encoders, when nothing can fail any more.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -85,10 +85,11 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let mut traffic = Traffic::new(&broker, HISTORY, f64::from(options.rate))?;
     traffic.write_history()?;
     let reports = Reports::new(&options.log);
-    let wired = reports.within(|| wired(&options, &compiled, &plugins, &limits))?;
+    let resources = HostResources::new(&limits);
+    let wired = reports.within(|| wired(&options, &compiled, &plugins, &limits, &resources))?;
     let live = traffic.go_live()?;
-    let done =
-        run::host(wired, &signals, DRAIN_TIMEOUT, options.seconds.map(Duration::from_secs), reports, None);
+    let limit = options.seconds.map(Duration::from_secs);
+    let done = run::host(wired, resources, &signals, DRAIN_TIMEOUT, limit, reports, None);
     live.stop();
     done
 }
@@ -109,6 +110,7 @@ fn wired(
     compiled: &Compiled,
     plugins: &Arc<Plugins>,
     limits: &Limits,
+    resources: &HostResources,
 ) -> Result<Wired, Failure> {
     let output = Output::stdout();
     let console = if options.plain { output } else { output.with_format(Pretty::new(screen())) };
@@ -119,7 +121,7 @@ fn wired(
         limits,
         ..Deployment::new(run::DEPLOYMENT, &compiled.program, plugins, &connectors, &timings)
     };
-    Ok(wire(&deployment, &HostResources::default())?)
+    Ok(wire(&deployment, resources)?)
 }
 
 fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {

@@ -1,24 +1,50 @@
 //! `streamgauge explain`: what would run?
 
-use std::path::PathBuf;
-
 use clap::Args;
+use serde::Serialize;
+use streamgauge_sql::{Query, manifest::Manifest};
 
-use super::{Failure, limit_options::LimitOptions, print, program};
+use super::{Failure, files::QueryFiles, limit_options::LimitOptions, print, print_json, program};
 
 /// Options of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The query file
-    #[arg(value_name = "FILE.sql")]
-    file: PathBuf,
+    #[command(flatten)]
+    files: QueryFiles,
+    /// Print the plans as JSON, for programs: {"queries": [{name, plan, manifest}]}, where plan is the text that is printed
+    /// otherwise and manifest what the query's component holds
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     limits: LimitOptions,
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Plans<'a> {
+    queries: Vec<Explained<'a>>,
+}
+
+#[derive(Serialize)]
+struct Explained<'a> {
+    name: &'a str,
+    plan: String,
+    manifest: &'a Manifest,
+}
+
+impl<'a> From<&'a Query> for Explained<'a> {
+    fn from(query: &'a Query) -> Self {
+        let manifest = &query.plan.manifest;
+        Self { name: &manifest.name, plan: query.plan.to_string(), manifest }
+    }
+}
+
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let compiled = program::compile(std::slice::from_ref(&options.file), &options.limits.limits())?;
-    let plans: Vec<String> =
-        compiled.program.queries.iter().map(|query| format!("{}\n", query.plan)).collect();
+    let compiled = program::compile(&options.files.paths()?, &options.limits.limits())?;
+    let queries = &compiled.program.queries;
+    if options.json {
+        return print_json(&Plans { queries: queries.iter().map(Explained::from).collect() });
+    }
+    let plans: Vec<String> = queries.iter().map(|query| format!("{}\n", query.plan)).collect();
     print(&plans.join("\n"))
 }

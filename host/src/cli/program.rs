@@ -1,12 +1,12 @@
 //! Query files to a compiled program: what every command begins with.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_kafka::Depth;
-use streamgauge_sql::{Compiled, SourceText};
+use streamgauge_sql::{Compiled, Diagnostic, SourceText};
 
-use super::{Failure, say};
+use super::{Failure, files, say};
 use crate::{
     deploy::{Connectors, HostCatalog, component},
     limits::Limits,
@@ -36,18 +36,7 @@ pub(super) fn compile_with(
     plugins: &Plugins,
     limits: &Limits,
 ) -> Result<Compiled, Failure> {
-    let texts = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    compile_texts(&texts, plugins, limits)
-}
-
-/// Finds what is wrong with files, as far as that is known before they are run; warnings go to standard error.
-///
-/// # Errors
-/// All that is wrong.
-pub(super) fn check(files: &[PathBuf], limits: &Limits) -> Result<(), Failure> {
-    let texts = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let compiled = compile_with_depth(&texts, &plugins(limits)?, limits, Depth::Thorough)?;
-    compiled.program.queries.iter().try_for_each(|query| Ok(component(query).map(drop)?))
+    compile_texts(&texts(files)?, plugins, limits)
 }
 
 /// Compiles texts as one program; warnings go to standard error.
@@ -56,35 +45,53 @@ pub(super) fn compile_texts(
     plugins: &Plugins,
     limits: &Limits,
 ) -> Result<Compiled, Failure> {
-    compile_with_depth(texts, plugins, limits, Depth::Quick)
+    let compiled = compile_quietly(texts, plugins, limits)?;
+    compiled.warnings.iter().for_each(|warning| say(&warning.styled()));
+    Ok(compiled)
 }
 
-fn compile_with_depth(
+/// As [`compile_texts`], without the warnings.
+pub(super) fn compile_quietly(
+    texts: &[SourceText],
+    plugins: &Plugins,
+    limits: &Limits,
+) -> Result<Compiled, Failure> {
+    diagnose(texts, plugins, limits, Depth::Quick)?.map_err(|diagnostics| {
+        let lines: Vec<String> = diagnostics.iter().map(Diagnostic::styled).collect();
+        Failure::Input(lines.join("\n"))
+    })
+}
+
+/// All that is wrong or doubtful in files, as far as that is known before they are run.
+///
+/// # Errors
+/// Files that cannot be read, and what is not about their text.
+pub(super) fn check(files: &[PathBuf], limits: &Limits) -> Result<Vec<Diagnostic>, Failure> {
+    match diagnose(&texts(files)?, &plugins(limits)?, limits, Depth::Thorough)? {
+        Ok(compiled) => {
+            compiled.program.queries.iter().try_for_each(|query| component(query).map(drop))?;
+            Ok(compiled.warnings)
+        }
+        Err(diagnostics) => Ok(diagnostics),
+    }
+}
+
+/// The program of some texts, or what is wrong with them.
+fn diagnose(
     texts: &[SourceText],
     plugins: &Plugins,
     limits: &Limits,
     depth: Depth,
-) -> Result<Compiled, Failure> {
+) -> Result<Result<Compiled, Vec<Diagnostic>>, Failure> {
     let catalog = HostCatalog { plugins, connectors: &Connectors::default(), depth };
-    let compiled =
-        streamgauge_sql::compile_within(&limits.sql(), texts, &catalog).map_err(|diagnostics| {
-            if let Some(lacking) = plugins.lacking() {
-                return Failure::Runtime(format!("error: {lacking}"));
-            }
-            let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-            Failure::Input(lines.join("\n"))
-        })?;
-    compiled.warnings.iter().for_each(|warning| say(warning));
-    Ok(compiled)
+    let compiled = streamgauge_sql::compile_within(&limits.sql(), texts, &catalog);
+    match (plugins.lacking(), &compiled) {
+        (Some(lacking), Err(_)) => Err(Failure::Runtime(format!("error: {lacking}"))),
+        _ => Ok(compiled),
+    }
 }
 
-fn read(path: &PathBuf) -> Result<SourceText, Failure> {
-    let unreadable = |error| Failure::Input(format!("error: cannot read {}: {error}", path.display()));
-    let bytes = fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Failure::Input(format!("{}:{line}:1: error: the file is not UTF-8 in this line", path.display()))
-    })?;
-    Ok(SourceText { name: path.display().to_string(), text })
+/// What the files hold.
+pub(super) fn texts(files: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
+    files.iter().map(|path| files::read(path)).collect()
 }

@@ -18,7 +18,13 @@ use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{Dispatch, dispatcher::with_default, error, info};
 
-use super::{Failure, limit_options::LimitOptions, log_options::LogOptions, process, program, say};
+use super::{
+    Failure,
+    files::{QueryFiles, is_stdin},
+    limit_options::LimitOptions,
+    log_options::LogOptions,
+    process, program, say,
+};
 use crate::{
     deliver::dead_letter::RecordText,
     deploy::{
@@ -46,9 +52,8 @@ const TICK: Duration = Duration::from_millis(500);
 #[derive(Debug, Args)]
 #[command(after_long_help = limits::help())]
 pub(super) struct Options {
-    /// Query files; together they are one program
-    #[arg(required = true, value_name = "FILE.sql")]
-    files: Vec<PathBuf>,
+    #[command(flatten)]
+    files: QueryFiles,
     /// Read a source from a JSON Lines file (.gz and .zst too, - is standard input) to its end, instead of from Kafka;
     /// the same source twice: two partitions, in that order
     #[arg(long, value_name = "SOURCE=PATH", value_parser = binding)]
@@ -107,7 +112,8 @@ pub(super) struct Options {
     log: LogOptions,
 }
 
-fn binding(text: &str) -> Result<Binding, String> {
+/// `NAME=PATH`.
+pub(super) fn binding(text: &str) -> Result<Binding, String> {
     match text.split_once('=') {
         Some((name, path)) if !name.is_empty() && !path.is_empty() => {
             Ok(Binding { name: name.to_owned(), path: path.into() })
@@ -140,7 +146,16 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     process::begins(options.state.as_deref());
     let limits = options.limits.limits();
     let plugins = Arc::new(program::plugins(&limits)?);
-    let compiled = program::compile_with(&options.files, &plugins, &limits)?;
+    let mut files = options.files.paths()?;
+    if files.iter().any(|path| is_stdin(path)) && options.input.iter().any(|input| is_stdin(&input.path)) {
+        let why = "error: standard input (-) cannot be the query file and an input at once";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    let compiled = program::compile_with(&files, &plugins, &limits)?;
+    if let Some(nothing) = &compiled.writes_nowhere {
+        return Err(Failure::Input(nothing.styled()));
+    }
+    files.retain(|path| !is_stdin(path));
     let timings = Arc::new(Timings::new(options.timings));
     let state = options.state.as_deref().map(Store::open).transpose();
     let state = state.map_err(|error| match error {
@@ -158,7 +173,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         connectors: &Connectors::default(),
         inputs: &options.input,
         outputs: &options.output,
-        files: &options.files,
+        files: &files,
         overwrite: &options.overwrite,
         forget: &options.forget,
         bounded: options.bounded,
@@ -174,9 +189,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         connect_timeout: options.connect_timeout,
         limits: &limits,
     };
-    let wired = reports.within(|| wire(&deployment, &HostResources::default()))?;
+    let resources = HostResources::new(&limits);
+    let wired = reports.within(|| wire(&deployment, &resources))?;
     reading.get_or_init(|| wired.subscriptions());
-    let done = host(wired, &signals, options.drain_timeout, None, reports, monitor.as_ref());
+    let done = host(wired, resources, &signals, options.drain_timeout, None, reports, monitor.as_ref());
     if options.timings {
         say(&timings);
     }
@@ -221,6 +237,7 @@ impl Reports {
 /// Runs a deployment until its input ends, Ctrl-C, or some time has passed; tells progress, then the counts.
 pub(super) fn host(
     wired: Wired,
+    resources: HostResources,
     signals: &Signals,
     drain_timeout: Duration,
     limit: Option<Duration>,
@@ -235,7 +252,7 @@ pub(super) fn host(
     // Whoever listens is there until the deployment has ended.
     let tell = Arc::new(move |RuntimeEvent::Ended(_, end)| drop(sender.send(end)));
     let runtime = reports
-        .within(|| Runtime::start(tell, signals.stop().clone()))
+        .within(|| Runtime::start(tell, signals.stop().clone(), resources))
         .map_err(|error| Failure::Runtime(format!("error: cannot start a thread: {error}")))?;
     let end = match runtime.run(DEPLOYMENT, wired) {
         Ok(()) => {

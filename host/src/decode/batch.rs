@@ -115,7 +115,12 @@ mod tests {
     /// Four records with two, no, no and three rows; the second could not be decoded, the third is empty.
     fn batch() -> Batch {
         let name = || "n".to_owned();
-        let column = SourceColumn { name: name(), data_type: DataType::Int64, path: vec![name()] };
+        let column = SourceColumn {
+            name: name(),
+            data_type: DataType::Int64,
+            path: vec![name().into()],
+            time_format: None,
+        };
         let spec = ColumnSpec { column, time_format: TimeFormat::Rfc3339, lenient_numbers: false };
         let layout: Arc<Layout> = Arc::new([spec].into_iter().collect());
         let values = Column { values: Values::Int64((0..5).collect()), valid: None };

@@ -50,7 +50,7 @@ pub const FORMAT: Format = Format {
 /// use streamgauge_sql::{manifest::{SourceColumn, TimeFormat}, types::{DataType, Value}};
 ///
 /// let latency =
-///     SourceColumn { name: "ms".into(), data_type: DataType::Float64, path: vec!["latency".into(), "ms".into()] };
+///     SourceColumn { name: "ms".into(), data_type: DataType::Float64, path: vec!["latency".into(), "ms".into()], time_format: None };
 /// let latency = ColumnSpec { column: latency, time_format: TimeFormat::Rfc3339, lenient_numbers: false };
 /// let layout: Layout = [latency].into_iter().collect();
 /// let decoder = Decoder::new(Arc::new(layout), 1 << 20);
@@ -87,7 +87,8 @@ impl Decoder {
     /// A decoder for the columns of a layout; records of more than `record_bytes_max` are rejected.
     pub fn new(layout: Arc<Layout>, record_bytes_max: usize) -> Self {
         let columns = layout.iter().map(|(position, spec)| {
-            let rules = Rules { time_format: spec.time_format, lenient_numbers: spec.lenient_numbers };
+            let rules =
+                Rules { time_format: spec.time_format.clone(), lenient_numbers: spec.lenient_numbers };
             ReadColumn { position, column: spec.column.clone(), rules }
         });
         let columns: Vec<ReadColumn> = columns.collect();

@@ -14,7 +14,11 @@ use std::{
 
 use serde_json::{Map, Value};
 use streamgauge_common::chunk::Chunk;
-use streamgauge_sql::{manifest::SourceColumn, nearest};
+use streamgauge_sql::{
+    manifest::SourceColumn,
+    nearest,
+    path::{PathStep, spell},
+};
 
 /// How many records are looked at.
 pub const RECORDS_MAX: u64 = 1000;
@@ -41,8 +45,8 @@ struct Watched {
 #[derive(Debug)]
 struct Sought {
     name: String,
-    path: Vec<String>,
-    /// How many names of the path were found in some record.
+    path: Vec<PathStep>,
+    /// How many steps of the path were found in some record.
     depth: usize,
     /// The keys beside the one that is missing.
     keys: BTreeSet<String>,
@@ -138,8 +142,12 @@ impl Sought {
 
     fn missing(self, records: u64) -> MissingColumn {
         let around = self.path.get(..self.depth).unwrap_or_default();
-        let within = |key: &str| around.iter().map(String::as_str).chain([key]).collect::<Vec<_>>().join(".");
-        let wanted = self.path.get(self.depth).map(String::as_str).unwrap_or_default();
+        let within = |key: &str| beside(around, key);
+        // Only fields are sought: see `reach`.
+        let wanted = match self.path.get(self.depth) {
+            Some(PathStep::Field(name)) => name.as_str(),
+            _ => "",
+        };
         MissingColumn {
             key: within(wanted),
             meant: like(wanted, self.keys.iter().map(String::as_str)).map(within),
@@ -150,15 +158,23 @@ impl Sought {
     }
 }
 
-/// How many names of a path an object has, and the object that lacks the next one; none where it lacks none.
-fn reach<'a>(object: &'a Map<String, Value>, path: &[String]) -> (usize, Option<&'a Map<String, Value>>) {
-    let mut around = object;
-    for (depth, name) in path.iter().enumerate() {
-        match around.get(name) {
-            None => return (depth, Some(around)),
-            Some(Value::Object(inner)) => around = inner,
+/// How many steps of a path a record has, and the object that lacks the field of the next one; none where it lacks none.
+fn reach<'a>(record: &'a Map<String, Value>, path: &[PathStep]) -> (usize, Option<&'a Map<String, Value>>) {
+    let Some((PathStep::Field(first), rest)) = path.split_first() else { return (path.len(), None) };
+    let Some(mut value) = record.get(first) else { return (0, Some(record)) };
+    for (before, step) in rest.iter().enumerate() {
+        let next = match (step, value) {
+            (PathStep::Field(name), Value::Object(object)) => match object.get(name) {
+                None => return (before + 1, Some(object)),
+                next => next,
+            },
+            (PathStep::Element(number), Value::Array(elements)) => elements.get(*number as usize),
             // A value where an object was to be is a matter of types, not of spelling.
-            Some(_) => return (path.len(), None),
+            _ => None,
+        };
+        match next {
+            Some(next) => value = next,
+            None => return (path.len(), None),
         }
     }
     (path.len(), None)
@@ -172,12 +188,18 @@ fn like<'a>(name: &str, keys: impl Iterator<Item = &'a str> + Clone) -> Option<&
 }
 
 /// The key of a record that a path was meant to be, if the record lacks it.
-pub fn nearest_to(record: &[u8], path: &[String]) -> Option<String> {
+pub fn nearest_to(record: &[u8], path: &[PathStep]) -> Option<String> {
     let Ok(Value::Object(record)) = serde_json::from_slice(record) else { return None };
     let (depth, around) = reach(&record, path);
-    let key = like(path.get(depth)?, around?.keys().map(String::as_str))?;
-    let around = path.get(..depth)?.iter().map(String::as_str);
-    Some(around.chain([key]).collect::<Vec<_>>().join("."))
+    let PathStep::Field(wanted) = path.get(depth)? else { return None };
+    let key = like(wanted, around?.keys().map(String::as_str))?;
+    Some(beside(path.get(..depth)?, key))
+}
+
+/// A key with the steps that lead to its object, as PATH spells them.
+fn beside(around: &[PathStep], key: &str) -> String {
+    let steps: Vec<PathStep> = around.iter().cloned().chain([PathStep::Field(key.to_owned())]).collect();
+    spell(&steps)
 }
 
 #[cfg(test)]
@@ -191,7 +213,8 @@ mod tests {
         KeyWatch::new(paths.iter().map(|path| SourceColumn {
             name: path.to_lowercase(),
             data_type: DataType::Text,
-            path: path.split('.').map(str::to_owned).collect(),
+            path: streamgauge_sql::path::parse(path).unwrap(),
+            time_format: None,
         }))
     }
 

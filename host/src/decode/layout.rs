@@ -19,8 +19,8 @@ pub struct ColumnSpec {
 impl ColumnSpec {
     /// A column as its source declares it.
     pub fn of(source: &Source, column: &SourceColumn) -> Self {
-        let Source { time_format, lenient_numbers, .. } = *source;
-        Self { column: column.clone(), time_format, lenient_numbers }
+        let time_format = column.time_format.as_ref().unwrap_or(&source.time_format).clone();
+        Self { column: column.clone(), time_format, lenient_numbers: source.lenient_numbers }
     }
 }
 

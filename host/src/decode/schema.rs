@@ -199,7 +199,8 @@ mod tests {
     use crate::decode::{Batch, json};
 
     fn spec(name: &str, data_type: DataType) -> ColumnSpec {
-        let column = SourceColumn { name: name.into(), data_type, path: vec![name.into()] };
+        let column =
+            SourceColumn { name: name.into(), data_type, path: vec![name.into()], time_format: None };
         ColumnSpec { column, time_format: TimeFormat::UnixSeconds, lenient_numbers: false }
     }
 

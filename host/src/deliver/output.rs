@@ -24,13 +24,20 @@ pub trait Format: Send + Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JsonLines;
 
-impl Format for JsonLines {
-    fn write(&self, out: &mut Vec<u8>, _query: &str, fields: &[manifest::Output], rows: &Rows) {
-        out.reserve(rows.len * 128);
-        for row in 0..rows.len {
+impl JsonLines {
+    /// Appends the first rows, each ended by a line end.
+    pub fn write_some(self, out: &mut Vec<u8>, fields: &[manifest::Output], rows: &Rows, count: usize) {
+        out.reserve(count * 128);
+        for row in 0..count {
             write_json(out, fields.iter().map(|field| field.name.as_str()).zip(&rows.columns), row);
             out.push(b'\n');
         }
+    }
+}
+
+impl Format for JsonLines {
+    fn write(&self, out: &mut Vec<u8>, _query: &str, fields: &[manifest::Output], rows: &Rows) {
+        self.write_some(out, fields, rows, rows.len);
     }
 }
 

@@ -10,6 +10,7 @@ use streamgauge_common::{
     message::{Message, Payload},
     reason::Reason,
 };
+use streamgauge_engine::Fault;
 use tracing::{info, warn};
 
 use super::{
@@ -91,6 +92,15 @@ impl RejectedRows {
         }
     }
 
+    /// Reports that the sink's component failed to judge an answer.
+    pub fn unjudged(&self, fault: &Fault, status: u16) {
+        let sink = &self.sink;
+        warn!(
+            query = self.query,
+            sink, "sink '{sink}': {fault}, while it judged the answer {status}; its status decides alone"
+        );
+    }
+
     /// A message becomes a dead letter; whether that is written down for good. Where not, it may be told again.
     pub fn tell(&self, message: &Message, why: &str) -> bool {
         if !self.told.swap(true, Relaxed) {
@@ -112,7 +122,8 @@ impl RejectedRows {
             Payload::Request(request) => &request.body,
         };
         let mut line = Vec::new();
-        let message = format!("sink '{}': {why}", self.sink);
+        // The key keeps letters of equal rows apart: one that is there is not written again.
+        let message = format!("sink '{}': {why} (message {})", self.sink, message.key);
         let (source, query) = (self.source.as_str(), self.query.as_str());
         DeadLetter { source, query, place: None, reason: Reason::Rejected, message: &message, record }
             .write(letters.record_text(), &mut line);

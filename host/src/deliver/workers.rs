@@ -2,10 +2,7 @@
 
 use std::{
     io,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, OnceLock, atomic::AtomicU64},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -98,14 +95,16 @@ impl Workers {
         &self.limits
     }
 
-    /// Rows that no receiver will ever take.
-    pub fn rejected(&self) -> u64 {
-        self.rejected.load(Relaxed)
+    /// Counts rows that no receiver will ever take, until all workers have ended.
+    pub fn rejected(&self) -> Arc<AtomicU64> {
+        self.rejected.clone()
     }
 
-    /// The sink that no longer answers requests, and why: a failure that no query has.
-    pub fn panicked(&self) -> Option<(String, String)> {
-        self.silent.get().cloned()
+    /// Ends all workers. Gives the sink that no longer answered requests, and why: a failure that no query has.
+    pub fn end(self) -> Option<(String, String)> {
+        let silent = self.silent.clone();
+        drop(self);
+        silent.get().cloned()
     }
 
     /// Reports the messages that the receiver rejects: of a deployment, from a source, of a query, to a sink.

@@ -17,6 +17,7 @@ use crate::{decode::schema::SharedSchema, limits::Limits, pipeline};
 /// What deployments share.
 #[derive(Default)]
 pub struct HostResources {
+    pool_settings: PoolSettings,
     known: Mutex<Vec<Known>>,
     state_pool: Mutex<Option<StatePool>>,
 }
@@ -37,8 +38,28 @@ struct Definition {
 }
 
 impl HostResources {
-    /// The threads that keep state; they are started when the first deployment needs them.
-    pub(super) fn state_pool(&self, settings: PoolSettings) -> Result<StatePool, DeployError> {
+    /// With as many threads as `log_threads` and `checkpoint_threads` of these limits say.
+    pub fn new(limits: &Limits) -> Self {
+        Self { pool_settings: limits.state_pool(), ..Self::default() }
+    }
+
+    /// The threads that keep state; they are started when the first deployment needs them. A deployment whose limits want other
+    /// numbers of threads is refused, because all deployments use these threads.
+    pub(super) fn state_pool(&self, deployment: &Deployment<'_>) -> Result<StatePool, DeployError> {
+        let (settings, wanted) = (self.pool_settings, deployment.limits.state_pool());
+        if wanted != settings {
+            let words = |PoolSettings { log_threads, checkpoint_threads }| {
+                format!("log_threads={log_threads}, checkpoint_threads={checkpoint_threads}")
+            };
+            return Err(DeployError::Usage(format!(
+                "error: deployment '{}' has {}, and its runtime has {}\n\
+                 help: these threads keep the state of all deployments of the runtime: set the two limits where the runtime is made, \
+                 and leave them so in each deployment",
+                deployment.name,
+                words(wanted),
+                words(settings)
+            )));
+        }
         let mut pool = self.state_pool.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = &*pool {
             return Ok(pool.clone());

@@ -1,14 +1,14 @@
 //! What people are told of a query that goes on from a checkpoint.
 
 use streamgauge_common::{clock, partition::Partition};
-use streamgauge_state::manifest::{Progress, TaskManifest};
+use streamgauge_state::manifest::{PartitionProgress, TaskManifest};
 
 /// How many partitions' offsets are told.
 const OFFSETS_SHOWN_MAX: usize = 8;
 
 /// Where a query goes on, and how old its checkpoint is, which was written at `checkpoint_us`.
 pub(super) fn resumed(query: &str, saved: &TaskManifest, checkpoint_us: Option<i64>) -> String {
-    let offset = |(partition, progress): (&Partition, &Progress)| {
+    let offset = |(partition, progress): (&Partition, &PartitionProgress)| {
         format!("{} of partition {}", progress.next, partition.number)
     };
     let shown: Vec<String> = saved.offsets.iter().take(OFFSETS_SHOWN_MAX).map(offset).collect();
@@ -32,7 +32,7 @@ mod tests {
     fn saved(partitions: u32) -> TaskManifest {
         let place = |number| {
             let next = Offset(i64::from(number) * 10);
-            (SourceIndex::FIRST.partition(number), Progress { next, done: false })
+            (SourceIndex::FIRST.partition(number), PartitionProgress { next, done: false })
         };
         TaskManifest { offsets: (0..partitions).map(place).collect::<Offsets>(), ..TaskManifest::default() }
     }

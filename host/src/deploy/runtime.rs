@@ -8,10 +8,10 @@
 //!   (none) ──────────> Running ───────> Pausing ──────────────────────────> Paused
 //!                        │  ^              │                                  │ │
 //!                        │  └──────────────┼───────────── resume ─────────────┘ │
-//!                        │ drop            │ drop                               │ drop
+//!                        │ drop            │ drop, stop                         │ drop, stop
 //!                        v                 v                                    v
 //!                      Leaving <───────────┴────────────────────────────────────┘
-//!                        │ its last task has ended (also without `drop`: its input ended, or all failed)
+//!                        │ its last task has ended (also without `drop`: its input ended, all failed, or `Stop` is set)
 //!                        v
 //!                      Delivering ── its workers have ended ──> (none), told as `Ended`
 //! ```
@@ -71,6 +71,8 @@ pub struct Status {
     pub events: u64,
     /// Rows that went to sinks so far.
     pub rows: u64,
+    /// What could not be used so far, and rows that receivers rejected.
+    pub dead_letters: u64,
     /// Queries and sources of it that have failed, with why.
     pub failures: Vec<(String, String)>,
 }
@@ -122,24 +124,25 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Starts the supervisor. Where `stop` is set, all deployments that read drain and end; one that is paused ends with
-    /// [`Runtime::shut_down`], or when the runtime is dropped.
+    /// Starts the supervisor. Where `stop` is set, all deployments drain and end, also those that are paused. The deployments share
+    /// `resources`.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(tell: Tell, stop: Stop) -> io::Result<Self> {
+    pub fn start(tell: Tell, stop: Stop, resources: HostResources) -> io::Result<Self> {
         metrics::describe();
         let (messages, received) = unbounded();
         let supervisor = Supervisor::new(messages.clone(), stop.clone(), tell);
         let supervisor = Attended::start("supervisor", move || supervisor.run(&received))?;
         let dispatch = get_default(Clone::clone);
-        Ok(Self { messages, stop, resources: HostResources::default(), supervisor, dispatch })
+        Ok(Self { messages, stop, resources, supervisor, dispatch })
     }
 
     /// Puts a program together and runs it beside the others.
     ///
     /// # Errors
-    /// A program that cannot be put together; a name that is taken.
+    /// A program that cannot be put together; a name that is taken; with state, other numbers of threads for it than the
+    /// runtime's.
     pub fn deploy(&self, deployment: &Deployment<'_>) -> Result<(), DeployError> {
         self.check_free(deployment.name).map_err(|error| DeployError::Usage(format!("error: {error}")))?;
         let wired = with_default(&self.dispatch, || wire(deployment, &self.resources))?;
@@ -248,13 +251,18 @@ impl fmt::Display for State {
 mod tests {
     use std::time::Duration;
 
-    use streamgauge_common::clock::Stopwatch;
+    use streamgauge_common::{
+        clock::Stopwatch,
+        message::{self, Payload},
+    };
+    use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
 
     use super::*;
+    use crate::deliver::workers::{DeliveryLimits, Workers};
 
     #[test]
     fn the_supervisor_of_a_runtime_that_is_dropped_ends() {
-        let runtime = Runtime::start(Arc::new(|_| {}), Stop::default()).unwrap();
+        let runtime = Runtime::start(Arc::new(|_| {}), Stop::default(), HostResources::default()).unwrap();
         assert!(runtime.status().unwrap().deployments.is_empty());
         let (messages, stop) = (runtime.messages.clone(), runtime.stop.clone());
         drop(runtime);
@@ -264,5 +272,36 @@ mod tests {
             assert!(since.elapsed() < Duration::from_secs(10), "it still takes messages");
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn rows_that_are_rejected_while_delivery_ends_are_counted() {
+        let (tell, ended) = bounded(1);
+        let tell = move |RuntimeEvent::Ended(_, end)| tell.send(end).unwrap();
+        let runtime = Runtime::start(Arc::new(tell), Stop::default(), HostResources::default()).unwrap();
+        let mut workers = Workers::new(DeliveryLimits::default()).unwrap();
+        let rows = workers.rejections(["d", "source", "query", "sink"], None);
+        let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
+        let ((rejected, look), (go_on, looked)) = (bounded(0), bounded(0));
+        let reject = move |stop: &Stop| {
+            let (payload, key) = (Payload::Rows(Vec::new()), String::new());
+            let message = message::Message { sequence: 1, key, lane: 0, rows: 3, payload };
+            while !stop.is_set() {
+                std::thread::yield_now();
+            }
+            rows.tell(&message, "too late");
+            rejected.send(()).unwrap();
+            looked.recv().unwrap();
+            rows.tell(&message, "too late");
+        };
+        workers.thread("rejects", &outbox, reject).unwrap();
+        let wired = Wired { pipelines: Vec::new(), workers: Some(workers), control: Arc::default() };
+        runtime.run("d", wired).unwrap();
+        look.recv().unwrap();
+        let status = runtime.status().unwrap().deployments.pop().unwrap();
+        assert_eq!((status.state, status.dead_letters), (State::Delivering, 3));
+        go_on.send(()).unwrap();
+        assert_eq!(ended.recv().unwrap().counts.dead_letters, 6);
+        runtime.shut_down().unwrap();
     }
 }

@@ -51,7 +51,9 @@ impl Drain {
             });
         }
         tasks.iter_mut().for_each(QueryTask::flush);
-        for (task, text) in tasks.iter().filter_map(|task| Some((task, cut_off(task)?))) {
+        // A task that has failed goes back and comes here again.
+        let good = tasks.iter().filter(|task| !task.has_failed());
+        for (task, text) in good.filter_map(|task| Some((task, cut_off(task)?))) {
             let deployment = &task.context().subscription.deployment;
             info!(deployment, query = task.name(), "{text}");
         }

@@ -64,8 +64,12 @@ mod tests {
     };
 
     fn time() -> ColumnSpec {
-        let column =
-            SourceColumn { name: "ts".into(), data_type: DataType::Timestamp, path: vec!["ts".into()] };
+        let column = SourceColumn {
+            name: "ts".into(),
+            data_type: DataType::Timestamp,
+            path: vec!["ts".into()],
+            time_format: None,
+        };
         ColumnSpec { column, time_format: TimeFormat::UnixSeconds, lenient_numbers: false }
     }
 

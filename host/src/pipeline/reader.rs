@@ -294,7 +294,12 @@ mod tests {
     #[test]
     fn a_column_is_there_from_the_next_chunk_on_and_gone_when_nobody_holds_it() {
         let schema = SharedSchema::new(json::FORMAT, 100);
-        let column = SourceColumn { name: "a".into(), data_type: DataType::Int64, path: vec!["a".into()] };
+        let column = SourceColumn {
+            name: "a".into(),
+            data_type: DataType::Int64,
+            path: vec!["a".into()],
+            time_format: None,
+        };
         let column = ColumnSpec { column, time_format: TimeFormat::Rfc3339, lenient_numbers: false };
         let chunk = || Chunk {
             bytes: br#"{"a":1}"#.as_slice().into(),

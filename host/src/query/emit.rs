@@ -32,10 +32,8 @@ impl RunningQuery {
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
             let Some(closed) = closed else { break };
             let (end, run) = (closed.window_end, closed.run);
+            let cut_off = windows.engine.cut_off(end).filter(|_| run == 0);
             self.closed += u64::from(run == 0);
-            if let (0, Some(last_event)) = (run, windows.engine.cut_off(end)) {
-                self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
-            }
             let pass = if scope.log.is_decided(end, run) { Pass::Replay } else { Pass::Live };
             let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
                 Ok(sent) => sent,
@@ -48,6 +46,9 @@ impl RunningQuery {
             if pass == Pass::Live {
                 crash::point("close.decided");
                 scope.log.decide_window(end, run, sent);
+                if let Some(last_event) = cut_off {
+                    self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
+                }
             }
             scope.context.commit();
         }

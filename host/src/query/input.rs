@@ -240,7 +240,7 @@ impl<'a> InputBatch<'a> {
                 let letter = DeadLetter { source: "", query, place, reason, message, record };
                 emit.dead_letter(&letter, column.and_then(|position| self.columns.spec(position)));
             }
-            Origin::View(names, _) => {
+            Origin::View(names, identity) => {
                 let row = match scope {
                     Some(RejectScope::Row(row)) => row.index(),
                     Some(RejectScope::Record(_)) | None => usize::MAX,
@@ -251,7 +251,11 @@ impl<'a> InputBatch<'a> {
                     .filter_map(|(place, output)| Some((output.name.as_str(), self.columns.get(place)?)));
                 write_json(&mut record, fields, row);
                 let record = &record;
-                let letter = DeadLetter { source: "", query, place: None, reason, message, record };
+                // Equal rows of different windows and groups are different letters.
+                let group = identity.group(row).map(|group| format!("{message}, for {group}"));
+                let message = group.as_deref().unwrap_or(message);
+                let place = identity.place(row);
+                let letter = DeadLetter { source: "", query, place, reason, message, record };
                 emit.dead_letter(&letter, None);
             }
         }

@@ -172,7 +172,6 @@ impl Context {
         let Uncommitted { counts, by_query, letters: lines, letter_labels, late_letters } =
             std::mem::take(&mut self.uncommitted);
         self.counts.add(&counts);
-        self.subscription.progress.count_rows(counts.rows);
         self.first.commit(&self.subscription);
         for (query, counts) in by_query {
             let Some((shown, metrics)) = self.queries.get(query.0) else { continue };
@@ -192,6 +191,7 @@ impl Context {
             }
             Some(_) => {}
         }
+        self.subscription.progress.count(counts.rows, taken.values().sum());
         for ((query, reason), count) in taken {
             self.counts.dead_letters += count;
             let Some((shown, metrics)) = query.and_then(|query| self.queries.get(query.0)) else { continue };

@@ -18,6 +18,7 @@ use crate::{decode::Batch, metrics::SourceMetrics};
 pub struct Progress {
     events: AtomicU64,
     rows: AtomicU64,
+    dead_letters: AtomicU64,
     /// In microseconds; `i64::MIN` = none yet.
     watermark_us: AtomicI64,
     /// Whether its partitions are known and read.
@@ -40,6 +41,7 @@ impl Progress {
         Self {
             events: AtomicU64::new(0),
             rows: AtomicU64::new(0),
+            dead_letters: AtomicU64::new(0),
             watermark_us: AtomicI64::new(i64::MIN),
             has_begun: AtomicBool::new(false),
             counted: Mutex::default(),
@@ -55,6 +57,11 @@ impl Progress {
     /// Rows that went to a sink.
     pub fn rows(&self) -> u64 {
         self.rows.load(Relaxed)
+    }
+
+    /// Dead letters, without rows that receivers reject.
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_letters.load(Relaxed)
     }
 
     /// The least watermark of its queries, in microseconds: `i64::MIN` = none yet, `i64::MAX` = the end.
@@ -97,9 +104,10 @@ impl Progress {
         new
     }
 
-    /// Counts rows that went to a sink. By query they are counted beside: see [`Context`](super::Context).
-    pub(super) fn count_rows(&self, rows: u64) {
+    /// Counts rows that went to a sink, and dead letters. By query they are counted beside: see [`Context`](super::Context).
+    pub(super) fn count(&self, rows: u64, dead_letters: u64) {
         self.rows.fetch_add(rows, Relaxed);
+        self.dead_letters.fetch_add(dead_letters, Relaxed);
     }
 
     /// The least watermark is this one now.

@@ -16,10 +16,13 @@ use streamgauge_common::{
 
 use super::SourceError;
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The lines of a file, from its first.
 ///
-/// A record is a line, its offset the line's number from 0; blank lines count but are no records. A line longer than
-/// the limit is passed on cut to one byte more, so that memory is bounded and the decoder sees that it is too large.
+/// A record is a line, its offset the line's number from 0; blank lines count but are no records. A byte order mark in front
+/// of the first line, as some editors put it there, does not belong to its record. A line longer than the limit is passed on cut to one byte more, so that memory is bounded and the decoder sees that it is too large.
 pub struct FileSource {
     name: String,
     partition: u32,
@@ -112,8 +115,11 @@ impl FileSource {
         let mut chunk =
             Chunk { partition: self.partition, bytes: Arc::clone(&self.block.bytes), ..Chunk::default() };
         while chunk.len() < self.limits.records_max {
-            let Some((start, end)) = self.take_line() else { break };
-            let line = self.block.bytes.get(start..end).unwrap_or_default();
+            let Some((mut start, end)) = self.take_line() else { break };
+            let mut line = self.block.bytes.get(start..end).unwrap_or_default();
+            if let (0, Some(behind)) = (self.line, line.strip_prefix(BYTE_ORDER_MARK)) {
+                (start, line) = (start + BYTE_ORDER_MARK.len(), behind);
+            }
             if self.line >= self.first && !line.trim_ascii().is_empty() {
                 let length =
                     line.strip_suffix(b"\r").unwrap_or(line).len().min(self.limits.record_bytes_max + 1);
@@ -282,8 +288,29 @@ mod tests {
             read(b"\n{}\r\n \t\r\n\n{\"a\":1}\n{", 1000, false, 100),
             [line(1, "{}"), line(4, "{\"a\":1}"), line(5, "{")]
         );
+        assert_eq!(read(b"{} \t\r\n  {}\r\n", 3, false, 100), [line(0, "{} \t"), line(1, "  {}")]);
         assert_eq!(read(b"", 1, false, 100), []);
         assert_eq!(read(b"\n\n\n", 1, true, 100), []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_record() {
+        let line = |number: i64, text: &str| (number, text.as_bytes().to_vec());
+        for step in [1, 2, 1000] {
+            for eager in [false, true] {
+                let marked = "\u{feff}{\"a\":1}\r\n\u{feff}{}\n";
+                assert_eq!(
+                    read(marked.as_bytes(), step, eager, 100),
+                    [line(0, "{\"a\":1}"), line(1, "\u{feff}{}")]
+                );
+                assert_eq!(read("\u{feff}\n{}".as_bytes(), step, eager, 100), [line(1, "{}")]);
+                assert_eq!(read("\u{feff}".as_bytes(), step, eager, 100), []);
+                assert_eq!(read(b"\xef\xbb{}\n", step, eager, 100), [(0, b"\xef\xbb{}".to_vec())]);
+            }
+        }
+        let input = Box::new(Dribble("\u{feff}{}\n{}\n".into(), 1000));
+        let mut source = FileSource::new("test".into(), input, false, 7, cut_at(100)).from_line(1);
+        assert_eq!(records(&mut source), [line(1, "{}")]);
     }
 
     #[test]

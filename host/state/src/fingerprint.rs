@@ -10,7 +10,10 @@ mod words;
 use std::fmt::Write as _;
 
 use streamgauge_engine::StateVersions;
-use streamgauge_sql::manifest::{Aggregate, Column, Input, Manifest, Source, TimeFormat};
+use streamgauge_sql::{
+    manifest::{Aggregate, Column, Input, Manifest, Source},
+    path::{self, PathStep},
+};
 
 use super::{bytes::checksum, error::StateError, object::ObjectLayout, store::Store};
 
@@ -40,13 +43,16 @@ impl StateFingerprint {
         let (Input::Source(from) | Input::View(from)) = &manifest.input;
         line(format!("reads {from}"));
         for field in &manifest.columns {
-            let path =
+            let declared =
                 source.and_then(|source| source.columns.iter().find(|column| column.name == field.name));
-            let path = path.map_or_else(String::new, |column| format!(" at {}", column.path.join(".")));
-            line(format!("column {} {}{path}", field.name, field.data_type));
+            let format = declared.and_then(|column| column.time_format.as_ref());
+            let format = format.map_or_else(String::new, |format| format!(" as {format}"));
+            let path =
+                declared.map_or_else(String::new, |column| format!(" at {}", path_words(&column.path)));
+            line(format!("column {} {}{format}{path}", field.name, field.data_type));
         }
         if let Some(source) = source {
-            let times = time_format(source.time_format);
+            let times = &source.time_format;
             line(format!("times {times}, lenient numbers {}", source.lenient_numbers));
             if let Some(watermark) = source.watermark {
                 line(format!("watermark {} us behind", watermark.delay_us));
@@ -197,13 +203,11 @@ fn name(manifest: &Manifest, column: Column) -> String {
     })
 }
 
-/// As the source's option names it.
-fn time_format(format: TimeFormat) -> &'static str {
-    match format {
-        TimeFormat::Rfc3339 => "rfc3339",
-        TimeFormat::UnixSeconds => "unix_s",
-        TimeFormat::UnixMillis => "unix_ms",
-        TimeFormat::UnixMicros => "unix_us",
+/// A column's path. A single name stands without quotes, whatever it holds, as it always did: states of such columns fit.
+fn path_words(path: &[PathStep]) -> String {
+    match path {
+        [PathStep::Field(name)] => name.clone(),
+        steps => path::spell(steps),
     }
 }
 
@@ -217,6 +221,16 @@ fn seconds(micros: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_that_lead_elsewhere_are_other_words_and_old_words_stay() {
+        let words = |text: &str| path_words(&path::parse(text).unwrap());
+        assert_eq!(["a", "usage.total"].map(words), ["a", "usage.total"]);
+        assert_eq!(words("m.\"a.b\""), "m.\"a.b\"");
+        assert_eq!(words("m[0].a"), "m[0].a");
+        // As a column "a.b" without PATH had it before there were quotes.
+        assert_eq!(words("\"a.b\""), "a.b");
+    }
 
     #[test]
     fn a_state_is_used_for_the_same_meaning_only() {

@@ -215,7 +215,7 @@ fn what_is_asked_wrongly_is_told_apart_from_what_is_wrong() {
     assert_eq!(input("other=-"), 2, "an unknown source");
     assert_eq!(input("s"), 2, "no path");
     let nowhere = folder.path().join("nowhere.sql");
-    fs::write(&nowhere, "CREATE SINK k WITH (connector = 'console');").unwrap();
+    fs::write(&nowhere, "CREATE SINK k WITH (connector = 'nowhere');").unwrap();
     let (exit, rows, said) = outcome(streamgauge().arg("check").arg(&nowhere));
     assert_eq!((exit, rows.as_str()), (1, ""));
     assert!(said.contains("error: "), "{said}");

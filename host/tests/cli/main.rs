@@ -1,6 +1,7 @@
 //! The binary, from outside: what people and scripts see.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what does not hold here fails the test")]
 
+mod adhoc;
 mod check;
 mod reject;
 mod full;

@@ -221,7 +221,7 @@ fn halves_of_a_character_in_neighbouring_records_do_not_make_a_text() {
 
 #[test]
 fn a_timestamp_is_as_its_source_says() {
-    use TimeFormat::{Rfc3339, UnixMicros, UnixMillis, UnixSeconds};
+    use TimeFormat::{Rfc3339, UnixMicros, UnixMillis, UnixNanos, UnixSeconds};
     let at = |micros: i64| Ok(Value::Timestamp(micros));
     assert_eq!(time(r#""2026-01-01T00:05:00Z""#, Rfc3339), at(1_767_225_900_000_000));
     assert_eq!(time(r#""2026-01-01 01:05:00.1234567+01:00""#, Rfc3339), at(1_767_225_900_123_456));
@@ -249,7 +249,55 @@ fn a_timestamp_is_as_its_source_says() {
     for written in ["253402300800", "-62135596800.000001", "1767225900123456", "1e30", "-1e999"] {
         assert_eq!(time(written, UnixSeconds), Err(OutOfRange), "{written}");
     }
-    assert_eq!(time(r#""1767225900""#, UnixSeconds), Err(WrongType));
+    assert_eq!(time("1767225900123456789", UnixNanos), at(1_767_225_900_123_456));
+    assert_eq!(time("-1", UnixNanos), at(-1));
+    assert_eq!(time("1.767225900123456789e18", UnixNanos), at(1_767_225_900_123_456));
+    // In quotes too, whatever the source says of its numbers.
+    assert_eq!(time(r#""1767225900""#, UnixSeconds), at(1_767_225_900_000_000));
+    assert_eq!(time(r#""1767225900.5""#, UnixSeconds), at(1_767_225_900_500_000));
+    assert_eq!(time(r#""1767225900123456789""#, UnixNanos), at(1_767_225_900_123_456));
+    assert_eq!(time(r#""\u0035""#, UnixMillis), at(5000));
+    for written in [r#"" 5""#, r#""""#, r#""2026-01-01T00:05:00Z""#, "true", "[5]"] {
+        assert_eq!(time(written, UnixSeconds), Err(WrongType), "{written}");
+    }
+    assert_eq!(time(r#""2026-01-01T02:05:00+0200""#, Rfc3339), at(1_767_225_900_000_000));
+    assert_eq!(time(r#""2026-01-01T02:05:00+02""#, Rfc3339), at(1_767_225_900_000_000));
+}
+
+#[test]
+fn a_timestamp_may_follow_a_pattern_and_one_without_zone_is_told_so() {
+    let format = |pattern: &str, zone: &str| TimeFormat::new(pattern, Zone::new(zone)).unwrap();
+    let local = || format("%Y-%m-%d %H:%M:%S", "+02:00");
+    assert_eq!(time(r#""2026-01-01 02:05:00""#, local()), Ok(Value::Timestamp(1_767_225_900_000_000)));
+    assert_eq!(time(r#""2026-01-01 02:05:0\u0030""#, local()), Ok(Value::Timestamp(1_767_225_900_000_000)));
+    for written in ["5", r#""2026-01-01T02:05:00""#, r#""2026-01-01 24:05:00""#] {
+        assert_eq!(time(written, local()), Err(WrongType), "{written}");
+    }
+    let message = |value: &str, time_format| {
+        let decoder = decoder_of(&[column("t", DataType::Timestamp)], time_format, false);
+        let batch = decoder.decode(chunk(&[format!("{{\"t\":{value}}}")], b""));
+        batch.rejects.into_iter().map(|reject| reject.message).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        message(r#""2026-01-01T02:05:00""#, TimeFormat::Rfc3339),
+        [
+            r#"column "t": expected TIMESTAMP as text of RFC 3339, found `"2026-01-01T02:05:00"`, which has no zone"#
+        ]
+    );
+    assert_eq!(
+        message(r#""2026-01-01""#, TimeFormat::Rfc3339),
+        [r#"column "t": expected TIMESTAMP as text of RFC 3339, found `"2026-01-01"`"#]
+    );
+    assert_eq!(
+        message(r#""2026-01-01 02:05""#, format("%Y-%m-%d %H:%M%z", "")),
+        [
+            r#"column "t": expected TIMESTAMP as text like '%Y-%m-%d %H:%M%z', found `"2026-01-01 02:05"`, which has no zone"#
+        ]
+    );
+    assert_eq!(
+        message(r#""x""#, TimeFormat::UnixNanos),
+        [r#"column "t": expected TIMESTAMP as a number of nanoseconds, found `"x"`"#]
+    );
 }
 
 #[test]
@@ -306,6 +354,59 @@ fn a_path_leads_through_objects_only_and_the_last_duplicate_counts() {
 }
 
 #[test]
+fn a_path_leads_through_elements_and_quoted_names() {
+    let schema = [
+        column("c[0].r", DataType::Text),
+        column("c[2]", DataType::Int64),
+        column("c.r", DataType::Text),
+        column("c[1][0]", DataType::Int64),
+        column(r#"t."a.b""#, DataType::Int64),
+        column(r"t.a\.b.c", DataType::Int64),
+    ];
+    let read = |record: &str| -> Vec<Result<Value, Reason>> {
+        // The second record comes where the scanner knows the layout of the first.
+        let batch = decoder(&schema).decode(chunk(&[record, record], b""));
+        let of_row = |row| (0..schema.len()).map(|at| outcome(&batch, at, row)).collect::<Vec<_>>();
+        assert_eq!(of_row(0), of_row(1), "{record}");
+        of_row(0)
+    };
+    let (null, int) = (Ok(Value::Null), |value| Ok(Value::Int64(value)));
+    let text = |value: &str| Ok(Value::Text(value.into()));
+    let all = |c0: &Result<Value, Reason>, c2, c, c1| vec![c0.clone(), c2, c, c1, null.clone(), null.clone()];
+    let cases: [(&str, Vec<Result<Value, Reason>>); 14] = [
+        (r#"{"c":[{"r":"x"},[7],5,"more",{"r":[]}]}"#, all(&text("x"), int(5), null.clone(), int(7))),
+        (r#"{"c" : [ { "r" : "x" } , [ 7 , 8 ] , 5 ] }"#, all(&text("x"), int(5), null.clone(), int(7))),
+        (r#"{"c":[{"r":"x"}]}"#, all(&text("x"), null.clone(), null.clone(), null.clone())),
+        (r#"{"c":[{},[],null]}"#, all(&null, null.clone(), null.clone(), null.clone())),
+        (r#"{"c":[]}"#, all(&null, null.clone(), null.clone(), null.clone())),
+        (r#"{"c":[ ]}"#, all(&null, null.clone(), null.clone(), null.clone())),
+        (r#"{"c":[1,2,"3"]}"#, all(&null, Err(WrongType), null.clone(), null.clone())),
+        (r#"{"c":{"r":"y"}}"#, all(&null, null.clone(), text("y"), null.clone())),
+        (r#"{"c":"no"}"#, all(&null, null.clone(), null.clone(), null.clone())),
+        (r#"{"c":[0,0,5],"c":{"r":"y"}}"#, all(&null, null.clone(), text("y"), null.clone())),
+        (r#"{"c":{"r":"y"},"c":[0,0,5]}"#, all(&null, int(5), null.clone(), null.clone())),
+        // Behind the last element that is read only balance is asked for.
+        (r#"{"c":[0,[0],5,nonsense 1,,{"a"}]}"#, all(&null, int(5), null.clone(), int(0))),
+        (
+            r#"{"t":{"a.b":1,"a":{"b":{"c":2}}}}"#,
+            vec![null.clone(), null.clone(), null.clone(), null.clone(), int(1), null.clone()],
+        ),
+        (
+            r#"{"t":{"a\u002eb":{"c":3}},"c":[{"r":"z"}]}"#,
+            vec![text("z"), null.clone(), null.clone(), null.clone(), Err(WrongType), int(3)],
+        ),
+    ];
+    for (record, expected) in cases {
+        assert_eq!(read(record), expected, "{record}");
+    }
+    for record in
+        [r#"{"c":[}"#, r#"{"c":[1 2]}"#, r#"{"c":[1,]}"#, r#"{"c":[,1]}"#, r#"{"c":[1"#, r#"{"c":[1,2,3,4}"#]
+    {
+        assert_eq!(read(record), vec![Err(Malformed); schema.len()], "{record}");
+    }
+}
+
+#[test]
 fn a_wrong_column_hurts_only_itself_and_messages_say_what_was_found() {
     let schema = [
         column("n", DataType::Float64),
@@ -358,8 +459,8 @@ fn columns_without_nulls_have_no_bitmap_and_depth_has_no_bound() {
     assert!(x.valid.is_none() && y.valid.is_some());
     let deep = format!(r#"{{"z":{}{},"x":3}}"#, "[".repeat(40_000), "]".repeat(40_000));
     assert_eq!(outcome(&decoder(&schema).decode(chunk(&[deep], b"")), 0, 0), Ok(Value::Int64(3)));
-    let path = vec!["a".to_string(); 10_000];
-    let schema = [SourceColumn { name: "x".into(), data_type: DataType::Int64, path }];
+    let path = vec!["a".into(); 10_000];
+    let schema = [SourceColumn { name: "x".into(), data_type: DataType::Int64, path, time_format: None }];
     let deep = format!("{}5{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
     assert_eq!(outcome(&decoder(&schema).decode(chunk(&[deep], b"")), 0, 0), Ok(Value::Int64(5)));
     let none = decoder(&[]).decode(chunk(&["{}", "{", "{\"a\":[]}"], b""));

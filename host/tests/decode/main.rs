@@ -15,14 +15,19 @@ use streamgauge::decode::{
 };
 use streamgauge_common::{chunk::Chunk, offset::Offset, reason::Reason};
 use streamgauge_sql::{
-    manifest::{SourceColumn, TimeFormat},
+    manifest::{SourceColumn, TimeFormat, Zone},
     types::{DataType, Value},
 };
 
 const RECORD_BYTES_MAX: usize = 100_000;
 
 fn column(path: &str, data_type: DataType) -> SourceColumn {
-    SourceColumn { name: path.into(), data_type, path: path.split('.').map(String::from).collect() }
+    SourceColumn {
+        name: path.into(),
+        data_type,
+        path: streamgauge_sql::path::parse(path).unwrap(),
+        time_format: None,
+    }
 }
 
 /// A chunk of records with `between` them.
@@ -69,7 +74,11 @@ fn decoder(schema: &[SourceColumn]) -> Decoder {
 }
 
 fn decoder_of(schema: &[SourceColumn], time_format: TimeFormat, lenient_numbers: bool) -> Decoder {
-    let spec = |column: &SourceColumn| ColumnSpec { column: column.clone(), time_format, lenient_numbers };
+    let spec = |column: &SourceColumn| ColumnSpec {
+        column: column.clone(),
+        time_format: time_format.clone(),
+        lenient_numbers,
+    };
     let layout: Layout = schema.iter().map(spec).collect();
     Decoder::new(Arc::new(layout), RECORD_BYTES_MAX)
 }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
+use streamgauge_sql::path::PathStep;
 
 use super::*;
 
@@ -17,13 +18,20 @@ fn schema() -> Vec<SourceColumn> {
         column("n.a", DataType::Int64),
         column("n.n.c", DataType::Text),
         column("a", DataType::Float64),
-        column("é\"", DataType::Text),
+        column(r#""é""""#, DataType::Text),
+        column("n[0]", DataType::Int64),
+        column("n[2].a", DataType::Int64),
+        column("n[1][1]", DataType::Text),
+        column("n.n[0]", DataType::Int64),
     ]
 }
 
 /// What a column holds of a document, by the design's words.
 fn expected(document: &Json, column: &SourceColumn) -> Result<Value, Reason> {
-    let field = column.path.iter().try_fold(document, |value, name| value.as_object()?.get(name));
+    let field = column.path.iter().try_fold(document, |value, step| match step {
+        PathStep::Field(name) => value.as_object()?.get(name),
+        PathStep::Element(number) => value.as_array()?.get(*number as usize),
+    });
     let Some(value) = field.filter(|value| !value.is_null()) else { return Ok(Value::Null) };
     match (column.data_type, value) {
         (DataType::Boolean, Json::Bool(value)) => Ok(Value::Boolean(*value)),
@@ -92,7 +100,10 @@ fn document() -> impl Strategy<Value = Json> {
         some("\\PC{0,20}".prop_map(Json::from).boxed()),
         some(any::<bool>().prop_map(Json::from).boxed()),
         json(),
-        some(json().prop_map(|inner| serde_json::json!({"a": 1, "n": inner})).boxed()),
+        prop_oneof![
+            2 => some(json().prop_map(|inner| serde_json::json!({"a": 1, "n": inner})).boxed()),
+            1 => prop::collection::vec(json(), 0..5).prop_map(Json::from),
+        ],
         prop::collection::vec(any::<bool>(), 6),
     );
     fields.prop_map(|(a, b, c, d, e, n, there)| {
@@ -121,8 +132,13 @@ fn spell(value: &Json, style: u32, out: &mut String) {
             out.push('}');
         }
         Json::Array(items) => {
-            let items: Vec<String> = items.iter().map(serde_json::Value::to_string).collect();
-            out.push_str(&format!("[{blanks}{}]", items.join(",")));
+            let mut spelled = Vec::new();
+            for item in items {
+                let mut text = String::new();
+                spell(item, style.rotate_right(5), &mut text);
+                spelled.push(text);
+            }
+            out.push_str(&format!("[{blanks}{}{blanks}]", spelled.join(&format!("{blanks},{blanks}"))));
         }
         Json::String(text) => spell_text(text, style, out),
         other => out.push_str(&other.to_string()),

@@ -20,7 +20,9 @@ use std::{
 
 use metrics::with_local_recorder;
 use streamgauge::{
-    deploy::{Binding, Connectors, Deployment, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent},
+    deploy::{
+        Binding, Connectors, Deployment, DeploymentEnd, HostCatalog, HostResources, Runtime, RuntimeEvent,
+    },
     metrics::METRICS,
     query::Counts,
     timings::Timings,
@@ -141,7 +143,7 @@ fn run(program: &str, lines: &str, folder: &Path, keeps_state: bool) -> (Deploym
     let (tell, told) = crossbeam_channel::bounded(1);
     let runtime = with_local_recorder(&recorded, || {
         let ended = move |RuntimeEvent::Ended(_, end)| drop(tell.send(end));
-        let runtime = Runtime::start(Arc::new(ended), Stop::default()).unwrap();
+        let runtime = Runtime::start(Arc::new(ended), Stop::default(), HostResources::default()).unwrap();
         runtime.deploy(&deployment).unwrap();
         runtime
     });

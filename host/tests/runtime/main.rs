@@ -23,7 +23,11 @@ use std::{
 };
 
 use streamgauge::{
-    deploy::{Connectors, Deployment, HostCatalog, Runtime, RuntimeError, State, Status},
+    deploy::{
+        Binding, Connectors, DeployError, Deployment, DeploymentEnd, HostCatalog, HostResources, Runtime,
+        RuntimeError, RuntimeEvent, State, Status,
+    },
+    limits::Limits,
     logging::{LogFormat, dispatch},
     timings::Timings,
 };
@@ -49,6 +53,9 @@ struct Scene {
     topic: String,
     plugins: Arc<Plugins>,
     runtime: Runtime,
+    stop: Stop,
+    /// Deployments that have ended, and how.
+    ended: Arc<Mutex<BTreeMap<String, DeploymentEnd>>>,
     told: Arc<Mutex<Vec<String>>>,
 }
 
@@ -60,11 +67,17 @@ impl Scene {
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = told.clone();
         let dispatch = dispatch(Level::INFO, LogFormat::Text, move |line| heard.lock().unwrap().push(line));
-        let start = || Runtime::start(Arc::new(|_| {}), Stop::default());
-        let runtime = with_default(&dispatch, start).unwrap();
+        let (stop, ended) = (Stop::default(), Arc::new(Mutex::new(BTreeMap::new())));
+        let heard = ended.clone();
+        let tell = move |RuntimeEvent::Ended(name, end)| _ = heard.lock().unwrap().insert(name, end);
+        let runtime = with_default(&dispatch, || {
+            Runtime::start(Arc::new(tell), stop.clone(), HostResources::default())
+        })
+        .unwrap();
         let engine = streamgauge_component::runtime::Runtime::new().unwrap();
         let plugins = Arc::new(Plugins::embedded(engine));
-        Some(Self { folder: tempfile::tempdir().unwrap(), brokers, topic, plugins, runtime, told })
+        let folder = tempfile::tempdir().unwrap();
+        Some(Self { folder, brokers, topic, plugins, runtime, stop, ended, told })
     }
 
     fn traffic(&self) -> Traffic {
@@ -99,6 +112,10 @@ impl Scene {
     }
 
     fn deploy(&self, name: &str, other: &str, keeps_state: bool) {
+        self.deploy_in(&self.runtime, name, other, keeps_state);
+    }
+
+    fn deploy_in(&self, runtime: &Runtime, name: &str, other: &str, keeps_state: bool) {
         let program = self.program(name, other);
         let state = keeps_state.then(|| {
             Store::open(self.folder.path().join(format!("{name}-state")).to_str().unwrap()).unwrap()
@@ -109,7 +126,7 @@ impl Scene {
             checkpoint_interval: Duration::from_millis(200),
             ..Deployment::new(name, &program, &self.plugins, &connectors, &timings)
         };
-        self.runtime.deploy(&deployment).unwrap();
+        runtime.deploy(&deployment).unwrap();
     }
 
     fn status(&self, name: &str) -> Option<Status> {
@@ -211,11 +228,81 @@ fn a_deployment_that_was_dropped_goes_on_from_its_state_when_it_is_deployed_agai
 }
 
 #[test]
+fn a_stop_ends_a_paused_deployment_as_it_ends_one_that_runs() {
+    let Some(scene) = Scene::start("stopped") else { return };
+    let traffic = scene.traffic();
+    for name in ["runs", "paused"] {
+        scene.deploy(name, "", true);
+    }
+    scene.until_rows("runs", 2);
+    scene.until_rows("paused", 2);
+    scene.runtime.pause("paused").unwrap();
+    scene.stop.set();
+    scene.until("both have ended", || scene.ended.lock().unwrap().len() == 2);
+    assert_eq!(scene.runtime.status().unwrap().deployments, []);
+    for name in ["runs", "paused"] {
+        let end = scene.ended.lock().unwrap().remove(name).unwrap();
+        assert_eq!(end.failures, [], "{name}");
+        assert!(end.counts.events > 0, "{name}: {:?}", end.counts);
+        assert_eq!(
+            end.counts.rows,
+            scene.rows(name).len() as u64,
+            "{name}: all that it decided was delivered"
+        );
+    }
+    let events = traffic.finish();
+    close(&scene.brokers, &scene.topic, PARTITIONS, &events);
+    let next = Runtime::start(Arc::new(|_| {}), Stop::default(), HostResources::default()).unwrap();
+    for name in ["runs", "paused"] {
+        scene.deploy_in(&next, name, "", true);
+        scene.until_rows(name, events.windows().len());
+    }
+    next.shut_down().unwrap();
+    for name in ["runs", "paused"] {
+        assert_eq!(&scene.rows(name), events.windows(), "{name} goes on from its last checkpoint");
+    }
+}
+
+#[test]
 fn a_runtime_says_what_it_does_not_do() {
-    let runtime = Runtime::start(Arc::new(|_| {}), Stop::default()).unwrap();
+    let runtime = Runtime::start(Arc::new(|_| {}), Stop::default(), HostResources::default()).unwrap();
     assert_eq!(runtime.pause("none"), Err(RuntimeError::Unknown("none".into())));
     assert_eq!(runtime.resume("none").unwrap_err().to_string(), "there is no deployment 'none'");
     assert!(runtime.drop_deployment("none").is_err());
     assert_eq!(runtime.status().unwrap().deployments, []);
+    runtime.shut_down().unwrap();
+}
+
+#[test]
+fn a_deployment_with_other_numbers_of_state_threads_than_its_runtime_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = streamgauge_component::runtime::Runtime::new().unwrap();
+    let (plugins, connectors) = (Arc::new(Plugins::embedded(engine)), Connectors::default());
+    let text = "CREATE SOURCE s (n BIGINT) WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json');
+                CREATE SINK rows WITH (connector = 'console');
+                INSERT INTO rows SELECT n FROM s;";
+    let text = SourceText { name: "query.sql".into(), text: text.into() };
+    let catalog = HostCatalog { plugins: &plugins, connectors: &connectors, depth: Depth::Quick };
+    let program = compile(&[text], &catalog).unwrap().program;
+    let timings = Arc::new(Timings::default());
+    let runtime_limits = Limits { log_threads: 8, ..Limits::DEFAULT };
+    let resources = HostResources::new(&runtime_limits);
+    let runtime = Runtime::start(Arc::new(|_| {}), Stop::default(), resources).unwrap();
+    let deploy = |name: &str, limits: &Limits, keeps_state: bool| {
+        let (path, bind) = (folder.path().join(name), folder.path().join(format!("{name}.jsonl")));
+        let state = keeps_state.then(|| Store::open(path.to_str().unwrap()).unwrap());
+        let outputs = [Binding { name: "rows".into(), path: bind }];
+        let new = Deployment::new(name, &program, &plugins, &connectors, &timings);
+        runtime.deploy(&Deployment { limits, state, outputs: &outputs, ..new })
+    };
+    deploy("equal", &runtime_limits, true).unwrap();
+    deploy("without-state", &Limits::DEFAULT, false).unwrap();
+    let Err(DeployError::Usage(why)) = deploy("other", &Limits::DEFAULT, true) else {
+        panic!("it is deployed");
+    };
+    let expected = "error: deployment 'other' has log_threads=4, checkpoint_threads=2, and its runtime has log_threads=8, \
+                    checkpoint_threads=2\nhelp: ";
+    assert!(why.starts_with(expected), "{why}");
+    assert_eq!(runtime.status().unwrap().deployments.len(), 2);
     runtime.shut_down().unwrap();
 }

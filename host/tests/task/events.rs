@@ -16,7 +16,11 @@ use streamgauge::{
         schema::{PresentDecoder, SharedSchema},
     },
     deliver::{
-        dead_letter::RecordText, encode::Records, key::Keys, letters::DeadLetterQueue, output::Output,
+        dead_letter::RecordText,
+        encode::{Encode, Records},
+        key::Keys,
+        letters::DeadLetterQueue,
+        output::Output,
     },
     deploy::{Connectors, HostCatalog},
     query::{
@@ -24,13 +28,13 @@ use streamgauge::{
         Windows,
     },
 };
-use streamgauge_common::{chunk::Chunk, offset::Offset, partition::SourceIndex, row::Identity};
+use streamgauge_common::{offset::Offset, partition::SourceIndex, row::Identity};
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_engine::{Accumulators, Settings, WindowQuery};
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     SourceText, compile,
-    manifest::{Source, SourceColumn, TimeFormat},
+    manifest::{Manifest, Source, SourceColumn, TimeFormat},
     types::DataType,
 };
 use streamgauge_state::{
@@ -53,6 +57,11 @@ pub(crate) const ROWS: &str = "SELECT n FROM s;";
 static PLUGINS: LazyLock<Arc<Plugins>> =
     LazyLock::new(|| Arc::new(Plugins::embedded(Runtime::new().unwrap())));
 
+/// Rows as records for a topic.
+pub(crate) fn as_records(manifest: &Manifest) -> Box<dyn Encode> {
+    Box::new(Records { keys: Keys::new(7, &manifest.name) })
+}
+
 /// A query over records of a format.
 pub(crate) struct Scene {
     source: Source,
@@ -74,15 +83,16 @@ impl Scene {
 
     /// With a schema that others may read.
     fn sharing(schema: Arc<SharedSchema>, statement: &str, decisions: RecoveredDecisions) -> Self {
-        Self::bounded(schema, statement, decisions, None)
+        Self::bounded(schema, statement, decisions, None, &as_records)
     }
 
-    /// A query with windows writes to a file, unless there are bounds of an outbox; another one to an outbox.
+    /// A query with windows writes to a file, unless there are bounds of an outbox; another one to an outbox, by `encode`.
     pub(crate) fn bounded(
         schema: Arc<SharedSchema>,
         statement: &str,
         decisions: RecoveredDecisions,
         bounds: Option<Bounds>,
+        encode: &dyn Fn(&Manifest) -> Box<dyn Encode>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let create = |name: &str| {
@@ -114,12 +124,13 @@ impl Scene {
             accumulators: (factory.open)().unwrap(),
         });
         let (name, is_written) = (manifest.name.clone(), windows.is_some() && bounds.is_none());
+        let encode = encode(&manifest);
         let mut running =
             RunningQuery::new(manifest, None, windows, ticket.positions().to_vec(), Operators::default());
         let outbox = Outbox::new(bounds.unwrap_or_default(), Acknowledged::default(), |_| ());
         match is_written {
             true => running.send_to(Arc::new(create("rows"))),
-            false => running.post_to(Box::new(Records { keys: Keys::new(7, &name) })),
+            false => running.post_to(encode),
         }
         let log = DecisionLog::new(None, BTreeMap::from([(name, outbox.clone())]), decisions);
         let letters = DeadLetterQueue::new(Arc::new(create("letters")), RecordText::Excerpt);
@@ -292,7 +303,7 @@ fn letters_and_rows_do_not_depend_on_what_others_read() {
     let alone = run(json::FORMAT, COUNT, &records);
     let schema = SharedSchema::new(json::FORMAT, 1 << 20);
     let spec = |name: &str, data_type| ColumnSpec {
-        column: SourceColumn { name: name.into(), data_type, path: vec![name.into()] },
+        column: SourceColumn { name: name.into(), data_type, path: vec![name.into()], time_format: None },
         time_format: TimeFormat::UnixSeconds,
         lenient_numbers: false,
     };
@@ -326,13 +337,7 @@ fn a_batch_without_a_column_is_refused_by_name_and_not_taken_for_nulls() {
     let old = SharedSchema::new(json::FORMAT, 100);
     let time = scene.source.columns.last().unwrap();
     let _ticket = old.register(&[ColumnSpec::of(&scene.source, time)]);
-    let record = event(1, 1);
-    let chunk = Chunk {
-        spans: vec![(0, record.len() as u32)],
-        bytes: record.into_bytes().into(),
-        offsets: vec![Offset(0)],
-        ..Chunk::default()
-    };
+    let chunk = records::chunk(0, 0, &[event(1, 1)]);
     let batch = PresentDecoder::new(old).get().decode(chunk);
     assert!(!scene.task.can_take(&batch));
     scene.task.take(SourceIndex::FIRST, &batch);

@@ -1,4 +1,4 @@
-//! A query at work: what becomes of it and of its neighbours where its reducer fails, how it replays forced closes, and what
+//! A query at work: what becomes of it and of its neighbours where its reducer or its sink fails, how it replays forced closes, and what
 //! is the same however events are put into records.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
@@ -18,3 +18,4 @@ mod room;
 mod tally;
 mod restores;
 mod shown;
+mod lost_sinks;

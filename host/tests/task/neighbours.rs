@@ -10,7 +10,7 @@ use streamgauge::{
         schema::{ColumnTicket, SharedSchema},
     },
     deliver::{dead_letter::RecordText, letters::DeadLetterQueue, output::Output},
-    deploy::{Connectors, DeploymentEnd, HostCatalog, Runtime, RuntimeEvent, Wired},
+    deploy::{Connectors, DeploymentEnd, HostCatalog, HostResources, Runtime, RuntimeEvent, Wired},
     logging::{LogFormat, dispatch},
     metrics::SourceMetrics,
     pipeline::Pipeline,
@@ -190,7 +190,7 @@ fn run_over(
     let notice = tell.clone();
     let lines = dispatch(Level::INFO, LogFormat::Text, move |line| drop(notice.send(Told::Line(line))));
     let ended = move |RuntimeEvent::Ended(_, end)| drop(tell.send(Told::Ended(end)));
-    let start = || Runtime::start(Arc::new(ended), Stop::default());
+    let start = || Runtime::start(Arc::new(ended), Stop::default(), HostResources::default());
     let runtime = with_default(&lines, start).unwrap();
     runtime.run("test", Wired { pipelines, workers: None, control: Arc::default() }).unwrap();
     let mut notices = Vec::new();

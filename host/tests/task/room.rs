@@ -14,7 +14,7 @@ use streamgauge_state::{
 };
 
 use crate::{
-    events::{Scene, event},
+    events::{Scene, as_records, event},
     records::first,
 };
 
@@ -28,7 +28,7 @@ const GROUPS: i64 = 5;
 fn scene(statement: &str, rows_max: usize) -> Scene {
     let bounds = Bounds { rows_max, ..Bounds::default() };
     let schema = SharedSchema::new(json::FORMAT, 1 << 20);
-    Scene::bounded(schema, statement, RecoveredDecisions::default(), Some(bounds))
+    Scene::bounded(schema, statement, RecoveredDecisions::default(), Some(bounds), &as_records)
 }
 
 /// Acknowledges what is in the outbox: the window ends, in seconds, and the counts of the rows.

@@ -10,7 +10,7 @@ use streamgauge_common::{clock, offset::Offset, partition::SourceIndex};
 use streamgauge_state::recovery::RecoveredDecisions;
 
 use crate::{
-    events::{COUNT, Scene, event},
+    events::{COUNT, Scene, as_records, event},
     records::first,
 };
 
@@ -19,7 +19,7 @@ const SECOND: i64 = 1_000_000;
 /// A query with windows of ten seconds over two partitions.
 fn scene() -> Scene {
     let schema = SharedSchema::new(json::FORMAT, 1 << 20);
-    let mut scene = Scene::bounded(schema, COUNT, RecoveredDecisions::default(), None);
+    let mut scene = Scene::bounded(schema, COUNT, RecoveredDecisions::default(), None, &as_records);
     scene.task.assign_active(first(0), Offset(0));
     scene.task.assign_active(first(1), Offset(0));
     scene

@@ -19,7 +19,7 @@ use streamgauge_state::{
 };
 
 use crate::{
-    events::{ROWS, Scene, event},
+    events::{ROWS, Scene, as_records, event},
     records::{file_source, first},
 };
 
@@ -34,6 +34,7 @@ fn scene(rows_max: usize) -> Scene {
         ROWS,
         RecoveredDecisions::default(),
         Some(bounds),
+        &as_records,
     )
 }
 

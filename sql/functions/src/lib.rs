@@ -16,5 +16,5 @@ pub mod json;
 pub use cast::{format_boolean, format_f64, format_i64, parse_boolean, parse_f64, parse_i64};
 pub use failure::Failure;
 pub use json::{format_json_f64, format_json_text, format_json_timestamp};
-pub use like::like;
-pub use timestamp::{format_timestamp, parse_timestamp};
+pub use like::{like, like_escape};
+pub use timestamp::{Civil, format_timestamp, parse_timestamp, parse_zone, read_zone};

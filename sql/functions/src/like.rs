@@ -34,6 +34,37 @@ pub fn like(text: &[u8], pattern: &[u8]) -> Result<bool, Failure> {
     }
 }
 
+/// Appends the pattern of `LIKE pattern ESCAPE escape` with a backslash as its escape.
+///
+/// The escape is one character, or empty: then nothing is taken literally. A longer one is out of range.
+pub fn like_escape(pattern: &[u8], escape: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+    if !without_first_character(escape).is_empty() {
+        return Err(Failure::OutOfRange);
+    }
+    if escape == b"\\" {
+        out.extend_from_slice(pattern);
+        return Ok(());
+    }
+    let mut rest = pattern;
+    let mut is_literal = false;
+    while let [first, ..] = rest {
+        let behind = without_first_character(rest);
+        let character = rest.get(..rest.len() - behind.len()).unwrap_or_default();
+        if character == escape && !is_literal {
+            out.push(b'\\');
+            is_literal = true;
+        } else {
+            if *first == b'\\' && !is_literal {
+                out.push(b'\\');
+            }
+            out.extend_from_slice(character);
+            is_literal = false;
+        }
+        rest = behind;
+    }
+    Ok(())
+}
+
 /// What the first element of a pattern does with a text.
 enum Step<'a> {
     /// Both are at their end.
@@ -104,6 +135,27 @@ mod tests {
         }
         assert_eq!(like(b"a", b"a\\"), Err(Failure::OutOfRange));
         assert_eq!(like(b"a", b"b\\\\"), Ok(false));
+    }
+
+    #[test]
+    fn another_escape_becomes_a_backslash() {
+        for (pattern, escape, expected) in [
+            ("100!%", "!", Ok(r"100\%")),
+            ("a!_b!!c%", "!", Ok(r"a\_b\!c%")),
+            (r"a\b", "!", Ok(r"a\\b")),
+            (r"a!\b", "!", Ok(r"a\\b")),
+            ("%é_é%", "é", Ok(r"%\_\%")),
+            (r"100\%", r"\", Ok(r"100\%")),
+            (r"a\%b", "", Ok(r"a\\%b")),
+            ("%%a", "%", Ok(r"\%a")),
+            ("a!", "!", Ok(r"a\")),
+            ("a", "!!", Err(Failure::OutOfRange)),
+            ("", "éé", Err(Failure::OutOfRange)),
+        ] {
+            let mut out = Vec::new();
+            let found = like_escape(pattern.as_bytes(), escape.as_bytes(), &mut out);
+            assert_eq!(found.map(|()| str::from_utf8(&out).unwrap()), expected, "{pattern:?} {escape:?}");
+        }
     }
 
     #[test]

@@ -63,8 +63,11 @@ impl Expressions<'_> {
         let reducer = self.find_reducer(name, span)?;
         self.check_place(name, span)?;
         if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
-            return Err(Problem::new(span, format!("{name}(DISTINCT ...) is not in the language yet"))
-                .help("GROUP BY the column in a query of its own"));
+            let problem = Problem::new(span, format!("{name}(DISTINCT ...) is not in the language yet"));
+            return Err(match name {
+                "min" | "max" => problem.help(format!("leave DISTINCT out: {name} is the same without it")),
+                _ => problem.help(alias::NO_DISTINCT),
+            });
         }
         let (clause, use_aliases, named) = (self.clause, self.use_aliases, self.named.len());
         (self.clause, self.use_aliases) = (Clause::Argument, false);
@@ -126,7 +129,7 @@ impl Expressions<'_> {
             Clause::Key => (format!("the aggregate `{name}` cannot stand in GROUP BY"), "group by columns"),
             Clause::Argument => (
                 format!("the aggregate `{name}` stands inside another aggregate"),
-                "aggregate once over a window",
+                "an aggregate takes columns of events and expressions over them",
             ),
             Clause::Row if self.scope.relation.is_view() => {
                 (format!("the rows of a view cannot be aggregated by `{name}` yet"), "aggregate in the view")

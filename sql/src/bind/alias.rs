@@ -67,32 +67,41 @@ pub(super) fn meant(name: &str) -> Option<&'static str> {
     words.iter().find(|(word, _)| *word == near).map(|(_, aggregate)| *aggregate)
 }
 
-/// Functions of other systems: what to write instead.
+/// There is no exact substitute for what counts or adds each value once.
+pub(super) const NO_DISTINCT: &str =
+    "nothing counts or adds each value once yet; GROUP BY the column gives a row for each of its values";
+const KNOWN_IN_WORDS: &str = "there are count, sum, avg, min, max, stddev, variance, percentile and z_score";
+
+/// Functions of other systems: what to write instead, if there is something that gives the same; else what there is.
 pub(super) fn refused(name: &str) -> Option<&'static str> {
     Some(match name {
-        "percentile_cont" | "percentile_disc" | "quantile_cont" | "quantile_disc" | "quantile" => {
-            "write percentile(x, 95), with a percentage from 0 to 100"
+        "percentile_cont" | "quantile_cont" | "quantile" => {
+            "percentile(x, 95) is near: the value at the nearest rank, within 0.1 %, not one between two values"
         }
-        "median" => "write percentile(x, 50)",
+        "percentile_disc" | "quantile_disc" => "percentile(x, 95) is near: that value within 0.1 %",
+        "median" => {
+            "percentile(x, 50) is near: of an even count the lower one of the two in the middle, within 0.1 %"
+        }
         "approx_quantile" | "approx_percentile_cont" | "percentile_approx" | "quantile_tdigest" => {
             "write percentile(x, 95), with a percentage from 0 to 100"
         }
         "first" | "last" | "first_value" | "last_value" | "arg_max" | "arg_min" | "max_by" | "min_by"
-        | "latest_by_offset" | "earliest_by_offset" => "write min(x) or max(x)",
-        "count_distinct" | "approx_count_distinct" | "approx_distinct" => {
-            "write count(x), or GROUP BY x in a query of its own"
+        | "latest_by_offset" | "earliest_by_offset" => {
+            "no aggregate picks a value by the time or by another column yet"
         }
+        "count_distinct" | "approx_count_distinct" | "approx_distinct" => NO_DISTINCT,
         "any_value" => "write min(x) or max(x)",
         "string_agg" | "array_agg" | "list" | "listagg" | "collect_list" | "group_concat" => {
-            "GROUP BY the column: each of its values has a row"
+            "no aggregate collects values; GROUP BY the column gives a row for each of its values"
         }
-        "bool_and" | "every" => "write min(CASE WHEN condition THEN 1 ELSE 0 END) = 1",
-        "bool_or" => "write max(CASE WHEN condition THEN 1 ELSE 0 END) = 1",
-        "ewma" | "corr" | "covar_pop" | "covar_samp" | "mode" | "histogram" => {
-            "use count, sum, avg, min, max, stddev, percentile or z_score"
+        "bool_and" | "every" => "write min(CASE WHEN condition THEN 1 WHEN NOT condition THEN 0 END) = 1",
+        "bool_or" => "write max(CASE WHEN condition THEN 1 WHEN NOT condition THEN 0 END) = 1",
+        "ewma" | "corr" | "covar_pop" | "covar_samp" | "mode" | "histogram" => KNOWN_IN_WORDS,
+        "row_number" => {
+            "write row_number() OVER (PARTITION BY column ORDER BY window_end) in a query that reads a view"
         }
-        "row_number" | "rank" | "dense_rank" | "lag" | "lead" | "ntile" => {
-            "rows of a window come in the order of their keys"
+        "rank" | "dense_rank" | "lag" | "lead" | "ntile" => {
+            "of the functions over rows there is row_number() OVER (...)"
         }
         _ => return None,
     })

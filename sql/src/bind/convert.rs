@@ -3,6 +3,7 @@
 use sqlparser::tokenizer::Span;
 use streamgauge_functions as functions;
 
+use super::refused::{NUMBER_AS_TIME, TIME_AS_NUMBER};
 use crate::error::{Checked, Problem};
 use crate::expr::{Expr, Node};
 use crate::types::{DataType, Value};
@@ -93,10 +94,12 @@ fn mismatch(a: DataType, b: DataType, what: &str, span: Span) -> Box<Problem> {
             format!("convert one of them: CAST(... AS {other})")
         }
         (DataType::Timestamp, _) | (_, DataType::Timestamp) => {
-            "compare it with TIMESTAMP '2026-01-01T00:00:00Z'".to_owned()
+            "a time stands beside times, such as TIMESTAMP '2026-01-01T00:00:00Z'; a number of a source becomes one by \
+             TIMESTAMP FORMAT 'unix_s'"
+                .to_owned()
         }
         (DataType::Boolean, _) | (_, DataType::Boolean) => {
-            "write CASE WHEN condition THEN 1 ELSE 0 END for the BOOLEAN".to_owned()
+            "write CASE WHEN condition THEN 1 WHEN NOT condition THEN 0 END for the BOOLEAN".to_owned()
         }
         _ => format!("convert one of them: CAST(... AS {a})"),
     };
@@ -130,7 +133,10 @@ fn wrong_type(found: DataType, target: DataType, span: Span) -> Box<Problem> {
     let problem = Problem::new(span, format!("expected {target}, found {found}"));
     match (found, target) {
         (_, DataType::Boolean) => problem.help("write a condition, such as `x > 0`"),
-        _ => problem.help(format!("convert it: CAST(... AS {target})")),
+        _ => match no_cast(found, target) {
+            Some(help) => problem.help(help),
+            None => problem.help(format!("convert it: CAST(... AS {target})")),
+        },
     }
 }
 
@@ -171,21 +177,31 @@ pub(crate) fn timestamp(text: &str, span: Span) -> Checked<i64> {
 
 /// An explicit CAST.
 pub(super) fn cast(bound: Bound, target: DataType, span: Span) -> Checked<Expr> {
-    use DataType::{Boolean, Float64, Int64, Text};
     let source = bound.expr.data_type;
     let done = |node| Ok(Expr { node, data_type: target });
-    match (bound.kind, source, target) {
-        (BoundKind::Null, ..) => done(bound.expr.node),
-        (BoundKind::Interval, ..) => Err(misplaced_interval(span)),
-        (_, source, target) if source == target => Ok(bound.expr),
-        (_, Text, _) | (_, _, Text) | (_, Int64, Float64) | (_, Float64, Int64) => done(Node::Cast(Box::new(bound.expr))),
-        (_, Boolean, _) => Err(Problem::new(span, format!("{source} cannot be cast to {target}"))
-            .help("write CASE WHEN condition THEN 1 ELSE 0 END")),
-        (_, _, Boolean) => {
-            Err(Problem::new(span, format!("{source} cannot be cast to {target}")).help("write a condition, such as `x <> 0`"))
-        }
-        _ => Err(Problem::new(span, format!("{source} cannot be cast to {target}"))
-            .help("differences of timestamps are a BIGINT of microseconds; for another time format give the source `time_format`")),
+    match bound.kind {
+        BoundKind::Null => done(bound.expr.node),
+        BoundKind::Interval => Err(misplaced_interval(span)),
+        _ if source == target => Ok(bound.expr),
+        _ => match no_cast(source, target) {
+            None => done(Node::Cast(Box::new(bound.expr))),
+            Some(help) => Err(Problem::new(span, format!("{source} cannot be cast to {target}")).help(help)),
+        },
+    }
+}
+
+/// What to write where there is no cast; none where there is one.
+fn no_cast(source: DataType, target: DataType) -> Option<&'static str> {
+    use DataType::{Boolean, Float64, Int64, Text, Timestamp};
+    match (source, target) {
+        (source, target) if source == target => None,
+        (Text, _) | (_, Text) | (Int64, Float64) | (Float64, Int64) => None,
+        (Boolean, Timestamp) | (Timestamp, Boolean) => Some("a BOOLEAN is no time"),
+        (Boolean, _) => Some("write CASE WHEN condition THEN 1 WHEN NOT condition THEN 0 END"),
+        (_, Boolean) => Some("write a condition, such as `x <> 0`"),
+        (_, Timestamp) => Some(NUMBER_AS_TIME),
+        (Timestamp, _) => Some(TIME_AS_NUMBER),
+        (Int64 | Float64, Int64 | Float64) => None,
     }
 }
 

@@ -150,6 +150,11 @@ impl<'a> Expressions<'a> {
             Ast::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
                 self.rounding(Function::Floor, expr)
             }
+            Ast::Trim { expr, trim_where, trim_what, trim_characters } => {
+                let listed = trim_characters.iter().flatten();
+                let characters: Vec<&Ast> = trim_what.as_deref().into_iter().chain(listed).collect();
+                self.trim(expr, *trim_where, &characters)
+            }
             _ => self.predicate(ast),
         }
     }
@@ -241,15 +246,19 @@ impl<'a> Expressions<'a> {
     ) -> Checked<Bound> {
         let bound = self.bind(inner)?;
         let span = self.span(ast);
-        if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
-            return Err(Problem::new(span, "TRY_CAST is not in the language")
-                .help("write CAST; an event whose cast fails is a dead letter"));
+        if matches!(kind, CastKind::SafeCast) {
+            return Err(Problem::new(span, "SAFE_CAST is not in the language")
+                .help("write TRY_CAST(x AS type), which is NULL where x does not fit"));
         }
         if format {
             return Err(Problem::new(span, "CAST takes no FORMAT"));
         }
         let target = data_type(target, span)?;
-        let expr = convert::cast(bound, target, span)?;
+        let mut expr = convert::cast(bound, target, span)?;
+        if let (CastKind::TryCast, Node::Cast(inner)) = (kind, &mut expr.node) {
+            let null = Expr { node: Node::Literal(Value::Null), data_type: inner.data_type };
+            expr.node = Node::TryCast(Box::new(std::mem::replace(inner, null)));
+        }
         Ok(Bound { expr, kind: BoundKind::Typed })
     }
 

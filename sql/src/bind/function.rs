@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     self, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, ObjectNamePart, Spanned,
+    FunctionArguments, ObjectNamePart, Spanned, TrimWhereField,
 };
 use sqlparser::tokenizer::Span;
 
@@ -10,11 +10,26 @@ use super::convert::{self, Bound};
 use super::expression::Expressions;
 use crate::error::{Checked, Problem};
 use crate::expr::{Arithmetic, Function, Node};
-use crate::types::DataType;
+use crate::types::{DataType, Value};
 
 /// The scalar functions, for hints.
-pub(super) const SCALARS: &[&str] =
-    &["lower", "upper", "length", "abs", "round", "floor", "ceil", "coalesce", "nullif", "mod"];
+pub(super) const SCALARS: &[&str] = &[
+    "lower",
+    "upper",
+    "length",
+    "trim",
+    "ltrim",
+    "rtrim",
+    "btrim",
+    "split_part",
+    "abs",
+    "round",
+    "floor",
+    "ceil",
+    "coalesce",
+    "nullif",
+    "mod",
+];
 
 impl Expressions<'_> {
     pub(super) fn call(&mut self, ast: &Ast, call: &ast::Function) -> Checked<Bound> {
@@ -26,7 +41,7 @@ impl Expressions<'_> {
         }
         if call.null_treatment.is_some() {
             return Err(Problem::new(span, "IGNORE NULLS and RESPECT NULLS are not in the language")
-                .help("leave it out: aggregates pass over NULL"));
+                .help("every aggregate passes over NULL, as with IGNORE NULLS: leave that out"));
         }
         let empty = FunctionArgumentList { duplicate_treatment: None, args: Vec::new(), clauses: Vec::new() };
         let arguments = match (&call.args, &call.parameters) {
@@ -63,6 +78,15 @@ impl Expressions<'_> {
             (Scalar::Text(function, returns), [text]) => {
                 let text = self.argument(text, DataType::Text)?;
                 Ok(Bound::typed(Node::Call(function, vec![text]), returns))
+            }
+            (Scalar::Trim(function), [text]) => self.trimmed(function, text, None),
+            (Scalar::Trim(function), [text, characters]) => self.trimmed(function, text, Some(characters)),
+            (Scalar::SplitPart, [text, separator, number]) => {
+                let (text, separator) =
+                    (self.argument(text, DataType::Text)?, self.argument(separator, DataType::Text)?);
+                let number = self.argument(number, DataType::Int64)?;
+                let arguments = vec![text, separator, number];
+                Ok(Bound::typed(Node::Call(Function::SplitPart, arguments), DataType::Text))
             }
             (Scalar::Abs, [number]) => self.number(Function::Abs, number),
             (Scalar::Rounding(function), [number]) => self.rounding(function, number),
@@ -101,6 +125,36 @@ impl Expressions<'_> {
         Ok(Bound::typed(Node::Call(function, vec![number]), DataType::Float64))
     }
 
+    /// `trim(x)`, `trim(LEADING 'a' FROM x)`, `trim(x, 'a')`: `sqlparser` reads these as no function.
+    pub(super) fn trim(
+        &mut self,
+        text: &Ast,
+        side: Option<TrimWhereField>,
+        characters: &[&Ast],
+    ) -> Checked<Bound> {
+        let function = match side {
+            None | Some(TrimWhereField::Both) => Function::Trim,
+            Some(TrimWhereField::Leading) => Function::TrimStart,
+            Some(TrimWhereField::Trailing) => Function::TrimEnd,
+        };
+        match characters {
+            [] => self.trimmed(function, text, None),
+            [characters] => self.trimmed(function, text, Some(characters)),
+            _ => Err(Problem::new(self.here, "`trim` takes a text and its characters to trim")
+                .help("write trim(text) or trim(text, 'characters')")),
+        }
+    }
+
+    /// Without characters it is blanks.
+    fn trimmed(&mut self, function: Function, text: &Ast, characters: Option<&Ast>) -> Checked<Bound> {
+        let text = self.argument(text, DataType::Text)?;
+        let characters = match characters {
+            Some(characters) => self.argument(characters, DataType::Text)?,
+            None => Bound::literal(Value::Text(" ".to_owned()), convert::BoundKind::Typed).expr,
+        };
+        Ok(Bound::typed(Node::Call(function, vec![text, characters]), DataType::Text))
+    }
+
     fn number(&mut self, function: Function, number: &Ast) -> Checked<Bound> {
         let span = self.span(number);
         let bound = self.bind(number)?;
@@ -121,6 +175,8 @@ impl Expressions<'_> {
 #[derive(Clone, Copy)]
 enum Scalar {
     Text(Function, DataType),
+    Trim(Function),
+    SplitPart,
     Abs,
     Rounding(Function),
     Coalesce,
@@ -134,6 +190,10 @@ impl Scalar {
             Self::Text(Function::Lower, _) => "lower(text)",
             Self::Text(Function::Upper, _) => "upper(text)",
             Self::Text(..) => "length(text)",
+            Self::Trim(Function::TrimStart) => "ltrim(text) or ltrim(text, 'characters')",
+            Self::Trim(Function::TrimEnd) => "rtrim(text) or rtrim(text, 'characters')",
+            Self::Trim(_) => "btrim(text) or btrim(text, 'characters')",
+            Self::SplitPart => "split_part(text, 'separator', number)",
             Self::Abs => "abs(number)",
             Self::Rounding(Function::Round) => "round(number) or round(number, digits)",
             Self::Rounding(Function::Floor) => "floor(number)",
@@ -150,6 +210,10 @@ fn scalar(name: &str) -> Option<Scalar> {
         "lower" => Scalar::Text(Function::Lower, DataType::Text),
         "upper" => Scalar::Text(Function::Upper, DataType::Text),
         "length" | "char_length" | "character_length" => Scalar::Text(Function::Length, DataType::Int64),
+        "ltrim" => Scalar::Trim(Function::TrimStart),
+        "rtrim" => Scalar::Trim(Function::TrimEnd),
+        "btrim" => Scalar::Trim(Function::Trim),
+        "split_part" => Scalar::SplitPart,
         "abs" => Scalar::Abs,
         "round" => Scalar::Rounding(Function::Round),
         "floor" => Scalar::Rounding(Function::Floor),

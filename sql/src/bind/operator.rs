@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{BinaryOperator, Expr as Ast, UnaryOperator, Value as AstValue};
 use sqlparser::tokenizer::Span;
+use streamgauge_functions as functions;
 
 use super::convert::{self, Bound, BoundKind};
 use super::expression::Expressions;
@@ -231,25 +232,42 @@ impl Expressions<'_> {
     }
 
     fn like(&mut self, expr: &Ast, pattern: &Ast, escape: Option<&Ast>) -> Checked<Bound> {
-        let is_backslash = |ast: &Ast| matches!(ast, Ast::Value(value) if value.value == AstValue::SingleQuotedString("\\".to_owned()));
-        if let Some(escape) = escape.filter(|escape| !is_backslash(escape)) {
-            return Err(Problem::new(self.span(escape), "the escape of LIKE is always a backslash")
-                .help("leave ESCAPE out and write `\\%` and `\\_`"));
+        let text = self.like_operand(expr)?;
+        let mut pattern = self.like_operand(pattern)?;
+        if let Some(ast) = escape {
+            let escape = self.like_operand(ast)?;
+            pattern = self.with_backslash(pattern, escape, ast)?;
         }
-        let mut texts = [expr, pattern].into_iter().map(|ast| {
-            let bound = self.bind(ast)?;
-            match convert::coerce(bound, DataType::Text, self.span(ast)) {
-                Err(problem) => Err(Box::new(Problem {
-                    message: format!("LIKE compares texts: {}", problem.message),
-                    ..*problem
-                })),
-                text => text,
+        Ok(Bound::typed(Node::Like(Box::new(text), Box::new(pattern)), DataType::Boolean))
+    }
+
+    fn like_operand(&mut self, ast: &Ast) -> Checked<Expr> {
+        let bound = self.bind(ast)?;
+        convert::coerce(bound, DataType::Text, self.span(ast)).map_err(|problem| {
+            Box::new(Problem { message: format!("LIKE compares texts: {}", problem.message), ..*problem })
+        })
+    }
+
+    /// The pattern of `LIKE pattern ESCAPE escape` with a backslash as its escape: at once where both are constants.
+    fn with_backslash(&self, pattern: Expr, escape: Expr, ast: &Ast) -> Checked<Expr> {
+        if let Node::Literal(Value::Text(escape)) = &escape.node
+            && escape.chars().nth(1).is_some()
+        {
+            return Err(Problem::new(self.span(ast), "the escape of LIKE is one character")
+                .help("write it like ESCAPE '!', and the pattern like '100!%'"));
+        }
+        let node = match (&pattern.node, &escape.node) {
+            (Node::Literal(Value::Text(text)), Node::Literal(Value::Text(escape))) => {
+                let mut out = Vec::new();
+                let changed = functions::like_escape(text.as_bytes(), escape.as_bytes(), &mut out);
+                match changed.map(|()| String::from_utf8(out)) {
+                    Ok(Ok(text)) => Node::Literal(Value::Text(text)),
+                    _ => return Err(Problem::new(self.span(ast), "the escape of LIKE is one character")),
+                }
             }
-        });
-        let (Some(text), Some(pattern)) = (texts.next(), texts.next()) else {
-            return Err(Problem::new(self.span(expr), "LIKE takes two texts"));
+            _ => Node::Call(Function::LikeEscape, vec![pattern, escape]),
         };
-        Ok(Bound::typed(Node::Like(Box::new(text?), Box::new(pattern?)), DataType::Boolean))
+        Ok(Expr { node, data_type: DataType::Text })
     }
 }
 
@@ -294,7 +312,7 @@ fn time_arithmetic(op: Arithmetic, a: Bound, b: Bound, span: Span) -> Checked<Bo
 /// What to write where an operator takes numbers.
 fn not_number(found: DataType) -> &'static str {
     match found {
-        DataType::Boolean => "write CASE WHEN condition THEN 1 ELSE 0 END",
+        DataType::Boolean => "write CASE WHEN condition THEN 1 WHEN NOT condition THEN 0 END",
         DataType::Timestamp => "take the difference of two timestamps: a BIGINT of microseconds",
         _ => "convert it: CAST(... AS DOUBLE)",
     }

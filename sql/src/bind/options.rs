@@ -146,7 +146,10 @@ fn foreign(key: &str) -> Option<&'static str> {
         "value_format" | "value.format" | "encode" => "write format = 'json'",
         "properties.group.id" => "leave it out: the host keeps offsets itself",
         "timestamp" | "timestamp_format" | "json.timestamp-format.standard" => {
-            "write time_format = 'unix_ms' or 'rfc3339'"
+            "write time_format = 'rfc3339', 'unix_s', 'unix_ms' or a pattern such as '%Y-%m-%d %H:%M:%S%z'"
+        }
+        "timezone" | "time.zone" | "tz" | "zone" => {
+            "write time_zone = 'UTC' or '+02:00', beside a time_format that is a pattern"
         }
         "type" => "write connector = 'kafka'",
         "webhook_url" => "write url = secret('NAME')",

@@ -141,5 +141,5 @@ pub(super) fn misplaced(span: Span, name: &str) -> Box<Problem> {
 
 fn unknown(span: Span, name: &str) -> Box<Problem> {
     Problem::new(span, format!("`{name}` with OVER is not in the language yet"))
-        .help("of functions with OVER there is row_number(); aggregate over a window: FROM HOP(source, ts, slide, size) GROUP BY ...")
+        .help("of functions with OVER there is row_number(); over time an aggregate takes windows: FROM HOP(source, ts, slide, size)")
 }

@@ -5,10 +5,10 @@ use sqlparser::tokenizer::Span;
 
 use super::aggregate::BoundAggregate;
 use super::expression::{Alias, Clause, Expressions};
-use super::function::call_name;
+use super::output::Outputs;
 use super::over::{self, BoundOperator};
 use super::relation::Relation;
-use super::scope::{Meaning, Scope};
+use super::scope::Scope;
 use super::window::Windows;
 use crate::catalog::Catalog;
 use crate::error::{Checked, Problem};
@@ -97,7 +97,7 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
             );
         }
     }
-    let (mut output, mut operators) = (Outputs::default(), Vec::new());
+    let (mut output, mut operators) = (Outputs::new(select), Vec::new());
     for item in &select.items {
         match item {
             Item::All(qualifier, span) => all(expressions, qualifier.as_ref(), *span, &mut output)?,
@@ -111,7 +111,7 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
         }
     }
     let (keys, aggregates) = (Vec::new(), Vec::new());
-    let output = output.list;
+    let output = output.finish()?;
     Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having: None, operators, output })
 }
 
@@ -120,7 +120,7 @@ fn all(
     expressions: &Expressions<'_>,
     qualifier: Option<&Name>,
     span: Span,
-    output: &mut Outputs,
+    output: &mut Outputs<'_>,
 ) -> Checked<()> {
     if let Some(qualifier) = qualifier {
         expressions.scope.check_qualifier(qualifier)?;
@@ -162,7 +162,7 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
         return Err(Problem::new(select.span, "a query over windows needs an aggregate")
             .help("add one such as count(*), or read the source itself: FROM source"));
     }
-    let mut output = Outputs::default();
+    let mut output = Outputs::new(select);
     for (written, alias, expr, named) in items {
         let expr = ungrouped(expressions, &keys, expr, &named)?;
         output.push(expressions, written, alias.as_ref(), regroup(expr, &keys, expressions))?;
@@ -175,7 +175,7 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
         None => None,
     };
     let aggregates = std::mem::take(&mut expressions.aggregates);
-    let (operators, output) = (Vec::new(), output.list);
+    let (operators, output) = (Vec::new(), output.finish()?);
     Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, operators, output })
 }
 
@@ -305,70 +305,4 @@ fn replace(expr: &mut Expr, keys: &[Computed], first: usize) {
         return;
     }
     expr.children_mut().into_iter().for_each(|child| replace(child, keys, first));
-}
-
-/// The result's columns, no two of one name.
-#[derive(Default)]
-struct Outputs {
-    list: Vec<BoundOutput>,
-}
-
-impl Outputs {
-    fn push(
-        &mut self,
-        expressions: &Expressions<'_>,
-        written: &Written,
-        alias: Option<&Name>,
-        expr: Expr,
-    ) -> Checked<()> {
-        let name = match alias {
-            Some(alias) => alias.clone(),
-            None => default_name(expressions, written, self.list.len() + 1)?,
-        };
-        let is_window_end = match (&expr.node, expressions.scope.windows) {
-            (&Node::Column(at), Some(_)) => at == Behind::END,
-            (&Node::Column(at), None) => {
-                expressions.scope.relation.columns.get(at).is_some_and(|column| column.is_window_end)
-            }
-            _ => false,
-        };
-        self.add(BoundOutput { name, expr, text: written.expr.to_string(), is_window_end })
-    }
-
-    fn add(&mut self, output: BoundOutput) -> Checked<()> {
-        if self.list.iter().any(|before| before.name.clashes(&output.name)) {
-            let Name { text, span, .. } = output.name;
-            return Err(Problem::new(span, format!("two columns of the result have the name `{text}`"))
-                .help(format!("give one of them another name: ... AS {text}_2")));
-        }
-        self.list.push(output);
-        Ok(())
-    }
-}
-
-/// A column keeps its name, a call takes that of its function.
-fn default_name(expressions: &Expressions<'_>, written: &Written, number: usize) -> Checked<Name> {
-    let unquoted = |text: String| Name { text, quoted: false, span: written.span };
-    let mut ast = &written.expr;
-    while let Ast::Nested(inner) = ast {
-        ast = inner;
-    }
-    let column = match ast {
-        Ast::Identifier(ident) => Some(ident),
-        Ast::CompoundIdentifier(parts) => parts.last(),
-        Ast::Function(call) => return call_name(call, written.span).map(unquoted),
-        Ast::Ceil { .. } => return Ok(unquoted("ceil".to_owned())),
-        Ast::Floor { .. } => return Ok(unquoted("floor".to_owned())),
-        _ => None,
-    };
-    let Some(ident) = column else { return Ok(unquoted(format!("column_{number}"))) };
-    Ok(match expressions.scope.find(&Name::new(ident))? {
-        Some(Meaning::Column(at)) => match expressions.scope.relation.columns.get(at) {
-            Some(column) => Name { span: written.span, ..column.name.clone() },
-            None => unquoted(ident.value.clone()),
-        },
-        Some(Meaning::WindowStart) => unquoted("window_start".to_owned()),
-        Some(Meaning::WindowEnd) => unquoted("window_end".to_owned()),
-        None => unquoted(ident.value.clone()),
-    })
 }

@@ -12,27 +12,28 @@ pub(super) fn expression(ast: &Ast, span: Span) -> Box<Problem> {
             "regular expressions are not in the language",
             "write LIKE, where % stands for any text and _ for a character",
         ),
-        Ast::ILike { .. } => ("ILIKE is not in the language", "write lower(x) LIKE 'pattern'"),
+        Ast::ILike { .. } => {
+            ("ILIKE is not in the language", "write lower(x) LIKE 'pattern', with the pattern in lower case")
+        }
         Ast::Like { .. } | Ast::AnyOp { .. } | Ast::AllOp { .. } => {
             ("ANY and ALL are not in the language", "write IN, or conditions with AND and OR")
         }
         Ast::AtTimeZone { .. } => {
             ("there are no time zones: a TIMESTAMP is always in UTC", "add an INTERVAL")
         }
-        Ast::Extract { .. } => {
-            ("EXTRACT is not in the language", "compute with differences of timestamps, in microseconds")
+        Ast::Extract { .. } => ("EXTRACT is not in the language", FIELDS),
+        Ast::Ceil { .. } | Ast::Floor { .. } => {
+            ("ceil and floor take one number", "for two digits write ceil(x * 100) / 100")
         }
-        Ast::Ceil { .. } | Ast::Floor { .. } => ("ceil and floor take one number", "write round(x, digits)"),
-        Ast::Trim { .. } | Ast::Substring { .. } | Ast::Position { .. } | Ast::Overlay { .. } => (
-            "this function is not in the language",
-            "the functions on texts are lower, upper, length, `||` and LIKE",
-        ),
+        Ast::Substring { .. } | Ast::Position { .. } | Ast::Overlay { .. } => {
+            ("this function is not in the language", ON_TEXTS)
+        }
         Ast::Collate { .. } => ("COLLATE is not in the language: texts compare by bytes", "leave it out"),
         Ast::Convert { .. } => ("CONVERT is not in the language", "write CAST(x AS type)"),
         Ast::Tuple(_) => ("rows of values are not in the language", "compare the values one by one with AND"),
         Ast::CompoundFieldAccess { .. } | Ast::JsonAccess { .. } => (
             "a field inside a value cannot be read here",
-            "declare it as a column of the source with PATH 'a.b'",
+            "declare it as a column of the source with PATH 'a.b' or PATH 'a[0]'",
         ),
         Ast::Wildcard(_) | Ast::QualifiedWildcard(..) => {
             ("`*` stands alone in a SELECT list", "name the column")
@@ -53,38 +54,66 @@ fn short(ast: &Ast) -> String {
     if start.len() < text.len() { format!("{start}...") } else { start }
 }
 
-/// Scalar functions of other systems.
+const ON_TEXTS: &str =
+    "the functions on texts are lower, upper, length, trim, ltrim, rtrim, split_part, `||` and LIKE";
+const FIELDS: &str = "compute it in UTC: (ts - TIMESTAMP '1970-01-01T00:00:00Z') / 3600000000 % 24 is the hour of a time since 1970";
+const FROM_EPOCH: &str = "declare the column of the source as a time: created TIMESTAMP FORMAT 'unix_s', 'unix_ms' or a pattern such as \
+                          '%Y-%m-%d %H:%M:%S%z'";
+const TO_EPOCH: &str =
+    "write ts - TIMESTAMP '1970-01-01T00:00:00Z', a BIGINT of microseconds; divide it by 1000000 for seconds";
+
+/// What to write for a number that is meant as a time.
+pub(super) const NUMBER_AS_TIME: &str = FROM_EPOCH;
+/// What to write for a time that is meant as a number.
+pub(super) const TIME_AS_NUMBER: &str = TO_EPOCH;
+
+/// Scalar functions of other systems: what gives the same, else what there is.
 pub(super) fn function(name: &str) -> Option<&'static str> {
     Some(match name {
         "now" | "current_timestamp" | "current_date" | "current_time" | "localtime" | "localtimestamp"
         | "getdate" | "sysdate" | "today" | "proctime" | "rowtime" => {
             "a query is a function of its events: compare with their time column, or with window_end"
         }
-        "ifnull" | "nvl" | "isnull" => "write coalesce(x, value)",
-        "if" | "iif" | "decode" => "write CASE WHEN condition THEN value ELSE value END",
-        "greatest" | "least" => "write CASE WHEN a > b THEN a ELSE b END",
-        "concat" | "concat_ws" => "write a || b",
+        "ifnull" | "nvl" => "write coalesce(x, value)",
+        "isnull" => "write x IS NULL, or coalesce(x, value)",
+        "if" | "iif" => "write CASE WHEN condition THEN value ELSE value END",
+        "decode" => {
+            "write CASE x WHEN value THEN result ELSE result END; a NULL is found by CASE WHEN x IS NULL"
+        }
+        "greatest" => "write CASE WHEN a > b OR b IS NULL THEN a ELSE b END",
+        "least" => "write CASE WHEN a < b OR b IS NULL THEN a ELSE b END",
+        "concat" => "write coalesce(a, '') || coalesce(b, ''); a || b is NULL where one of them is",
+        "concat_ws" => "write a || ', ' || b, which is NULL where one of them is",
         "lcase" => "write lower(x)",
         "ucase" => "write upper(x)",
-        "len" | "octet_length" => "write length(x)",
-        "truncate" | "trunc" => "write floor(x), or CASE WHEN x < 0 THEN ceil(x) ELSE floor(x) END",
-        "contains" | "starts_with" | "ends_with" | "strpos" | "instr" | "position" => "write x LIKE '%text%'",
+        "len" => "write length(x)",
+        "octet_length" => "there is only length(x), which counts characters",
+        "truncate" | "trunc" => "write CASE WHEN x < 0 THEN ceil(x) ELSE floor(x) END",
+        "contains" => "write x LIKE '%text%'",
+        "starts_with" | "startswith" => "write x LIKE 'text%'",
+        "ends_with" | "endswith" => "write x LIKE '%text'",
+        "strpos" | "instr" | "position" | "charindex" => {
+            "nothing gives the place of a text; x LIKE '%text%' says whether it is there"
+        }
         "regexp_like" | "regexp_matches" | "regexp_replace" | "regexp_extract" | "rlike" => {
-            "there are no regular expressions; write LIKE"
+            "there are no regular expressions; there are LIKE and split_part(text, 'separator', number)"
         }
-        "date_trunc" | "date_bin" | "time_bucket" | "extract" | "date_part" | "hour" | "minute"
-        | "dayofweek" => "windows group by time: FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
-        "to_timestamp" | "from_unixtime" | "unix_timestamp" | "epoch" | "strptime" | "strftime" => {
-            "write CAST(x AS TIMESTAMP), or give the source the option time_format"
+        "date_trunc" | "date_bin" | "time_bucket" => {
+            "windows group by time: FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)"
         }
-        "substring" | "substr" | "trim" | "ltrim" | "rtrim" | "replace" | "split_part" | "left" | "right"
-        | "reverse" | "concat_lower" | "md5" | "initcap" | "lpad" | "rpad" => {
-            "the functions on texts are lower, upper, length, `||` and LIKE"
+        "extract" | "date_part" | "hour" | "minute" | "dayofweek" => FIELDS,
+        "to_timestamp" | "from_unixtime" | "epoch_ms" | "strptime" | "parse_timestamp" | "to_date" => {
+            FROM_EPOCH
         }
+        "unix_timestamp" | "epoch" | "to_unixtime" => TO_EPOCH,
+        "strftime" | "date_format" | "to_char" => "write CAST(ts AS TEXT), which is RFC 3339 in UTC",
+        "safe_cast" => "write TRY_CAST(x AS type), which is NULL where x does not fit",
+        "substring" | "substr" | "replace" | "left" | "right" | "reverse" | "md5" | "initcap" | "lpad"
+        | "rpad" => ON_TEXTS,
         "sqrt" | "power" | "pow" | "exp" | "ln" | "log" | "log10" | "log2" | "sign" | "random" | "rand"
-        | "sin" | "cos" => "the functions on numbers are abs, round, floor and ceil",
+        | "sin" | "cos" => "the functions on numbers are abs, round, floor, ceil and mod",
         "json_value" | "json_extract" | "json_query" | "get_json_object" | "json_extract_string" => {
-            "declare the field as a column of the source with PATH 'a.b'"
+            "declare the field as a column of the source with PATH 'a.b' or PATH 'a[0].b'"
         }
         _ => return None,
     })

@@ -7,7 +7,7 @@ use super::convert;
 use super::options::{self, Options, text};
 use crate::catalog::{Catalog, UsedAs};
 use crate::error::{Checked, Problem};
-use crate::manifest::{FORMATS, Source, SourceColumn, Start, TimeFormat, Watermark};
+use crate::manifest::{FORMATS, Source, SourceColumn, Start, TimeFormat, Watermark, Zone};
 use crate::parse::duration;
 use crate::parse::name::nearest;
 use crate::parse::options::OptionText;
@@ -20,17 +20,12 @@ const IDLE_TIMEOUT_US: i64 = 10_000_000;
 const MAX_COLUMNS: usize = 500;
 
 pub(super) fn bind(def: &SourceDef, catalog: &dyn Catalog) -> Checked<Source> {
-    let columns = columns(def)?;
+    let mut columns = columns(def)?;
     let watermark = watermark(def, &columns)?;
     let mut options = Options::new(&def.options, def.name.span);
     let connector = connector::named(UsedAs::Source, catalog, &mut options)?;
     let format = options.word("format", FORMATS)?.unwrap_or("json");
-    let time_format = match options.word("time_format", &["rfc3339", "unix_s", "unix_ms", "unix_us"])? {
-        Some("unix_s") => TimeFormat::UnixSeconds,
-        Some("unix_ms") => TimeFormat::UnixMillis,
-        Some("unix_us") => TimeFormat::UnixMicros,
-        _ => TimeFormat::Rfc3339,
-    };
+    let time_format = time_formats(def, &mut columns, &mut options)?;
     let lenient_numbers = options.word("numbers", &["strict", "lenient"])? == Some("lenient");
     let start = start(&mut options)?;
     let idle_timeout_us = match options.duration("idle_timeout")? {
@@ -90,6 +85,7 @@ fn columns(def: &SourceDef) -> Checked<Vec<SourceColumn>> {
         name: column.name.text.clone(),
         data_type: column.data_type,
         path: column.path.clone(),
+        time_format: None,
     };
     Ok(def.columns.iter().map(column).collect())
 }
@@ -116,8 +112,62 @@ fn watermark(def: &SourceDef, columns: &[SourceColumn]) -> Checked<Option<Waterm
                 name.span,
                 format!("the event time must be a TIMESTAMP, and `{}` is {data_type}", name.text),
             )
-            .help(format!("declare it as {} TIMESTAMP; time_format = 'unix_ms' reads numbers", name.text)))
+            .help(format!(
+                "declare it as {0} TIMESTAMP; {0} TIMESTAMP FORMAT 'unix_ms' reads numbers",
+                name.text
+            )))
         }
+    }
+}
+
+/// `time_format` of the source, and FORMAT of its columns; `time_zone` is for patterns that read no zone.
+fn time_formats(
+    def: &SourceDef,
+    columns: &mut [SourceColumn],
+    options: &mut Options<'_>,
+) -> Checked<TimeFormat> {
+    let written = options.text("time_format")?;
+    let zone = match options.text("time_zone")? {
+        None => None,
+        Some((text, span)) => match Zone::new(text) {
+            Some(zone) => Some((zone, span)),
+            None => {
+                return Err(Problem::new(span, format!("`time_zone` cannot be '{text}'"))
+                    .help("it can be 'UTC' or an offset that is always the same, such as '+02:00'"));
+            }
+        },
+    };
+    let mut is_needed = false;
+    let mut read = |text: &str, span: Span| {
+        let stated = zone.map(|(zone, _)| zone);
+        let without = TimeFormat::new(text, None)
+            .map_err(|wrong| Problem::new(span, wrong.message).help(wrong.help))?;
+        if !without.needs_zone() {
+            return Ok(without);
+        }
+        is_needed = true;
+        match TimeFormat::new(text, stated) {
+            Ok(format) if !format.needs_zone() => Ok(format),
+            _ => Err(Problem::new(span, format!("the time format '{text}' reads no zone")).help(
+                "write %z where the zone stands, or state it in the WITH of the source: time_zone = 'UTC' or '+02:00'",
+            )),
+        }
+    };
+    let time_format = match written {
+        Some((text, span)) => read(text, span)?,
+        None => TimeFormat::Rfc3339,
+    };
+    for (column, def) in columns.iter_mut().zip(&def.columns) {
+        if let Some((text, span)) = &def.format {
+            column.time_format = Some(read(text, *span)?);
+        }
+    }
+    match zone {
+        Some((_, span)) if !is_needed => {
+            Err(Problem::new(span, "`time_zone` is for time formats that are patterns and read no zone")
+                .help("leave it out, or write a pattern such as time_format = '%Y-%m-%d %H:%M:%S'"))
+        }
+        _ => Ok(time_format),
     }
 }
 

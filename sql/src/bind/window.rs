@@ -32,6 +32,10 @@ enum Parameter {
     Size,
 }
 
+const NO_OFFSET: &str = "offsets are not in the language yet, windows are aligned to the Unix epoch in UTC";
+const FIXED_SIZE: &str =
+    "there are windows of one size: TUMBLE(source, ts, size) and HOP(source, ts, slide, size)";
+
 const TUMBLE: &[Parameter] = &[Parameter::Source, Parameter::Time, Parameter::Size];
 const HOP: &[Parameter] = &[Parameter::Source, Parameter::Time, Parameter::Slide, Parameter::Size];
 
@@ -99,8 +103,7 @@ pub(super) fn arguments(call: &WindowCall) -> Checked<Arguments<'_>> {
 fn parameters(call: &WindowCall) -> Checked<&'static [Parameter]> {
     let span = call.function.span;
     let later = |what: &str| {
-        Problem::new(span, format!("{what} windows are not in the language yet"))
-            .help("write TUMBLE(source, ts, size) or HOP(source, ts, slide, size)")
+        Problem::new(span, format!("{what} windows are not in the language yet")).help(FIXED_SIZE)
     };
     match call.function.text.to_ascii_lowercase().as_str() {
         "tumble" => Ok(TUMBLE),
@@ -127,8 +130,9 @@ fn named(name: &Name, call: &WindowCall, parameters: &[Parameter]) -> Checked<Pa
     }
     let message = format!("{} has no argument `{}`", upper(call), name.text);
     let help = match name.text.to_ascii_lowercase().as_str() {
-        "offset" => "windows are aligned to the Unix epoch in UTC; leave it out".to_owned(),
-        "step" | "gap" => "the distance of two windows of HOP is its `slide`".to_owned(),
+        "offset" => NO_OFFSET.to_owned(),
+        "step" => "the distance of two windows of HOP is its `slide`".to_owned(),
+        "gap" => format!("session windows are not in the language yet; {FIXED_SIZE}"),
         _ => spelling(call),
     };
     Err(Problem::new(name.span, message).help(help))
@@ -136,10 +140,14 @@ fn named(name: &Name, call: &WindowCall, parameters: &[Parameter]) -> Checked<Pa
 
 fn too_many(call: &WindowCall, argument: &Argument) -> Box<Problem> {
     let problem = Problem::new(argument.span, format!("{} takes no more arguments", upper(call)));
-    if call.function.means("tumble") && matches!(argument.value, ArgumentValue::Interval(_)) {
-        return problem.help("for windows that overlap write HOP(source, ts, slide, size)");
+    match (call.function.means("tumble"), &argument.value) {
+        // The author may have meant either.
+        (true, ArgumentValue::Interval(_)) => problem.help(format!(
+            "if it is an offset: {NO_OFFSET}; windows that overlap are HOP(source, ts, slide, size)"
+        )),
+        (false, ArgumentValue::Interval(_)) => problem.help(format!("if it is an offset: {NO_OFFSET}")),
+        _ => problem.help(spelling(call)),
     }
-    problem.help(spelling(call))
 }
 
 fn upper(call: &WindowCall) -> String {

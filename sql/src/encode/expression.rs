@@ -32,6 +32,7 @@ impl Generator<'_> {
             Node::Negate(operand) => self.negate(operand),
             Node::Arithmetic(operator, a, b) => self.arithmetic(*operator, a, b, expr.data_type),
             Node::Cast(operand) => self.cast(operand, expr.data_type),
+            Node::TryCast(operand) => self.try_cast(operand, expr.data_type),
             Node::Like(text, pattern) => self.like(text, pattern),
             Node::Call(function, arguments) => self.function(*function, arguments, expr.data_type),
         }

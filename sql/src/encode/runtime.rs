@@ -5,7 +5,7 @@ use wasm_encoder::ValType::{self, F64, I32, I64};
 /// A function of the shell; its number is its function index in the generated module.
 ///
 /// Texts are two I32, address and length; a text that comes back is an I64, the length above the address. Those with a
-/// last I32 named *result* leave the result there and give a status: 0, or 1 + the failure's code.
+/// last I32 named *result* leave the result there, a text as that I64, and give a status: 0, or 1 + the failure's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Runtime {
     /// The bytes that say which rows are kept.
@@ -52,6 +52,16 @@ pub(super) enum Runtime {
     FormatFloat64,
     /// value -> text
     FormatTimestamp,
+    /// text, characters -> text
+    Trim,
+    /// text, characters -> text
+    TrimStart,
+    /// text, characters -> text
+    TrimEnd,
+    /// text, separator, number, result -> status
+    SplitPart,
+    /// pattern, escape, result -> status
+    LikeEscape,
 }
 
 /// A function as it is imported.
@@ -72,7 +82,7 @@ const fn import(
 }
 
 /// All functions, in the order of their numbers.
-pub(super) const IMPORTS: [Import; 22] = [
+pub(super) const IMPORTS: [Import; 27] = [
     import(Runtime::Keep, "shell.keep", &[], &[I32]),
     import(Runtime::Output, "shell.output", &[I32], &[I32]),
     import(Runtime::Validity, "shell.validity", &[], &[I32]),
@@ -95,6 +105,11 @@ pub(super) const IMPORTS: [Import; 22] = [
     import(Runtime::FormatInt64, "shell.format_int64", &[I64], &[I64]),
     import(Runtime::FormatFloat64, "shell.format_float64", &[F64], &[I64]),
     import(Runtime::FormatTimestamp, "shell.format_timestamp", &[I64], &[I64]),
+    import(Runtime::Trim, "shell.trim", &[I32, I32, I32, I32], &[I64]),
+    import(Runtime::TrimStart, "shell.trim_start", &[I32, I32, I32, I32], &[I64]),
+    import(Runtime::TrimEnd, "shell.trim_end", &[I32, I32, I32, I32], &[I64]),
+    import(Runtime::SplitPart, "shell.split_part", &[I32, I32, I32, I32, I64, I32], &[I32]),
+    import(Runtime::LikeEscape, "shell.like_escape", &[I32, I32, I32, I32, I32], &[I32]),
 ];
 
 #[cfg(test)]

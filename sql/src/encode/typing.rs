@@ -13,7 +13,7 @@ pub(super) fn check(expr: &Expr) -> Result<(), EncodeError> {
         Node::Negate(a) => a.data_type == returns && matches!(returns, Int64 | Float64),
         Node::NullIf(a, _) => a.data_type == returns,
         Node::Arithmetic(operator, a, b) => arithmetic(*operator, a.data_type, b.data_type) == Some(returns),
-        Node::Cast(a) => casts(a.data_type, returns),
+        Node::Cast(a) | Node::TryCast(a) => casts(a.data_type, returns),
         Node::Call(function, arguments) => {
             let types: Vec<DataType> = arguments.iter().map(|argument| argument.data_type).collect();
             call(*function, &types) == Some(returns)
@@ -57,6 +57,8 @@ fn casts(from: DataType, to: DataType) -> bool {
 fn call(function: Function, arguments: &[DataType]) -> Option<DataType> {
     match (function, arguments) {
         (Function::Lower | Function::Upper, [Text]) | (Function::Concat, [Text, Text]) => Some(Text),
+        (Function::Trim | Function::TrimStart | Function::TrimEnd | Function::LikeEscape, [Text, Text])
+        | (Function::SplitPart, [Text, Text, Int64]) => Some(Text),
         (Function::Length, [Text]) | (Function::Abs, [Int64]) => Some(Int64),
         (Function::Abs | Function::Round | Function::Floor | Function::Ceil, [Float64]) => Some(Float64),
         (Function::RoundTo, [Float64, Int64]) => Some(Float64),

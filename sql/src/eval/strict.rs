@@ -140,6 +140,22 @@ pub(super) fn call(function: Function, arguments: &[Value]) -> Result<Value> {
         (Function::Upper, [Value::Text(a)]) => Ok(written(|out| text::upper(a.as_bytes(), out))),
         (Function::Length, [Value::Text(a)]) => Ok(Value::Int64(text::length(a.as_bytes()))),
         (Function::Concat, [Value::Text(a), Value::Text(b)]) => Ok(Value::Text(a.clone() + b)),
+        (Function::Trim, [Value::Text(a), Value::Text(of)]) => {
+            Ok(part(text::trim(a.as_bytes(), of.as_bytes())))
+        }
+        (Function::TrimStart, [Value::Text(a), Value::Text(of)]) => {
+            Ok(part(text::trim_start(a.as_bytes(), of.as_bytes())))
+        }
+        (Function::TrimEnd, [Value::Text(a), Value::Text(of)]) => {
+            Ok(part(text::trim_end(a.as_bytes(), of.as_bytes())))
+        }
+        (Function::SplitPart, [Value::Text(a), Value::Text(separator), Value::Int64(number)]) => {
+            text::split_part(a.as_bytes(), separator.as_bytes(), *number).map(part)
+        }
+        (Function::LikeEscape, [Value::Text(pattern), Value::Text(escape)]) => {
+            let mut out = Vec::new();
+            functions::like_escape(pattern.as_bytes(), escape.as_bytes(), &mut out).map(|()| part(&out))
+        }
         (Function::Abs, [Value::Int64(a)]) => integer::abs(*a).map(Value::Int64),
         (Function::Abs, [Value::Float64(a)]) => Ok(Value::Float64(float::canonical(a.abs()))),
         (Function::Round, [Value::Float64(a)]) => Ok(Value::Float64(round::round(*a))),
@@ -150,6 +166,10 @@ pub(super) fn call(function: Function, arguments: &[Value]) -> Result<Value> {
         (Function::Ceil, [Value::Float64(a)]) => Ok(Value::Float64(float::canonical(a.ceil()))),
         (function, arguments) => unreachable!("{function:?} of {arguments:?} passed the binder"),
     }
+}
+
+fn part(bytes: &[u8]) -> Value {
+    Value::Text(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// The text that `write` writes.

@@ -21,11 +21,21 @@ impl Dialect for Streamgauge {
         c.is_alphanumeric() || c == '_' || c == '$'
     }
 
+    /// Names in backticks are read, so that they can be refused where they stand.
     fn is_delimited_identifier_start(&self, c: char) -> bool {
-        c == '"'
+        matches!(c, '"' | '`')
     }
 
     fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_nested_comments(&self) -> bool {
+        true
+    }
+
+    /// `trim(x, 'characters')`
+    fn supports_comma_separated_trim(&self) -> bool {
         true
     }
 
@@ -56,15 +66,16 @@ impl Dialect for Streamgauge {
 /// How `sqlparser` begins its error for an operator that it does not know.
 pub(super) const NO_OPERATOR: &str = "No infix parser for token";
 
-/// What begins with CASE, CAST and NOT is nothing else: `sqlparser` would try it as a name next, and report that.
+/// What begins with CASE, CAST, TRY_CAST and NOT is nothing else: `sqlparser` would try it as a name next, and report that.
 fn parse_keyword(parser: &mut Parser<'_>, keyword: Keyword) -> Option<Result<Expr, ParserError>> {
-    if !matches!(keyword, Keyword::CASE | Keyword::CAST | Keyword::NOT) {
+    if !matches!(keyword, Keyword::CASE | Keyword::CAST | Keyword::TRY_CAST | Keyword::NOT) {
         return None;
     }
     parser.advance_token();
     Some(match keyword {
         Keyword::CASE => parser.parse_case_expr(),
         Keyword::CAST => parser.parse_cast_expr(CastKind::Cast),
+        Keyword::TRY_CAST => parser.parse_cast_expr(CastKind::TryCast),
         _ => parser.parse_not(),
     })
 }

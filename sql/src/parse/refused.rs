@@ -35,16 +35,22 @@ const STATEMENTS: &[Row] = &[
     (&["delete"], "a stream cannot be changed", "write SELECT with WHERE to leave rows out"),
 ];
 
+const NO_TABLE: &str = "a stream of events is a source here, not a table";
+const SOURCE_OR_VIEW: &str =
+    "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW";
+const FIXED_SIZE: &str =
+    "there are windows of one size: FROM TUMBLE(source, ts, size) and FROM HOP(source, ts, slide, size)";
+
 const CREATES: &[Row] = &[
     (
         &["alert"],
         "CREATE ALERT is not in the language yet",
-        "write INSERT INTO sink SELECT ... FROM view WHERE condition",
+        "INSERT INTO sink SELECT ... FROM view WHERE condition sends each row for which the condition holds",
     ),
     (
         &["aggregate"],
         "CREATE AGGREGATE is not in the language yet",
-        "use count, sum, avg, min, max, stddev, percentile or z_score",
+        "there are count, sum, avg, min, max, stddev, variance, percentile and z_score",
     ),
     (
         &["or", "replace"],
@@ -52,18 +58,12 @@ const CREATES: &[Row] = &[
         "write CREATE without OR REPLACE",
     ),
     (&["materialized"], "every view is kept up to date as events come", "write CREATE VIEW"),
-    (&["temporary"], "a view lives as long as its program", "write CREATE VIEW"),
-    (&["temp"], "a view lives as long as its program", "write CREATE VIEW"),
-    (
-        &["table"],
-        "a stream of events is a source here, not a table",
-        "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW",
-    ),
-    (
-        &["external"],
-        "a stream of events is a source here, not a table",
-        "write CREATE SOURCE name (columns) WITH (options)",
-    ),
+    (&["temporary", "view"], "a view lives as long as its program", "write CREATE VIEW"),
+    (&["temp", "view"], "a view lives as long as its program", "write CREATE VIEW"),
+    (&["temporary"], NO_TABLE, SOURCE_OR_VIEW),
+    (&["temp"], NO_TABLE, SOURCE_OR_VIEW),
+    (&["table"], NO_TABLE, SOURCE_OR_VIEW),
+    (&["external"], NO_TABLE, "write CREATE SOURCE name (columns) WITH (options)"),
     (
         &["stream"],
         "a stream of events is called a source here",
@@ -85,9 +85,17 @@ const CLAUSES: &[Row] = &[
     (&["limit"], "LIMIT is not in the language: a stream has no end", "select with WHERE or HAVING"),
     (&["offset"], "OFFSET is not in the language: a stream has no end", "select with WHERE or HAVING"),
     (&["fetch"], "FETCH is not in the language: a stream has no end", "select with WHERE or HAVING"),
-    (&["union"], "UNION is not in the language", "write one INSERT INTO the same sink for each SELECT"),
-    (&["intersect"], "INTERSECT is not in the language", "select with WHERE"),
-    (&["except"], "EXCEPT is not in the language", "select with WHERE"),
+    (
+        &["union"],
+        "UNION is not in the language",
+        "for UNION ALL write one INSERT INTO the same sink for each SELECT; nothing leaves out equal rows",
+    ),
+    (
+        &["intersect"],
+        "INTERSECT is not in the language",
+        "conditions on the rows of one source stand in its WHERE",
+    ),
+    (&["except"], "EXCEPT is not in the language", "conditions on the rows of one source stand in its WHERE"),
     (&["qualify"], "QUALIFY is not in the language", "select with HAVING, or with WHERE from a view"),
     (
         &["emit", "on", "update"],
@@ -100,9 +108,13 @@ const CLAUSES: &[Row] = &[
     (
         &["allow", "lateness"],
         "ALLOW LATENESS is not in the language yet",
-        "give the WATERMARK of the source a greater delay",
+        "with a greater delay of the source's WATERMARK fewer events are late, and every row comes later",
     ),
-    (&["late", "data"], "LATE DATA TO is not in the language yet", "leave it out: late events are counted"),
+    (
+        &["late", "data"],
+        "LATE DATA TO is not in the language yet",
+        "leave it out: late events are counted, and are dead letters with the reason late",
+    ),
     (
         &["window", "tumbling"],
         "`WINDOW TUMBLING` is ksqlDB's",
@@ -113,11 +125,7 @@ const CLAUSES: &[Row] = &[
         "`WINDOW HOPPING` is ksqlDB's",
         "write FROM HOP(source, ts, slide, size), such as HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)",
     ),
-    (
-        &["window", "session"],
-        "session windows are not in the language yet",
-        "write FROM TUMBLE(source, ts, size) or FROM HOP(source, ts, slide, size)",
-    ),
+    (&["window", "session"], "session windows are not in the language yet", FIXED_SIZE),
     (
         &["window"],
         "named windows are not in the language",
@@ -138,7 +146,7 @@ pub(crate) fn operator(operator: &str, span: Span) -> Box<Problem> {
         "<=>" => "write IS NOT DISTINCT FROM",
         "XOR" => "write a <> b",
         "!" => "write NOT",
-        "DIV" | "//" => "write a / b: the quotient of two BIGINTs is a BIGINT",
+        "DIV" | "//" => "write a / b: the quotient of two BIGINTs is a BIGINT, cut toward zero",
         "GLOB" => "write LIKE, where % stands for any text and _ for a character",
         "~" => "there are no bit operations; texts match with LIKE",
         "~*" | "!~" | "!~*" | "REGEXP" | "MATCH" => "there are no regular expressions; write LIKE",
@@ -211,7 +219,7 @@ pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
         (
             &["distinct"],
             "SELECT DISTINCT is not in the language",
-            "write GROUP BY with the columns over a window",
+            "GROUP BY with the columns over a window gives each of them once a window",
         ),
         (&["all"], "SELECT ALL is not in the language", "write SELECT"),
         (&["top"], "TOP is not in the language: a stream has no end", "select with WHERE or HAVING"),

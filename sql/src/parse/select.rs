@@ -17,6 +17,8 @@ pub(crate) struct Select {
     pub(crate) filter: Option<Written>,
     pub(crate) group_by: Vec<Written>,
     pub(crate) having: Option<Written>,
+    /// `INSERT INTO sink (a, b)`: the names of the result's columns, in their order.
+    pub(crate) names: Option<Vec<Name>>,
     /// From SELECT to the end.
     pub(crate) span: Span,
 }
@@ -77,7 +79,7 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<Select> {
     if !cursor.at_end() {
         return Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`;`")).or_help(CLAUSES));
     }
-    Ok(Select { items, from, filter, group_by, having, span: cursor.since(start) })
+    Ok(Select { items, from, filter, group_by, having, names: None, span: cursor.since(start) })
 }
 
 /// WHERE or HAVING, if it comes next.
@@ -86,7 +88,7 @@ fn condition(cursor: &mut Cursor, word: &str) -> Checked<Option<Written>> {
 }
 
 /// One or more, with commas between them.
-fn list<T>(cursor: &mut Cursor, read: impl Fn(&mut Cursor) -> Checked<T>) -> Checked<Vec<T>> {
+pub(super) fn list<T>(cursor: &mut Cursor, read: impl Fn(&mut Cursor) -> Checked<T>) -> Checked<Vec<T>> {
     let mut items = vec![read(cursor)?];
     while cursor.accept(&Token::Comma) {
         items.push(read(cursor)?);

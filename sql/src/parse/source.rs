@@ -3,11 +3,12 @@
 use sqlparser::tokenizer::{Span, Token};
 
 use super::cursor::Cursor;
-use super::data_type::data_type;
+use super::data_type::{TYPES, data_type, is_bounded_text};
 use super::name::Name;
 use super::options::{self, OptionDef};
 use super::statement::end;
 use crate::error::{Checked, Problem};
+use crate::path::{self, PathStep};
 use crate::types::DataType;
 
 /// A source as it was written.
@@ -19,12 +20,16 @@ pub(crate) struct SourceDef {
     pub(crate) options: Vec<OptionDef>,
 }
 
-/// `name TYPE [PATH 'a.b']`
+/// `name TYPE [PATH 'a.b'] [FORMAT 'unix_s']`
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnDef {
     pub(crate) name: Name,
     pub(crate) data_type: DataType,
-    pub(crate) path: Vec<String>,
+    /// Where it has a greatest length, which is not looked at: `VARCHAR(64)`.
+    pub(crate) bounded: Option<Span>,
+    pub(crate) path: Vec<PathStep>,
+    /// FORMAT, with its place.
+    pub(crate) format: Option<(String, Span)>,
 }
 
 /// `WATERMARK FOR ts AS ts [- INTERVAL ...]`
@@ -73,31 +78,53 @@ fn column(cursor: &mut Cursor) -> Checked<ColumnDef> {
     let name = cursor.name("the name of a column")?;
     let start = cursor.span();
     if matches!(cursor.peek(), Token::Comma | Token::RParen) {
-        return Err(Problem::new(name.span, format!("the column `{}` has no type", name.text))
-            .help("the types are TEXT, DOUBLE, BIGINT, BOOLEAN and TIMESTAMP"));
+        return Err(Problem::new(name.span, format!("the column `{}` has no type", name.text)).help(TYPES));
     }
     if cursor.at_word("as") || cursor.at_word("generated") {
         return Err(behind_column(cursor));
     }
     let spelling = cursor.data_type()?;
-    let data_type = data_type(&spelling, cursor.since(start))?;
-    let path = if cursor.accept_word("path") { path(cursor)? } else { vec![name.text.clone()] };
-    Ok(ColumnDef { name, data_type, path })
+    let is_bounded = is_bounded_text(&spelling);
+    let data_type = match is_bounded {
+        true => DataType::Text,
+        false => data_type(&spelling, cursor.since(start))?,
+    };
+    let bounded = is_bounded.then(|| cursor.since(start));
+    let (mut found, mut format) = (None, None);
+    loop {
+        if found.is_none() && cursor.accept_word("path") {
+            found = Some(path(cursor)?);
+        } else if format.is_none() && cursor.at_word("format") {
+            format = Some(time_format(cursor, data_type)?);
+        } else {
+            break;
+        }
+    }
+    let path = found.unwrap_or_else(|| vec![name.text.as_str().into()]);
+    Ok(ColumnDef { name, data_type, bounded, path, format })
 }
 
-/// `'usage.total_tokens'`: the fields that lead to the value, outermost first.
-fn path(cursor: &mut Cursor) -> Checked<Vec<String>> {
+/// `'usage.total_tokens'`: the steps that lead to the value, outermost first.
+fn path(cursor: &mut Cursor) -> Checked<Vec<PathStep>> {
     let span = cursor.span();
     let text = cursor.text("a path in quotes, such as 'usage.total_tokens'")?;
-    let help = "name the fields that lead to the value, outermost first: 'usage.total_tokens'";
-    if text.starts_with("$.") || text.contains('[') {
-        return Err(Problem::new(span, "a PATH is no JSONPath").help(help));
+    path::parse(&text).map_err(|wrong| Problem::new(span, wrong.message).help(wrong.help))
+}
+
+/// `FORMAT 'unix_s'`; what it means is for the binder, as the source states the zone.
+fn time_format(cursor: &mut Cursor, data_type: DataType) -> Checked<(String, Span)> {
+    let word = cursor.span();
+    cursor.advance();
+    if data_type != DataType::Timestamp {
+        return Err(Problem::new(
+            word,
+            format!("FORMAT says how a TIMESTAMP is written, and this column is {data_type}"),
+        )
+        .help("declare the column as TIMESTAMP, or leave FORMAT out"));
     }
-    let fields: Vec<String> = text.split('.').map(str::to_owned).collect();
-    if fields.iter().any(String::is_empty) {
-        return Err(Problem::new(span, "a field of the PATH is empty").help(help));
-    }
-    Ok(fields)
+    let span = cursor.span();
+    let text = cursor.text("a time format in quotes, such as 'unix_s'")?;
+    Ok((text, span))
 }
 
 fn watermark_for(cursor: &mut Cursor) -> Checked<WatermarkDef> {

@@ -8,7 +8,7 @@ use super::options::{self, OptionDef};
 use super::refused;
 use super::select::{self, Select};
 use super::source::{self, SourceDef};
-use super::tokens::{Piece, clear_keywords};
+use super::tokens::{NO_BACKTICKS, Piece, backtick, clear_keywords};
 use crate::error::{Checked, Problem};
 
 /// A statement as it was written.
@@ -39,6 +39,9 @@ pub(crate) struct SinkDef {
 
 pub(super) fn parse(piece: Piece) -> Checked<Statement> {
     let Piece { mut tokens, sql, end } = piece;
+    if let Some(token) = backtick(&tokens) {
+        return Err(in_backticks(token, Cursor::new(tokens.clone(), end)));
+    }
     let is_definition =
         ["source", "sink"].iter().any(|word| tokens.get(1).is_some_and(|t| is_word(&t.token, word)));
     if !is_definition {
@@ -53,6 +56,22 @@ pub(super) fn parse(piece: Piece) -> Checked<Statement> {
     let start = cursor.span();
     let body = body(&mut cursor)?;
     Ok(Statement { body, sql, span: cursor.since(start) })
+}
+
+/// A name in backticks; where the statement is none of ours by its first words, that is said as well.
+fn in_backticks(name: &TokenWithSpan, mut cursor: Cursor) -> Box<Problem> {
+    let is_create = cursor.accept_word("create");
+    let refused = if is_create { refused::create(&cursor) } else { refused::statement(&cursor) };
+    match refused {
+        Some(problem) => problem.also_help(NO_BACKTICKS),
+        None => {
+            let text = match &name.token {
+                Token::Word(word) => word.value.as_str(),
+                _ => "name",
+            };
+            Problem::new(name.span, NO_BACKTICKS).help(format!("write \"{text}\""))
+        }
+    }
 }
 
 fn body(cursor: &mut Cursor) -> Checked<Body> {
@@ -117,15 +136,20 @@ fn sink(cursor: &mut Cursor) -> Checked<SinkDef> {
 fn insert(cursor: &mut Cursor) -> Checked<Body> {
     cursor.expect_word("into")?;
     let name = cursor.name("the name of a sink")?;
-    match cursor.peek() {
-        Token::LParen => Err(Problem::new(cursor.span(), "INSERT takes no list of columns")
-            .help("a row has the columns of the SELECT; name them there with AS")),
-        token if is_word(token, "values") => {
-            Err(Problem::new(cursor.span(), "INSERT takes its rows from a SELECT")
-                .help("write INSERT INTO sink SELECT ... FROM view"))
-        }
-        _ => select::parse(cursor).map(|select| Body::Insert(name, select)),
+    let names = if cursor.accept(&Token::LParen) {
+        let names = select::list(cursor, |cursor| cursor.name("the name of a column"))
+            .map_err(|problem| problem.or_help("write INSERT INTO sink (column, ...) SELECT ..."))?;
+        cursor.expect(&Token::RParen)?;
+        Some(names)
+    } else {
+        None
+    };
+    if cursor.at_word("values") {
+        return Err(Problem::new(cursor.span(), "INSERT takes its rows from a SELECT")
+            .help("write INSERT INTO sink SELECT ... FROM view"));
     }
+    let select = select::parse(cursor)?;
+    Ok(Body::Insert(name, Select { names, ..select }))
 }
 
 /// Nothing may stand between a statement and its `;`.

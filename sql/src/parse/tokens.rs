@@ -15,18 +15,28 @@ pub(super) struct Piece {
     pub(super) end: Span,
 }
 
-pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
-    let tokens = Tokenizer::new(&Streamgauge, text).tokenize_with_location().map_err(|error| {
+/// Where to put names that stand in backticks elsewhere.
+pub(super) const NO_BACKTICKS: &str = "names stand in double quotes or in none, not in backticks";
+
+/// The first name in backticks.
+pub(super) fn backtick(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
+    tokens.iter().find(|token| matches!(&token.token, Token::Word(word) if word.quote_style == Some('`')))
+}
+
+/// The tokens of a file, with space and comments.
+pub(crate) fn cut(text: &str) -> Checked<Vec<TokenWithSpan>> {
+    Tokenizer::new(&Streamgauge, text).tokenize_with_location().map_err(|error| {
         let problem = Problem::new(Span::new(error.location, error.location), error.message.to_lowercase());
         match problem.message.contains("string literal") {
             true => problem.help("a text ends with a single quote; a quote inside of it is written twice"),
+            false if problem.message.contains('`') => problem.help(NO_BACKTICKS),
             false => problem,
         }
-    })?;
-    if let Some(token) = tokens.iter().find(|token| token.token == Token::Char('`')) {
-        return Err(Problem::new(token.span, "a backtick has no meaning")
-            .help("a name with other characters stands in double quotes"));
-    }
+    })
+}
+
+pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
+    let tokens = cut(text)?;
     let offsets = Offsets::new(text);
     let words: Vec<TokenWithSpan> = tokens
         .into_iter()

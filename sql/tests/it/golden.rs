@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use streamgauge_sql::{SourceText, compile};
+use streamgauge_sql::{SourceText, compile, format};
 
 use crate::catalog::Builtin;
 
@@ -24,9 +24,35 @@ fn cases() {
 #[test]
 fn rejects() {
     check("reject", "err", |files| match compile(files, &Builtin) {
-        Ok(_) => Err("accepted".to_owned()),
+        Ok(compiled) => {
+            let nothing = compiled.writes_nowhere.ok_or_else(|| "accepted".to_owned())?;
+            Ok(vec![nothing.to_string()])
+        }
         Err(diagnostics) => Ok(diagnostics.iter().map(ToString::to_string).collect()),
     });
+}
+
+#[test]
+fn a_program_that_is_laid_out_anew_has_the_same_plans() {
+    let plans = |file: &SourceText| {
+        let queries = compile(std::slice::from_ref(file), &Builtin).unwrap().program.queries;
+        queries.iter().map(|query| query.plan.to_string()).collect::<Vec<_>>()
+    };
+    for path in paths(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")) {
+        let file = SourceText { name: path.display().to_string(), text: fs::read_to_string(&path).unwrap() };
+        let formatted = SourceText { text: format(&file).unwrap(), ..file.clone() };
+        assert_eq!(format(&formatted).as_ref(), Ok(&formatted.text), "{}: laid out again", file.name);
+        assert_eq!(plans(&formatted), plans(&file), "{}", file.name);
+    }
+}
+
+/// The queries of a folder.
+fn paths(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+    paths.sort();
+    assert!(!paths.is_empty(), "no case in {}", folder.display());
+    paths
 }
 
 fn lines(list: &[impl ToString]) -> String {
@@ -36,10 +62,7 @@ fn lines(list: &[impl ToString]) -> String {
 /// Compares what `run` gives for each `.sql` with the file beside it.
 fn check(folder: &str, extension: &str, run: impl Fn(&[SourceText]) -> Result<Vec<String>, String>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
-    let mut paths: Vec<PathBuf> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
-    paths.sort();
-    assert!(!paths.is_empty(), "no case in {}", root.display());
+    let paths = paths(&root);
     let mut failures = Vec::new();
     for path in &paths {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -51,7 +51,11 @@ fn operations(of: DataType) -> Vec<Expr> {
     let function = |function| call(function, vec![column(0, of)], of);
     let mut operations: Vec<Expr> = COMPARISONS.into_iter().map(compare).collect();
     operations.push(boolean(Node::Same(boxed(0, of), boxed(1, of))));
-    operations.extend(casts(of).iter().map(|&data_type| Expr { node: Node::Cast(boxed(0, of)), data_type }));
+    for &data_type in casts(of) {
+        operations.extend(
+            [Node::Cast(boxed(0, of)), Node::TryCast(boxed(0, of))].map(|node| Expr { node, data_type }),
+        );
+    }
     if matches!(of, Int64 | Float64) {
         operations.extend(OPERATORS.map(|operator| arithmetic(operator, [of, of], of)));
         operations.push(Expr { node: Node::Negate(boxed(0, of)), data_type: of });
@@ -65,6 +69,14 @@ fn operations(of: DataType) -> Vec<Expr> {
             operations.push(boolean(Node::Like(boxed(0, of), boxed(1, of))));
             operations.push(call(Function::Concat, vec![column(0, of), column(1, of)], Text));
             operations.push(call(Function::Length, vec![column(0, of)], Int64));
+            for function in [Function::Trim, Function::TrimStart, Function::TrimEnd, Function::LikeEscape] {
+                operations.push(call(function, vec![column(0, of), column(1, of)], Text));
+            }
+            for number in [0, 1, 2, -1, -2, i64::MIN, i64::MAX] {
+                let number = Expr { node: Node::Literal(Value::Int64(number)), data_type: Int64 };
+                let part = vec![column(0, of), column(1, of), number];
+                operations.push(call(Function::SplitPart, part, Text));
+            }
             operations.extend([Function::Lower, Function::Upper].map(function));
         }
     }

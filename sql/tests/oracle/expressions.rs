@@ -173,7 +173,20 @@ impl Grow<'_> {
     }
 
     fn text(&mut self, depth: usize) -> Node {
-        match self.random.below(4) {
+        match self.random.below(7) {
+            4 => {
+                let function = self.random.pick(&[
+                    Function::Trim,
+                    Function::TrimStart,
+                    Function::TrimEnd,
+                    Function::LikeEscape,
+                ]);
+                Node::Call(function, vec![self.expr(Text, depth), self.expr(Text, depth)])
+            }
+            5 => Node::Call(
+                Function::SplitPart,
+                vec![self.expr(Text, depth), self.expr(Text, depth), self.expr(Int64, depth)],
+            ),
             0 => Node::Call(Function::Lower, vec![self.expr(Text, depth)]),
             1 => Node::Call(Function::Upper, vec![self.expr(Text, depth)]),
             2 => Node::Call(Function::Concat, vec![self.expr(Text, depth), self.expr(Text, depth)]),
@@ -183,6 +196,7 @@ impl Grow<'_> {
 
     fn cast(&mut self, from: &[DataType], depth: usize) -> Node {
         let from = self.random.pick(from);
-        Node::Cast(self.boxed(from, depth))
+        let operand = self.boxed(from, depth);
+        if self.random.one_in(3) { Node::TryCast(operand) } else { Node::Cast(operand) }
     }
 }

@@ -11,7 +11,7 @@ use streamgauge_component::{
     runtime::Runtime,
     sink::{Deliveries, Encoded, Encoder, Outcome, SinkComponent, SinkInstance},
 };
-use streamgauge_engine::Fault;
+use streamgauge_engine::{Fault, FaultKind};
 
 use crate::guests::{ENCODED, Reducer, Sink, reducer, sink};
 
@@ -39,7 +39,8 @@ fn judge(encoder: &Encoder) -> Result<Vec<Outcome>, Fault> {
 fn fault_of(guest: &Sink<'_>) -> String {
     let encoder = open(guest);
     let fault = encode(&encoder).unwrap_err();
-    assert_eq!(judge(&encoder).unwrap_err(), fault, "a guest that failed is gone");
+    assert_eq!(encode(&encoder).unwrap_err(), fault, "another instance does the same");
+    assert_eq!(judge(&encoder).unwrap(), vec![Outcome::Delivered; 3], "an instance that failed is replaced");
     fault.to_string()
 }
 
@@ -73,14 +74,70 @@ fn a_sink_that_traps_or_loops_is_stopped() {
     assert_eq!(fault, "sink `probe` wanted more than 1 GiB of memory (--limit plugin_memory)");
 }
 
+/// Does something in an instance that was called so many times before, and encodes otherwise. An instance begins with 0 at 200.
+fn after(calls: u32, fault: &str) -> String {
+    format!(
+        "(if (i32.eq (i32.load (i32.const 200)) (i32.const {calls})) (then {fault}))
+         (i32.store (i32.const 200) (i32.add (i32.load (i32.const 200)) (i32.const 1))) {ENCODED}"
+    )
+}
+
 #[test]
-fn encoders_of_a_lost_sink_are_lost_together() {
-    let sink = start(&Sink { judge: "unreachable", ..Sink::default() });
+fn a_sink_that_is_lost_is_replaced_by_one_in_which_all_encoders_are_open() {
+    let sink = start(&Sink { encode: &after(2, "unreachable"), ..Sink::default() });
     let (one, other) = (sink.open(&[], "one", &[]).unwrap(), sink.open(&[], "other", &[]).unwrap());
-    assert!(encode(&one).is_ok() && encode(&other).is_ok());
-    let fault = judge(&one).unwrap_err();
-    assert_eq!(encode(&other).unwrap_err(), fault);
-    assert_eq!(sink.open(&[], "third", &[]).err(), Some(fault));
+    let encoded = encode(&one).unwrap();
+    assert_eq!(encode(&other).unwrap(), encoded);
+    let fault = encode(&one).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Deterministic, "a trap is told, not tried again: {fault}");
+    assert_eq!(encode(&other).unwrap(), encoded, "whoever comes next has another instance");
+    assert_eq!(encode(&one).unwrap(), encoded);
+    assert!(encode(&other).is_err());
+    assert_eq!(judge(&one).unwrap(), vec![Outcome::Delivered; 3], "it is replaced to judge, too");
+    assert!(encode(&one).is_ok() && encode(&one).is_ok() && encode(&one).is_err());
+    let third = sink.open(&[], "third", &[]).unwrap();
+    assert!(encode(&third).is_ok() && encode(&other).is_ok());
+    assert!(encode(&third).is_err());
+    drop(other);
+    assert_eq!(encode(&one).unwrap(), encoded, "one that was dropped is not opened again");
+}
+
+#[test]
+fn a_sink_that_is_lost_while_it_judges_encodes_on() {
+    for fault in ["unreachable", "(loop $on (br $on)) unreachable"] {
+        let encoder = open(&Sink { judge: fault, ..Sink::default() });
+        assert!(judge(&encoder).is_err());
+        assert!(encode(&encoder).is_ok());
+        assert!(judge(&encoder).is_err());
+    }
+}
+
+#[test]
+fn what_takes_too_long_or_too_much_by_chance_is_encoded_by_another_instance() {
+    let forever = "(loop $on (br $on))";
+    let too_much = "(if (i32.eq (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable))";
+    for fault in [forever, too_much] {
+        let encoder = open(&Sink { encode: &after(1, fault), ..Sink::default() });
+        let encoded = encode(&encoder).unwrap();
+        for _ in 0..3 {
+            assert_eq!(encode(&encoder).unwrap(), encoded);
+        }
+    }
+}
+
+#[test]
+fn a_sink_that_answers_scrapes_stays_lost_and_says_so() {
+    let none = after(1, "unreachable").replace("72) (i32.const 1)", "72) (i32.const 0)");
+    let page = "(i32.store16 (i32.const 128) (i32.const 200)) (i32.const 128)";
+    let sink = start(&Sink { encode: &none, render: Some(page), ..Sink::default() });
+    let encoder = sink.open(&[], "q", &[]).unwrap();
+    assert_eq!(encode(&encoder).unwrap(), []);
+    assert!(sink.render().is_ok());
+    let fault = encode(&encoder).unwrap_err();
+    let why = "; it is not started again, because what it showed is lost with it";
+    assert!(fault.what.starts_with("trapped") && fault.what.ends_with(why), "{fault}");
+    assert_eq!(encode(&encoder).unwrap_err(), fault);
+    assert_eq!(sink.render().unwrap_err(), fault);
 }
 
 #[test]
@@ -149,7 +206,6 @@ fn every_delivery_must_be_judged() {
     let two = "(i32.store (i32.const 96) (i32.const 3072)) (i32.store (i32.const 100) (i32.const 2)) (i32.const 96)";
     let encoder = open(&Sink { judge: two, ..Sink::default() });
     assert_eq!(judge(&encoder).unwrap_err().to_string(), "sink `probe` gave 2 outcomes for 3 deliveries");
-    assert!(encode(&encoder).is_err());
     // The first is a retry after 7 ms, the second one without a time, the third a rejection without words.
     let mixed = "
         (i32.store8 (i32.const 3072) (i32.const 1)) (i32.store8 (i32.const 3080) (i32.const 1))
@@ -169,10 +225,14 @@ fn a_sink_that_answers_scrapes_gives_no_requests() {
     let encoder = sink.open(&[], "q", &[]).unwrap();
     assert_eq!(sink.render().unwrap(), Response { status: 200, ..Response::default() });
     let fault = encode(&encoder).unwrap_err().to_string();
-    assert_eq!(fault, "sink `probe` gave requests for 3 deliveries where 0 were due");
+    assert_eq!(
+        fault,
+        "sink `probe` gave requests for 3 deliveries where 0 were due; it is not started again, because what it \
+         showed is lost with it"
+    );
 
     let sink = start(&Sink { render: Some("(i32.const 128)"), ..Sink::default() });
-    assert_eq!(sink.render().unwrap_err().to_string(), "sink `probe` gave a page with the status 0");
+    assert_eq!(sink.render().unwrap_err().what.split(';').next(), Some("gave a page with the status 0"));
     let sink = start(&Sink { render: Some("unreachable"), ..Sink::default() });
     assert!(sink.render().unwrap_err().to_string().contains("trapped"));
     let sink = start(&Sink::default());

@@ -71,7 +71,7 @@ impl Outcome {
 impl ReadColumn {
     /// The column's values at these places; what does not fit goes to the rejects.
     pub(super) fn decode(&self, places: &Places<'_>, rejects: &mut Vec<Reject>) -> Column {
-        let rules = self.rules;
+        let rules = &self.rules;
         let mut outcome = Outcome::new(places.len());
         let values = match self.column.data_type {
             DataType::Boolean => {
@@ -96,7 +96,7 @@ impl ReadColumn {
 
     /// Why a value does not fit, for people: the column, what it takes, and what was found.
     fn message(&self, reason: Reason, found: RawValue<'_>) -> String {
-        let expected = match (self.column.data_type, self.rules.time_format) {
+        let expected = match (self.column.data_type, &self.rules.time_format) {
             (DataType::Timestamp, TimeFormat::Rfc3339) => "TIMESTAMP as text of RFC 3339".to_string(),
             (DataType::Timestamp, TimeFormat::UnixSeconds) => "TIMESTAMP as a number of seconds".to_string(),
             (DataType::Timestamp, TimeFormat::UnixMillis) => {
@@ -104,6 +104,12 @@ impl ReadColumn {
             }
             (DataType::Timestamp, TimeFormat::UnixMicros) => {
                 "TIMESTAMP as a number of microseconds".to_string()
+            }
+            (DataType::Timestamp, TimeFormat::UnixNanos) => {
+                "TIMESTAMP as a number of nanoseconds".to_string()
+            }
+            (DataType::Timestamp, TimeFormat::Pattern(pattern)) => {
+                format!("TIMESTAMP as text like '{}'", pattern.text())
             }
             (other, _) => other.to_string(),
         };
@@ -114,8 +120,10 @@ impl ReadColumn {
             ValueKind::Scalar => format!("`{}`", shorten(found.raw)),
             ValueKind::Plain | ValueKind::Escaped => format!("`\"{}\"`", shorten(found.raw)),
         };
+        let is_time = self.column.data_type == DataType::Timestamp;
         let why = match (reason, found.kind) {
             (Reason::OutOfRange, _) => ", which is out of range",
+            (Reason::WrongType, _) if is_time && self.rules.lacks_zone(found) => ", which has no zone",
             (Reason::Malformed, ValueKind::Plain) => {
                 text::check(found.raw).err().map_or("", |why| why.hint())
             }

@@ -1,6 +1,8 @@
-//! Which fields of a record are read: the columns' paths as a tree of names.
+//! Which fields of a record are read: the columns' paths as a tree of names and of elements.
 
 use std::ops::Range;
+
+use streamgauge_sql::path::PathStep;
 
 /// The fields that are read.
 ///
@@ -13,15 +15,23 @@ pub(super) struct Fields {
     slot_count: usize,
 }
 
-/// One name on the way to a column.
+/// One step on the way to a column: the value of a field or of an element, or the array that a value may be.
+///
+/// What is read of an object and what is read of an array are different nodes, since one value may be either: the fields of
+/// an object hang below its own node, the elements of an array below its [`Field::elements`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Field {
-    name: Vec<u8>,
+    step: Option<PathStep>,
     /// Where its value is noted, if a column ends here.
     pub(super) slot: Option<usize>,
     /// The slots of this field and of all below it.
     pub(super) slots: Range<usize>,
+    /// Where it is an object: the fields that are read. In the node of an array: the elements that are read.
     children: Vec<usize>,
+    /// Where it is an array: the node with the elements that are read, if there are any.
+    pub(super) elements: Option<usize>,
+    /// Whether this is the node of an array.
+    pub(super) is_array: bool,
 }
 
 /// The number of the record itself among the fields.
@@ -29,8 +39,8 @@ pub(super) const ROOT: usize = 0;
 
 impl Fields {
     /// The fields of columns with these paths.
-    pub(super) fn new<'a>(columns: impl Iterator<Item = &'a [String]> + Clone) -> Self {
-        let mut paths: Vec<&[String]> = columns.clone().collect();
+    pub(super) fn new<'a>(columns: impl Iterator<Item = &'a [PathStep]> + Clone) -> Self {
+        let mut paths: Vec<&[PathStep]> = columns.clone().collect();
         paths.sort_unstable();
         paths.dedup();
         let slots = columns.map(|column| paths.partition_point(|path| *path < column));
@@ -42,18 +52,24 @@ impl Fields {
         tree
     }
 
-    fn insert(&mut self, slot: usize, path: &[String]) {
+    fn insert(&mut self, slot: usize, path: &[PathStep]) {
         let mut at = ROOT;
-        for name in path {
-            let child = self.child(at, name.as_bytes()).unwrap_or(self.fields.len());
-            if child == self.fields.len() {
-                let name = name.as_bytes().to_vec();
-                self.fields.push(Field { name, slots: slot..slot, ..Field::default() });
-                if let Some(parent) = self.fields.get_mut(at) {
-                    parent.children.push(child);
-                }
+        for step in path {
+            if matches!(step, PathStep::Element(_)) {
+                at = self.elements_of(at, slot);
             }
-            at = child;
+            let known = self.children(at).find(|(_, field)| field.step.as_ref() == Some(step));
+            at = match known.map(|(child, _)| child) {
+                Some(child) => child,
+                None => {
+                    let child =
+                        self.add(Field { step: Some(step.clone()), slots: slot..slot, ..Field::default() });
+                    if let Some(parent) = self.fields.get_mut(at) {
+                        parent.children.push(child);
+                    }
+                    child
+                }
+            };
             if let Some(field) = self.fields.get_mut(at) {
                 field.slots.end = slot + 1;
             }
@@ -61,6 +77,28 @@ impl Fields {
         if let Some(field) = self.fields.get_mut(at) {
             field.slot = Some(slot);
         }
+    }
+
+    /// The node with the elements of a value that is an array.
+    fn elements_of(&mut self, field: usize, slot: usize) -> usize {
+        if let Some(array) = self.fields.get(field).and_then(|field| field.elements) {
+            return array;
+        }
+        let array = self.add(Field { slots: slot..slot, is_array: true, ..Field::default() });
+        if let Some(field) = self.fields.get_mut(field) {
+            field.elements = Some(array);
+        }
+        array
+    }
+
+    fn add(&mut self, field: Field) -> usize {
+        self.fields.push(field);
+        self.fields.len() - 1
+    }
+
+    fn children(&self, parent: usize) -> impl Iterator<Item = (usize, &Field)> {
+        let children = self.fields.get(parent).map(|field| field.children.as_slice()).unwrap_or_default();
+        children.iter().filter_map(|&child| Some((child, self.fields.get(child)?)))
     }
 
     /// How many fields there are, the record itself included.
@@ -85,8 +123,19 @@ impl Fields {
 
     /// The field of this name (decoded) below a field.
     pub(super) fn child(&self, parent: usize, name: &[u8]) -> Option<usize> {
-        let children = self.fields.get(parent).map(|field| field.children.as_slice()).unwrap_or_default();
-        children.iter().copied().find(|&child| self.fields.get(child).is_some_and(|field| field.name == name))
+        let is_named =
+            |field: &Field| matches!(&field.step, Some(PathStep::Field(step)) if step.as_bytes() == name);
+        self.children(parent).find(|(_, field)| is_named(field)).map(|(child, _)| child)
+    }
+
+    /// The element of this number in the node of an array.
+    pub(super) fn element(&self, array: usize, number: usize) -> Option<usize> {
+        self.children(array).find(|(_, field)| field.number() == Some(number)).map(|(child, _)| child)
+    }
+
+    /// Whether no element from this number on is read.
+    pub(super) fn is_behind_elements(&self, array: usize, number: usize) -> bool {
+        self.children(array).all(|(_, field)| field.number() < Some(number))
     }
 }
 
@@ -95,6 +144,13 @@ impl Field {
     #[inline]
     pub(super) fn is_inner(&self) -> bool {
         !self.children.is_empty()
+    }
+
+    fn number(&self) -> Option<usize> {
+        match self.step {
+            Some(PathStep::Element(number)) => usize::try_from(number).ok(),
+            _ => None,
+        }
     }
 }
 
@@ -105,7 +161,7 @@ mod tests {
     #[test]
     fn slots_below_a_field_are_a_range_and_equal_paths_share_one() {
         let paths: [&[&str]; 6] = [&["u", "x"], &["a"], &["u"], &["u", "b", "c"], &["u", "x"], &["u2"]];
-        let paths = paths.map(|path| path.iter().map(|name| (*name).to_string()).collect::<Vec<_>>());
+        let paths = paths.map(|path| path.iter().map(|name| PathStep::from(*name)).collect::<Vec<_>>());
         let fields = Fields::new(paths.iter().map(Vec::as_slice));
         let slots: Vec<usize> = (0..6).map(|number| fields.slot_of(number)).collect();
         assert_eq!(slots, [3, 0, 1, 2, 3, 4]);
@@ -117,5 +173,27 @@ mod tests {
         assert_eq!((fields.get(b).unwrap().slots.clone(), fields.get(b).unwrap().slot), (2..3, None));
         assert_eq!(fields.child(u, b"a"), None);
         assert_eq!(fields.slot_count(), 5);
+    }
+
+    #[test]
+    fn what_is_read_of_an_array_and_of_an_object_are_nodes_of_their_own() {
+        let paths = ["u.x", "u[1]", "u", "u[1].a", "u[0]", "v"];
+        let paths = paths.map(|path| streamgauge_sql::path::parse(path).unwrap());
+        let fields = Fields::new(paths.iter().map(Vec::as_slice));
+        let slots: Vec<usize> = (0..6).map(|number| fields.slot_of(number)).collect();
+        assert_eq!(slots, [1, 3, 0, 4, 2, 5]);
+        let u = fields.child(ROOT, b"u").unwrap();
+        let array = fields.get(u).unwrap().elements.unwrap();
+        assert_eq!(fields.get(u).unwrap().slots, 0..5);
+        assert!(fields.get(array).unwrap().is_array && !fields.get(u).unwrap().is_array);
+        let second = fields.element(array, 1).unwrap();
+        assert_eq!(
+            (fields.get(second).unwrap().slots.clone(), fields.get(second).unwrap().slot),
+            (3..5, Some(3))
+        );
+        assert!(fields.child(second, b"a").is_some() && fields.child(array, b"x").is_none());
+        assert_eq!(fields.element(array, 2), None);
+        assert!(fields.is_behind_elements(array, 2) && !fields.is_behind_elements(array, 1));
+        assert_eq!(fields.get(fields.child(ROOT, b"v").unwrap()).unwrap().elements, None);
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Broken {
 pub(super) struct Scanner<'a> {
     fields: &'a Fields,
     bytes: &'a [u8],
-    /// One for each field that has fields below it.
+    /// One for each field that has fields below it; that of an array stays empty.
     layouts: Vec<Layout>,
     /// The objects around the one that is read: the field, and how many of its values were passed.
     outer: Vec<(usize, usize)>,
@@ -91,12 +91,15 @@ impl<'a> Scanner<'a> {
             };
             passed += 1;
             let (place, behind) = match field {
-                Some(field) if self.enters(field, value_at) => {
-                    self.outer.push((object, passed));
-                    (object, passed) = (field, 0);
-                    (self.composite_at(value_at), value_at)
-                }
-                _ => self.value(value_at, end)?,
+                Some(field) => match self.entered(field, value_at) {
+                    Some(inner) => {
+                        self.outer.push((object, passed));
+                        (object, passed) = (inner, 0);
+                        (self.composite_at(value_at), value_at)
+                    }
+                    None => self.value(value_at, end)?,
+                },
+                None => self.value(value_at, end)?,
             };
             if let Some(field) = field.and_then(|field| self.fields.get(field)) {
                 note(field.slot, field.slots.clone(), place, places);
@@ -121,6 +124,9 @@ impl<'a> Scanner<'a> {
 
     /// Reads what stands between two values, and remembers it.
     fn between(&mut self, object: usize, passed: usize, at: usize, end: usize) -> Result<Between, Broken> {
+        if self.fields.get(object).is_some_and(|object| object.is_array) {
+            return self.between_elements(object, passed, at, end);
+        }
         let gap_at = at;
         let at = self.skip_blanks(at, end);
         let at = match (self.byte(at, end), passed) {
@@ -153,6 +159,36 @@ impl<'a> Scanner<'a> {
         Ok(Between::Field { value_at, field })
     }
 
+    /// Reads what stands between two elements of an array. Behind the last one that is read, the rest is stepped over.
+    #[cold]
+    fn between_elements(
+        &self,
+        array: usize,
+        passed: usize,
+        at: usize,
+        end: usize,
+    ) -> Result<Between, Broken> {
+        let at = self.skip_blanks(at, end);
+        // The first time it stands at the opening bracket.
+        let inside = if passed == 0 { self.skip_blanks(at + 1, end) } else { at };
+        if self.byte(inside, end) == Some(b']') {
+            return Ok(Between::Closed { at: inside + 1 });
+        }
+        if self.fields.is_behind_elements(array, passed) {
+            return Ok(Between::Closed { at: skip::rest_of_array(self.bytes, inside, end)? });
+        }
+        if passed == 0 {
+            return Ok(Between::Field { value_at: inside, field: self.fields.element(array, passed) });
+        }
+        match self.byte(at, end) {
+            Some(b',') => {
+                let value_at = self.skip_blanks(at + 1, end);
+                Ok(Between::Field { value_at, field: self.fields.element(array, passed) })
+            }
+            _ => Err(Broken { at, expected: "`,` or `]`" }),
+        }
+    }
+
     /// The field of an object that a key names; none if it is not read, or is no text.
     fn field_of(&self, object: usize, key_at: usize, key: &skip::Quoted) -> Option<usize> {
         let raw = self.bytes.get(key_at..key.close)?;
@@ -165,11 +201,14 @@ impl<'a> Scanner<'a> {
         self.fields.child(object, raw).filter(|_| text::is_clean(raw))
     }
 
-    /// Whether the value is an object of which fields are read.
+    /// The object or the array of which something is read, if the value is one.
     #[inline(always)]
-    fn enters(&self, field: usize, value_at: usize) -> bool {
-        self.bytes.get(value_at) == Some(&b'{')
-            && self.fields.get(field).is_some_and(|field| field.is_inner())
+    fn entered(&self, field: usize, value_at: usize) -> Option<usize> {
+        match self.bytes.get(value_at) {
+            Some(b'{') => self.fields.get(field).filter(|known| known.is_inner()).map(|_| field),
+            Some(b'[') => self.fields.get(field)?.elements,
+            _ => None,
+        }
     }
 
     /// Steps over a value: where it is, and what is behind it.

@@ -34,9 +34,21 @@ pub(super) fn string(bytes: &[u8], mut at: usize, end: usize) -> Result<Quoted, 
 /// Where the object or array that opens at `at` has been closed: the place behind it.
 ///
 /// Any depth is taken: what is open is one bit each, on the heap beyond 64.
-pub(super) fn composite(bytes: &[u8], mut at: usize, end: usize) -> Result<usize, Broken> {
-    let start = at;
+pub(super) fn composite(bytes: &[u8], at: usize, end: usize) -> Result<usize, Broken> {
+    close(bytes, at, end, Nesting::default())
+}
+
+/// Where the array that `at` is inside of has been closed: the place behind it.
+pub(super) fn rest_of_array(bytes: &[u8], at: usize, end: usize) -> Result<usize, Broken> {
     let mut open = Nesting::default();
+    open.push(false);
+    close(bytes, at, end, open)
+}
+
+/// Where all that is open, and what opens from `at` on, has been closed: the place behind it.
+#[inline]
+fn close(bytes: &[u8], mut at: usize, end: usize, mut open: Nesting) -> Result<usize, Broken> {
+    let start = at;
     loop {
         at = find_structure(bytes, at, end);
         let byte = bytes.get(at).copied().filter(|_| at < end);
@@ -118,6 +130,11 @@ mod tests {
         assert_eq!(ends("[\"]"), None);
         assert_eq!(ends("[\"\\"), None);
         assert_eq!(ends("["), None);
+        let rest = |text: &str| rest_of_array(text.as_bytes(), 0, text.len()).ok();
+        assert_eq!(
+            [rest("]x"), rest(",{\"]\":[]},1] "), rest("}"), rest("1")],
+            [Some(1), Some(12), None, None]
+        );
     }
 
     #[test]

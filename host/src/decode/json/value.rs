@@ -1,13 +1,12 @@
 //! One value as its column's type wants it, or why it does not fit.
 
 use streamgauge_common::reason::Reason;
-use streamgauge_functions::parse_timestamp;
 use streamgauge_sql::manifest::TimeFormat;
 
 use super::{number, scan::ValueKind, text};
 
 /// What the source says about its values.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rules {
     pub(super) time_format: TimeFormat,
     pub(super) lenient_numbers: bool,
@@ -36,7 +35,7 @@ impl RawValue<'_> {
 }
 
 impl Rules {
-    pub(super) fn boolean(self, found: RawValue<'_>) -> Result<bool, Reason> {
+    pub(super) fn boolean(&self, found: RawValue<'_>) -> Result<bool, Reason> {
         match (found.kind, found.raw) {
             (ValueKind::Scalar, b"true") => Ok(true),
             (ValueKind::Scalar, b"false") => Ok(false),
@@ -45,45 +44,60 @@ impl Rules {
     }
 
     #[inline]
-    pub(super) fn int64(self, found: RawValue<'_>) -> Result<i64, Reason> {
-        self.number(found, number::int64)
+    pub(super) fn int64(&self, found: RawValue<'_>) -> Result<i64, Reason> {
+        number(found, self.lenient_numbers, number::int64)
     }
 
     #[inline]
-    pub(super) fn float64(self, found: RawValue<'_>) -> Result<f64, Reason> {
-        self.number(found, number::float64)
+    pub(super) fn float64(&self, found: RawValue<'_>) -> Result<f64, Reason> {
+        number(found, self.lenient_numbers, number::float64)
     }
 
-    pub(super) fn timestamp(self, found: RawValue<'_>) -> Result<i64, Reason> {
-        let scale = match self.time_format {
-            TimeFormat::Rfc3339 => return time_text(found),
+    /// A number of a unit of time may stand in quotes, whatever the source says of its numbers: it cannot be another time.
+    pub(super) fn timestamp(&self, found: RawValue<'_>) -> Result<i64, Reason> {
+        let scale = match &self.time_format {
+            format @ (TimeFormat::Rfc3339 | TimeFormat::Pattern(_)) => return time_text(format, found),
             TimeFormat::UnixSeconds => 6,
             TimeFormat::UnixMillis => 3,
             TimeFormat::UnixMicros => 0,
+            TimeFormat::UnixNanos => -3,
         };
-        let micros = self.number(found, |text| number::scaled(text, scale))?;
+        let micros = number(found, true, |text| number::scaled(text, scale))?;
         if YEARS_US.contains(&micros) { Ok(micros) } else { Err(Reason::OutOfRange) }
     }
 
-    #[inline]
-    fn number<T>(self, found: RawValue<'_>, read: impl Fn(&[u8]) -> Result<T, Reason>) -> Result<T, Reason> {
+    /// Whether a value is a time of this format but for its zone.
+    pub(super) fn lacks_zone(&self, found: RawValue<'_>) -> bool {
         match found.kind {
-            ValueKind::Scalar => read(found.raw),
-            ValueKind::Plain if self.lenient_numbers => read(found.raw),
-            ValueKind::Escaped if self.lenient_numbers => read(&unescaped(found.raw)?),
-            _ => Err(Reason::WrongType),
+            ValueKind::Plain => self.time_format.lacks_zone(found.raw),
+            ValueKind::Escaped => unescaped(found.raw).is_ok_and(|text| self.time_format.lacks_zone(&text)),
+            ValueKind::Missing | ValueKind::Scalar | ValueKind::Composite => false,
         }
     }
 }
 
-fn time_text(found: RawValue<'_>) -> Result<i64, Reason> {
+#[inline]
+fn number<T>(
+    found: RawValue<'_>,
+    takes_quotes: bool,
+    read: impl Fn(&[u8]) -> Result<T, Reason>,
+) -> Result<T, Reason> {
+    match found.kind {
+        ValueKind::Scalar => read(found.raw),
+        ValueKind::Plain if takes_quotes => read(found.raw),
+        ValueKind::Escaped if takes_quotes => read(&unescaped(found.raw)?),
+        _ => Err(Reason::WrongType),
+    }
+}
+
+fn time_text(format: &TimeFormat, found: RawValue<'_>) -> Result<i64, Reason> {
     let time = match found.kind {
-        ValueKind::Plain => parse_timestamp(found.raw),
-        ValueKind::Escaped => parse_timestamp(&unescaped(found.raw)?),
+        ValueKind::Plain => format.read_text(found.raw),
+        ValueKind::Escaped => format.read_text(&unescaped(found.raw)?),
         _ => return Err(Reason::WrongType),
     };
     // What is no text is no time either; say the worse of the two.
-    time.map_err(|_| if text::check(found.raw).is_err() { Reason::Malformed } else { Reason::WrongType })
+    time.ok_or_else(|| if text::check(found.raw).is_err() { Reason::Malformed } else { Reason::WrongType })
 }
 
 fn unescaped(raw: &[u8]) -> Result<Vec<u8>, Reason> {

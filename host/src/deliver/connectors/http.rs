@@ -152,7 +152,7 @@ impl SinkWorker for HttpWorker {
         let signing = signing_name.map(|name| signing(name, &*secrets)).transpose()?;
         let left = outbox.clone();
         let requests = rejected.requests();
-        let sink = Arc::new(ResponseClassifier { encoder, rejected });
+        let sink = Arc::new(ResponseClassifier::new(encoder, rejected));
         let sender = Sender { outbox, client, settings, declared, sink, secrets, signing, requests };
         workers.task(&left, |stop| sender.run(stop));
         Ok(())

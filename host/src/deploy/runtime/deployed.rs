@@ -1,6 +1,9 @@
 //! What the supervisor knows of one deployment.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use crossbeam_channel::Sender;
 use streamgauge_state::backend::Ending;
@@ -27,6 +30,8 @@ pub(super) struct Deployed {
     control: Arc<Control>,
     /// What delivers its rows; none once that is stopped.
     workers: Option<Workers>,
+    /// Rows that receivers reject: counted until what delivers has ended.
+    rejected: Arc<AtomicU64>,
     /// Tasks that are paused, with what they read.
     parked: Vec<(Vec<QueryTask>, Arc<Source>)>,
     subscriptions: Vec<Arc<Subscription>>,
@@ -45,6 +50,7 @@ impl Deployed {
             name,
             life: Life::begin(tasks().count()),
             control: control.clone(),
+            rejected: workers.as_ref().map(Workers::rejected).unwrap_or_default(),
             workers,
             parked: Vec::new(),
             subscriptions: wired.subscriptions(),
@@ -132,6 +138,8 @@ impl Deployed {
             working: self.life.working,
             events: progress(|subscription| subscription.progress.events()),
             rows: progress(|subscription| subscription.progress.rows()),
+            dead_letters: progress(|subscription| subscription.progress.dead_letters())
+                + self.rejected.load(Relaxed),
             failures: self.end.failures.clone(),
         }
     }
@@ -141,17 +149,13 @@ impl Deployed {
         (self.workers.take(), std::mem::take(&mut self.endings))
     }
 
-    /// How it ended, and who waited for it.
-    pub(super) fn into_end(
-        self,
-        rejected: u64,
-        failure: Option<(String, String)>,
-    ) -> (DeploymentEnd, Vec<Waiting>) {
+    /// How it ended, and who waited for it. What delivered its rows has ended before.
+    pub(super) fn into_end(self, failure: Option<(String, String)>) -> (DeploymentEnd, Vec<Waiting>) {
         debug_assert_eq!(self.life.state, State::Delivering);
         let mut end = self.end;
         end.counts.events =
             self.subscriptions.iter().map(|subscription| subscription.progress.events()).sum();
-        end.counts.dead_letters += rejected;
+        end.counts.dead_letters += self.rejected.load(Relaxed);
         end.failures.extend(failure);
         (end, self.waiting)
     }

@@ -84,10 +84,14 @@ impl ThreadContext {
         }
         // The first levels have threads of their own; the last has this one.
         let last = levels.pop();
-        for task in levels.into_iter().flatten() {
-            drop(self.messages.send(Message::Detached(Box::new(task), source.clone())));
+        for tasks in levels {
+            drop(self.messages.send(Message::Level(tasks, source.clone())));
         }
-        let Some(tasks) = last else { return };
+        last.into_iter().for_each(|tasks| self.read_together(tasks, source));
+    }
+
+    /// Tasks at one place read on by one reader.
+    pub(super) fn read_together(&self, tasks: Vec<QueryTask>, source: &Arc<Source>) {
         let opened = tasks.first().map(|first| (source.open)(&first.read_from(INPUT)));
         match opened {
             Some(Ok(reader)) => self.run(Pipeline { source: source.clone(), reader, tasks }),

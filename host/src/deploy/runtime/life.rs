@@ -24,6 +24,8 @@ pub(super) enum Happening {
     Resume,
     /// Somebody wants it to end.
     Drop,
+    /// All deployments are to end. Tasks that read see that by themselves, parked ones do not.
+    Stop,
     /// So many of its tasks have left their pipelines to be parked.
     Parked(usize),
     /// So many of its tasks have ended.
@@ -80,7 +82,8 @@ impl Life {
                 self.working += std::mem::take(&mut self.parked);
                 Ok(Todo::Unpark)
             }
-            (State::Running | State::Pausing | State::Paused, Happening::Drop) => {
+            (State::Running | State::Pausing | State::Paused, Happening::Drop)
+            | (State::Pausing | State::Paused, Happening::Stop) => {
                 self.state = State::Leaving;
                 self.working += std::mem::take(&mut self.parked);
                 Ok(Todo::AskToEnd)
@@ -155,6 +158,20 @@ mod tests {
             assert_eq!(life.on(Happening::Ended(1)), Ok(Todo::StopDelivering), "{before:?}");
             assert_eq!(life.state, State::Delivering);
         }
+    }
+
+    #[test]
+    fn a_stop_ends_what_is_parked_and_leaves_to_itself_what_reads() {
+        let mut life = Life::begin(2);
+        assert_eq!(life.on(Happening::Stop), Err(NotNow));
+        life.on(Happening::Pause).unwrap();
+        life.on(Happening::Parked(1)).unwrap();
+        let mut paused = life;
+        assert_eq!(life.on(Happening::Stop), Ok(Todo::AskToEnd));
+        assert_eq!(life, Life { state: State::Leaving, working: 2, parked: 0 });
+        paused.on(Happening::Parked(1)).unwrap();
+        assert_eq!(paused.on(Happening::Stop), Ok(Todo::AskToEnd));
+        assert_eq!(paused, life);
     }
 
     #[test]

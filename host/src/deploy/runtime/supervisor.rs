@@ -8,7 +8,13 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use streamgauge_common::{crash, panics::caught, telling::as_here, wakeup::Stop};
+use streamgauge_common::{
+    crash,
+    panics::caught,
+    telling::as_here,
+    wakeup::{Listener, Stop},
+};
+use streamgauge_state::backend::Ending;
 
 use super::{
     DeploymentEnd, RuntimeError, RuntimeEvent, RuntimeStatus, Tell, Wired,
@@ -22,7 +28,7 @@ use crate::{
     query::{QueryTask, TaskEnd},
 };
 
-/// How long a deployment that ends waits for the last writes of its state, so that it can be deployed again at once.
+/// How long a deployment that ends waits for the last writes of the state of all its tasks, so that it can be deployed again at once.
 const STATE_ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the supervisor is told.
@@ -50,8 +56,12 @@ pub(super) enum Message {
     ShutDown {
         answer: Sender<()>,
     },
+    /// It is time to stop.
+    Stopped,
     /// A task cannot go on with the others of its pipeline.
     Detached(Box<QueryTask>, Arc<Source>),
+    /// Tasks that were parked at one place need a reader of their own.
+    Level(Vec<QueryTask>, Arc<Source>),
     /// The deployment of these tasks, which is one, is to be paused or dropped.
     Unwanted(Vec<QueryTask>, Arc<Source>),
     /// Tasks of one deployment were parked.
@@ -60,10 +70,9 @@ pub(super) enum Message {
     Ended(Vec<TaskEnd>),
     /// A thread of the runtime is over; whom it worked for, and why it panicked, if it did.
     ThreadOver(String, Option<String>),
-    /// What delivered a deployment's rows is over: rows that no receiver took, and who failed.
+    /// What delivered a deployment's rows is over; who failed.
     Delivered {
         name: String,
-        rejected: u64,
         failure: Option<(String, String)>,
     },
 }
@@ -77,16 +86,32 @@ pub(super) struct Supervisor {
     shutting_down: Vec<Sender<()>>,
     /// Whether a thread has panicked: its tasks are lost, and nothing goes on for long.
     broken: bool,
+    /// A [`Stop`] forgets listeners that nobody holds.
+    _stop_listener: Arc<StopListener>,
+}
+
+/// Tells the supervisor that it is time to stop.
+struct StopListener(Sender<Message>);
+
+impl Listener for StopListener {
+    fn changed(&self) {
+        // The supervisor may have ended.
+        drop(self.0.send(Message::Stopped));
+    }
 }
 
 impl Supervisor {
     pub(super) fn new(messages: Sender<Message>, stop: Stop, tell: Tell) -> Self {
+        let stop_listener = Arc::new(StopListener(messages.clone()));
+        // A stop that was set before needs no message: tasks are not parked then.
+        stop.add_listener(&stop_listener);
         Self {
             context: ThreadContext { messages, stop, tell, readers: Arc::default() },
             deployments: BTreeMap::new(),
             threads: 0,
             shutting_down: Vec::new(),
             broken: false,
+            _stop_listener: stop_listener,
         }
     }
 
@@ -117,12 +142,16 @@ impl Supervisor {
             }
             Message::ShutDown { answer } => {
                 self.shutting_down.push(answer);
-                let names: Vec<String> = self.deployments.keys().cloned().collect();
-                names.iter().for_each(|name| self.happen(name, Happening::Drop));
+                self.happen_to_all(Happening::Drop);
             }
+            Message::Stopped => self.happen_to_all(Happening::Stop),
             Message::Detached(task, source) => {
                 let who = format!("query '{}'", task.name());
                 self.start(who, move |context| context.go_on_alone(*task, &source));
+            }
+            Message::Level(tasks, source) => {
+                let who = format!("source '{}'", source.name);
+                self.start(who, move |context| context.read_together(tasks, &source));
             }
             Message::Unwanted(tasks, source) => {
                 let who = format!("source '{}'", source.name);
@@ -138,7 +167,7 @@ impl Supervisor {
                     self.deployments.values_mut().for_each(|one| one.fail(who.clone(), why.clone()));
                 }
             }
-            Message::Delivered { name, rejected, failure } => self.delivered(&name, rejected, failure),
+            Message::Delivered { name, failure } => self.delivered(&name, failure),
         }
     }
 
@@ -195,6 +224,11 @@ impl Supervisor {
     fn happen(&mut self, name: &str, happening: Happening) {
         let todo = self.deployments.get_mut(name).and_then(|deployed| deployed.happen(happening));
         self.act(name, todo.unwrap_or(Todo::Nothing));
+    }
+
+    fn happen_to_all(&mut self, happening: Happening) {
+        let names: Vec<String> = self.deployments.keys().cloned().collect();
+        names.iter().for_each(|name| self.happen(name, happening));
     }
 
     fn act(&mut self, name: &str, todo: Todo) {
@@ -283,23 +317,21 @@ impl Supervisor {
         let Some(deployed) = self.deployments.get_mut(name) else { return };
         let (workers, endings) = deployed.let_go();
         let (messages, owner) = (self.context.messages.clone(), name.to_owned());
-        let rejected = workers.as_ref().map_or(0, Workers::rejected);
-        let failure = workers.as_ref().and_then(Workers::panicked);
         // Joining what delivers may take a while, and so may the last writes of the state.
         let work = move || {
-            drop(workers);
+            let failure = workers.and_then(Workers::end);
             // A disk that is stuck is not waited for longer.
-            endings.iter().for_each(|ending| _ = ending.wait(STATE_ENDS_WITHIN));
-            drop(messages.send(Message::Delivered { name: owner, rejected, failure }));
+            Ending::wait_for_all(&endings, STATE_ENDS_WITHIN);
+            drop(messages.send(Message::Delivered { name: owner, failure }));
         };
         if thread::Builder::new().name("workers".to_owned()).spawn(as_here(work)).is_err() {
-            self.delivered(name, rejected, None);
+            self.delivered(name, None);
         }
     }
 
-    fn delivered(&mut self, name: &str, rejected: u64, failure: Option<(String, String)>) {
+    fn delivered(&mut self, name: &str, failure: Option<(String, String)>) {
         let Some(deployed) = self.deployments.remove(name) else { return };
-        let (end, waiting) = deployed.into_end(rejected, failure);
+        let (end, waiting) = deployed.into_end(failure);
         for waiting in waiting {
             match waiting {
                 Waiting::Ended(answer) => drop(answer.send(Ok(end.clone()))),

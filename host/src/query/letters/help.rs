@@ -5,6 +5,7 @@ use streamgauge_common::reason::Reason;
 use streamgauge_functions::parse_timestamp;
 use streamgauge_sql::{
     manifest::{SourceColumn, TimeFormat},
+    path::{PathStep, spell},
     types::DataType,
 };
 
@@ -55,9 +56,12 @@ pub(super) fn help(
 }
 
 /// What the value under a path is; none where the record has none.
-fn value_of(record: &[u8], path: &[String]) -> Option<Value> {
+fn value_of(record: &[u8], path: &[PathStep]) -> Option<Value> {
     let record: Value = serde_json::from_slice(record).ok()?;
-    let value = path.iter().try_fold(&record, |value, name| value.get(name))?;
+    let value = path.iter().try_fold(&record, |value, step| match step {
+        PathStep::Field(name) => value.get(name),
+        PathStep::Element(number) => value.get(*number as usize),
+    })?;
     Some(value.clone())
 }
 
@@ -76,7 +80,7 @@ fn malformed(record: &[u8], is_file: bool) -> String {
 }
 
 fn no_time(time: &SourceColumn, record: &[u8]) -> String {
-    let key = time.path.join(".");
+    let key = spell(&time.path);
     match keys::nearest_to(record, &time.path) {
         Some(meant) => format!(
             "the event time is read from the key `{key}`; did you mean `{meant}`? JSON keys are matched exactly"
@@ -91,18 +95,21 @@ fn no_time(time: &SourceColumn, record: &[u8]) -> String {
 /// What would make a value fit a column.
 fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
     let write = |option: &str| Some(format!("write {option} in the WITH of source '{source}'"));
+    let write_format = |format: &str| match &spec.column.time_format {
+        Some(_) => Some(format!("write FORMAT '{format}' behind the type of column {}", spec.column.name)),
+        None => write(&format!("time_format = '{format}'")),
+    };
     let number = value.as_str().and_then(|text| text.trim().parse::<f64>().ok());
     match (spec.column.data_type, value) {
         (DataType::Timestamp, Value::Number(time)) => {
             let format = time_format(time.as_f64()?)?;
-            (name_of(spec.time_format) != format).then(|| write(&format!("time_format = '{format}'")))?
+            (name_of(&spec.time_format) != Some(format)).then(|| write_format(format))?
         }
-        (DataType::Timestamp, Value::String(text)) => {
-            timestamp(spec, text, number).and_then(|option| match option {
-                Wanted::Option(option) => write(&option),
-                Wanted::Zone => Some(format!("a time needs a zone: {text}Z is one of UTC")),
-            })
-        }
+        (DataType::Timestamp, Value::String(text)) => match timestamp(spec, text, number)? {
+            Wanted::Format(format) => write_format(format),
+            Wanted::Zone(pattern) => write(&format!("time_format = '{pattern}', time_zone = 'UTC'"))
+                .map(|help| format!("{help}, if it is a time of UTC")),
+        },
         (DataType::Int64 | DataType::Float64, Value::String(_))
             if number.is_some() && !spec.lenient_numbers =>
         {
@@ -110,7 +117,7 @@ fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
         }
         (_, Value::Object(_)) => {
             let name = &spec.column.name;
-            Some(format!("{name} ... PATH '{}.FIELD' reads a field of an object", spec.column.path.join(".")))
+            Some(format!("{name} ... PATH '{}.FIELD' reads a field of an object", spell(&spec.column.path)))
         }
         (wanted, value) => {
             let found = type_of(value)?;
@@ -121,27 +128,26 @@ fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
 }
 
 enum Wanted {
-    Option(String),
-    Zone,
+    Format(&'static str),
+    /// A pattern for times without a zone.
+    Zone(String),
 }
 
 /// What a time in quotes needs; `number` is what it is as a number.
 fn timestamp(spec: &ColumnSpec, text: &str, number: Option<f64>) -> Option<Wanted> {
-    let is_text = spec.time_format == TimeFormat::Rfc3339;
     if let Some(number) = number {
         let format = time_format(number)?;
-        let format = (name_of(spec.time_format) != format).then(|| format!("time_format = '{format}'"));
-        let lenient = (!spec.lenient_numbers).then(|| "numbers = 'lenient'".to_owned());
-        let options: Vec<String> = format.into_iter().chain(lenient).collect();
-        return (!options.is_empty()).then(|| Wanted::Option(options.join(", ")));
+        return (name_of(&spec.time_format) != Some(format)).then_some(Wanted::Format(format));
     }
-    match is_text {
-        false if parse_timestamp(text.as_bytes()).is_ok() => {
-            Some(Wanted::Option("time_format = 'rfc3339'".to_owned()))
-        }
-        true if parse_timestamp(format!("{text}Z").as_bytes()).is_ok() => Some(Wanted::Zone),
-        _ => None,
+    if spec.time_format != TimeFormat::Rfc3339 && parse_timestamp(text.as_bytes()).is_ok() {
+        return Some(Wanted::Format("rfc3339"));
     }
+    let lacks_zone = spec.time_format == TimeFormat::Rfc3339 && spec.time_format.lacks_zone(text.as_bytes());
+    lacks_zone.then(|| {
+        let between = text.get(10..11).unwrap_or(" ");
+        let fraction = if text.contains('.') { "%.f" } else { "" };
+        Wanted::Zone(format!("%Y-%m-%d{between}%H:%M:%S{fraction}"))
+    })
 }
 
 /// The unit in which a number is a time between 1973 and 5138; none where it is none of those that can be read.
@@ -150,16 +156,20 @@ fn time_format(number: f64) -> Option<&'static str> {
         seconds if (1e8..1e11).contains(&seconds) => Some("unix_s"),
         millis if (1e11..1e14).contains(&millis) => Some("unix_ms"),
         micros if (1e14..1e17).contains(&micros) => Some("unix_us"),
+        nanos if (1e17..1e20).contains(&nanos) => Some("unix_ns"),
         _ => None,
     }
 }
 
-fn name_of(format: TimeFormat) -> &'static str {
+/// The word of a format; none where it is a pattern.
+fn name_of(format: &TimeFormat) -> Option<&'static str> {
     match format {
-        TimeFormat::Rfc3339 => "rfc3339",
-        TimeFormat::UnixSeconds => "unix_s",
-        TimeFormat::UnixMillis => "unix_ms",
-        TimeFormat::UnixMicros => "unix_us",
+        TimeFormat::Rfc3339 => Some("rfc3339"),
+        TimeFormat::UnixSeconds => Some("unix_s"),
+        TimeFormat::UnixMillis => Some("unix_ms"),
+        TimeFormat::UnixMicros => Some("unix_us"),
+        TimeFormat::UnixNanos => Some("unix_ns"),
+        TimeFormat::Pattern(_) => None,
     }
 }
 
@@ -181,7 +191,12 @@ mod tests {
     use super::*;
 
     fn spec(data_type: DataType, time_format: TimeFormat) -> ColumnSpec {
-        let column = SourceColumn { name: "c".into(), data_type, path: vec!["c".into()] };
+        let column = SourceColumn {
+            name: "c".into(),
+            data_type,
+            path: vec![PathStep::Field("c".into())],
+            time_format: None,
+        };
         ColumnSpec { column, time_format, lenient_numbers: false }
     }
 
@@ -234,25 +249,30 @@ mod tests {
                 "write time_format = 'rfc3339' in the WITH of source 's'",
             ),
             (
-                UnixMillis,
-                r#"{"c":"1767225600000"}"#,
-                Reason::WrongType,
-                "write numbers = 'lenient' in the WITH of source 's'",
-            ),
-            (
                 Rfc3339,
                 r#"{"c":"1767225600"}"#,
                 Reason::WrongType,
-                "write time_format = 'unix_s', numbers = 'lenient' in the WITH of source 's'",
+                "write time_format = 'unix_s' in the WITH of source 's'",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":1767225600000000000}"#,
+                Reason::WrongType,
+                "write time_format = 'unix_ns' in the WITH of source 's'",
             ),
             (
                 Rfc3339,
                 r#"{"c":"2026-01-01T00:00:00"}"#,
                 Reason::WrongType,
-                "a time needs a zone: 2026-01-01T00:00:00Z is one of UTC",
+                "write time_format = '%Y-%m-%dT%H:%M:%S', time_zone = 'UTC' in the WITH of source 's', if it is a time of UTC",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":"2026-01-01 00:00:00.25"}"#,
+                Reason::WrongType,
+                "write time_format = '%Y-%m-%d %H:%M:%S%.f', time_zone = 'UTC' in the WITH of source 's', if it is a time of UTC",
             ),
             (Rfc3339, r#"{"c":"yesterday"}"#, Reason::WrongType, ""),
-            (Rfc3339, r#"{"c":1767225600000000000}"#, Reason::WrongType, ""),
             (UnixMillis, r#"{"c":1767225600000}"#, Reason::OutOfRange, ""),
         ] {
             assert_eq!(helped(&spec(DataType::Timestamp, format), reason, record), expected, "{record}");

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use streamgauge_common::clock::Stopwatch;
 
 /// An actor of the state is there.
 #[derive(Clone)]
@@ -25,5 +26,27 @@ impl Ending {
     pub fn wait(&self, within: Duration) -> bool {
         // Nothing is ever sent: what is waited for is that no sender is left.
         matches!(self.0.recv_timeout(within), Err(crossbeam_channel::RecvTimeoutError::Disconnected))
+    }
+
+    /// Waits until none of these states is written any more; false where that takes longer, for all of them together.
+    pub fn wait_for_all(endings: &[Self], within: Duration) -> bool {
+        let since = Stopwatch::start();
+        endings.iter().all(|ending| ending.wait(within.saturating_sub(since.elapsed())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_limit_is_for_all_states_together() {
+        let (alive, waits): (Vec<Alive>, Vec<Ending>) = (0..100).map(|_| ending()).unzip();
+        let since = Stopwatch::start();
+        assert!(!Ending::wait_for_all(&waits, Duration::from_millis(200)));
+        let waited = since.elapsed();
+        assert!(waited >= Duration::from_millis(200) && waited < Duration::from_secs(10), "{waited:?}");
+        drop(alive);
+        assert!(Ending::wait_for_all(&waits, Duration::ZERO), "what has ended is not waited for");
     }
 }

@@ -157,14 +157,19 @@ fn also(list: &mut String, between: &str, text: &str) {
     list.push_str(text);
 }
 
-/// `NAME TYPE` or `NAME TYPE at PATH`.
+/// `NAME TYPE`, `NAME TYPE at PATH` or `NAME TIMESTAMP as FORMAT at PATH`.
 fn column(rest: &str) -> (String, String) {
     let (declared, path) = match rest.rsplit_once(" at ") {
         Some((declared, path)) => (declared, format!(" PATH '{path}'")),
         None => (rest, String::new()),
     };
+    let formatted = declared.rsplit_once(" as ").filter(|(before, _)| before.ends_with(" TIMESTAMP"));
+    let (declared, format) = match formatted {
+        Some((declared, format)) => (declared, format!(" FORMAT '{format}'")),
+        None => (declared, String::new()),
+    };
     let (name, data_type) = declared.rsplit_once(' ').unwrap_or((declared, ""));
-    (name.to_owned(), format!("{data_type}{path}"))
+    (name.to_owned(), format!("{data_type}{format}{path}"))
 }
 
 /// `of 300 s every 60 s on ts`.
@@ -254,6 +259,11 @@ mod tests {
                 "column ms DOUBLE at latency.ms\n",
                 "column ms BIGINT at ms\n",
                 "column ms changed: DOUBLE PATH 'latency.ms' -> BIGINT PATH 'ms'",
+            ),
+            (
+                "column ts TIMESTAMP at ts\n",
+                "column ts TIMESTAMP as unix_ms at meta.\"t.s\"[0]\n",
+                "column ts changed: TIMESTAMP PATH 'ts' -> TIMESTAMP FORMAT 'unix_ms' PATH 'meta.\"t.s\"[0]'",
             ),
             ("times rfc3339", "times unix_ms", "time_format changed: 'rfc3339' -> 'unix_ms'"),
             ("numbers false", "numbers true", "numbers changed: 'strict' -> 'lenient'"),

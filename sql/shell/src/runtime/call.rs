@@ -57,9 +57,13 @@ pub(super) fn compose(write: impl FnOnce(&mut Vec<u8>)) -> u64 {
     with(|call| {
         call.scratch.clear();
         write(&mut call.scratch);
-        let text = call.arena.store(&call.scratch);
-        (text.len() as u64) << 32 | text.as_ptr() as usize as u64
+        pack(call.arena.store(&call.scratch))
     })
+}
+
+/// A text of a column or of the arena as a kernel gets it: the length above the address.
+pub(super) fn pack(text: &[u8]) -> u64 {
+    (text.len() as u64) << 32 | text.as_ptr() as usize as u64
 }
 
 /// One byte a row, all 0, for a kernel that does not keep every row.

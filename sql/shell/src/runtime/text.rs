@@ -5,9 +5,9 @@
     reason = "exports for the kernels, which name texts and results by address; names in the shell's own name space"
 )]
 
-use streamgauge_functions::{Failure, like, round, text};
+use streamgauge_functions::{Failure, like, like_escape, round, text};
 
-use super::call::compose;
+use super::call::{compose, pack};
 use crate::output::TextView;
 
 /// The bytes of a kernel's text.
@@ -90,6 +90,56 @@ unsafe extern "C" fn is_like(
     let (text, pattern) = unsafe { (bytes(text, text_length), bytes(pattern, pattern_length)) };
     // SAFETY: called by kernels only.
     unsafe { leave(like(text, pattern).map(u32::from), result) }
+}
+
+/// What is left of a text is a part of it: nothing is copied.
+#[unsafe(export_name = "shell.trim")]
+unsafe extern "C" fn trim(text: *const u8, text_length: usize, of: *const u8, of_length: usize) -> u64 {
+    // SAFETY: called by kernels only.
+    unsafe { pack(text::trim(bytes(text, text_length), bytes(of, of_length))) }
+}
+
+#[unsafe(export_name = "shell.trim_start")]
+unsafe extern "C" fn trim_start(text: *const u8, text_length: usize, of: *const u8, of_length: usize) -> u64 {
+    // SAFETY: called by kernels only.
+    unsafe { pack(text::trim_start(bytes(text, text_length), bytes(of, of_length))) }
+}
+
+#[unsafe(export_name = "shell.trim_end")]
+unsafe extern "C" fn trim_end(text: *const u8, text_length: usize, of: *const u8, of_length: usize) -> u64 {
+    // SAFETY: called by kernels only.
+    unsafe { pack(text::trim_end(bytes(text, text_length), bytes(of, of_length))) }
+}
+
+#[unsafe(export_name = "shell.split_part")]
+unsafe extern "C" fn split_part(
+    text: *const u8,
+    text_length: usize,
+    separator: *const u8,
+    separator_length: usize,
+    number: i64,
+    result: *mut u64,
+) -> u32 {
+    // SAFETY: called by kernels only.
+    let (text, separator) = unsafe { (bytes(text, text_length), bytes(separator, separator_length)) };
+    // SAFETY: called by kernels only.
+    unsafe { leave(text::split_part(text, separator, number).map(pack), result) }
+}
+
+#[unsafe(export_name = "shell.like_escape")]
+unsafe extern "C" fn with_backslash(
+    pattern: *const u8,
+    pattern_length: usize,
+    escape: *const u8,
+    escape_length: usize,
+    result: *mut u64,
+) -> u32 {
+    // SAFETY: called by kernels only.
+    let (pattern, escape) = unsafe { (bytes(pattern, pattern_length), bytes(escape, escape_length)) };
+    let mut outcome = Ok(());
+    let text = compose(|out| outcome = like_escape(pattern, escape, out));
+    // SAFETY: called by kernels only.
+    unsafe { leave(outcome.map(|()| text), result) }
 }
 
 #[unsafe(export_name = "shell.round_to")]

@@ -1,0 +1,206 @@
+//! What the encoders of a running sink share: an instance of its component, and another one where that is lost.
+
+use std::collections::BTreeMap;
+
+use streamgauge_common::message::Response;
+use streamgauge_engine::{Fault, FaultKind};
+use streamgauge_sql::{manifest::Output, types::Value};
+use tracing::warn;
+use wasmtime::{Store, component::ResourceAny};
+
+use super::{Encoded, Outcome, SinkComponent, answer};
+use crate::{
+    bindings::{columns::LiteralParam, scrape, sink as wit},
+    columns::{error_text, lower_type, lower_value},
+    guest::{Guest, RESTARTS_MAX},
+    limits::Budget,
+};
+
+/// An instance of a sink, and the encoders that are open in it.
+pub(super) struct SharedInstance {
+    component: SinkComponent,
+    running: Running,
+    encoders: BTreeMap<EncoderId, OpenEncoder>,
+    next_id: EncoderId,
+}
+
+/// Which encoder of a sink, whatever instance it is open in.
+pub(super) type EncoderId = u64;
+
+/// What an encoder is opened with.
+pub(super) struct Opening {
+    /// In the order of the sink's description.
+    pub(super) options: Vec<Value>,
+    pub(super) query: String,
+    pub(super) fields: Vec<Output>,
+}
+
+struct OpenEncoder {
+    resource: ResourceAny,
+    opening: Opening,
+}
+
+/// An instance.
+struct Running {
+    guest: Guest,
+    exports: wit::Guest,
+    scrape: Option<scrape::Guest>,
+}
+
+impl SharedInstance {
+    /// Starts an instance without encoders.
+    pub(super) fn start(component: SinkComponent) -> Result<Self, Fault> {
+        let running = Running::start(&component)?;
+        Ok(Self { component, running, encoders: BTreeMap::new(), next_id: 0 })
+    }
+
+    /// What the sink says about itself.
+    pub(super) fn describe(&mut self) -> Result<wit::Descriptor, Fault> {
+        let Running { guest, exports, .. } = &mut self.running;
+        guest.call(|store| exports.call_describe(store))
+    }
+
+    /// What is wrong with a call that was not made.
+    pub(super) fn refuse(&self, what: String) -> Fault {
+        self.running.guest.refuse(what)
+    }
+
+    /// Opens an encoder.
+    pub(super) fn open(&mut self, opening: Opening) -> Result<EncoderId, Fault> {
+        self.restart_if_lost()?;
+        let resource = self.running.open(&opening)?;
+        let id = self.next_id;
+        self.next_id += 1;
+        self.encoders.insert(id, OpenEncoder { resource, opening });
+        Ok(id)
+    }
+
+    /// Closes an encoder.
+    pub(super) fn close(&mut self, id: EncoderId) {
+        let Some(OpenEncoder { resource, .. }) = self.encoders.remove(&id) else { return };
+        // Where the instance is lost there is nothing to close; where this fails it is lost, as in any other call.
+        let _ = self.running.guest.call(|store| resource.resource_drop(store));
+    }
+
+    /// The requests of some deliveries. Where the instance is lost for the time or the memory that it took, which may be chance,
+    /// another one is called with the same deliveries.
+    pub(super) fn encode(
+        &mut self,
+        id: EncoderId,
+        deliveries: &wit::Deliveries<'_>,
+    ) -> Result<Vec<Encoded>, Fault> {
+        let is_scraped = self.component.answers_scrapes();
+        let due = if is_scraped { 0 } else { deliveries.sequences.len() };
+        let mut restarts = 0;
+        loop {
+            let encoded = self.call(id, |exports, store, encoder| {
+                exports.encoder().call_encode(store, encoder, deliveries.clone())
+            });
+            let encoded = match encoded {
+                Ok(Ok(requests)) => answer::requests(requests, due),
+                Ok(Err(error)) => Err(format!("refused a batch: {}", error_text(&error))),
+                Err(fault)
+                    if fault.kind == FaultKind::Transient && !is_scraped && restarts < RESTARTS_MAX =>
+                {
+                    warn!("{fault}; it is started again and called again with the same rows");
+                    restarts += 1;
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
+            return encoded.map_err(|what| self.lose(what));
+        }
+    }
+
+    /// What an answer means for each of so many deliveries.
+    pub(super) fn judge(
+        &mut self,
+        id: EncoderId,
+        request: wit::RequestParam<'_>,
+        response: wit::ResponseParam<'_>,
+    ) -> Result<Vec<Outcome>, Fault> {
+        let due = request.deliveries as usize;
+        let outcomes = self.call(id, |exports, store, encoder| {
+            exports.encoder().call_judge(store, encoder, request, response)
+        })?;
+        answer::outcomes(outcomes, due).map_err(|what| self.lose(what))
+    }
+
+    /// The page for a scrape: what all encoders show.
+    pub(super) fn render(&mut self) -> Result<Response, Fault> {
+        let encoders: Vec<ResourceAny> = self.encoders.values().map(|encoder| encoder.resource).collect();
+        let Running { guest, scrape, .. } = &mut self.running;
+        let Some(scrape) = scrape else { return Err(self.refuse("answers no scrapes".to_owned())) };
+        let page = guest.call(|store| scrape.call_render(store, &encoders));
+        let page = page.map_err(|fault| self.explained(fault))?;
+        answer::page(page).map_err(|what| self.lose(what))
+    }
+
+    /// Calls an encoder, in another instance where this one is lost.
+    fn call<T>(
+        &mut self,
+        id: EncoderId,
+        call: impl FnOnce(&wit::Guest, &mut Store<Budget>, ResourceAny) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        self.restart_if_lost()?;
+        let Some(OpenEncoder { resource, .. }) = self.encoders.get(&id) else {
+            unreachable!("an encoder is open until it is dropped")
+        };
+        let Running { guest, exports, .. } = &mut self.running;
+        guest.call(|store| call(exports, store, *resource)).map_err(|fault| self.explained(fault))
+    }
+
+    /// Gives the instance up: what it did is not to be trusted.
+    fn lose(&mut self, what: String) -> Fault {
+        let fault = self.running.guest.lose(what);
+        self.explained(fault)
+    }
+
+    /// Starts another instance where this one is lost, and opens all encoders in it. Nothing has changed where that fails. A sink that
+    /// answers scrapes stays lost: nobody else has what it showed.
+    fn restart_if_lost(&mut self) -> Result<(), Fault> {
+        if !self.running.guest.is_lost() || self.component.answers_scrapes() {
+            return Ok(());
+        }
+        let mut running = Running::start(&self.component)?;
+        let open = |encoder: &OpenEncoder| running.open(&encoder.opening);
+        let resources: Vec<ResourceAny> = self.encoders.values().map(open).collect::<Result<_, _>>()?;
+        self.running = running;
+        for (encoder, resource) in self.encoders.values_mut().zip(resources) {
+            encoder.resource = resource;
+        }
+        Ok(())
+    }
+
+    /// A fault of the instance, which says so where no other one is started.
+    fn explained(&self, mut fault: Fault) -> Fault {
+        if self.component.answers_scrapes() {
+            fault.what += "; it is not started again, because what it showed is lost with it";
+        }
+        fault
+    }
+}
+
+impl Running {
+    fn start(component: &SinkComponent) -> Result<Self, Fault> {
+        let SinkComponent { runtime, who, compiled, indices, scrape } = component;
+        let (mut guest, instance) = Guest::start(runtime, who.clone(), compiled)?;
+        let exports = guest.call(|store| indices.load(store, &instance))?;
+        let scrape = scrape.as_ref();
+        let scrape = scrape.map(|indices| guest.call(|store| indices.load(store, &instance))).transpose()?;
+        Ok(Self { guest, exports, scrape })
+    }
+
+    fn open(&mut self, opening: &Opening) -> Result<ResourceAny, Fault> {
+        let Opening { options, query, fields } = opening;
+        let options: Vec<LiteralParam<'_>> = options.iter().map(lower_value).collect();
+        let columns: Vec<_> = fields
+            .iter()
+            .map(|field| wit::SchemaColumn { name: &field.name, data_type: lower_type(field.data_type) })
+            .collect();
+        let schema = wit::Schema { query, columns: &columns };
+        let Self { guest, exports, .. } = self;
+        let opened = guest.call(|store| exports.encoder().call_open(store, &options, schema))?;
+        opened.map_err(|error| guest.refuse(format!("cannot be opened: {}", error_text(&error))))
+    }
+}

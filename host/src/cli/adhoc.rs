@@ -1,0 +1,104 @@
+//! Queries that are asked once: `streamgauge query` and `streamgauge tap`. Only what the command line asks is run; of the query files
+//! the sources and views are there, and their INSERTs and SELECTs are left out.
+
+pub(super) mod query;
+mod shown;
+pub(super) mod tap;
+
+use std::sync::Arc;
+
+use streamgauge_component::plugins::Plugins;
+use streamgauge_sql::{
+    Compiled, SourceText,
+    manifest::{Start, Target},
+};
+
+use self::shown::{Look, Shown};
+use super::{
+    Failure,
+    files::{QueryFiles, is_stdin},
+    limit_options::LimitOptions,
+    log_options::LogOptions,
+    print, process, program,
+    run::{self, Reports, Signals},
+    say,
+};
+use crate::{
+    deliver::output::Output,
+    deploy::{Binding, Connectors, Deployment, HostResources, wire},
+    limits::Limits,
+    timings::Timings,
+};
+
+/// What is asked, and of what.
+struct Question<'a> {
+    files: Option<&'a QueryFiles>,
+    /// SELECTs over the sources and views of the files.
+    statements: Vec<SourceText>,
+    inputs: &'a [Binding],
+    /// Whether Kafka is read to its end as it is now; otherwise on and on.
+    bounded: bool,
+    /// Where reading begins, instead of where the source says.
+    start: Option<Start>,
+    look: Look,
+    rows_max: usize,
+    limits: &'a LimitOptions,
+    log: &'a LogOptions,
+}
+
+impl Question<'_> {
+    /// Runs it until its input ends, `rows_max` rows are shown, or somebody stops it.
+    fn answer(self) -> Result<(), Failure> {
+        let signals = Signals::listen()?;
+        process::begins(None);
+        let limits = self.limits.limits();
+        let plugins = Arc::new(program::plugins(&limits)?);
+        let compiled = self.compiled(&plugins, &limits)?;
+        let reports = Reports::new(self.log);
+        let shown = Arc::new(Shown::new(self.look, self.rows_max, signals.stop().clone()));
+        let console = Arc::new(Output::stdout().with_format(shown.clone()));
+        let (connectors, timings) = (Connectors::default(), Arc::new(Timings::default()));
+        let deployment = Deployment {
+            inputs: self.inputs,
+            bounded: self.bounded,
+            console: Some(console),
+            limits: &limits,
+            ..Deployment::new(run::DEPLOYMENT, &compiled.program, &plugins, &connectors, &timings)
+        };
+        let resources = HostResources::new(&limits);
+        let wired = reports.within(|| wire(&deployment, &resources))?;
+        let done = run::host(wired, resources, &signals, deployment.drain_timeout, None, reports, None);
+        print(&shown.tables())?;
+        if shown.is_cut() {
+            say(&format!("ended after {} rows; --rows N shows more", self.rows_max));
+        }
+        done
+    }
+
+    /// The program of the files with the statements, of which only these have rows to print.
+    fn compiled(&self, plugins: &Arc<Plugins>, limits: &Limits) -> Result<Compiled, Failure> {
+        let paths = self.files.map(QueryFiles::paths).transpose()?.unwrap_or_default();
+        if paths.iter().any(|path| is_stdin(path)) && self.inputs.iter().any(|input| is_stdin(&input.path)) {
+            let why = "error: standard input (-) cannot be the query file and an input at once";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+        let mut texts = program::texts(&paths)?;
+        let of_files = program::compile_texts(&texts, plugins, limits)?.program.queries.len();
+        texts.extend(self.statements.iter().cloned());
+        let mut compiled = program::compile_quietly(&texts, plugins, limits)?;
+        let asked = compiled.program.queries.split_off(of_files);
+        if let Some(other) = asked.iter().find(|query| matches!(query.plan.manifest.target, Target::Sink(_)))
+        {
+            let sql = &other.plan.manifest.sql;
+            return Err(Failure::Input(format!(
+                "error: this sends rows to a sink: {sql}\nhelp: write a SELECT, whose rows are printed, or use `streamgauge run`"
+            )));
+        }
+        compiled.program.queries.retain(|query| query.plan.manifest.target == Target::View);
+        compiled.program.queries.extend(asked);
+        if let Some(start) = self.start {
+            compiled.program.sources.iter_mut().for_each(|source| source.start = start);
+        }
+        Ok(compiled)
+    }
+}

@@ -1,0 +1,55 @@
+//! `streamgauge query`: a question, a table.
+
+use clap::Args;
+use streamgauge_sql::SourceText;
+
+use super::{Look, Question};
+use crate::{
+    cli::{Failure, files::QueryFiles, limit_options::LimitOptions, log_options::LogOptions, run::binding},
+    deploy::Binding,
+    limits,
+};
+
+/// Options of `query`.
+#[derive(Debug, Args)]
+#[command(after_long_help = limits::help())]
+pub(in crate::cli) struct Options {
+    /// The SELECT to answer; several: a table each. It reads the sources and views of the files
+    #[arg(short = 'e', long = "execute", value_name = "SQL", required = true)]
+    statements: Vec<String>,
+    #[command(flatten)]
+    files: Option<QueryFiles>,
+    /// Read a source from a JSON Lines file (.gz and .zst too, - is standard input) instead of from Kafka, which is read to its end as
+    /// it is now
+    #[arg(long, value_name = "SOURCE=PATH", value_parser = binding)]
+    input: Vec<Binding>,
+    /// End after so many rows
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    rows: u32,
+    /// Print a JSON object a row, as rows come, instead of tables at the end
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
+    let statement = |(index, text): (usize, &String)| SourceText {
+        name: if options.statements.len() == 1 { "<-e>".to_owned() } else { format!("<-e {}>", index + 1) },
+        text: text.clone(),
+    };
+    let question = Question {
+        files: options.files.as_ref(),
+        statements: options.statements.iter().enumerate().map(statement).collect(),
+        inputs: &options.input,
+        bounded: true,
+        start: None,
+        look: if options.json { Look::Json } else { Look::Table },
+        rows_max: options.rows as usize,
+        limits: &options.limits,
+        log: &options.log,
+    };
+    question.answer()
+}

@@ -1,0 +1,126 @@
+//! The same text, laid out anew: two spaces a level, a clause a line, a blank line between statements. Words, names and comments stay
+//! as they were written.
+
+use sqlformat::{FormatOptions, Indent, QueryParams};
+use sqlparser::tokenizer::{Span, Token, Whitespace};
+
+use crate::error::{Checked, Diagnostic, Problem, Severity, SourceText};
+use crate::parse::{BYTE_ORDER_MARK, tokens};
+
+/// How long a list or an expression may be that stands in one line.
+const LINE: usize = 90;
+
+/// Lays a file out anew. The result has the same tokens and comments, and laying it out again changes nothing.
+///
+/// # Errors
+/// A text that cannot be cut into tokens, such as one whose last string does not end; one that no layout would leave as it is.
+pub fn format(file: &SourceText) -> Result<String, Box<Diagnostic>> {
+    let text = file.text.trim_start_matches(BYTE_ORDER_MARK);
+    formatted(text).map_err(|problem| Box::new(problem.locate(file, Severity::Error)))
+}
+
+fn formatted(text: &str) -> Checked<String> {
+    let before = essence(text)?;
+    let keeps = |candidate: &String| essence(candidate).is_ok_and(|after| after == before);
+    let laid_out = lay_out(text);
+    let candidates = [join_options(&laid_out), laid_out];
+    let is_stable = |candidate: &String| keeps(candidate) && join_options(&lay_out(candidate)) == *candidate;
+    candidates.into_iter().find(is_stable).ok_or_else(|| {
+        Problem::new(
+            Span::new((1, 1).into(), (1, 2).into()),
+            "this file cannot be laid out without changing what it says",
+        )
+        .help("a comment within a statement may be the cause: move it in front of the statement")
+    })
+}
+
+fn lay_out(text: &str) -> String {
+    let options = FormatOptions {
+        indent: Indent::Spaces(2),
+        lines_between_queries: 2,
+        max_inline_block: LINE,
+        max_inline_arguments: Some(LINE),
+        max_inline_top_level: Some(LINE),
+        ..FormatOptions::default()
+    };
+    let text = sqlformat::format(text, &QueryParams::None, &options);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    format!("{}\n", lines.join("\n").trim())
+}
+
+/// The library takes the WITH of options for the one of a query and begins a line with it.
+fn join_options(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let opens = |rest: &str| rest.trim_start().starts_with('(');
+        let is_with = line.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("with"));
+        let rest = line.get(4..).unwrap_or_default();
+        let begins = is_with
+            && (opens(rest) || (rest.trim().is_empty() && lines.peek().is_some_and(|next| opens(next))));
+        if begins && joined.ends_with('\n') {
+            joined.pop();
+            joined.push(' ');
+        }
+        joined.push_str(line);
+        joined.push(if begins && rest.trim().is_empty() { ' ' } else { '\n' });
+    }
+    joined
+}
+
+/// What a layout must not change: the tokens, and the comments without the space around their lines.
+fn essence(text: &str) -> Checked<Vec<Token>> {
+    let tokens = tokens::cut(text)?.into_iter().map(|token| token.token);
+    let tokens = tokens.filter_map(|token| match token {
+        Token::Whitespace(Whitespace::SingleLineComment { comment, prefix }) => {
+            let comment = comment.trim().to_owned();
+            Some(Token::Whitespace(Whitespace::SingleLineComment { comment, prefix }))
+        }
+        Token::Whitespace(Whitespace::MultiLineComment(comment)) => {
+            let lines: Vec<&str> = comment.lines().map(str::trim).collect();
+            Some(Token::Whitespace(Whitespace::MultiLineComment(lines.join("\n"))))
+        }
+        Token::Whitespace(_) | Token::EOF => None,
+        token => Some(token),
+    });
+    Ok(tokens.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(formatted(text).unwrap(), expected);
+        assert_eq!(formatted(expected).unwrap(), expected, "laid out again");
+    }
+
+    #[test]
+    fn statements_are_laid_out_and_comments_stay() {
+        check(
+            "-- events\r\ncreate source s (a text path 'x.y',ts timestamp, -- when\n watermark for ts as ts) with \
+             (connector='kafka',brokers='b:1');select a,count(*) n from tumble(s,ts,interval '1' minute) \
+             where a<>'it''s' group by window_start,window_end,a",
+            "\
+-- events
+create source s (
+  a text path 'x.y',
+  ts timestamp,  -- when
+  watermark for ts as ts
+) with (connector = 'kafka', brokers = 'b:1');
+
+select a, count(*) n
+from tumble(s, ts, interval '1' minute)
+where a <> 'it''s'
+group by window_start, window_end, a
+",
+        );
+    }
+
+    #[test]
+    fn what_has_no_tokens_is_an_error_with_its_place() {
+        let file = SourceText { name: "q.sql".to_owned(), text: "SELECT 'a\n".to_owned() };
+        let error = format(&file).unwrap_err();
+        assert_eq!((error.line, error.column, error.severity), (1, 8, Severity::Error));
+    }
+}

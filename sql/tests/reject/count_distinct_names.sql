@@ -1,0 +1,7 @@
+CREATE SOURCE requests (
+  model TEXT, latency_ms DOUBLE, tokens BIGINT, cached BOOLEAN, ts TIMESTAMP,
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (connector = 'file', path = 'requests.jsonl');
+SELECT approx_count_distinct(model) AS n FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE);
+SELECT min(DISTINCT latency_ms) AS n FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE);
+SELECT sum(DISTINCT tokens) AS n FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE);

@@ -1,0 +1,2 @@
+CREATE SOURCE s (a TIMESTAMP FORMAT '%d.%m.%Y') WITH (connector = 'kafka', brokers = 'localhost:9092', topic = 't');
+SELECT * FROM s;

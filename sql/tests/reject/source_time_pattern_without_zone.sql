@@ -1,0 +1,2 @@
+CREATE SOURCE s (a TEXT) WITH (connector = 'kafka', brokers = 'localhost:9092', topic = 't', time_format = '%Y-%m-%d %H:%M:%S');
+SELECT * FROM s;
