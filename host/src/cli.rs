@@ -159,7 +159,7 @@ fn color(choice: ColorChoice) {
 
 /// Tells people: diagnostics, notices and the closing line, on standard error.
 pub(crate) fn say(text: &dyn fmt::Display) {
-    // Where nobody can be told, that cannot be told either.
+    // Standard error cannot be written: there is no other place to report that.
     drop(anstream::stderr().lock().write_all(format!("{text}\n").as_bytes()));
 }
 

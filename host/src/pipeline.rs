@@ -153,7 +153,7 @@ impl Pipeline {
         match event {
             Event::Assigned { partition, start, end } => self.assign(partition, start, end, run),
             Event::Batch(_) | Event::ReachedEnd { .. } | Event::Idle { .. } | Event::Done { .. }
-                if !self.begin(run) => {}
+                if !self.ensure_begun(run) => {}
             Event::Batch(batch) => self.take_batch(batch, run),
             Event::ReachedEnd { partition } => {
                 self.each_task(|task| task.reached_end(INPUT.partition(partition)));
@@ -200,7 +200,7 @@ impl Pipeline {
     /// Everything that there was at the start is assigned: what is fixed at a query's first start is known now, and kept
     /// before anything is decided. False where it cannot be kept: then nothing may be decided, as the next run begins anew and
     /// empties the outputs.
-    fn begin(&mut self, run: &mut Run) -> bool {
+    fn ensure_begun(&mut self, run: &mut Run) -> bool {
         if std::mem::replace(&mut run.begun, true) {
             return run.input == Input::Open;
         }
@@ -283,8 +283,8 @@ impl Pipeline {
         }
     }
 
-    /// Where each query stands while leaders are asked whether silent partitions are idle. Not where a replay has still to do what
-    /// earlier silence brought about.
+    /// Where each query stands while leaders are asked whether silent partitions are idle. Tasks behind a
+    /// replay barrier are left out: they first repeat their forced closes.
     fn set_idle_baseline(&mut self) {
         let engines =
             self.tasks.iter_mut().filter(|task| !task.is_behind_barrier()).filter_map(QueryTask::engine_mut);

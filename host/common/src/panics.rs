@@ -36,7 +36,7 @@ pub fn text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }
 
-/// Starts a task that somebody relies on: who is to know is told of its panic.
+/// Starts a task that others rely on: `tell` is called with the text of its panic.
 pub fn attend(
     runtime: &Runtime,
     work: impl Future<Output = ()> + Send + 'static,

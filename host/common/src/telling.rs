@@ -1,4 +1,4 @@
-//! What a thread tells people goes to where whoever started it tells: a library has no place of its own for that.
+//! Gives a thread the `tracing` subscriber of the thread that started it: the library sets no global one.
 
 use tracing::dispatcher::{get_default, with_default};
 

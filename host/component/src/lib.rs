@@ -1,4 +1,4 @@
-//! Steps 2, 4 and 7: guests. The only place that knows wasmtime.
+//! Steps 2, 4, 6 and 7: guests. The only place that knows wasmtime.
 //!
 //! A guest is a component that gets columns and gives columns: a [`query`] that was generated from SQL, or a [`reducer`] that
 //! somebody wrote; a [`sink`] gives requests. It is [`check`]ed before it is compiled by the one [`runtime`], gets nothing

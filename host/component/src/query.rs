@@ -1,4 +1,4 @@
-//! Step 2: a compiled query, WHERE, HAVING and computed columns.
+//! Steps 2 and 6: a compiled query: WHERE and computed columns, then HAVING and the SELECT list.
 
 use streamgauge_common::{
     column::{Bitmap, Column},

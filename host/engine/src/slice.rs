@@ -4,7 +4,7 @@
 //! *slices*, are never split by a window: one a slide where the slide divides the size, else two. Slices are numbered
 //! along time, and a window is a run of [`Slicing::per_window`] of them.
 
-use streamgauge_sql::manifest::Window;
+use streamgauge_sql::manifest::{Window, WindowKind};
 
 /// 0001-01-01T00:00:00Z, the earliest event time.
 pub const TIME_MIN_US: i64 = -62_135_596_800_000_000;
@@ -67,7 +67,11 @@ pub(super) struct Slicing {
 
 impl Slicing {
     pub(super) fn new(window: &Window) -> Result<Self, BadWindow> {
-        let (slide, size) = (window.kind.slide_us(), window.kind.size_us());
+        // Each kind by name: another kind must not be cut as one of these.
+        let (slide, size) = match window.kind {
+            WindowKind::Tumble { size_us } => (size_us, size_us),
+            WindowKind::Hop { slide_us, size_us } => (slide_us, size_us),
+        };
         if slide < 1 || size < slide || size > SIZE_MAX_US {
             return Err(BadWindow { slide_us: slide, size_us: size });
         }
@@ -141,7 +145,7 @@ impl Slicing {
 
 #[cfg(test)]
 pub(super) fn window(slide_us: i64, size_us: i64) -> Window {
-    let kind = streamgauge_sql::manifest::WindowKind::Hop { slide_us, size_us };
+    let kind = WindowKind::Hop { slide_us, size_us };
     Window { kind, time: 0, keys: vec![], aggregates: vec![] }
 }
 

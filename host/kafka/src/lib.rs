@@ -3,7 +3,7 @@
 //! 1. [`Connection`] is where brokers are and how they are spoken to; `refused` says which client properties may not be set.
 //! 2. [`KafkaSource`] reads a topic, partition by partition, in order.
 //! 3. [`Transactions`] writes messages once for whoever reads what is committed; [`Control`] is the topic that remembers them.
-//!    [`AckedWriter`] writes them at least once.
+//!    [`AckedWriter`] writes each once while this process lives.
 //! 4. [`create_topic`] and [`delete_topic`] ask brokers for topics; [`MockCluster`] is librdkafka's own broker, for the demo.
 
 mod error;

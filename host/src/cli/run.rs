@@ -247,7 +247,7 @@ pub(super) fn host(
     let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let waiting = waiting.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
     let subscriptions = wired.subscriptions();
-    let noticing = signals.notice(drain_timeout);
+    let noticing = signals.watch_stop(drain_timeout);
     let (sender, mut ended) = unbounded_channel();
     // Whoever listens is there until the deployment has ended.
     let tell = Arc::new(move |RuntimeEvent::Ended(_, end)| drop(sender.send(end)));

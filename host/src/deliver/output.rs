@@ -117,7 +117,7 @@ impl End {
 impl Drop for End {
     /// Who reads the file finds whole lines only, also where a full disk or a limit cut the last one short.
     fn drop(&mut self) {
-        // Who failed to write it has told of it. Where it cannot be cut either, the file is as it was.
+        // The failed write was reported already. Where it cannot be cut either, the file is as it was.
         drop(self.cut_torn());
     }
 }

@@ -229,7 +229,7 @@ fn start(
     let thread = Attended::start("read", move || {
         let read = read(&mut out, &seen);
         crash::point("read.before_end");
-        // Where nobody takes it, nobody waits for it.
+        // If the pipeline has dropped its side, it does not need `EndOfInput`.
         let _ = read.and_then(|()| out.event(Event::EndOfInput));
     })?;
     Ok(SourceReader { collector, reader, thread })

@@ -17,7 +17,7 @@ use std::{
 use streamgauge_common::clock::Stopwatch;
 use streamgauge_state::manifest::Offsets;
 
-use self::handover::{Handover, Todo, is_behind};
+use self::handover::{Handover, Todo, is_within};
 use super::{INPUT, Pipeline, PipelineEvent, Run};
 use crate::{decode::Batch, query::QueryTask};
 
@@ -79,7 +79,7 @@ impl RejoinPoint {
         let mut inner = self.lock();
         let Some(offsets) = tasks.first().map(|task| task.offsets().clone()) else { return };
         if inner.has_primary
-            && is_behind(&inner.primary_offsets, &offsets, REJOIN_WITHIN_RECORDS)
+            && is_within(&inner.primary_offsets, &offsets, REJOIN_WITHIN_RECORDS)
             && inner.handover.offer(&offsets, tasks)
         {
             self.has_work.store(true, Relaxed);

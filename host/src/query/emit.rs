@@ -55,7 +55,7 @@ impl RunningQuery {
         Ok(())
     }
 
-    /// Steps 5 and 6: HAVING and the SELECT list over the groups of a complete window.
+    /// Step 6: HAVING and the SELECT list over the groups of a complete window.
     fn emit(&mut self, closed: &Closed, scope: &mut QueryContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
         let len = closed.rows.len();
         let bound = |time| constant(time, len);

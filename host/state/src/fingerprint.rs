@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use streamgauge_engine::StateVersions;
 use streamgauge_sql::{
-    manifest::{Aggregate, Column, Input, Manifest, Source},
+    manifest::{Aggregate, Column, Input, Manifest, Source, WindowKind},
     path::{self, PathStep},
 };
 
@@ -71,7 +71,11 @@ impl StateFingerprint {
         let versions = versions.to_vec();
         let Some(window) = &manifest.window else { return Self { text, versions } };
         let name = |column: Column| name(manifest, column);
-        let (size, slide) = (seconds(window.kind.size_us()), seconds(window.kind.slide_us()));
+        // Each kind by name: another kind must not be taken for one of these.
+        let (size, slide) = match window.kind {
+            WindowKind::Tumble { size_us } => (seconds(size_us), seconds(size_us)),
+            WindowKind::Hop { slide_us, size_us } => (seconds(size_us), seconds(slide_us)),
+        };
         line(format!("windows of {size} every {slide} on {}", name(Column::Input(window.time))));
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
         for aggregate in &window.aggregates {

@@ -30,7 +30,7 @@ const FAILED: i32 = 3;
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// How long whoever starts or ends a run may take to come to where it notices that it is to stop. It may never come there:
 /// opening a pipe waits for its other side.
-const NOTICED_WITHIN: Duration = Duration::from_secs(1);
+const WATCHED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Listens for signals until the process ends.
 pub(in crate::cli) struct Signals {
@@ -42,18 +42,18 @@ pub(in crate::cli) struct Signals {
 struct SignalState {
     /// Whether the run is to end.
     stop: Stop,
-    /// Whether somebody looks at it.
-    noticed: watch::Sender<bool>,
-    /// How long the run may take to end once it has noticed, in milliseconds.
+    /// Whether a thread watches `stop`.
+    watched: watch::Sender<bool>,
+    /// How long the run may take to end once it has watched, in milliseconds.
     ends_within_ms: AtomicU64,
 }
 
-/// While it is there somebody looks at whether to stop.
-pub(in crate::cli) struct Noticing<'a>(&'a SignalState);
+/// While it is there a thread watches `stop`.
+pub(in crate::cli) struct StopWatch<'a>(&'a SignalState);
 
-impl Drop for Noticing<'_> {
+impl Drop for StopWatch<'_> {
     fn drop(&mut self) {
-        self.0.noticed.send_replace(false);
+        self.0.watched.send_replace(false);
     }
 }
 
@@ -82,11 +82,11 @@ impl Signals {
 
     /// From now on somebody looks at [`Signals::stop`]; before and afterwards the first signal
     /// ends the process. Deliveries may take `drain_timeout` at the end.
-    pub(in crate::cli) fn notice(&self, drain_timeout: Duration) -> Noticing<'_> {
+    pub(in crate::cli) fn watch_stop(&self, drain_timeout: Duration) -> StopWatch<'_> {
         let within = (drain_timeout + STUCK_AFTER).as_millis();
         self.shared.ends_within_ms.store(u64::try_from(within).unwrap_or(u64::MAX), SeqCst);
-        self.shared.noticed.send_replace(true);
-        Noticing(&self.shared)
+        self.shared.watched.send_replace(true);
+        StopWatch(&self.shared)
     }
 
     /// What the thread that listens panicked with, if it did.
@@ -138,7 +138,7 @@ async fn pass_on(mut heard: Heard, shared: &SignalState) {
     select! {
         // Somebody does not read our rows, or a guest runs to its time limit: who asks twice does not wait for it.
         () = heard.end() => {}
-        () = unnoticed(shared) => tell_now("interrupted: the run had not begun, or was over\n"),
+        () = unwatched(shared) => tell_now("interrupted: the run had not begun, or was over\n"),
         () = stuck(shared) => {
             tell_now("error: the run does not end: something that it writes to takes nothing\nhelp: what was decided and not \
                       delivered is delivered by the next run with its --state\n");
@@ -148,21 +148,21 @@ async fn pass_on(mut heard: Heard, shared: &SignalState) {
     process::exit(INTERRUPTED);
 }
 
-/// Waits until a run that has noticed should have ended long ago: a write that blocks (a pipe that nobody reads) keeps it.
+/// Waits until a run that has watched should have ended long ago: a write that blocks (a pipe that nobody reads) keeps it.
 async fn stuck(shared: &SignalState) {
-    noticed(shared).await;
+    watched(shared).await;
     sleep(Duration::from_millis(shared.ends_within_ms.load(SeqCst))).await;
 }
 
 /// Waits until nobody has come to look at whether to stop; for ever where somebody has.
-async fn unnoticed(shared: &SignalState) {
-    if timeout(NOTICED_WITHIN, noticed(shared)).await.is_ok() {
+async fn unwatched(shared: &SignalState) {
+    if timeout(WATCHED_WITHIN, watched(shared)).await.is_ok() {
         pending().await
     }
 }
 
 /// Waits until somebody looks at whether to stop.
-async fn noticed(shared: &SignalState) {
+async fn watched(shared: &SignalState) {
     // Its sender is there as long as this.
-    let _ = shared.noticed.subscribe().wait_for(|noticed| *noticed).await;
+    let _ = shared.watched.subscribe().wait_for(|watched| *watched).await;
 }

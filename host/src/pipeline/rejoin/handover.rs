@@ -56,7 +56,7 @@ impl<T> Handover<T> {
                 *self = Self::Requested;
                 true
             }
-            Self::Buffering { since, arrived } if is_behind(since, offsets, 0) => {
+            Self::Buffering { since, arrived } if is_within(since, offsets, 0) => {
                 arrived.append(tasks);
                 true
             }
@@ -94,10 +94,10 @@ impl<T> Handover<T> {
     }
 }
 
-/// Whether on no partition somebody is more than `records` ahead of the others.
-pub(super) fn is_behind(somebody: &Offsets, others: &Offsets, records: i64) -> bool {
-    somebody.iter().all(|(partition, there)| {
-        others.get(partition).is_some_and(|here| here.next.plus(records) >= there.next)
+/// Whether `behind` is at most `records` records behind `ahead` in every partition.
+pub(super) fn is_within(ahead: &Offsets, behind: &Offsets, records: i64) -> bool {
+    ahead.iter().all(|(partition, there)| {
+        behind.get(partition).is_some_and(|here| here.next.plus(records) >= there.next)
     })
 }
 
@@ -157,10 +157,10 @@ mod tests {
 
     #[test]
     fn a_partition_that_one_does_not_know_is_not_reached() {
-        assert!(is_behind(&at([5, 5]), &at([5, 4]), 1));
-        assert!(!is_behind(&at([5, 5]), &at([5, 4]), 0));
+        assert!(is_within(&at([5, 5]), &at([5, 4]), 1));
+        assert!(!is_within(&at([5, 5]), &at([5, 4]), 0));
         let mut one = at([5, 5]);
         one.remove(&SourceIndex::FIRST.partition(1));
-        assert!(is_behind(&one, &at([5, 5]), 0) && !is_behind(&at([5, 5]), &one, 100));
+        assert!(is_within(&one, &at([5, 5]), 0) && !is_within(&at([5, 5]), &one, 100));
     }
 }

@@ -39,9 +39,7 @@ pub(super) fn help(
                 .to_owned(),
         ),
         Reason::DivisionByZero => Some("a / nullif(b, 0) is NULL where b is 0".to_owned()),
-        Reason::InvalidCast => {
-            Some("WHERE ... LIKE, or CASE around the CAST, can leave out texts that do not fit".to_owned())
-        }
+        Reason::InvalidCast => Some("TRY_CAST(... AS ...) is NULL where the text does not fit".to_owned()),
         Reason::Evaluate => {
             Some("CAST(... AS DOUBLE) of the argument aggregates in DOUBLE, which has more room".to_owned())
         }

@@ -20,7 +20,8 @@ use crate::query::TaskFailure;
 /// Where in its life a query task is.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum TaskState {
-    /// It stands where its reader is to begin: it makes no checkpoint before what is fixed at the start is known and kept.
+    /// It stands where its reader is to begin: only the first checkpoint, which keeps what is fixed at the
+    /// start, may be made.
     #[default]
     Starting,
     /// It folds, decides, and may make checkpoints.

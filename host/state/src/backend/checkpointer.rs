@@ -118,8 +118,8 @@ impl Checkpointer {
         let mut by_owner: BTreeMap<Owner, Vec<&StateSegment>> = BTreeMap::new();
         parts.iter().for_each(|part| by_owner.entry(Owner::of(part)).or_default().push(part));
         let bytes = by_owner.values().map(|parts| segment::encode(parts)).collect();
-        // The log was synced for this checkpoint, so what follows the last checkpoint is not another owner's.
-        // With the one that is about to be written there are as many as are to be kept.
+        // The log was synced after the last checkpoint, so this process still owns the state and may remove generations. One less
+        // is kept here, since the next is about to be written.
         let surplus = (self.kept.len() + 1).saturating_sub(self.generations.max(2));
         self.kept.drain(..surplus);
         if surplus > 0 {

@@ -20,9 +20,9 @@ use crate::{
     pool::{Actor, Mailbox, Refused},
 };
 
-/// Runs of acknowledged messages that are long to say, and how often they are said.
-const LONG: usize = 16;
-const LONG_EVERY: Duration = Duration::from_millis(100);
+/// An outbox with more runs of acknowledged messages than this writes them at most once in [`MANY_RUNS_EVERY`].
+const MANY_RUNS: usize = 16;
+const MANY_RUNS_EVERY: Duration = Duration::from_millis(100);
 /// After how many bytes a segment is left, so that it can be removed.
 const ROTATE_BYTES: usize = 1 << 20;
 
@@ -159,7 +159,7 @@ impl LogWriter {
     /// Writes what was acknowledged since the last time: a message that is acknowledged is not sent again after a kill. Where that
     /// takes long, not each time.
     fn write_acknowledged(&mut self) -> Result<(), StateError> {
-        if self.written_long && self.since_written.elapsed() < LONG_EVERY {
+        if self.written_long && self.since_written.elapsed() < MANY_RUNS_EVERY {
             return Ok(());
         }
         let outboxes = self.standing.outboxes();
@@ -168,7 +168,7 @@ impl LogWriter {
             let changes = outbox.changes();
             if self.written.get(&query).copied().unwrap_or(0) != changes {
                 let acknowledged = outbox.acknowledged();
-                self.written_long |= acknowledged.beyond.len() > LONG;
+                self.written_long |= acknowledged.beyond.len() > MANY_RUNS;
                 self.written.insert(query.clone(), changes);
                 self.log.write_lazily(&Decision::Acknowledged { query, acknowledged }.encode())?;
                 crash::point("log.settled");

@@ -175,7 +175,7 @@ impl<A: Actor> Cell<A> {
     }
 
     fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State<A>>) {
-        let schedule = state.phase.wanted();
+        let schedule = state.phase.schedule();
         drop(state);
         if schedule {
             self.threads.schedule(self.clone());

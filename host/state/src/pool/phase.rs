@@ -29,7 +29,7 @@ pub(super) enum Left {
 impl<A> Phase<A> {
     /// There is something to do: a message waits, or the last handle was dropped. True where the actor is to be put into the
     /// ready queue; in other phases it is there already, or its thread looks once more before it gives the actor back.
-    pub(super) fn wanted(&mut self) -> bool {
+    pub(super) fn schedule(&mut self) -> bool {
         match mem::replace(self, Self::Ended) {
             Self::Idle(actor) => {
                 *self = Self::Scheduled(actor);
@@ -92,14 +92,14 @@ mod tests {
     #[test]
     fn only_an_idle_actor_is_put_into_the_ready_queue_by_what_comes() {
         let mut phase = Phase::Idle('a');
-        assert!(phase.wanted());
+        assert!(phase.schedule());
         assert_eq!(phase, Phase::Scheduled('a'));
-        assert!(!phase.wanted(), "it is there already");
+        assert!(!phase.schedule(), "it is there already");
         assert_eq!(phase.take(), Some('a'));
-        assert!(!phase.wanted(), "its thread looks again");
+        assert!(!phase.schedule(), "its thread looks again");
         assert_eq!(phase, Phase::Running);
         let mut phase = Phase::<char>::Ended;
-        assert!(!phase.wanted());
+        assert!(!phase.schedule());
         assert!(phase.is_ended());
     }
 
