@@ -12,6 +12,7 @@ mod tasks;
 mod runtime;
 mod secret;
 mod resources;
+mod recovered;
 mod resumed;
 mod sinks;
 mod source;

@@ -9,23 +9,18 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, Source, Target},
 };
 use streamgauge_state::{
-    admitted::{self, AdmissionLimits},
-    backend::{AckNotifier, RecoveredState, StateBackend},
-    error::StateError,
-    fingerprint::StateFingerprint,
+    backend::{AckNotifier, StateBackend},
     manifest::{Offsets, StartBounds, TaskManifest},
     outbox::{Acknowledged, Bounds, Outbox},
-    recovery::{self, Recovered, RecoveredDecisions},
-    store::Store,
 };
 
 use super::{
     Deployment, DeploymentBuilder, ReadStart, has_stages,
-    leftovers::{is_shown, removal, undelivered},
+    leftovers::{is_shown, undelivered},
     operators,
     output_files::{Named, Writer},
     positions,
-    resumed::resumed,
+    recovered::KnownQuery,
     sinks::{CONSOLE, SinkBinding, open_output},
 };
 use crate::{
@@ -43,18 +38,6 @@ use crate::{
     },
     timings::Timed,
 };
-
-/// What is known of a query before it runs.
-struct KnownQuery {
-    /// The course of its rows.
-    timeline: u128,
-    /// Whether an earlier run had its state.
-    goes_on: bool,
-    begin: Option<RecoveredState>,
-    checkpoint: Option<(TaskManifest, Vec<StateSegment>)>,
-    decisions: RecoveredDecisions,
-    in_flight: BTreeMap<String, Vec<Arc<Message>>>,
-}
 
 /// What the queries of a query task share while they are put together.
 struct TaskBuilder<'a> {
@@ -87,7 +70,7 @@ impl Deployment<'_> {
         let accumulators = open().map_err(failed)?;
         let versions: Vec<StateVersions> =
             accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
-        let KnownQuery { timeline, goes_on, begin: recovered_state, checkpoint, decisions, in_flight } =
+        let KnownQuery { timeline, goes_on, recovered, checkpoint, decisions, in_flight } =
             self.recover_query(manifest, source, &versions, builder)?;
         if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && in_flight.is_empty() {
             if !self.bounded && self.inputs.is_empty() {
@@ -98,15 +81,10 @@ impl Deployment<'_> {
             }
             return Ok(None);
         }
-        let acknowledged = recovered_state
-            .as_ref()
-            .map(|recovered_state| recovered_state.acknowledged.clone())
-            .unwrap_or_default();
-        let backend = builder
-            .pool
-            .as_ref()
-            .zip(recovered_state)
-            .map(|(pool, recovered_state)| StateBackend::start(pool, recovered_state));
+        let acknowledged =
+            recovered.as_ref().map(|(state, _)| state.acknowledged.clone()).unwrap_or_default();
+        let recovered = builder.pool.as_ref().zip(recovered);
+        let backend = recovered.map(|(pool, (state, settings))| StateBackend::start(pool, state, settings));
         let mut task_builder = TaskBuilder {
             timeline,
             goes_on,
@@ -144,132 +122,6 @@ impl Deployment<'_> {
         let set = set_windows(&mut task, manifest, checkpoint, settings, accumulators);
         set.map_err(|why| DeployError::Runtime(format!("error: query '{}': {why}", manifest.name)))?;
         Ok(Some(task))
-    }
-
-    /// What was kept of a query; a course of its own where nothing is.
-    fn recover_query(
-        &self,
-        manifest: &Manifest,
-        source: &Source,
-        versions: &[StateVersions],
-        builder: &mut DeploymentBuilder<'_>,
-    ) -> Result<KnownQuery, DeployError> {
-        let Some(store) = &self.state else {
-            let timeline = fastrand::u128(..);
-            let (decisions, in_flight) = (RecoveredDecisions::default(), BTreeMap::new());
-            return Ok(KnownQuery {
-                timeline,
-                goes_on: false,
-                begin: None,
-                checkpoint: None,
-                decisions,
-                in_flight,
-            });
-        };
-        let bad = |error: &dyn std::fmt::Display| {
-            DeployError::Runtime(format!("error: query '{}': {error}", manifest.name))
-        };
-        let folder = store.folder(&manifest.name).map_err(|error| bad(&error))?;
-        let fingerprint = StateFingerprint::of(manifest, Some(source), versions);
-        let recovered =
-            recovery::open(folder, &fingerprint, self.checkpoints_kept).map_err(|error| match error {
-                StateError::Changed { .. } => DeployError::Runtime(format!(
-                    "error: query '{}': {error}\nhelp: {}",
-                    manifest.name,
-                    self.changed(manifest)
-                )),
-                error => bad(&error),
-            })?;
-        let Recovered {
-            mut begin,
-            timeline,
-            goes_on,
-            checkpoint,
-            checkpoint_us,
-            decisions,
-            in_flight,
-            notices,
-        } = recovered;
-        begin.log_limits = self.limits.log();
-        begin.metrics = metrics::checkpoints(self.name, &manifest.name);
-        let at_checkpoint = checkpoint.as_ref().map(|(saved, _)| saved.decided.run);
-        let is_between = at_checkpoint.is_none_or(|run| run == decisions.decided.run);
-        self.check_and_write_limits(&manifest.name, &begin.store, is_between)?;
-        builder.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
-        builder.files.resumed |= checkpoint.is_some();
-        builder.files.identities.insert(timeline);
-        builder.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
-        let unfinished = checkpoint.as_ref().filter(|(saved, _)| !saved.finished);
-        builder.notices.extend(unfinished.map(|(saved, _)| resumed(&manifest.name, saved, checkpoint_us)));
-        Ok(KnownQuery { timeline, goes_on, begin: Some(begin), checkpoint, decisions, in_flight })
-    }
-
-    /// Refuses a state in which operators have state that the program has no more: it would be lost.
-    fn check_operators(
-        &self,
-        running: &RunningQuery,
-        saved: &TaskManifest,
-        builder: &mut DeploymentBuilder<'_>,
-    ) -> Result<(), DeployError> {
-        let names = running.operator_names();
-        let name = running.name();
-        if let Some(lost) = saved.operators.iter().find(|(id, _)| !names.contains_key(id)) {
-            let there: Vec<&str> = names
-                .iter()
-                .filter(|(id, _)| !saved.operators.contains_key(id))
-                .map(|(_, text)| text.as_str())
-                .collect();
-            let there = if there.is_empty() { "nothing instead".to_owned() } else { there.join("; ") };
-            return Err(DeployError::Runtime(format!(
-                "error: query '{name}': its state holds what an operator keeps, {}; the program has {there}\nhelp: {}",
-                lost.1,
-                self.changed(running.manifest())
-            )));
-        }
-        let begin = names.iter().filter(|(id, _)| !saved.operators.contains_key(id));
-        builder.notices.extend(begin.map(|(_, meaning)| {
-            format!(
-                "query '{name}': {meaning} begins now: the state knows no rows of windows that closed before"
-            )
-        }));
-        Ok(())
-    }
-
-    /// The limits that decide which events a window has may change only where no window may be half decided.
-    fn check_and_write_limits(
-        &self,
-        query: &str,
-        store: &Store,
-        is_between: bool,
-    ) -> Result<(), DeployError> {
-        let (before, now) = (admitted::read(store), self.limits.admission());
-        let failed = |error: StateError| DeployError::Runtime(format!("error: query '{query}': {error}"));
-        let before = before.map_err(failed)?;
-        if before == now {
-            return Ok(());
-        }
-        if is_between {
-            return admitted::write(store, &now).map_err(failed);
-        }
-        let AdmissionLimits { groups_max, record_bytes_max } = before;
-        Err(DeployError::Runtime(format!(
-            "error: query '{query}': it was killed, and what it had decided since its last checkpoint must be decided in the same way \
-             again: max_groups and max_record_bytes cannot be changed now\n\
-             help: run it with --limit max_groups={groups_max} --limit max_record_bytes={record_bytes_max} until it ends or is \
-             interrupted once; then they can be changed"
-        )))
-    }
-
-    /// What to do where a query means something else than its state.
-    fn changed(&self, manifest: &Manifest) -> String {
-        let removal = self.state.as_ref().map(|store| removal(store, &manifest.name)).unwrap_or_default();
-        let given = match manifest.target {
-            Target::View => "give the new query a name of its own",
-            _ => {
-                "give the new query a name, as in CREATE VIEW name AS SELECT ...: state follows the name, and that of a statement without one what it means"
-            }
-        };
-        format!("bring the query back as it was; or {given}; or, to begin it anew, first: {removal}")
     }
 
     /// A query at work, with everything that reads it.

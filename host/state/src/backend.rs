@@ -142,8 +142,6 @@ pub struct RecoveredState {
     pub identity: u128,
     /// Its log, open.
     pub log: Log,
-    /// The bounds of its log.
-    pub log_limits: LogLimits,
     /// Its checkpoints, open.
     pub checkpoints: Checkpoints,
     /// The sections that the newest checkpoint refers to.
@@ -156,27 +154,32 @@ pub struct RecoveredState {
     pub acknowledged: BTreeMap<String, Acknowledged>,
     /// How many generations are kept.
     pub generations: usize,
+}
+
+/// How a state is written; nothing of it is part of what is written.
+#[derive(Default)]
+pub struct BackendSettings {
+    /// The bounds of its log.
+    pub log: LogLimits,
     /// Counts its checkpoints.
     pub metrics: CheckpointMetrics,
 }
 
 impl StateBackend {
     /// Lets a pool's threads write the state.
-    pub fn start(pool: &StatePool, begin: RecoveredState) -> Self {
+    pub fn start(pool: &StatePool, recovered: RecoveredState, settings: BackendSettings) -> Self {
         let RecoveredState {
             store,
             identity,
             log: mut log_file,
-            log_limits,
             checkpoints,
             sections,
             newest,
             in_flight,
             acknowledged,
             generations,
-            metrics,
-        } = begin;
-        log_file.set_segment_bytes(log_limits.segment_bytes);
+        } = recovered;
+        log_file.set_segment_bytes(settings.log.segment_bytes);
         let offsets = newest.as_ref().map(|(manifest, _)| manifest.task.offsets.clone());
         let standing = Arc::new(Standing::new(offsets, acknowledged));
         let (alive, ending) = ending();
@@ -194,9 +197,16 @@ impl StateBackend {
                 standing.clone(),
                 alive.clone(),
             );
-            let checkpointer = checkpointer.counted_in(metrics);
+            let checkpointer = checkpointer.counted_in(settings.metrics);
             let checkpointer = Mailbox::new(pool.checkpoints(), checkpointer, on_failure());
-            LogWriter::new(log_file, log_limits.waiting_max, in_flight, checkpointer, standing.clone(), alive)
+            LogWriter::new(
+                log_file,
+                settings.log.waiting_max,
+                in_flight,
+                checkpointer,
+                standing.clone(),
+                alive,
+            )
         };
         let log = Mailbox::new_cyclic(pool.logs(), writer, on_failure());
         Self { log, standing, store, identity, ending }

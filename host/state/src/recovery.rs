@@ -18,7 +18,7 @@ use streamgauge_common::{
 use streamgauge_engine::{SegmentId, StateSegment};
 
 use super::{
-    backend::{CheckpointMetrics, LogLimits, RecoveredState},
+    backend::RecoveredState,
     bytes::Malformed,
     checkpoint::{Checkpoints, Found},
     decision::{Decision, Forced, SinkBatch, Verdict},
@@ -38,7 +38,7 @@ pub use sections::{Section, Sections};
 /// A query's state as it was kept.
 pub struct Recovered {
     /// What the state backend begins with.
-    pub begin: RecoveredState,
+    pub state: RecoveredState,
     /// The course of its rows.
     pub timeline: u128,
     /// Whether an earlier run had this state, even if it came to no checkpoint.
@@ -131,21 +131,19 @@ pub fn open(
             in_flight.entry(query).or_default().push(Arc::new(message));
         }
     }
-    let begin = RecoveredState {
+    let state = RecoveredState {
         store,
         identity,
         log,
-        log_limits: LogLimits::default(),
         checkpoints,
         sections,
         newest,
         in_flight: indexes,
         acknowledged: acknowledged.clone(),
         generations,
-        metrics: CheckpointMetrics::default(),
     };
     let timeline = identity;
-    Ok(Recovered { begin, timeline, goes_on, checkpoint, checkpoint_us, decisions, in_flight, notices })
+    Ok(Recovered { state, timeline, goes_on, checkpoint, checkpoint_us, decisions, in_flight, notices })
 }
 
 /// Refuses states that the reducers cannot restore. Before the log is opened, which takes the state from a process that uses it;

@@ -32,7 +32,7 @@ use streamgauge_sql::{
     manifest::{Aggregate, SourceColumn},
 };
 use streamgauge_state::{
-    backend::StateBackend,
+    backend::{BackendSettings, StateBackend},
     fingerprint::StateFingerprint,
     manifest::{Offsets, StartBounds},
     pool::{PoolSettings, StatePool},
@@ -254,14 +254,18 @@ fn task(
         );
     };
     let folder = Store::open(state.to_str().unwrap()).unwrap().folder(&manifest.name).unwrap();
-    let Recovered { begin, checkpoint, decisions, .. } = recovery::open(
+    let Recovered { state, checkpoint, decisions, .. } = recovery::open(
         folder,
         &StateFingerprint::of(&manifest, None, &[StateVersions { written: 1, restores: Vec::new() }]),
         2,
     )
     .unwrap();
     let pool = StatePool::start(PoolSettings::default()).unwrap();
-    let log = DecisionLog::new(Some(StateBackend::start(&pool, begin)), BTreeMap::new(), decisions);
+    let log = DecisionLog::new(
+        Some(StateBackend::start(&pool, state, BackendSettings::default())),
+        BTreeMap::new(),
+        decisions,
+    );
     let (saved, parts) = checkpoint.unwrap_or_default();
     let mut task =
         QueryTask::new(running, log, context, StartBounds::default(), saved.offsets.clone(), factory);

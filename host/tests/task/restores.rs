@@ -15,7 +15,7 @@ use streamgauge_engine::{Accumulators, Settings, StateVersions, WindowQuery};
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{SourceText, compile, manifest::SourceColumn};
 use streamgauge_state::{
-    backend::StateBackend,
+    backend::{BackendSettings, StateBackend},
     error::StateError,
     fingerprint::StateFingerprint,
     manifest::StartBounds,
@@ -69,9 +69,13 @@ impl Process {
             accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
         let source = program.sources.first().unwrap();
         let fingerprint = StateFingerprint::of(&manifest, Some(source), &known);
-        let Recovered { begin, checkpoint, decisions, .. } = recovery::open(store.clone(), &fingerprint, 2)?;
+        let Recovered { state, checkpoint, decisions, .. } = recovery::open(store.clone(), &fingerprint, 2)?;
         let pool = StatePool::start(PoolSettings::default()).unwrap();
-        let log = DecisionLog::new(Some(StateBackend::start(&pool, begin)), BTreeMap::new(), decisions);
+        let log = DecisionLog::new(
+            Some(StateBackend::start(&pool, state, BackendSettings::default())),
+            BTreeMap::new(),
+            decisions,
+        );
         let mut engine = WindowQuery::new(&window, Settings::default(), []).unwrap();
         engine.track_changes();
         let place = |name: &str| source.columns.iter().position(|column| column.name == name).unwrap();

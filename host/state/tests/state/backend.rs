@@ -14,7 +14,7 @@ use streamgauge_engine::{
 };
 use streamgauge_sql::manifest::{FORMAT, Input, Manifest, Target};
 use streamgauge_state::{
-    backend::{CheckpointRequest, PendingDelivery, StateBackend},
+    backend::{BackendSettings, CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
     fingerprint::StateFingerprint,
     manifest::{Decided, Offsets, PartitionProgress, StartBounds, TaskManifest},
@@ -58,7 +58,7 @@ struct Query {
 impl Query {
     /// With its first checkpoint written.
     fn begin(pool: &StatePool, store: &Store) -> Self {
-        let backend = StateBackend::start(pool, open(store).begin);
+        let backend = StateBackend::start(pool, open(store).state, BackendSettings::default());
         let notifier = backend.ack_notifier();
         let outbox = {
             let notifier = notifier.clone();
@@ -166,7 +166,7 @@ fn a_checkpoint_keeps_partitions_of_two_sources_apart() {
         kept: vec![id(first), id(other)],
         ..TaskManifest::default()
     };
-    let backend = StateBackend::start(&pool, open(&store).begin);
+    let backend = StateBackend::start(&pool, open(&store).state, BackendSettings::default());
     let parts = vec![part(first, b"a"), part(other, b"b")];
     backend.checkpoint(CheckpointRequest { task: task.clone(), parts, forced_closes: 0 });
     backend.wait();
@@ -262,7 +262,7 @@ fn accepting_a_topic_changes_nothing_else_of_a_checkpoint() {
         operators: [(5, "'n': row_number of each (model TEXT)".to_owned())].into(),
         ..TaskManifest::default()
     };
-    let backend = StateBackend::start(&pool, open(&store).begin);
+    let backend = StateBackend::start(&pool, open(&store).state, BackendSettings::default());
     let (mut keys, mut states) = (Texts::default(), Texts::default());
     keys.push(b"a group");
     states.push(b"a number");
