@@ -137,7 +137,7 @@ impl WindowQuery {
         self.close.source.set_idle_baseline();
     }
 
-    /// These partitions were idle at the last [`WindowQuery::mark`]: the watermark need not wait for them up to where the others
+    /// These partitions were idle at the last [`WindowQuery::set_idle_baseline`]: the watermark need not wait for them up to where the others
     /// stood then. If all partitions were idle, it rises to the greatest event time less the delay, plus the time that had elapsed
     /// since the last arrival. A mark serves once; without one nothing happens.
     pub fn idle(&mut self, partitions: &[Partition], elapsed_us: i64) {
