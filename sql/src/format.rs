@@ -1,11 +1,16 @@
 //! The same text, laid out anew: two spaces a level, a clause a line, a blank line between statements. Words, names and comments stay
 //! as they were written.
 
+use std::ops::RangeInclusive;
+
 use sqlformat::{FormatOptions, Indent, QueryParams};
-use sqlparser::tokenizer::{Span, Token, Whitespace};
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Whitespace};
 
 use crate::error::{Checked, Diagnostic, Problem, Severity, SourceText};
-use crate::parse::{BYTE_ORDER_MARK, tokens};
+use crate::parse::{
+    BYTE_ORDER_MARK,
+    tokens::{self, Offsets},
+};
 
 /// How long a list or an expression may be that stands in one line.
 const LINE: usize = 90;
@@ -22,9 +27,12 @@ pub fn format(file: &SourceText) -> Result<String, Box<Diagnostic>> {
 fn formatted(text: &str) -> Checked<String> {
     let before = essence(text)?;
     let keeps = |candidate: &String| essence(candidate).is_ok_and(|after| after == before);
-    let laid_out = lay_out(text);
+    let laid_out = lay_out(text)?;
     let candidates = [join_options(&laid_out), laid_out];
-    let is_stable = |candidate: &String| keeps(candidate) && join_options(&lay_out(candidate)) == *candidate;
+    let is_stable = |candidate: &String| {
+        let again = lay_out(candidate).map(|again| join_options(&again));
+        keeps(candidate) && again.as_ref() == Ok(candidate)
+    };
     candidates.into_iter().find(is_stable).ok_or_else(|| {
         Problem::new(
             Span::new((1, 1).into(), (1, 2).into()),
@@ -34,7 +42,7 @@ fn formatted(text: &str) -> Checked<String> {
     })
 }
 
-fn lay_out(text: &str) -> String {
+fn lay_out(text: &str) -> Checked<String> {
     let options = FormatOptions {
         indent: Indent::Spaces(2),
         lines_between_queries: 2,
@@ -43,9 +51,52 @@ fn lay_out(text: &str) -> String {
         max_inline_top_level: Some(LINE),
         ..FormatOptions::default()
     };
-    let text = sqlformat::format(text, &QueryParams::None, &options);
+    let Hidden { text, pieces } = Hidden::of(text)?;
+    let text = sqlformat::format(&text, &QueryParams::None, &options);
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    format!("{}\n", lines.join("\n").trim())
+    let text = format!("{}\n", lines.join("\n").trim());
+    Ok(pieces.iter().fold(text, |text, (stand_in, piece)| text.replacen(stand_in, piece, 1)))
+}
+
+/// A text in which others stand in for what the library misreads: for strings with a backslash, which it takes for an escape, and
+/// for comments in comments.
+struct Hidden {
+    text: String,
+    /// What stands in for each piece, and the piece.
+    pieces: Vec<(String, String)>,
+}
+
+/// Stand-ins are made of characters for private use, one a piece.
+const PRIVATE: RangeInclusive<u32> = 0xe000..=0xf8ff;
+
+impl Hidden {
+    fn of(text: &str) -> Checked<Self> {
+        let mut hidden = Self { text: String::with_capacity(text.len()), pieces: Vec::new() };
+        let private: Vec<char> = PRIVATE.filter_map(char::from_u32).filter(|&c| !text.contains(c)).collect();
+        let offsets = Offsets::new(text);
+        let mut done = 0;
+        for TokenWithSpan { token, span } in tokens::cut(text)? {
+            let (start, end) = (offsets.find(text, span.start), offsets.find(text, span.end));
+            let piece = text.get(start..end).unwrap_or_default();
+            let (open, close) = match &token {
+                Token::SingleQuotedString(_) if piece.contains('\\') => ("'", "'"),
+                Token::Whitespace(Whitespace::MultiLineComment(comment)) if comment.contains("/*") => {
+                    ("/*", "*/")
+                }
+                _ => continue,
+            };
+            // With more pieces than characters the rest stays; a layout that changes it is refused.
+            let Some(c) = private.get(hidden.pieces.len()) else { break };
+            let width = piece.chars().count().saturating_sub(open.len() + close.len()).max(1);
+            let stand_in = format!("{open}{}{close}", c.to_string().repeat(width));
+            hidden.text.push_str(text.get(done..start).unwrap_or_default());
+            hidden.text.push_str(&stand_in);
+            hidden.pieces.push((stand_in, piece.to_owned()));
+            done = end;
+        }
+        hidden.text.push_str(text.get(done..).unwrap_or_default());
+        Ok(hidden)
+    }
 }
 
 /// The library takes the WITH of options for the one of a query and begins a line with it.
@@ -114,6 +165,14 @@ from tumble(s, ts, interval '1' minute)
 where a <> 'it''s'
 group by window_start, window_end, a
 ",
+        );
+    }
+
+    #[test]
+    fn backslashes_and_comments_in_comments_stay() {
+        check(
+            r"/* a /* b */ c */select a from s where a like 'x\_' escape '\' and b='\'''",
+            "/* a /* b */ c */\nselect a\nfrom s\nwhere a like 'x\\_' escape '\\' and b = '\\'''\n",
         );
     }
 

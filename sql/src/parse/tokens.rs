@@ -56,14 +56,15 @@ fn piece(text: &str, offsets: &Offsets, tokens: &[TokenWithSpan]) -> Piece {
 }
 
 /// Where a line begins in the text.
-struct Offsets(Vec<usize>);
+pub(crate) struct Offsets(Vec<usize>);
 
 impl Offsets {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self(std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect())
     }
 
-    fn find(&self, text: &str, place: Location) -> usize {
+    /// The byte at a place.
+    pub(crate) fn find(&self, text: &str, place: Location) -> usize {
         let line = usize::try_from(place.line).unwrap_or(usize::MAX).saturating_sub(1);
         let column = usize::try_from(place.column).unwrap_or(usize::MAX).saturating_sub(1);
         let start = self.0.get(line).copied().unwrap_or(text.len());
