@@ -185,7 +185,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
     let components = deployment.components(&needed)?;
     let pool = deployment.state.is_some().then(|| resources.state_pool(deployment)).transpose()?;
     let tasks = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
-    let (left, told) = deployment.leftovers(&tasks.copied().collect::<Vec<_>>())?;
+    let (left, told) = deployment.forget_and_list_leftovers(&tasks.copied().collect::<Vec<_>>())?;
     let mut files = OutputFiles::new(
         deployment.console.clone(),
         deployment.read().into_iter(),

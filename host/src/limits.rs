@@ -8,7 +8,7 @@
 //! half decided ([`admitted`](streamgauge_state::admitted)). What must never change for a state to keep its meaning is no limit of this
 //! table; [`ELSEWHERE`] says so.
 
-mod elsewhere;
+mod other_limits;
 mod setting;
 mod shown;
 
@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub use self::{
-    elsewhere::{ELSEWHERE, Elsewhere},
+    other_limits::{ELSEWHERE, Elsewhere},
     setting::{LimitError, Setting, parse_size},
     shown::{help, markdown},
 };

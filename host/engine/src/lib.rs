@@ -32,18 +32,18 @@ mod close;
 mod stack;
 mod answer;
 mod query;
-mod apart;
+mod remote_halves;
 mod operator;
 mod segment;
 mod versions;
 
 pub use answer::{Closed, GroupRows};
-pub use apart::{PartitionFold, WindowClose};
 pub use fold::{FoldBatch, Folded};
 pub use key::encode as encode_key;
 pub use late::LateRow;
 pub use operator::{Operator, OperatorRows, Pass, SHARDS, operator, shard_of};
 pub use query::{Settings, Usage, WindowQuery};
+pub use remote_halves::{PartitionFold, WindowClose};
 pub use sealed::{SealedSlice, SealedStates};
 pub use segment::{
     FoldSegment, OperatorSegment, RestoreError, SegmentId, SegmentKind, Snapshot, StateSegment,

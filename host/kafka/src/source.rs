@@ -7,7 +7,7 @@
 mod asking;
 mod builder;
 mod event;
-mod lack;
+mod missing;
 mod positions;
 mod reading;
 mod silence;
@@ -29,7 +29,7 @@ use streamgauge_common::{
 use self::{
     asking::Asking,
     builder::ChunkBuilder,
-    lack::{ALL_BUT_LEADERS, Missing},
+    missing::{ALL_BUT_LEADERS, Missing},
     positions::NoPosition,
     silence::Silence,
 };

@@ -20,7 +20,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// Rows of such a query wait, or it cannot be known whether they do.
-    pub(super) fn leftovers(
+    pub(super) fn forget_and_list_leftovers(
         &self,
         tasks: &[&Query],
     ) -> Result<(BTreeMap<u128, String>, Vec<String>), DeployError> {

@@ -1,9 +1,9 @@
 //! The outputs of a run: a file is open once, whatever it is called, and none is emptied before all else is known to be
 //! right.
 
-mod dead;
+mod letter_files;
 mod fate;
-mod found;
+mod marker_lookup;
 mod refusal;
 mod tail;
 
@@ -34,8 +34,8 @@ use crate::{
 };
 
 pub(super) use self::{
-    dead::LetterSettings,
     fate::{Named, Writer},
+    letter_files::LetterSettings,
 };
 
 /// Where markers are, in the folder of the state.
@@ -214,7 +214,7 @@ impl OutputFiles {
         }
         let is_file = place.file.metadata().is_ok_and(|there| there.is_file());
         let marker =
-            is_file.then(|| found::marker(folder.as_deref(), path, &place.file, name)).transpose()?;
+            is_file.then(|| marker_lookup::marker(folder.as_deref(), path, &place.file, name)).transpose()?;
         let lines = place.lines.insert(Arc::new(FileSink::new(output, marker))).clone();
         let wide = folder.map(|folder| folder.join(OUTPUTS)).filter(|folder| folder.exists());
         self.notices.extend(wide.and_then(|folder| rights::close_folder(&folder)));

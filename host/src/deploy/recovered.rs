@@ -27,7 +27,7 @@ pub(super) struct KnownQuery {
     pub(super) recovered: Option<(RecoveredState, BackendSettings)>,
     pub(super) checkpoint: Option<(TaskManifest, Vec<StateSegment>)>,
     pub(super) decisions: RecoveredDecisions,
-    pub(super) in_flight: BTreeMap<String, Vec<Arc<Message>>>,
+    pub(super) unacknowledged: BTreeMap<String, Vec<Arc<Message>>>,
 }
 
 impl Deployment<'_> {
@@ -41,14 +41,14 @@ impl Deployment<'_> {
     ) -> Result<KnownQuery, DeployError> {
         let Some(store) = &self.state else {
             let timeline = fastrand::u128(..);
-            let (decisions, in_flight) = (RecoveredDecisions::default(), BTreeMap::new());
+            let (decisions, unacknowledged) = (RecoveredDecisions::default(), BTreeMap::new());
             return Ok(KnownQuery {
                 timeline,
                 goes_on: false,
                 recovered: None,
                 checkpoint: None,
                 decisions,
-                in_flight,
+                unacknowledged,
             });
         };
         let bad = |error: &dyn std::fmt::Display| {
@@ -61,12 +61,20 @@ impl Deployment<'_> {
                 StateError::Changed { .. } => DeployError::Runtime(format!(
                     "error: query '{}': {error}\nhelp: {}",
                     manifest.name,
-                    self.changed(manifest)
+                    self.help_for_changed(manifest)
                 )),
                 error => bad(&error),
             })?;
-        let Recovered { state, timeline, goes_on, checkpoint, checkpoint_us, decisions, in_flight, notices } =
-            recovered;
+        let Recovered {
+            state,
+            timeline,
+            goes_on,
+            checkpoint,
+            checkpoint_us,
+            decisions,
+            unacknowledged,
+            notices,
+        } = recovered;
         let metrics = metrics::checkpoints(self.name, &manifest.name);
         let settings = BackendSettings { log: self.limits.log(), metrics };
         let at_checkpoint = checkpoint.as_ref().map(|(saved, _)| saved.decided.run);
@@ -84,7 +92,7 @@ impl Deployment<'_> {
             recovered: Some((state, settings)),
             checkpoint,
             decisions,
-            in_flight,
+            unacknowledged,
         })
     }
 
@@ -107,7 +115,7 @@ impl Deployment<'_> {
             return Err(DeployError::Runtime(format!(
                 "error: query '{name}': its state holds what an operator keeps, {}; the program has {there}\nhelp: {}",
                 lost.1,
-                self.changed(running.manifest())
+                self.help_for_changed(running.manifest())
             )));
         }
         let begin = names.iter().filter(|(id, _)| !saved.operators.contains_key(id));
@@ -145,7 +153,7 @@ impl Deployment<'_> {
     }
 
     /// What to do where a query means something else than its state.
-    fn changed(&self, manifest: &Manifest) -> String {
+    fn help_for_changed(&self, manifest: &Manifest) -> String {
         let removal = self.state.as_ref().map(|store| removal(store, &manifest.name)).unwrap_or_default();
         let given = match manifest.target {
             Target::View => "give the new query a name of its own",

@@ -45,7 +45,7 @@ struct TaskBuilder<'a> {
     goes_on: bool,
     ack_notifier: Option<AckNotifier>,
     acknowledged: BTreeMap<String, Acknowledged>,
-    in_flight: BTreeMap<String, Vec<Arc<Message>>>,
+    unacknowledged: BTreeMap<String, Vec<Arc<Message>>>,
     outboxes: BTreeMap<String, Outbox>,
     source: &'a Source,
     subscription: &'a Subscription,
@@ -70,9 +70,9 @@ impl Deployment<'_> {
         let accumulators = open().map_err(failed)?;
         let versions: Vec<StateVersions> =
             accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
-        let KnownQuery { timeline, goes_on, recovered, checkpoint, decisions, in_flight } =
+        let KnownQuery { timeline, goes_on, recovered, checkpoint, decisions, unacknowledged } =
             self.recover_query(manifest, source, &versions, builder)?;
-        if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && in_flight.is_empty() {
+        if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && unacknowledged.is_empty() {
             if !self.bounded && self.inputs.is_empty() {
                 let name = &manifest.name;
                 builder.notices.push(format!(
@@ -90,7 +90,7 @@ impl Deployment<'_> {
             goes_on,
             ack_notifier: backend.as_ref().map(StateBackend::ack_notifier),
             acknowledged,
-            in_flight,
+            unacknowledged,
             outboxes: BTreeMap::new(),
             source,
             subscription,
@@ -101,7 +101,9 @@ impl Deployment<'_> {
             self.check_operators(&running, saved, builder)?;
         }
         let owed = |messages: &&Vec<Arc<Message>>| !messages.iter().all(|message| is_shown(message));
-        if let Some((name, messages)) = task_builder.in_flight.iter().find(|(_, messages)| owed(messages)) {
+        if let Some((name, messages)) =
+            task_builder.unacknowledged.iter().find(|(_, messages)| owed(messages))
+        {
             return Err(undelivered(manifest, name, messages, "no statement of that name is there any more"));
         }
         let start_bounds = match &checkpoint {
@@ -147,7 +149,7 @@ impl Deployment<'_> {
             None => {}
             Some((_, SinkBinding::Direct(output))) => running.send_to(output),
             Some((sink, SinkBinding::Outbox(outbox_binding))) => {
-                running.post_to(self.post(manifest, &sink, *outbox_binding, task_builder, builder)?);
+                running.post_to(self.open_outbox(manifest, &sink, *outbox_binding, task_builder, builder)?);
             }
         }
         for reader in builder.needed.clone() {
@@ -189,8 +191,11 @@ impl Deployment<'_> {
                 let binding = open_output(output, Some(&path), &route, files)?;
                 if let Some(marked) = route.name() {
                     let upto = task_builder.acknowledged.get(&manifest.name).map_or(0, |known| known.upto);
-                    let owed =
-                        task_builder.in_flight.get(&manifest.name).map(Vec::as_slice).unwrap_or_default();
+                    let owed = task_builder
+                        .unacknowledged
+                        .get(&manifest.name)
+                        .map(Vec::as_slice)
+                        .unwrap_or_default();
                     files.acknowledges(&marked, upto, owed);
                 }
                 binding
@@ -223,7 +228,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// An earlier run left messages for a sink of another kind.
-    fn post(
+    fn open_outbox(
         &self,
         manifest: &Manifest,
         sink: &str,
@@ -235,28 +240,28 @@ impl Deployment<'_> {
         let name = manifest.name.clone();
         let mut acknowledged = task_builder.acknowledged.remove(&name).unwrap_or_default();
         acknowledged.add_upto(has);
-        let mut in_flight = task_builder.in_flight.remove(&name).unwrap_or_default();
+        let mut unacknowledged = task_builder.unacknowledged.remove(&name).unwrap_or_default();
         if !keeps_last {
             // A window that was kept to be shown is not owed to a sink that is told.
             let (shown, owed): (Vec<_>, Vec<_>) =
-                in_flight.into_iter().partition(|message| is_shown(message));
+                unacknowledged.into_iter().partition(|message| is_shown(message));
             shown.iter().for_each(|message| acknowledged.add(message.sequence));
-            in_flight = owed;
+            unacknowledged = owed;
         }
-        if !in_flight.iter().all(|message| worker.takes(&message.payload)) {
+        if !unacknowledged.iter().all(|message| worker.takes(&message.payload)) {
             let why = format!("'{sink}' is another kind of sink now");
-            return Err(undelivered(manifest, &name, &in_flight, &why));
+            return Err(undelivered(manifest, &name, &unacknowledged, &why));
         }
         let resumed: Result<Vec<_>, String> =
-            in_flight.iter().map(|message| worker.resume(message.clone())).collect();
-        let in_flight = resumed.map_err(|why| undelivered(manifest, &name, &in_flight, &why))?;
+            unacknowledged.iter().map(|message| worker.resume(message.clone())).collect();
+        let unacknowledged = resumed.map_err(|why| undelivered(manifest, &name, &unacknowledged, &why))?;
         let ack_notifier = task_builder.ack_notifier.clone();
         let note = move |_: &Acknowledged| ack_notifier.iter().for_each(AckNotifier::note);
         let shown = task_builder.subscription.query(&name);
         let outbox = Outbox::new(Bounds { keeps_last, ..self.limits.outbox() }, acknowledged, note)
             .shown_in(shown.outbox_gauge(metrics::outbox_rows(self.name, &name)));
         task_builder.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
-        outbox.push(in_flight);
+        outbox.push(unacknowledged);
         let of = [task_builder.source.name.as_str(), name.as_str(), sink];
         let letters = task_builder.subscription.dead_letters.clone();
         builder.sinks.add(worker, outbox.clone(), of, (letters, shown.dead_letters().clone()));

@@ -128,7 +128,7 @@ impl Drain {
 
 /// Whether nothing that was decided and can be delivered waits to be.
 fn are_delivered(tasks: &[QueryTask]) -> bool {
-    tasks.iter().all(|task| task.log().in_flight() == 0)
+    tasks.iter().all(|task| task.log().unacknowledged_rows() == 0)
 }
 
 /// Makes a last checkpoint of a task that is to be paused.

@@ -96,7 +96,7 @@ impl DecisionLog {
     }
 
     /// Rows that are decided and not acknowledged, but may be.
-    pub fn in_flight(&self) -> usize {
+    pub fn unacknowledged_rows(&self) -> usize {
         self.outboxes.values().filter(|outbox| outbox.failure().is_none()).map(Outbox::rows).sum()
     }
 

@@ -3,7 +3,7 @@
 mod life;
 mod traps;
 mod barriers;
-mod again;
+mod rewind;
 mod checkpoint;
 mod outcome;
 

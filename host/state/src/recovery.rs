@@ -50,7 +50,7 @@ pub struct Recovered {
     /// What its decision log goes on from.
     pub decisions: RecoveredDecisions,
     /// Messages that are decided and not acknowledged, by query.
-    pub in_flight: BTreeMap<String, Vec<Arc<Message>>>,
+    pub unacknowledged: BTreeMap<String, Vec<Arc<Message>>>,
     /// What people should know.
     pub notices: Vec<String>,
 }
@@ -120,7 +120,7 @@ pub fn open(
     }
     // Without a checkpoint nothing was sent: what is in the log was never decided.
     let Replay { decisions, acknowledged, messages } = replay;
-    let mut in_flight: BTreeMap<String, Vec<Arc<Message>>> = BTreeMap::new();
+    let mut unacknowledged: BTreeMap<String, Vec<Arc<Message>>> = BTreeMap::new();
     let mut indexes = Vec::new();
     for (index, query, message) in messages {
         if acknowledged
@@ -128,7 +128,7 @@ pub fn open(
             .is_none_or(|acknowledged: &Acknowledged| !acknowledged.has(message.sequence))
         {
             indexes.push((index, query.clone(), message.sequence));
-            in_flight.entry(query).or_default().push(Arc::new(message));
+            unacknowledged.entry(query).or_default().push(Arc::new(message));
         }
     }
     let state = RecoveredState {
@@ -143,7 +143,7 @@ pub fn open(
         generations,
     };
     let timeline = identity;
-    Ok(Recovered { state, timeline, goes_on, checkpoint, checkpoint_us, decisions, in_flight, notices })
+    Ok(Recovered { state, timeline, goes_on, checkpoint, checkpoint_us, decisions, unacknowledged, notices })
 }
 
 /// Refuses states that the reducers cannot restore. Before the log is opened, which takes the state from a process that uses it;

@@ -139,12 +139,12 @@ fn a_window_takes_nothing_that_comes_after_its_close_was_logged_although_its_row
         let mut rows = Vec::new();
         // These are late for [10, 20) and [20, 30), which were closed while partition 1 was idle.
         scene.take(1, 1, &[event(1, 13), event(1, 23), event(1, 36)]);
-        while scene.task.log().in_flight() > 0 {
+        while scene.task.log().unacknowledged_rows() > 0 {
             rows.extend(acknowledge_all(&scene.outbox));
             scene.task.close();
         }
         [0, 1].into_iter().for_each(|partition| scene.task.end(first(partition)));
-        while scene.task.log().in_flight() > 0 || scene.task.has_undecided() {
+        while scene.task.log().unacknowledged_rows() > 0 || scene.task.has_undecided() {
             rows.extend(acknowledge_all(&scene.outbox));
             scene.task.close();
         }

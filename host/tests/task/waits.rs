@@ -49,7 +49,7 @@ fn drain_while(change: &(dyn Fn(&Outbox) + Sync), stop: &Stop) -> (Vec<TaskEnd>,
     let mut scene = scene(100);
     scene.task.assign_active(first(0), Offset(0));
     scene.take(0, 0, &[event(1, 1), event(2, 2)]);
-    assert_eq!(scene.task.log().in_flight(), 2);
+    assert_eq!(scene.task.log().unacknowledged_rows(), 2);
     let (tell, told) = unbounded();
     let Scene { task, outbox, .. } = scene;
     let ends = thread::scope(|scope| {

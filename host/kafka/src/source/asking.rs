@@ -13,7 +13,7 @@ use crate::{
     native::{self, EndOf, Ends},
     source::{
         KafkaSource, State,
-        lack::Missing,
+        missing::Missing,
         positions::{self, NoPosition},
     },
 };

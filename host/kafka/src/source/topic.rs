@@ -15,7 +15,7 @@ use crate::{
     native::{self, Described},
     source::{
         KafkaSource,
-        lack::ALL_BUT_LEADERS,
+        missing::ALL_BUT_LEADERS,
         positions::{self, NoPosition},
     },
 };

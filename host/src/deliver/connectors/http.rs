@@ -1,6 +1,6 @@
 //! What connectors share whose component makes HTTP requests: the options of the host, the check of addresses, and the worker.
 
-mod judge;
+mod response_classifier;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use streamgauge_sql::{
 };
 use streamgauge_state::outbox::Outbox;
 
-use self::judge::ResponseClassifier;
+use self::response_classifier::ResponseClassifier;
 use super::component;
 use crate::deliver::{
     connector::{Destination, OutboxBinding, Route, SinkConnector, SinkContext, SinkError, SinkWorker},

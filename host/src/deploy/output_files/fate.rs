@@ -21,7 +21,7 @@
 //! `--output` replaces both. Where several sinks share a file it is emptied only if all of them would. Pipes and devices are as
 //! they are.
 //!
-//! Dead letters are appended to, where the file holds nothing else (`dead.rs`).
+//! Dead letters are appended to, where the file holds nothing else (`letter_files.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! What people are told where nothing is written to a file, since nobody said what should become of what it holds.
 
-use super::{Mode, Named, OutputFile, OutputFiles, Writer, fate, found, tail::Tail};
+use super::{Mode, Named, OutputFile, OutputFiles, Writer, fate, marker_lookup, tail::Tail};
 
 impl OutputFiles {
     /// Why nothing is written to a file that holds something, and every way to have it written.
@@ -15,7 +15,8 @@ impl OutputFiles {
             }
             (Some((state, folder)), None) => {
                 let folder = folder.as_deref();
-                let before = folder.and_then(|it| found::written_as(it, &place.path, &self.identities));
+                let before =
+                    folder.and_then(|it| marker_lookup::written_as(it, &place.path, &self.identities));
                 let before =
                     before.map(|path| format!(": its rows were written as '{path}'")).unwrap_or_default();
                 format!("'{path}' holds {length} bytes that the state in '{state}' knows nothing of{before}")

@@ -129,7 +129,8 @@ impl ThreadContext {
         }
         task.give_up();
         let wakeup = wakeup_of(slice::from_ref(&task), &self.stop);
-        wakeup.wait_until(source.drain_timeout, || task.log().in_flight() == 0 || self.stop.is_set());
+        wakeup
+            .wait_until(source.drain_timeout, || task.log().unacknowledged_rows() == 0 || self.stop.is_set());
         task.into_end(failures)
     }
 

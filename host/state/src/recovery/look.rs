@@ -27,7 +27,7 @@ pub struct Looked {
     /// When that was written, in microseconds since the epoch.
     pub checkpoint_us: Option<i64>,
     /// By query: messages that were decided and are not known to be acknowledged, each with its number and its rows.
-    in_flight: BTreeMap<String, Vec<(u64, u32)>>,
+    unacknowledged: BTreeMap<String, Vec<(u64, u32)>>,
 }
 
 impl Looked {
@@ -38,7 +38,7 @@ impl Looked {
             let upto = has(&format!("{:032x}/{query}", self.identity));
             messages.iter().filter(|(sequence, _)| *sequence > upto).map(|&(_, rows)| u64::from(rows)).sum()
         };
-        self.in_flight.iter().map(of_query).sum()
+        self.unacknowledged.iter().map(of_query).sum()
     }
 }
 
@@ -52,7 +52,13 @@ pub fn look(store: &Store) -> Result<Looked, StateError> {
     let (identity, means) = fingerprint::look(store)?;
     let Some(found) = Checkpoints::open(store, identity, 0)?.newest()? else {
         // Without a checkpoint nothing was sent: what is in the log was never decided.
-        return Ok(Looked { identity, means, task: None, checkpoint_us: None, in_flight: BTreeMap::new() });
+        return Ok(Looked {
+            identity,
+            means,
+            task: None,
+            checkpoint_us: None,
+            unacknowledged: BTreeMap::new(),
+        });
     };
     let name = Checkpoints::name(found.generation);
     let damaged = |malformed: Malformed| {
@@ -64,15 +70,15 @@ pub fn look(store: &Store) -> Result<Looked, StateError> {
     for entry in Log::look(store, identity, manifest.log.needed_from)? {
         replay.follow(&entry, manifest.log.index, store)?;
     }
-    let mut in_flight: BTreeMap<String, Vec<(u64, u32)>> = BTreeMap::new();
+    let mut unacknowledged: BTreeMap<String, Vec<(u64, u32)>> = BTreeMap::new();
     for (_, query, message) in replay.messages {
         let acknowledged =
             replay.acknowledged.get(&query).is_some_and(|acknowledged| acknowledged.has(message.sequence));
         // Rows that are shown until newer ones come are not owed to anybody.
         if !acknowledged && !matches!(message.payload, Payload::Rows(_)) {
-            in_flight.entry(query).or_default().push((message.sequence, message.rows));
+            unacknowledged.entry(query).or_default().push((message.sequence, message.rows));
         }
     }
     let checkpoint_us = store.put_at_us(&name)?;
-    Ok(Looked { identity, means, task: Some(manifest.task), checkpoint_us, in_flight })
+    Ok(Looked { identity, means, task: Some(manifest.task), checkpoint_us, unacknowledged })
 }

@@ -99,9 +99,9 @@ impl Query {
 }
 
 /// The numbers of the messages that are decided and not acknowledged.
-fn in_flight(store: &Store) -> Vec<u64> {
-    let in_flight = open(store).in_flight;
-    in_flight.into_values().flatten().map(|message| message.sequence).collect()
+fn unacknowledged(store: &Store) -> Vec<u64> {
+    let unacknowledged = open(store).unacknowledged;
+    unacknowledged.into_values().flatten().map(|message| message.sequence).collect()
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn hundreds_of_queries_share_a_few_threads() {
     }
     drop(queries);
     for store in stores.iter().step_by(37) {
-        assert_eq!(in_flight(store), (1..=MESSAGES).collect::<Vec<_>>());
+        assert_eq!(unacknowledged(store), (1..=MESSAGES).collect::<Vec<_>>());
     }
 }
 
@@ -223,7 +223,7 @@ fn what_was_entered_and_acknowledged_is_written_when_nobody_waits() {
     while written() > odd.len() as u64 {
         thread::yield_now();
     }
-    assert_eq!(in_flight(&store), odd);
+    assert_eq!(unacknowledged(&store), odd);
 }
 
 #[test]
