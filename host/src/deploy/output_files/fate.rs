@@ -11,7 +11,7 @@
 //! | the same; `--overwrite K` | is emptied | is emptied | goes on; emptied where that cannot be | is cut to what was written |
 //!
 //! A state knows a file if the file's marker names a query of the program as the state calls it; the marker is found by the file's
-//! path, by its inode, or by its content ([`found`](super::found)). The state does not know it where the state is new or another
+//! path, by its inode, or by its content ([`marker_lookup`](super::marker_lookup)). The state does not know it where the state is new or another
 //! one, and where the file was written by a query that has another name now. *Goes on*: the file is cut to what the marker says,
 //! and rows follow. Only a beginning of what was being written when the run was killed is cut ([`tail`](super::tail)); anything
 //! else behind the mark is *more*. It cannot go on where the file is shorter than the marker says, does not end there as it was
