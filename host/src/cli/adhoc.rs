@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use streamgauge_component::plugins::Plugins;
 use streamgauge_sql::{
-    Compiled, SourceText,
+    Compiled, Diagnostic, SourceText,
     manifest::{Start, Target},
 };
 
@@ -86,6 +86,8 @@ impl Question<'_> {
         let of_files = program::compile_texts(&texts, plugins, limits)?.program.queries.len();
         texts.extend(self.statements.iter().cloned());
         let mut compiled = program::compile_quietly(&texts, plugins, limits)?;
+        let is_new = |warning: &&Diagnostic| self.statements.iter().any(|text| text.name == warning.file);
+        compiled.warnings.iter().filter(is_new).for_each(|warning| say(&warning.styled()));
         let asked = compiled.program.queries.split_off(of_files);
         if let Some(other) = asked.iter().find(|query| matches!(query.plan.manifest.target, Target::Sink(_)))
         {

@@ -73,12 +73,10 @@ impl Deployment<'_> {
         let KnownQuery { timeline, goes_on, recovered, checkpoint, decisions, unacknowledged } =
             self.recover_query(manifest, source, &versions, builder)?;
         if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && unacknowledged.is_empty() {
-            if !self.bounded && self.inputs.is_empty() {
-                let name = &manifest.name;
-                builder.notices.push(format!(
-                    "query '{name}' came to the end of its input in an earlier run: nothing is left to do"
-                ));
-            }
+            let name = &manifest.name;
+            builder.notices.push(format!(
+                "query '{name}' came to the end of its input in an earlier run with this state: nothing is read"
+            ));
             return Ok(None);
         }
         let acknowledged =

@@ -102,6 +102,17 @@ fn a_question_that_writes_or_is_wrong_is_refused() {
 }
 
 #[test]
+fn what_is_doubtful_in_a_question_is_told() {
+    let folder = folder();
+    let sql = "SELECT percentile(n, 0.95) AS p FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY window_end";
+    let (exit, _, said) =
+        outcome(within(folder.path()).args(["query", "-q", "-e", sql, ".", "--input", "s=events.jsonl"]));
+    assert_eq!(exit, 0);
+    assert!(said.starts_with("<-e>:1:22: warning: ") && said.contains("did you mean 95?"), "{said}");
+    assert_eq!(said.matches("warning").count(), 1, "{said}");
+}
+
+#[test]
 fn events_of_a_source_are_shown_as_they_are_decoded() {
     let folder = folder();
     let tap = ["tap", "s", "a_source.sql", "--input", "s=events.jsonl", "--where", "n > 1"];

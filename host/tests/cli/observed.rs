@@ -110,7 +110,7 @@ fn the_first_dead_letter_of_each_query_and_reason_is_told_at_once_with_what_woul
     );
     assert_eq!(
         running.hear("help"),
-        "help: write time_format = 'unix_ms' in the WITH of source 's'; --dead-letters PATH keeps all dead letters with their records"
+        "help: write time_format = 'unix_ms' in the WITH of source 's'; `run --dead-letters PATH` keeps all dead letters with their records"
     );
     running.write("{\"n\":1,\"ts\":\n");
     assert!(running.hear("dead letter").contains("'malformed': expected "));

@@ -111,5 +111,5 @@ fn text(letter: &DeadLetter<'_>, subscription: &Subscription) -> String {
 fn keep(reason: Reason, subscription: &Subscription) -> Option<String> {
     let is_kept = subscription.dead_letters.is_some();
     (!is_kept && reason != Reason::Late)
-        .then(|| "--dead-letters PATH keeps all dead letters with their records".to_owned())
+        .then(|| "`run --dead-letters PATH` keeps all dead letters with their records".to_owned())
 }
