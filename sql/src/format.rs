@@ -27,20 +27,24 @@ pub fn format(file: &SourceText) -> Result<String, Box<Diagnostic>> {
 fn formatted(text: &str) -> Checked<String> {
     let before = essence(text)?;
     let keeps = |candidate: &String| essence(candidate).is_ok_and(|after| after == before);
-    let laid_out = lay_out(text)?;
-    let candidates = [join_options(&laid_out), laid_out];
-    let is_stable = |candidate: &String| {
-        let again = lay_out(candidate).map(|again| join_options(&again));
-        keeps(candidate) && again.as_ref() == Ok(candidate)
-    };
-    candidates.into_iter().find(is_stable).ok_or_else(|| {
-        Problem::new(
-            Span::new((1, 1).into(), (1, 2).into()),
-            "this file cannot be laid out without changing what it says",
-        )
-        .help("a comment within a statement may be the cause: move it in front of the statement")
-    })
+    // What stands in a line depends on its width, which the first layout changes.
+    let mut laid_out = lay_out(text)?;
+    for _ in 0..ROUNDS_MAX {
+        let candidates = [join_options(&laid_out), laid_out];
+        let Some(kept) = candidates.into_iter().find(keeps) else { break };
+        let again = join_options(&lay_out(&kept)?);
+        if again == kept {
+            return Ok(kept);
+        }
+        laid_out = again;
+    }
+    let start = Span::new((1, 1).into(), (1, 2).into());
+    Err(Problem::new(start, "this file cannot be laid out without changing what it says")
+        .help("lay it out by hand; a comment within a statement may be the cause"))
 }
+
+/// After how many layouts the text must stay as it is.
+const ROUNDS_MAX: usize = 5;
 
 fn lay_out(text: &str) -> Checked<String> {
     let options = FormatOptions {
@@ -58,8 +62,8 @@ fn lay_out(text: &str) -> Checked<String> {
     Ok(pieces.iter().fold(text, |text, (stand_in, piece)| text.replacen(stand_in, piece, 1)))
 }
 
-/// A text in which others stand in for what the library misreads: for strings with a backslash, which it takes for an escape, and
-/// for comments in comments.
+/// A text in which others stand in for what the library misreads: for strings with a backslash, which it takes for an escape, or
+/// with several lines, and for comments in comments.
 struct Hidden {
     text: String,
     /// What stands in for each piece, and the piece.
@@ -79,7 +83,7 @@ impl Hidden {
             let (start, end) = (offsets.find(text, span.start), offsets.find(text, span.end));
             let piece = text.get(start..end).unwrap_or_default();
             let (open, close) = match &token {
-                Token::SingleQuotedString(_) if piece.contains('\\') => ("'", "'"),
+                Token::SingleQuotedString(_) if piece.contains(['\\', '\n', '\r']) => ("'", "'"),
                 Token::Whitespace(Whitespace::MultiLineComment(comment)) if comment.contains("/*") => {
                     ("/*", "*/")
                 }
@@ -174,6 +178,16 @@ group by window_start, window_end, a
             r"/* a /* b */ c */select a from s where a like 'x\_' escape '\' and b='\'''",
             "/* a /* b */ c */\nselect a\nfrom s\nwhere a like 'x\\_' escape '\\' and b = '\\'''\n",
         );
+    }
+
+    #[test]
+    fn texts_of_several_lines_and_lines_of_any_width_are_laid_out() {
+        check("select 'a  \n b' as x from s", "select 'a  \n b' as x\nfrom s\n");
+        for width in 1..120 {
+            let text = format!("SELECT n AS {}, NOT(n>2) AS q, (n)AS r FROM s", "a".repeat(width));
+            let formatted = formatted(&text).unwrap();
+            assert_eq!(super::formatted(&formatted).unwrap(), formatted, "{width}");
+        }
     }
 
     #[test]

@@ -54,8 +54,11 @@ impl Question<'_> {
         let limits = self.limits.limits();
         let plugins = Arc::new(program::plugins(&limits)?);
         let compiled = self.compiled(&plugins, &limits)?;
+        let asked =
+            compiled.program.queries.iter().filter(|query| query.plan.manifest.target == Target::Console);
+        let asked = asked.count();
         let reports = Reports::new(self.log);
-        let shown = Arc::new(Shown::new(self.look, self.rows_max, signals.stop().clone()));
+        let shown = Arc::new(Shown::new(self.look, [asked, self.rows_max], signals.stop().clone()));
         let console = Arc::new(Output::stdout().with_format(shown.clone()));
         let (connectors, timings) = (Connectors::default(), Arc::new(Timings::default()));
         let deployment = Deployment {
@@ -70,7 +73,7 @@ impl Question<'_> {
         let done = run::host(wired, resources, &signals, deployment.drain_timeout, None, reports, None);
         print(&shown.tables())?;
         if shown.is_cut() {
-            say(&format!("ended after {} rows; --rows N shows more", self.rows_max));
+            say(&format!("shown are the first {} rows; --rows N shows more", self.rows_max));
         }
         done
     }
@@ -89,6 +92,11 @@ impl Question<'_> {
         let is_new = |warning: &&Diagnostic| self.statements.iter().any(|text| text.name == warning.file);
         compiled.warnings.iter().filter(is_new).for_each(|warning| say(&warning.styled()));
         let asked = compiled.program.queries.split_off(of_files);
+        if asked.is_empty() {
+            return Err(Failure::Input(
+                "error: there is no question\nhelp: write a SELECT behind -e".to_owned(),
+            ));
+        }
         if let Some(other) = asked.iter().find(|query| matches!(query.plan.manifest.target, Target::Sink(_)))
         {
             let sql = &other.plan.manifest.sql;

@@ -53,7 +53,7 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         let path = entry.map_err(unreadable)?.path();
         let is_query = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"));
         let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if is_query && !is_hidden && path.is_file() {
+        if is_query && !is_hidden && !path.is_dir() {
             paths.push(path);
         }
     }

@@ -77,11 +77,11 @@ fn a_question_ends_after_its_rows_and_says_so() {
         ["query", "--json", "--rows", "2", "-e", "SELECT n FROM s", ".", "--input", "s=events.jsonl"];
     let (exit, rows, said) = outcome(within(folder.path()).args(question));
     assert_eq!((exit, rows.as_str()), (0, "{\"n\":1}\n{\"n\":5}\n"), "{said}");
-    assert!(said.ends_with("ended after 2 rows; --rows N shows more\n"), "{said}");
+    assert!(said.ends_with("shown are the first 2 rows; --rows N shows more\n"), "{said}");
     let all = ["query", "--json", "--rows", "4", "-e", "SELECT n FROM s", ".", "--input", "s=events.jsonl"];
     let (exit, rows, said) = outcome(within(folder.path()).args(all));
     assert_eq!((exit, rows.lines().count()), (0, 4));
-    assert!(!said.contains("ended after"), "{said}");
+    assert!(!said.contains("shown are"), "{said}");
 }
 
 #[test]
@@ -99,6 +99,26 @@ fn a_question_that_writes_or_is_wrong_is_refused() {
     let (exit, _, said) = ask("SELECT x FROM v");
     assert_eq!(exit, 1);
     assert!(said.starts_with("<-e>:1:8: error: the view `v` has no column `x`"), "{said}");
+}
+
+#[test]
+fn each_question_has_rows_of_its_own() {
+    let folder = folder();
+    let question =
+        ["query", "-q", "--rows", "1", "-e", "SELECT n FROM s; SELECT n AS five FROM s WHERE n = 5"];
+    let (exit, tables, said) =
+        outcome(within(folder.path()).args(question).args([".", "--input", "s=events.jsonl"]));
+    assert_eq!(exit, 0, "{said}");
+    let rows: Vec<&str> = tables.lines().filter(|line| line.starts_with('│')).collect();
+    assert_eq!(rows, ["│ n │", "│ 1 │", "│ five │", "│    5 │"]);
+    for nothing in ["", ";", "/* nothing */"] {
+        let (exit, _, said) =
+            outcome(within(folder.path()).args(["query", "-e", nothing, ".", "--input", "s=events.jsonl"]));
+        assert_eq!(exit, 1, "{nothing}");
+        assert!(said.starts_with("error: there is no question\nhelp: "), "{said}");
+    }
+    let tap = ["tap", "s", "a_source.sql", "--input", "s=events.jsonl", "--where", "n > 1; SELECT n FROM s"];
+    assert_eq!(outcome(within(folder.path()).args(tap)).0, 1, "one condition, not two statements");
 }
 
 #[test]
@@ -131,6 +151,10 @@ fn a_folder_stands_for_its_query_files_by_name() {
     assert_eq!((exit, said.as_str()), (0, ""));
     let queries: Vec<&str> = plans.lines().filter(|line| line.starts_with("query ")).collect();
     assert_eq!(queries, ["query v", "query insert_f_1"]);
+    std::os::unix::fs::symlink("gone", folder.path().join("d.sql")).unwrap();
+    let (exit, _, said) = outcome(within(folder.path()).args(["check", "."]));
+    assert_eq!(exit, 1);
+    assert!(said.starts_with("error: cannot read ./d.sql: "), "{said}");
     fs::create_dir(folder.path().join("empty")).unwrap();
     for command in ["check", "explain", "run"] {
         let (exit, _, said) = outcome(within(folder.path()).args([command, "empty"]));

@@ -23,7 +23,7 @@ pub(in crate::cli) struct Options {
     /// it is now
     #[arg(long, value_name = "SOURCE=PATH", value_parser = binding)]
     input: Vec<Binding>,
-    /// End after so many rows
+    /// Show so many rows of each SELECT at most
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     rows: u32,
     /// Print a JSON object a row, as rows come, instead of tables at the end

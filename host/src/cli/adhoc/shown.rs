@@ -24,63 +24,67 @@ pub(super) enum Look {
     Json,
 }
 
-/// Takes rows until there are enough, then stops the run.
+/// Takes rows of each query until there are enough; when all queries have enough it stops the run.
 pub(super) struct Shown {
     look: Look,
+    queries: usize,
     rows_max: usize,
     stop: Stop,
-    kept: Mutex<Kept>,
+    /// By the name of the query.
+    kept: Mutex<BTreeMap<String, Kept>>,
 }
 
-#[derive(Default)]
+/// What is kept of a query.
 struct Kept {
     rows: usize,
     /// Whether there were more rows than asked for.
     is_cut: bool,
-    /// By the name of the query.
-    tables: BTreeMap<String, Table>,
+    table: Table,
 }
 
 impl Shown {
-    /// Nothing is shown yet; `stop` is set when `rows_max` rows are there.
-    pub(super) fn new(look: Look, rows_max: usize, stop: Stop) -> Self {
-        Self { look, rows_max, stop, kept: Mutex::default() }
+    /// Nothing is shown yet; `stop` is set when so many queries have more than `rows_max` rows.
+    pub(super) fn new(look: Look, [queries, rows_max]: [usize; 2], stop: Stop) -> Self {
+        Self { look, queries, rows_max, stop, kept: Mutex::default() }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
         // A panic ends the process, or has left whole rows.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there were more rows than asked for.
+    /// Whether some query had more rows than asked for.
     pub(super) fn is_cut(&self) -> bool {
-        self.kept().is_cut
+        self.kept().values().any(|kept| kept.is_cut)
     }
 
     /// The tables, with a blank line between them.
     pub(super) fn tables(&self) -> String {
-        let tables: Vec<String> = self.kept().tables.values().map(|table| format!("{table}\n")).collect();
+        if self.look == Look::Json {
+            return String::new();
+        }
+        let tables: Vec<String> = self.kept().values().map(|kept| format!("{}\n", kept.table)).collect();
         tables.join("\n")
     }
 }
 
 impl Format for Arc<Shown> {
     fn write(&self, out: &mut Vec<u8>, query: &str, fields: &[Output], rows: &Rows) {
-        let mut kept = self.kept();
+        let mut all = self.kept();
+        let none = || Kept { rows: 0, is_cut: false, table: heading(fields) };
+        let kept = all.entry(query.to_owned()).or_insert_with(none);
         let fitting = rows.len.min(self.rows_max - kept.rows);
         kept.rows += fitting;
         kept.is_cut |= fitting < rows.len;
-        if kept.is_cut {
-            self.stop.set();
-        }
         match self.look {
             Look::Json => JsonLines.write_some(out, fields, rows, fitting),
             Look::Table => {
-                let table = kept.tables.entry(query.to_owned()).or_insert_with(|| heading(fields));
-                table.add_rows(
-                    (0..fitting).map(|row| rows.columns.iter().map(move |column| cell(column, row))),
-                );
+                let cells = |row| rows.columns.iter().map(move |column| cell(column, row));
+                kept.table.add_rows((0..fitting).map(cells));
             }
+        }
+        if all.values().filter(|kept| kept.is_cut).count() == self.queries {
+            self.stop.set();
         }
     }
 }

@@ -38,7 +38,7 @@ pub(in crate::cli) struct Options {
 }
 
 pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
-    let condition = options.condition.as_ref().map(|condition| format!(" WHERE {condition}"));
+    let condition = options.condition.as_ref().map(|condition| format!(" WHERE ({condition}\n)"));
     let text = format!("SELECT * FROM {}{}", options.source, condition.unwrap_or_default());
     let question = Question {
         files: Some(&options.files),
