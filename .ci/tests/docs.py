@@ -3,9 +3,9 @@
 
     docs.py STREAMGAUGE FILE.md...
 
-A fenced block `LANGUAGE file=NAME` is written to that file. In a block `console` each line that begins with `$ ` is run by a shell in a
-folder of the document's own, which it calls `/srv/gauge`, and must print what stands below it, errors included; `[1]` as the last line is the exit status, if it is
-not 0.
+A fenced block `LANGUAGE file=NAME` is written to that file, in a folder of the document's own. In a block `console` each line that begins
+with `$ ` is run by a shell in that folder. It must print what stands below it, errors included. `[1]` as the last line is the exit status,
+if it is not 0. The folder's name in the output is replaced by `/srv/gauge`.
 """
 
 import os

@@ -7,7 +7,7 @@
 
 mod drain;
 pub mod reader;
-mod future;
+mod skew_guard;
 pub mod bisect;
 mod letters;
 mod rejoin;
@@ -19,9 +19,9 @@ use std::{
 };
 
 use drain::detach_failed;
-use future::reject_future;
 use reader::{Event, SourceReader};
 use rejoin::CatchUpBuffer;
+use skew_guard::reject_future;
 use streamgauge_common::{
     clock::{self, Stopwatch},
     offset::Offset,
@@ -39,8 +39,8 @@ use crate::{
 };
 
 pub use drain::{Drain, Input, park};
-pub use future::SkewGuard;
 pub use rejoin::RejoinPoint;
+pub use skew_guard::SkewGuard;
 
 /// How long the loop waits for input before it looks at idleness, outputs and whether to stop. It is not notified there: it waits for the
 /// queue of its reader.

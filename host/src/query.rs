@@ -19,7 +19,7 @@ mod state;
 mod task;
 mod subscription;
 mod progress;
-mod shown;
+mod query_progress;
 mod no_rows;
 
 use std::sync::Arc;
@@ -49,8 +49,8 @@ pub use log::{DecisionLog, REMEMBERED_MAX};
 pub use no_rows::NoRows;
 pub use operators::Operators;
 pub use progress::Progress;
+pub use query_progress::QueryProgress;
 pub use scope::{QueryContext, TaskFailure};
-pub use shown::QueryProgress;
 pub use subscription::{Control, Subscription, Wanted};
 pub use task::{OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
 

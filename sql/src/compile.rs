@@ -39,6 +39,8 @@ pub struct Program {
 pub struct Query {
     /// How it runs.
     pub plan: Plan,
+    /// Which of the program's files it stands in, from 0.
+    pub file: usize,
 }
 
 /// Compiles files, which are one program in this order, up to their plans; every statement is looked at, so that one run
@@ -62,14 +64,14 @@ pub fn compile_within(
     let mut queries = Vec::new();
     let mut report = Report::default();
     let mut last = None;
-    for (file, statements) in parsed {
+    for (number, (file, statements)) in parsed.into_iter().enumerate() {
         for Parsed { statement, declares } in statements {
             if let Ok(statement) = &statement {
                 last = Some((file, statement.span));
             }
             let bound = statement.and_then(|statement| {
                 let Some(query) = binder.bind(&statement)? else { return Ok(None) };
-                let query = Query { plan: build(query) };
+                let query = Query { plan: build(query), file: number };
                 check_rows(&query, &queries, &binder.sinks, catalog)
                     .map_or(Ok(Some(query)), |why| Err(Problem::new(statement.span, why)))
             });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use streamgauge_engine::{Fault, FaultKind};
+use tracing::warn;
 use wasmtime::{
     Store, Trap, WasmBacktrace,
     component::{Instance, InstancePre},
@@ -19,7 +20,25 @@ const HANDLES_MAX: usize = 1000;
 const WORDS_MAX: usize = 300;
 
 /// How often an instance that was lost for the time or the memory that it took is started again for the same rows.
-pub(super) const RESTARTS_MAX: usize = 3;
+const RESTARTS_MAX: usize = 3;
+
+/// Calls an instance. Where it is lost for the time or the memory that it took, which may be chance, another one is started and called.
+pub(super) fn call_again<I, T>(
+    instance: &mut I,
+    call: impl Fn(&mut I) -> Result<T, Fault>,
+    restart: impl Fn(&mut I) -> Result<(), Fault>,
+) -> Result<T, Fault> {
+    for _ in 0..RESTARTS_MAX {
+        match call(instance) {
+            Err(fault) if fault.kind == FaultKind::Transient => {
+                warn!("{fault}; it is started again and called again with the same rows");
+                restart(instance)?;
+            }
+            called => return called,
+        }
+    }
+    call(instance)
+}
 
 /// The store of one instance, or why it is gone.
 pub(super) struct Guest {

@@ -4,19 +4,18 @@ use streamgauge_common::{
     column::{Bitmap, Column},
     reason::Reason,
 };
-use streamgauge_engine::{Fault, FaultKind};
+use streamgauge_engine::Fault;
 use streamgauge_sql::{
     encode,
     manifest::{Manifest, Stage},
 };
-use tracing::warn;
 use wasmtime::{Store, component::InstancePre};
 
 use super::{
     bindings::{columns::ColumnParam, query as wit},
     check::{Refusal, Refused, World},
     columns::{bitmap, lift, lower},
-    guest::{Guest, RESTARTS_MAX},
+    guest::{Guest, call_again},
     limits::Budget,
     runtime::Runtime,
 };
@@ -114,7 +113,7 @@ impl QueryComponent {
 }
 
 impl QueryInstance {
-    /// Calls it. Where it is lost for the time or the memory that it took, which may be chance, another one is called with the same rows.
+    /// Calls it. Where it is lost for the time or the memory that it took, another one is called with the same rows.
     fn select(
         &mut self,
         stage: &Stage,
@@ -123,19 +122,11 @@ impl QueryInstance {
         call: impl Fn(&wit::Guest, &mut Store<Budget>, u32, &[ColumnParam<'_>]) -> wasmtime::Result<wit::Selected>,
     ) -> Result<Selected, Fault> {
         let (rows, arguments) = lower_all(rows, columns);
-        let mut restarts = 0;
-        loop {
-            let Self { guest, exports, .. } = self;
-            match guest.call(|store| call(exports, store, rows, &arguments)) {
-                Ok(selected) => return checked(selected, stage, rows).map_err(|what| guest.lose(what)),
-                Err(fault) if fault.kind == FaultKind::Transient && restarts < RESTARTS_MAX => {
-                    warn!("{fault}; it is started again and called again with the same rows");
-                    restarts += 1;
-                    self.restart_if_lost()?;
-                }
-                Err(fault) => return Err(fault),
-            }
-        }
+        let select = |Self { guest, exports, .. }: &mut Self| {
+            let selected = guest.call(|store| call(exports, store, rows, &arguments))?;
+            checked(selected, stage, rows).map_err(|what| guest.lose(what))
+        };
+        call_again(self, select, Self::restart_if_lost)
     }
 
     fn restart_if_lost(&mut self) -> Result<(), Fault> {

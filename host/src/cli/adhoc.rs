@@ -2,21 +2,21 @@
 //! the sources and views are there, and their INSERTs and SELECTs are left out.
 
 pub(super) mod query;
-mod shown;
+mod row_limit;
 pub(super) mod tap;
 
 use std::sync::Arc;
 
 use streamgauge_component::plugins::Plugins;
 use streamgauge_sql::{
-    Compiled, Diagnostic, SourceText,
+    Compiled, Query, SourceText,
     manifest::{Start, Target},
 };
 
-use self::shown::{Look, Shown};
+use self::row_limit::{LimitedRows, Look, RowLimit, Stops};
 use super::{
     Failure,
-    files::{QueryFiles, is_stdin},
+    files::QueryFiles,
     limit_options::LimitOptions,
     log_options::LogOptions,
     print, process, program,
@@ -56,9 +56,9 @@ impl Question<'_> {
         let compiled = self.compiled(&plugins, &limits)?;
         let asked =
             compiled.program.queries.iter().filter(|query| query.plan.manifest.target == Target::Console);
-        let asked = asked.count();
+        let limit = RowLimit { queries: asked.count(), rows: self.rows_max, stops: self.stops() };
         let reports = Reports::new(self.log);
-        let shown = Arc::new(Shown::new(self.look, [asked, self.rows_max], signals.stop().clone()));
+        let shown = Arc::new(LimitedRows::new(self.look, limit, signals.stop().clone()));
         let console = Arc::new(Output::stdout().with_format(shown.clone()));
         let (connectors, timings) = (Connectors::default(), Arc::new(Timings::default()));
         let deployment = Deployment {
@@ -78,20 +78,19 @@ impl Question<'_> {
         done
     }
 
+    /// A topic that is read on and on may have no further row for long.
+    fn stops(&self) -> Stops {
+        if self.bounded { Stops::BehindTheLast } else { Stops::AtTheLast }
+    }
+
     /// The program of the files with the statements, of which only these have rows to print.
     fn compiled(&self, plugins: &Arc<Plugins>, limits: &Limits) -> Result<Compiled, Failure> {
-        let paths = self.files.map(QueryFiles::paths).transpose()?.unwrap_or_default();
-        if paths.iter().any(|path| is_stdin(path)) && self.inputs.iter().any(|input| is_stdin(&input.path)) {
-            let why = "error: standard input (-) cannot be the query file and an input at once";
-            return Err(Failure::Usage(why.to_owned()));
-        }
+        let paths = self.files.map(|files| files.paths(self.inputs)).transpose()?.unwrap_or_default();
         let mut texts = program::texts(&paths)?;
-        let of_files = program::compile_texts(&texts, plugins, limits)?.program.queries.len();
         texts.extend(self.statements.iter().cloned());
-        let mut compiled = program::compile_quietly(&texts, plugins, limits)?;
-        let is_new = |warning: &&Diagnostic| self.statements.iter().any(|text| text.name == warning.file);
-        compiled.warnings.iter().filter(is_new).for_each(|warning| say(&warning.styled()));
-        let asked = compiled.program.queries.split_off(of_files);
+        let mut compiled = program::compile_texts(&texts, plugins, limits)?;
+        let is_asked = |query: &Query| query.file >= paths.len();
+        let asked: Vec<&Query> = compiled.program.queries.iter().filter(|query| is_asked(query)).collect();
         if asked.is_empty() {
             return Err(Failure::Input(
                 "error: there is no question\nhelp: write a SELECT behind -e".to_owned(),
@@ -104,8 +103,8 @@ impl Question<'_> {
                 "error: this sends rows to a sink: {sql}\nhelp: write a SELECT, whose rows are printed, or use `streamgauge run`"
             )));
         }
-        compiled.program.queries.retain(|query| query.plan.manifest.target == Target::View);
-        compiled.program.queries.extend(asked);
+        let stays = |query: &Query| is_asked(query) || query.plan.manifest.target == Target::View;
+        compiled.program.queries.retain(stays);
         if let Some(start) = self.start {
             compiled.program.sources.iter_mut().for_each(|source| source.start = start);
         }

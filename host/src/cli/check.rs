@@ -45,7 +45,7 @@ impl<'a> From<&'a Diagnostic> for Shown<'a> {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let diagnostics = program::check(&options.files.paths()?, &options.limits.limits())?;
+    let diagnostics = program::check(&options.files.paths(&[])?, &options.limits.limits())?;
     match options.json {
         true => print_json(&Report { diagnostics: diagnostics.iter().map(Shown::from).collect() })?,
         false => diagnostics.iter().for_each(|diagnostic| say(&diagnostic.styled())),

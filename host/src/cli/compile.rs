@@ -28,7 +28,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let files = options.files.paths()?;
+    let files = options.files.paths(&[])?;
     let compiled = program::compile(&files, &options.limits.limits())?;
     let failed =
         |path: &PathBuf, error| Failure::Input(format!("error: cannot write {}: {error}", path.display()));

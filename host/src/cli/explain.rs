@@ -40,7 +40,7 @@ impl<'a> From<&'a Query> for Explained<'a> {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let compiled = program::compile(&options.files.paths()?, &options.limits.limits())?;
+    let compiled = program::compile(&options.files.paths(&[])?, &options.limits.limits())?;
     let queries = &compiled.program.queries;
     if options.json {
         return print_json(&Plans { queries: queries.iter().map(Explained::from).collect() });

@@ -10,6 +10,7 @@ use clap::Args;
 use streamgauge_sql::SourceText;
 
 use super::Failure;
+use crate::deploy::Binding;
 
 /// The path that means standard input.
 const STDIN: &str = "-";
@@ -23,17 +24,18 @@ pub(super) struct QueryFiles {
 }
 
 impl QueryFiles {
-    /// The files, each folder replaced by those in it.
+    /// The files, each folder replaced by those in it, of a command that also reads these inputs.
     ///
     /// # Errors
     /// A folder that cannot be read or has no query file; standard input named twice.
-    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
+    pub(super) fn paths(&self, inputs: &[Binding]) -> Result<Vec<PathBuf>, Failure> {
         let paths = self.files.iter().map(|path| match path.is_dir() {
             true => in_folder(path),
             false => Ok(vec![path.clone()]),
         });
         let paths: Vec<PathBuf> = paths.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+        let named = paths.iter().chain(inputs.iter().map(|input| &input.path));
+        if paths.iter().any(|path| is_stdin(path)) && named.filter(|path| is_stdin(path)).count() > 1 {
             return Err(Failure::Usage("error: standard input (-) can be read only once".to_owned()));
         }
         Ok(paths)

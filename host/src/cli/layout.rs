@@ -22,7 +22,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let mut differs = false;
-    for path in options.files.paths()? {
+    for path in options.files.paths(&[])? {
         let file = read(&path)?;
         let formatted = streamgauge_sql::format(&file).map_err(|why| Failure::Input(why.styled()))?;
         let is_same = formatted == file.text;

@@ -45,21 +45,12 @@ pub(super) fn compile_texts(
     plugins: &Plugins,
     limits: &Limits,
 ) -> Result<Compiled, Failure> {
-    let compiled = compile_quietly(texts, plugins, limits)?;
-    compiled.warnings.iter().for_each(|warning| say(&warning.styled()));
-    Ok(compiled)
-}
-
-/// As [`compile_texts`], without the warnings.
-pub(super) fn compile_quietly(
-    texts: &[SourceText],
-    plugins: &Plugins,
-    limits: &Limits,
-) -> Result<Compiled, Failure> {
-    diagnose(texts, plugins, limits, Depth::Quick)?.map_err(|diagnostics| {
+    let compiled = diagnose(texts, plugins, limits, Depth::Quick)?.map_err(|diagnostics| {
         let lines: Vec<String> = diagnostics.iter().map(Diagnostic::styled).collect();
         Failure::Input(lines.join("\n"))
-    })
+    })?;
+    compiled.warnings.iter().for_each(|warning| say(&warning.styled()));
+    Ok(compiled)
 }
 
 /// All that is wrong or doubtful in files, as far as that is known before they are run.

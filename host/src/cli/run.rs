@@ -2,7 +2,7 @@
 
 mod interrupt;
 mod listening;
-mod shown;
+mod display;
 
 use std::{
     io::{IsTerminal, stderr},
@@ -39,8 +39,8 @@ use crate::{
 };
 
 use self::{
+    display::RunDisplay,
     listening::{Reading, answer},
-    shown::Shown,
 };
 
 pub(super) use interrupt::Signals;
@@ -146,11 +146,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     process::begins(options.state.as_deref());
     let limits = options.limits.limits();
     let plugins = Arc::new(program::plugins(&limits)?);
-    let mut files = options.files.paths()?;
-    if files.iter().any(|path| is_stdin(path)) && options.input.iter().any(|input| is_stdin(&input.path)) {
-        let why = "error: standard input (-) cannot be the query file and an input at once";
-        return Err(Failure::Usage(why.to_owned()));
-    }
+    let mut files = options.files.paths(&options.input)?;
     let compiled = program::compile_with(&files, &plugins, &limits)?;
     if let Some(nothing) = &compiled.writes_nowhere {
         return Err(Failure::Input(nothing.styled()));
@@ -297,7 +293,7 @@ impl Watching<'_> {
     async fn run(self, reports: &mut Reports, ended: &mut UnboundedReceiver<DeploymentEnd>) -> DeploymentEnd {
         let since = Stopwatch::start();
         let mut shown =
-            Shown::new(reports.shows_progress && stderr().is_terminal(), reports.summary_interval);
+            RunDisplay::new(reports.shows_progress && stderr().is_terminal(), reports.summary_interval);
         let mut tick = tokio::time::interval(TICK.min(reports.summary_interval));
         let mut lost = None;
         loop {

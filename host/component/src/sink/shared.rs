@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use streamgauge_common::message::Response;
-use streamgauge_engine::{Fault, FaultKind};
+use streamgauge_engine::Fault;
 use streamgauge_sql::{manifest::Output, types::Value};
-use tracing::warn;
 use wasmtime::{Store, component::ResourceAny};
 
 use super::{Encoded, Outcome, SinkComponent, answer};
 use crate::{
     bindings::{columns::LiteralParam, scrape, sink as wit},
     columns::{error_text, lower_type, lower_value},
-    guest::{Guest, RESTARTS_MAX},
+    guest::{Guest, call_again},
     limits::Budget,
 };
 
@@ -82,34 +81,33 @@ impl SharedInstance {
         let _ = self.running.guest.call(|store| resource.resource_drop(store));
     }
 
-    /// The requests of some deliveries. Where the instance is lost for the time or the memory that it took, which may be chance,
-    /// another one is called with the same deliveries.
+    /// The requests of some deliveries. A sink that answers scrapes stays lost, so it is called once.
     pub(super) fn encode(
         &mut self,
         id: EncoderId,
         deliveries: &wit::Deliveries<'_>,
     ) -> Result<Vec<Encoded>, Fault> {
-        let is_scraped = self.component.answers_scrapes();
-        let due = if is_scraped { 0 } else { deliveries.sequences.len() };
-        let mut restarts = 0;
-        loop {
-            let encoded = self.call(id, |exports, store, encoder| {
-                exports.encoder().call_encode(store, encoder, deliveries.clone())
-            });
-            let encoded = match encoded {
-                Ok(Ok(requests)) => answer::requests(requests, due),
-                Ok(Err(error)) => Err(format!("refused a batch: {}", error_text(&error))),
-                Err(fault)
-                    if fault.kind == FaultKind::Transient && !is_scraped && restarts < RESTARTS_MAX =>
-                {
-                    warn!("{fault}; it is started again and called again with the same rows");
-                    restarts += 1;
-                    continue;
-                }
-                Err(fault) => return Err(fault),
-            };
-            return encoded.map_err(|what| self.lose(what));
+        match self.component.answers_scrapes() {
+            true => self.encode_once(id, deliveries, 0),
+            false => {
+                let encode = |it: &mut Self| it.encode_once(id, deliveries, deliveries.sequences.len());
+                call_again(self, encode, Self::restart_if_lost)
+            }
         }
+    }
+
+    /// The same; so many deliveries are due in the requests.
+    fn encode_once(
+        &mut self,
+        id: EncoderId,
+        deliveries: &wit::Deliveries<'_>,
+        due: usize,
+    ) -> Result<Vec<Encoded>, Fault> {
+        let encoded = self.call(id, |exports, store, encoder| {
+            exports.encoder().call_encode(store, encoder, deliveries.clone())
+        })?;
+        let encoded = encoded.map_err(|error| format!("refused a batch: {}", error_text(&error)));
+        encoded.and_then(|requests| answer::requests(requests, due)).map_err(|what| self.lose(what))
     }
 
     /// What an answer means for each of so many deliveries.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What is shown, and what was told already.
-pub(super) struct Shown {
+pub(super) struct RunDisplay {
     /// None where no terminal shows it.
     line: Option<ProgressLine>,
     summary_interval: Duration,
@@ -22,7 +22,7 @@ pub(super) struct Shown {
     no_rows: BTreeMap<String, NoRows>,
 }
 
-impl Shown {
+impl RunDisplay {
     /// Nothing yet.
     pub(super) fn new(is_on_terminal: bool, summary_interval: Duration) -> Self {
         Self {

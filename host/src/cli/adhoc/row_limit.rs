@@ -24,11 +24,29 @@ pub(super) enum Look {
     Json,
 }
 
+/// When the run is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stops {
+    /// When the last row that is shown is there.
+    AtTheLast,
+    /// When a further one is there: then it is known that rows are left out.
+    BehindTheLast,
+}
+
+/// How many rows are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowLimit {
+    /// How many queries have rows.
+    pub(super) queries: usize,
+    /// Of each of them.
+    pub(super) rows: usize,
+    pub(super) stops: Stops,
+}
+
 /// Takes rows of each query until there are enough; when all queries have enough it stops the run.
-pub(super) struct Shown {
+pub(super) struct LimitedRows {
     look: Look,
-    queries: usize,
-    rows_max: usize,
+    limit: RowLimit,
     stop: Stop,
     /// By the name of the query.
     kept: Mutex<BTreeMap<String, Kept>>,
@@ -42,10 +60,10 @@ struct Kept {
     table: Table,
 }
 
-impl Shown {
-    /// Nothing is shown yet; `stop` is set when so many queries have more than `rows_max` rows.
-    pub(super) fn new(look: Look, [queries, rows_max]: [usize; 2], stop: Stop) -> Self {
-        Self { look, queries, rows_max, stop, kept: Mutex::default() }
+impl LimitedRows {
+    /// Nothing is shown yet; `stop` is set when all queries have enough.
+    pub(super) fn new(look: Look, limit: RowLimit, stop: Stop) -> Self {
+        Self { look, limit, stop, kept: Mutex::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
@@ -68,12 +86,12 @@ impl Shown {
     }
 }
 
-impl Format for Arc<Shown> {
+impl Format for Arc<LimitedRows> {
     fn write(&self, out: &mut Vec<u8>, query: &str, fields: &[Output], rows: &Rows) {
         let mut all = self.kept();
         let none = || Kept { rows: 0, is_cut: false, table: heading(fields) };
         let kept = all.entry(query.to_owned()).or_insert_with(none);
-        let fitting = rows.len.min(self.rows_max - kept.rows);
+        let fitting = rows.len.min(self.limit.rows - kept.rows);
         kept.rows += fitting;
         kept.is_cut |= fitting < rows.len;
         match self.look {
@@ -83,7 +101,11 @@ impl Format for Arc<Shown> {
                 kept.table.add_rows((0..fitting).map(cells));
             }
         }
-        if all.values().filter(|kept| kept.is_cut).count() == self.queries {
+        let is_enough = |kept: &&Kept| match self.limit.stops {
+            Stops::AtTheLast => kept.rows == self.limit.rows,
+            Stops::BehindTheLast => kept.is_cut,
+        };
+        if all.values().filter(is_enough).count() == self.limit.queries {
             self.stop.set();
         }
     }
@@ -119,4 +141,38 @@ fn cell(column: &Column, row: usize) -> String {
 /// Control characters could change the terminal that shows the text.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use streamgauge_common::{partition::SourceIndex, row::Identity};
+
+    use super::*;
+
+    /// Whether a run over two queries is stopped after each of so many rows of them.
+    fn stopped(stops: Stops, rows: &[(&str, usize)]) -> Vec<bool> {
+        let stop = Stop::default();
+        let limit = RowLimit { queries: 2, rows: 2, stops };
+        let shown = Arc::new(LimitedRows::new(Look::Json, limit, stop.clone()));
+        let identity =
+            Identity::Records { partition: SourceIndex::FIRST.partition(0), offsets: vec![], indexes: None };
+        let write = |&(query, len): &(&str, usize)| {
+            shown.write(
+                &mut Vec::new(),
+                query,
+                &[],
+                &Rows { columns: vec![], len, identity: identity.clone() },
+            );
+            stop.is_set()
+        };
+        rows.iter().map(write).collect()
+    }
+
+    #[test]
+    fn the_run_is_stopped_when_all_queries_have_enough_rows() {
+        let rows = [("a", 1), ("b", 2), ("a", 1), ("b", 1), ("a", 1)];
+        assert_eq!(stopped(Stops::AtTheLast, &rows), [false, false, true, true, true]);
+        assert_eq!(stopped(Stops::BehindTheLast, &rows), [false, false, false, false, true]);
+        assert_eq!(stopped(Stops::BehindTheLast, &[("a", 9), ("b", 9)]), [false, true]);
+    }
 }
