@@ -16,6 +16,16 @@ pub enum PathStep {
     Element(u32),
 }
 
+impl PathStep {
+    /// The name of a field; none for an element.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Field(name) => Some(name),
+            Self::Element(_) => None,
+        }
+    }
+}
+
 impl From<&str> for PathStep {
     fn from(name: &str) -> Self {
         Self::Field(name.to_owned())

@@ -1,7 +1,10 @@
-//! Columns whose key no record has: a name that is spelled otherwise is noticed in the first records of a source.
+//! Columns that have no value in the first records of a source: a name that is spelled otherwise is noticed there.
 //!
-//! This is a slow path of its own beside decoding: it parses whole records, and only until it has seen each column once, or
+//! This is a slow path of its own beside decoding: it parses whole records, and only until nothing is sought any more, or
 //! [`RECORDS_MAX`] records.
+
+mod lookup;
+mod notice;
 
 use std::{
     collections::BTreeSet,
@@ -16,9 +19,11 @@ use serde_json::{Map, Value};
 use streamgauge_common::chunk::Chunk;
 use streamgauge_sql::{
     manifest::SourceColumn,
-    nearest,
     path::{PathStep, spell},
 };
+
+use self::lookup::{End, follow, meant};
+pub use self::notice::{MissingColumn, MoreElements, Notice, Why};
 
 /// How many records are looked at.
 pub const RECORDS_MAX: u64 = 1000;
@@ -40,8 +45,11 @@ struct Watched {
     records: u64,
     /// Columns that no record had yet.
     sought: Vec<Sought>,
+    /// Arrays of which columns read elements.
+    arrays: Vec<Elements>,
 }
 
+/// A column that no record had yet.
 #[derive(Debug)]
 struct Sought {
     name: String,
@@ -50,56 +58,51 @@ struct Sought {
     depth: usize,
     /// The keys beside the one that is missing.
     keys: BTreeSet<String>,
+    /// What stands where an object or array was to be.
+    not_entered: Option<&'static str>,
+    /// The path that was meant.
+    meant: Option<Vec<PathStep>>,
 }
 
-/// A column whose key was in no record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingColumn {
-    /// Its name.
-    pub name: String,
-    /// The key, with the names of the objects around it.
-    pub key: String,
-    /// How many records were looked at.
-    pub records: u64,
-    /// A key that was there and is spelled much like it, with the objects around it.
-    pub meant: Option<String>,
-    /// Keys that were there in its stead, some of them.
-    pub keys: Vec<String>,
+/// An array, and which of its elements columns read.
+#[derive(Debug)]
+struct Elements {
+    array: Vec<PathStep>,
+    read: BTreeSet<u32>,
+    column: String,
+    path: Vec<PathStep>,
 }
 
 impl KeyWatch {
     /// For these columns; none is looked for twice.
     pub fn new(columns: impl IntoIterator<Item = SourceColumn>) -> Self {
-        let mut sought: Vec<Sought> = Vec::new();
-        for SourceColumn { name, path, .. } in columns {
-            if !sought.iter().any(|known| known.path == path) {
-                sought.push(Sought { name, path, depth: 0, keys: BTreeSet::new() });
-            }
+        let mut watched = Watched { records: 0, sought: Vec::new(), arrays: Vec::new() };
+        for column in columns {
+            watched.add(column);
         }
-        Self {
-            is_over: AtomicBool::new(sought.is_empty()),
-            watched: Mutex::new(Watched { records: 0, sought }),
-        }
+        Self { is_over: AtomicBool::new(watched.is_empty()), watched: Mutex::new(watched) }
     }
 
-    /// Looks at records of a chunk, if it is not over; gives what is missing where it is known now.
-    pub fn look(&self, chunk: &Chunk, records: Range<usize>) -> Vec<MissingColumn> {
+    /// Looks at records of a chunk, if it is not over; gives what is to be told now.
+    pub fn look(&self, chunk: &Chunk, records: Range<usize>) -> Vec<Notice> {
         if self.is_over.load(Relaxed) {
             return Vec::new();
         }
         // Nothing that could panic happens while it is held.
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notices = Vec::new();
         for record in records {
-            watched.look(chunk.record(record));
-            if watched.records >= RECORDS_MAX || watched.sought.is_empty() {
-                return self.end_of(&mut watched);
+            notices.extend(watched.look(chunk.record(record)).into_iter().map(Notice::MoreElements));
+            if watched.records >= RECORDS_MAX || watched.is_empty() {
+                notices.extend(self.end_of(&mut watched));
+                break;
             }
         }
-        Vec::new()
+        notices
     }
 
     /// Nothing more is to be looked at; gives what is missing, unless that is known already or no record was seen.
-    pub fn end(&self) -> Vec<MissingColumn> {
+    pub fn end(&self) -> Vec<Notice> {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         match watched.records {
             0 => Vec::new(),
@@ -107,98 +110,144 @@ impl KeyWatch {
         }
     }
 
-    fn end_of(&self, watched: &mut Watched) -> Vec<MissingColumn> {
+    fn end_of(&self, watched: &mut Watched) -> Vec<Notice> {
         self.is_over.store(true, Relaxed);
         let records = watched.records;
-        watched.sought.drain(..).map(|sought| sought.missing(records)).collect()
+        watched.arrays.clear();
+        watched.sought.drain(..).filter_map(|sought| sought.missing(records)).map(Notice::Missing).collect()
     }
 }
 
 impl Watched {
-    fn look(&mut self, record: &[u8]) {
+    fn add(&mut self, SourceColumn { name, path, .. }: SourceColumn) {
+        for (depth, step) in path.iter().enumerate() {
+            let (PathStep::Element(number), Some(array)) = (step, path.get(..depth)) else { continue };
+            let known = match self.arrays.iter_mut().find(|known| known.array == array) {
+                Some(known) => known,
+                None => {
+                    let (column, path) = (name.clone(), path.clone());
+                    self.arrays.push(Elements { array: array.to_vec(), read: BTreeSet::new(), column, path });
+                    let Some(new) = self.arrays.last_mut() else { continue };
+                    new
+                }
+            };
+            known.read.insert(*number);
+        }
+        if !self.sought.iter().any(|known| known.path == path) {
+            let (keys, not_entered, meant) = (BTreeSet::new(), None, None);
+            self.sought.push(Sought { name, path, depth: 0, keys, not_entered, meant });
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sought.is_empty() && self.arrays.is_empty()
+    }
+
+    /// Looks at a record; gives arrays with elements that no column reads.
+    fn look(&mut self, record: &[u8]) -> Vec<MoreElements> {
         // What is no JSON object is a dead letter, and says nothing of keys.
-        let Ok(Value::Object(record)) = serde_json::from_slice(record) else { return };
+        let Ok(Value::Object(record)) = serde_json::from_slice(record) else { return Vec::new() };
         self.records += 1;
         self.sought.retain_mut(|sought| !sought.find(&record));
+        self.arrays
+            .extract_if(.., |array| array.is_longer(&record))
+            .map(|array| array.told(&record))
+            .collect()
+    }
+}
+
+impl Elements {
+    fn len(&self, record: &Map<String, Value>) -> usize {
+        match value_at(record, &self.array) {
+            Some(Value::Array(elements)) => elements.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the record has elements that no column reads.
+    fn is_longer(&self, record: &Map<String, Value>) -> bool {
+        (0..self.len(record))
+            .any(|number| u32::try_from(number).is_ok_and(|number| !self.read.contains(&number)))
+    }
+
+    fn told(self, record: &Map<String, Value>) -> MoreElements {
+        let elements = self.len(record);
+        MoreElements { array: spell(&self.array), elements, column: self.column, path: spell(&self.path) }
     }
 }
 
 impl Sought {
     /// Whether the record has it; where not, the keys beside it are remembered.
     fn find(&mut self, record: &Map<String, Value>) -> bool {
-        let (depth, around) = reach(record, &self.path);
-        let Some(around) = around else { return true };
+        let (depth, keys, not_entered) = match follow(record, &self.path) {
+            End::Found(_) => return true,
+            End::Unknown => return false,
+            End::Lacks(depth, object) => (depth, Some(object.keys()), None),
+            End::NotEntered(depth, value) => (depth, None, Some(kind(value))),
+        };
         if depth > self.depth {
             self.depth = depth;
             self.keys.clear();
+            self.not_entered = None;
         }
         if depth == self.depth {
             let room = KEYS_MAX.saturating_sub(self.keys.len());
-            let keys = around.keys().filter(|key| key.len() <= KEY_BYTES_MAX).take(room);
+            let keys = keys.into_iter().flatten().filter(|key| key.len() <= KEY_BYTES_MAX).take(room);
             self.keys.extend(keys.cloned());
+            self.not_entered = self.not_entered.or(not_entered);
+        }
+        if self.meant.is_none() {
+            self.meant = meant(record, &self.path);
         }
         false
     }
 
-    fn missing(self, records: u64) -> MissingColumn {
-        let around = self.path.get(..self.depth).unwrap_or_default();
-        let within = |key: &str| beside(around, key);
-        // Only fields are sought: see `reach`.
-        let wanted = match self.path.get(self.depth) {
-            Some(PathStep::Field(name)) => name.as_str(),
-            _ => "",
+    /// None where no record told whether it has it.
+    fn missing(self, records: u64) -> Option<MissingColumn> {
+        let (around, rest) = self.path.split_at_checked(self.depth)?;
+        let why = match (self.not_entered, rest.first()) {
+            (Some(found), _) if self.keys.is_empty() => Why::NotEntered { at: spell(around), found },
+            (_, Some(PathStep::Field(name))) if self.depth > 0 || !self.keys.is_empty() => {
+                let keys = self.keys.iter().map(|key| beside(around, key)).collect();
+                Why::NoKey { key: beside(around, name), keys }
+            }
+            _ => return None,
         };
-        MissingColumn {
-            key: within(wanted),
-            meant: like(wanted, self.keys.iter().map(String::as_str)).map(within),
-            keys: self.keys.iter().map(|key| within(key)).collect(),
-            name: self.name,
-            records,
-        }
+        Some(MissingColumn { name: self.name, records, why, meant: self.meant.as_deref().map(spell) })
     }
 }
 
-/// How many steps of a path a record has, and the object that lacks the field of the next one; none where it lacks none.
-fn reach<'a>(record: &'a Map<String, Value>, path: &[PathStep]) -> (usize, Option<&'a Map<String, Value>>) {
-    let Some((PathStep::Field(first), rest)) = path.split_first() else { return (path.len(), None) };
-    let Some(mut value) = record.get(first) else { return (0, Some(record)) };
-    for (before, step) in rest.iter().enumerate() {
-        let next = match (step, value) {
-            (PathStep::Field(name), Value::Object(object)) => match object.get(name) {
-                None => return (before + 1, Some(object)),
-                next => next,
-            },
-            (PathStep::Element(number), Value::Array(elements)) => elements.get(*number as usize),
-            // A value where an object was to be is a matter of types, not of spelling.
-            _ => None,
-        };
-        match next {
-            Some(next) => value = next,
-            None => return (path.len(), None),
+fn value_at<'a>(record: &'a Map<String, Value>, path: &[PathStep]) -> Option<&'a Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(record.get(first.name()?)?, |value, step| match step {
+        PathStep::Field(name) => value.get(name),
+        PathStep::Element(number) => value.get(*number as usize),
+    })
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+            "a text (JSON in quotes is not entered)"
         }
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
-    (path.len(), None)
 }
 
-/// The key that a name was meant to be: the same but for case and the signs between words, or misspelled.
-fn like<'a>(name: &str, keys: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    let bare = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
-    let wanted = bare(name);
-    keys.clone().find(|key| bare(key) == wanted).or_else(|| nearest(name, keys))
-}
-
-/// The key of a record that a path was meant to be, if the record lacks it.
+/// The path of a record that another path was meant to be, if the record lacks that one.
 pub fn nearest_to(record: &[u8], path: &[PathStep]) -> Option<String> {
     let Ok(Value::Object(record)) = serde_json::from_slice(record) else { return None };
-    let (depth, around) = reach(&record, path);
-    let PathStep::Field(wanted) = path.get(depth)? else { return None };
-    let key = like(wanted, around?.keys().map(String::as_str))?;
-    Some(beside(path.get(..depth)?, key))
+    meant(&record, path).as_deref().map(spell)
 }
 
 /// A key with the steps that lead to its object, as PATH spells them.
 fn beside(around: &[PathStep], key: &str) -> String {
-    let steps: Vec<PathStep> = around.iter().cloned().chain([PathStep::Field(key.to_owned())]).collect();
+    let steps: Vec<PathStep> = around.iter().cloned().chain([PathStep::from(key)]).collect();
     spell(&steps)
 }
 
@@ -232,29 +281,77 @@ mod tests {
         }
     }
 
-    fn missing(paths: &[&str], records: &[&str]) -> Vec<MissingColumn> {
+    fn told(paths: &[&str], records: &[&str]) -> Vec<Notice> {
         let watch = watch(paths);
-        assert_eq!(watch.look(&chunk(records), 0..records.len()), []);
-        watch.end()
+        let mut told = watch.look(&chunk(records), 0..records.len());
+        told.extend(watch.end());
+        told
+    }
+
+    fn missing(notice: &Notice) -> &MissingColumn {
+        match notice {
+            Notice::Missing(missing) => missing,
+            Notice::MoreElements(more) => panic!("{more:?}"),
+        }
     }
 
     #[test]
-    fn a_key_that_no_record_has_is_told_with_the_one_that_was_meant() {
+    fn a_key_that_no_record_has_is_told_with_the_path_that_was_meant() {
         let records =
             [r#"{"SessionId":1,"model":null}"#, "no object", r#"{"SessionId":2,"usage":{"total_tokens":3}}"#];
-        let found = missing(&["session_id", "model", "usage.totalTokens", "wholly_else"], &records);
-        let meant: Vec<_> =
-            found.iter().map(|missing| (missing.key.as_str(), missing.meant.as_deref())).collect();
+        let found = told(&["session_id", "model", "usage.totalTokens", "wholly_else"], &records);
+        let sentences: Vec<_> = found.iter().map(|notice| missing(notice).message()).collect();
         assert_eq!(
-            meant,
+            sentences,
             [
-                ("session_id", Some("SessionId")),
-                ("usage.totalTokens", Some("usage.total_tokens")),
-                ("wholly_else", None)
+                r#"column "session_id" was NULL in all 2 records: there is no key `session_id`; did you mean `SessionId`?"#,
+                r#"column "usage.totaltokens" was NULL in all 2 records: there is no key `usage.totalTokens`; did you mean `usage.total_tokens`?"#,
+                r#"column "wholly_else" was NULL in all 2 records: there is no key `wholly_else`; there are: SessionId, model, usage"#,
             ]
         );
-        assert_eq!(found[0].records, 2, "what is no object is not counted");
-        assert_eq!(found[2].keys, ["SessionId", "model", "usage"]);
+        assert_eq!(missing(&found[0]).records, 2, "what is no object is not counted");
+    }
+
+    #[test]
+    fn a_path_through_a_value_that_has_no_fields_is_told() {
+        let record = r#"{"choices":[{"text":"a"}],"meta":"{\"k\":1}","tags":["a"],"usage":null,"none":[],"n":{"k":1}}"#;
+        let paths = ["choices.text", "meta.k", "tags.k.l", "usage.x", "none[0].x", "n[0]", "n.k.x"];
+        let found = told(&paths, &[record]);
+        let sentences: Vec<_> =
+            found.iter().map(|notice| (missing(notice).message(), missing(notice).help())).collect();
+        let only = |text: &str| format!("column {text}");
+        let expected = [
+            (
+                r#""choices.text" was NULL in the only record: `choices` is an array; did you mean `choices[0].text`?"#,
+                Some("write choices.text ... PATH 'choices[0].text'"),
+            ),
+            (
+                r#""meta.k" was NULL in the only record: `meta` is a text (JSON in quotes is not entered)"#,
+                None,
+            ),
+            (
+                r#""tags.k.l" was NULL in the only record: `tags` is an array"#,
+                Some("PATH reaches an element of an array by its number, as in 'choices[0].text'"),
+            ),
+            (r#""n[0]" was NULL in the only record: `n` is an object"#, None),
+            (r#""n.k.x" was NULL in the only record: `n.k` is a number"#, None),
+        ];
+        assert_eq!(sentences, expected.map(|(text, help)| (only(text), help.map(str::to_owned))));
+    }
+
+    #[test]
+    fn an_array_with_elements_that_nobody_reads_is_told_once() {
+        let two = r#"{"spans":[{"id":1,"tags":["a"]},{"id":2}]}"#;
+        let found = told(&["spans[0].id", "spans[0].tags[0]"], &[r#"{"spans":[{"id":1}]}"#, two, two]);
+        let more = match &found[..] {
+            [Notice::MoreElements(more)] => more.message(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            more,
+            r#"a record has 2 elements in `spans`, and PATH 'spans[0].id' of column "spans[0].id" reads one of them"#
+        );
+        assert_eq!(told(&["spans[0].id", "spans[1].id"], &[two]), [], "all are read");
     }
 
     #[test]
@@ -269,7 +366,10 @@ mod tests {
         assert_eq!(sought.look(&chunk(&records), 0..999), []);
         assert!(!sought.is_over.load(Relaxed));
         let told = sought.look(&chunk(&[record, r#"{"A":1}"#]), 0..2);
-        assert_eq!((told.len(), told[0].records, told[0].meant.as_deref()), (1, 1000, Some("a")));
+        assert_eq!(
+            (told.len(), missing(&told[0]).records, missing(&told[0]).meant.as_deref()),
+            (1, 1000, Some("a"))
+        );
         assert_eq!((sought.look(&chunk(&[record]), 0..1), sought.end()), (vec![], vec![]));
     }
 
@@ -296,7 +396,8 @@ mod tests {
         let records: Vec<&str> = records.iter().map(String::as_str).collect();
         watch.look(&chunk(&records), 0..50);
         let told = watch.end();
-        assert_eq!(told[0].keys.len(), KEYS_MAX);
-        assert!(told[0].keys.iter().all(|key| key.len() <= KEY_BYTES_MAX));
+        let Why::NoKey { keys, .. } = &missing(&told[0]).why else { panic!("{told:?}") };
+        assert_eq!(keys.len(), KEYS_MAX);
+        assert!(keys.iter().all(|key| key.len() <= KEY_BYTES_MAX));
     }
 }

@@ -23,14 +23,11 @@ use super::{Progress, QueryProgress};
 use crate::{
     decode::{
         Batch,
-        keys::{KeyWatch, MissingColumn, RECORDS_MAX},
+        keys::{KeyWatch, Notice},
     },
     deliver::letters::DeadLetterQueue,
     timings::Timings,
 };
-
-/// How many keys are named where none is like the one that is missing.
-const KEYS_SHOWN_MAX: usize = 10;
 
 /// One deployment's use of a source.
 pub struct Subscription {
@@ -97,41 +94,29 @@ impl Subscription {
     pub(super) fn look_at_keys(&self, batch: &Batch, new: &[Range<Offset>]) {
         for run in new {
             let records = batch.chunk.records_before(run.start)..batch.chunk.records_before(run.end);
-            self.tell_missing(self.keys.look(&batch.chunk, records));
+            self.tell(self.keys.look(&batch.chunk, records));
         }
     }
 
     /// No more records come: people are told of columns that none of them had.
     pub fn end_keys(&self) {
-        self.tell_missing(self.keys.end());
+        self.tell(self.keys.end());
     }
 
-    fn tell_missing(&self, missing: Vec<MissingColumn>) {
+    fn tell(&self, notices: Vec<Notice>) {
         let (deployment, source) = (&self.deployment, &self.source);
-        for MissingColumn { name, key, records, meant, keys } in missing {
-            let among = match records {
-                RECORDS_MAX.. => format!("none of the first {records} records has"),
-                1 => "the only record does not have".to_owned(),
-                records => format!("none of the {records} records has"),
-            };
-            let text =
-                format!("source '{source}': column \"{name}\" is NULL everywhere: {among} the key `{key}`");
-            match meant {
-                Some(meant) => {
-                    let help =
-                        format!("declare the column by that name, or write PATH '{meant}' behind its type");
-                    warn!(
-                        deployment,
-                        source,
-                        column = name,
-                        help,
-                        "{text}; did you mean `{meant}`? JSON keys are matched exactly"
-                    );
+        for notice in notices {
+            match notice {
+                Notice::Missing(missing) => {
+                    let (column, text) = (&missing.name, missing.message());
+                    match missing.help() {
+                        Some(help) => warn!(deployment, source, column, help, "source '{source}': {text}"),
+                        None => info!(deployment, source, column, "source '{source}': {text}"),
+                    }
                 }
-                None => {
-                    let shown: Vec<&str> = keys.iter().take(KEYS_SHOWN_MAX).map(String::as_str).collect();
-                    let more = if keys.len() > shown.len() { ", ..." } else { "" };
-                    info!(deployment, source, column = name, "{text}; there are: {}{more}", shown.join(", "));
+                Notice::MoreElements(more) => {
+                    let (column, help, text) = (&more.column, more.help(), more.message());
+                    info!(deployment, source, column, help, "source '{source}': {text}");
                 }
             }
         }

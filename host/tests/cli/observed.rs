@@ -168,24 +168,23 @@ fn a_key_that_no_record_has_is_told_with_the_one_that_was_meant() {
     let lines =
         told(folder.path(), "{\"SessionId\":\"a\",\"n\":1}\n{\"SessionId\":\"b\",\"n\":1}\n", &["-q"]);
     let expected = [
-        "source 's': column \"SessionID\" is NULL everywhere: none of the 2 records has the key `SessionID`; did you mean `SessionId`? \
-         JSON keys are matched exactly",
-        "help: declare the column by that name, or write PATH 'SessionId' behind its type",
+        "source 's': column \"SessionID\" was NULL in all 2 records: there is no key `SessionID`; did you mean `SessionId`?",
+        "help: write SessionID ... PATH 'SessionId' behind its type; JSON keys are matched exactly",
     ];
     assert_eq!(lines, expected);
     // Something else is no misspelling: that is not worth attention in every run.
     assert_eq!(told(folder.path(), "{\"other\":\"a\",\"n\":1}\n", &["-q"]), [""; 0]);
     let lines = told(folder.path(), "{\"other\":\"a\",\"n\":1}\n", &[]);
     assert!(
-        lines[0].ends_with("the only record does not have the key `SessionID`; there are: n, other"),
+        lines[0].ends_with("was NULL in the only record: there is no key `SessionID`; there are: n, other"),
         "{lines:?}"
     );
 
     let mut running = Running::start(folder.path(), &["-q"]);
     running.write(&"{\"SessionId\":\"a\",\"n\":1}\n".repeat(1000));
-    assert!(running.hear("SessionID").contains("none of the first 1000 records has the key"));
+    assert!(running.hear("SessionID").contains("was NULL in the first 1000 records"));
     running.write("{\"SessionId\":\"a\",\"n\":1}\n");
-    assert!(!running.end().iter().any(|line| line.contains("SessionID")), "it is told once");
+    assert!(!running.end().iter().any(|line| line.contains("was NULL")), "it is told once");
 }
 
 #[test]
