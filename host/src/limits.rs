@@ -131,7 +131,7 @@ limits! {
     batch_records: Count = 4096, 1..=65_536, "records of a batch", "the next batch begins";
     batch_bytes: Bytes = 512 * KIB, 4 * KIB..=64 * MIB, "bytes of a batch, about", "the next batch begins";
     queue_batches: Count = 4, 1..=1024, "batches that wait on either side of a decoder", "the reader waits";
-    leader_timeout: Time = S, 10 * MS..=60 * S, "a leader's answer where its partition ends", "told; its partitions hold windows open";
+    leader_timeout: Time = S, 10 * MS..=60 * S, "a leader's answer where its partition ends", "a notice; its partitions hold windows open";
     max_component_bytes: Bytes = 64 * MIB, MIB..=GIB, "a component", "refused";
     function_cache_bytes: Bytes = 16 * MIB, 0..=GIB, "compiled functions that are kept", "what comes later is compiled each time";
     max_call_result_bytes: Bytes = 256 * MIB, MIB..=2 * GIB, "result of a guest's call", "the query fails";
