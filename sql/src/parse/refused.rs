@@ -72,7 +72,7 @@ const CREATES: &[Row] = &[
     (
         &["function"],
         "functions are not written in SQL",
-        "an aggregate function is a plugin: see `streamgauge plugin`",
+        "a computed column is an expression of SELECT; aggregate functions of your own are not in the language yet",
     ),
 ];
 
