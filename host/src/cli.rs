@@ -13,6 +13,7 @@ mod log_options;
 pub mod process;
 mod program;
 mod run;
+mod set_options;
 mod state;
 
 use std::{

@@ -3,8 +3,10 @@
 mod relation;
 mod source;
 mod sink;
+mod value;
 mod options;
 mod connector;
+mod headers;
 mod kafka;
 mod query;
 mod output;
@@ -29,9 +31,12 @@ use crate::manifest::{Field, Input, Sink, Source, Target};
 use crate::parse::Statement;
 use crate::parse::from::Relation as Written;
 use crate::parse::name::{Name, nearest, same};
+use crate::parse::options::OptionDef;
 use crate::parse::select::Select;
 use crate::parse::statement::Body;
+use crate::variables::Variables;
 use relation::{Relation, RelationColumn, RelationKind};
+use value::GivenOptions;
 
 pub(crate) use aggregate::BoundAggregate;
 pub(crate) use over::BoundOperator;
@@ -54,6 +59,7 @@ pub(crate) struct BoundQuery {
 /// The statements of a program so far.
 pub(crate) struct Binder<'a> {
     catalog: &'a dyn Catalog,
+    variables: &'a Variables,
     /// Every name that the program declares somewhere.
     declared: &'a [String],
     relations: Vec<Relation>,
@@ -67,10 +73,10 @@ pub(crate) struct Binder<'a> {
 }
 
 impl<'a> Binder<'a> {
-    pub(crate) fn new(catalog: &'a dyn Catalog, declared: &'a [String]) -> Self {
+    pub(crate) fn new(catalog: &'a dyn Catalog, variables: &'a Variables, declared: &'a [String]) -> Self {
         let (relations, broken, names) = (Vec::new(), Vec::new(), Vec::new());
         let (sources, sinks, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        Self { catalog, declared, relations, broken, sources, sinks, names, warnings }
+        Self { catalog, variables, declared, relations, broken, sources, sinks, names, warnings }
     }
 
     /// A statement that declares this name was reported.
@@ -84,7 +90,8 @@ impl<'a> Binder<'a> {
             Body::CreateSource(def) => self.create_source(def).map(|()| None),
             Body::CreateSink(def) => {
                 self.check_name(&def.name, self.sinks.iter().map(|sink| sink.name.as_str()), "sink")?;
-                let sink = sink::bind(def, self.catalog)?;
+                let sink =
+                    self.with_values(&def.options, |given, catalog| sink::bind(def, given, catalog))?;
                 self.sinks.push(sink);
                 Ok(None)
             }
@@ -103,7 +110,7 @@ impl<'a> Binder<'a> {
 
     fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
         self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
-        let source = source::bind(def, self.catalog)?;
+        let source = self.with_values(&def.options, |given, catalog| source::bind(def, given, catalog))?;
         let bounded = def.columns.iter().filter_map(|column| column.bounded);
         self.warnings.extend(bounded.map(|span| {
             *Problem::new(span, "texts have no greatest length: this is TEXT, and longer texts are taken too")
@@ -121,6 +128,17 @@ impl<'a> Binder<'a> {
         self.relations.push(Relation { name, kind: RelationKind::Source { time }, input, columns });
         self.sources.push(source);
         Ok(())
+    }
+
+    /// Binds a definition whose options have their values.
+    fn with_values<T>(
+        &mut self,
+        options: &[OptionDef],
+        bind: impl FnOnce(&GivenOptions, &dyn Catalog) -> Checked<T>,
+    ) -> Checked<T> {
+        let mut given = GivenOptions::new(options, self.variables)?;
+        self.warnings.append(&mut given.warnings);
+        bind(&given, self.catalog).map_err(|problem| given.with_origin(problem))
     }
 
     fn create_view(&mut self, name: &Name, select: &Select, sql: &str) -> Checked<BoundQuery> {

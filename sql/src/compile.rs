@@ -11,6 +11,7 @@ use crate::parse::secret::masked;
 use crate::parse::{BYTE_ORDER_MARK, Parsed, SqlLimits, parse};
 use crate::plan::{Plan, build};
 use crate::report::Report;
+use crate::variables::Variables;
 
 /// A program that can run, and what is doubtful in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,14 +45,15 @@ pub struct Query {
 }
 
 /// Compiles files, which are one program in this order, up to their plans; every statement is looked at, so that one run
-/// shows the errors of all.
+/// shows the errors of all. No variable is set: `env('NAME')` is its default.
 pub fn compile(files: &[SourceText], catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_within(&SqlLimits::default(), files, catalog)
+    compile_within(&SqlLimits::default(), &Variables::default(), files, catalog)
 }
 
-/// As [`compile`], with other limits.
+/// As [`compile`], with other limits, and with the values of `env('NAME')`.
 pub fn compile_within(
     limits: &SqlLimits,
+    variables: &Variables,
     files: &[SourceText],
     catalog: &dyn Catalog,
 ) -> Result<Compiled, Vec<Diagnostic>> {
@@ -60,7 +62,7 @@ pub fn compile_within(
         files.iter().zip(&shown).map(|(file, shown)| (shown, parse(&file.text, limits))).collect();
     let statements = parsed.iter().flat_map(|(_, statements)| statements);
     let declared: Vec<String> = statements.filter_map(|parsed| parsed.declares.clone()).collect();
-    let mut binder = Binder::new(catalog, &declared);
+    let mut binder = Binder::new(catalog, variables, &declared);
     let mut queries = Vec::new();
     let mut report = Report::default();
     let mut last = None;

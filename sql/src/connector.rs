@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use streamgauge_functions as functions;
 
-use crate::manifest::OptionValue;
+use crate::header::HeaderRules;
+use crate::manifest::{Header, OptionValue};
 use crate::parse::duration;
 use crate::types::{DataType, Value};
 
@@ -51,6 +52,8 @@ pub enum OptionKind {
     /// Any number of properties of the Kafka client, each under its own name; bound as `kafka.<property>`. Which of them
     /// may be secrets is known to SQL.
     ClientProperties,
+    /// Headers: `(name = value, ...)`. Whether there may be secrets in their values is what the option says of secrets.
+    Headers(HeaderRules),
 }
 
 /// Whether an option may be a secret.
@@ -112,8 +115,16 @@ impl OptionSpec {
     pub fn text<'a>(&'a self, options: &'a BTreeMap<String, OptionValue>) -> Option<&'a str> {
         match options.get(&*self.bound_name()) {
             Some(OptionValue::Text(text)) => Some(text),
-            Some(OptionValue::Secret(_)) => None,
+            Some(OptionValue::Secret(_) | OptionValue::Headers(_)) => None,
             None => self.default.as_deref(),
+        }
+    }
+
+    /// The headers that it is in bound options; none where it is not given.
+    pub fn headers<'a>(&self, options: &'a BTreeMap<String, OptionValue>) -> &'a [Header] {
+        match options.get(&*self.bound_name()) {
+            Some(OptionValue::Headers(headers)) => headers,
+            _ => &[],
         }
     }
 
@@ -121,7 +132,7 @@ impl OptionSpec {
     pub fn micros(&self, options: &BTreeMap<String, OptionValue>) -> Option<i64> {
         match options.get(&*self.bound_name()) {
             Some(OptionValue::Text(micros)) => micros.parse().ok(),
-            Some(OptionValue::Secret(_)) => None,
+            Some(OptionValue::Secret(_) | OptionValue::Headers(_)) => None,
             None => duration::microseconds(self.default.as_deref()?, None).ok(),
         }
     }
@@ -130,6 +141,10 @@ impl OptionSpec {
     pub fn help(&self) -> String {
         let name = &self.name;
         match (self.kind, self.secret, self.example.as_ref().or(self.default.as_ref())) {
+            (OptionKind::Headers(_), SecretUse::Refused, _) => format!("write {name} = (\"X-Team\" = 'ml')"),
+            (OptionKind::Headers(_), ..) => {
+                format!("write {name} = (\"X-Team\" = 'ml', authorization = 'Bearer ' || secret('NAME'))")
+            }
             (OptionKind::Url, ..) => format!("write {name} = secret('NAME') or {name} = 'https://...'"),
             (_, SecretUse::Required, _) => format!("write {name} = secret('NAME')"),
             (_, _, Some(example)) => format!("write {name} = '{example}'"),

@@ -2,7 +2,7 @@
 //!
 //! 1. `parse`: our dialect of SQL to statements with places; limits before anything recurses.
 //! 2. `bind`: names, types and conversions: typed expressions ([`expr`]) over numbered columns. Which reducers and
-//!    [`connector`]s there are it asks a [`catalog`].
+//!    [`connector`]s there are it asks a [`catalog`]; options have the values of [`variables`].
 //! 3. [`plan`]: what runs before the window, in it and behind it; its `Display` is EXPLAIN.
 //! 4. [`encode`]: the plan as a component: generated code behind a prebuilt shell, the [`manifest`] in a section.
 //!
@@ -13,6 +13,8 @@ pub mod path;
 pub mod time_format;
 pub mod expr;
 pub mod error;
+pub mod variables;
+pub mod header;
 pub mod connector;
 pub mod catalog;
 mod parse;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::header::{Header, HeaderPart};
 use crate::path::PathStep;
 pub use crate::time_format::{TimeFormat, TimePattern, Zone};
 use crate::types::{DataType, Value};
@@ -304,6 +305,26 @@ pub enum OptionValue {
     Text(String),
     /// `secret('NAME')`: filled in by the host when it is used.
     Secret(String),
+    /// `(name = value, ...)`: headers, in order.
+    Headers(Vec<Header>),
+}
+
+impl OptionValue {
+    /// The names of the secrets in it.
+    pub fn secrets(&self) -> Vec<&str> {
+        match self {
+            Self::Text(_) => Vec::new(),
+            Self::Secret(name) => vec![name],
+            Self::Headers(headers) => {
+                let parts = headers.iter().flat_map(|header| &header.value);
+                let names = parts.filter_map(|part| match part {
+                    HeaderPart::Secret(name) => Some(name.as_str()),
+                    HeaderPart::Text(_) => None,
+                });
+                names.collect()
+            }
+        }
+    }
 }
 
 /// The client properties of Kafka that a statement may set, as librdkafka spells them; in the options of a source or sink

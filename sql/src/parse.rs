@@ -21,6 +21,7 @@ pub(crate) mod refused;
 
 use crate::error::Checked;
 
+pub(crate) use cursor::is_word;
 pub use limits::SqlLimits;
 pub use name::nearest;
 pub(crate) use statement::Statement;

@@ -50,7 +50,7 @@ pub fn wrong_property(
             OptionValue::Secret(name) if property.starts_with("sasl.") => {
                 properties.insert(property.to_owned(), name.clone());
             }
-            OptionValue::Secret(_) => {}
+            OptionValue::Secret(_) | OptionValue::Headers(_) => {}
         }
     }
     if depth == Depth::Quick || properties.is_empty() {

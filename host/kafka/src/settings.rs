@@ -16,7 +16,8 @@ pub struct Connection {
 }
 
 /// The options that are not properties.
-const OWN: &[&str] = &["brokers", "bootstrap_servers", "topic", "control_topic", "connector", "format"];
+const OWN: &[&str] =
+    &["brokers", "bootstrap_servers", "topic", "control_topic", "connector", "format", "headers"];
 
 impl Connection {
     /// Reads `brokers` and the client's properties from the options of a source or sink, secrets filled in, and gives the topic
@@ -31,6 +32,9 @@ impl Connection {
             OptionValue::Text(text) => Ok(text.clone()),
             OptionValue::Secret(name) => secret(name)
                 .map_err(|why| ClientError::Setting(format!("secret '{name}': {}", why.to_string()))),
+            OptionValue::Headers(_) => {
+                Err(ClientError::Setting("a list is no property of the client".to_owned()))
+            }
         };
         let required = |names: &[&str]| {
             let value = names.iter().find_map(|&name| options.get(name));

@@ -22,6 +22,7 @@ use super::{
     print, process, program,
     run::{self, Reports, Signals},
     say,
+    set_options::SetOptions,
 };
 use crate::{
     deliver::output::Output,
@@ -42,6 +43,7 @@ struct Question<'a> {
     start: Option<Start>,
     look: Look,
     rows_max: usize,
+    set: &'a SetOptions,
     limits: &'a LimitOptions,
     log: &'a LogOptions,
 }
@@ -88,7 +90,7 @@ impl Question<'_> {
         let paths = self.files.map(|files| files.paths(self.inputs)).transpose()?.unwrap_or_default();
         let mut texts = program::texts(&paths)?;
         texts.extend(self.statements.iter().cloned());
-        let mut compiled = program::compile_texts(&texts, plugins, limits)?;
+        let mut compiled = program::compile_texts(&texts, &self.set.variables(&texts)?, plugins, limits)?;
         let is_asked = |query: &Query| query.file >= paths.len();
         let asked: Vec<&Query> = compiled.program.queries.iter().filter(|query| is_asked(query)).collect();
         if asked.is_empty() {

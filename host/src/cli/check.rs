@@ -4,7 +4,10 @@ use clap::Args;
 use serde::Serialize;
 use streamgauge_sql::{Diagnostic, Severity};
 
-use super::{Failure, files::QueryFiles, limit_options::LimitOptions, print_json, program, say};
+use super::{
+    Failure, files::QueryFiles, limit_options::LimitOptions, print_json, program, say,
+    set_options::SetOptions,
+};
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -14,6 +17,8 @@ pub(super) struct Options {
     /// Print the diagnostics as JSON, for editors: {"diagnostics": [{file, line, column, width, severity, message, help}]}
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    set: SetOptions,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -45,7 +50,7 @@ impl<'a> From<&'a Diagnostic> for Shown<'a> {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let diagnostics = program::check(&options.files.paths(&[])?, &options.limits.limits())?;
+    let diagnostics = program::check(&options.files.paths(&[])?, &options.set, &options.limits.limits())?;
     match options.json {
         true => print_json(&Report { diagnostics: diagnostics.iter().map(Shown::from).collect() })?,
         false => diagnostics.iter().for_each(|diagnostic| say(&diagnostic.styled())),

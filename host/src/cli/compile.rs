@@ -13,6 +13,7 @@ use super::{
     files::{QueryFiles, replace},
     limit_options::LimitOptions,
     print, program,
+    set_options::SetOptions,
 };
 
 /// Options of `compile`.
@@ -24,12 +25,14 @@ pub(super) struct Options {
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     #[command(flatten)]
+    set: SetOptions,
+    #[command(flatten)]
     limits: LimitOptions,
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let files = options.files.paths(&[])?;
-    let compiled = program::compile(&files, &options.limits.limits())?;
+    let compiled = program::compile(&files, &options.set, &options.limits.limits())?;
     let failed =
         |path: &PathBuf, error| Failure::Input(format!("error: cannot write {}: {error}", path.display()));
     fs::create_dir_all(&options.output).map_err(|error| failed(&options.output, error))?;

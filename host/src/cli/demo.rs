@@ -14,6 +14,7 @@ use streamgauge_component::plugins::Plugins;
 use streamgauge_sql::{
     Compiled, SourceText,
     manifest::{OptionValue, Source, Start},
+    variables::Variables,
 };
 
 use self::{broker::Broker, screen::screen, traffic::Traffic};
@@ -77,7 +78,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let limits = options.limits.limits();
     let plugins = Arc::new(program::plugins(&limits)?);
     let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
-    let mut compiled = program::compile_texts(&[queries], &plugins, &limits)?;
+    let mut compiled = program::compile_texts(&[queries], &Variables::default(), &plugins, &limits)?;
     let broker = Broker::start(options.brokers.as_deref(), &options.topic)?;
     compiled.program.sources.iter_mut().for_each(|source| read_from(source, &broker));
     say(&introduction(&options, &broker, compiled.program.queries.len()));
@@ -152,7 +153,7 @@ mod tests {
         let limits = Limits::default();
         let plugins = program::plugins(&limits).unwrap();
         let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
-        let compiled = program::compile_texts(&[queries], &plugins, &limits).unwrap();
+        let compiled = program::compile_texts(&[queries], &Variables::default(), &plugins, &limits).unwrap();
         let names: Vec<&str> =
             compiled.program.queries.iter().map(|query| query.plan.manifest.name.as_str()).collect();
         assert_eq!(

@@ -4,7 +4,10 @@ use clap::Args;
 use serde::Serialize;
 use streamgauge_sql::{Query, manifest::Manifest};
 
-use super::{Failure, files::QueryFiles, limit_options::LimitOptions, print, print_json, program};
+use super::{
+    Failure, files::QueryFiles, limit_options::LimitOptions, print, print_json, program,
+    set_options::SetOptions,
+};
 
 /// Options of `explain`.
 #[derive(Debug, Args)]
@@ -15,6 +18,8 @@ pub(super) struct Options {
     /// otherwise and manifest what the query's component holds
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    set: SetOptions,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -40,7 +45,7 @@ impl<'a> From<&'a Query> for Explained<'a> {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let compiled = program::compile(&options.files.paths(&[])?, &options.limits.limits())?;
+    let compiled = program::compile(&options.files.paths(&[])?, &options.set, &options.limits.limits())?;
     let queries = &compiled.program.queries;
     if options.json {
         return print_json(&Plans { queries: queries.iter().map(Explained::from).collect() });

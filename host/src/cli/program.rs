@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_kafka::Depth;
-use streamgauge_sql::{Compiled, Diagnostic, SourceText};
+use streamgauge_sql::{Compiled, Diagnostic, SourceText, variables::Variables};
 
-use super::{Failure, files, say};
+use super::{Failure, files, say, set_options::SetOptions};
 use crate::{
     deploy::{Connectors, HostCatalog, component},
     limits::Limits,
@@ -16,8 +16,8 @@ use crate::{
 ///
 /// # Errors
 /// All diagnostics of the files, or which file cannot be read.
-pub(super) fn compile(files: &[PathBuf], limits: &Limits) -> Result<Compiled, Failure> {
-    compile_with(files, &plugins(limits)?, limits)
+pub(super) fn compile(files: &[PathBuf], set: &SetOptions, limits: &Limits) -> Result<Compiled, Failure> {
+    compile_with(files, set, &plugins(limits)?, limits)
 }
 
 /// The plugins that are part of the product; nothing is compiled before it is named.
@@ -33,19 +33,22 @@ pub(super) fn plugins(limits: &Limits) -> Result<Plugins, Failure> {
 /// As [`compile`], with plugins that are loaded already.
 pub(super) fn compile_with(
     files: &[PathBuf],
+    set: &SetOptions,
     plugins: &Plugins,
     limits: &Limits,
 ) -> Result<Compiled, Failure> {
-    compile_texts(&texts(files)?, plugins, limits)
+    let texts = texts(files)?;
+    compile_texts(&texts, &set.variables(&texts)?, plugins, limits)
 }
 
 /// Compiles texts as one program; warnings go to standard error.
 pub(super) fn compile_texts(
     texts: &[SourceText],
+    variables: &Variables,
     plugins: &Plugins,
     limits: &Limits,
 ) -> Result<Compiled, Failure> {
-    let compiled = diagnose(texts, plugins, limits, Depth::Quick)?.map_err(|diagnostics| {
+    let compiled = diagnose(texts, variables, plugins, limits, Depth::Quick)?.map_err(|diagnostics| {
         let lines: Vec<String> = diagnostics.iter().map(Diagnostic::styled).collect();
         Failure::Input(lines.join("\n"))
     })?;
@@ -57,8 +60,13 @@ pub(super) fn compile_texts(
 ///
 /// # Errors
 /// Files that cannot be read, and what is not about their text.
-pub(super) fn check(files: &[PathBuf], limits: &Limits) -> Result<Vec<Diagnostic>, Failure> {
-    match diagnose(&texts(files)?, &plugins(limits)?, limits, Depth::Thorough)? {
+pub(super) fn check(
+    files: &[PathBuf],
+    set: &SetOptions,
+    limits: &Limits,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let texts = texts(files)?;
+    match diagnose(&texts, &set.variables(&texts)?, &plugins(limits)?, limits, Depth::Thorough)? {
         Ok(compiled) => {
             compiled.program.queries.iter().try_for_each(|query| component(query).map(drop))?;
             Ok(compiled.warnings)
@@ -70,12 +78,13 @@ pub(super) fn check(files: &[PathBuf], limits: &Limits) -> Result<Vec<Diagnostic
 /// The program of some texts, or what is wrong with them.
 fn diagnose(
     texts: &[SourceText],
+    variables: &Variables,
     plugins: &Plugins,
     limits: &Limits,
     depth: Depth,
 ) -> Result<Result<Compiled, Vec<Diagnostic>>, Failure> {
     let catalog = HostCatalog { plugins, connectors: &Connectors::default(), depth };
-    let compiled = streamgauge_sql::compile_within(&limits.sql(), texts, &catalog);
+    let compiled = streamgauge_sql::compile_within(&limits.sql(), variables, texts, &catalog);
     match (plugins.lacking(), &compiled) {
         (Some(lacking), Err(_)) => Err(Failure::Runtime(format!("error: {lacking}"))),
         _ => Ok(compiled),

@@ -24,6 +24,7 @@ use super::{
     limit_options::LimitOptions,
     log_options::LogOptions,
     process, program, say,
+    set_options::SetOptions,
 };
 use crate::{
     deliver::dead_letter::RecordText,
@@ -107,6 +108,8 @@ pub(super) struct Options {
     #[arg(long)]
     timings: bool,
     #[command(flatten)]
+    set: SetOptions,
+    #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
     log: LogOptions,
@@ -147,7 +150,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let limits = options.limits.limits();
     let plugins = Arc::new(program::plugins(&limits)?);
     let mut files = options.files.paths(&options.input)?;
-    let compiled = program::compile_with(&files, &plugins, &limits)?;
+    let compiled = program::compile_with(&files, &options.set, &plugins, &limits)?;
     if let Some(nothing) = &compiled.writes_nowhere {
         return Err(Failure::Input(nothing.styled()));
     }

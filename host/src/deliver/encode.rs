@@ -41,11 +41,16 @@ impl Encode for Lines {
     }
 }
 
+/// The header of a record that holds the idempotency key of its row.
+pub const KEY_HEADER: &str = "idempotency-key";
+
 /// Records for a topic: a row as JSON, under its group.
 #[derive(Debug)]
 pub struct Records {
     /// What its rows are called.
     pub keys: Keys,
+    /// What each record has behind its key: names and values.
+    pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Encode for Records {
@@ -59,7 +64,8 @@ impl Encode for Records {
             let mut value = Vec::with_capacity(128);
             write_json(&mut value, fields.iter().map(|field| field.name.as_str()).zip(&rows.columns), row);
             let named = self.keys.name(&rows.identity, row);
-            let headers = vec![("idempotency-key".to_owned(), named.key.clone().into_bytes())];
+            let key = (KEY_HEADER.to_owned(), named.key.clone().into_bytes());
+            let headers = [key].into_iter().chain(self.headers.iter().cloned()).collect();
             let record = Record { key: group(&rows.identity, row), value: Some(value), headers };
             let (sequence, payload) = (first + row as u64, Payload::Record(record));
             Message { sequence, key: named.key, lane: named.lane, rows: 1, payload }

@@ -14,9 +14,14 @@ impl Deployment<'_> {
         let secrets = secrets_folder();
         let sources_options = self.program.sources.iter().flat_map(|source| &source.options);
         let options = sources_options.chain(self.program.sinks.iter().flat_map(|sink| &sink.options));
-        let named = options.filter_map(|(key, value)| match value {
-            OptionValue::Text(path) => key.ends_with(".location").then(|| PathBuf::from(path)),
-            OptionValue::Secret(name) => Some(secrets.as_ref()?.join(name)),
+        let named = options.flat_map(|(key, value)| match value {
+            OptionValue::Text(path) if key.ends_with(".location") => vec![PathBuf::from(path)],
+            value => {
+                let names = secrets
+                    .iter()
+                    .flat_map(|folder| value.secrets().into_iter().map(|name| folder.join(name)));
+                names.collect()
+            }
         });
         sources.chain(self.files.iter().cloned()).chain(named).collect()
     }

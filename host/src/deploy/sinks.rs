@@ -7,7 +7,7 @@ use std::{
 };
 
 use streamgauge_component::{plugins::Plugins, sink::SinkInstance};
-use streamgauge_sql::manifest::{OptionValue, Sink};
+use streamgauge_sql::manifest::Sink;
 use streamgauge_state::outbox::Outbox;
 
 use super::{Connectors, DeployError, Deployment, output_files::OutputFiles, secret::secret};
@@ -136,10 +136,8 @@ impl Deployment<'_> {
 
 /// Whether all secrets that a sink names are there.
 fn check_secrets(sink: &Sink, secrets: &Lookup) -> Result<(), SinkError> {
-    for value in sink.options.values() {
-        if let OptionValue::Secret(name) = value {
-            secrets(name).map_err(|why| SinkError::Secret { name: name.clone(), why })?;
-        }
+    for name in sink.options.values().flat_map(|value| value.secrets()) {
+        secrets(name).map_err(|why| SinkError::Secret { name: name.to_owned(), why })?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::{outcome, streamgauge};
 
-const SOURCE: &str = "CREATE SOURCE s (n BIGINT, model TEXT) \
+pub(crate) const SOURCE: &str = "CREATE SOURCE s (n BIGINT, model TEXT) \
     WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json');\n";
 
 /// A folder with a program and two events.
@@ -275,7 +275,7 @@ fn state_in_use_is_shown_and_not_removed() {
 }
 
 /// Takes one request and answers it: its head in lower case, and its body.
-fn answer(listener: &TcpListener, status: &str) -> (String, String) {
+pub(crate) fn answer(listener: &TcpListener, status: &str) -> (String, String) {
     let (stream, _): (TcpStream, _) = listener.accept().unwrap();
     let mut reader = BufReader::new(stream);
     let mut head = String::new();

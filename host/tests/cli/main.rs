@@ -12,6 +12,8 @@ mod outputs;
 mod changed;
 mod ends;
 mod kept;
+mod headers;
+mod set;
 mod dead_letters;
 mod known;
 mod anonymous;

@@ -1,7 +1,7 @@
 //! Scripts as text: a query and events in, rows and dead letters out.
 //!
 //! A file of `tests/cli/scripts/` holds sections that begin with `=== NAME`. In: `query.sql`, `events SOURCE` once for each
-//! input, and `arguments`, in which `FOLDER` is the script's own. Out: `rows` (standard output), `dead letters`, `stderr` and
+//! input, `environment`, a `NAME=VALUE` a line, and `arguments`, in which `FOLDER` is the script's own. Out: `rows` (standard output), `dead letters`, `stderr` and
 //! `exit` (0 where it is left out). `again`, with a sentence why, begins another run: what it does not say stays as it was. With
 //! `UPDATE_GOLDEN=1` the out sections are written anew: read them before you believe them.
 
@@ -64,13 +64,20 @@ struct Setting {
     inputs: Vec<(String, PathBuf)>,
     /// Whether the next input is the first of another run.
     inputs_are_old: bool,
+    environment: Vec<(String, String)>,
     arguments: Vec<String>,
 }
 
 impl Setting {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, inputs: Vec::new(), inputs_are_old: false, arguments: Vec::new() }
+        Self {
+            folder,
+            inputs: Vec::new(),
+            inputs_are_old: false,
+            environment: Vec::new(),
+            arguments: Vec::new(),
+        }
     }
 
     fn take(&mut self, name: &str, body: &str) {
@@ -85,6 +92,10 @@ impl Setting {
         }
         match name {
             "query.sql" => fs::write(self.path("query.sql"), body.trim_end()).unwrap(),
+            "environment" => {
+                let pairs = body.split_whitespace().map(|line| line.split_once('=').unwrap());
+                self.environment = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            }
             "arguments" => {
                 let folder = self.folder.path().display().to_string();
                 self.arguments =
@@ -106,7 +117,8 @@ impl Setting {
         for (source, path) in &self.inputs {
             command.arg("--input").arg(format!("{source}={}", path.display()));
         }
-        let (exit, rows, stderr) = outcome(command.args(&self.arguments));
+        let (exit, rows, stderr) =
+            outcome(command.args(&self.arguments).envs(self.environment.iter().cloned()));
         let letters = fs::read_to_string(&letters).unwrap_or_default();
         let stderr = stderr.replace(&format!("{}/", self.folder.path().display()), "");
         let exit = if exit == 0 { String::new() } else { format!("{exit}\n") };

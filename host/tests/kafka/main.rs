@@ -10,6 +10,7 @@ mod broker;
 #[path = "../common/real_broker.rs"]
 mod real_broker;
 mod cluster;
+mod headers;
 mod mock;
 mod outage;
 mod secure;

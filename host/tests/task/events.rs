@@ -59,7 +59,7 @@ static PLUGINS: LazyLock<Arc<Plugins>> =
 
 /// Rows as records for a topic.
 pub(crate) fn as_records(manifest: &Manifest) -> Box<dyn Encode> {
-    Box::new(Records { keys: Keys::new(7, &manifest.name) })
+    Box::new(Records { keys: Keys::new(7, &manifest.name), headers: Vec::new() })
 }
 
 /// A query over records of a format.

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 
 use sqlparser::tokenizer::Span;
 
+use super::headers;
 use super::kafka;
-use super::options::{Options, no_secret, text};
+use super::options::{Options, no_text, text};
+use super::value::{GivenOption, OptionText};
 use crate::catalog::{Catalog, UsedAs};
 use crate::connector::{OptionKind, OptionSpec, SecretUse, literal};
 use crate::error::{Checked, Problem};
 use crate::manifest::OptionValue;
 use crate::parse::name::nearest;
-use crate::parse::options::{OptionDef, OptionText, plain_secret};
+use crate::parse::options::plain_secret;
 use crate::parse::secret::has_user;
 use crate::types::DataType;
 
@@ -69,6 +71,9 @@ fn value(spec: &OptionSpec, options: &mut Options<'_>) -> Checked<Option<OptionV
             Ok(kafka::brokers(spec, options)?.map(|brokers| OptionValue::Text(brokers.to_owned())))
         }
         OptionKind::ClientProperties => Ok(None),
+        OptionKind::Headers(rules) => {
+            options.take(&spec.name).map(|option| headers::read(spec, rules, option)).transpose()
+        }
         OptionKind::Literal(_) | OptionKind::Url | OptionKind::Listen | OptionKind::Topic => {
             match options.take(&spec.name) {
                 Some(option) => one(spec, option).map(Some),
@@ -80,12 +85,12 @@ fn value(spec: &OptionSpec, options: &mut Options<'_>) -> Checked<Option<OptionV
 }
 
 /// An option whose value stands alone: a text, or a secret where the connector takes one.
-fn one(spec: &OptionSpec, option: &OptionDef) -> Checked<OptionValue> {
+fn one(spec: &OptionSpec, option: &GivenOption) -> Checked<OptionValue> {
     match (&option.value, spec.secret) {
         (OptionText::Secret(name), SecretUse::Allowed | SecretUse::Required) => {
             return Ok(OptionValue::Secret(name.clone()));
         }
-        (OptionText::Secret(_), SecretUse::Refused) => return Err(no_secret(option)),
+        (OptionText::Secret(_), SecretUse::Refused) => return Err(no_text(option)),
         (_, SecretUse::Required) => return Err(plain_secret(&spec.name, option.span)),
         (OptionText::Interval(_), SecretUse::Allowed) => {
             return Err(

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use sqlparser::tokenizer::Span;
 
-use super::options::Options;
+use super::options::{Options, no_text};
+use super::value::{GivenOption, OptionText};
 use crate::connector::OptionSpec;
 use crate::error::{Checked, Problem};
 use crate::manifest::{KAFKA_PROPERTIES, OptionValue};
 use crate::parse::name::nearest;
-use crate::parse::options::{OptionDef, OptionText, plain_secret};
+use crate::parse::options::plain_secret;
 use crate::parse::secret::is_secret;
 
 /// Those that may be secrets.
@@ -18,9 +19,9 @@ const SECRET: &[&str] = &["sasl.password", "sasl.username", "ssl.key.password", 
 /// Reads the addresses of brokers, under either name.
 pub(super) fn brokers<'a>(spec: &OptionSpec, options: &mut Options<'a>) -> Checked<Option<&'a str>> {
     let other = options.take_any(|key| matches!(key, "bootstrap_servers" | "bootstrap.servers"));
-    let brokers = match (options.text(&spec.name)?, other) {
-        (Some((brokers, _)), None) => brokers,
-        (None, Some(option)) => super::options::text(option)?,
+    let (brokers, span) = match (options.text(&spec.name)?, other) {
+        (Some(found), None) => found,
+        (None, Some(option)) => (super::options::text(option)?, option.span),
         (Some(_), Some(option)) => {
             return Err(Problem::new(option.key_span, "the brokers are given twice")
                 .help(format!("{} alone", spec.help())));
@@ -29,7 +30,7 @@ pub(super) fn brokers<'a>(spec: &OptionSpec, options: &mut Options<'a>) -> Check
         (None, None) => return Ok(None),
     };
     if brokers.trim().is_empty() {
-        let problem = Problem::new(options.span, format!("the option `{}` is empty", spec.name));
+        let problem = Problem::new(span, format!("the option `{}` is empty", spec.name));
         return Err(problem.help(spec.help()));
     }
     Ok(Some(brokers))
@@ -74,7 +75,7 @@ fn canonical(key: &str) -> String {
     }
 }
 
-fn check(name: &str, option: &OptionDef) -> Checked<OptionValue> {
+fn check(name: &str, option: &GivenOption) -> Checked<OptionValue> {
     if !KAFKA_PROPERTIES.contains(&name) {
         let problem = Problem::new(option.key_span, format!("the client property `{name}` may not be set"));
         return Err(match reason(name) {
@@ -87,10 +88,7 @@ fn check(name: &str, option: &OptionDef) -> Checked<OptionValue> {
     }
     match &option.value {
         OptionText::Secret(secret) if SECRET.contains(&name) => Ok(OptionValue::Secret(secret.clone())),
-        OptionText::Secret(_) => {
-            Err(Problem::new(option.span, format!("`{}` cannot be a secret", option.key))
-                .help("write a text in single quotes"))
-        }
+        OptionText::Secret(_) | OptionText::List(_) => Err(no_text(option)),
         OptionText::Interval(_) => Err(Problem::new(option.span, format!("`{}` is no duration", option.key))
             .help("write it as librdkafka does, in milliseconds")),
         OptionText::Text(_) if is_secret(name) => Err(plain_secret(&option.key, option.span)),

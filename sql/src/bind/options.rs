@@ -3,14 +3,14 @@
 use sqlparser::tokenizer::Span;
 
 use super::kafka;
+use super::value::{GivenOption, OptionText};
 use crate::catalog::WrongOption;
 use crate::error::{Checked, Problem};
 use crate::parse::duration;
 use crate::parse::name::nearest;
-use crate::parse::options::{OptionDef, OptionText};
 
 pub(super) struct Options<'a> {
-    list: Vec<&'a OptionDef>,
+    list: Vec<&'a GivenOption>,
     /// The keys that were asked for, for hints.
     known: Vec<String>,
     /// Where the name of the source or sink stands.
@@ -18,18 +18,18 @@ pub(super) struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    pub(super) fn new(list: &'a [OptionDef], span: Span) -> Self {
+    pub(super) fn new(list: &'a [GivenOption], span: Span) -> Self {
         Self { list: list.iter().collect(), known: Vec::new(), span }
     }
 
-    pub(super) fn take(&mut self, key: &str) -> Option<&'a OptionDef> {
+    pub(super) fn take(&mut self, key: &str) -> Option<&'a GivenOption> {
         self.known.push(key.to_owned());
         let at = self.list.iter().position(|option| option.key == key)?;
         Some(self.list.remove(at))
     }
 
     /// The first option whose key fits.
-    pub(super) fn take_any(&mut self, fits: impl Fn(&str) -> bool) -> Option<&'a OptionDef> {
+    pub(super) fn take_any(&mut self, fits: impl Fn(&str) -> bool) -> Option<&'a GivenOption> {
         let at = self.list.iter().position(|option| fits(&option.key))?;
         Some(self.list.remove(at))
     }
@@ -50,7 +50,7 @@ impl<'a> Options<'a> {
 
     /// An option that must be given; perhaps it is, under another name.
     pub(super) fn missing(&self, key: &str, help: &str) -> Box<Problem> {
-        let meant = |option: &&&OptionDef| match foreign(&option.key) {
+        let meant = |option: &&&GivenOption| match foreign(&option.key) {
             Some(help) => help.contains(&format!("{key} = ")),
             None => nearest(&option.key, [key]).is_some(),
         };
@@ -84,7 +84,7 @@ impl<'a> Options<'a> {
             OptionText::Text(text) => duration::microseconds(text, None).map_err(|wrong| {
                 Problem::new(option.span, wrong.message).help("write it like '10 s' or INTERVAL '10' SECOND")
             })?,
-            OptionText::Secret(_) => return Err(no_secret(option)),
+            OptionText::Secret(_) | OptionText::List(_) => return Err(no_text(option)),
         };
         if micros < 0 {
             return Err(Problem::new(option.span, format!("`{key}` cannot be negative"))
@@ -109,9 +109,9 @@ impl<'a> Options<'a> {
 }
 
 /// What the host refuses is an error where the option stands; where it does not stand, at the name.
-pub(super) fn refuse(wrong: Option<WrongOption>, options: &[OptionDef], name: Span) -> Checked<()> {
+pub(super) fn refuse(wrong: Option<WrongOption>, options: &[GivenOption], name: Span) -> Checked<()> {
     let Some(WrongOption { key, message, help }) = wrong else { return Ok(()) };
-    let is_it = |option: &&OptionDef| match key.strip_prefix("kafka.") {
+    let is_it = |option: &&GivenOption| match key.strip_prefix("kafka.") {
         Some(property) => kafka::property(&option.key).as_deref() == Some(property),
         None => option.key == key,
     };
@@ -119,18 +119,21 @@ pub(super) fn refuse(wrong: Option<WrongOption>, options: &[OptionDef], name: Sp
     Err(Problem::new(span, message).help(help))
 }
 
-pub(super) fn text(option: &OptionDef) -> Checked<&str> {
+pub(super) fn text(option: &GivenOption) -> Checked<&str> {
     match &option.value {
         OptionText::Text(text) => Ok(text),
-        OptionText::Secret(_) => Err(no_secret(option)),
-        OptionText::Interval(_) => Err(Problem::new(option.span, format!("`{}` is no duration", option.key))
-            .help("write a text in single quotes")),
+        _ => Err(no_text(option)),
     }
 }
 
-pub(super) fn no_secret(option: &OptionDef) -> Box<Problem> {
-    Problem::new(option.span, format!("`{}` cannot be a secret", option.key))
-        .help("write a text in single quotes")
+/// What an option is that should be a text.
+pub(super) fn no_text(option: &GivenOption) -> Box<Problem> {
+    let why = match &option.value {
+        OptionText::Text(_) | OptionText::Secret(_) => "cannot be a secret",
+        OptionText::Interval(_) => "is no duration",
+        OptionText::List(_) => "is no list",
+    };
+    Problem::new(option.span, format!("`{}` {why}", option.key)).help("write a text in single quotes")
 }
 
 /// Options of other systems.

@@ -74,6 +74,9 @@ pub(super) fn function(name: &str) -> Option<&'static str> {
         | "getdate" | "sysdate" | "today" | "proctime" | "rowtime" => {
             "a query is a function of its events: compare with their time column, or with window_end"
         }
+        "env" | "getenv" | "secret" => {
+            "env('NAME') and secret('NAME') give options their values, in the WITH of a source or sink"
+        }
         "ifnull" | "nvl" => "write coalesce(x, value)",
         "isnull" => "write x IS NULL, or coalesce(x, value)",
         "if" | "iif" => "write CASE WHEN condition THEN value ELSE value END",

@@ -2,17 +2,18 @@
 
 use super::connector;
 use super::options::{self, Options};
+use super::value::GivenOptions;
 use crate::catalog::{Catalog, UsedAs};
 use crate::error::Checked;
 use crate::manifest::Sink;
 use crate::parse::statement::SinkDef;
 
-pub(super) fn bind(def: &SinkDef, catalog: &dyn Catalog) -> Checked<Sink> {
-    let mut given = Options::new(&def.options, def.name.span);
+pub(super) fn bind(def: &SinkDef, options: &GivenOptions, catalog: &dyn Catalog) -> Checked<Sink> {
+    let mut given = Options::new(&options.list, def.name.span);
     let connector = connector::named(UsedAs::Sink, catalog, &mut given)?;
-    let options = connector.read(&mut given)?;
+    let found = connector.read(&mut given)?;
     given.finish(&format!("a {} sink", connector.name))?;
-    let wrong = catalog.wrong_option(UsedAs::Sink, &connector.name, &options);
-    options::refuse(wrong, &def.options, def.name.span)?;
-    Ok(Sink { name: def.name.text.clone(), connector: connector.name, options })
+    let wrong = catalog.wrong_option(UsedAs::Sink, &connector.name, &found);
+    options::refuse(wrong, &options.list, def.name.span)?;
+    Ok(Sink { name: def.name.text.clone(), connector: connector.name, options: found })
 }

@@ -5,12 +5,12 @@ use sqlparser::tokenizer::Span;
 use super::connector;
 use super::convert;
 use super::options::{self, Options, text};
+use super::value::{GivenOptions, OptionText};
 use crate::catalog::{Catalog, UsedAs};
 use crate::error::{Checked, Problem};
 use crate::manifest::{FORMATS, Source, SourceColumn, Start, TimeFormat, Watermark, Zone};
 use crate::parse::duration;
 use crate::parse::name::nearest;
-use crate::parse::options::OptionText;
 use crate::parse::source::SourceDef;
 use crate::types::DataType;
 
@@ -19,10 +19,10 @@ const IDLE_TIMEOUT_US: i64 = 10_000_000;
 /// How many columns a source may have.
 const MAX_COLUMNS: usize = 500;
 
-pub(super) fn bind(def: &SourceDef, catalog: &dyn Catalog) -> Checked<Source> {
+pub(super) fn bind(def: &SourceDef, given: &GivenOptions, catalog: &dyn Catalog) -> Checked<Source> {
     let mut columns = columns(def)?;
     let watermark = watermark(def, &columns)?;
-    let mut options = Options::new(&def.options, def.name.span);
+    let mut options = Options::new(&given.list, def.name.span);
     let connector = connector::named(UsedAs::Source, catalog, &mut options)?;
     let format = options.word("format", FORMATS)?.unwrap_or("json");
     let time_format = time_formats(def, &mut columns, &mut options)?;
@@ -47,7 +47,7 @@ pub(super) fn bind(def: &SourceDef, catalog: &dyn Catalog) -> Checked<Source> {
     let found = connector.read(&mut options)?;
     options.finish(&format!("a {} source", connector.name))?;
     let wrong = catalog.wrong_option(UsedAs::Source, &connector.name, &found);
-    options::refuse(wrong, &def.options, def.name.span)?;
+    options::refuse(wrong, &given.list, def.name.span)?;
     Ok(Source {
         name: def.name.text.clone(),
         columns,

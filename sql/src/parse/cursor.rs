@@ -135,7 +135,12 @@ impl Cursor {
             Token::EOF => "the end of the statement".to_owned(),
             token => format!("`{token}`"),
         };
-        Problem::new(self.span(), format!("expected {expected}, found {found}"))
+        let problem = Problem::new(self.span(), format!("expected {expected}, found {found}"));
+        let is_call = *self.peek_nth(1) == Token::LParen;
+        match refused::CALLS_OF_OPTIONS.into_iter().find(|call| is_call && self.at_word(call)) {
+            Some(call) => problem.help(refused::only_in_options(call)),
+            None => problem,
+        }
     }
 
     /// An error of `sqlparser` in our words: it carries its place in its text.
@@ -193,6 +198,6 @@ impl Cursor {
     }
 }
 
-pub(super) fn is_word(token: &Token, expected: &str) -> bool {
+pub(crate) fn is_word(token: &Token, expected: &str) -> bool {
     matches!(token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(expected))
 }

@@ -2,10 +2,12 @@
 
 use sqlparser::tokenizer::{Span, Token};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, is_word};
 use super::duration;
+use super::refused;
 use super::secret::is_secret;
 use crate::error::{Checked, Problem};
+use crate::variables::{VARIABLE_NAMES, is_variable_name};
 
 /// One option as it was written; what keys there are is for the binder.
 #[derive(Clone, Debug)]
@@ -13,19 +15,47 @@ pub(crate) struct OptionDef {
     /// In lower case.
     pub(crate) key: String,
     pub(crate) key_span: Span,
-    pub(crate) value: OptionText,
+    pub(crate) value: Written,
     pub(crate) span: Span,
 }
 
 /// The value of an option.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum OptionText {
-    /// A text, a number or TRUE and FALSE.
-    Text(String),
-    /// `secret('NAME')`
-    Secret(String),
+#[derive(Clone, Debug)]
+pub(crate) enum Written {
+    /// Parts that stand between `||`, at least one.
+    Joined(Vec<Part>),
     /// `INTERVAL ...`, in microseconds.
     Interval(i64),
+    /// `(name = value, ...)`
+    List(Vec<Item>),
+}
+
+/// One part of a text.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) kind: PartKind,
+    pub(crate) span: Span,
+}
+
+/// What a part is.
+#[derive(Clone, Debug)]
+pub(crate) enum PartKind {
+    /// A text, a number or TRUE and FALSE.
+    Text(String),
+    /// `env('NAME')` or `env('NAME', 'default')`
+    Env { name: String, default: Option<String> },
+    /// `secret('NAME')`
+    Secret(String),
+}
+
+/// One item of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    /// As it was written.
+    pub(crate) name: String,
+    pub(crate) name_span: Span,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) span: Span,
 }
 
 pub(super) fn parse(cursor: &mut Cursor) -> Checked<Vec<OptionDef>> {
@@ -39,7 +69,7 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<Vec<OptionDef>> {
         }
         options.push(option);
         if !cursor.accept(&Token::Comma) && *cursor.peek() != Token::RParen {
-            return Err(cursor.unexpected("`,` or `)`"));
+            return Err(behind_value(cursor));
         }
     }
     Ok(options)
@@ -51,7 +81,7 @@ fn option(cursor: &mut Cursor) -> Checked<OptionDef> {
     let key_span = cursor.since(start);
     cursor.expect(&Token::Eq)?;
     let start = cursor.span();
-    let is_reference = cursor.at_word("secret");
+    let is_reference = cursor.at_word("secret") || cursor.at_word("env");
     let value = match value(cursor) {
         Err(_) if is_secret(&key) && !is_reference => return Err(plain_secret(&key, cursor.span())),
         value => value?,
@@ -78,28 +108,109 @@ fn key(cursor: &mut Cursor) -> Checked<String> {
     Ok(key)
 }
 
-fn value(cursor: &mut Cursor) -> Checked<OptionText> {
+fn value(cursor: &mut Cursor) -> Checked<Written> {
     if cursor.at_word("interval") {
-        return interval(cursor).map(OptionText::Interval);
+        return interval(cursor).map(Written::Interval);
     }
-    if cursor.accept_word("secret") {
+    if cursor.accept(&Token::LParen) {
+        return list(cursor).map(Written::List).map_err(|problem| problem.or_help(LIST_HELP));
+    }
+    let start = cursor.span();
+    let negative = cursor.accept(&Token::Minus);
+    let text = match cursor.peek() {
+        Token::Number(digits, false) if negative => format!("-{digits}"),
+        Token::Number(digits, false) => digits.clone(),
+        token if !negative && is_word(token, "true") => "true".to_owned(),
+        token if !negative && is_word(token, "false") => "false".to_owned(),
+        _ if negative => return Err(cursor.unexpected("a number")),
+        _ => {
+            return joined(cursor, "a text in single quotes, an INTERVAL, secret('NAME') or env('NAME')")
+                .map(Written::Joined);
+        }
+    };
+    cursor.advance();
+    Ok(Written::Joined(vec![Part { kind: PartKind::Text(text), span: cursor.since(start) }]))
+}
+
+const LIST_HELP: &str =
+    "write (name = 'value', \"X-Name\" = 'value'); a name with `-` stands in double quotes";
+
+/// `name = value, ...)`, behind its `(`.
+fn list(cursor: &mut Cursor) -> Checked<Vec<Item>> {
+    let mut items = Vec::new();
+    while !cursor.accept(&Token::RParen) {
+        let start = cursor.span();
+        let name = match cursor.peek() {
+            Token::SingleQuotedString(_) => cursor.text("a name")?,
+            _ => cursor.name("a name")?.text,
+        };
+        let name_span = cursor.since(start);
+        cursor.expect(&Token::Eq)?;
+        let start = cursor.span();
+        let parts = joined(cursor, "a text in single quotes, secret('NAME') or env('NAME')")?;
+        items.push(Item { name, name_span, parts, span: cursor.since(start) });
+        if !cursor.accept(&Token::Comma) && *cursor.peek() != Token::RParen {
+            return Err(behind_value(cursor));
+        }
+    }
+    Ok(items)
+}
+
+/// What stands behind a value and is no `,` and no `)`.
+fn behind_value(cursor: &Cursor) -> Box<Problem> {
+    let problem = cursor.unexpected("`,` or `)`");
+    let is_part = matches!(cursor.peek(), Token::SingleQuotedString(_) | Token::Plus)
+        || refused::CALLS_OF_OPTIONS.iter().any(|call| cursor.at_word(call));
+    if is_part { problem.help(JOINED_HELP) } else { problem }
+}
+
+const JOINED_HELP: &str = "`||` joins texts in single quotes: 'a' || env('NAME')";
+
+/// `'text' || env('NAME') || ...`; `expected` names the first part in the error.
+fn joined(cursor: &mut Cursor, expected: &str) -> Checked<Vec<Part>> {
+    let mut parts = vec![part(cursor, expected)?];
+    while cursor.accept(&Token::StringConcat) {
+        let next = part(cursor, "a text in single quotes, env('NAME') or secret('NAME')");
+        parts.push(next.map_err(|problem| problem.or_help(JOINED_HELP))?);
+    }
+    Ok(parts)
+}
+
+fn part(cursor: &mut Cursor, expected: &str) -> Checked<Part> {
+    let start = cursor.span();
+    let kind = if cursor.accept_word("secret") {
         cursor.expect(&Token::LParen)?;
         let span = cursor.span();
         let name = cursor.text("the name of a secret in quotes")?;
         cursor.expect(&Token::RParen)?;
-        return check_secret(&name, span).map(|()| OptionText::Secret(name));
-    }
-    let negative = cursor.accept(&Token::Minus);
-    let text = match cursor.peek() {
-        Token::SingleQuotedString(text) if !negative => text.clone(),
-        Token::Number(digits, false) if negative => format!("-{digits}"),
-        Token::Number(digits, false) => digits.clone(),
-        token if super::cursor::is_word(token, "true") => "true".to_owned(),
-        token if super::cursor::is_word(token, "false") => "false".to_owned(),
-        _ => return Err(cursor.unexpected("a text in single quotes, an INTERVAL or secret('NAME')")),
+        check_secret(&name, span)?;
+        PartKind::Secret(name)
+    } else if cursor.accept_word("env") {
+        env(cursor).map_err(|problem| problem.or_help(ENV_HELP))?
+    } else {
+        PartKind::Text(cursor.text(expected)?)
     };
-    cursor.advance();
-    Ok(OptionText::Text(text))
+    Ok(Part { kind, span: cursor.since(start) })
+}
+
+const ENV_HELP: &str = "write env('NAME') or env('NAME', 'default')";
+
+/// `('NAME')` or `('NAME', 'default')`, behind `env`.
+fn env(cursor: &mut Cursor) -> Checked<PartKind> {
+    cursor.expect(&Token::LParen)?;
+    let span = cursor.span();
+    let name = cursor.text("the name of an environment variable in quotes");
+    let name = name.map_err(|problem| problem.help(ENV_HELP))?;
+    if !is_variable_name(&name) {
+        return Err(Problem::new(span, format!("`{name}` cannot be the name of an environment variable"))
+            .help(format!("{VARIABLE_NAMES}, as in env('STAGE')")));
+    }
+    let default = match cursor.accept(&Token::Comma) {
+        true => Some(cursor.text("a default in quotes").map_err(|problem| problem.help(ENV_HELP))?),
+        false => None,
+    };
+    cursor.expect(&Token::RParen)?;
+    Ok(PartKind::Env { name, default })
 }
 
 /// A secret is an environment variable or a file in a folder, so its name must not lead elsewhere.

@@ -174,6 +174,37 @@ pub(super) fn filters(tokens: &[TokenWithSpan]) -> Checked<()> {
     }
 }
 
+/// `env('NAME')` or `secret('NAME')` in a query.
+pub(super) fn calls_of_options(tokens: &[TokenWithSpan]) -> Checked<()> {
+    let call = |tokens: &[TokenWithSpan]| match tokens {
+        [word, open, TokenWithSpan { token: Token::SingleQuotedString(_), .. }]
+            if open.token == Token::LParen =>
+        {
+            let found = CALLS_OF_OPTIONS.iter().find(|call| is_word(&word.token, call));
+            found.map(|call| (*call, word.span))
+        }
+        _ => None,
+    };
+    match tokens.windows(3).find_map(call) {
+        Some((call, span)) => {
+            let message = format!("{call}('NAME') has no place in a query");
+            Err(Problem::new(span, message).help(only_in_options(call)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What gives options their values.
+pub(super) const CALLS_OF_OPTIONS: [&str; 2] = ["env", "secret"];
+
+/// Where these may stand.
+pub(super) fn only_in_options(call: &str) -> String {
+    let example = if call == "env" { "topic" } else { "sasl_password" };
+    format!(
+        "{call}('NAME') gives an option its value, in the WITH of a source or sink: {example} = {call}('NAME')"
+    )
+}
+
 /// A word that begins no statement of ours.
 pub(super) fn statement(cursor: &Cursor) -> Option<Box<Problem>> {
     if *cursor.peek() == Token::LParen {

@@ -49,6 +49,7 @@ pub(super) fn parse(piece: Piece) -> Checked<Statement> {
         if is_select {
             refused::subqueries(&tokens)?;
             refused::filters(&tokens)?;
+            refused::calls_of_options(&tokens)?;
         }
         clear_keywords(&mut tokens);
     }

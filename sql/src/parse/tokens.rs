@@ -35,13 +35,16 @@ pub(crate) fn cut(text: &str) -> Checked<Vec<TokenWithSpan>> {
     })
 }
 
+/// The tokens of a file, without space and comments.
+pub(crate) fn words(text: &str) -> Checked<Vec<TokenWithSpan>> {
+    let mut tokens = cut(text)?;
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    Ok(tokens)
+}
+
 pub(super) fn split(text: &str) -> Checked<Vec<Piece>> {
-    let tokens = cut(text)?;
+    let words = words(text)?;
     let offsets = Offsets::new(text);
-    let words: Vec<TokenWithSpan> = tokens
-        .into_iter()
-        .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
-        .collect();
     let statements = words.split(|token| token.token == Token::SemiColon).filter(|tokens| !tokens.is_empty());
     Ok(statements.map(|tokens| piece(text, &offsets, tokens)).collect())
 }

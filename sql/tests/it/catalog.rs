@@ -4,6 +4,7 @@
 
 use streamgauge_sql::catalog::{Catalog, Parameter, Reducer, Signature, UsedAs};
 use streamgauge_sql::connector::{OptionKind, OptionSpec, SecretUse};
+use streamgauge_sql::header::{HeaderRules, HeaderText};
 use streamgauge_sql::types::{DataType, Value};
 
 use DataType::{Boolean, Float64, Int64, Text, Timestamp};
@@ -78,7 +79,8 @@ impl Catalog for Builtin {
             ],
             (UsedAs::Sink, "kafka") => {
                 let control = option("control_topic", OptionKind::Topic);
-                std::iter::once(format).chain(kafka).chain([control]).collect()
+                let headers = headers(HeaderText::Utf8, &["idempotency-key"]);
+                std::iter::once(format).chain(kafka).chain([control, headers]).collect()
             }
             (UsedAs::Sink, "slack") => {
                 let ambiguous = option("on_ambiguous", OptionKind::Word(&["resend", "drop"]));
@@ -86,7 +88,8 @@ impl Catalog for Builtin {
             }
             (UsedAs::Sink, "webhook") => {
                 let signing = option("signing_secret", text).secret(SecretUse::Required);
-                [url, signing].into_iter().chain(http).collect()
+                let headers = headers(HeaderText::VisibleAscii, RESERVED).secret(SecretUse::Allowed);
+                [url, signing, headers].into_iter().chain(http).collect()
             }
             (UsedAs::Sink, "prometheus") => {
                 vec![option("listen", OptionKind::Listen).or("127.0.0.1:9464"), option("prefix", text)]
@@ -94,6 +97,13 @@ impl Catalog for Builtin {
             (UsedAs::Sink, _) => vec![format],
         })
     }
+}
+
+/// Headers that a webhook sets itself, as far as the cases name them.
+const RESERVED: &[&str] = &["content-type", "host", "webhook-id"];
+
+fn headers(values: HeaderText, reserved: &'static [&'static str]) -> OptionSpec {
+    option("headers", OptionKind::Headers(HeaderRules { values, reserved }))
 }
 
 fn option(name: &'static str, kind: OptionKind) -> OptionSpec {

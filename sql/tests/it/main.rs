@@ -5,4 +5,5 @@
 mod catalog;
 mod golden;
 mod program;
+mod variables;
 mod hostile;

@@ -5,7 +5,10 @@ use streamgauge_sql::SourceText;
 
 use super::{Look, Question};
 use crate::{
-    cli::{Failure, files::QueryFiles, limit_options::LimitOptions, log_options::LogOptions, run::binding},
+    cli::{
+        Failure, files::QueryFiles, limit_options::LimitOptions, log_options::LogOptions, run::binding,
+        set_options::SetOptions,
+    },
     deploy::Binding,
     limits,
 };
@@ -30,6 +33,8 @@ pub(in crate::cli) struct Options {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    set: SetOptions,
+    #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
     log: LogOptions,
@@ -48,6 +53,7 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
         start: None,
         look: if options.json { Look::Json } else { Look::Table },
         rows_max: options.rows as usize,
+        set: &options.set,
         limits: &options.limits,
         log: &options.log,
     };

@@ -5,7 +5,10 @@ use streamgauge_sql::{SourceText, manifest::Start};
 
 use super::{Look, Question};
 use crate::{
-    cli::{Failure, files::QueryFiles, limit_options::LimitOptions, log_options::LogOptions, run::binding},
+    cli::{
+        Failure, files::QueryFiles, limit_options::LimitOptions, log_options::LogOptions, run::binding,
+        set_options::SetOptions,
+    },
     deploy::Binding,
     limits,
 };
@@ -32,6 +35,8 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "N", default_value_t = u32::MAX, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
     rows: u32,
     #[command(flatten)]
+    set: SetOptions,
+    #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
     log: LogOptions,
@@ -48,6 +53,7 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
         start: Some(if options.earliest { Start::Earliest } else { Start::Latest }),
         look: Look::Json,
         rows_max: options.rows as usize,
+        set: &options.set,
         limits: &options.limits,
         log: &options.log,
     };

@@ -2,7 +2,7 @@
 
 mod response_classifier;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use reqwest::Url;
 use streamgauge_common::message::{Message, Payload};
@@ -11,6 +11,7 @@ use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     catalog::WrongOption,
     connector::{OptionKind, OptionSpec, SecretUse},
+    header::{Header, HeaderPart, HeaderRules, HeaderText},
     manifest::{Manifest, OptionValue, Sink},
     types::DataType,
 };
@@ -25,7 +26,7 @@ use crate::deliver::{
         address::forbidden_host,
         client::Client,
         declared::{Declared, URL, thawed},
-        secrets::Lookup,
+        secrets::{self, Lookup},
         sender::{OnAmbiguous, Sender, Settings},
         signature::SigningSecret,
     },
@@ -51,6 +52,34 @@ pub struct HttpConnector {
 pub(super) fn signing_secret() -> OptionSpec {
     let docs = "signs each request as Standard Webhooks says";
     OptionSpec::new("signing_secret", OptionKind::Literal(DataType::Text), docs).secret(SecretUse::Required)
+}
+
+/// What values of headers are made of.
+const HEADER_TEXT: HeaderText = HeaderText::VisibleAscii;
+
+/// Headers that are no matter of the WITH: the client sets them, or the sink for each message.
+const RESERVED_HEADERS: &[&str] = &[
+    "content-length",
+    "host",
+    "transfer-encoding",
+    "connection",
+    "expect",
+    "te",
+    "trailer",
+    "upgrade",
+    "proxy-authorization",
+    "content-type",
+    "idempotency-key",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+];
+
+/// What is added to each request when it is sent.
+pub(super) fn headers() -> OptionSpec {
+    let rules = HeaderRules { values: HEADER_TEXT, reserved: RESERVED_HEADERS };
+    let docs = "headers that each request has, resolved when it is sent";
+    OptionSpec::new("headers", OptionKind::Headers(rules), docs).secret(SecretUse::Allowed)
 }
 
 /// What to do with a request that was sent and has no answer.
@@ -81,9 +110,20 @@ impl SinkConnector for HttpConnector {
     }
 
     fn wrong_option(&self, options: &BTreeMap<String, OptionValue>, _: Depth) -> Option<WrongOption> {
+        let wrong = |key: Cow<'_, str>, why: &str, help: &str| WrongOption {
+            message: format!("`{key}` {why}"),
+            key: key.into_owned(),
+            help: help.to_owned(),
+        };
+        let headers = headers();
+        if headers.headers(options).iter().any(has_placeholder) {
+            let why = format!("cannot have '{}' in a value", secrets::OPENING);
+            let help = "write secret('NAME'), which `||` joins with texts";
+            return Some(wrong(headers.bound_name(), &why, help));
+        }
         let Some(OptionValue::Text(url)) = options.get(URL) else { return None };
         let (why, help) = wrong_url(url, allows_private(options))?;
-        Some(WrongOption { key: URL.to_owned(), message: format!("`{URL}` {why}"), help: help.to_owned() })
+        Some(wrong(URL.into(), &why, help))
     }
 
     fn wrong_rows(&self, sink: &Sink, query: &Manifest, _: bool, plugins: &Plugins) -> Option<String> {
@@ -100,6 +140,7 @@ impl SinkConnector for HttpConnector {
         let encoder = component::encoder(&instance, sink, route.query).map_err(SinkError::Encoder)?;
         let encoder = Arc::new(encoder);
         check_address(sink, &**context.secrets)?;
+        check_headers(sink, &**context.secrets)?;
         let client = context.workers.client(allows_private(&sink.options))?;
         let requests =
             Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane: self.in_one_lane };
@@ -194,12 +235,34 @@ fn check_address(sink: &Sink, secrets: &Lookup) -> Result<(), SinkError> {
         Some(OptionValue::Secret(name)) => {
             secrets(name).map_err(|why| SinkError::Secret { name: name.clone(), why })?
         }
-        None => return Ok(()),
+        Some(OptionValue::Headers(_)) | None => return Ok(()),
     };
     match wrong_url(&url, allows_private(&sink.options)) {
         Some((why, help)) => Err(SinkError::Url { why, help }),
         None => Ok(()),
     }
+}
+
+/// Whether a text of a header looks like a secret that the client fills in.
+fn has_placeholder(header: &Header) -> bool {
+    let is_one =
+        |part: &HeaderPart| matches!(part, HeaderPart::Text(text) if text.contains(secrets::OPENING));
+    header.value.iter().any(is_one)
+}
+
+/// Refuses secrets before the first row that no header can hold.
+fn check_headers(sink: &Sink, secrets: &Lookup) -> Result<(), SinkError> {
+    for Header { name: header, value } in headers().headers(&sink.options) {
+        for part in value {
+            let HeaderPart::Secret(name) = part else { continue };
+            let refused = |why| SinkError::Secret { name: name.clone(), why };
+            let value = secrets(name).map_err(refused)?;
+            if let Some(why) = HEADER_TEXT.wrong(&value) {
+                return Err(refused(format!("it {why}, so it cannot be in the header `{header}`")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Why a URL is not sent to, and what to do about it; none where it is. The text does not show it: it may be a secret.
@@ -216,4 +279,17 @@ fn wrong_url(url: &str, allows_private: bool) -> Option<(String, &'static str)> 
     };
     let kind = forbidden_host(host).filter(|_| !allows_private)?;
     Some((format!("leads to {kind} address"), "write allow_private = 'true' if that is meant"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::http::client::OWN_HEADERS;
+
+    #[test]
+    fn what_the_client_refuses_is_refused_where_it_stands() {
+        for header in OWN_HEADERS {
+            assert!(RESERVED_HEADERS.contains(&header.as_str()), "{header}");
+        }
+    }
 }

@@ -8,13 +8,14 @@ use streamgauge_kafka::{Connection, Control, Depth, Role, wrong_property};
 use streamgauge_sql::{
     catalog::WrongOption,
     connector::{OptionKind, OptionSpec},
+    header::{Header, HeaderPart, HeaderRules, HeaderText},
     manifest::{OptionValue, Sink},
 };
 use streamgauge_state::outbox::Outbox;
 
 use crate::deliver::{
     connector::{Destination, OutboxBinding, Route, SinkConnector, SinkContext, SinkError, SinkWorker},
-    encode::Records,
+    encode::{KEY_HEADER, Records},
     kafka::KafkaSink,
     rejected::RejectedRows,
     workers::Workers,
@@ -33,6 +34,12 @@ fn control_topic() -> OptionSpec {
     OptionSpec::new("control_topic", OptionKind::Topic, docs).or("streamgauge-control")
 }
 
+/// Headers that each record has, from when its row is decided.
+fn headers() -> OptionSpec {
+    let rules = HeaderRules { values: HeaderText::Utf8, reserved: &[KEY_HEADER] };
+    OptionSpec::new("headers", OptionKind::Headers(rules), "headers that each record has")
+}
+
 impl SinkConnector for KafkaConnector {
     fn name(&self) -> &'static str {
         "kafka"
@@ -45,6 +52,7 @@ impl SinkConnector for KafkaConnector {
             topic(),
             OptionSpec::new("kafka", OptionKind::ClientProperties, "properties of librdkafka"),
             control_topic(),
+            headers(),
         ])
     }
 
@@ -74,8 +82,21 @@ impl SinkConnector for KafkaConnector {
         let control = route.name().zip(remembered.text(&sink.options));
         let control = control.map(|(id, topic)| Control { topic: topic.to_owned(), id });
         let worker = KafkaSink { connection, topic, control };
-        Ok(Destination::Outbox(OutboxBinding::new(Records { keys: route.keys.clone() }, worker)))
+        let records = Records { keys: route.keys.clone(), headers: constants(&sink.options) };
+        Ok(Destination::Outbox(OutboxBinding::new(records, worker)))
     }
+}
+
+/// Names and values of the headers that WITH gives; there is no secret in them.
+fn constants(options: &BTreeMap<String, OptionValue>) -> Vec<(String, Vec<u8>)> {
+    let constant = |header: &Header| {
+        let texts = header.value.iter().map(|part| match part {
+            HeaderPart::Text(text) => text.as_str(),
+            HeaderPart::Secret(_) => unreachable!("the option takes no secrets"),
+        });
+        (header.name.clone(), texts.collect::<String>().into_bytes())
+    };
+    headers().headers(options).iter().map(constant).collect()
 }
 
 impl SinkWorker for KafkaSink {

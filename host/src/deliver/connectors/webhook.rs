@@ -1,10 +1,11 @@
-//! The connector `webhook`: requests to any URL, signed where the sink says so.
+//! The connector `webhook`: requests to any URL, signed where the sink says so, with the headers that the sink names.
 
 use std::time::Duration;
 
-use super::http::{HttpConnector, signing_secret};
+use super::http::{HttpConnector, headers, signing_secret};
 
 /// Requests of different groups are under way at the same time.
 pub fn webhook() -> HttpConnector {
-    HttpConnector { name: "webhook", own: || vec![signing_secret()], in_one_lane: false, gap: Duration::ZERO }
+    let own = || vec![signing_secret(), headers()];
+    HttpConnector { name: "webhook", own, in_one_lane: false, gap: Duration::ZERO }
 }

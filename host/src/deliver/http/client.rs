@@ -41,7 +41,7 @@ const RESPONSE_HEADERS_MAX: usize = 100;
 const CAUSE_CHARS_MAX: usize = 300;
 
 /// Headers that are the client's own: a guest that set them could smuggle a second request behind the first.
-const OWN_HEADERS: [HeaderName; 9] = [
+pub(crate) const OWN_HEADERS: [HeaderName; 9] = [
     header::HOST,
     header::CONTENT_LENGTH,
     header::TRANSFER_ENCODING,

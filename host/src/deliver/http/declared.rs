@@ -1,11 +1,13 @@
 //! Where a message goes, as the sink says it now: `{option:NAME}` in the URL and in header values is filled in when the message is
 //! sent. So a corrected URL, or a secret under another name, reaches the messages that wait, while their keys and bodies stay
-//! what they were when they were decided.
+//! what they were when they were decided. Headers of the sink's WITH are added then, too: messages do not hold them.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use streamgauge_common::message::{Message, Payload, Request};
-use streamgauge_sql::manifest::OptionValue;
+use streamgauge_sql::manifest::{Header, HeaderPart, OptionValue};
+
+use super::secrets;
 
 /// What stands before an option's name.
 const OPENING: &str = "{option:";
@@ -14,20 +16,38 @@ pub const URL: &str = "url";
 
 /// The options of a sink that its requests do not hold but name; secrets in them are `{secret:NAME}`.
 #[derive(Clone, Debug, Default)]
-pub struct Declared(BTreeMap<String, String>);
+pub struct Declared {
+    options: BTreeMap<String, String>,
+    /// What is added to each request: names and values.
+    headers: Vec<(String, String)>,
+}
 
 impl Declared {
     /// Options by name.
     pub fn new(options: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(options.into_iter().collect())
+        Self { options: options.into_iter().collect(), headers: Vec::new() }
     }
 
-    /// What the options of a sink fill in: where its requests go, and secrets as their names.
+    /// What the options of a sink fill in: where its requests go, secrets as their names, and headers.
     pub fn of(options: &BTreeMap<String, OptionValue>) -> Self {
-        Self::new(options.iter().filter_map(|(name, value)| match value {
-            OptionValue::Text(text) => is_address(name).then(|| (name.clone(), text.clone())),
-            OptionValue::Secret(secret) => Some((name.clone(), format!("{{secret:{secret}}}"))),
-        }))
+        let mut declared = Self::default();
+        for (name, value) in options {
+            match value {
+                OptionValue::Text(text) if is_address(name) => {
+                    declared.options.insert(name.clone(), text.clone());
+                }
+                OptionValue::Text(_) => {}
+                OptionValue::Secret(secret) => {
+                    declared.options.insert(name.clone(), secrets::placeholder(secret));
+                }
+                OptionValue::Headers(headers) => {
+                    declared
+                        .headers
+                        .extend(headers.iter().map(|header| (header.name.clone(), template(header))));
+                }
+            }
+        }
+        declared
     }
 
     /// What stands for an option in a request.
@@ -35,7 +55,7 @@ impl Declared {
         format!("{OPENING}{name}}}")
     }
 
-    /// A request with the options filled in. A value is not looked at again.
+    /// A request with the options filled in and the headers added. A value is not looked at again.
     ///
     /// # Errors
     /// The sink does not have an option any more.
@@ -44,7 +64,12 @@ impl Declared {
         Ok(Request {
             method: request.method.clone(),
             url: self.text(&request.url)?.into_owned(),
-            headers: request.headers.iter().map(header).collect::<Result<_, String>>()?,
+            headers: request
+                .headers
+                .iter()
+                .map(header)
+                .chain(self.headers.iter().cloned().map(Ok))
+                .collect::<Result<_, String>>()?,
             body: request.body.clone(),
         })
     }
@@ -60,7 +85,7 @@ impl Declared {
                 return Err(format!("'{OPENING}' needs a name and '}}' behind it"));
             };
             let value =
-                self.0.get(name).ok_or_else(|| format!("the sink has no option `{name}` any more"))?;
+                self.options.get(name).ok_or_else(|| format!("the sink has no option `{name}` any more"))?;
             out.push_str(before);
             out.push_str(value);
             rest = behind;
@@ -68,6 +93,15 @@ impl Declared {
         out.push_str(rest);
         Ok(out.into())
     }
+}
+
+/// The value of a header, with secrets as their names.
+fn template(header: &Header) -> String {
+    let parts = header.value.iter().map(|part| match part {
+        HeaderPart::Text(text) => Cow::from(text),
+        HeaderPart::Secret(name) => secrets::placeholder(name).into(),
+    });
+    parts.collect()
 }
 
 /// Whether an option says where messages go, and not what is in them.
@@ -106,6 +140,26 @@ mod tests {
         let gone = declared.fill(&request("{option:address}", "")).unwrap_err();
         assert_eq!(gone, "the sink has no option `address` any more");
         assert!(declared.fill(&request("{option:url", "")).is_err());
+    }
+
+    #[test]
+    fn headers_are_added_behind_those_of_the_message() {
+        let text = |text: &str| HeaderPart::Text(text.into());
+        let headers = vec![
+            Header { name: "X-Key".into(), value: vec![text("a "), HeaderPart::Secret("KEY".into())] },
+            Header { name: "X-Team".into(), value: vec![text("{option:url}")] },
+        ];
+        let options =
+            [("headers", OptionValue::Headers(headers)), ("url", OptionValue::Text("http://h/".into()))];
+        let declared = Declared::of(&options.map(|(name, value)| (name.to_owned(), value)).into());
+        let filled = declared.fill(&request("{option:url}", "none")).unwrap();
+        let headers: Vec<_> =
+            filled.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(filled.url, "http://h/");
+        assert_eq!(
+            headers,
+            [("authorization", "none"), ("X-Key", "a {secret:KEY}"), ("X-Team", "{option:url}")]
+        );
     }
 
     #[test]

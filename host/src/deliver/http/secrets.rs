@@ -5,13 +5,18 @@ use std::fmt;
 use memchr::memmem;
 
 /// What stands before a secret's name.
-const OPENING: &str = "{secret:";
+pub(crate) const OPENING: &str = "{secret:";
 
 /// Shorter values are not looked for in what comes back: they would be found where they are not meant.
 const HIDDEN_BYTES_MIN: usize = 8;
 
 /// Gives a secret by its name; an error says what to do about it.
 pub type Lookup = dyn Fn(&str) -> Result<String, String> + Send + Sync;
+
+/// What stands for a secret in a URL or the value of a header.
+pub(crate) fn placeholder(name: &str) -> String {
+    format!("{OPENING}{name}}}")
+}
 
 /// What was filled into one request.
 #[derive(Default)]
@@ -32,7 +37,7 @@ impl Filled {
             let value = secrets(name)?;
             out.push_str(before);
             out.push_str(&value);
-            self.note(format!("{OPENING}{name}}}"), value);
+            self.note(placeholder(name), value);
             rest = behind;
         }
         out.push_str(rest);

@@ -1,0 +1,22 @@
+CREATE SINK a WITH (connector = 'webhook', url = secret('U'), headers = 'X-Team: ml');
+CREATE SINK b WITH (connector = 'webhook', url = secret('U'), headers = (X-Team = 'ml'));
+CREATE SINK c WITH (connector = 'webhook', url = secret('U'), headers = ("X Team" = 'ml'));
+CREATE SINK d WITH (connector = 'webhook', url = secret('U'), headers = ("X-Team" = 'ml', 'x-team' = 'ai'));
+CREATE SINK e WITH (connector = 'webhook', url = secret('U'), headers = ("Content-Type" = 'text/plain'));
+CREATE SINK f WITH (connector = 'webhook', url = secret('U'), headers = (HOST = 'h'));
+CREATE SINK g WITH (connector = 'webhook', url = secret('U'), headers = ("webhook-id" = '1'));
+CREATE SINK h WITH (connector = 'webhook', url = secret('U'), headers = (authorization = 'Bearer hunter2'));
+CREATE SINK i WITH (connector = 'webhook', url = secret('U'), headers = ("X-Api-Key" = env('KEY', 'hunter2')));
+CREATE SINK j WITH (connector = 'webhook', url = secret('U'), headers = (cookie = 'a=hunter2'));
+CREATE SINK k WITH (connector = 'webhook', url = secret('U'), headers = ("X-Team" = 'é'));
+CREATE SINK l WITH (connector = 'webhook', url = secret('U'), headers = ("X-Team" = env('TEAM', 'a
+b')));
+CREATE SINK m WITH (connector = 'webhook', url = secret('U'), headers = ("X-Team" = 7));
+CREATE SINK n WITH (connector = 'webhook', url = secret('U'), headers = ("X-Team" = env('TEAM')));
+CREATE SINK o WITH (connector = 'webhook', url = secret('U'), headers = ("X-Team" = 'a' "X-Other" = 'b'));
+CREATE SINK p WITH (connector = 'webhook', url = secret('U'), headers = secret('H'));
+CREATE SINK q WITH (connector = 'slack', url = secret('U'), headers = ("X-Team" = 'ml'));
+CREATE SINK r WITH (connector = 'kafka', brokers = 'b', topic = 't', headers = (a = 'x' || secret('H')));
+CREATE SINK s WITH (connector = 'kafka', brokers = 'b', topic = 't', headers = (token = 'hunter2'));
+CREATE SINK t WITH (connector = 'kafka', brokers = 'b', topic = 't', headers = ("Idempotency-Key" = '1'));
+CREATE SINK u WITH (connector = 'webhook', url = ("X-Team" = 'ml'));

@@ -1,0 +1,16 @@
+CREATE SOURCE a (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = env('STAGE') || '-requests');
+CREATE SOURCE b (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = env('MY-STAGE', 'dev'));
+CREATE SOURCE c (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = 't', idle_timeout = env('IDLE', '10 parsecs'));
+CREATE SOURCE d (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = 't', numbers = env('NUMBERS', 'roman'));
+CREATE SOURCE e (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = env('STAGE', 'my stage') || '-requests');
+CREATE SOURCE f (x TEXT) WITH (connector = 'kafka', brokers = env('BROKERS', ''), topic = 't');
+CREATE SOURCE g (x TEXT) WITH (connector = env('CONNECTOR', 'kafkaa'), brokers = 'b', topic = 't');
+CREATE SOURCE h (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = 'a' env('STAGE', 'dev'));
+CREATE SOURCE i (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = 'a' + 'b');
+CREATE SOURCE j (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = env(STAGE));
+CREATE SOURCE k (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = env('A', env('B', 'c')));
+CREATE SOURCE l (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = 't-' || 7);
+CREATE SOURCE m (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = ('a' = 'b'));
+CREATE SOURCE n (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = '${STAGE}-requests');
+CREATE SOURCE o (x TEXT PATH env('FIELD')) WITH (connector = 'kafka', brokers = 'b', topic = 't');
+CREATE SOURCE p (x TEXT) WITH (connector = 'kafka', brokers = 'b', topic = 't', env('KEY') = 'x');
