@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The examples: their events are what the scripts make, the expected rows are what DuckDB says, and Streamgauge prints
 # them: from the file, from a Kafka topic with four partitions, and as the READMEs' commands say. What examples/delivery
-# sends arrives.
+# sends arrives. The rows of examples/environments are few enough to be expected by hand.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -148,6 +148,7 @@ for example in examples/llm-monitoring examples/azure-trace; do
   from_file "$example"
   from_readme "$example"
 done
+from_readme examples/environments
 from_scripts examples/delivery
 from_readme examples/delivery
 verified
