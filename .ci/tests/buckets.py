@@ -26,7 +26,7 @@ EVENTS, KILLS, PATIENCE_S = 2_000_000, 12, 120
 SQL = """
 CREATE SOURCE requests (model TEXT, ms DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
   WITH (connector = 'file', path = 'requests.jsonl');
-CREATE SINK out WITH (connector = 'file', path = 'rows.jsonl');
+CREATE SINK out WITH (connector = 'file', path = 'rows.jsonl', rotate_bytes = '64 KiB');
 INSERT INTO out SELECT window_end, model, avg(ms) AS avg_ms, count(*) AS requests
 FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE) GROUP BY window_start, window_end, model;
 """
@@ -65,8 +65,17 @@ class Host:
             fail(f"it ended with {process.returncode} and not with {status}: {said.decode()}")
         return said.decode()
 
+    def files(self, name):
+        """The file, and those that it was before it was rotated."""
+        name = Path(name)
+        return sorted(self.folder.glob(f"{name.stem}*{name.suffix}"))
+
     def rows(self, name):
-        return Counter((self.folder / name).read_text().splitlines())
+        return Counter(row for file in self.files(name) for row in file.read_text().splitlines())
+
+    def remove(self, name):
+        for file in self.files(name):
+            file.unlink()
 
 
 def on(place):
@@ -76,7 +85,7 @@ def on(place):
 def killed(host, expected):
     dice, kills, states = random.Random(), 0, 0
     # A file that the state knows nothing of is refused.
-    (host.folder / "rows.jsonl").unlink()
+    host.remove("rows.jsonl")
     while kills < KILLS:
         process = host.start(*on(f"s3://gauge/killed-{states}"))
         try:
@@ -92,7 +101,7 @@ def killed(host, expected):
             if host.rows("rows.jsonl") != expected:
                 fail("the rows are others after kills")
             states += 1
-            (host.folder / "rows.jsonl").unlink()
+            host.remove("rows.jsonl")
     print(f"buckets: {kills} kills in {states} runs of {expected.total()} rows, each once")
 
 
@@ -100,7 +109,7 @@ def taken_over(host, expected):
     lines = (host.folder / "requests.jsonl").read_bytes().splitlines(keepends=True)
     # What another state has noted of a file is not taken for this one's.
     host.finish(host.start("--output", "out=second.jsonl", *on("s3://gauge/other")), 0)
-    (host.folder / "second.jsonl").unlink()
+    host.remove("second.jsonl")
     place = on("s3://gauge/shared")
     first = host.start("--input", "requests=-", "--output", "out=first.jsonl", *place, stdin=subprocess.PIPE)
     first.stdin.write(b"".join(lines[: EVENTS // 2]))

@@ -14,6 +14,7 @@ pub mod scrape;
 pub mod dead_letter;
 pub mod letters;
 pub mod rejected;
+pub mod rotation;
 pub mod output;
 pub mod lines;
 pub mod rows;

@@ -25,7 +25,7 @@ use crate::{
 
 pub use self::{
     other_limits::{ELSEWHERE, Elsewhere},
-    setting::{LimitError, Setting, parse_size},
+    setting::{LimitError, Setting},
     shown::{help, markdown},
 };
 

@@ -191,6 +191,16 @@ impl RunningQuery {
         self.downstream.iter_mut().for_each(|reader| reader.flush(context));
     }
 
+    /// Rotates files that are old, while no rows come.
+    pub fn rotate_old_files(&mut self, context: &mut Context) {
+        if let Sink::Output(output) = &self.sink
+            && self.failed.is_none()
+        {
+            self.failed = context.check(output.rotate_if_old());
+        }
+        self.downstream.iter_mut().for_each(|reader| reader.rotate_old_files(context));
+    }
+
     /// The queries that failed, with why: this one and its readers.
     pub fn failures(&self) -> Vec<(&str, &str)> {
         let own = self.failed.as_deref().map(|why| (self.name(), why));

@@ -11,6 +11,7 @@ use streamgauge_functions as functions;
 use crate::header::HeaderRules;
 use crate::manifest::{Header, OptionValue};
 use crate::parse::duration;
+use crate::size;
 use crate::types::{DataType, Value};
 
 /// One option of a connector.
@@ -41,6 +42,8 @@ pub enum OptionKind {
     Word(&'static [&'static str]),
     /// A duration; bound in microseconds, under the name with `_us` behind it.
     Duration,
+    /// A size with its unit; bound in bytes.
+    Bytes,
     /// A URL that begins with https:// or http://.
     Url,
     /// An address and a port to listen on. Two sinks that are written to cannot have the same.
@@ -137,6 +140,11 @@ impl OptionSpec {
         }
     }
 
+    /// The size that it is in bound options, or its default, in bytes.
+    pub fn bytes(&self, options: &BTreeMap<String, OptionValue>) -> Option<u64> {
+        size::bytes(self.text(options)?)
+    }
+
     /// What to write, for the help of a message.
     pub fn help(&self) -> String {
         let name = &self.name;
@@ -179,6 +187,10 @@ mod tests {
         let timeout = OptionSpec::new("timeout", OptionKind::Duration, "how long to wait").or("2 s");
         assert_eq!(timeout.micros(&options), Some(2_000_000));
         assert_eq!(listen().text(&options), Some("127.0.0.1:1"));
+        let room = OptionSpec::new("room", OptionKind::Bytes, "how much is kept").or("2 KiB");
+        assert_eq!(room.bytes(&options), Some(2048));
+        options.insert("room".to_owned(), OptionValue::Text("7".to_owned()));
+        assert_eq!(room.bytes(&options), Some(7));
         options.insert("timeout_us".to_owned(), OptionValue::Text("5".to_owned()));
         options.insert("listen".to_owned(), OptionValue::Text("[::]:9".to_owned()));
         assert_eq!(timeout.micros(&options), Some(5));

@@ -11,6 +11,7 @@
 pub mod types;
 pub mod path;
 pub mod time_format;
+pub mod size;
 pub mod expr;
 pub mod error;
 pub mod variables;

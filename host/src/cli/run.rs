@@ -14,6 +14,7 @@ use std::{
 
 use clap::Args;
 use streamgauge_common::{clock::Stopwatch, crash, panics::caught};
+use streamgauge_sql::size;
 use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{Dispatch, dispatcher::with_default, error, info};
@@ -31,8 +32,7 @@ use crate::{
     deploy::{
         Binding, Connectors, Deployment, DeploymentEnd, HostResources, Runtime, RuntimeEvent, Wired, wire,
     },
-    limits::{self, parse_size},
-    logging,
+    limits, logging,
     monitor::Monitor,
     query::{Counts, Subscription},
     summary::tell_totals,
@@ -135,7 +135,8 @@ fn record_text(text: &str) -> Result<RecordText, String> {
 
 /// `64KiB`, `256MiB`, `4096`.
 fn size(text: &str) -> Result<u64, String> {
-    parse_size(text).filter(|&bytes| bytes > 0).ok_or_else(|| "write it as 64KiB, 256MiB or 2GiB".to_owned())
+    let bytes = size::bytes(text).filter(|&bytes| bytes > 0);
+    bytes.ok_or_else(|| format!("write it as {}", size::SPELLING))
 }
 
 /// `30s`, `500ms`, `2m`.

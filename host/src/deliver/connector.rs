@@ -12,7 +12,7 @@
 //! | [`resume`](SinkWorker::resume) | the same, for messages of an earlier run | look at them |
 //! | [`start`](SinkWorker::start) | every query, file and sink of the deployment is checked | deliver |
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use streamgauge_common::message::{Message, Payload};
 use streamgauge_component::{check::Refused, plugins::Plugins, sink::SinkInstance};
@@ -26,7 +26,7 @@ use streamgauge_sql::{
 use streamgauge_state::outbox::Outbox;
 
 use super::{
-    connectors::file::Mode,
+    connectors::file::FileTarget,
     encode::Encode,
     http::{self, secrets::Lookup, signature::BadSecret},
     key::Keys,
@@ -59,7 +59,7 @@ pub trait SinkConnector: Send + Sync {
     }
 
     /// The file that a sink writes to, where the sink is one of files.
-    fn file(&self, sink: &Sink) -> Option<(PathBuf, Option<Mode>)> {
+    fn file(&self, sink: &Sink) -> Option<FileTarget> {
         let _ = sink;
         None
     }
@@ -112,8 +112,8 @@ pub struct SinkContext<'a> {
 pub enum Destination {
     /// To the console.
     Console,
-    /// To a file; what becomes of what it holds, where the sink says so.
-    File(PathBuf, Option<Mode>),
+    /// To a file.
+    File(FileTarget),
     /// To the connector's own worker, through an outbox.
     Outbox(OutboxBinding),
 }

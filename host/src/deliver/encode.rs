@@ -23,9 +23,30 @@ pub trait Encode: Send {
     -> Result<Vec<Message>, Fault>;
 }
 
-/// Lines for the console and for files: all rows in one message.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Lines;
+/// Lines for the console and for files: all rows in one message, unless that would be too long.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    /// A message of more than one row is not longer. A rotated file gets a whole number of messages.
+    pub bytes_max: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { bytes_max: usize::MAX }
+    }
+}
+
+impl Lines {
+    /// The beginning of some lines that is one message, and the rest.
+    fn split(self, lines: &[u8]) -> (&[u8], &[u8]) {
+        if lines.len() <= self.bytes_max {
+            return (lines, &[]);
+        }
+        let fitting = lines.get(..self.bytes_max).and_then(|start| memchr::memrchr(b'\n', start));
+        let end = fitting.or_else(|| memchr::memchr(b'\n', lines)).map_or(lines.len(), |at| at + 1);
+        lines.split_at(end)
+    }
+}
 
 impl Encode for Lines {
     fn encode(
@@ -36,8 +57,21 @@ impl Encode for Lines {
     ) -> Result<Vec<Message>, Fault> {
         let mut lines = Vec::new();
         JsonLines.write(&mut lines, "", fields, rows);
-        let payload = Payload::Lines(lines);
-        Ok(vec![Message { sequence: first, key: String::new(), lane: 0, rows: rows.len as u32, payload }])
+        let message = |sequence, rows, lines| {
+            let payload = Payload::Lines(lines);
+            Message { sequence, key: String::new(), lane: 0, rows, payload }
+        };
+        if lines.len() <= self.bytes_max {
+            return Ok(vec![message(first, rows.len as u32, lines)]);
+        }
+        let (mut messages, mut rest) = (Vec::new(), lines.as_slice());
+        while !rest.is_empty() {
+            let (part, behind) = self.split(rest);
+            let rows = memchr::memchr_iter(b'\n', part).count() as u32;
+            messages.push(message(first + messages.len() as u64, rows, part.to_vec()));
+            rest = behind;
+        }
+        Ok(messages)
     }
 }
 
@@ -138,4 +172,42 @@ pub fn encode_with(encoder: &Encoder, rows: &Rows, keys: &Texts, first: u64) -> 
     };
     let windows = bounds.as_ref().map(|(starts, ends, forced)| Windows { starts, ends, forced });
     encoder.encode(&Deliveries { keys, sequences: &sequences, windows, columns: &rows.columns })
+}
+
+#[cfg(test)]
+mod tests {
+    use streamgauge_common::{column::Column, partition::SourceIndex};
+    use streamgauge_sql::types::{DataType, Value};
+
+    use super::*;
+
+    #[test]
+    fn rows_that_are_too_long_for_one_message_are_divided_between_rows() {
+        let fields = [manifest::Output {
+            name: "n".into(),
+            data_type: DataType::Int64,
+            column: manifest::Column::Input(0),
+        }];
+        let rows = |values: &[i64]| {
+            let mut column = Column::new(DataType::Int64);
+            values.iter().for_each(|&value| column.push(&Value::Int64(value)));
+            let partition = SourceIndex::FIRST.partition(0);
+            let identity = Identity::Records { partition, offsets: Vec::new(), indexes: None };
+            Rows { columns: vec![column], len: values.len(), identity }
+        };
+        let encoded = |bytes_max, values: &[i64]| -> Vec<(u64, u32, String)> {
+            let messages = Lines { bytes_max }.encode(&fields, &rows(values), 7).unwrap();
+            let text = |message: &Message| match &message.payload {
+                Payload::Lines(lines) => String::from_utf8(lines.clone()).unwrap(),
+                _ => panic!("lines"),
+            };
+            messages.iter().map(|message| (message.sequence, message.rows, text(message))).collect()
+        };
+        let line = |n: i64| format!("{{\"n\":{n}}}\n");
+        let all = line(1) + &line(2) + &line(3);
+        assert_eq!(encoded(usize::MAX, &[1, 2, 3]), [(7, 3, all.clone())]);
+        assert_eq!(encoded(24, &[1, 2, 3]), [(7, 3, all)]);
+        assert_eq!(encoded(23, &[1, 2, 3]), [(7, 2, line(1) + &line(2)), (8, 1, line(3))]);
+        assert_eq!(encoded(1, &[1, 22]), [(7, 1, line(1)), (8, 1, line(22))]);
+    }
 }

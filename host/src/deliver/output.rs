@@ -2,6 +2,8 @@
 //!
 //! What a line looks like is the output's [`Format`]: [`JsonLines`], but for people who watch the demo.
 
+mod rotating;
+
 use std::{
     fs::{File, Metadata},
     io::{self, ErrorKind, IsTerminal, Seek as _, SeekFrom, Write},
@@ -12,6 +14,8 @@ use std::{
 use streamgauge_common::row::{Rows, write_json};
 use streamgauge_sql::manifest;
 
+use self::rotating::Rotating;
+use super::rotation::Rotation;
 use crate::terminal::CLEAR_LINE;
 
 /// How rows become lines.
@@ -63,6 +67,8 @@ struct End {
     waiting: Vec<u8>,
     /// How many bytes of a line were taken whose end was not.
     torn: u64,
+    /// How a file is rotated by who writes to it here.
+    rotating: Option<Rotating>,
 }
 
 impl End {
@@ -106,6 +112,15 @@ impl End {
             return Ok(());
         }
         end.checked_sub(torn).map_or(Ok(()), |whole| file.set_len(whole))
+    }
+
+    /// Writes to another file from now on.
+    fn go_on_in(&mut self, file: File) -> io::Result<()> {
+        let second = file.try_clone()?;
+        self.writer = Box::new(file);
+        self.file = Some(second);
+        self.torn = 0;
+        Ok(())
     }
 
     /// The file, if it is a regular one.
@@ -161,7 +176,7 @@ impl Output {
     }
 
     fn new(name: &str, writer: Box<dyn Write + Send>) -> Self {
-        let end = Mutex::new(End { writer, file: None, waiting: Vec::new(), torn: 0 });
+        let end = Mutex::new(End { writer, file: None, waiting: Vec::new(), torn: 0, rotating: None });
         Self { name: name.to_owned(), format: Box::new(JsonLines), beside_progress: false, end }
     }
 
@@ -189,11 +204,24 @@ impl Output {
         if self.beside_progress && !lines.is_empty() {
             end.waiting.extend_from_slice(CLEAR_LINE.as_bytes());
         }
-        end.waiting.extend_from_slice(lines);
+        end.keep(lines).map_err(|cause| self.error(cause))?;
         if end.waiting.len() < WAITING_BYTES {
             return Ok(());
         }
         end.drain().map_err(|cause| self.error(cause))
+    }
+
+    /// Rotates the file from now on whenever it is due; it holds `length` bytes, the first row since `begun_us`.
+    pub fn rotate(&self, rotation: Rotation, length: u64, begun_us: Option<i64>) {
+        self.lock().rotating = Some(Rotating::new(rotation, length, begun_us));
+    }
+
+    /// Rotates the file if it is old: for times in which no rows come.
+    ///
+    /// # Errors
+    /// Where it should be rotated and cannot be.
+    pub fn rotate_if_old(&self) -> Result<(), OutputError> {
+        self.lock().rotate_if_due(0).map_err(|cause| self.error(cause))
     }
 
     /// Hands on what was written so far.
@@ -241,11 +269,7 @@ impl Output {
     /// # Errors
     /// Where there is no second handle of it: the old one stays.
     pub fn go_on_in(&self, file: File) -> io::Result<()> {
-        let second = file.try_clone()?;
-        let mut end = self.lock();
-        end.writer = Box::new(file);
-        end.file = Some(second);
-        Ok(())
+        self.lock().go_on_in(file)
     }
 
     fn lock(&self) -> MutexGuard<'_, End> {

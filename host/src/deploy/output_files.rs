@@ -27,8 +27,9 @@ use crate::{
     deliver::{
         connectors::file::Mode,
         letters::DeadLetterQueue,
-        lines::{FileMark, FileSink},
+        lines::{CommitMarker, FileMark, FileSink},
         output::Output,
+        rotation::{Rotation, begun_us},
     },
     deploy::DeployError,
 };
@@ -179,9 +180,23 @@ impl OutputFiles {
     }
 
     /// A sink writes to an output.
-    pub(super) fn write_to(&mut self, output: &Arc<Output>, writer: Writer) {
-        if let Some(place) = self.place(output) {
-            place.writers.push(writer);
+    pub(super) fn write_to(&mut self, output: &Arc<Output>, mut writer: Writer) {
+        let place = self.place(output);
+        let is_file =
+            place.as_ref().is_some_and(|place| place.file.metadata().is_ok_and(|there| there.is_file()));
+        let is_unrotated = !is_file && writer.rotation.take().is_some();
+        let sink = writer.sink.clone();
+        place.into_iter().for_each(|place| place.writers.push(writer.clone()));
+        if is_unrotated {
+            self.note_unrotated(&sink, "it writes to no regular file");
+        }
+    }
+
+    /// Says that a sink's file is not rotated, though the sink says when it should be.
+    pub(super) fn note_unrotated(&mut self, sink: &str, why: &str) {
+        let notice = format!("sink '{sink}': rotate_bytes and rotate_every have no effect: {why}");
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
         }
     }
 
@@ -215,6 +230,8 @@ impl OutputFiles {
         let is_file = place.file.metadata().is_ok_and(|there| there.is_file());
         let marker =
             is_file.then(|| marker_lookup::marker(folder.as_deref(), path, &place.file, name)).transpose()?;
+        let settled = |mut marker: CommitMarker| marker.settle(&place.file).map(|()| marker);
+        let marker = marker.map(settled).transpose().map_err(|cause| unwritable(path, &cause))?;
         let lines = place.lines.insert(Arc::new(FileSink::new(output, marker))).clone();
         let wide = folder.map(|folder| folder.join(OUTPUTS)).filter(|folder| folder.exists());
         self.notices.extend(wide.and_then(|folder| rights::close_folder(&folder)));
@@ -226,6 +243,7 @@ impl OutputFiles {
         let mut fates = Vec::new();
         for place in self.files.values() {
             place.check_rows()?;
+            place.check_rotation()?;
             let there = place.file.metadata().map_err(|cause| unwritable(&place.path, &cause))?;
             if there.is_file() {
                 fates.push((place, self.fate(place, there.len())?));
@@ -300,6 +318,21 @@ impl OutputFiles {
 }
 
 impl OutputFile {
+    /// A file is rotated in one way, whoever writes to it.
+    fn check_rotation(&self) -> Result<(), DeployError> {
+        let Some((first, others)) = self.writers.split_first() else { return Ok(()) };
+        match others.iter().find(|other| other.rotation != first.rotation) {
+            None => Ok(()),
+            Some(other) => Err(DeployError::Usage(format!(
+                "error: sinks '{}' and '{}' write to '{}', and rotate it differently\n\
+                 help: give both the same rotate_bytes and rotate_every, or each a file of its own",
+                first.sink,
+                other.sink,
+                self.path.display()
+            ))),
+        }
+    }
+
     fn known<'a>(
         &'a self,
         length: u64,
@@ -330,11 +363,17 @@ impl OutputFile {
         };
         self.file.set_len(length).map_err(unwritable)?;
         (&self.file).seek(SeekFrom::Start(length)).map_err(unwritable)?;
-        let Some(lines) = &self.lines else { return Ok(()) };
+        let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let rotation = self.writers.first().and_then(|writer| writer.rotation);
+        let Some(lines) = &self.lines else {
+            let Some(policy) = rotation else { return Ok(()) };
+            let rotation = Rotation::new(policy, &real, &self.file).map_err(unwritable)?;
+            self.output.rotate(rotation, length, (length > 0).then(|| begun_us(&self.file)));
+            return Ok(());
+        };
         let mark = lines.mark();
         let known = self.known(length, mark.as_ref(), identities)?;
-        let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let begun = lines.begin(&self.file, &real, known.begun(fate));
+        let begun = lines.begin(&self.file, &real, known.begun(fate), rotation);
         begun.map_err(|error| DeployError::Runtime(format!("error: {error}")))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
 };
 
@@ -13,7 +12,7 @@ use streamgauge_state::outbox::Outbox;
 use super::{Connectors, DeployError, Deployment, output_files::OutputFiles, secret::secret};
 use crate::deliver::{
     connector::{Destination, OutboxBinding, Route, SinkContext, SinkError, SinkWorker},
-    connectors::file::{LineWorker, Mode},
+    connectors::file::{FileTarget, LineWorker},
     http::secrets::Lookup,
     letters::DeadLetterQueue,
     output::Output,
@@ -112,13 +111,14 @@ impl<'a> Sinks<'a> {
 /// How rows go to an output: at once, or where they are decided first, through an outbox.
 pub(super) fn open_output(
     output: Arc<Output>,
-    path: Option<&Path>,
+    target: Option<&FileTarget>,
     route: &Route<'_>,
     files: &mut OutputFiles,
 ) -> Result<SinkBinding, DeployError> {
     let Some(name) = route.name() else { return Ok(SinkBinding::Direct(output)) };
-    let lines = files.lines(output, path, &name)?;
-    Ok(SinkBinding::Outbox(Box::new(LineWorker::binding(lines, name))))
+    let lines = files.lines(output, target.map(|target| target.path.as_path()), &name)?;
+    let rotation = target.and_then(|target| target.rotation);
+    Ok(SinkBinding::Outbox(Box::new(LineWorker::binding(lines, name, rotation))))
 }
 
 impl Deployment<'_> {
@@ -128,8 +128,8 @@ impl Deployment<'_> {
         sink.ok_or_else(|| DeployError::Input(format!("error: there is no sink '{name}'")))
     }
 
-    /// The file that a sink names, where it is one of files, and what it says about what the file holds.
-    pub(super) fn file_of(&self, sink: &Sink) -> Option<(PathBuf, Option<Mode>)> {
+    /// The file that a sink names, where it is one of files.
+    pub(super) fn file_of(&self, sink: &Sink) -> Option<FileTarget> {
         self.connectors.sink(&sink.connector)?.file(sink)
     }
 }

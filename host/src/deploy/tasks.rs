@@ -15,7 +15,7 @@ use streamgauge_state::{
 };
 
 use super::{
-    Deployment, DeploymentBuilder, ReadStart, has_stages,
+    Deployment, DeploymentBuilder, ReadStart, has_stages, inputs,
     leftovers::{is_shown, undelivered},
     operators,
     output_files::{Named, Writer},
@@ -27,6 +27,7 @@ use crate::{
     decode::schema::ColumnTicket,
     deliver::{
         connector::{Destination, OutboxBinding, Route},
+        connectors::file::FileTarget,
         encode::Encode,
         key::Keys,
     },
@@ -181,12 +182,16 @@ impl Deployment<'_> {
         let files = &mut builder.files;
         let binding = match destination {
             Destination::Console => open_output(files.console(), None, &route, files)?,
-            Destination::File(path, mode) => {
-                let output = files.file(&path)?;
+            Destination::File(target) => {
+                let FileTarget { path, mode, rotation } = &target;
+                let output = files.file(path)?;
                 let overwrite = self.overwrite.iter().any(|given| given.eq_ignore_ascii_case(name));
-                let named = if self.output_of(name).is_some() { Named::Command } else { Named::Sink(mode) };
-                files.write_to(&output, Writer { sink: name.to_owned(), named, overwrite });
-                let binding = open_output(output, Some(&path), &route, files)?;
+                let named = if self.output_of(name).is_some() { Named::Command } else { Named::Sink(*mode) };
+                files.write_to(
+                    &output,
+                    Writer { sink: name.to_owned(), named, overwrite, rotation: *rotation },
+                );
+                let binding = open_output(output, Some(&target), &route, files)?;
                 if let Some(marked) = route.name() {
                     let upto = task_builder.acknowledged.get(&manifest.name).map_or(0, |known| known.upto);
                     let owed = task_builder
@@ -211,7 +216,14 @@ impl Deployment<'_> {
         builder: &mut DeploymentBuilder<'_>,
     ) -> Result<Destination, DeployError> {
         match self.output_of(sink) {
-            Some(path) => Ok(Destination::File(path.to_owned(), None)),
+            // What the sink says of its own file does not hold for another one.
+            Some(path) => {
+                let of_sink = self.file_of(self.declared(sink)?);
+                if of_sink.is_some_and(|target| target.rotation.is_some()) {
+                    builder.files.note_unrotated(sink, "--output names another file than the sink does");
+                }
+                Ok(Destination::File(FileTarget { path: path.to_owned(), mode: None, rotation: None }))
+            }
             None => builder.sinks.open(self.declared(sink)?, route),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streamgauge_sql::nearest;
+use streamgauge_sql::{nearest, size};
 
 use super::{ELSEWHERE, LIMITS, Limit, Unit, shown::value};
 
@@ -78,8 +78,8 @@ impl Setting {
         };
         let text = text.trim().trim_matches('\'').trim();
         let (parsed, what) = match limit.unit {
-            Unit::Count => (parse_count(text), "whole number"),
-            Unit::Bytes => (parse_size(text), "size such as 64KiB, 256MiB or 2GiB"),
+            Unit::Count => (size::count(text), "whole number"),
+            Unit::Bytes => (size::bytes(text), "size such as 64KiB, 256MiB or 2GiB"),
             Unit::Time => (parse_micros(text), "time such as 500ms, 30s or 2m"),
         };
         let range = || {
@@ -119,27 +119,6 @@ fn unknown(name: &str) -> LimitError {
             LimitError::Unknown { name, nearest }
         }
     }
-}
-
-/// `2000000`, `2_000_000`.
-fn parse_count(text: &str) -> Option<u64> {
-    let digits: String = text.chars().filter(|&c| c != '_').collect();
-    // No sign: a number parses with a plus.
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
-    digits.parse().ok()
-}
-
-/// `64KiB`, `256 MiB`, `4096`: bytes.
-pub fn parse_size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.get(digits.len()..) {
-        Some("" | "B") => 1,
-        Some("KiB") => 1 << 10,
-        Some("MiB") => 1 << 20,
-        Some("GiB") => 1 << 30,
-        _ => return None,
-    };
-    parse_count(digits.trim_end())?.checked_mul(unit)
 }
 
 fn parse_micros(text: &str) -> Option<u64> {

@@ -201,7 +201,12 @@ impl Outbox {
     /// As [`Outbox::take`], but waits until there is a message, nothing is left to do, or `stop` is set. For the one worker that is a
     /// thread.
     pub fn take_next(&self, messages_max: usize, stop: &Stop) -> Vec<Arc<Message>> {
-        self.wait(Duration::MAX, stop, |queue| !queue.waiting.is_empty());
+        self.take_within(messages_max, Duration::MAX, stop)
+    }
+
+    /// As [`Outbox::take_next`], but gives none where none comes within `patience`.
+    pub fn take_within(&self, messages_max: usize, patience: Duration, stop: &Stop) -> Vec<Arc<Message>> {
+        self.wait(patience, stop, |queue| !queue.waiting.is_empty());
         self.take(messages_max)
     }
 

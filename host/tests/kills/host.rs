@@ -22,12 +22,15 @@ use crate::{
     oracle::Lost,
     pause,
     receiver::{Receiver, SECRET_NAME, secret},
+    rows::{self, Rows},
 };
 
 /// How often a process is asked whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long one may take to end by itself.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// As `query.sql` says of its file.
+const FILE_BYTES_MAX: usize = 32 << 10;
 /// How much of what it said is told with a failure.
 const SAID_LINES: usize = 40;
 
@@ -59,8 +62,14 @@ impl Deployment {
             .replace("$BROKERS", &kafka.brokers)
             .replace("$EVENTS", events)
             .replace("$URL", &receiver.url())
+            .replace("$FILES", &folder.join("files.jsonl").display().to_string())
             .replace("$ROWS", rows);
         Self::new(folder, &sql, arguments)
+    }
+
+    /// The rows of its file, and of those that it was before.
+    pub(crate) fn file_rows(&self) -> Rows {
+        rows::of_lines(&rows::of_files(&self.folder.join("files.jsonl"), FILE_BYTES_MAX))
     }
 
     /// Starts a host on its state, with these settings of the environment.

@@ -134,6 +134,7 @@ fn deliver_all(kafka: &Connection, killed: &Deployment, receiver: &Receiver, top
     let mut host = killed.start(&[]);
     host.until("all is accepted", || receiver.wait_for(rows, LOOK_EVERY));
     host.until("all rows are in the topic", || rows::count(kafka, topic) >= rows);
+    host.until("all rows are in the files", || killed.file_rows().len() >= rows);
     host.interrupt();
 }
 
@@ -149,6 +150,7 @@ fn calm(kafka: &Connection, folder: &Path, events: &str, topic: &str, expected: 
     let received = closed(receiver.receipts().rows());
     expected.check("a receiver whose host lived", &received);
     assert_same("the topic of a host that lived", &closed(rows::of_topic(kafka, topic)), &received);
+    assert_same("the files of a host that lived", &closed(calm.file_rows()), &received);
     assert_eq!(calm.dead_letters(), expected.dead_letters, "dead letters of a host that lived");
     received
 }
@@ -168,5 +170,6 @@ fn compare(
     expected.check("the receiver", &received);
     assert_same("the receiver", &received, calm);
     assert_same("the topic", &rows::of_topic(kafka, topic), calm);
+    assert_same("the files", &killed.file_rows(), calm);
     assert_eq!(killed.dead_letters(), expected.dead_letters, "dead letters");
 }

@@ -1,4 +1,4 @@
--- What the killed host runs: one view, an operator over its rows, two sinks. $NAMES are filled in by the test.
+-- What the killed host runs: one view, an operator over its rows, three sinks. $NAMES are filled in by the test.
 CREATE SOURCE events (
   model TEXT, latency_ms DOUBLE, tokens BIGINT, ok BOOLEAN, ts TIMESTAMP,
   WATERMARK FOR ts AS ts - INTERVAL '500' MILLISECOND
@@ -10,6 +10,8 @@ CREATE SOURCE events (
 CREATE SINK hook WITH (
   connector = 'webhook', url = '$URL', signing_secret = secret('KILLS_HOOK_SECRET'), allow_private = 'true'
 );
+
+CREATE SINK files WITH (connector = 'file', path = '$FILES', rotate_bytes = '32 KiB', rotate_every = '1 second');
 
 CREATE SINK rows WITH (connector = 'kafka', brokers = '$BROKERS', topic = '$ROWS', format = 'json');
 
@@ -26,3 +28,4 @@ SELECT *, row_number() OVER (PARTITION BY model ORDER BY window_end) AS number F
 
 INSERT INTO hook SELECT * FROM numbered;
 INSERT INTO rows SELECT * FROM numbered;
+INSERT INTO files SELECT * FROM numbered;

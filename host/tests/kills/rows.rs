@@ -1,6 +1,6 @@
 //! Rows by their place, and the records of a topic.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use serde_json::Value;
 use streamgauge_kafka::{Connection, Event, KafkaSource, Reading};
@@ -79,6 +79,34 @@ pub(crate) fn of_topic(connection: &Connection, topic: &str) -> Rows {
             if let Some(twice) = rows.insert(place, row.clone()) {
                 panic!("partition {partition}, offset {offset}: a row is there twice: {twice} and {row}");
             }
+        }
+    }
+    rows
+}
+
+/// What a file holds and those that it was before it was rotated, in their order; none of them is longer than it may be.
+pub(crate) fn of_files(path: &Path, bytes_max: usize) -> String {
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    let stem = name(path).trim_end_matches("jsonl").to_owned();
+    let beside = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = beside.filter(|file| name(file).starts_with(&stem) && file != path).collect();
+    files.sort();
+    files.push(path.to_owned());
+    let read = |file: &std::path::PathBuf| {
+        let rows = fs::read_to_string(file).unwrap_or_default();
+        assert!(rows.len() <= bytes_max && (rows.is_empty() || rows.ends_with('\n')), "{}", file.display());
+        rows
+    };
+    files.iter().map(read).collect()
+}
+
+/// The rows of lines: each place once.
+pub(crate) fn of_lines(lines: &str) -> Rows {
+    let mut rows = Rows::new();
+    for row in lines.lines() {
+        let place = Place::of(row).unwrap_or_else(|| panic!("no row: {row}"));
+        if let Some(twice) = rows.insert(place, row.to_owned()) {
+            panic!("a row is there twice: {twice} and {row}");
         }
     }
     rows

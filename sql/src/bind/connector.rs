@@ -67,6 +67,7 @@ fn value(spec: &OptionSpec, options: &mut Options<'_>) -> Checked<Option<OptionV
             let found = options.duration(&spec.name)?;
             Ok(found.map(|(micros, _)| OptionValue::Text(micros.to_string())))
         }
+        OptionKind::Bytes => Ok(options.size(&spec.name)?.map(|bytes| OptionValue::Text(bytes.to_string()))),
         OptionKind::Brokers => {
             Ok(kafka::brokers(spec, options)?.map(|brokers| OptionValue::Text(brokers.to_owned())))
         }

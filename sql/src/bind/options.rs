@@ -8,6 +8,7 @@ use crate::catalog::WrongOption;
 use crate::error::{Checked, Problem};
 use crate::parse::duration;
 use crate::parse::name::nearest;
+use crate::size;
 
 pub(super) struct Options<'a> {
     list: Vec<&'a GivenOption>,
@@ -91,6 +92,17 @@ impl<'a> Options<'a> {
                 .help("write it like '10 s' or INTERVAL '10' SECOND"));
         }
         Ok(Some((micros, option.span)))
+    }
+
+    /// A size, in bytes.
+    pub(super) fn size(&mut self, key: &str) -> Checked<Option<u64>> {
+        let Some(option) = self.take(key) else { return Ok(None) };
+        let value = text(option)?;
+        let bytes = size::bytes(value).ok_or_else(|| {
+            Problem::new(option.span, format!("`{key}` cannot be '{value}': it is a size"))
+                .help(format!("write it like {}", size::SPELLING))
+        })?;
+        Ok(Some(bytes))
     }
 
     /// Nothing may be left over; `what` is what the options belong to.

@@ -76,6 +76,8 @@ impl Catalog for Builtin {
                 format,
                 option("path", text).required("rows.jsonl"),
                 option("mode", OptionKind::Word(&["append", "overwrite"])),
+                option("rotate_bytes", OptionKind::Bytes),
+                option("rotate_every", OptionKind::Duration),
             ],
             (UsedAs::Sink, "kafka") => {
                 let control = option("control_topic", OptionKind::Topic);

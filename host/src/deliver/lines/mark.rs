@@ -10,7 +10,9 @@ use std::{
 
 use streamgauge_state::bytes::{Malformed, Reader, Writer, checksum};
 
-const MAGIC: &[u8; 8] = b"SGMARK\0\x02";
+const MAGIC: &[u8; 8] = b"SGMARK\0\x03";
+/// A marker of a file that was never rotated: it ends behind how the file is known again, as all of an earlier version did.
+const MAGIC_2: &[u8; 8] = b"SGMARK\0\x02";
 /// A marker of an earlier version: it does not say how the file is known again.
 const MAGIC_1: &[u8; 8] = b"SGMARK\0\x01";
 /// How many bytes before the mark are compared.
@@ -25,6 +27,19 @@ pub struct FileMark {
     pub sequences: BTreeMap<String, u64>,
     /// How the file is known again; none where an earlier version wrote the marker.
     pub seen: Option<Seen>,
+    /// How far its rotation is; none where it was never rotated.
+    pub rotation: Option<RotationMark>,
+}
+
+/// How far the rotation of a file is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RotationMark {
+    /// The last number that a file was given, or was about to be.
+    pub number: u64,
+    /// When the file's first row was written, in microseconds since the epoch; none where it holds none.
+    pub begun_us: Option<i64>,
+    /// Whether the file was about to be renamed: it is there still, or under its number, and an empty one or none is at the path.
+    pub is_moving: bool,
 }
 
 /// How a file is known again.
@@ -93,7 +108,11 @@ impl Ending {
 
 pub(super) fn write(turn: u64, mark: &FileMark) -> Vec<u8> {
     let mut out = Writer::new();
-    out.raw(if mark.seen.is_some() { MAGIC } else { MAGIC_1 });
+    out.raw(match (&mark.seen, &mark.rotation) {
+        (Some(_), Some(_)) => MAGIC,
+        (Some(_), None) => MAGIC_2,
+        (None, _) => MAGIC_1,
+    });
     out.u64(turn);
     out.u64(mark.length);
     out.u64(mark.sequences.len() as u64);
@@ -104,6 +123,12 @@ pub(super) fn write(turn: u64, mark: &FileMark) -> Vec<u8> {
     if let Some(Seen { id: (device, inode), ending, path }) = &mark.seen {
         [device, inode, ending].into_iter().for_each(|&number| out.u64(number));
         out.str(path);
+        if let Some(RotationMark { number, begun_us, is_moving }) = mark.rotation {
+            out.u64(number);
+            out.bool(begun_us.is_some());
+            out.i64(begun_us.unwrap_or_default());
+            out.bool(is_moving);
+        }
     }
     let sum = checksum(out.as_bytes());
     out.u64(sum);
@@ -119,7 +144,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(u64, FileMark), Malformed> {
         return Err(input.malformed("its checksum does not fit"));
     }
     let magic = input.raw(MAGIC.len())?;
-    if magic != MAGIC && magic != MAGIC_1 {
+    if ![MAGIC, MAGIC_2, MAGIC_1].iter().any(|known| magic == *known) {
         return Err(input.malformed("it is no marker of this version"));
     }
     let turn = input.u64()?;
@@ -127,12 +152,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<(u64, FileMark), Malformed> {
     let count = input.count(16)?;
     let sequences = (0..count).map(|_| Ok((input.str()?.to_owned(), input.u64()?)));
     let sequences = sequences.collect::<Result<_, Malformed>>()?;
-    let seen = match magic == MAGIC {
-        true => {
+    let seen = match magic == MAGIC_1 {
+        true => None,
+        false => {
             let (id, ending) = ((input.u64()?, input.u64()?), input.u64()?);
             Some(Seen { id, ending, path: input.str()?.to_owned() })
         }
+    };
+    let rotation = match magic == MAGIC {
+        true => {
+            let (number, is_begun, begun_us) = (input.u64()?, input.bool()?, input.i64()?);
+            Some(RotationMark { number, begun_us: is_begun.then_some(begun_us), is_moving: input.bool()? })
+        }
         false => None,
     };
-    Ok((turn, FileMark { length, sequences, seen }))
+    Ok((turn, FileMark { length, sequences, seen, rotation }))
 }

@@ -42,7 +42,7 @@ fn a_marker_says_what_a_file_holds_and_one_copy_of_it_may_be_lost() {
             FileMark {
                 length: fs::metadata(&path).unwrap().len(),
                 sequences: [("q".into(), sequence)].into(),
-                seen: None
+                ..FileMark::default()
             }
         );
     }
@@ -96,7 +96,7 @@ fn lines_whose_mark_cannot_be_written_are_there_once_and_settled_when_it_is() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
     let length = fs::metadata(&path).unwrap().len();
     let mark = CommitMarker::open(folder.path(), "m").unwrap().mark().clone();
-    assert_eq!(mark, FileMark { length, sequences: [("q".into(), 2)].into(), seen: None });
+    assert_eq!(mark, FileMark { length, sequences: [("q".into(), 2)].into(), ..FileMark::default() });
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_file_fits_its_mark_as_long_as_it_ends_there_as_it_was_written() {
     let file = options();
     let output = Arc::new(Output::to_file(&path, file.try_clone().unwrap()));
     let lines = FileSink::new(output, Some(CommitMarker::open(folder.path(), "m").unwrap()));
-    lines.begin(&file, &path, FileMark::default()).unwrap();
+    lines.begin(&file, &path, FileMark::default(), None).unwrap();
     for sequence in 1..=4 {
         let text = format!("{{\"n\":{sequence},\"text\":\"{}\"}}\n", "x".repeat(1500));
         let payload = Payload::Lines(text.into_bytes());

@@ -93,7 +93,7 @@ impl SinkConnector for MemoryConnector {
         assert_eq!(patience().micros(&sink.options), Some(10_000), "the default");
         let room = room().text(&sink.options).unwrap().parse().unwrap();
         let worker = MemoryWorker { room, delivered: self.delivered.clone() };
-        Ok(Destination::Outbox(OutboxBinding::new(encode::Lines, worker)))
+        Ok(Destination::Outbox(OutboxBinding::new(encode::Lines::default(), worker)))
     }
 }
 

@@ -26,7 +26,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Mode, tail::Tail};
-use crate::deliver::lines::FileMark;
+use crate::deliver::{lines::FileMark, rotation::RotationPolicy};
 
 /// Who writes to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(in crate::deploy) struct Writer {
     pub(in crate::deploy) named: Named,
     /// `--overwrite`.
     pub(in crate::deploy) overwrite: bool,
+    /// When the sink rotates the file.
+    pub(in crate::deploy) rotation: Option<RotationPolicy>,
 }
 
 /// Who named a file.
@@ -175,7 +177,7 @@ mod tests {
     const OTHERS: &str = "00000000000000000000000000000008/insert_k_1";
 
     fn writer(named: Named, overwrite: bool) -> Writer {
-        Writer { sink: "k".into(), named, overwrite }
+        Writer { sink: "k".into(), named, overwrite, rotation: None }
     }
 
     fn writers() -> [Writer; 5] {
@@ -205,7 +207,7 @@ mod tests {
         let mark = |name: &str, has| FileMark {
             length: 100,
             sequences: [(name.to_owned(), has)].into(),
-            seen: None,
+            ..FileMark::default()
         };
         let (ours, old, others) = (mark(OURS, 5), mark(OURS, 4), mark(OTHERS, 9));
         let none = FileMark::default();
@@ -261,7 +263,7 @@ mod tests {
     fn a_marker_says_whose_rows_follow() {
         let (acknowledged, identities) = ([(OURS.to_owned(), 5)].into(), [7].into());
         let sequences: BTreeMap<String, u64> = [(OTHERS.to_owned(), 9)].into();
-        let mark = FileMark { length: 100, sequences: sequences.clone(), seen: None };
+        let mark = FileMark { length: 100, sequences: sequences.clone(), ..FileMark::default() };
         let known = |length| Known {
             length,
             mark: Some(&mark),
@@ -271,12 +273,18 @@ mod tests {
             tail: Tail::Torn,
         };
         let both: BTreeMap<String, u64> = sequences.into_iter().chain([(OURS.to_owned(), 5)]).collect();
-        assert_eq!(known(120).begun(&Fate::Appended), FileMark { length: 120, sequences: both, seen: None });
+        assert_eq!(
+            known(120).begun(&Fate::Appended),
+            FileMark { length: 120, sequences: both, ..FileMark::default() }
+        );
         let ours: BTreeMap<String, u64> = [(OURS.to_owned(), 5)].into();
         assert_eq!(
             known(20).begun(&Fate::Appended),
-            FileMark { length: 20, sequences: ours.clone(), seen: None }
+            FileMark { length: 20, sequences: ours.clone(), ..FileMark::default() }
         );
-        assert_eq!(known(120).begun(&Fate::Emptied), FileMark { length: 0, sequences: ours, seen: None });
+        assert_eq!(
+            known(120).begun(&Fate::Emptied),
+            FileMark { length: 0, sequences: ours, ..FileMark::default() }
+        );
     }
 }

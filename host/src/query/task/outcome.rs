@@ -54,6 +54,7 @@ impl QueryTask {
             self.query.flush(&mut self.context);
             self.context.flush_letters();
         }
+        self.query.rotate_old_files(&mut self.context);
     }
 
     /// A checkpoint is behind the dead letters of its records: they must be there for good. Whether they are.

@@ -7,7 +7,7 @@ CREATE SOURCE events (
   start = 'earliest', time_format = 'unix_ms', idle_timeout = '1 hour'
 );
 
-CREATE SINK lines WITH (connector = 'file', path = '$LINES');
+CREATE SINK lines WITH (connector = 'file', path = '$LINES', rotate_bytes = '32 KiB');
 CREATE SINK hook WITH (
   connector = 'webhook', url = '$URL', signing_secret = secret('KILLS_HOOK_SECRET'), allow_private = 'true'
 );

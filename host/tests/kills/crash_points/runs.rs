@@ -25,6 +25,8 @@ use crate::{
 const PARTITIONS: u32 = 2;
 const EVENTS: u64 = 20_000;
 const SEED: u64 = 7;
+/// As `points.sql` says.
+const FILE_BYTES_MAX: usize = 32 << 10;
 /// What ends a process that aborts.
 const SIGABRT: i32 = 6;
 /// How long the brokers may take to write.
@@ -33,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What was delivered.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Delivered {
-    /// The file, byte for byte.
+    /// The files, one behind the other, byte for byte.
     lines: String,
     hook: Rows,
     topic: Rows,
@@ -203,7 +205,7 @@ impl Runs {
     fn delivered(&self, scene: &Scene) -> Delivered {
         let topic = scene.topic.as_ref().map(|topic| rows::of_topic(&self.kafka, topic));
         Delivered {
-            lines: fs::read_to_string(&scene.lines).unwrap_or_default(),
+            lines: rows::of_files(&scene.lines, FILE_BYTES_MAX),
             hook: scene.receiver.receipts().rows(),
             topic: topic.unwrap_or_default(),
             dead_letters: scene.deployment.dead_letters(),
