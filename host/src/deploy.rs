@@ -14,6 +14,7 @@ mod secret;
 mod resources;
 mod recovered;
 mod resumed;
+mod inputs;
 mod sinks;
 mod source;
 
@@ -30,7 +31,7 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, Source, Target},
 };
 use streamgauge_state::{pool::StatePool, statements, store::Store};
-use tracing::info;
+use tracing::{info, warn};
 
 use self::{
     identity::Named,
@@ -199,6 +200,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
         files,
         sinks: Sinks::new(deployment)?,
         notices: told,
+        warnings: Vec::new(),
         begun: Vec::new(),
         control: Arc::default(),
         resources,
@@ -211,13 +213,14 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
             pipelines.extend(deployment.pipelines(source, tasks, &mut builder)?);
         }
     }
-    let DeploymentBuilder { files, sinks, mut notices, begun, control, .. } = builder;
+    let DeploymentBuilder { files, sinks, mut notices, warnings, begun, control, .. } = builder;
     files.prepare()?;
     notices.extend(files.notices);
     if files.resumed {
         notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
     }
     notices.iter().for_each(|text| info!(deployment = deployment.name, "{text}"));
+    warnings.iter().for_each(|text| warn!(deployment = deployment.name, "{text}"));
     Ok(Wired { pipelines, workers: Some(sinks.start()?), control })
 }
 
@@ -288,6 +291,8 @@ struct DeploymentBuilder<'a> {
     files: OutputFiles,
     sinks: Sinks<'a>,
     notices: Vec<String>,
+    /// The same, where something wants attention.
+    warnings: Vec<String>,
     /// Queries of which there is no state.
     begun: Vec<String>,
     /// What is wanted of the deployment.
@@ -338,7 +343,7 @@ impl Deployment<'_> {
         builder: &mut DeploymentBuilder<'_>,
     ) -> Result<Vec<Pipeline>, DeployError> {
         let begin = self.start(source, &tasks);
-        let (reading, schema) = builder.resources.share(source, self)?;
+        let (reading, schema) = builder.resources.share(source, self, &begin.files)?;
         let settings =
             LetterSettings { record_text: self.dead_letter_records, bytes_max: self.dead_letters_bytes_max };
         let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));

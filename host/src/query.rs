@@ -52,7 +52,7 @@ pub use progress::Progress;
 pub use query_progress::QueryProgress;
 pub use scope::{QueryContext, TaskFailure};
 pub use subscription::{Control, Subscription, Wanted};
-pub use task::{OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
+pub use task::{NoteEnd, OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
 
 /// A statement at work.
 pub struct RunningQuery {

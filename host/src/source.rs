@@ -6,6 +6,7 @@
 
 pub mod connector;
 pub mod connectors;
+pub mod input_file;
 pub mod file;
 pub mod generator;
 

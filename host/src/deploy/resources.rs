@@ -12,7 +12,7 @@ use streamgauge_sql::manifest::{Source, Start};
 use streamgauge_state::pool::{PoolSettings, StatePool};
 
 use super::{DeployError, Deployment, source::schema};
-use crate::{decode::schema::SharedSchema, limits::Limits, pipeline};
+use crate::{decode::schema::SharedSchema, limits::Limits, pipeline, source::input_file::InputFiles};
 
 /// What deployments share.
 #[derive(Default)]
@@ -76,12 +76,13 @@ impl HostResources {
         &self,
         source: &Source,
         deployment: &Deployment<'_>,
+        files: &Arc<InputFiles>,
     ) -> Result<(Arc<pipeline::Source>, Arc<SharedSchema>), DeployError> {
         let make = || {
             let schema = schema(source, deployment.limits.max_record_bytes)?;
-            Ok((Arc::new(deployment.source(source, &schema)?), schema))
+            Ok((Arc::new(deployment.source(source, &schema, files)?), schema))
         };
-        let is_live = !deployment.bounded && deployment.input_files(source).is_empty();
+        let is_live = !deployment.bounded && files.is_empty();
         if !is_live {
             return make();
         }

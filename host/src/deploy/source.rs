@@ -19,7 +19,7 @@ use super::{DeployError, Deployment, secret::secret};
 use crate::{
     decode::{format, layout::ColumnSpec, schema::SharedSchema},
     pipeline::{self, OpenReader, SkewGuard, reader},
-    source::connector::SourceInput,
+    source::{connector::SourceInput, input_file::InputFiles},
 };
 
 /// How far ahead of its record an event may be, where the source does not say; files have no bound.
@@ -30,6 +30,8 @@ pub(super) struct ReadStart {
     pub(super) start: StartAt,
     /// Windows that start earlier are not wholly covered and not emitted; none = all are emitted.
     pub(super) emit_from_us: Option<i64>,
+    /// The files that are read; none where it is not read from files.
+    pub(super) files: Arc<InputFiles>,
 }
 
 impl Deployment<'_> {
@@ -37,7 +39,8 @@ impl Deployment<'_> {
     pub(super) fn start(&self, source: &Source, tasks: &[&Query]) -> ReadStart {
         let longest_us =
             tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.kind.size_us())).max();
-        let from_start = self.bounded || !self.inputs.is_empty() || !self.named_files(source).is_empty();
+        let files = Arc::new(InputFiles::new(self.input_files(source)));
+        let from_start = self.bounded || !self.inputs.is_empty() || !files.is_empty();
         let now_us = clock::now_us();
         let at = |time_us| (StartAt::Time(time_us), Some(time_us));
         let (start, emit_from_us) = match source.start {
@@ -48,7 +51,7 @@ impl Deployment<'_> {
             Start::Ago(ago_us) => at(now_us.saturating_sub(ago_us)),
             Start::Default => at(now_us.saturating_sub(longest_us.unwrap_or(0))),
         };
-        ReadStart { start, emit_from_us }
+        ReadStart { start, emit_from_us, files }
     }
 
     /// The files that a source is read from; none where it is not read from files.
@@ -83,6 +86,7 @@ impl Deployment<'_> {
         &self,
         source: &Source,
         schema: &Arc<SharedSchema>,
+        files: &Arc<InputFiles>,
     ) -> Result<pipeline::Source, DeployError> {
         let paths = self.input_files(source);
         if paths.is_empty() && !self.inputs.is_empty() {
@@ -129,10 +133,13 @@ impl Deployment<'_> {
                         .map_err(|error| error.to_string())
                 })
             }
-            SourceInput::Files(paths) => Box::new(move |from| {
-                reader::files(&paths, &from.offsets, schema.clone(), limits, timings.clone())
-                    .map_err(|error| error.to_string())
-            }),
+            SourceInput::Files(_) => {
+                let files = files.clone();
+                Box::new(move |from| {
+                    reader::files(&files, &from.offsets, schema.clone(), limits, timings.clone())
+                        .map_err(|error| error.to_string())
+                })
+            }
         };
         Ok(pipeline::Source {
             name: source.name.clone(),

@@ -73,12 +73,20 @@ impl Deployment<'_> {
             accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
         let KnownQuery { timeline, goes_on, recovered, checkpoint, decisions, unacknowledged } =
             self.recover_query(manifest, source, &versions, builder)?;
-        if checkpoint.as_ref().is_some_and(|(saved, _)| saved.finished) && unacknowledged.is_empty() {
-            let name = &manifest.name;
-            builder.notices.push(format!(
-                "query '{name}' came to the end of its input in an earlier run with this state: nothing is read"
-            ));
-            return Ok(None);
+        let (name, store) = (&manifest.name, recovered.as_ref().map(|(state, _)| state.store.clone()));
+        let saved = checkpoint.as_ref().map(|(saved, _)| saved);
+        match &store {
+            Some(store) if saved.is_some_and(|saved| saved.finished) => {
+                let changed = inputs::finished(name, &begin.files, store)?;
+                let is_over = unacknowledged.is_empty();
+                builder.notices.extend((is_over && changed.is_none()).then(|| inputs::over(name)));
+                builder.warnings.extend(changed);
+                if is_over {
+                    return Ok(None);
+                }
+            }
+            Some(store) => self.check_and_write_inputs(name, &begin.files, store, saved)?,
+            None => {}
         }
         let acknowledged =
             recovered.as_ref().map(|(state, _)| state.acknowledged.clone()).unwrap_or_default();
@@ -119,6 +127,10 @@ impl Deployment<'_> {
         let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
             .starting_at(begin.start)
             .holding(columns);
+        if let Some(store) = store {
+            let (name, files) = (manifest.name.clone(), begin.files.clone());
+            task.set_note_end(Box::new(move || inputs::note_read(&name, &files, &store)));
+        }
         let settings = Settings { emit_from_us: start_bounds.emit_from_us, ..settings };
         let set = set_windows(&mut task, manifest, checkpoint, settings, accumulators);
         set.map_err(|why| DeployError::Runtime(format!("error: query '{}': {why}", manifest.name)))?;

@@ -81,6 +81,9 @@ impl Drain {
             let is_written = task.sync_letters() && task.context().letters_trouble().is_none();
             unwritten.push(task.context().letters_trouble());
             if is_written {
+                if finished {
+                    task.note_end();
+                }
                 checkpoint(task, finished);
                 // A fault in the checkpoint lets it go back and read again.
                 if finished && task.task_failure().is_none() {

@@ -36,6 +36,9 @@ use self::{life::TaskState, traps::Traps};
 
 pub use self::outcome::TaskEnd;
 
+/// Keeps how far the input of a query was read.
+pub type NoteEnd = Box<dyn Fn() + Send>;
+
 /// Opens the accumulators of a query's aggregate calls anew.
 pub type OpenAggregates = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;
 
@@ -79,6 +82,8 @@ pub struct QueryTask {
     state: TaskState,
     traps: Traps,
     no_rows: NoRowsWatch,
+    /// Keeps how far its input was read, when that has ended.
+    note_end: Option<NoteEnd>,
 }
 
 /// How the windows of a query are made.
@@ -121,6 +126,7 @@ impl QueryTask {
             state: TaskState::default(),
             traps: Traps::default(),
             no_rows: NoRowsWatch::default(),
+            note_end: None,
         }
     }
 
@@ -360,6 +366,16 @@ impl QueryTask {
     /// A record makes a plugin fail: it is a dead letter, now and whenever it is read again.
     pub fn quarantine(&mut self, partition: Partition, offset: Offset, why: String) {
         self.log.decide_verdict(partition, offset, Verdict::Plugin(why));
+    }
+
+    /// How it is kept how far its input was read.
+    pub fn set_note_end(&mut self, note_end: NoteEnd) {
+        self.note_end = Some(note_end);
+    }
+
+    /// Its input has ended: keeps how far it was read, before a checkpoint says so.
+    pub fn note_end(&self) {
+        self.note_end.iter().for_each(|note_end| note_end());
     }
 
     /// Its input has ended, everything is decided and kept.

@@ -14,7 +14,10 @@ use streamgauge_common::{
     offset::Offset,
 };
 
-use super::SourceError;
+use super::{
+    SourceError,
+    input_file::{CountedFile, ReadBytes},
+};
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -50,11 +53,19 @@ struct Block {
 }
 
 impl FileSource {
-    /// Opens a file; `.gz` and `.zst` are unpacked, `-` is standard input.
-    pub fn open(path: &Path, partition: u32, limits: ChunkLimits) -> Result<Self, SourceError> {
+    /// Opens a file; `.gz` and `.zst` are unpacked, `-` is standard input. What is read of the file is counted in `read`.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(
+        path: &Path,
+        partition: u32,
+        limits: ChunkLimits,
+        read: &ReadBytes,
+    ) -> Result<Self, SourceError> {
         let name = path.display().to_string();
-        let input =
-            open(path, limits.bytes).map_err(|cause| SourceError::File { name: name.clone(), cause })?;
+        let input = open(path, limits.bytes, read)
+            .map_err(|cause| SourceError::File { name: name.clone(), cause })?;
         // What comes through a pipe may come slowly.
         let eager = is_stdin(path) || !fs::metadata(path).is_ok_and(|there| there.is_file());
         Ok(Self::new(name, input, eager, partition, limits))
@@ -191,7 +202,7 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn open(path: &Path, buffer_bytes: usize) -> io::Result<Box<dyn Read + Send>> {
+fn open(path: &Path, buffer_bytes: usize, read: &ReadBytes) -> io::Result<Box<dyn Read + Send>> {
     if is_stdin(path) {
         return Ok(Box::new(io::stdin()));
     }
@@ -199,6 +210,7 @@ fn open(path: &Path, buffer_bytes: usize) -> io::Result<Box<dyn Read + Send>> {
     if file.metadata()?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
+    let file = CountedFile::new(file, read.clone())?;
     Ok(match path.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => Box::new(MultiGzDecoder::new(BufReader::with_capacity(buffer_bytes, file))),
         Some("zst") => Box::new(zstd::Decoder::new(file)?),
@@ -340,18 +352,22 @@ mod tests {
         let zst = folder.path().join("a.jsonl.zst");
         fs::write(&zst, zstd::encode_all(lines.as_slice(), 1).unwrap()).unwrap();
         for path in [&gz, &zst] {
-            assert_eq!(records(&mut FileSource::open(path, 7, cut_at(100)).unwrap()), split(&lines, 100));
+            assert_eq!(
+                records(&mut FileSource::open(path, 7, cut_at(100), &ReadBytes::default()).unwrap()),
+                split(&lines, 100)
+            );
         }
         fs::write(&gz, &packed[..packed.len() - 20]).unwrap();
-        let mut source = FileSource::open(&gz, 7, cut_at(100)).unwrap();
+        let mut source = FileSource::open(&gz, 7, cut_at(100), &ReadBytes::default()).unwrap();
         let error = std::iter::from_fn(|| source.next().transpose()).find_map(Result::err).unwrap();
         assert!(error.to_string().contains("a.jsonl.gz"), "{error}");
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let missing = FileSource::open(Path::new("/nowhere/events.jsonl"), 0, cut_at(100)).err().unwrap();
+        let opened = |path| FileSource::open(Path::new(path), 0, cut_at(100), &ReadBytes::default());
+        let missing = opened("/nowhere/events.jsonl").err().unwrap();
         assert!(missing.to_string().starts_with("cannot read \"/nowhere/events.jsonl\": "), "{missing}");
-        assert!(FileSource::open(Path::new("/"), 0, cut_at(100)).is_err());
+        assert!(opened("/").is_err());
     }
 }

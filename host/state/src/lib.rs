@@ -32,6 +32,7 @@ pub mod checkpoint;
 pub mod fingerprint;
 pub mod statements;
 pub mod admitted;
+pub mod inputs;
 pub mod decision;
 pub mod manifest;
 pub mod segment;

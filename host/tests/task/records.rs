@@ -1,6 +1,6 @@
 //! Records as chunks, decoded from JSON, and read from a file.
 
-use std::{path::PathBuf, slice, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use streamgauge::{
     decode::{
@@ -58,8 +58,8 @@ pub(crate) fn file_source(path: PathBuf, schema: Arc<SharedSchema>, timings: Arc
     Source {
         name: "s".into(),
         open: Box::new(move |from| {
-            let (paths, limits) = (slice::from_ref(&path), ReaderLimits::default());
-            reader::files(paths, &from.offsets, schema.clone(), limits, timings.clone())
+            let (files, limits) = (InputFiles::new([path.clone()]), ReaderLimits::default());
+            reader::files(&files, &from.offsets, schema.clone(), limits, timings.clone())
                 .map_err(|error| error.to_string())
         }),
         once: false,

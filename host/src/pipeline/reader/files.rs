@@ -1,13 +1,13 @@
 //! A reader of JSON Lines files.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use streamgauge_common::offset::Offset;
 
 use super::{Event, Gone, Out, ReaderControl, ReaderLimits, SourceReader, start};
 use crate::{
     decode::schema::SharedSchema,
-    source::{SourceError, file::FileSource},
+    source::{SourceError, file::FileSource, input_file::InputFiles},
     timings::Timings,
 };
 
@@ -16,19 +16,19 @@ use crate::{
 /// # Errors
 /// A file that cannot be opened.
 pub fn files(
-    paths: &[PathBuf],
+    files: &InputFiles,
     starts: &BTreeMap<u32, Offset>,
     schema: Arc<SharedSchema>,
     limits: ReaderLimits,
     timings: Arc<Timings>,
 ) -> Result<SourceReader, SourceError> {
     let mut sources = Vec::new();
-    for (path, partition) in paths.iter().zip(0..) {
+    for (partition, file) in files.iter() {
         let start = starts.get(&partition).copied().unwrap_or_default();
         sources.push((
             partition,
             start,
-            FileSource::open(path, partition, limits.chunks)?.from_line(start.0),
+            FileSource::open(&file.path, partition, limits.chunks, file.read_bytes())?.from_line(start.0),
         ));
     }
     let read = move |out: &mut Out, reader: &ReaderControl| read_files(sources, out, reader);
