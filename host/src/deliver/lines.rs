@@ -120,8 +120,13 @@ impl FileSink {
             let mut failures = 0;
             let mut written = self.write(name, &messages);
             while let Err(error) = &written {
-                if matches!(error, FileSinkError::Output(error) if error.is_closed_pipe()) {
-                    return outbox.abandon();
+                match error {
+                    FileSinkError::Output(error) if error.ends_run() => return outbox.abandon(),
+                    // Nobody will ever read it; those who read other sinks have nothing to do with that.
+                    FileSinkError::Output(error) if error.is_closed_pipe() => {
+                        return outbox.fail(error.to_string());
+                    }
+                    _ => {}
                 }
                 outbox.note_trouble(&error.to_string());
                 if !self.is_down.swap(true, Relaxed) {

@@ -8,7 +8,10 @@ use std::{
     fs::{File, Metadata},
     io::{self, ErrorKind, IsTerminal, Seek as _, SeekFrom, Write},
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use streamgauge_common::row::{Rows, write_json};
@@ -53,6 +56,8 @@ const WAITING_BYTES: usize = 1 << 16;
 /// What was written and not taken stays here: after an error, [`Output::flush`] goes on with the byte at which it stopped.
 pub struct Output {
     name: String,
+    /// Whether a run ends, and not in failure, when whoever read this went away.
+    ends_run: AtomicBool,
     format: Box<dyn Format>,
     /// Whether a progress line may stand where lines are written: it is taken away first.
     beside_progress: bool,
@@ -142,14 +147,20 @@ impl Drop for End {
 #[error("cannot write to {name}: {cause}")]
 pub struct OutputError {
     name: String,
+    ends_run: bool,
     #[source]
     cause: io::Error,
 }
 
 impl OutputError {
-    /// Whether the reader went away: `streamgauge ... | head` is no failure.
+    /// Whether the reader went away.
     pub fn is_closed_pipe(&self) -> bool {
         self.cause.kind() == ErrorKind::BrokenPipe
+    }
+
+    /// Whether the reader went away and nobody else gets rows: `streamgauge ... | head` is no failure.
+    pub fn ends_run(&self) -> bool {
+        self.is_closed_pipe() && self.ends_run
     }
 }
 
@@ -177,7 +188,13 @@ impl Output {
 
     fn new(name: &str, writer: Box<dyn Write + Send>) -> Self {
         let end = Mutex::new(End { writer, file: None, waiting: Vec::new(), torn: 0, rotating: None });
-        Self { name: name.to_owned(), format: Box::new(JsonLines), beside_progress: false, end }
+        Self {
+            name: name.to_owned(),
+            ends_run: AtomicBool::new(false),
+            format: Box::new(JsonLines),
+            beside_progress: false,
+            end,
+        }
     }
 
     /// Writes the rows of a query as lines.
@@ -209,6 +226,11 @@ impl Output {
             return Ok(());
         }
         end.drain().map_err(|cause| self.error(cause))
+    }
+
+    /// It is the only place that gets rows: when its reader goes away there is nothing left to do.
+    pub fn set_only(&self) {
+        self.ends_run.store(true, Relaxed);
     }
 
     /// Rotates the file from now on whenever it is due; it holds `length` bytes, the first row since `begun_us`.
@@ -284,7 +306,7 @@ impl Output {
 
     /// An error of this output.
     pub(super) fn error(&self, cause: io::Error) -> OutputError {
-        OutputError { name: self.name.clone(), cause }
+        OutputError { name: self.name.clone(), ends_run: self.ends_run.load(Relaxed), cause }
     }
 }
 

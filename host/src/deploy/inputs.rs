@@ -42,7 +42,14 @@ pub(super) fn finished(
             changes.extend((!known.is_empty()).then(|| format!("'{path}' was no input then")));
             continue;
         };
-        match file.change(known).map_err(|cause| unreadable(file, &cause))? {
+        let change = match file.change(known) {
+            Ok(change) => change,
+            Err(cause) => {
+                changes.push(format!("'{path}' cannot be read: {cause}"));
+                continue;
+            }
+        };
+        match change {
             FileChange::Same => {}
             FileChange::Grown(more) => changes.push(format!("'{path}' has grown by {more} bytes since")),
             FileChange::Other(length) => changes.push(format!(

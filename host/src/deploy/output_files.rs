@@ -50,6 +50,8 @@ pub(super) struct OutputFiles {
     inputs: BTreeMap<FileId, PathBuf>,
     /// Where state is kept, as people know it and as the file system does.
     state: Option<(String, Option<PathBuf>)>,
+    /// Where rows go, by statement; none = to a sink that is no output.
+    targets: Vec<Option<Arc<Output>>>,
     /// Whether some query goes on from an earlier run.
     pub(super) resumed: bool,
     /// The queries whose state an earlier run had: they may say dead letters again that it wrote.
@@ -100,6 +102,7 @@ impl OutputFiles {
             files: BTreeMap::new(),
             inputs,
             state,
+            targets: Vec::new(),
             resumed: false,
             replayed: BTreeSet::new(),
             identities: BTreeSet::new(),
@@ -179,6 +182,11 @@ impl OutputFiles {
         self.files.get(&id).map(|place| place.output.clone())
     }
 
+    /// The rows of a statement go to an output, or to a sink that is none.
+    pub(super) fn add_target(&mut self, output: Option<&Arc<Output>>) {
+        self.targets.push(output.cloned());
+    }
+
     /// A sink writes to an output.
     pub(super) fn write_to(&mut self, output: &Arc<Output>, mut writer: Writer) {
         let place = self.place(output);
@@ -249,6 +257,11 @@ impl OutputFiles {
                 fates.push((place, self.fate(place, there.len())?));
                 self.check_letters(place, &there)?;
             }
+        }
+        if let Some((Some(only), others)) = self.targets.split_first()
+            && others.iter().flatten().filter(|other| Arc::ptr_eq(only, other)).count() == others.len()
+        {
+            only.set_only();
         }
         for (place, fate) in fates {
             place.prepare(&fate, &self.replayed, &self.identities)?;

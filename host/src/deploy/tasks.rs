@@ -193,10 +193,15 @@ impl Deployment<'_> {
         };
         let files = &mut builder.files;
         let binding = match destination {
-            Destination::Console => open_output(files.console(), None, &route, files)?,
+            Destination::Console => {
+                let console = files.console();
+                files.add_target(Some(&console));
+                open_output(console, None, &route, files)?
+            }
             Destination::File(target) => {
                 let FileTarget { path, mode, rotation } = &target;
                 let output = files.file(path)?;
+                files.add_target(Some(&output));
                 let overwrite = self.overwrite.iter().any(|given| given.eq_ignore_ascii_case(name));
                 let named = if self.output_of(name).is_some() { Named::Command } else { Named::Sink(*mode) };
                 files.write_to(
@@ -215,7 +220,10 @@ impl Deployment<'_> {
                 }
                 binding
             }
-            Destination::Outbox(binding) => SinkBinding::Outbox(Box::new(binding)),
+            Destination::Outbox(binding) => {
+                files.add_target(None);
+                SinkBinding::Outbox(Box::new(binding))
+            }
         };
         Ok(Some((name.to_owned(), binding)))
     }

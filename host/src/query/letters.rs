@@ -219,10 +219,10 @@ impl Context {
         self.subscription.dead_letters.as_ref().and_then(|letters| letters.trouble())
     }
 
-    /// Notes what came of writing rows; gives why they cannot be written, unless their reader went away.
+    /// Notes what came of writing rows; gives why they cannot be written, unless their reader went away and there is no other.
     pub fn check(&mut self, written: Result<(), OutputError>) -> Option<String> {
         match written {
-            Err(error) if error.is_closed_pipe() => {
+            Err(error) if error.ends_run() => {
                 self.subscription.abandon();
                 None
             }

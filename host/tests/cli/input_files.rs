@@ -123,7 +123,7 @@ fn a_finished_state_says_what_has_become_of_its_file() {
     assert_eq!(again(STATE), (0, String::new(), String::new()));
     assert_eq!(again(STATE), (0, String::new(), String::new()));
     let over = "query 'v' came to the end of its input in an earlier run with this state: nothing is read, though 'events.jsonl.gz'";
-    let mut check = |what: &str| {
+    let check = |what: &str| {
         let (exit, _, said) = again(STATE);
         assert_eq!(exit, 0, "{said}");
         assert!(said.starts_with(&format!("{over} {what}")), "{said}");

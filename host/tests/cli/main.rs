@@ -14,6 +14,7 @@ mod ends;
 mod kept;
 mod headers;
 mod set;
+mod closed_pipes;
 mod input_files;
 mod rotation;
 mod dead_letters;

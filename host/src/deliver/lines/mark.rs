@@ -168,3 +168,31 @@ pub(super) fn read(bytes: &[u8]) -> Result<(u64, FileMark), Malformed> {
     };
     Ok((turn, FileMark { length, sequences, seen, rotation }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_and_only_a_rotated_file_has_a_new_format() {
+        let sequences: BTreeMap<String, u64> = [("q".to_owned(), 5), ("r".to_owned(), u64::MAX)].into();
+        let seen = Some(Seen { id: (1, 2), ending: 3, path: "/d/rows.jsonl".to_owned() });
+        let moving = RotationMark { number: 9, begun_us: Some(-7), is_moving: true };
+        let begun = RotationMark { number: 1, begun_us: None, is_moving: false };
+        for (format, seen, rotation) in [
+            (1, None, None),
+            (2, seen.clone(), None),
+            (3, seen.clone(), Some(moving)),
+            (3, seen, Some(begun)),
+        ] {
+            let mark = FileMark { length: 11, sequences: sequences.clone(), seen, rotation };
+            let bytes = write(4, &mark);
+            assert_eq!((bytes[7], read(&bytes).unwrap()), (format, (4, mark)));
+            for at in 0..bytes.len() {
+                let mut bad = bytes.clone();
+                bad[at] ^= 4;
+                assert!(read(&bad).is_err() && read(&bytes[..at]).is_err(), "format {format}, byte {at}");
+            }
+        }
+    }
+}
