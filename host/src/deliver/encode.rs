@@ -189,7 +189,7 @@ mod tests {
             column: manifest::Column::Input(0),
         }];
         let rows = |values: &[i64]| {
-            let mut column = Column::new(DataType::Int64);
+            let mut column = Column::empty(DataType::Int64);
             values.iter().for_each(|&value| column.push(&Value::Int64(value)));
             let partition = SourceIndex::FIRST.partition(0);
             let identity = Identity::Records { partition, offsets: Vec::new(), indexes: None };

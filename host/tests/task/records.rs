@@ -14,6 +14,7 @@ use streamgauge::{
         FaultLimits, Source,
         reader::{self, ReaderLimits},
     },
+    source::input_file::InputFiles,
     timings::Timings,
 };
 use streamgauge_common::{

@@ -1,5 +1,7 @@
 //! A marker that is damaged, lost, or cannot be written.
 
+use std::fs;
+
 use streamgauge_state::outbox::{Acknowledged, Bounds};
 
 use super::*;
