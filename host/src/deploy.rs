@@ -202,19 +202,15 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
         notices: told,
         warnings: Vec::new(),
         begun: Vec::new(),
+        created: Vec::new(),
         control: Arc::default(),
         resources,
     };
-    let mut pipelines = Vec::new();
-    for source in &program.sources {
-        let reads = |query: &&&Query| query.plan.manifest.input == Input::Source(source.name.clone());
-        let tasks: Vec<&Query> = builder.needed.iter().filter(reads).copied().collect();
-        if !tasks.is_empty() {
-            pipelines.extend(deployment.pipelines(source, tasks, &mut builder)?);
-        }
-    }
+    let pipelines = match builder.put_together(deployment) {
+        Ok(pipelines) => pipelines,
+        Err(refused) => return Err(builder.take_back(deployment, refused)),
+    };
     let DeploymentBuilder { files, sinks, mut notices, warnings, begun, control, .. } = builder;
-    files.prepare()?;
     notices.extend(files.notices);
     if files.resumed {
         notices.extend(begun.iter().map(|name| format!("query '{name}' begins: there is no state of it")));
@@ -295,10 +291,43 @@ struct DeploymentBuilder<'a> {
     warnings: Vec<String>,
     /// Queries of which there is no state.
     begun: Vec<String>,
+    /// Those of them whose folder this start has made.
+    created: Vec<String>,
     /// What is wanted of the deployment.
     control: Arc<Control>,
     /// What other deployments use as well.
     resources: &'a HostResources,
+}
+
+impl DeploymentBuilder<'_> {
+    /// Everything that can refuse the program is done here; nothing that was there is changed before the last of it.
+    fn put_together(&mut self, deployment: &Deployment<'_>) -> Result<Vec<Pipeline>, DeployError> {
+        let mut pipelines = Vec::new();
+        for source in &deployment.program.sources {
+            let reads = |query: &&&Query| query.plan.manifest.input == Input::Source(source.name.clone());
+            let tasks: Vec<&Query> = self.needed.iter().filter(reads).copied().collect();
+            if !tasks.is_empty() {
+                pipelines.extend(deployment.pipelines(source, tasks, self)?);
+            }
+        }
+        self.files.prepare()?;
+        Ok(pipelines)
+    }
+
+    /// A program that is refused leaves no state behind: what it began would refuse the next one. In a bucket another process may go on
+    /// with it by now, so there it stays.
+    fn take_back(self, deployment: &Deployment<'_>, refused: DeployError) -> DeployError {
+        let Some(store) = deployment.state.as_ref().filter(|store| store.local_folder().is_some()) else {
+            return refused;
+        };
+        for name in &self.created {
+            let removed = store.folder(name).and_then(Store::remove);
+            if let Err(error) = removed {
+                warn!(deployment = deployment.name, "query '{name}': the state that it began stays: {error}");
+            }
+        }
+        refused
+    }
 }
 
 /// A program that is put together.

@@ -19,6 +19,7 @@ mod input_files;
 mod rotation;
 mod dead_letters;
 mod known;
+mod refused_starts;
 mod anonymous;
 mod signals;
 mod limits;

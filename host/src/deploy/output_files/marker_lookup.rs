@@ -65,7 +65,7 @@ pub(super) fn marker(
     }
 }
 
-/// Where the program's queries, by the identity of their state, have written rows as far as the markers say: any path but this.
+/// Where queries, by the identity of their state, have written rows as far as the markers say: any path but this.
 pub(super) fn written_as(folder: &Path, path: &Path, identities: &BTreeSet<u128>) -> Option<String> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let is_ours = |mark: &FileMark| {

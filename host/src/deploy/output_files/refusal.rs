@@ -15,8 +15,8 @@ impl OutputFiles {
             }
             (Some((state, folder)), None) => {
                 let folder = folder.as_deref();
-                let before =
-                    folder.and_then(|it| marker_lookup::written_as(it, &place.path, &self.identities));
+                let own = place.acknowledged.keys().filter_map(|name| fate::identity(name)).collect();
+                let before = folder.and_then(|it| marker_lookup::written_as(it, &place.path, &own));
                 let before =
                     before.map(|path| format!(": its rows were written as '{path}'")).unwrap_or_default();
                 format!("'{path}' holds {length} bytes that the state in '{state}' knows nothing of{before}")
