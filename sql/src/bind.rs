@@ -20,6 +20,7 @@ mod operator;
 mod function;
 mod aggregate;
 mod alias;
+mod share;
 mod signature;
 mod refused;
 
@@ -70,13 +71,37 @@ pub(crate) struct Binder<'a> {
     /// Names of queries.
     names: Vec<String>,
     pub(crate) warnings: Vec<Problem>,
+    /// Which of the program's files is read.
+    pub(crate) file: usize,
+    /// Where the options of sinks stand.
+    pub(crate) option_places: Vec<OptionPlace>,
+}
+
+/// Where an option of a sink stands.
+pub(crate) struct OptionPlace {
+    pub(crate) sink: String,
+    pub(crate) key: String,
+    pub(crate) file: usize,
+    pub(crate) span: Span,
 }
 
 impl<'a> Binder<'a> {
     pub(crate) fn new(catalog: &'a dyn Catalog, variables: &'a Variables, declared: &'a [String]) -> Self {
         let (relations, broken, names) = (Vec::new(), Vec::new(), Vec::new());
         let (sources, sinks, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        Self { catalog, variables, declared, relations, broken, sources, sinks, names, warnings }
+        Self {
+            catalog,
+            variables,
+            declared,
+            relations,
+            broken,
+            sources,
+            sinks,
+            names,
+            warnings,
+            file: 0,
+            option_places: Vec::new(),
+        }
     }
 
     /// A statement that declares this name was reported.
@@ -92,6 +117,12 @@ impl<'a> Binder<'a> {
                 self.check_name(&def.name, self.sinks.iter().map(|sink| sink.name.as_str()), "sink")?;
                 let sink =
                     self.with_values(&def.options, |given, catalog| sink::bind(def, given, catalog))?;
+                self.option_places.extend(def.options.iter().map(|option| OptionPlace {
+                    sink: sink.name.clone(),
+                    key: option.key.clone(),
+                    file: self.file,
+                    span: option.span,
+                }));
                 self.sinks.push(sink);
                 Ok(None)
             }

@@ -3,14 +3,14 @@
 use sqlparser::tokenizer::{Location, Span};
 
 use crate::bind::Binder;
-use crate::catalog::{Catalog, UsedAs};
-use crate::connector::OptionKind;
+use crate::catalog::Catalog;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
 use crate::manifest::{Input, Sink, Source, Target};
 use crate::parse::secret::masked;
 use crate::parse::{BYTE_ORDER_MARK, Parsed, SqlLimits, parse};
 use crate::plan::{Plan, build};
 use crate::report::Report;
+use crate::sink_rows;
 use crate::variables::Variables;
 
 /// A program that can run, and what is doubtful in it.
@@ -67,6 +67,7 @@ pub fn compile_within(
     let mut report = Report::default();
     let mut last = None;
     for (number, (file, statements)) in parsed.into_iter().enumerate() {
+        binder.file = number;
         for Parsed { statement, declares } in statements {
             if let Ok(statement) = &statement {
                 last = Some((file, statement.span));
@@ -74,14 +75,15 @@ pub fn compile_within(
             let bound = statement.and_then(|statement| {
                 let Some(query) = binder.bind(&statement)? else { return Ok(None) };
                 let query = Query { plan: build(query), file: number };
-                check_rows(&query, &queries, &binder.sinks, catalog)
-                    .map_or(Ok(Some(query)), |why| Err(Problem::new(statement.span, why)))
+                sink_rows::check(&query, &queries, &binder, catalog, statement.span)?;
+                Ok(Some(query))
             });
             match bound {
                 Ok(query) => queries.extend(query),
                 Err(problem) => {
                     declares.into_iter().for_each(|name| binder.mark_broken(name));
                     if !problem.follows {
+                        let file = problem.file.and_then(|number| shown.get(number)).unwrap_or(file);
                         report.push(*problem, file, Severity::Error);
                     }
                 }
@@ -108,46 +110,6 @@ pub fn compile_within(
         warnings: diagnostics,
         writes_nowhere: nowhere,
     })
-}
-
-/// Why the sink of a query does not take its rows; none where it does, or where there is none.
-fn check_rows(query: &Query, before: &[Query], sinks: &[Sink], catalog: &dyn Catalog) -> Option<String> {
-    let manifest = &query.plan.manifest;
-    let Target::Sink(name) = &manifest.target else { return None };
-    let sink = sinks.iter().find(|sink| sink.name == *name)?;
-    let mut at = manifest;
-    while at.window.is_none()
-        && let Input::View(view) = &at.input
-        && let Some(read) = before.iter().map(|query| &query.plan.manifest).find(|read| read.name == *view)
-    {
-        at = read;
-    }
-    let taken = before.iter().filter_map(|query| match &query.plan.manifest.target {
-        Target::Sink(other) if other != name => sinks.iter().find(|sink| sink.name == *other),
-        _ => None,
-    });
-    same_address(sink, taken, catalog).or_else(|| catalog.wrong_rows(sink, manifest, at.window.is_some()))
-}
-
-/// Two sinks cannot listen on one address.
-fn same_address<'a>(
-    sink: &Sink,
-    mut others: impl Iterator<Item = &'a Sink>,
-    catalog: &dyn Catalog,
-) -> Option<String> {
-    let own = listens_on(sink, catalog);
-    let other =
-        others.find(|other| listens_on(other, catalog).iter().any(|address| own.contains(address)))?;
-    Some(format!("the sinks `{}` and `{}` would listen on the same address", other.name, sink.name))
-}
-
-/// The addresses that a sink listens on; where it takes any free port, it has that alone.
-fn listens_on(sink: &Sink, catalog: &dyn Catalog) -> Vec<String> {
-    // A connector that cannot be asked was reported where the sink is declared.
-    let specs = catalog.options(UsedAs::Sink, &sink.connector).unwrap_or_default();
-    let addresses = specs.iter().filter(|spec| spec.kind == OptionKind::Listen);
-    let addresses = addresses.filter_map(|spec| spec.text(&sink.options));
-    addresses.filter(|address| !address.ends_with(":0")).map(str::to_owned).collect()
 }
 
 /// A file as diagnostics quote it.

@@ -52,6 +52,10 @@ pub enum OptionKind {
     Brokers,
     /// The name of a Kafka topic.
     Topic,
+    /// Columns of the rows, with commas between them: [`crate::column_list`].
+    Columns,
+    /// A text that whoever declares the option checks; in words, what it can be.
+    Checked(&'static str),
     /// Any number of properties of the Kafka client, each under its own name; bound as `kafka.<property>`. Which of them
     /// may be secrets is known to SQL.
     ClientProperties,
@@ -92,6 +96,13 @@ impl OptionSpec {
         self
     }
 
+    /// The same; messages show `example`.
+    #[must_use]
+    pub fn example(mut self, example: &'static str) -> Self {
+        self.example = Some(Cow::Borrowed(example));
+        self
+    }
+
     /// The same, with the value that it has where none is given.
     #[must_use]
     pub fn or(mut self, default: &'static str) -> Self {
@@ -104,6 +115,40 @@ impl OptionSpec {
     pub fn secret(mut self, secret: SecretUse) -> Self {
         self.secret = secret;
         self
+    }
+
+    /// What it can be, in words, for its documentation.
+    pub fn values(&self) -> String {
+        if self.secret == SecretUse::Required {
+            return "`secret('NAME')`".to_owned();
+        }
+        let values = match self.kind {
+            OptionKind::Literal(data_type) => literals(data_type).to_owned(),
+            OptionKind::Word(words) => {
+                words.iter().map(|word| format!("`'{word}'`")).collect::<Vec<_>>().join(" or ")
+            }
+            OptionKind::Duration => "a duration such as `'10 s'`, or an INTERVAL".to_owned(),
+            OptionKind::Bytes => "a size such as `'64 MiB'`".to_owned(),
+            OptionKind::Url => "a URL with https:// or http://".to_owned(),
+            OptionKind::Listen => "an address and a port".to_owned(),
+            OptionKind::Brokers => {
+                "`'HOST:PORT'`, several with commas; `bootstrap_servers` is the same option".to_owned()
+            }
+            OptionKind::Topic => "the name of a topic".to_owned(),
+            OptionKind::Columns => "the name of a column, or several with commas".to_owned(),
+            OptionKind::Checked(words) => words.to_owned(),
+            OptionKind::Headers(_) => match self.secret {
+                SecretUse::Refused => return "headers: `(\"X-Team\" = 'ml')`".to_owned(),
+                _ => {
+                    return "headers: `(\"X-Team\" = 'ml', authorization = 'Bearer ' || secret('NAME'))`".to_owned();
+                }
+            },
+            OptionKind::ClientProperties => "a text; what librdkafka says".to_owned(),
+        };
+        match self.secret {
+            SecretUse::Allowed => format!("{values}; or `secret('NAME')`"),
+            SecretUse::Refused | SecretUse::Required => values,
+        }
     }
 
     /// The key under which its value is bound.
@@ -158,6 +203,17 @@ impl OptionSpec {
             (_, _, Some(example)) => format!("write {name} = '{example}'"),
             (_, _, None) => self.docs.to_string(),
         }
+    }
+}
+
+/// What can be written for a type, in words.
+fn literals(data_type: DataType) -> &'static str {
+    match data_type {
+        DataType::Text => "a text",
+        DataType::Boolean => "`'true'` or `'false'`",
+        DataType::Int64 => "a whole number",
+        DataType::Float64 => "a number",
+        DataType::Timestamp => "a time such as `'2026-01-01T00:00:00Z'`",
     }
 }
 

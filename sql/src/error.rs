@@ -141,6 +141,8 @@ pub(crate) struct Problem {
     pub(crate) help: Option<String>,
     /// It only follows from a statement that is reported already.
     pub(crate) follows: bool,
+    /// The file of the place, by number, where it is not that of the statement.
+    pub(crate) file: Option<usize>,
 }
 
 /// The result of a step.
@@ -148,7 +150,7 @@ pub(crate) type Checked<T> = Result<T, Box<Problem>>;
 
 impl Problem {
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Box<Self> {
-        Box::new(Self { span, message: message.into(), help: None, follows: false })
+        Box::new(Self { span, message: message.into(), help: None, follows: false, file: None })
     }
 
     pub(crate) fn help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
@@ -179,7 +181,7 @@ impl Problem {
     }
 
     pub(crate) fn follows(span: Span) -> Box<Self> {
-        Box::new(Self { span, message: String::new(), help: None, follows: true })
+        Box::new(Self { span, message: String::new(), help: None, follows: true, file: None })
     }
 
     pub(crate) fn locate(self, file: &SourceText, severity: Severity) -> Diagnostic {

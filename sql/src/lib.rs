@@ -17,6 +17,8 @@ pub mod error;
 pub mod variables;
 pub mod header;
 pub mod connector;
+pub mod column_list;
+pub mod source_options;
 pub mod catalog;
 mod parse;
 mod bind;
@@ -25,6 +27,7 @@ pub mod eval;
 pub mod encode;
 pub mod manifest;
 mod report;
+mod sink_rows;
 mod compile;
 mod format;
 

@@ -370,6 +370,9 @@ pub const KAFKA_PROPERTIES: &[&str] = &[
     "ssl.key.pem",
 ];
 
+/// Those of them that may be secrets.
+pub const KAFKA_SECRETS: &[&str] = &["sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem"];
+
 /// A sink as declared by CREATE SINK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sink {

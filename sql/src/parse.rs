@@ -7,7 +7,7 @@
 mod limits;
 pub(crate) mod tokens;
 pub(crate) mod secret;
-mod dialect;
+pub(crate) mod dialect;
 mod cursor;
 pub(crate) mod statement;
 pub(crate) mod name;

@@ -17,7 +17,7 @@ pub struct Connection {
 
 /// The options that are not properties.
 const OWN: &[&str] =
-    &["brokers", "bootstrap_servers", "topic", "control_topic", "connector", "format", "headers"];
+    &["brokers", "bootstrap_servers", "topic", "control_topic", "connector", "format", "headers", "key"];
 
 impl Connection {
     /// Reads `brokers` and the client's properties from the options of a source or sink, secrets filled in, and gives the topic

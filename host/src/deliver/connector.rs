@@ -104,6 +104,8 @@ pub struct SinkContext<'a> {
     pub secrets: &'a Arc<Lookup>,
     /// Threads, tasks and clients.
     pub workers: &'a mut Workers,
+    /// Whether all that is read has an end.
+    pub input_ends: bool,
     /// By sink: its running component, which has the encoders of all queries that write to the sink.
     pub instances: &'a mut BTreeMap<String, Arc<SinkInstance>>,
 }
@@ -198,6 +200,9 @@ pub enum SinkError {
     /// The options of Kafka cannot be used.
     #[error(transparent)]
     Kafka(#[from] ClientError),
+    /// An option names columns that the rows do not have.
+    #[error("{0}")]
+    Columns(String),
     /// It takes no rows but those of windows.
     #[error("it shows the last window of a view, but these rows have no window")]
     NoWindow,
@@ -234,6 +239,7 @@ impl SinkError {
             | Self::Signing { .. }
             | Self::Url { .. }
             | Self::Kafka(_)
+            | Self::Columns(_)
             | Self::NoWindow
             | Self::Encoder(_)
             | Self::Listen(_) => true,

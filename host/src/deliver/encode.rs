@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streamgauge_common::{
-    column::{Bitmap, Texts},
+    column::{Bitmap, Column, Texts, Values},
     message::{Message, Payload, Record},
     row::{Identity, Rows, write_json, write_json_value},
 };
@@ -78,13 +78,26 @@ impl Encode for Lines {
 /// The header of a record that holds the idempotency key of its row.
 pub const KEY_HEADER: &str = "idempotency-key";
 
-/// Records for a topic: a row as JSON, under its group.
+/// Records for a topic: a row as JSON, under its key.
 #[derive(Debug)]
 pub struct Records {
     /// What its rows are called.
     pub keys: Keys,
-    /// What each record has behind its key: names and values.
+    /// What the key of a record is.
+    pub key: RecordKey,
+    /// What each record has behind its idempotency key: names and values.
     pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What the key of a row's record is. Records of one key are in one partition, in the order of their rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordKey {
+    /// The group's keys as a JSON array; none where there are no groups.
+    Group,
+    /// The value of a column as text; none where it is NULL.
+    Column(usize),
+    /// A JSON object of columns.
+    Object(Vec<usize>),
 }
 
 impl Encode for Records {
@@ -100,7 +113,7 @@ impl Encode for Records {
             let named = self.keys.name(&rows.identity, row);
             let key = (KEY_HEADER.to_owned(), named.key.clone().into_bytes());
             let headers = [key].into_iter().chain(self.headers.iter().cloned()).collect();
-            let record = Record { key: group(&rows.identity, row), value: Some(value), headers };
+            let record = Record { key: self.key.of(fields, rows, row), value: Some(value), headers };
             let (sequence, payload) = (first + row as u64, Payload::Record(record));
             Message { sequence, key: named.key, lane: named.lane, rows: 1, payload }
         };
@@ -108,8 +121,37 @@ impl Encode for Records {
     }
 }
 
-/// The key of a row's record: its group's keys as a JSON array, so that a group stays in one partition and in order; none
-/// where there are no groups.
+impl RecordKey {
+    /// The key of a row.
+    fn of(&self, fields: &[manifest::Output], rows: &Rows, row: usize) -> Option<Vec<u8>> {
+        match self {
+            Self::Group => group(&rows.identity, row),
+            Self::Column(at) => rows.columns.get(*at).and_then(|column| text(column, row)),
+            Self::Object(columns) => {
+                let named = columns
+                    .iter()
+                    .filter_map(|&at| Some((fields.get(at)?.name.as_str(), rows.columns.get(at)?)));
+                let mut key = Vec::new();
+                write_json(&mut key, named, row);
+                Some(key)
+            }
+        }
+    }
+}
+
+/// A value as text: texts as they are, others as a row's JSON spells them, without quotes; none where that is null.
+fn text(column: &Column, row: usize) -> Option<Vec<u8>> {
+    if let Values::Text(texts) = &column.values {
+        return column.is_valid(row).then(|| texts.get(row).to_vec());
+    }
+    let mut text = Vec::new();
+    write_json_value(&mut text, column, row);
+    // Of what is no text only times stand in quotes, and nothing in them is escaped.
+    text.retain(|&byte| byte != b'"');
+    (text != b"null").then_some(text)
+}
+
+/// A group's keys as a JSON array, so that a group stays in one partition and in order; none where there are no groups.
 fn group(identity: &Identity, row: usize) -> Option<Vec<u8>> {
     let Identity::Window { keys, .. } = identity else { return None };
     let (first, rest) = keys.split_first()?;
@@ -176,8 +218,10 @@ pub fn encode_with(encoder: &Encoder, rows: &Rows, keys: &Texts, first: u64) -> 
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_common::{column::Column, partition::SourceIndex};
-    use streamgauge_sql::types::{DataType, Value};
+    use streamgauge_common::{
+        column::{DataType, Value},
+        partition::SourceIndex,
+    };
 
     use super::*;
 
@@ -209,5 +253,68 @@ mod tests {
         assert_eq!(encoded(24, &[1, 2, 3]), [(7, 3, all)]);
         assert_eq!(encoded(23, &[1, 2, 3]), [(7, 2, line(1) + &line(2)), (8, 1, line(3))]);
         assert_eq!(encoded(1, &[1, 22]), [(7, 1, line(1)), (8, 1, line(22))]);
+    }
+
+    fn column(data_type: DataType, values: &[Value]) -> Column {
+        let mut column = Column::empty(data_type);
+        values.iter().for_each(|value| column.push(value));
+        column
+    }
+
+    /// The keys of two rows, as texts.
+    fn keys(key: RecordKey, identity: Identity) -> [Option<String>; 2] {
+        let columns = [
+            ("tenant", column(DataType::Text, &[Value::Text("ä \"1\"".into()), Value::Null])),
+            ("n", column(DataType::Int64, &[Value::Int64(-7), Value::Null])),
+            ("ms", column(DataType::Float64, &[Value::Float64(2000.0), Value::Float64(f64::NAN)])),
+            ("ok", column(DataType::Boolean, &[Value::Boolean(true), Value::Null])),
+            ("at", column(DataType::Timestamp, &[Value::Timestamp(1_767_225_900_123_999), Value::Null])),
+            ("empty", column(DataType::Text, &[Value::Text(String::new()), Value::Text("null".into())])),
+        ];
+        let field = |(name, column): &(&str, Column)| manifest::Output {
+            name: (*name).to_owned(),
+            data_type: column.data_type(),
+            column: manifest::Column::Key(0),
+        };
+        let fields: Vec<manifest::Output> = columns.iter().map(field).collect();
+        let rows =
+            Rows { columns: columns.into_iter().map(|(_, column)| column).collect(), len: 2, identity };
+        let mut records = Records { keys: Keys::new(7, "q"), key, headers: Vec::new() };
+        let messages = records.encode(&fields, &rows, 1).unwrap();
+        let keys: Vec<_> = messages
+            .into_iter()
+            .map(|message| match message.payload {
+                Payload::Record(record) => record.key.map(|key| String::from_utf8(key).unwrap()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        keys.try_into().unwrap()
+    }
+
+    fn window() -> Identity {
+        let keys = vec![
+            column(DataType::Text, &[Value::Text("a".into()), Value::Null]),
+            column(DataType::Int64, &[Value::Int64(1), Value::Int64(2)]),
+        ];
+        Identity::Window { start_us: 0, end_us: 60, forced: false, keys }
+    }
+
+    #[test]
+    fn a_record_has_the_key_that_the_sink_says() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(keys(RecordKey::Group, window()), [some(r#"["a",1]"#), some("[null,2]")]);
+        let partition = SourceIndex::FIRST.partition(0);
+        let records = Identity::Records { partition, offsets: vec![], indexes: None };
+        assert_eq!(keys(RecordKey::Group, records.clone()), [None, None]);
+        for (at, expected) in
+            ["ä \"1\"", "-7", "2000.0", "true", "2026-01-01T00:05:00.123Z"].into_iter().enumerate()
+        {
+            assert_eq!(keys(RecordKey::Column(at), records.clone()), [some(expected), None]);
+        }
+        assert_eq!(keys(RecordKey::Column(5), window()), [some(""), some("null")], "an empty text is a key");
+        assert_eq!(
+            keys(RecordKey::Object(vec![1, 0]), window()),
+            [some(r#"{"n":-7,"tenant":"ä \"1\""}"#), some(r#"{"n":null,"tenant":null}"#)]
+        );
     }
 }

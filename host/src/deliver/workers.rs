@@ -14,7 +14,7 @@ use streamgauge_common::{
 };
 use streamgauge_state::outbox::Outbox;
 use tokio::{runtime::Runtime, sync::watch};
-use tracing::error;
+use tracing::{error, info};
 
 use super::{
     http::{
@@ -62,6 +62,8 @@ pub struct Workers {
     rejected: Arc<AtomicU64>,
     /// The sink that no longer answers requests, and the panic that ended its task.
     silent: Arc<OnceLock<(String, String)>>,
+    /// What is told when all workers have ended.
+    last_words: Vec<String>,
     /// Without and with the right to reach addresses that are not public.
     clients: [Option<Client>; 2],
 }
@@ -86,6 +88,7 @@ impl Workers {
             threads: Vec::new(),
             rejected: Arc::default(),
             silent: Arc::default(),
+            last_words: Vec::new(),
             clients: [None, None],
         })
     }
@@ -101,10 +104,16 @@ impl Workers {
     }
 
     /// Ends all workers. Gives the sink that no longer answered requests, and why: a failure that no query has.
-    pub fn end(self) -> Option<(String, String)> {
-        let silent = self.silent.clone();
+    pub fn end(mut self) -> Option<(String, String)> {
+        let (silent, last_words) = (self.silent.clone(), std::mem::take(&mut self.last_words));
         drop(self);
+        last_words.iter().for_each(|text| info!("{text}"));
         silent.get().cloned()
+    }
+
+    /// Tells this when all workers have ended.
+    pub fn tell_at_end(&mut self, text: String) {
+        self.last_words.push(text);
     }
 
     /// Reports the messages that the receiver rejects: of a deployment, from a source, of a query, to a sink.

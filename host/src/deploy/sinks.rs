@@ -30,6 +30,7 @@ pub(super) struct Sinks<'a> {
     plugins: &'a Plugins,
     secrets: Arc<Lookup>,
     workers: Workers,
+    input_ends: bool,
     instances: BTreeMap<String, Arc<SinkInstance>>,
     /// Outboxes whose workers have not started: nothing is sent before the whole deployment is checked.
     waiting: Vec<Waiting>,
@@ -64,6 +65,7 @@ impl<'a> Sinks<'a> {
             plugins: deployment.plugins,
             secrets: Arc::new(secret),
             workers: workers.map_err(|error| DeployError::Runtime(format!("error: {error}")))?,
+            input_ends: deployment.input_ends(),
             instances: BTreeMap::new(),
             waiting: Vec::new(),
         })
@@ -79,6 +81,7 @@ impl<'a> Sinks<'a> {
             plugins: self.plugins,
             secrets: &self.secrets,
             workers: &mut self.workers,
+            input_ends: self.input_ends,
             instances: &mut self.instances,
         };
         connector.open(sink, route, &mut context).map_err(unusable)

@@ -64,6 +64,12 @@ impl Deployment<'_> {
         paths
     }
 
+    /// Whether all that is read has an end: files, or topics as they are now.
+    pub(super) fn input_ends(&self) -> bool {
+        let mut sources = self.program.sources.iter();
+        self.bounded || !self.inputs.is_empty() || sources.all(|source| !self.named_files(source).is_empty())
+    }
+
     /// The files that a source itself names.
     fn named_files(&self, source: &Source) -> Vec<PathBuf> {
         self.connectors.source(&source.connector).map(|known| known.files(source)).unwrap_or_default()

@@ -11,6 +11,7 @@ mod broker;
 mod real_broker;
 mod cluster;
 mod headers;
+mod keys;
 mod mock;
 mod outage;
 mod secure;

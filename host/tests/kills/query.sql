@@ -13,7 +13,7 @@ CREATE SINK hook WITH (
 
 CREATE SINK files WITH (connector = 'file', path = '$FILES', rotate_bytes = '32 KiB', rotate_every = '1 second');
 
-CREATE SINK rows WITH (connector = 'kafka', brokers = '$BROKERS', topic = '$ROWS', format = 'json');
+CREATE SINK rows WITH (connector = 'kafka', brokers = '$BROKERS', topic = '$ROWS', format = 'json', key = 'model');
 
 CREATE VIEW traffic AS
 SELECT window_start, window_end, model,

@@ -17,7 +17,7 @@ use streamgauge::{
     },
     deliver::{
         dead_letter::RecordText,
-        encode::{Encode, Records},
+        encode::{Encode, RecordKey, Records},
         key::Keys,
         letters::DeadLetterQueue,
         output::Output,
@@ -59,7 +59,8 @@ static PLUGINS: LazyLock<Arc<Plugins>> =
 
 /// Rows as records for a topic.
 pub(crate) fn as_records(manifest: &Manifest) -> Box<dyn Encode> {
-    Box::new(Records { keys: Keys::new(7, &manifest.name), headers: Vec::new() })
+    let (keys, key) = (Keys::new(7, &manifest.name), RecordKey::Group);
+    Box::new(Records { keys, key, headers: Vec::new() })
 }
 
 /// A query over records of a format.

@@ -10,6 +10,7 @@ use super::kafka;
 use super::options::{Options, no_text, text};
 use super::value::{GivenOption, OptionText};
 use crate::catalog::{Catalog, UsedAs};
+use crate::column_list::{ColumnList, WrongColumns};
 use crate::connector::{OptionKind, OptionSpec, SecretUse, literal};
 use crate::error::{Checked, Problem};
 use crate::manifest::OptionValue;
@@ -75,13 +76,16 @@ fn value(spec: &OptionSpec, options: &mut Options<'_>) -> Checked<Option<OptionV
         OptionKind::Headers(rules) => {
             options.take(&spec.name).map(|option| headers::read(spec, rules, option)).transpose()
         }
-        OptionKind::Literal(_) | OptionKind::Url | OptionKind::Listen | OptionKind::Topic => {
-            match options.take(&spec.name) {
-                Some(option) => one(spec, option).map(Some),
-                None if spec.required => Err(options.missing(&spec.name, &spec.help())),
-                None => Ok(None),
-            }
-        }
+        OptionKind::Literal(_)
+        | OptionKind::Url
+        | OptionKind::Listen
+        | OptionKind::Topic
+        | OptionKind::Columns
+        | OptionKind::Checked(_) => match options.take(&spec.name) {
+            Some(option) => one(spec, option).map(Some),
+            None if spec.required => Err(options.missing(&spec.name, &spec.help())),
+            None => Ok(None),
+        },
     }
 }
 
@@ -120,9 +124,17 @@ fn check(spec: &OptionSpec, value: &str, span: Span) -> Checked<()> {
             Some(format!("`{name}` cannot be '{value}': it is {data_type}"))
         }
         OptionKind::Topic => return kafka::check_topic(value, span),
+        OptionKind::Columns => return column_list(name, value, span),
         _ => None,
     };
     wrong.map_or(Ok(()), |why| Err(Problem::new(span, why).help(spec.help())))
+}
+
+/// Whether a text names columns; which of them there are is known where rows go to the sink.
+fn column_list(name: &str, value: &str, span: Span) -> Checked<()> {
+    let wrong =
+        |wrong: WrongColumns| Problem::new(span, format!("`{name}` {}", wrong.message)).help(wrong.help);
+    ColumnList::parse(value).map(drop).map_err(wrong)
 }
 
 /// Why a text is no URL to send to; none where it is one.

@@ -8,13 +8,10 @@ use super::options::{Options, no_text};
 use super::value::{GivenOption, OptionText};
 use crate::connector::OptionSpec;
 use crate::error::{Checked, Problem};
-use crate::manifest::{KAFKA_PROPERTIES, OptionValue};
+use crate::manifest::{KAFKA_PROPERTIES, KAFKA_SECRETS, OptionValue};
 use crate::parse::name::nearest;
 use crate::parse::options::plain_secret;
 use crate::parse::secret::is_secret;
-
-/// Those that may be secrets.
-const SECRET: &[&str] = &["sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem"];
 
 /// Reads the addresses of brokers, under either name.
 pub(super) fn brokers<'a>(spec: &OptionSpec, options: &mut Options<'a>) -> Checked<Option<&'a str>> {
@@ -87,7 +84,9 @@ fn check(name: &str, option: &GivenOption) -> Checked<OptionValue> {
         });
     }
     match &option.value {
-        OptionText::Secret(secret) if SECRET.contains(&name) => Ok(OptionValue::Secret(secret.clone())),
+        OptionText::Secret(secret) if KAFKA_SECRETS.contains(&name) => {
+            Ok(OptionValue::Secret(secret.clone()))
+        }
         OptionText::Secret(_) | OptionText::List(_) => Err(no_text(option)),
         OptionText::Interval(_) => Err(Problem::new(option.span, format!("`{}` is no duration", option.key))
             .help("write it as librdkafka does, in milliseconds")),

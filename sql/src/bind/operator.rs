@@ -155,6 +155,9 @@ impl Expressions<'_> {
             BoundKind::Typed
         };
         let (a, b) = (convert::coerce(a, data_type, span)?, convert::coerce(b, data_type, span)?);
+        if op == Arithmetic::Divide && data_type == DataType::Int64 && kind == BoundKind::Typed {
+            self.warn_share(left, right, [&a, &b], span);
+        }
         let expr = Expr { node: Node::Arithmetic(op, Box::new(a), Box::new(b)), data_type };
         Ok(Bound { expr, kind: if data_type == DataType::Int64 { kind } else { BoundKind::Typed } })
     }

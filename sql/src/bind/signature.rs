@@ -45,8 +45,8 @@ pub(super) fn choose<'r>(
         .min_by_key(|(cost, at, _)| (*cost, *at));
     let Some((_, number, signature)) = best else {
         let types: Vec<String> = given.iter().map(|given| given.bound.describe()).collect();
-        return Err(Problem::new(span, format!("`{name}` does not take {}", types.join(", ")))
-            .help(spellings(name, reducer, fixed)));
+        let help = of_condition(name, given).unwrap_or_else(|| spellings(name, reducer, fixed));
+        return Err(Problem::new(span, format!("`{name}` does not take {}", types.join(", "))).help(help));
     };
     let arguments = given.iter().zip(&signature.arguments);
     let arguments = arguments
@@ -173,6 +173,21 @@ fn check_range(
         }
     }
     Ok(())
+}
+
+/// What to write for the share, or the number, of events for which a condition holds.
+fn of_condition(name: &str, given: &[Given<'_>]) -> Option<String> {
+    let [Given { name: None, ast, bound }] = given else { return None };
+    if bound.expr.data_type != DataType::Boolean || bound.kind != BoundKind::Typed {
+        return None;
+    }
+    match name {
+        "avg" => Some(format!(
+            "the share of events for which it holds is avg(CASE WHEN {ast} THEN 1.0 ELSE 0.0 END), their number count(*) FILTER (WHERE {ast})"
+        )),
+        "sum" => Some(format!("the number of events for which it holds is count(*) FILTER (WHERE {ast})")),
+        _ => None,
+    }
 }
 
 /// The ways to call a reducer, for a hint.

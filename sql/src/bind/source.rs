@@ -1,5 +1,7 @@
 //! CREATE SOURCE: its columns, its watermark and its options.
 
+use std::collections::BTreeMap;
+
 use sqlparser::tokenizer::Span;
 
 use super::connector;
@@ -7,15 +9,15 @@ use super::convert;
 use super::options::{self, Options, text};
 use super::value::{GivenOptions, OptionText};
 use crate::catalog::{Catalog, UsedAs};
+use crate::connector::{OptionKind, OptionSpec};
 use crate::error::{Checked, Problem};
-use crate::manifest::{FORMATS, Source, SourceColumn, Start, TimeFormat, Watermark, Zone};
+use crate::manifest::{Source, SourceColumn, Start, TimeFormat, Watermark, Zone};
 use crate::parse::duration;
 use crate::parse::name::nearest;
 use crate::parse::source::SourceDef;
+use crate::source_options;
 use crate::types::DataType;
 
-/// `idle_timeout` where none is given: 10 seconds.
-const IDLE_TIMEOUT_US: i64 = 10_000_000;
 /// How many columns a source may have.
 const MAX_COLUMNS: usize = 500;
 
@@ -24,26 +26,14 @@ pub(super) fn bind(def: &SourceDef, given: &GivenOptions, catalog: &dyn Catalog)
     let watermark = watermark(def, &columns)?;
     let mut options = Options::new(&given.list, def.name.span);
     let connector = connector::named(UsedAs::Source, catalog, &mut options)?;
-    let format = options.word("format", FORMATS)?.unwrap_or("json");
+    let format = word(&source_options::format(), &mut options)?;
     let time_format = time_formats(def, &mut columns, &mut options)?;
-    let lenient_numbers = options.word("numbers", &["strict", "lenient"])? == Some("lenient");
+    let lenient_numbers = word(&source_options::numbers(), &mut options)? == "lenient";
     let start = start(&mut options)?;
-    let idle_timeout_us = match options.duration("idle_timeout")? {
-        Some((0, span)) => {
-            return Err(Problem::new(span, "`idle_timeout` must be above 0").help("write it like '10 s'"));
-        }
-        Some((micros, _)) => micros,
-        None => IDLE_TIMEOUT_US,
-    };
-    let max_future_skew_us = options.duration("max_future_skew")?.map(|(micros, _)| micros);
-    let dead_letters = match options.text("dead_letters")? {
-        Some((path, span)) if path.trim().is_empty() => {
-            return Err(Problem::new(span, "the option `dead_letters` is empty")
-                .help("write dead_letters = 'dead_letters.jsonl'"));
-        }
-        found => found.map(|(path, _)| path.to_owned()),
-    };
-    let late_dead_letters = options.word("late_dead_letters", &["true", "false"])? != Some("false");
+    let idle_timeout_us = idle_timeout(&mut options)?;
+    let max_future_skew = options.duration(&source_options::max_future_skew().name)?;
+    let dead_letters = dead_letters(&mut options)?;
+    let late_dead_letters = word(&source_options::late_dead_letters(), &mut options)? == "true";
     let found = connector.read(&mut options)?;
     options.finish(&format!("a {} source", connector.name))?;
     let wrong = catalog.wrong_option(UsedAs::Source, &connector.name, &found);
@@ -53,16 +43,44 @@ pub(super) fn bind(def: &SourceDef, given: &GivenOptions, catalog: &dyn Catalog)
         columns,
         watermark,
         connector: connector.name,
-        format: format.to_owned(),
+        format,
         time_format,
         lenient_numbers,
         start,
         idle_timeout_us,
-        max_future_skew_us,
+        max_future_skew_us: max_future_skew.map(|(micros, _)| micros),
         dead_letters,
         late_dead_letters,
         options: found,
     })
+}
+
+/// The word of an option, or its default.
+fn word(spec: &OptionSpec, options: &mut Options<'_>) -> Checked<String> {
+    let OptionKind::Word(words) = spec.kind else { unreachable!("it is declared as one of some words") };
+    let given = options.word(&spec.name, words)?;
+    Ok(given.or(spec.default.as_deref()).unwrap_or_default().to_owned())
+}
+
+fn idle_timeout(options: &mut Options<'_>) -> Checked<i64> {
+    let spec = source_options::idle_timeout();
+    match options.duration(&spec.name)? {
+        Some((0, span)) => {
+            Err(Problem::new(span, format!("`{}` must be above 0", spec.name)).help("write it like '10 s'"))
+        }
+        Some((micros, _)) => Ok(micros),
+        None => Ok(spec.micros(&BTreeMap::new()).unwrap_or_default()),
+    }
+}
+
+fn dead_letters(options: &mut Options<'_>) -> Checked<Option<String>> {
+    let spec = source_options::dead_letters();
+    match options.text(&spec.name)? {
+        Some((path, span)) if path.trim().is_empty() => {
+            Err(Problem::new(span, format!("the option `{}` is empty", spec.name)).help(spec.help()))
+        }
+        found => Ok(found.map(|(path, _)| path.to_owned())),
+    }
 }
 
 fn columns(def: &SourceDef) -> Checked<Vec<SourceColumn>> {
@@ -126,8 +144,9 @@ fn time_formats(
     columns: &mut [SourceColumn],
     options: &mut Options<'_>,
 ) -> Checked<TimeFormat> {
-    let written = options.text("time_format")?;
-    let zone = match options.text("time_zone")? {
+    let spec = source_options::time_format();
+    let written = options.text(&spec.name)?;
+    let zone = match options.text(&source_options::time_zone().name)? {
         None => None,
         Some((text, span)) => match Zone::new(text) {
             Some(zone) => Some((zone, span)),
@@ -155,7 +174,7 @@ fn time_formats(
     };
     let time_format = match written {
         Some((text, span)) => read(text, span)?,
-        None => TimeFormat::Rfc3339,
+        None => read(spec.default.as_deref().unwrap_or_default(), def.name.span)?,
     };
     for (column, def) in columns.iter_mut().zip(&def.columns) {
         if let Some((text, span)) = &def.format {
@@ -173,7 +192,7 @@ fn time_formats(
 
 /// `'latest'`, `'earliest'`, a timestamp or how long ago.
 fn start(options: &mut Options<'_>) -> Checked<Start> {
-    let Some(option) = options.take("start") else { return Ok(Start::Default) };
+    let Some(option) = options.take(&source_options::start().name) else { return Ok(Start::Default) };
     if let OptionText::Interval(micros) = option.value {
         return ago(micros, option.span);
     }

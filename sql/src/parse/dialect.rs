@@ -1,6 +1,6 @@
 //! Our dialect of SQL, as far as tokens and expressions go.
 
-use sqlparser::ast::{CastKind, DateTimeField, Expr, Ident, Interval};
+use sqlparser::ast::{CastKind, DateTimeField, Expr, Ident, Interval, TrimWhereField, Value};
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -10,7 +10,7 @@ use super::duration;
 
 /// Standard SQL with FILTER and INTERVALs in every spelling of [`duration`].
 #[derive(Debug)]
-pub(super) struct Streamgauge;
+pub(crate) struct Streamgauge;
 
 impl Dialect for Streamgauge {
     fn is_identifier_start(&self, c: char) -> bool {
@@ -50,7 +50,7 @@ impl Dialect for Streamgauge {
             return Some(parse_interval(parser));
         }
         let Token::Word(Word { keyword, .. }) = interval.token else { return None };
-        parse_keyword(parser, keyword)
+        parse_trim(parser).or_else(|| parse_keyword(parser, keyword))
     }
 
     fn parse_infix(&self, parser: &mut Parser<'_>, _: &Expr, _: u8) -> Option<Result<Expr, ParserError>> {
@@ -78,6 +78,30 @@ fn parse_keyword(parser: &mut Parser<'_>, keyword: Keyword) -> Option<Result<Exp
         Keyword::TRY_CAST => parser.parse_cast_expr(CastKind::TryCast),
         _ => parser.parse_not(),
     })
+}
+
+/// `trim(LEADING FROM x)` trims blanks; `sqlparser` wants characters in front of FROM.
+fn parse_trim(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    let [trim, open, side, from] = parser.peek_tokens_ref();
+    let is = |token: &TokenWithSpan, wanted: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == wanted);
+    let sides = [
+        (Keyword::BOTH, TrimWhereField::Both),
+        (Keyword::LEADING, TrimWhereField::Leading),
+        (Keyword::TRAILING, TrimWhereField::Trailing),
+    ];
+    let side = sides.into_iter().find(|(word, _)| is(side, *word)).map(|(_, side)| side)?;
+    if !is(trim, Keyword::TRIM) || open.token != Token::LParen || !is(from, Keyword::FROM) {
+        return None;
+    }
+    let blank = Expr::Value(Value::SingleQuotedString(" ".to_owned()).with_span(from.span));
+    (0..4).for_each(|_| parser.advance_token());
+    let trimmed = parser.parse_expr().and_then(|expr| parser.expect_token(&Token::RParen).map(|_| expr));
+    Some(trimmed.map(|expr| Expr::Trim {
+        expr: Box::new(expr),
+        trim_where: Some(side),
+        trim_what: Some(Box::new(blank)),
+        trim_characters: None,
+    }))
 }
 
 /// Words that end an expression and so are no names without quotes.

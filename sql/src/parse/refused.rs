@@ -76,15 +76,20 @@ const CREATES: &[Row] = &[
     ),
 ];
 
+/// What to write for the first rows.
+const FIRST_ROWS: &str = "select with WHERE or HAVING; `streamgauge query --rows N` shows the first N rows, ordered by window_end, \
+                          window_start and the group's keys";
+
 const CLAUSES: &[Row] = &[
     (
         &["order", "by"],
         "ORDER BY is not in the language",
-        "leave it out: rows come ordered by window_end, window_start and the group's keys",
+        "leave it out: rows come ordered by window_end, window_start and the group's keys; `streamgauge query --rows N` shows the \
+         first N",
     ),
-    (&["limit"], "LIMIT is not in the language: a stream has no end", "select with WHERE or HAVING"),
+    (&["limit"], "LIMIT is not in the language: a stream has no end", FIRST_ROWS),
     (&["offset"], "OFFSET is not in the language: a stream has no end", "select with WHERE or HAVING"),
-    (&["fetch"], "FETCH is not in the language: a stream has no end", "select with WHERE or HAVING"),
+    (&["fetch"], "FETCH is not in the language: a stream has no end", FIRST_ROWS),
     (
         &["union"],
         "UNION is not in the language",

@@ -61,6 +61,18 @@ impl TimePattern {
                 "write both for hours of 1 to 12, or %H for hours of 0 to 23",
             ));
         }
+        if let Some((missing, part)) = gap(&items) {
+            return Err(wrong(
+                format!("the time format '{text}' reads {missing}"),
+                format!("write {part} where it stands; without it the time would be another one"),
+            ));
+        }
+        if let Some(what) = twice(&items) {
+            return Err(wrong(
+                format!("the time format '{text}' reads the {what} twice"),
+                "leave one of them out: only the last one would count",
+            ));
+        }
         let has_zone = reads(&[Item::Offset, Item::Utc]);
         Ok(Self { text: text.to_owned(), zone: zone.filter(|_| !has_zone), items })
     }
@@ -92,6 +104,38 @@ impl TimePattern {
         }
         if rest.is_empty() && !self.needs_zone() { time.instant() } else { None }
     }
+}
+
+/// A part of the time of day that is read without the one above it, and how that is spelled.
+fn gap(items: &[Item]) -> Option<(&'static str, &'static str)> {
+    let reads = |wanted: &[Item]| items.iter().any(|item| wanted.contains(item));
+    let hours = reads(&[Item::Hour, Item::Hour12]);
+    let (minutes, seconds) = (reads(&[Item::Minute]), reads(&[Item::Second]));
+    let fractions = reads(&[Item::Fraction, Item::PointFraction]);
+    [
+        (minutes && !hours, ("minutes and no hours", "%H")),
+        (seconds && !minutes, ("seconds and no minutes", "%M")),
+        (fractions && !seconds, ("fractions of seconds and no seconds", "%S")),
+    ]
+    .into_iter()
+    .find_map(|(is_missing, what)| is_missing.then_some(what))
+}
+
+/// What is read twice. `%z %Z` is not: Go and mails write `+0000 UTC`.
+fn twice(items: &[Item]) -> Option<&'static str> {
+    let parts: [(&[Item], &str); 9] = [
+        (&[Item::Year, Item::ShortYear], "year"),
+        (&[Item::Month, Item::MonthName], "month"),
+        (&[Item::Day], "day"),
+        (&[Item::Hour, Item::Hour12], "hour"),
+        (&[Item::HalfDay], "half of the day"),
+        (&[Item::Minute], "minute"),
+        (&[Item::Second], "second"),
+        (&[Item::Fraction, Item::PointFraction], "fraction of the second"),
+        (&[Item::Offset], "zone"),
+    ];
+    let count = |wanted: &[Item]| items.iter().filter(|item| wanted.contains(item)).count();
+    parts.into_iter().find(|(wanted, _)| count(wanted) > 1).map(|(_, what)| what)
 }
 
 /// The parts of a pattern.
@@ -253,7 +297,7 @@ mod tests {
             ("%Y-%m-%d %I %p", "2026-01-01 13 pm"),
             ("%Y-%m-%d %I %p", "2026-01-01 00 am"),
             ("%Y-%m-%d %I %p", "2026-01-01 01 xm"),
-            ("%Y-%m-%d%.f", "2026-01-01."),
+            ("%F %T%.f", "2026-01-01 00:00:00."),
             ("%d %b %Y", "01 jun3 2026"),
             ("%F%z", "2026-01-01"),
             ("%F%z", "2026-01-01+24:00"),
@@ -273,6 +317,19 @@ mod tests {
             ("%Y-%m", "the time format '%Y-%m' reads no day"),
             ("%F %I", "the time format '%F %I' has only one of %I and %p"),
             ("%F %p", "the time format '%F %p' has only one of %I and %p"),
+            ("%F %M:%S", "the time format '%F %M:%S' reads minutes and no hours"),
+            ("%F %H:%S", "the time format '%F %H:%S' reads seconds and no minutes"),
+            ("%F %R%.f", "the time format '%F %R%.f' reads fractions of seconds and no seconds"),
+            ("%F %H:%M:%H", "the time format '%F %H:%M:%H' reads the hour twice"),
+            ("%F %T %I %p", "the time format '%F %T %I %p' reads the hour twice"),
+            ("%F %y", "the time format '%F %y' reads the year twice"),
+            ("%d %b %m %Y", "the time format '%d %b %m %Y' reads the month twice"),
+            ("%F %d", "the time format '%F %d' reads the day twice"),
+            ("%F %R:%M", "the time format '%F %R:%M' reads the minute twice"),
+            ("%F %T.%S", "the time format '%F %T.%S' reads the second twice"),
+            ("%F %T.%f%.f", "the time format '%F %T.%f%.f' reads the fraction of the second twice"),
+            ("%F %I %p %p", "the time format '%F %I %p %p' reads the half of the day twice"),
+            ("%F %T%z %z", "the time format '%F %T%z %z' reads the zone twice"),
             ("%F %Q", "`%Q` in the time format '%F %Q' is not known"),
             ("%F %3S", "`%3S` in the time format '%F %3S' is not known"),
             ("%F %", "`%` in the time format '%F %' is not known"),
@@ -282,6 +339,7 @@ mod tests {
                 Err(message.to_owned())
             );
         }
+        assert!(TimePattern::new("%a %F %T %z %Z %A", None).is_ok(), "as Go writes it");
         assert!(TimePattern::new("%F", None).unwrap().needs_zone());
         assert!(!TimePattern::new("%F %z", None).unwrap().needs_zone());
     }

@@ -81,8 +81,9 @@ impl Catalog for Builtin {
             ],
             (UsedAs::Sink, "kafka") => {
                 let control = option("control_topic", OptionKind::Topic);
-                let headers = headers(HeaderText::Utf8, &["idempotency-key"]);
-                std::iter::once(format).chain(kafka).chain([control, headers]).collect()
+                let (headers, key) =
+                    (headers(HeaderText::Utf8, &["idempotency-key"]), option("key", OptionKind::Columns));
+                std::iter::once(format).chain(kafka).chain([control, headers, key]).collect()
             }
             (UsedAs::Sink, "slack") => {
                 let ambiguous = option("on_ambiguous", OptionKind::Word(&["resend", "drop"]));

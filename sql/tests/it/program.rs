@@ -401,3 +401,14 @@ fn manifests_survive_json() {
     let text = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), found);
 }
+
+#[test]
+fn an_option_that_does_not_fit_rows_of_another_file_is_shown_in_its_own() {
+    let sink = "CREATE SINK k WITH (connector = 'kafka', brokers = 'b:9092', topic = 't', key = 'idd');";
+    let files =
+        [file("a.sql", SOURCE), file("b.sql", sink), file("c.sql", "\nINSERT INTO k SELECT id FROM s")];
+    let diagnostics = compile(&files, &Builtin).unwrap_err();
+    let shown: Vec<_> =
+        diagnostics.iter().map(|d| (d.file.as_str(), d.line, d.column, d.source_line.as_str())).collect();
+    assert_eq!(shown, [("b.sql", 1, 81, sink)]);
+}

@@ -16,6 +16,7 @@ use streamgauge_sql::{
     types::DataType,
 };
 use streamgauge_state::outbox::Outbox;
+use tracing::info;
 
 use self::response_classifier::ResponseClassifier;
 use super::component;
@@ -136,7 +137,10 @@ impl SinkConnector for HttpConnector {
         route: &Route<'_>,
         context: &mut SinkContext<'_>,
     ) -> Result<Destination, SinkError> {
-        let instance = component::instance(sink, self.name, context, |_, _| Ok(()))?;
+        let instance = component::instance(sink, self.name, context, |_, _| {
+            self.tell_unsigned(sink);
+            Ok(())
+        })?;
         let encoder = component::encoder(&instance, sink, route.query).map_err(SinkError::Encoder)?;
         let encoder = Arc::new(encoder);
         check_address(sink, &**context.secrets)?;
@@ -156,6 +160,21 @@ impl SinkConnector for HttpConnector {
             },
         };
         Ok(Destination::Outbox(OutboxBinding::new(requests, worker)))
+    }
+}
+
+impl HttpConnector {
+    /// Says that whoever knows the address can send what the sink sends.
+    fn tell_unsigned(&self, sink: &Sink) {
+        let option = signing_secret().name;
+        let takes_one = (self.own)().iter().any(|spec| spec.name == option);
+        if takes_one && !sink.options.contains_key(&*option) {
+            let name = &sink.name;
+            info!(
+                sink = name,
+                "sink '{name}': requests are not signed; {option} = secret('NAME') lets the receiver verify them"
+            );
+        }
     }
 }
 

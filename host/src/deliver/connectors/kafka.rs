@@ -7,15 +7,16 @@ use streamgauge_component::{check::Refused, plugins::Plugins};
 use streamgauge_kafka::{Connection, Control, Depth, Role, wrong_property};
 use streamgauge_sql::{
     catalog::WrongOption,
+    column_list::{ColumnList, WrongColumns},
     connector::{OptionKind, OptionSpec},
     header::{Header, HeaderPart, HeaderRules, HeaderText},
-    manifest::{OptionValue, Sink},
+    manifest::{Manifest, OptionValue, Sink},
 };
 use streamgauge_state::outbox::Outbox;
 
 use crate::deliver::{
     connector::{Destination, OutboxBinding, Route, SinkConnector, SinkContext, SinkError, SinkWorker},
-    encode::{KEY_HEADER, Records},
+    encode::{KEY_HEADER, RecordKey, Records},
     kafka::KafkaSink,
     rejected::RejectedRows,
     workers::Workers,
@@ -40,6 +41,26 @@ fn headers() -> OptionSpec {
     OptionSpec::new("headers", OptionKind::Headers(rules), "headers that each record has")
 }
 
+/// What the key of a row's record is.
+fn key() -> OptionSpec {
+    let docs = "the columns that are a record's key: of one column its value as text, of several a JSON object; without it the \
+                group's keys as a JSON array, and no key where rows have no group";
+    OptionSpec::new("key", OptionKind::Columns, docs)
+}
+
+/// The key as a sink declares it, for the rows of a query.
+fn record_key(sink: &Sink, query: &Manifest) -> Result<RecordKey, SinkError> {
+    let key = key();
+    let Some(text) = key.text(&sink.options) else { return Ok(RecordKey::Group) };
+    let columns: Vec<&str> = query.output.iter().map(|output| output.name.as_str()).collect();
+    let positions = ColumnList::parse(text).and_then(|list| list.positions(&query.name, &columns));
+    let wrong = |wrong: WrongColumns| SinkError::Columns(format!("`{}` {}", key.name, wrong.message));
+    Ok(match positions.map_err(wrong)?.as_slice() {
+        [column] => RecordKey::Column(*column),
+        columns => RecordKey::Object(columns.to_vec()),
+    })
+}
+
 impl SinkConnector for KafkaConnector {
     fn name(&self) -> &'static str {
         "kafka"
@@ -53,6 +74,7 @@ impl SinkConnector for KafkaConnector {
             OptionSpec::new("kafka", OptionKind::ClientProperties, "properties of librdkafka"),
             control_topic(),
             headers(),
+            key(),
         ])
     }
 
@@ -82,7 +104,8 @@ impl SinkConnector for KafkaConnector {
         let control = route.name().zip(remembered.text(&sink.options));
         let control = control.map(|(id, topic)| Control { topic: topic.to_owned(), id });
         let worker = KafkaSink { connection, topic, control };
-        let records = Records { keys: route.keys.clone(), headers: constants(&sink.options) };
+        let (headers, key) = (constants(&sink.options), record_key(sink, route.query)?);
+        let records = Records { keys: route.keys.clone(), key, headers };
         Ok(Destination::Outbox(OutboxBinding::new(records, worker)))
     }
 }

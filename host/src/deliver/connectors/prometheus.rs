@@ -86,7 +86,7 @@ impl SinkConnector for PrometheusConnector {
         context: &mut SinkContext<'_>,
     ) -> Result<Destination, SinkError> {
         let instance = component::instance(sink, NAME, context, |instance, context| {
-            answer_scrapes(sink, instance.clone(), context.workers)
+            answer_scrapes(sink, instance.clone(), context)
         })?;
         let encoder = component::encoder(&instance, sink, route.query).map_err(SinkError::Encoder)?;
         if !route.windowed {
@@ -101,7 +101,18 @@ impl SinkConnector for PrometheusConnector {
 }
 
 /// Answers scrapes of a sink with what all its queries show.
-fn answer_scrapes(sink: &Sink, instance: Arc<SinkInstance>, workers: &Workers) -> Result<(), SinkError> {
+fn answer_scrapes(
+    sink: &Sink,
+    instance: Arc<SinkInstance>,
+    context: &mut SinkContext<'_>,
+) -> Result<(), SinkError> {
+    let workers = &mut *context.workers;
+    if context.input_ends {
+        workers.tell_at_end(format!(
+            "sink '{}' answers no scrapes any more: its page ends with the run, as what is read has an end",
+            sink.name
+        ));
+    }
     let address = listen().text(&sink.options).unwrap_or_default().to_owned();
     let render = move || {
         crash::point("scrape.render");

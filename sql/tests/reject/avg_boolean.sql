@@ -1,0 +1,5 @@
+CREATE SOURCE s (ok BOOLEAN, ms DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'file', path = 'e.jsonl');
+SELECT avg(ok) AS a FROM TUMBLE(s, ts, INTERVAL '1' MINUTE);
+SELECT avg(ms > 2000) AS a FROM TUMBLE(s, ts, INTERVAL '1' MINUTE);
+SELECT sum(ok) AS a FROM TUMBLE(s, ts, INTERVAL '1' MINUTE);
+SELECT max(ok) AS a FROM TUMBLE(s, ts, INTERVAL '1' MINUTE);
