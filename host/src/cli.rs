@@ -6,10 +6,12 @@ mod compile;
 mod completions;
 mod demo;
 mod explain;
+mod failure;
 mod files;
 mod layout;
 mod limit_options;
 mod log_options;
+mod option_list;
 pub mod process;
 mod program;
 mod run;
@@ -25,7 +27,8 @@ use std::{
 use clap::{ColorChoice, Parser, Subcommand};
 use serde::Serialize;
 
-use crate::deploy::DeployError;
+use self::failure::Failure;
+use crate::logging::LogFormat;
 
 /// SQL window queries, compiled to WebAssembly components, over Kafka.
 #[derive(Debug, Parser)]
@@ -65,6 +68,8 @@ enum Command {
     Query(adhoc::query::Options),
     /// Show the events of a source as they come, decoded
     Tap(adhoc::tap::Options),
+    /// Print what WITH of a source or sink takes: all options of all connectors, or of one
+    Options(option_list::Options),
     /// Lay query files out alike: a clause a line, two spaces a level
     Fmt(layout::Options),
     /// Show or remove what --state keeps, or go on with a topic that was made anew
@@ -75,10 +80,24 @@ enum Command {
     Man,
 }
 
+impl Command {
+    /// What lines on standard error look like.
+    fn log_format(&self) -> LogFormat {
+        match self {
+            Self::Demo(options) => options.log.format(),
+            Self::Run(options) => options.log.format(),
+            Self::Query(options) => options.log.format(),
+            Self::Tap(options) => options.log.format(),
+            _ => LogFormat::Text,
+        }
+    }
+}
+
 impl Cli {
     /// Runs the command that was given.
     pub fn run(self) -> ExitCode {
         color(self.color);
+        let format = self.command.log_format();
         let done = match self.command {
             Command::Demo(options) => demo::run(options),
             Command::Check(options) => check::run(&options),
@@ -88,6 +107,7 @@ impl Cli {
             Command::State(options) => state::run(&options),
             Command::Query(options) => adhoc::query::run(&options),
             Command::Tap(options) => adhoc::tap::run(&options),
+            Command::Options(options) => option_list::run(&options),
             Command::Fmt(options) => layout::run(&options),
             Command::Completions(options) => completions::run(&options),
             Command::Man => completions::man(),
@@ -95,55 +115,9 @@ impl Cli {
         match done {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
-                if !matches!(failure, Failure::Told | Failure::ToldInput) {
-                    say_with_help(&failure.to_string());
-                }
+                failure.tell(format);
                 ExitCode::from(failure.status())
             }
-        }
-    }
-}
-
-/// Why a command ended without doing its work; says what the reader must do.
-#[derive(Debug)]
-enum Failure {
-    /// The user's input is wrong; the text is complete, diagnostics included.
-    Input(String),
-    /// The command line is wrong.
-    Usage(String),
-    /// Something failed while it ran.
-    Runtime(String),
-    /// The same, and it was said already.
-    Told,
-    /// The user's input is wrong, and that was said already.
-    ToldInput,
-}
-
-impl Failure {
-    fn status(&self) -> u8 {
-        match self {
-            Self::Input(_) | Self::ToldInput => 1,
-            Self::Usage(_) => 2,
-            Self::Runtime(_) | Self::Told => 3,
-        }
-    }
-}
-
-impl From<DeployError> for Failure {
-    fn from(error: DeployError) -> Self {
-        match error {
-            DeployError::Input(text) => Self::Input(text),
-            DeployError::Usage(text) => Self::Usage(text),
-            DeployError::Runtime(text) => Self::Runtime(text),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Input(text) | Self::Usage(text) | Self::Runtime(text) => f.write_str(text),
-            Self::Told | Self::ToldInput => Ok(()),
         }
     }
 }
@@ -162,12 +136,6 @@ fn color(choice: ColorChoice) {
 pub(crate) fn say(text: &dyn fmt::Display) {
     // Standard error cannot be written: there is no other place to report that.
     drop(anstream::stderr().lock().write_all(format!("{text}\n").as_bytes()));
-}
-
-/// Tells of an error, with what can be done where the system is its cause.
-fn say_with_help(error: &str) {
-    say(&error);
-    process::help(error).into_iter().for_each(|help| say(&format!("help: {help}")));
 }
 
 /// Prints what was asked for as JSON, on standard output.

@@ -10,6 +10,7 @@ pub mod batch;
 pub mod format;
 pub mod json;
 pub mod keys;
+pub mod times;
 pub mod schema;
 pub mod pool;
 

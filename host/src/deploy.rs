@@ -6,6 +6,7 @@ mod catalog;
 mod files;
 mod identity;
 mod leftovers;
+mod option_page;
 mod operators;
 mod output_files;
 mod tasks;
@@ -21,7 +22,7 @@ mod source;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -40,12 +41,12 @@ use self::{
     source::{ReadStart, columns},
 };
 use crate::{
-    decode::keys::KeyWatch,
+    decode::{keys::KeyWatch, times::TimeWatch},
     deliver::{dead_letter::RecordText, output::Output},
     limits::Limits,
     metrics::SourceMetrics,
     pipeline::{self, Pipeline},
-    query::{Control, Progress, QueryTask, Subscription},
+    query::{Control, Progress, QueryTask, Subscription, UnreadColumns},
     timings::Timings,
 };
 
@@ -54,6 +55,7 @@ pub use self::{
     connectors::Connectors,
     error::DeployError,
     leftovers::{delivered, find},
+    option_page::OptionPage,
     resources::HostResources,
     runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, RuntimeStatus, State, Status, Tell},
 };
@@ -119,6 +121,8 @@ pub struct Deployment<'a> {
     pub checkpoints_kept: usize,
     /// How long deliveries may take at the end.
     pub drain_timeout: Duration,
+    /// What becomes of a row with a column that cannot be read.
+    pub unread_columns: UnreadColumns,
     /// How long a bounded run may wait for Kafka at a time.
     pub connect_timeout: Duration,
     /// What everything is bounded by.
@@ -154,6 +158,7 @@ impl<'a> Deployment<'a> {
             checkpoint_interval: Duration::from_secs(5),
             checkpoints_kept: 2,
             drain_timeout: Duration::from_secs(30),
+            unread_columns: UnreadColumns::default(),
             connect_timeout: Duration::from_secs(60),
             limits: &Limits::DEFAULT,
         }
@@ -377,22 +382,25 @@ impl Deployment<'_> {
             LetterSettings { record_text: self.dead_letter_records, bytes_max: self.dead_letters_bytes_max };
         let path = self.dead_letters.or_else(|| source.dead_letters.as_deref().map(Path::new));
         let letters = path.map(|path| builder.files.letters(path, &settings)).transpose()?;
-        let subscription =
-            Arc::new(Subscription {
-                deployment: self.name.to_owned(),
-                source: source.name.clone(),
-                dead_letters: letters,
-                tells_late: source.late_dead_letters,
-                timings: self.timings.clone(),
-                control: builder.control.clone(),
-                progress: Progress::shown_in(SourceMetrics::new(self.name, &source.name)),
-                files: self.input_files(source),
-                keys: KeyWatch::new(tasks.iter().flat_map(|task| {
-                    columns(source, &task.plan.manifest).into_iter().map(|spec| spec.column)
-                })),
-                queries: Mutex::default(),
-                unread: AtomicBool::new(false),
-            });
+        let read: Vec<_> = tasks.iter().flat_map(|task| columns(source, &task.plan.manifest)).collect();
+        let event_time = source.watermark.and_then(|watermark| source.columns.get(watermark.column));
+        let subscription = Arc::new(Subscription {
+            deployment: self.name.to_owned(),
+            source: source.name.clone(),
+            dead_letters: letters,
+            tells_late: source.late_dead_letters,
+            timings: self.timings.clone(),
+            control: builder.control.clone(),
+            progress: Progress::shown_in(SourceMetrics::new(self.name, &source.name)),
+            files: self.input_files(source),
+            keys: KeyWatch::new(read.iter().map(|spec| spec.column.clone())),
+            times: TimeWatch::new(read, event_time.map(|column| column.name.as_str())),
+            unread_columns: self.unread_columns,
+            told: Mutex::default(),
+            failure: OnceLock::new(),
+            queries: Mutex::default(),
+            unread: AtomicBool::new(false),
+        });
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
             let ticket = schema.register(&columns(source, &task.plan.manifest));

@@ -144,7 +144,7 @@ impl Pipeline {
             self.rejoin_or_receive(&mut run, tell);
             self.report();
         }
-        self.each_task(|task| task.context().subscription.end_keys());
+        self.each_task(|task| task.context().subscription.end_first());
         self.step_down(&mut run, tell);
         Drain { timeout: self.source.drain_timeout, input: run.input }.run(self.tasks, stop, tell)
     }
@@ -168,7 +168,8 @@ impl Pipeline {
             Event::Waits(text) => warn!(source = self.source.name, "{text}"),
             Event::GoesOn(text) => info!(source = self.source.name, "{text}"),
             Event::Failed(why) => {
-                error!(source = self.source.name, "source '{}' failed: {why}", self.source.name);
+                error!(source = self.source.name, "error: source '{}' failed: {why}", self.source.name);
+                self.each_task(|task| drop(task.context().subscription.failure.set(why.clone())));
                 run.input = Input::Failed(why);
             }
             Event::TimedOut | Event::EndOfInput => {}

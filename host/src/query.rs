@@ -18,6 +18,7 @@ mod scope;
 mod state;
 mod task;
 mod subscription;
+mod strange_times;
 mod progress;
 mod query_progress;
 mod no_rows;
@@ -51,7 +52,7 @@ pub use operators::Operators;
 pub use progress::Progress;
 pub use query_progress::QueryProgress;
 pub use scope::{QueryContext, TaskFailure};
-pub use subscription::{Control, Subscription, Wanted};
+pub use subscription::{Control, Subscription, UnreadColumns, Wanted};
 pub use task::{NoteEnd, OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
 
 /// A statement at work.

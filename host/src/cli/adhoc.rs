@@ -10,7 +10,7 @@ use std::sync::Arc;
 use streamgauge_component::plugins::Plugins;
 use streamgauge_sql::{
     Compiled, Query, SourceText,
-    manifest::{Start, Target},
+    manifest::{Input, Manifest, Start, Target},
 };
 
 use self::row_limit::{LimitedRows, Look, RowLimit, Stops};
@@ -28,6 +28,7 @@ use crate::{
     deliver::output::Output,
     deploy::{Binding, Connectors, Deployment, HostResources, wire},
     limits::Limits,
+    query::UnreadColumns,
     timings::Timings,
 };
 
@@ -46,6 +47,10 @@ struct Question<'a> {
     set: &'a SetOptions,
     limits: &'a LimitOptions,
     log: &'a LogOptions,
+    /// What messages call the statement; several are numbered.
+    name: &'static str,
+    /// What becomes of a record with a column that cannot be read, where the statement reads a source itself.
+    unread_columns: UnreadColumns,
 }
 
 impl Question<'_> {
@@ -68,6 +73,7 @@ impl Question<'_> {
             bounded: self.bounded,
             console: Some(console),
             limits: &limits,
+            unread_columns: self.unread_columns(&compiled),
             ..Deployment::new(run::DEPLOYMENT, &compiled.program, &plugins, &connectors, &timings)
         };
         let resources = HostResources::new(&limits);
@@ -80,6 +86,30 @@ impl Question<'_> {
         done
     }
 
+    /// Over windows NULL would count as if it stood in the record.
+    fn unread_columns(&self, compiled: &Compiled) -> UnreadColumns {
+        let mut asked = compiled.program.queries.iter().map(|query| &query.plan.manifest);
+        let reads_source =
+            |manifest: &Manifest| manifest.window.is_none() && matches!(manifest.input, Input::Source(_));
+        match asked.all(|manifest| manifest.target == Target::View || reads_source(manifest)) {
+            true => self.unread_columns,
+            false => UnreadColumns::DeadLetter,
+        }
+    }
+
+    /// Calls the statements as the command line does, unless a view has that name.
+    fn name(&self, queries: &mut [Query], is_asked: impl Fn(&Query) -> bool) {
+        let (asked, others): (Vec<&mut Query>, Vec<&mut Query>) =
+            queries.iter_mut().partition(|query| is_asked(query));
+        let is_one = asked.len() == 1;
+        for (number, query) in (1..).zip(asked) {
+            let name = if is_one { self.name.to_owned() } else { format!("{} {number}", self.name) };
+            if others.iter().all(|other| other.plan.manifest.name != name) {
+                query.plan.manifest.name = name;
+            }
+        }
+    }
+
     /// A topic that is read on and on may have no further row for long.
     fn stops(&self) -> Stops {
         if self.bounded { Stops::BehindTheLast } else { Stops::AtTheLast }
@@ -90,7 +120,9 @@ impl Question<'_> {
         let paths = self.files.map(|files| files.paths(self.inputs)).transpose()?.unwrap_or_default();
         let mut texts = program::texts(&paths)?;
         texts.extend(self.statements.iter().cloned());
-        let mut compiled = program::compile_texts(&texts, &self.set.variables(&texts)?, plugins, limits)?;
+        let variables = self.set.variables(&texts)?;
+        let mut compiled =
+            program::compile_texts(&texts, &variables, plugins, limits, self.log.format())?;
         let is_asked = |query: &Query| query.file >= paths.len();
         let asked: Vec<&Query> = compiled.program.queries.iter().filter(|query| is_asked(query)).collect();
         if asked.is_empty() {
@@ -107,6 +139,7 @@ impl Question<'_> {
         }
         let stays = |query: &Query| is_asked(query) || query.plan.manifest.target == Target::View;
         compiled.program.queries.retain(stays);
+        self.name(&mut compiled.program.queries, is_asked);
         if let Some(start) = self.start {
             compiled.program.sources.iter_mut().for_each(|source| source.start = start);
         }

@@ -1,11 +1,10 @@
 //! `streamgauge check`: is this file right?
 
 use clap::Args;
-use serde::Serialize;
-use streamgauge_sql::{Diagnostic, Severity};
+use streamgauge_sql::Severity;
 
 use super::{
-    Failure, files::QueryFiles, limit_options::LimitOptions, print_json, program, say,
+    Failure, failure::print_diagnostics, files::QueryFiles, limit_options::LimitOptions, program, say,
     set_options::SetOptions,
 };
 
@@ -14,7 +13,8 @@ use super::{
 pub(super) struct Options {
     #[command(flatten)]
     files: QueryFiles,
-    /// Print the diagnostics as JSON, for editors: {"diagnostics": [{file, line, column, width, severity, message, help}]}
+    /// Print the diagnostics as JSON, for editors: {"diagnostics": [{file, line, column, width, severity, message, help}]},
+    /// without a place where a file cannot be read
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -23,36 +23,17 @@ pub(super) struct Options {
     limits: LimitOptions,
 }
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Report<'a> {
-    diagnostics: Vec<Shown<'a>>,
-}
-
-/// A diagnostic; places count from 1, in characters.
-#[derive(Serialize)]
-struct Shown<'a> {
-    file: &'a str,
-    line: usize,
-    column: usize,
-    width: usize,
-    severity: &'static str,
-    message: &'a str,
-    help: Option<&'a str>,
-}
-
-impl<'a> From<&'a Diagnostic> for Shown<'a> {
-    fn from(diagnostic: &'a Diagnostic) -> Self {
-        let Diagnostic { file, line, column, severity, message, help, width, .. } = diagnostic;
-        let severity = severity.name();
-        Self { file, line: *line, column: *column, width: *width, severity, message, help: help.as_deref() }
-    }
-}
-
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let diagnostics = program::check(&options.files.paths(&[])?, &options.set, &options.limits.limits())?;
+    let checked = options
+        .files
+        .paths(&[])
+        .and_then(|files| program::check(&files, &options.set, &options.limits.limits()));
+    let diagnostics = match options.json {
+        true => checked.map_err(Failure::or_json)?,
+        false => checked?,
+    };
     match options.json {
-        true => print_json(&Report { diagnostics: diagnostics.iter().map(Shown::from).collect() })?,
+        true => print_diagnostics(&diagnostics)?,
         false => diagnostics.iter().for_each(|diagnostic| say(&diagnostic.styled())),
     }
     match diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     deliver::{output::Output, pretty::Pretty},
     deploy::{Connectors, Deployment, HostResources, Wired, wire},
-    limits::{self, Limits},
+    limits::Limits,
     timings::Timings,
 };
 
@@ -43,7 +43,6 @@ const HISTORY: Duration = Duration::from_secs(600);
 
 /// Options of `demo`.
 #[derive(Debug, Args)]
-#[command(after_long_help = limits::help())]
 pub(super) struct Options {
     /// A Kafka to send the traffic to and to read it from; without it one runs inside the process
     #[arg(long, value_name = "HOST:PORT")]
@@ -66,7 +65,7 @@ pub(super) struct Options {
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
-    log: LogOptions,
+    pub(super) log: LogOptions,
 }
 
 pub(super) fn run(options: Options) -> Result<(), Failure> {
@@ -78,7 +77,8 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let limits = options.limits.limits();
     let plugins = Arc::new(program::plugins(&limits)?);
     let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
-    let mut compiled = program::compile_texts(&[queries], &Variables::default(), &plugins, &limits)?;
+    let (variables, format) = (Variables::default(), options.log.format());
+    let mut compiled = program::compile_texts(&[queries], &variables, &plugins, &limits, format)?;
     let broker = Broker::start(options.brokers.as_deref(), &options.topic)?;
     compiled.program.sources.iter_mut().for_each(|source| read_from(source, &broker));
     say(&introduction(&options, &broker, compiled.program.queries.len()));
@@ -147,13 +147,16 @@ fn introduction(options: &Options, broker: &Broker, queries: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logging::LogFormat;
 
     #[test]
     fn the_queries_that_are_shown_are_those_that_run() {
         let limits = Limits::default();
         let plugins = program::plugins(&limits).unwrap();
         let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
-        let compiled = program::compile_texts(&[queries], &Variables::default(), &plugins, &limits).unwrap();
+        let (variables, format) = (Variables::default(), LogFormat::Text);
+        let compiled =
+            program::compile_texts(&[queries], &variables, &plugins, &limits, format).unwrap();
         let names: Vec<&str> =
             compiled.program.queries.iter().map(|query| query.plan.manifest.name.as_str()).collect();
         assert_eq!(

@@ -15,7 +15,7 @@ pub(super) struct Options {
     #[command(flatten)]
     files: QueryFiles,
     /// Print the plans as JSON, for programs: {"queries": [{name, plan, manifest}]}, where plan is the text that is printed
-    /// otherwise and manifest what the query's component holds
+    /// otherwise and manifest what the query's component holds; what is wrong as `check --json` prints it
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -45,7 +45,11 @@ impl<'a> From<&'a Query> for Explained<'a> {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let compiled = program::compile(&options.files.paths(&[])?, &options.set, &options.limits.limits())?;
+    let compiled = options
+        .files
+        .paths(&[])
+        .and_then(|files| program::compile(&files, &options.set, &options.limits.limits()))
+        .map_err(|failure| if options.json { failure.or_json() } else { failure })?;
     let queries = &compiled.program.queries;
     if options.json {
         return print_json(&Plans { queries: queries.iter().map(Explained::from).collect() });

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use streamgauge_sql::SourceText;
 
-use super::Failure;
+use super::{Failure, failure::FileError};
 use crate::deploy::Binding;
 
 /// The path that means standard input.
@@ -49,7 +49,8 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 
 /// The query files of a folder, by name; not those of folders in it.
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable = |error| Failure::Input(format!("error: cannot read {}: {error}", folder.display()));
+    let file = folder.display().to_string();
+    let unreadable = |error| unreadable(&file, &error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -60,13 +61,17 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
     }
     if paths.is_empty() {
-        let folder = folder.display();
-        return Err(Failure::Input(format!(
-            "error: the folder {folder} has no query file\nhelp: a query file is named NAME.sql; folders in it are not searched"
-        )));
+        let message = format!("the folder {file} has no query file");
+        let help = Some("a query file is named NAME.sql; folders in it are not searched");
+        return Err(Failure::File(FileError { file, line: None, message, help }));
     }
     paths.sort_unstable();
     Ok(paths)
+}
+
+fn unreadable(file: &str, error: &io::Error) -> Failure {
+    let message = format!("cannot read {file}: {error}");
+    Failure::File(FileError { file: file.to_owned(), line: None, message, help: None })
 }
 
 /// The text of a file, or of standard input.
@@ -81,11 +86,12 @@ pub(super) fn read(path: &Path) -> Result<SourceText, Failure> {
     } else {
         fs::read(path)
     };
-    let bytes = bytes.map_err(|error| Failure::Input(format!("error: cannot read {name}: {error}")))?;
+    let bytes = bytes.map_err(|error| unreadable(&name, &error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Failure::Input(format!("{name}:{line}:1: error: the file is not UTF-8 in this line"))
+        let message = "the file is not UTF-8 in this line".to_owned();
+        Failure::File(FileError { file: name.clone(), line: Some(line), message, help: None })
     })?;
     Ok(SourceText { name, text })
 }

@@ -6,10 +6,11 @@ use streamgauge_component::{plugins::Plugins, runtime::Runtime};
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{Compiled, Diagnostic, SourceText, variables::Variables};
 
-use super::{Failure, files, say, set_options::SetOptions};
+use super::{Failure, failure::tell_warnings, files, set_options::SetOptions};
 use crate::{
     deploy::{Connectors, HostCatalog, component},
     limits::Limits,
+    logging::LogFormat,
 };
 
 /// Reads and compiles files as one program; warnings go to standard error.
@@ -17,7 +18,7 @@ use crate::{
 /// # Errors
 /// All diagnostics of the files, or which file cannot be read.
 pub(super) fn compile(files: &[PathBuf], set: &SetOptions, limits: &Limits) -> Result<Compiled, Failure> {
-    compile_with(files, set, &plugins(limits)?, limits)
+    compile_with(files, set, &plugins(limits)?, limits, LogFormat::Text)
 }
 
 /// The plugins that are part of the product; nothing is compiled before it is named.
@@ -36,9 +37,10 @@ pub(super) fn compile_with(
     set: &SetOptions,
     plugins: &Plugins,
     limits: &Limits,
+    format: LogFormat,
 ) -> Result<Compiled, Failure> {
     let texts = texts(files)?;
-    compile_texts(&texts, &set.variables(&texts)?, plugins, limits)
+    compile_texts(&texts, &set.variables(&texts)?, plugins, limits, format)
 }
 
 /// Compiles texts as one program; warnings go to standard error.
@@ -47,12 +49,11 @@ pub(super) fn compile_texts(
     variables: &Variables,
     plugins: &Plugins,
     limits: &Limits,
+    format: LogFormat,
 ) -> Result<Compiled, Failure> {
-    let compiled = diagnose(texts, variables, plugins, limits, Depth::Quick)?.map_err(|diagnostics| {
-        let lines: Vec<String> = diagnostics.iter().map(Diagnostic::styled).collect();
-        Failure::Input(lines.join("\n"))
-    })?;
-    compiled.warnings.iter().for_each(|warning| say(&warning.styled()));
+    let compiled =
+        diagnose(texts, variables, plugins, limits, Depth::Quick)?.map_err(Failure::Wrong)?;
+    tell_warnings(&compiled.warnings, format);
     Ok(compiled)
 }
 

@@ -34,7 +34,7 @@ use crate::{
     },
     limits, logging,
     monitor::Monitor,
-    query::{Counts, Subscription},
+    query::{Counts, Subscription, UnreadColumns},
     summary::tell_totals,
     timings::Timings,
 };
@@ -112,7 +112,7 @@ pub(super) struct Options {
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
-    log: LogOptions,
+    pub(super) log: LogOptions,
 }
 
 /// `NAME=PATH`.
@@ -151,9 +151,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let limits = options.limits.limits();
     let plugins = Arc::new(program::plugins(&limits)?);
     let mut files = options.files.paths(&options.input)?;
-    let compiled = program::compile_with(&files, &options.set, &plugins, &limits)?;
+    let format = options.log.format();
+    let compiled = program::compile_with(&files, &options.set, &plugins, &limits, format)?;
     if let Some(nothing) = &compiled.writes_nowhere {
-        return Err(Failure::Input(nothing.styled()));
+        return Err(Failure::Wrong(vec![nothing.clone()]));
     }
     files.retain(|path| !is_stdin(path));
     let timings = Arc::new(Timings::new(options.timings));
@@ -186,6 +187,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         checkpoint_interval: options.checkpoint_interval,
         checkpoints_kept: usize::from(options.checkpoints_kept),
         drain_timeout: options.drain_timeout,
+        unread_columns: UnreadColumns::default(),
         connect_timeout: options.connect_timeout,
         limits: &limits,
     };
@@ -335,7 +337,12 @@ impl Watching<'_> {
 }
 
 fn conclude(end: &DeploymentEnd, subscriptions: &[Arc<Subscription>]) -> Result<(), Failure> {
-    for (who, why) in &end.failures {
+    // What was told when it happened is not told again.
+    let is_told = |who: &str, why: &str| {
+        let failed = |one: &&Arc<Subscription>| one.failure.get().is_some_and(|failure| failure == why);
+        subscriptions.iter().filter(failed).any(|one| who == format!("source '{}'", one.source))
+    };
+    for (who, why) in end.failures.iter().filter(|(who, why)| !is_told(who, why)) {
         let help = process::help(why);
         error!(deployment = DEPLOYMENT, help, "error: {who} failed: {why}");
     }

@@ -11,6 +11,7 @@ use streamgauge_engine::{Closed, Pass};
 use streamgauge_sql::manifest::{self, Manifest};
 
 use self::first::FirstLetters;
+pub(super) use self::first::PartlyUnread;
 use super::{QueryContext, QueryProgress, Subscription};
 use crate::{
     decode::layout::ColumnSpec,
@@ -153,6 +154,11 @@ impl Context {
             DeadLetter { source: &self.subscription.source, ..letter.clone() }
                 .write(letters.record_text(), lines);
         }
+    }
+
+    /// Tells what is wrong with a record whose row is shown.
+    pub(super) fn tell_unread(&mut self, unread: PartlyUnread<'_>) {
+        self.first.tell_unread(unread, &self.subscription);
     }
 
     /// Whether somebody is to be told which events are late for a query.

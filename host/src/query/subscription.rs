@@ -1,11 +1,12 @@
 //! One deployment's use of a source: what its query tasks there share, and what is wanted of them.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     ops::Range,
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{
             AtomicBool, AtomicU8,
             Ordering::{Relaxed, SeqCst},
@@ -15,15 +16,17 @@ use std::{
 
 use streamgauge_common::{
     offset::Offset,
+    reason::Reason,
     wakeup::{Listeners, Wakeup},
 };
 use tracing::{info, warn};
 
-use super::{Progress, QueryProgress};
+use super::{Progress, QueryProgress, strange_times};
 use crate::{
     decode::{
         Batch,
         keys::{KeyWatch, Notice},
+        times::TimeWatch,
     },
     deliver::letters::DeadLetterQueue,
     timings::Timings,
@@ -49,6 +52,14 @@ pub struct Subscription {
     pub files: Vec<PathBuf>,
     /// Looks whether the first records have the columns that are read.
     pub keys: KeyWatch,
+    /// Looks whether their times are plausible.
+    pub times: TimeWatch,
+    /// What becomes of a row with a column that cannot be read.
+    pub unread_columns: UnreadColumns,
+    /// Reasons of dead letters of which people know, of records that could not be decoded.
+    pub told: Mutex<BTreeSet<Reason>>,
+    /// Why the source cannot be read on, where that was told at once.
+    pub failure: OnceLock<String>,
     /// Its queries, and those that read their rows, in the order in which they are put together.
     pub queries: Mutex<Vec<Arc<QueryProgress>>>,
     /// Whether a reader of its rows went away (`streamgauge ... | head`): its tasks end, and that is no failure.
@@ -68,6 +79,10 @@ impl Subscription {
             progress: Progress::default(),
             files: Vec::new(),
             keys: KeyWatch::new([]),
+            times: TimeWatch::new([], None),
+            unread_columns: UnreadColumns::default(),
+            told: Mutex::default(),
+            failure: OnceLock::new(),
             queries: Mutex::default(),
             unread: AtomicBool::new(false),
         })
@@ -90,17 +105,30 @@ impl Subscription {
         self.queries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks at records that were not counted before: people are told of columns that the first ones do not have.
-    pub(super) fn look_at_keys(&self, batch: &Batch, new: &[Range<Offset>]) {
+    /// Whether people know that records are not decoded for a reason.
+    pub(super) fn knows_of(&self, reason: Reason) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).contains(&reason)
+    }
+
+    /// People are told of it now; false where another query was first.
+    pub(super) fn learn_of(&self, reason: Reason) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(reason)
+    }
+
+    /// Looks at records that were not counted before: people are told of columns that the first ones do not have, and of times that are
+    /// hardly meant so.
+    pub(super) fn look_at_first(&self, batch: &Batch, new: &[Range<Offset>]) {
         for run in new {
             let records = batch.chunk.records_before(run.start)..batch.chunk.records_before(run.end);
-            self.tell(self.keys.look(&batch.chunk, records));
+            self.tell(self.keys.look(&batch.chunk, records.clone()));
+            strange_times::tell(self, &self.times.look(batch, records));
         }
     }
 
-    /// No more records come: people are told of columns that none of them had.
-    pub fn end_keys(&self) {
+    /// No more records come: what is known of the first ones is told.
+    pub fn end_first(&self) {
         self.tell(self.keys.end());
+        strange_times::tell(self, &self.times.end());
     }
 
     fn tell(&self, notices: Vec<Notice>) {
@@ -138,6 +166,16 @@ impl Subscription {
     pub fn is_unread(&self) -> bool {
         self.unread.load(SeqCst)
     }
+}
+
+/// What becomes of a row with a column that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnreadColumns {
+    /// A dead letter of each query that reads the column.
+    #[default]
+    DeadLetter,
+    /// The row is taken, the column is NULL, and all that is wrong with the record is told.
+    Shown,
 }
 
 /// What is wanted of a deployment. The runtime sets it, pipelines look at it between batches and are notified while they wait.

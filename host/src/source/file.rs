@@ -53,7 +53,8 @@ struct Block {
 }
 
 impl FileSource {
-    /// Opens a file; `.gz` and `.zst` are unpacked, `-` is standard input. What is read of the file is counted in `read`.
+    /// Opens a file; `.gz` and `.zst` are unpacked, `-` is standard input. What has another name is unpacked if it begins as they do.
+    /// What is read of the file is counted in `read`.
     ///
     /// # Errors
     /// It cannot be opened.
@@ -198,13 +199,62 @@ impl Block {
     }
 }
 
+/// Bytes that are unpacked if they begin as gzip or zstd does. Nothing is read before somebody reads: a pipe may be silent for long.
+struct Sniffed<R> {
+    /// What is read, until it is known what it is.
+    input: Option<R>,
+    /// What gives the bytes then.
+    opened: Option<Box<dyn Read + Send>>,
+    buffer_bytes: usize,
+}
+
+/// How gzip and zstd begin.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+impl<R: Read + Send + 'static> Sniffed<R> {
+    fn new(input: R, buffer_bytes: usize) -> Self {
+        Self { input: Some(input), opened: None, buffer_bytes }
+    }
+
+    /// Reads no further than it takes to know: no record begins as these do.
+    fn open(&self, mut input: R) -> io::Result<Box<dyn Read + Send>> {
+        let mut start = Vec::new();
+        let mut byte = [0];
+        while [GZIP, ZSTD].iter().any(|magic| magic.len() > start.len() && magic.starts_with(&start)) {
+            match input.read(&mut byte) {
+                Ok(0) => break,
+                Ok(_) => start.extend_from_slice(&byte),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let (is_gzip, is_zstd) = (start == GZIP, start == ZSTD);
+        let input = io::Cursor::new(start).chain(input);
+        Ok(match (is_gzip, is_zstd) {
+            (true, _) => Box::new(MultiGzDecoder::new(BufReader::with_capacity(self.buffer_bytes, input))),
+            (_, true) => Box::new(zstd::Decoder::new(input)?),
+            _ => Box::new(input),
+        })
+    }
+}
+
+impl<R: Read + Send + 'static> Read for Sniffed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(input) = self.input.take() {
+            self.opened = Some(self.open(input)?);
+        }
+        self.opened.as_mut().map_or(Ok(0), |opened| opened.read(buffer))
+    }
+}
+
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
 fn open(path: &Path, buffer_bytes: usize, read: &ReadBytes) -> io::Result<Box<dyn Read + Send>> {
     if is_stdin(path) {
-        return Ok(Box::new(io::stdin()));
+        return Ok(Box::new(Sniffed::new(io::stdin(), buffer_bytes)));
     }
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
@@ -214,7 +264,7 @@ fn open(path: &Path, buffer_bytes: usize, read: &ReadBytes) -> io::Result<Box<dy
     Ok(match path.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => Box::new(MultiGzDecoder::new(BufReader::with_capacity(buffer_bytes, file))),
         Some("zst") => Box::new(zstd::Decoder::new(file)?),
-        _ => Box::new(file),
+        _ => Box::new(Sniffed::new(file, buffer_bytes)),
     })
 }
 
@@ -361,6 +411,26 @@ mod tests {
         let mut source = FileSource::open(&gz, 7, cut_at(100), &ReadBytes::default()).unwrap();
         let error = std::iter::from_fn(|| source.next().transpose()).find_map(Result::err).unwrap();
         assert!(error.to_string().contains("a.jsonl.gz"), "{error}");
+    }
+
+    #[test]
+    fn what_begins_as_packed_bytes_do_is_unpacked_whatever_its_name() {
+        let lines = b"{\"a\":1}\n{\"a\":2}\n".repeat(1_000);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&lines).unwrap();
+        let packed = [gzip.finish().unwrap(), zstd::encode_all(lines.as_slice(), 1).unwrap()];
+        for bytes in packed.iter().chain([&lines]) {
+            for step in [1, 3, 1000] {
+                let input = Box::new(Sniffed::new(Dribble(bytes.clone(), step), 1 << 16));
+                let mut source = FileSource::new("test".into(), input, true, 7, cut_at(100));
+                assert_eq!(records(&mut source), split(&lines, 100));
+            }
+        }
+        for short in [&b""[..], b"(", b"(\xb5", b"\x1f", b"\x1f\n{}", b"{"] {
+            let input = Box::new(Sniffed::new(Dribble(short.to_vec(), 1), 1 << 16));
+            let mut source = FileSource::new("test".into(), input, true, 7, cut_at(100));
+            assert_eq!(records(&mut source), split(short, 100), "{short:?}");
+        }
     }
 
     #[test]

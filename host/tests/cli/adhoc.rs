@@ -145,6 +145,85 @@ fn events_of_a_source_are_shown_as_they_are_decoded() {
 }
 
 #[test]
+fn a_record_with_columns_that_cannot_be_read_is_shown_and_all_that_is_wrong_is_told() {
+    let folder = folder();
+    let events = r#"{"n": "1", "m": 7, "ts": "2026-01-01T00:00:01Z"}
+{"n": 2, "m": "b", "ts": "2026-01-01T00:00:02Z"}
+{"n": "3", "m": "c", "ts": "2026-01-01T00:00:03Z"}
+no record
+"#;
+    fs::write(folder.path().join("events.jsonl"), events).unwrap();
+    let tap = ["tap", "s", "a_source.sql", "--input", "s=events.jsonl"];
+    let (exit, rows, said) = outcome(within(folder.path()).args(tap));
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(
+        rows,
+        r#"{"n":null,"m":null,"ts":"2026-01-01T00:00:01.000Z"}
+{"n":2,"m":"b","ts":"2026-01-01T00:00:02.000Z"}
+{"n":null,"m":"c","ts":"2026-01-01T00:00:03.000Z"}
+"#
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "source 's': column \"n\": expected BIGINT, found `\"1\"`; column \"m\": expected TEXT, found `7`; \
+             partition 0, offset 0 (line 1 of 'events.jsonl'): {\"n\": \"1\", \"m\": 7, \"ts\": \"2026-01-01T00:00:01Z\"}",
+            "help: write numbers = 'lenient' in the WITH of source 's'; declare column m as BIGINT, if that is what the source has; \
+             CAST converts it in a query",
+            "source 's': column \"n\": expected BIGINT, found `\"3\"`; partition 0, offset 2 (line 3 of 'events.jsonl'): \
+             {\"n\": \"3\", \"m\": \"c\", \"ts\": \"2026-01-01T00:00:03Z\"}",
+        ],
+        "{said}"
+    );
+    assert!(lines[3].starts_with("source 's': first dead letter 'malformed': "), "{said}");
+    assert!(
+        said.ends_with("query 'tap': rows=3 late=0 dead_letters=1\nevents=4 rows=3 late=0 dead_letters=1\n"),
+        "{said}"
+    );
+    let question = ["query", "-e", "SELECT n FROM s", "a_source.sql", "--input", "s=events.jsonl"];
+    let (_, _, said) = outcome(within(folder.path()).args(question));
+    assert!(
+        said.contains("\nquery '-e': rows=1 late=0 dead_letters=3\n"),
+        "a question leaves them out: {said}"
+    );
+    let view = ["tap", "v", "a_source.sql", "b_view.sql", "--input", "s=events.jsonl"];
+    let (_, rows, _) = outcome(within(folder.path()).args(view));
+    assert_eq!(
+        rows, "{\"window_end\":\"2026-01-01T00:01:00.000Z\",\"m\":\"b\",\"total\":2}\n",
+        "a window has none of them"
+    );
+}
+
+#[test]
+fn packed_records_on_standard_input_are_unpacked() {
+    let folder = folder();
+    for packer in ["gzip -c", "cat"] {
+        let binary = env!("CARGO_BIN_EXE_streamgauge");
+        let line =
+            format!("{packer} events.jsonl | {binary} tap s a_source.sql --input s=- -q --where 'n = 5'");
+        let (exit, rows, said) = outcome(Command::new("sh").args(["-c", &line]).current_dir(folder.path()));
+        assert_eq!((exit, rows.lines().count(), said.as_str()), (0, 1, ""), "{packer}");
+    }
+}
+
+#[test]
+fn what_a_question_cannot_have_is_told_with_what_it_has() {
+    let folder = folder();
+    for clause in ["ORDER BY n", "LIMIT 5"] {
+        let sql = format!("SELECT n FROM s {clause}");
+        let (exit, _, said) = outcome(within(folder.path()).args(["query", "-e", &sql, "a_source.sql"]));
+        assert_eq!(exit, 1);
+        let help = said.lines().last().unwrap();
+        assert!(
+            help.contains("`streamgauge query --rows N` shows the first")
+                && help.contains("ordered by window_end"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_folder_stands_for_its_query_files_by_name() {
     let folder = folder();
     let (exit, plans, said) = outcome(within(folder.path()).args(["explain", "."]));

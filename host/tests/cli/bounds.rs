@@ -100,3 +100,16 @@ fn which_groups_a_window_has_is_not_changed_while_windows_are_decided_behind_the
     let (status, _, said) = again(&["--limit", "max_groups=2"]);
     assert_eq!((status, rows()), (0, 15), "{said}");
 }
+
+#[test]
+fn limits_are_listed_by_the_help_of_run_alone() {
+    let names = |command: &str| {
+        let (exit, help, _) = outcome(streamgauge().args([command, "--help"]));
+        assert_eq!(exit, 0);
+        (help.contains("\n  max_groups "), help.contains("`streamgauge run --help` lists them"))
+    };
+    assert_eq!(names("run"), (true, true));
+    for command in ["query", "tap", "demo", "check", "explain", "compile"] {
+        assert_eq!(names(command), (false, true), "{command}");
+    }
+}

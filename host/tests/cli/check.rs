@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::{outcome, streamgauge};
 
 const SOURCE: &str = "CREATE SOURCE s (n BIGINT, m TEXT, ts TIMESTAMP, WATERMARK FOR ts AS ts) \
@@ -105,4 +107,63 @@ fn what_only_a_run_can_know_is_not_refused() {
         fs::write(&path, format!("{SOURCE}{sink}")).unwrap();
         assert_eq!(outcome(streamgauge().arg("check").arg(&path)), (0, String::new(), String::new()), "{sink}");
     }
+}
+
+/// What a command prints as JSON on standard output.
+fn diagnostics(arguments: &[&str], folder: &std::path::Path) -> Vec<Value> {
+    let (exit, printed, said) = outcome(streamgauge().args(arguments).current_dir(folder));
+    assert_eq!((exit, said.as_str()), (1, ""), "{arguments:?}");
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    printed["diagnostics"].as_array().unwrap().clone()
+}
+
+#[test]
+fn what_is_wrong_with_files_is_json_where_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    fs::write(folder.path().join("latin.sql"), b"SELECT 1;\n-- \xe4\n").unwrap();
+    fs::write(folder.path().join("wrong.sql"), format!("{SOURCE}SELECT x FROM s;\n")).unwrap();
+    let expected: [(&str, Value, &str); 4] = [
+        ("missing.sql", Value::Null, "cannot read missing.sql: No such file or directory (os error 2)"),
+        ("latin.sql", 2.into(), "the file is not UTF-8 in this line"),
+        ("empty", Value::Null, "the folder empty has no query file"),
+        ("wrong.sql", 2.into(), "the source `s` has no column `x`"),
+    ];
+    for (file, line, message) in expected {
+        for command in ["check", "explain"] {
+            let found = diagnostics(&[command, "--json", file], folder.path());
+            let [found] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!((&found["file"], &found["line"]), (&file.into(), &line), "{command} {file}");
+            assert_eq!(
+                (&found["severity"], &found["message"]),
+                (&"error".into(), &message.into()),
+                "{command} {file}"
+            );
+        }
+        let (exit, _, said) =
+            outcome(streamgauge().args(["run", "--log-format", "json", file]).current_dir(folder.path()));
+        let found: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!((exit, &found["level"], &found["message"]), (1, &"error".into(), &message.into()));
+        assert_eq!((&found["file"], found.get("line").cloned().unwrap_or_default()), (&file.into(), line));
+    }
+    let (exit, _, said) = outcome(
+        streamgauge()
+            .args(["run", "--log-format", "json", "wrong.sql", "--input", "nothing=x"])
+            .current_dir(folder.path()),
+    );
+    let found: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((exit, found["column"].as_u64()), (1, Some(8)), "{said}");
+    fs::write(folder.path().join("right.sql"), format!("{SOURCE}SELECT n FROM s;\n")).unwrap();
+    let (exit, _, said) = outcome(
+        streamgauge()
+            .args(["run", "--log-format", "json", "right.sql", "--input", "x=y"])
+            .current_dir(folder.path()),
+    );
+    let found: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(exit, 2);
+    assert_eq!(
+        (&found["message"], &found["help"]),
+        (&"--input x=y: no source is called 'x'".into(), &"there is s".into()),
+        "{said}"
+    );
 }

@@ -120,7 +120,7 @@ fn rows_that_wait_at_the_end_are_told_with_the_reason() {
     fs::write(
         folder.path().join("query.sql"),
         "CREATE SOURCE s (n BIGINT) WITH (connector = 'kafka', brokers = 'x', topic = 't', format = 'json');
-         CREATE SINK hook WITH (connector = 'webhook', url = 'http://127.0.0.1:1/secret', allow_private = 'true');
+         CREATE SINK hook WITH (connector = 'webhook', url = 'http://127.0.0.1:1/hush', allow_private = 'true');
          INSERT INTO hook SELECT n FROM s;",
     )
     .unwrap();
@@ -131,7 +131,7 @@ fn rows_that_wait_at_the_end_are_told_with_the_reason() {
     let (status, _, said) = outcome(&mut command);
     assert_eq!(status, 3, "{said}");
     let why = "rows not delivered within 1s: 1 (http://127.0.0.1:1 cannot be reached";
-    assert!(said.contains(why) && !said.contains("secret"), "{said}");
+    assert!(said.contains(why) && !said.contains("hush"), "{said}");
 }
 
 #[test]
@@ -232,4 +232,37 @@ fn a_query_compiles_into_a_component_under_its_name() {
     let component = fs::read(out.join("select_1.wasm")).unwrap();
     let mut validator = wasmparser::Validator::new();
     validator.validate_all(&component).unwrap();
+}
+
+#[test]
+fn a_source_that_fails_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    // What begins as gzip does and ends too soon.
+    fs::write(folder.path().join("events.jsonl.gz"), [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]).unwrap();
+    let queries = format!("{QUERY}SELECT n FROM s;\n");
+    fs::write(folder.path().join("query.sql"), queries).unwrap();
+    let mut command = streamgauge();
+    command.args(["run", "query.sql", "--input", "s=events.jsonl.gz"]).current_dir(folder.path());
+    let (exit, _, said) = outcome(&mut command);
+    assert_eq!(exit, 3, "{said}");
+    assert!(said.starts_with("error: source 's' failed: cannot read \"events.jsonl.gz\": "), "{said}");
+    assert_eq!(said.matches("failed").count(), 1, "{said}");
+}
+
+#[test]
+fn a_page_that_ends_with_its_input_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let windows = "SELECT window_end, count(*) AS n FROM";
+    let page = format!(
+        "CREATE SINK page WITH (connector = 'prometheus', listen = '127.0.0.1:0'); INSERT INTO page {windows}"
+    );
+    fs::write(folder.path().join("query.sql"), QUERY.replace(windows, &page)).unwrap();
+    fs::write(folder.path().join("events.jsonl"), "{\"ts\":\"2026-01-01T00:00:00Z\"}\n").unwrap();
+    let mut command = streamgauge();
+    command.args(["run", "query.sql", "--input", "s=events.jsonl"]).current_dir(folder.path());
+    let (exit, _, said) = outcome(&mut command);
+    assert_eq!(exit, 0, "{said}");
+    let told =
+        "sink 'page' answers no scrapes any more: its page ends with the run, as what is read has an end\n";
+    assert_eq!(said.matches(told).count(), 1, "{said}");
 }

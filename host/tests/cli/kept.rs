@@ -79,7 +79,11 @@ pub(crate) fn until_row(folder: &Path, n: u32, arguments: &[&str]) {
     while !fs::read_to_string(folder.join("rows.jsonl")).unwrap_or_default().ends_with(&row) || waits(folder)
     {
         assert_eq!(child.try_wait().unwrap(), None, "it ended before row {n}");
-        assert!(since.elapsed() < Duration::from_secs(30), "row {n} does not come");
+        let late = || {
+            let listed = outcome(streamgauge().current_dir(folder).args(["state", "ls", "--state", "state"]));
+            format!("row {n} does not come: {:?}, {listed:?}", fs::read_to_string(folder.join("rows.jsonl")))
+        };
+        assert!(since.elapsed() < Duration::from_secs(30), "{}", late());
     }
     child.kill().unwrap();
     child.wait().unwrap();

@@ -17,7 +17,11 @@ INSERT INTO rows SELECT window_end, sum(n) AS n FROM TUMBLE(s, ts, INTERVAL '1' 
 fn told(arguments: &[&str]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("query.sql"), PROGRAM).unwrap();
-    fs::write(folder.path().join("events.jsonl"), "{\"n\":1,\"ts\":1}\n{\"n\":true,\"ts\":2}\n").unwrap();
+    fs::write(
+        folder.path().join("events.jsonl"),
+        "{\"n\":1,\"ts\":1767225600001}\n{\"n\":true,\"ts\":1767225600002}\n",
+    )
+    .unwrap();
     let mut command = streamgauge();
     command.args(["run", "query.sql", "--input", "s=events.jsonl", "--state", "state"]).args(arguments);
     let (status, rows, told) = outcome(command.current_dir(folder.path()));

@@ -24,6 +24,7 @@ mod anonymous;
 mod signals;
 mod limits;
 mod bounds;
+mod option_page;
 mod logs;
 mod observed;
 mod panics;

@@ -10,12 +10,11 @@ use crate::{
         set_options::SetOptions,
     },
     deploy::Binding,
-    limits,
+    query::UnreadColumns,
 };
 
 /// Options of `query`.
 #[derive(Debug, Args)]
-#[command(after_long_help = limits::help())]
 pub(in crate::cli) struct Options {
     /// The SELECT to answer; several: a table each. It reads the sources and views of the files
     #[arg(short = 'e', long = "execute", value_name = "SQL", required = true)]
@@ -37,7 +36,7 @@ pub(in crate::cli) struct Options {
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
-    log: LogOptions,
+    pub(in crate::cli) log: LogOptions,
 }
 
 pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
@@ -56,6 +55,8 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
         set: &options.set,
         limits: &options.limits,
         log: &options.log,
+        name: "-e",
+        unread_columns: UnreadColumns::DeadLetter,
     };
     question.answer()
 }

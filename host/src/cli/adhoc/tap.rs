@@ -10,12 +10,11 @@ use crate::{
         set_options::SetOptions,
     },
     deploy::Binding,
-    limits,
+    query::UnreadColumns,
 };
 
 /// Options of `tap`.
 #[derive(Debug, Args)]
-#[command(after_long_help = limits::help())]
 pub(in crate::cli) struct Options {
     /// The source
     #[arg(value_name = "SOURCE")]
@@ -39,7 +38,7 @@ pub(in crate::cli) struct Options {
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
-    log: LogOptions,
+    pub(in crate::cli) log: LogOptions,
 }
 
 pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
@@ -56,6 +55,8 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
         set: &options.set,
         limits: &options.limits,
         log: &options.log,
+        name: "tap",
+        unread_columns: UnreadColumns::Shown,
     };
     question.answer()
 }

@@ -1,8 +1,11 @@
 //! Which rows a query can use, and what is said of the others.
 
+use std::collections::BTreeMap;
+
 use streamgauge_common::{chunk::RecordIndex, column::Bitmap, reason::Reason};
 
 use super::{InputBatch, Origin, QueryContext, Reject, RejectScope, RowIndex, WriteOff};
+use crate::query::{UnreadColumns, letters::PartlyUnread};
 
 /// Where something is to be said: of a record as a whole, before what is said of its rows, or of one row.
 type LetterSubject = (RecordIndex, Option<RowIndex>);
@@ -19,7 +22,11 @@ impl InputBatch<'_> {
         query: &str,
         emit: &mut QueryContext<'_>,
     ) -> Option<Vec<u32>> {
-        let mut unusable = self.unusable(places, time);
+        let shown = emit.context.subscription.unread_columns;
+        if shown == UnreadColumns::Shown {
+            self.tell_unread(places, emit);
+        }
+        let mut unusable = self.unusable(places, time, shown);
         if unusable.is_empty() {
             return None;
         }
@@ -61,8 +68,16 @@ impl InputBatch<'_> {
     }
 
     /// Everything that keeps a query from using a record or a row; none = the row has no time.
-    fn unusable(&self, places: &[usize], time: Option<usize>) -> Vec<(LetterSubject, Option<&Reject>)> {
-        let hurts = |reject: &&Reject| reject.column.is_none_or(|column| places.contains(&column));
+    fn unusable(
+        &self,
+        places: &[usize],
+        time: Option<usize>,
+        unread: UnreadColumns,
+    ) -> Vec<(LetterSubject, Option<&Reject>)> {
+        let hurts = |reject: &&Reject| match reject.column {
+            Some(column) => unread == UnreadColumns::DeadLetter && places.contains(&column),
+            None => true,
+        };
         let rejected = self.judged.iter().chain(self.rejects).filter(hurts);
         let rejected = rejected.filter_map(|reject| Some((self.place(reject.scope)?, Some(reject))));
         let times = time.and_then(|time| places.get(time)).and_then(|&place| self.columns.get(place));
@@ -71,6 +86,29 @@ impl InputBatch<'_> {
             rows.filter_map(|row| Some((self.place(RejectScope::Row(RowIndex(row)))?, None)))
         });
         rejected.chain(timeless).collect()
+    }
+
+    /// Tells of each record all of its columns that cannot be read, in the order of `places`.
+    fn tell_unread(&self, places: &[usize], emit: &mut QueryContext<'_>) {
+        let Origin::Records(partition, chunk, _) = self.origin else { return };
+        let mut unread: BTreeMap<LetterSubject, Vec<(usize, &Reject)>> = BTreeMap::new();
+        for reject in self.rejects {
+            let rank = reject.column.and_then(|column| places.iter().position(|&place| place == column));
+            if let (Some(rank), Some(subject)) = (rank, self.place(reject.scope)) {
+                unread.entry(subject).or_default().push((rank, reject));
+            }
+        }
+        for ((record, _), mut rejects) in unread {
+            let Some(offset) = chunk.offset(record) else { continue };
+            rejects.sort_by_key(|(rank, _)| *rank);
+            let column = |reject: &Reject| reject.column.and_then(|column| self.columns.spec(column));
+            let columns: Vec<_> = rejects
+                .into_iter()
+                .map(|(_, reject)| (reject.reason, reject.message.as_str(), column(reject)))
+                .collect();
+            let (place, record) = ((partition, offset), chunk.record(record.index()));
+            emit.context.tell_unread(PartlyUnread { place, record, columns: &columns });
+        }
     }
 
     /// Where something is to be said. The only row of a record is the record.

@@ -5,12 +5,16 @@ use streamgauge_common::reason::Reason;
 use streamgauge_functions::parse_timestamp;
 use streamgauge_sql::{
     manifest::{SourceColumn, TimeFormat},
-    path::{PathStep, spell},
+    path::spell,
     types::DataType,
 };
 
 use crate::{
-    decode::{keys, layout::ColumnSpec},
+    decode::{
+        keys,
+        layout::ColumnSpec,
+        times::{unit_of, value_at, word_of},
+    },
     deliver::dead_letter::DeadLetter,
     query::Subscription,
 };
@@ -21,7 +25,7 @@ pub(super) fn help(
     column: Option<&ColumnSpec>,
     subscription: &Subscription,
 ) -> Option<String> {
-    let value = column.and_then(|spec| value_of(letter.record, &spec.column.path));
+    let value = column.and_then(|spec| value_at(letter.record, &spec.column.path));
     match letter.reason {
         Reason::Malformed if column.is_some() => {
             Some("texts must be UTF-8, with the escapes of JSON".to_owned())
@@ -34,10 +38,7 @@ pub(super) fn help(
             "if the clocks of its senders are right, max_future_skew = '1 hour' in the WITH of source '{}' lets events be so far ahead",
             subscription.source
         )),
-        Reason::Overflow => Some(
-            "CAST(... AS DOUBLE) of an operand computes in DOUBLE, which does not overflow so soon"
-                .to_owned(),
-        ),
+        Reason::Overflow => Some(overflow(letter.message).to_owned()),
         Reason::DivisionByZero => Some("a / nullif(b, 0) is NULL where b is 0".to_owned()),
         Reason::InvalidCast => Some("TRY_CAST(... AS ...) is NULL where the text does not fit".to_owned()),
         Reason::Evaluate => {
@@ -53,14 +54,20 @@ pub(super) fn help(
     }
 }
 
-/// What the value under a path is; none where the record has none.
-fn value_of(record: &[u8], path: &[PathStep]) -> Option<Value> {
-    let record: Value = serde_json::from_slice(record).ok()?;
-    let value = path.iter().try_fold(&record, |value, step| match step {
-        PathStep::Field(name) => value.get(name),
-        PathStep::Element(number) => value.get(*number as usize),
-    })?;
-    Some(value.clone())
+/// What helps where a result does not fit its type, by the text of the expression.
+fn overflow(message: &str) -> &'static str {
+    // What follows names the group.
+    let expression = message.split(", for {").next().unwrap_or_default().to_uppercase();
+    let has = |words: &[&str]| words.iter().any(|word| expression.contains(word));
+    if has(&["AS BIGINT", "AS INT"]) {
+        "TRY_CAST(... AS BIGINT) is NULL where the number does not fit"
+    } else if has(&["INTERVAL", "TIMESTAMP"]) {
+        "a TIMESTAMP is between the years 1 and 9999: leave rows with other times out with WHERE or CASE"
+    } else if has(&["AS DOUBLE", "AS FLOAT", "AS REAL"]) {
+        "a DOUBLE is not beyond 1.8e308: leave rows with such numbers out with WHERE or CASE"
+    } else {
+        "CAST(... AS DOUBLE) of an operand that is a BIGINT computes in DOUBLE, which does not overflow so soon"
+    }
 }
 
 fn malformed(record: &[u8], is_file: bool) -> String {
@@ -100,8 +107,8 @@ fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
     let number = value.as_str().and_then(|text| text.trim().parse::<f64>().ok());
     match (spec.column.data_type, value) {
         (DataType::Timestamp, Value::Number(time)) => {
-            let format = time_format(time.as_f64()?)?;
-            (name_of(&spec.time_format) != Some(format)).then(|| write_format(format))?
+            let format = unit_of(time.as_f64()?)?;
+            (word_of(&spec.time_format) != Some(format)).then(|| write_format(format))?
         }
         (DataType::Timestamp, Value::String(text)) => match timestamp(spec, text, number)? {
             Wanted::Format(format) => write_format(format),
@@ -112,6 +119,13 @@ fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
             if number.is_some() && !spec.lenient_numbers =>
         {
             write("numbers = 'lenient'")
+        }
+        (DataType::Int64 | DataType::Float64, Value::String(text)) if text.trim().is_empty() => {
+            let column = &spec.column.name;
+            Some(format!(
+                "an empty text is no number: declare column {column} as TEXT, and write TRY_CAST(nullif({column}, '') AS {}) in queries",
+                spec.column.data_type
+            ))
         }
         (_, Value::Object(_)) => {
             let name = &spec.column.name;
@@ -134,8 +148,8 @@ enum Wanted {
 /// What a time in quotes needs; `number` is what it is as a number.
 fn timestamp(spec: &ColumnSpec, text: &str, number: Option<f64>) -> Option<Wanted> {
     if let Some(number) = number {
-        let format = time_format(number)?;
-        return (name_of(&spec.time_format) != Some(format)).then_some(Wanted::Format(format));
+        let format = unit_of(number)?;
+        return (word_of(&spec.time_format) != Some(format)).then_some(Wanted::Format(format));
     }
     if spec.time_format != TimeFormat::Rfc3339 && parse_timestamp(text.as_bytes()).is_ok() {
         return Some(Wanted::Format("rfc3339"));
@@ -146,29 +160,6 @@ fn timestamp(spec: &ColumnSpec, text: &str, number: Option<f64>) -> Option<Wante
         let fraction = if text.contains('.') { "%.f" } else { "" };
         Wanted::Zone(format!("%Y-%m-%d{between}%H:%M:%S{fraction}"))
     })
-}
-
-/// The unit in which a number is a time between 1973 and 5138; none where it is none of those that can be read.
-fn time_format(number: f64) -> Option<&'static str> {
-    match number.abs() {
-        seconds if (1e8..1e11).contains(&seconds) => Some("unix_s"),
-        millis if (1e11..1e14).contains(&millis) => Some("unix_ms"),
-        micros if (1e14..1e17).contains(&micros) => Some("unix_us"),
-        nanos if (1e17..1e20).contains(&nanos) => Some("unix_ns"),
-        _ => None,
-    }
-}
-
-/// The word of a format; none where it is a pattern.
-fn name_of(format: &TimeFormat) -> Option<&'static str> {
-    match format {
-        TimeFormat::Rfc3339 => Some("rfc3339"),
-        TimeFormat::UnixSeconds => Some("unix_s"),
-        TimeFormat::UnixMillis => Some("unix_ms"),
-        TimeFormat::UnixMicros => Some("unix_us"),
-        TimeFormat::UnixNanos => Some("unix_ns"),
-        TimeFormat::Pattern(_) => None,
-    }
 }
 
 /// The type that takes a value.
@@ -185,6 +176,8 @@ fn type_of(value: &Value) -> Option<DataType> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use streamgauge_sql::path::PathStep;
 
     use super::*;
 
@@ -294,6 +287,31 @@ mod tests {
         }
         assert_eq!(of(DataType::Text, r#"{"c":{"d":1}}"#), "c ... PATH 'c.FIELD' reads a field of an object");
         assert_eq!(of(DataType::Text, r#"{"c":[1]}"#), "");
+    }
+
+    #[test]
+    fn an_empty_text_is_no_number_even_where_quotes_are_taken() {
+        for lenient_numbers in [false, true] {
+            let spec = ColumnSpec { lenient_numbers, ..spec(DataType::Float64, TimeFormat::Rfc3339) };
+            assert_eq!(
+                helped(&spec, Reason::WrongType, r#"{"c":""}"#),
+                "an empty text is no number: declare column c as TEXT, and write TRY_CAST(nullif(c, '') AS DOUBLE) in queries"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cast_is_proposed_where_it_helps() {
+        for (expression, start) in [
+            ("n * 1000", "CAST(... AS DOUBLE)"),
+            ("sum(n) * 2, for {\"as double\":1}", "CAST(... AS DOUBLE)"),
+            ("CAST(x AS bigint) + 1", "TRY_CAST(... AS BIGINT)"),
+            ("ts + INTERVAL '9000' YEAR", "a TIMESTAMP is"),
+            ("CAST(n AS DOUBLE) * 1e300", "a DOUBLE is"),
+        ] {
+            let told = overflow(&format!("a result that does not fit its type in {expression}"));
+            assert!(told.starts_with(start), "{expression}: {told}");
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl QueryTask {
         let from = before.map_or(first, |before| before.min(first));
         let subscription = &self.context.subscription;
         let new = subscription.progress.count_events(partition, from, batch);
-        subscription.look_at_keys(batch, &new);
+        subscription.look_at_first(batch, &new);
     }
 
     /// Shows others how far it is; `watermark_us` is the least of those that share its reader.
