@@ -140,7 +140,8 @@ impl OptionSpec {
             OptionKind::Headers(_) => match self.secret {
                 SecretUse::Refused => return "headers: `(\"X-Team\" = 'ml')`".to_owned(),
                 _ => {
-                    return "headers: `(\"X-Team\" = 'ml', authorization = 'Bearer ' || secret('NAME'))`".to_owned();
+                    return "headers: `(\"X-Team\" = 'ml', authorization = 'Bearer ' || secret('NAME'))`"
+                        .to_owned();
                 }
             },
             OptionKind::ClientProperties => "a text; what librdkafka says".to_owned(),

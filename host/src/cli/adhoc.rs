@@ -121,8 +121,7 @@ impl Question<'_> {
         let mut texts = program::texts(&paths)?;
         texts.extend(self.statements.iter().cloned());
         let variables = self.set.variables(&texts)?;
-        let mut compiled =
-            program::compile_texts(&texts, &variables, plugins, limits, self.log.format())?;
+        let mut compiled = program::compile_texts(&texts, &variables, plugins, limits, self.log.format())?;
         let is_asked = |query: &Query| query.file >= paths.len();
         let asked: Vec<&Query> = compiled.program.queries.iter().filter(|query| is_asked(query)).collect();
         if asked.is_empty() {

@@ -155,8 +155,7 @@ mod tests {
         let plugins = program::plugins(&limits).unwrap();
         let queries = SourceText { name: QUERIES_FILE.to_owned(), text: QUERIES.to_owned() };
         let (variables, format) = (Variables::default(), LogFormat::Text);
-        let compiled =
-            program::compile_texts(&[queries], &variables, &plugins, &limits, format).unwrap();
+        let compiled = program::compile_texts(&[queries], &variables, &plugins, &limits, format).unwrap();
         let names: Vec<&str> =
             compiled.program.queries.iter().map(|query| query.plan.manifest.name.as_str()).collect();
         assert_eq!(

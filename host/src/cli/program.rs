@@ -51,8 +51,7 @@ pub(super) fn compile_texts(
     limits: &Limits,
     format: LogFormat,
 ) -> Result<Compiled, Failure> {
-    let compiled =
-        diagnose(texts, variables, plugins, limits, Depth::Quick)?.map_err(Failure::Wrong)?;
+    let compiled = diagnose(texts, variables, plugins, limits, Depth::Quick)?.map_err(Failure::Wrong)?;
     tell_warnings(&compiled.warnings, format);
     Ok(compiled)
 }

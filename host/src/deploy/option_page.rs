@@ -20,6 +20,7 @@ This page is made from what the connectors declare: `make golden` writes it anew
 
 Options stand in WITH, beside `connector`. Each has a text in single quotes, a number, TRUE or FALSE; where the table says so, `secret('NAME')`
 stands for a text that must not be in SQL: the environment's `NAME`, else the file `NAME` in `$STREAMGAUGE_SECRETS_DIR`.
+Where `secret` does not stand, `env('NAME')` may: see [configuration](configuration.md).
 
 ```sql file=options.sql
 CREATE SOURCE requests (model TEXT, ms DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '5' SECOND)

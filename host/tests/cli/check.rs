@@ -114,7 +114,7 @@ fn diagnostics(arguments: &[&str], folder: &std::path::Path) -> Vec<Value> {
     let (exit, printed, said) = outcome(streamgauge().args(arguments).current_dir(folder));
     assert_eq!((exit, said.as_str()), (1, ""), "{arguments:?}");
     let printed: Value = serde_json::from_str(&printed).unwrap();
-    printed["diagnostics"].as_array().unwrap().clone()
+    printed.pointer("/diagnostics").and_then(Value::as_array).unwrap().clone()
 }
 
 #[test]

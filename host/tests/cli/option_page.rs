@@ -58,6 +58,8 @@ fn values(spec: &OptionSpec) -> Vec<String> {
         OptionKind::Literal(DataType::Timestamp) => one("'2026-01-01T00:00:00Z'"),
         OptionKind::Word(words) => words.iter().map(|word| format!("'{word}'")).collect(),
         OptionKind::Duration => vec!["'10 s'".to_owned(), "INTERVAL '10' SECOND".to_owned()],
+        OptionKind::Bytes => one("'64 MiB'"),
+        OptionKind::Headers(_) => one("(\"X-Team\" = 'ml')"),
         OptionKind::Url => one("'https://example.com/x'"),
         OptionKind::Listen => one("'127.0.0.1:1'"),
         OptionKind::Brokers => one("'a:1,b:2'"),
@@ -66,7 +68,10 @@ fn values(spec: &OptionSpec) -> Vec<String> {
         OptionKind::Checked(_) | OptionKind::ClientProperties => Vec::new(),
     });
     if spec.secret == SecretUse::Allowed {
-        values.push("secret('NAME')".to_owned());
+        values.push(match spec.kind {
+            OptionKind::Headers(_) => "(authorization = 'Bearer ' || secret('NAME'))".to_owned(),
+            _ => "secret('NAME')".to_owned(),
+        });
     }
     if spec.secret == SecretUse::Required {
         values.retain(|value| value.starts_with("secret"));
