@@ -6,6 +6,7 @@ use std::{
     iter::successors,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -63,7 +64,9 @@ struct Scene {
 impl Runs {
     /// Lays out the events, and runs each kind of query undisturbed.
     pub(super) fn new(kafka: Connection, folder: &Path) -> Self {
-        let name = format!("points-{}", clock::now_us());
+        // Two tests of this process may begin in the same microsecond.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("points-{}-{}", clock::now_us(), NUMBER.fetch_add(1, Relaxed));
         let mut runs = Self { kafka, folder: folder.to_owned(), name, calm: BTreeMap::new() };
         runs.write_events();
         for run in [Run::Files, Run::ToKafka, Run::FromKafka] {
