@@ -67,8 +67,7 @@ impl ColumnList {
     pub fn positions(&self, query: &str, columns: &[&str]) -> Result<Vec<usize>, WrongColumns> {
         let mut positions = Vec::with_capacity(self.names.len());
         for name in &self.names {
-            let exact = columns.iter().position(|column| *column == name.text);
-            let Some(at) = exact.or_else(|| columns.iter().position(|column| name.means(column))) else {
+            let Some(at) = name.position_in(columns.iter().copied()) else {
                 return Err(unknown(name, query, columns));
             };
             if positions.contains(&at) {

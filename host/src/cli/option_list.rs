@@ -11,7 +11,7 @@ use crate::{
 /// Options of `options`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Only the tables of this connector: kafka, file, console, slack, webhook or prometheus
+    /// Only the tables of this connector, such as kafka
     connector: Option<String>,
 }
 

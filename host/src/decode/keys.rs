@@ -158,8 +158,8 @@ impl Watched {
 
 impl Elements {
     fn len(&self, record: &Map<String, Value>) -> usize {
-        match value_at(record, &self.array) {
-            Some(Value::Array(elements)) => elements.len(),
+        match follow(record, &self.array) {
+            End::Found(Value::Array(elements)) => elements.len(),
             _ => 0,
         }
     }
@@ -215,14 +215,6 @@ impl Sought {
         };
         Some(MissingColumn { name: self.name, records, why, meant: self.meant.as_deref().map(spell) })
     }
-}
-
-fn value_at<'a>(record: &'a Map<String, Value>, path: &[PathStep]) -> Option<&'a Value> {
-    let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(record.get(first.name()?)?, |value, step| match step {
-        PathStep::Field(name) => value.get(name),
-        PathStep::Element(number) => value.get(*number as usize),
-    })
 }
 
 fn kind(value: &Value) -> &'static str {

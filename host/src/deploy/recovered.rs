@@ -75,6 +75,7 @@ impl Deployment<'_> {
             unacknowledged,
             notices,
         } = recovered;
+        builder.created.extend((!goes_on).then(|| manifest.name.clone()));
         let metrics = metrics::checkpoints(self.name, &manifest.name);
         let settings = BackendSettings { log: self.limits.log(), metrics };
         let at_checkpoint = checkpoint.as_ref().map(|(saved, _)| saved.decided.run);
@@ -84,7 +85,6 @@ impl Deployment<'_> {
         builder.files.resumed |= checkpoint.is_some();
         builder.files.identities.insert(timeline);
         builder.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
-        builder.created.extend((!goes_on).then(|| manifest.name.clone()));
         let unfinished = checkpoint.as_ref().filter(|(saved, _)| !saved.finished);
         builder.notices.extend(unfinished.map(|(saved, _)| resumed(&manifest.name, saved, checkpoint_us)));
         Ok(KnownQuery {

@@ -1,7 +1,7 @@
 //! The files that a source reads: how far each was read, and whether a file is the one that was read before.
 //!
-//! A file is known by its length and the digest of a sample: its first and its last 64 KiB, and 64 pages between them. Files up to half
-//! a MiB are compared whole; of longer ones it is found that they were exchanged or cut, not that single bytes between two pages were
+//! A file is known by its length and the digest of a sample: its first and its last 64 KiB, and 64 pages between them. Files up to
+//! 384 KiB are compared whole; of longer ones it is found that they were exchanged or cut, not that single bytes between two pages were
 //! changed. A packed file is compared as it is stored.
 
 use std::{

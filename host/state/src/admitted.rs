@@ -57,6 +57,7 @@ pub fn write(store: &Store, limits: &AdmissionLimits) -> Result<(), StateError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::tests::refuses_damage;
 
     #[test]
     fn what_is_kept_is_found_and_damage_is_refused() {
@@ -66,14 +67,6 @@ mod tests {
         let limits = AdmissionLimits { groups_max: 5, record_bytes_max: 7 };
         write(&store, &limits).unwrap();
         assert_eq!(read(&store).unwrap(), limits);
-        let good = store.get(NAME).unwrap().unwrap().to_vec();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 1;
-            store.put(NAME, bad).unwrap();
-            assert!(read(&store).is_err(), "byte {at}");
-            store.put(NAME, good[..at].to_vec()).unwrap();
-            assert!(read(&store).is_err(), "cut at {at}");
-        }
+        refuses_damage(&store, NAME, read);
     }
 }

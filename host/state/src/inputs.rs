@@ -75,6 +75,7 @@ mod tests {
     use streamgauge_common::partition::SourceIndex;
 
     use super::*;
+    use crate::object::tests::refuses_damage;
 
     #[test]
     fn what_is_kept_is_found_and_damage_is_refused() {
@@ -85,14 +86,6 @@ mod tests {
         let files = KnownFiles::from([(partition(0), file("a", 7)), (partition(1), file("", 0))]);
         write(&store, &files).unwrap();
         assert_eq!(read(&store).unwrap(), files);
-        let good = store.get(NAME).unwrap().unwrap().to_vec();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 1;
-            store.put(NAME, bad).unwrap();
-            assert!(read(&store).is_err(), "byte {at}");
-            store.put(NAME, good[..at].to_vec()).unwrap();
-            assert!(read(&store).is_err(), "cut at {at}");
-        }
+        refuses_damage(&store, NAME, read);
     }
 }

@@ -63,8 +63,26 @@ impl ObjectLayout {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::store::Store;
+
+    /// Every object that differs in a byte from the one of this name, or is shorter, is refused. The store holds a bad one afterwards.
+    pub(crate) fn refuses_damage<T>(
+        store: &Store,
+        name: &str,
+        read: impl Fn(&Store) -> Result<T, StateError>,
+    ) {
+        let good = store.get(name).unwrap().unwrap().to_vec();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            store.put(name, bad).unwrap();
+            assert!(read(store).is_err(), "byte {at}");
+            store.put(name, good[..at].to_vec()).unwrap();
+            assert!(read(store).is_err(), "cut at {at}");
+        }
+    }
 
     const LAYOUT: ObjectLayout =
         ObjectLayout { magic: b"SGTEST\0\0", formats: 2..=3, other: "it is no test" };

@@ -127,6 +127,7 @@ pub fn assign(known: &[Statement], fresh: &[Statement]) -> Vec<Statement> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::tests::refuses_damage;
 
     fn statement(name: &str, fingerprint: u64, output: u64) -> Statement {
         let sink = name.rsplit_once('_').unwrap().0.to_owned();
@@ -182,14 +183,6 @@ mod tests {
         let statements = [statement("insert_out_1", 1, u64::MAX), statement("select_2", 2, 3)];
         write(&store, &statements).unwrap();
         assert_eq!(read(&store).unwrap().unwrap(), statements);
-        let bytes = store.get(NAME).unwrap().unwrap();
-        for at in 0..bytes.len() {
-            let mut bad = bytes.to_vec();
-            bad[at] ^= 4;
-            store.put(NAME, bad).unwrap();
-            assert!(read(&store).is_err(), "byte {at}");
-            store.put(NAME, bytes.slice(..at)).unwrap();
-            assert!(read(&store).is_err(), "cut at {at}");
-        }
+        refuses_damage(&store, NAME, read);
     }
 }

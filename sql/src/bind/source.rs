@@ -111,9 +111,8 @@ fn columns(def: &SourceDef) -> Checked<Vec<SourceColumn>> {
 fn watermark(def: &SourceDef, columns: &[SourceColumn]) -> Checked<Option<Watermark>> {
     let Some(watermark) = &def.watermark else { return Ok(None) };
     let name = &watermark.column;
-    let exact = columns.iter().position(|column| column.name == name.text);
-    let Some(at) = exact.or_else(|| columns.iter().position(|column| name.means(&column.name))) else {
-        let names = columns.iter().map(|column| column.name.as_str());
+    let names = columns.iter().map(|column| column.name.as_str());
+    let Some(at) = name.position_in(names.clone()) else {
         let problem = Problem::new(name.span, format!("the source has no column `{}`", name.text));
         return Err(match nearest(&name.text, names) {
             Some(near) => problem.suggest(Some(near)),

@@ -221,8 +221,8 @@ impl<'a> Arguments<'a> {
             return Err(Problem::new(span, "windows over a view are not in the language yet")
                 .help("aggregate in the view itself: it can read FROM TUMBLE(source, ts, size)"));
         };
-        let Some(column) = relation.columns.iter().position(|column| name.means(&column.name.text)) else {
-            let names = relation.columns.iter().map(|column| column.name.text.as_str());
+        let names = relation.columns.iter().map(|column| column.name.text.as_str());
+        let Some(column) = name.position_in(names.clone()) else {
             let problem =
                 Problem::new(span, format!("{} has no column `{}`", relation.describe(), name.text));
             return Err(

@@ -22,6 +22,12 @@ impl Name {
         self.text == declared || (!self.quoted && same(&self.text, declared))
     }
 
+    /// Which of some declared names it means: the one that is spelled so, else the first that it can mean.
+    pub(crate) fn position_in<'a>(&self, declared: impl Iterator<Item = &'a str> + Clone) -> Option<usize> {
+        let exact = declared.clone().position(|declared| declared == self.text);
+        exact.or_else(|| declared.clone().position(|declared| self.means(declared)))
+    }
+
     /// Whether both cannot be declared beside each other.
     pub(crate) fn clashes(&self, other: &Self) -> bool {
         self.text == other.text || (!self.quoted && !other.quoted && same(&self.text, &other.text))
@@ -60,6 +66,22 @@ const MAX_LENGTH: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_means_the_one_that_is_spelled_so_before_others() {
+        let name = |text: &str, quoted| Name { text: text.to_owned(), quoted, span: Span::empty() };
+        let declared = ["Model", "model", "tenant"];
+        for (text, quoted, expected) in [
+            ("model", false, Some(1)),
+            ("Model", true, Some(0)),
+            ("MODEL", false, Some(0)),
+            ("MODEL", true, None),
+            ("TENANT", false, Some(2)),
+            ("x", false, None),
+        ] {
+            assert_eq!(name(text, quoted).position_in(declared.into_iter()), expected, "{text} {quoted}");
+        }
+    }
 
     #[test]
     fn nearest_is_near() {
