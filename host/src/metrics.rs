@@ -1,6 +1,6 @@
 //! What is counted for whoever watches the process: every metric by its name, in one table.
 //!
-//! [`METRICS`] is the table, and ARCHITECTURE.md shows it (a test compares them). The handles are those of the `metrics` facade. They
+//! [`METRICS`] is the table, and docs/running.md shows it (a test compares them). The handles are those of the `metrics` facade. They
 //! are made once, where a deployment is put together, for the recorder of the thread that does so: the global one, or that of
 //! `metrics::with_local_recorder`. Where there is no recorder a handle does nothing. Counters move by batch or by decision, never by row.
 

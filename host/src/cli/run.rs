@@ -55,56 +55,57 @@ const TICK: Duration = Duration::from_millis(500);
 pub(super) struct Options {
     #[command(flatten)]
     files: QueryFiles,
-    /// Read a source from a JSON Lines file (.gz and .zst too, - is standard input) to its end, instead of from Kafka;
-    /// the same source twice: two partitions, in that order
+    /// Read a source from a file of JSON Lines to its end, instead of from where the source says. The file may be packed with gzip or
+    /// zstd; - is standard input. Give the same source twice to read two files, each as a partition, in that order
     #[arg(long, value_name = "SOURCE=PATH", value_parser = binding)]
     input: Vec<Binding>,
-    /// Send a sink's rows to a file (- is standard output), as the console shows them, instead of where the sink says. Without
-    /// --state the file is emptied first; with it, it goes on, and what the state knows nothing of is refused
+    /// Write a sink's rows to a file as JSON Lines, instead of to where the sink says; - is standard output. Without --state the file
+    /// is emptied first. With --state rows are appended, and a file that holds anything which this state did not write is refused
     #[arg(long, value_name = "SINK=PATH", value_parser = binding)]
     output: Vec<Binding>,
-    /// Empty the sink's file if this state did not write it; rows written by this state are kept and continued, what others wrote
-    /// behind them is removed
+    /// Allow the run to empty this sink's file if it holds anything else than rows of this state. Rows that this state wrote are kept,
+    /// and what others wrote behind them is removed
     #[arg(long, value_name = "SINK")]
     overwrite: Vec<String>,
-    /// Read Kafka to its end as it is now, from the earliest offset; emit all windows; then end as a file does
+    /// Read each topic from its oldest record to its end as it is at the start, emit all windows, then end
     #[arg(long)]
     bounded: bool,
-    /// Append records that could not be used or came too late, each with the reason, as JSON Lines; at --dead-letters-max-bytes the
-    /// file becomes PATH.1, which replaces an older PATH.1. With --state a letter that the same state wrote before is not
-    /// written again: it is known by source, query, partition, offset, reason, message and record
+    /// Append records that cannot be used and events that come too late to this file, each with the reason, as JSON Lines. With
+    /// --state a dead letter that this state wrote before is not written again
     #[arg(long, value_name = "PATH")]
     dead_letters: Option<PathBuf>,
-    /// How much of its record a dead letter holds: the first 4 KiB with the length and SHA-256 of a longer one, or all of it
+    /// How much of its record a dead letter holds: excerpt is the first 4 KiB, with length and SHA-256 of a longer record; full is all
     #[arg(long, value_name = "excerpt|full", default_value = "excerpt", value_parser = record_text)]
     dead_letter_records: RecordText,
-    /// How long a file of dead letters may be: 64KiB, 256MiB, 2GiB; then it becomes PATH.1, which replaces an older PATH.1, so that
-    /// both together are at most twice as long
+    /// How large the file of dead letters may become, such as 64KiB or 2GiB. Then it is renamed to PATH.1, which replaces an older
+    /// PATH.1, and a new file begins
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     dead_letters_max_bytes: u64,
-    /// Keep state in a directory, or at the URL of a bucket (s3://, gs://, az://): killed at any moment, the next run with it
-    /// goes on exactly where this one was; after one that reached the end of its input there is nothing to do
+    /// Keep state in a directory, or in a bucket by its URL (s3://, gs://, az://). If the process ends at any moment, the next run with
+    /// the same state resumes where this one was, and no row is lost. After a run that reached the end of its input there
+    /// is nothing left to do
     #[arg(long, value_name = "DIR")]
     state: Option<String>,
-    /// Remove the state of a query that the files do not have any more, with the rows of it that wait
+    /// Remove the state of a query that is no longer in the query files, with its rows that are not delivered yet
     #[arg(long, value_name = "QUERY", requires = "state")]
     forget: Vec<String>,
-    /// How often state is written: 500ms, 5s, 2m
+    /// How often a checkpoint is written, such as 500ms, 5s or 2m
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, requires = "state")]
     checkpoint_interval: Duration,
-    /// How many checkpoints are kept, in case the newest cannot be read
+    /// How many checkpoints are kept: if the newest is damaged, the one before it is used
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..), requires = "state")]
     checkpoints_kept: u8,
-    /// How long deliveries may take at the end; what is left fails the run, and is sent by the next one with --state
+    /// How long the run waits for sinks at its end. If rows are still not delivered, the run fails; with --state the next run delivers
+    /// them
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     drain_timeout: Duration,
-    /// How long --bounded may wait for Kafka, a topic or permission at a time before it fails
+    /// How long --bounded waits for a Kafka broker, a topic or a permission before the run fails
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     connect_timeout: Duration,
-    /// Answer at this address by HTTP: /metrics for Prometheus, /livez, and /readyz, which is 200 while all sources are read
+    /// Answer HTTP requests at this address: /metrics for Prometheus, /livez, and /readyz, which is 200 while all sources are read
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listening::address)]
     listen: Option<SocketAddr>,
-    /// At the end say what each step took of the processor's time
+    /// At the end print how much processor time each step took
     #[arg(long)]
     timings: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The table as a recorder is told of it, and as people read it in ARCHITECTURE.md.
+//! The table as a recorder is told of it, and as people read it in docs/running.md.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ pub fn describe() {
     });
 }
 
-/// The table of ARCHITECTURE.md.
+/// The table of docs/running.md.
 pub fn markdown() -> String {
     let mut text = "| metric | type | unit | labels | what it counts |\n|---|---|---|---|---|\n".to_owned();
     for Metric { name, kind, unit, labels, meaning } in METRICS {
@@ -45,8 +45,8 @@ mod tests {
 
     /// With `UPDATE_GOLDEN=1` the page is written anew.
     #[test]
-    fn the_architecture_shows_the_table_of_the_code() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ARCHITECTURE.md");
+    fn the_page_shows_the_table_of_the_code() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/running.md");
         let page = fs::read_to_string(&path).unwrap();
         let (before, table) = page.split_at(page.find("| metric |").unwrap());
         let (_, behind) = table.split_at(table.find("\n\n").unwrap() + 1);
@@ -54,7 +54,7 @@ mod tests {
         if env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&path, wanted).unwrap();
         } else {
-            assert!(page == wanted, "ARCHITECTURE.md should show:\n\n{}", markdown());
+            assert!(page == wanted, "docs/running.md should show:\n\n{}", markdown());
         }
     }
 }
