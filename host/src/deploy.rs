@@ -3,6 +3,7 @@
 mod error;
 mod connectors;
 mod catalog;
+mod own_plugin;
 mod files;
 mod identity;
 mod leftovers;

@@ -3,6 +3,7 @@
 mod relation;
 mod source;
 mod sink;
+mod plugin;
 mod value;
 mod options;
 mod connector;
@@ -33,9 +34,11 @@ use crate::parse::Statement;
 use crate::parse::from::Relation as Written;
 use crate::parse::name::{Name, nearest, same};
 use crate::parse::options::OptionDef;
+use crate::parse::plugin::PluginDef;
 use crate::parse::select::Select;
 use crate::parse::statement::Body;
 use crate::variables::Variables;
+use plugin::{Functions, OwnAggregate};
 use relation::{Relation, RelationColumn, RelationKind};
 use value::GivenOptions;
 
@@ -68,11 +71,15 @@ pub(crate) struct Binder<'a> {
     broken: Vec<String>,
     pub(crate) sources: Vec<Source>,
     pub(crate) sinks: Vec<Sink>,
+    /// CREATE AGGREGATE.
+    own: Vec<OwnAggregate>,
     /// Names of queries.
     names: Vec<String>,
     pub(crate) warnings: Vec<Problem>,
     /// Which of the program's files is read.
     pub(crate) file: usize,
+    /// How it is called.
+    pub(crate) file_name: &'a str,
     /// Where the options of sinks stand.
     pub(crate) option_places: Vec<OptionPlace>,
 }
@@ -97,9 +104,11 @@ impl<'a> Binder<'a> {
             broken,
             sources,
             sinks,
+            own: Vec::new(),
             names,
             warnings,
             file: 0,
+            file_name: "",
             option_places: Vec::new(),
         }
     }
@@ -126,6 +135,7 @@ impl<'a> Binder<'a> {
                 self.sinks.push(sink);
                 Ok(None)
             }
+            Body::CreateAggregate(def) => self.create_aggregate(def).map(|()| None),
             Body::CreateView(name, select) => self.create_view(name, select, &statement.sql).map(Some),
             Body::Insert(name, select) => {
                 let sink = self.find_sink(name)?;
@@ -158,6 +168,14 @@ impl<'a> Binder<'a> {
         let input = Input::Source(name.clone());
         self.relations.push(Relation { name, kind: RelationKind::Source { time }, input, columns });
         self.sources.push(source);
+        Ok(())
+    }
+
+    fn create_aggregate(&mut self, def: &PluginDef) -> Checked<()> {
+        self.check_name(&def.name, self.own.iter().map(|own| own.reducer.name.as_str()), "aggregate")?;
+        let file = self.file_name;
+        let own = self.with_values(&def.options, |given, catalog| plugin::bind(def, given, file, catalog))?;
+        self.own.push(own);
         Ok(())
     }
 
@@ -240,7 +258,13 @@ impl<'a> Binder<'a> {
                 (relation, Some(windows))
             }
         };
-        let select = query::bind(self.catalog, select, &relation, windows, &mut self.warnings)?;
+        let functions = Functions {
+            catalog: self.catalog,
+            own: &self.own,
+            declared: self.declared,
+            broken: &self.broken,
+        };
+        let select = query::bind(functions, select, &relation, windows, &mut self.warnings)?;
         let columns = relation.columns.iter();
         let columns =
             columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });

@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 
 use crate::connector::OptionSpec;
 use crate::manifest::{Manifest, OptionValue, Sink};
+use crate::plugin::PluginFile;
 use crate::types::{DataType, Value};
 
-/// Finds reducers and connectors by name. It is asked only for names that a program uses. It opens, looks up and sends nothing,
-/// and knows no secrets.
+/// Finds reducers and connectors by name. It is asked only for names that a program uses. Beside the files of plugins
+/// it opens, looks up and sends nothing, and knows no secrets.
 pub trait Catalog {
     /// The reducer of this lower-case name; an error is one of loading it, in words for the user.
     fn reducer(&self, name: &str) -> Result<Option<Reducer>, String>;
+
+    /// The reducer of a file, which the program calls `name`, and the SHA-256 of the file's bytes in lower-case hexadecimal digits.
+    /// The file is read and its component compiled and asked what it is.
+    fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<(Reducer, String), WrongPlugin>;
 
     /// The names of the connectors, in lower case and in the order in which messages list them.
     fn connectors(&self, used_as: UsedAs) -> Vec<String>;
@@ -57,6 +62,17 @@ pub struct WrongOption {
     pub message: String,
     /// What to write instead.
     pub help: String,
+}
+
+/// Why a component of the user's own cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongPlugin {
+    /// The option that is wrong; none = the file.
+    pub option: Option<&'static str>,
+    /// What is wrong, in lower case.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
 }
 
 /// An aggregate function as its plugin describes it.

@@ -68,6 +68,7 @@ pub fn compile_within(
     let mut last = None;
     for (number, (file, statements)) in parsed.into_iter().enumerate() {
         binder.file = number;
+        binder.file_name = &file.name;
         for Parsed { statement, declares } in statements {
             if let Ok(statement) = &statement {
                 last = Some((file, statement.span));

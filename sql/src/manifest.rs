@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::header::{Header, HeaderPart};
 use crate::path::PathStep;
+pub use crate::plugin::{Plugin, PluginFile};
 pub use crate::time_format::{TimeFormat, TimePattern, Zone};
 use crate::types::{DataType, Value};
 
@@ -170,8 +171,11 @@ pub struct Key {
 pub struct Aggregate {
     /// The call as it was written, for people.
     pub text: String,
-    /// The reducer's name.
+    /// The reducer's name in the program.
     pub reducer: String,
+    /// The component, where it is one of the user's own; none = the reducer is built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Plugin>,
     /// Which of its signatures.
     pub signature: u32,
     /// Its parameters, defaults filled in.

@@ -12,6 +12,7 @@ mod cursor;
 pub(crate) mod statement;
 pub(crate) mod name;
 pub(crate) mod source;
+pub(crate) mod plugin;
 pub(crate) mod data_type;
 pub(crate) mod duration;
 pub(crate) mod options;

@@ -17,6 +17,13 @@ pub fn bytes(text: &str) -> Option<u64> {
     count(number.trim_end())?.checked_mul(unit)
 }
 
+/// In the greatest unit that is whole: `64 MiB`, `1000 bytes`.
+pub fn spell(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = UNITS.into_iter().find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size));
+    unit.map_or_else(|| format!("{bytes} bytes"), |(size, name)| format!("{} {name}", bytes / size))
+}
+
 /// A whole number: `2000000`, `2_000_000`; none where it is something else.
 pub fn count(text: &str) -> Option<u64> {
     let digits: String = text.chars().filter(|&c| c != '_').collect();
@@ -46,6 +53,19 @@ mod tests {
             ("99999999999GiB", None),
         ] {
             assert_eq!(bytes(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_spelled_in_the_greatest_unit_that_is_whole() {
+        for (size, expected) in [
+            (1 << 30, "1 GiB"),
+            (96 << 20, "96 MiB"),
+            (1 << 10, "1 KiB"),
+            (1000, "1000 bytes"),
+            (0, "0 bytes"),
+        ] {
+            assert_eq!(spell(size), expected);
         }
     }
 }

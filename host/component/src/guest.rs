@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use streamgauge_engine::{Fault, FaultKind};
+use streamgauge_sql::size;
 use tracing::warn;
 use wasmtime::{
     Store, Trap, WasmBacktrace,
@@ -10,7 +11,7 @@ use wasmtime::{
 };
 
 use super::{
-    limits::{Budget, Limits, NO_MORE, Refusal, is_systems},
+    limits::{Budget, GuestLimits, Limits, NO_MORE, Refusal, is_systems},
     runtime::Runtime,
 };
 
@@ -45,6 +46,7 @@ pub(super) struct Guest {
     who: String,
     /// Kept alive: its ticker ends calls that take too long.
     runtime: Runtime,
+    limits: GuestLimits,
     store: Result<Store<Budget>, Fault>,
 }
 
@@ -54,12 +56,14 @@ impl Guest {
         runtime: &Runtime,
         who: String,
         compiled: &InstancePre<Budget>,
+        limits: GuestLimits,
     ) -> Result<(Self, Instance), Fault> {
-        let mut store = Store::new(compiled.engine(), Budget::new(runtime.limits().plugin_memory));
+        let memory = limits.memory.unwrap_or(runtime.limits().plugin_memory);
+        let mut store = Store::new(compiled.engine(), Budget::new(memory));
         store.limiter(|budget| budget);
         store.set_hostcall_fuel(runtime.limits().call_result_bytes_max);
         store.set_max_component_handles(HANDLES_MAX);
-        let mut guest = Self { who, runtime: runtime.clone(), store: Ok(store) };
+        let mut guest = Self { who, runtime: runtime.clone(), limits, store: Ok(store) };
         let instance = guest.call(|store| compiled.instantiate(store))?;
         Ok((guest, instance))
     }
@@ -70,11 +74,12 @@ impl Guest {
         run: impl FnOnce(&mut Store<Budget>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
         let store = self.store.as_mut().map_err(|fault| fault.clone())?;
-        store.set_epoch_deadline(self.runtime.call_ticks());
+        let timeout = self.limits.call_timeout.unwrap_or(self.runtime.limits().plugin_call_timeout);
+        store.set_epoch_deadline(Runtime::call_ticks(timeout));
         store.data_mut().begin_call();
         run(store).map_err(|error| {
             let refused = self.store.as_ref().ok().and_then(|store| store.data().refused());
-            let (kind, what) = what_happened(&error, refused, self.runtime.limits());
+            let (kind, what) = what_happened(&error, refused, self.runtime.limits(), self.limits);
             let fault = Fault { who: self.who.clone(), what, kind };
             self.store = Err(fault.clone());
             fault
@@ -105,21 +110,29 @@ impl Guest {
 }
 
 /// What a call failed of, as the end of a sentence, and whether it would do so again.
-fn what_happened(error: &wasmtime::Error, refused: Option<Refusal>, limits: Limits) -> (FaultKind, String) {
+fn what_happened(
+    error: &wasmtime::Error,
+    refused: Option<Refusal>,
+    limits: Limits,
+    own: GuestLimits,
+) -> (FaultKind, String) {
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) {
-        return (
-            FaultKind::Transient,
-            format!("ran longer than {} (--limit plugin_call_timeout)", duration(limits.plugin_call_timeout)),
-        );
+        let (timeout, set_by) = match own.call_timeout {
+            Some(timeout) => (timeout, "its option call_timeout"),
+            None => (limits.plugin_call_timeout, "--limit plugin_call_timeout"),
+        };
+        return (FaultKind::Transient, format!("ran longer than {} ({set_by})", duration(timeout)));
     }
     if refused == Some(Refusal::System) || is_systems(error) {
         return (FaultKind::Transient, NO_MORE.to_owned());
     }
     if refused.is_some() {
-        let what =
-            format!("wanted more than {} of memory (--limit plugin_memory)", bytes(limits.plugin_memory));
-        return (FaultKind::Transient, what);
+        let (memory, set_by) = match own.memory {
+            Some(memory) => (memory, "its option memory"),
+            None => (limits.plugin_memory, "--limit plugin_memory"),
+        };
+        return (FaultKind::Transient, format!("wanted more than {} of memory ({set_by})", bytes(memory)));
     }
     let what = match trap {
         Some(trap) => {
@@ -162,10 +175,9 @@ fn duration(duration: Duration) -> String {
     }
 }
 
+/// A number of bytes in words.
 fn bytes(bytes: usize) -> String {
-    const UNITS: [(usize, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = UNITS.into_iter().find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size));
-    unit.map_or_else(|| format!("{bytes} bytes"), |(size, name)| format!("{} {name}", bytes / size))
+    size::spell(u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -173,10 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_said_in_round_units() {
-        assert_eq!(bytes(1 << 30), "1 GiB");
-        assert_eq!(bytes(96 << 20), "96 MiB");
-        assert_eq!(bytes(1000), "1000 bytes");
+    fn time_outs_are_said_in_round_units() {
         assert_eq!(duration(Duration::from_secs(1)), "1 s");
         assert_eq!(duration(Duration::from_millis(1500)), "1500 ms");
     }

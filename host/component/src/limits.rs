@@ -20,6 +20,15 @@ pub struct Limits {
     pub function_cache_bytes: usize,
 }
 
+/// What one guest may use, where the program that names it lets it have less than [`Limits`] does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GuestLimits {
+    /// `memory`: bytes of all memories and tables of an instance.
+    pub memory: Option<usize>,
+    /// `call_timeout`: how long one call may take.
+    pub call_timeout: Option<Duration>,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

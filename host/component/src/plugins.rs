@@ -6,10 +6,14 @@ use std::{
 };
 
 use streamgauge_engine::{Fault, StateVersions};
-use streamgauge_sql::{catalog::Reducer, manifest::Aggregate};
+use streamgauge_sql::{
+    catalog::Reducer,
+    manifest::{Aggregate, PluginFile},
+};
 
 use super::{
     check::{Refusal, Refused},
+    limits::GuestLimits,
     reducer::{ReducerComponent, ReducerInstance},
     runtime::Runtime,
     sink::{LoadedSink, LoadedSinks},
@@ -23,6 +27,8 @@ pub struct Plugins {
     runtime: Runtime,
     bundle: Bundle,
     loaded: Mutex<HashMap<&'static str, Arc<Loaded>>>,
+    /// The reducers of users, by name in the program and by file.
+    own: Mutex<HashMap<(String, PluginFile), Arc<Loaded>>>,
     sinks: LoadedSinks,
     /// The first that there was not enough of the machine for.
     lacking: OnceLock<Refused>,
@@ -42,8 +48,8 @@ impl Plugins {
 
     /// Other reducers, and the sinks that are part of the product.
     pub fn new(runtime: Runtime, bundle: Bundle) -> Self {
-        let (loaded, sinks, lacking) = (Mutex::default(), LoadedSinks::default(), OnceLock::new());
-        Self { runtime, bundle, loaded, sinks, lacking }
+        let (loaded, own) = (Mutex::default(), Mutex::default());
+        Self { runtime, bundle, loaded, own, sinks: LoadedSinks::default(), lacking: OnceLock::new() }
     }
 
     /// What compiles them.
@@ -67,7 +73,10 @@ impl Plugins {
     /// Opens the accumulators of an aggregate call.
     pub fn open(&self, aggregate: &Aggregate) -> Result<ReducerInstance, Fault> {
         let fault = |what: String| Fault::deterministic(format!("reducer `{}`", aggregate.reducer), what);
-        let loaded = self.loaded(&aggregate.reducer)?;
+        let loaded = match &aggregate.plugin {
+            Some(plugin) => self.own().get(&(aggregate.reducer.clone(), plugin.file.clone())).map(Arc::clone),
+            None => self.loaded(&aggregate.reducer)?,
+        };
         let loaded = loaded.ok_or_else(|| fault("is not there".to_owned()))?;
         let signature = loaded.description.signatures.get(aggregate.signature as usize);
         match signature {
@@ -84,6 +93,27 @@ impl Plugins {
     pub fn reducer(&self, name: &str) -> Result<Option<Reducer>, Refused> {
         let loaded = self.loaded(name).inspect_err(|refused| self.note_lacking(refused))?;
         Ok(loaded.map(|loaded| loaded.description.clone()))
+    }
+
+    /// Compiles a reducer of a user and asks it what it is. `name` is its name in the program, in lower case; `file` has the digest of
+    /// these bytes.
+    pub fn load_own(
+        &self,
+        name: &str,
+        file: &PluginFile,
+        bytes: &[u8],
+        limits: GuestLimits,
+    ) -> Result<Reducer, Refused> {
+        debug_assert!(file.sha256.is_some(), "the bytes are known by their digest");
+        let key = (name.to_owned(), file.clone());
+        if let Some(loaded) = self.own().get(&key) {
+            return Ok(loaded.description.clone());
+        }
+        let component = ReducerComponent::within(&self.runtime, name, bytes, limits)?;
+        let description = component.describe()?;
+        let loaded = Arc::new(Loaded { component, description: description.clone() });
+        self.own().insert(key, loaded);
+        Ok(description)
     }
 
     /// The sink of this lower-case name; none if there is none. An error is one of loading it.
@@ -109,6 +139,10 @@ impl Plugins {
         let loaded = Arc::new(Loaded { component, description });
         self.table().insert(name, Arc::clone(&loaded));
         Ok(Some(loaded))
+    }
+
+    fn own(&self) -> MutexGuard<'_, HashMap<(String, PluginFile), Arc<Loaded>>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<&'static str, Arc<Loaded>>> {

@@ -16,7 +16,7 @@ use super::{
     check::{Refusal, Refused, World},
     columns::{bitmap, lift, lower},
     guest::{Guest, call_again},
-    limits::Budget,
+    limits::{Budget, GuestLimits},
     runtime::Runtime,
 };
 
@@ -145,7 +145,7 @@ fn start(
     compiled: &InstancePre<Budget>,
     indices: &wit::GuestIndices,
 ) -> Result<(Guest, wit::Guest), Fault> {
-    let (mut guest, instance) = Guest::start(runtime, who.to_owned(), compiled)?;
+    let (mut guest, instance) = Guest::start(runtime, who.to_owned(), compiled, GuestLimits::default())?;
     let exports = guest.call(|store| indices.load(store, &instance))?;
     Ok((guest, exports))
 }

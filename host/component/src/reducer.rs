@@ -13,7 +13,7 @@ use super::{
     check::{Refusal, Refused, World},
     columns::{error_text, lift, lift_field, lift_states, lift_type, lower, lower_value},
     guest::{Guest, words},
-    limits::Budget,
+    limits::{Budget, GuestLimits},
     runtime::Runtime,
 };
 
@@ -22,6 +22,7 @@ use super::{
 pub struct ReducerComponent {
     runtime: Runtime,
     who: String,
+    limits: GuestLimits,
     compiled: InstancePre<Budget>,
     indices: wit::GuestIndices,
 }
@@ -39,13 +40,18 @@ pub struct ReducerInstance {
 impl ReducerComponent {
     /// Compiles a reducer. `name` is what errors call it.
     pub fn new(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, Refused> {
+        Self::within(runtime, name, bytes, GuestLimits::default())
+    }
+
+    /// As [`Self::new`], for a reducer that may use less than others.
+    pub fn within(runtime: &Runtime, name: &str, bytes: &[u8], limits: GuestLimits) -> Result<Self, Refused> {
         let who = format!("reducer `{name}`");
         let compiled = runtime.compile(&who, World::Reducer, bytes)?;
         let indices = wit::GuestIndices::new(&compiled).map_err(|error| {
             let why = Refusal::Export(World::Reducer.interface(), error.root_cause().to_string());
             Refused { who: who.clone(), why }
         })?;
-        Ok(Self { runtime: runtime.clone(), who, compiled, indices })
+        Ok(Self { runtime: runtime.clone(), who, limits, compiled, indices })
     }
 
     /// What the plugin says about itself.
@@ -76,7 +82,7 @@ impl ReducerComponent {
 
     fn start(&self) -> Result<(Guest, wit::Guest), Fault> {
         let (mut guest, instance): (Guest, Instance) =
-            Guest::start(&self.runtime, self.who.clone(), &self.compiled)?;
+            Guest::start(&self.runtime, self.who.clone(), &self.compiled, self.limits)?;
         let exports = guest.call(|store| self.indices.load(store, &instance))?;
         Ok((guest, exports))
     }

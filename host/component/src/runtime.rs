@@ -117,8 +117,8 @@ impl Runtime {
     }
 
     /// How many ticks a call may take: at least the time-out, whenever between two ticks it begins.
-    pub(super) fn call_ticks(&self) -> u64 {
-        let ticks = self.shared.limits.plugin_call_timeout.as_nanos().div_ceil(TICK.as_nanos());
+    pub(super) fn call_ticks(timeout: Duration) -> u64 {
+        let ticks = timeout.as_nanos().div_ceil(TICK.as_nanos());
         u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
     }
 

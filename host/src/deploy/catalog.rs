@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use streamgauge_component::plugins::Plugins;
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
-    catalog::{Catalog, Reducer, UsedAs, WrongOption},
+    catalog::{Catalog, Reducer, UsedAs, WrongOption, WrongPlugin},
     connector::OptionSpec,
-    manifest::{Manifest, OptionValue, Sink},
+    manifest::{Manifest, OptionValue, PluginFile, Sink},
 };
 
-use super::Connectors;
+use super::{Connectors, own_plugin};
 
 /// The plugins and connectors of a host.
 #[derive(Clone, Copy)]
@@ -26,6 +26,10 @@ pub struct HostCatalog<'a> {
 impl Catalog for HostCatalog<'_> {
     fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
         self.plugins.reducer(name).map_err(|refused| refused.to_string())
+    }
+
+    fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<(Reducer, String), WrongPlugin> {
+        own_plugin::reducer(self.plugins, name, file)
     }
 
     fn connectors(&self, used_as: UsedAs) -> Vec<String> {

@@ -79,7 +79,8 @@ impl StateFingerprint {
         line(format!("windows of {size} every {slide} on {}", name(Column::Input(window.time))));
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
         for aggregate in &window.aggregates {
-            let Aggregate { reducer, signature, parameters, arguments, .. } = aggregate;
+            let Aggregate { reducer, parameters, arguments, .. } = aggregate;
+            let signature = signature(manifest, aggregate);
             let arguments = arguments.iter().map(|&column| name(column)).collect::<Vec<_>>().join(", ");
             let parameters = literal::write(parameters);
             line(format!("reduces {reducer}({arguments}) by signature {signature} with [{parameters}]"));
@@ -205,6 +206,21 @@ fn name(manifest: &Manifest, column: Column) -> String {
         Column::WindowEnd => "window_end".to_owned(),
         Column::Operator(index) => format!("operator {index}"),
     })
+}
+
+/// Which of its signatures a reducer is called by: the number, which the plugins of the product never change. Of a user's own reducer
+/// another version may describe its signatures in another order, so it is the types, and the name by which the component describes itself.
+fn signature(manifest: &Manifest, aggregate: &Aggregate) -> String {
+    let Some(plugin) = &aggregate.plugin else { return aggregate.signature.to_string() };
+    let data_type = |column: &Column| match *column {
+        Column::Input(index) => manifest.columns.get(index).map(|field| field.data_type),
+        Column::Computed(index) => {
+            manifest.ingest.as_ref().and_then(|stage| stage.computed.get(index)).copied()
+        }
+        _ => None,
+    };
+    let types = aggregate.arguments.iter().filter_map(data_type).map(|data_type| data_type.to_string());
+    format!("({}) of plugin {:?}", types.collect::<Vec<_>>().join(", "), plugin.name)
 }
 
 /// A column's path. A single name stands without quotes, whatever it holds, as it always did: states of such columns fit.

@@ -8,6 +8,7 @@ mod full;
 mod invariants;
 mod scripts;
 mod operators;
+mod own_plugins;
 mod outputs;
 mod changed;
 mod ends;

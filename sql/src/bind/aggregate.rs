@@ -10,12 +10,14 @@ use super::convert::{self, Bound, BoundKind};
 use super::expression::{Clause, Expressions};
 use super::function::SCALARS;
 use super::literal;
+use super::plugin::OwnAggregate;
 use super::refused;
 use super::signature::{self, Choice};
 use crate::catalog::Reducer;
 use crate::error::{Checked, Problem};
 use crate::expr::{Expr, Node};
 use crate::parse::name::nearest;
+use crate::plugin::Plugin;
 use crate::types::{DataType, Value};
 
 /// An aggregate call, its arguments over the columns of the relation.
@@ -24,6 +26,7 @@ pub(crate) struct BoundAggregate {
     /// The call as it was written.
     pub(crate) text: String,
     pub(crate) reducer: String,
+    pub(crate) plugin: Option<Plugin>,
     pub(crate) signature: u32,
     pub(crate) parameters: Vec<Value>,
     /// Each with its text.
@@ -38,8 +41,8 @@ impl BoundAggregate {
     fn same(&self, other: &Self) -> bool {
         let arguments =
             |aggregate: &Self| aggregate.arguments.iter().map(|(expr, _)| expr.clone()).collect::<Vec<_>>();
-        (&self.reducer, self.signature, &self.parameters)
-            == (&other.reducer, other.signature, &other.parameters)
+        (&self.reducer, &self.plugin, self.signature, &self.parameters)
+            == (&other.reducer, &other.plugin, other.signature, &other.parameters)
             && arguments(self) == arguments(other)
     }
 }
@@ -60,7 +63,7 @@ impl Expressions<'_> {
         list: &FunctionArgumentList,
         span: Span,
     ) -> Checked<Bound> {
-        let reducer = self.find_reducer(name, span)?;
+        let (reducer, plugin) = self.find_reducer(name, span)?;
         self.check_place(name, span)?;
         if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
             let problem = Problem::new(span, format!("{name}(DISTINCT ...) is not in the language yet"));
@@ -75,7 +78,7 @@ impl Expressions<'_> {
         (self.clause, self.use_aliases) = (clause, use_aliases);
         // Inside of an aggregate any column may be named.
         self.named.truncate(named);
-        let aggregate = bound?;
+        let aggregate = BoundAggregate { plugin, ..bound? };
         let returns = aggregate.returns;
         let number = self.aggregates.iter().position(|known| known.same(&aggregate)).unwrap_or_else(|| {
             self.aggregates.push(aggregate);
@@ -84,16 +87,20 @@ impl Expressions<'_> {
         Ok(Bound::typed(Node::Column(self.first_virtual() + 2 + number), returns))
     }
 
-    fn find_reducer(&self, name: &str, span: Span) -> Checked<Reducer> {
+    fn find_reducer(&self, name: &str, span: Span) -> Checked<(Reducer, Option<Plugin>)> {
+        if let Some(OwnAggregate { reducer, plugin, .. }) = self.functions.own(name) {
+            return Ok((reducer.clone(), Some(plugin.clone())));
+        }
         let wanted =
             if name == "approx_percentile" { "percentile".to_owned() } else { alias::resolve(name).reducer };
-        match self.catalog.reducer(&wanted) {
-            Ok(Some(reducer)) => return Ok(reducer),
+        match self.functions.catalog.reducer(&wanted) {
+            Ok(Some(reducer)) => return Ok((reducer, None)),
             Ok(None) => {}
             Err(error) => {
                 return Err(Problem::new(span, format!("the reducer `{wanted}` cannot be used: {error}")));
             }
         }
+        self.functions.check_declared(name, span)?;
         if let Some(help) = refused::function(name) {
             return Err(
                 Problem::new(span, format!("the function `{name}` is not in the language")).help(help)
@@ -109,7 +116,8 @@ impl Expressions<'_> {
                 .help("write FROM HOP(source, ts, slide, size) or FROM TUMBLE(source, ts, size)"));
         }
         let problem = Problem::new(span, format!("there is no function `{name}`"));
-        Err(match nearest(name, SCALARS.iter().chain(alias::KNOWN).copied()) {
+        let known = SCALARS.iter().chain(alias::KNOWN).copied().chain(self.functions.own_names());
+        Err(match nearest(name, known) {
             Some(near) => problem.suggest(Some(near)),
             None if alias::meant(name).is_some() => problem.suggest(alias::meant(name)),
             None => problem.help(format!(
@@ -170,6 +178,7 @@ impl Expressions<'_> {
         Ok(BoundAggregate {
             text: ast.to_string(),
             reducer: reducer.name.to_lowercase(),
+            plugin: None,
             signature: number,
             arguments: filtered(arguments, filter.as_ref(), reducer, signature.arguments.is_empty()),
             parameters,

@@ -6,8 +6,8 @@ use sqlparser::tokenizer::Span;
 use super::aggregate::BoundAggregate;
 use super::convert::{self, Bound, BoundKind};
 use super::literal;
+use super::plugin::Functions;
 use super::scope::{Meaning, Scope};
-use crate::catalog::Catalog;
 use crate::error::{Checked, Problem};
 use crate::expr::{Expr, Function, Node};
 use crate::parse::data_type::data_type;
@@ -44,7 +44,7 @@ pub(super) struct Alias<'a> {
 ///
 /// `Node::Column(i)` is the column `i` of the relation; behind them come window_start, window_end and the aggregates.
 pub(super) struct Expressions<'a> {
-    pub(super) catalog: &'a dyn Catalog,
+    pub(super) functions: Functions<'a>,
     pub(super) scope: Scope<'a>,
     pub(super) aliases: Vec<Alias<'a>>,
     /// The columns that HAVING means by their own name although an alias has it too: the group's keys.
@@ -61,9 +61,9 @@ pub(super) struct Expressions<'a> {
 }
 
 impl<'a> Expressions<'a> {
-    pub(super) fn new(catalog: &'a dyn Catalog, scope: Scope<'a>, aliases: Vec<Alias<'a>>) -> Self {
+    pub(super) fn new(functions: Functions<'a>, scope: Scope<'a>, aliases: Vec<Alias<'a>>) -> Self {
         Self {
-            catalog,
+            functions,
             scope,
             aliases,
             key_columns: Vec::new(),

@@ -7,10 +7,10 @@ use super::aggregate::BoundAggregate;
 use super::expression::{Alias, Clause, Expressions};
 use super::output::Outputs;
 use super::over::{self, BoundOperator};
+use super::plugin::Functions;
 use super::relation::Relation;
 use super::scope::Scope;
 use super::window::Windows;
-use crate::catalog::Catalog;
 use crate::error::{Checked, Problem};
 use crate::expr::{Expr, Node};
 use crate::parse::name::Name;
@@ -56,14 +56,14 @@ impl Behind {
 
 /// Binds a SELECT over a relation; warnings are for the statement's author.
 pub(super) fn bind(
-    catalog: &dyn Catalog,
+    functions: Functions<'_>,
     select: &Select,
     relation: &Relation,
     windows: Option<Windows>,
     warnings: &mut Vec<Problem>,
 ) -> Checked<BoundSelect> {
     let scope = Scope { relation, alias: select.from.alias.as_ref(), windows };
-    let mut expressions = Expressions::new(catalog, scope, aliases(select));
+    let mut expressions = Expressions::new(functions, scope, aliases(select));
     let filter = match &select.filter {
         Some(written) => Some((expressions.condition(written, Clause::Filter)?, written.expr.to_string())),
         None => None,

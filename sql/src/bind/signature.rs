@@ -9,6 +9,7 @@ use super::literal;
 use crate::catalog::{Parameter, Reducer, Signature};
 use crate::error::{Checked, Problem};
 use crate::expr::Expr;
+use crate::parse::name::nearest;
 use crate::types::{DataType, Value};
 
 /// A signature and what it is called with.
@@ -101,8 +102,7 @@ fn parameters(
     for given in constants {
         let span = place(given, span);
         let position = match &given.name {
-            Some(parameter) => at(parameter)
-                .ok_or_else(|| Problem::new(span, format!("`{name}` has no parameter `{parameter}`")))?,
+            Some(parameter) => at(parameter).ok_or_else(|| unknown(name, parameter, signature, span))?,
             None => values
                 .iter()
                 .position(Option::is_none)
@@ -128,6 +128,16 @@ fn parameters(
         })
     });
     filled.collect()
+}
+
+fn unknown(name: &str, parameter: &str, signature: &Signature, span: Span) -> Box<Problem> {
+    let problem = Problem::new(span, format!("`{name}` has no parameter `{parameter}`"));
+    let names: Vec<&str> = signature.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    match (nearest(parameter, names.iter().copied()), names.as_slice()) {
+        (Some(near), _) => problem.suggest(Some(near)),
+        (None, []) => problem.help("it has none"),
+        (None, names) => problem.help(format!("its parameters are {}", names.join(", "))),
+    }
 }
 
 fn constant(name: &str, parameter: &Parameter, given: &Given<'_>, span: Span) -> Checked<Value> {

@@ -48,11 +48,6 @@ const CREATES: &[Row] = &[
         "INSERT INTO sink SELECT ... FROM view WHERE condition sends each row for which the condition holds",
     ),
     (
-        &["aggregate"],
-        "CREATE AGGREGATE is not in the language yet",
-        "there are count, sum, avg, min, max, stddev, variance, percentile and z_score",
-    ),
-    (
         &["or", "replace"],
         "a file is the whole program: nothing is replaced",
         "write CREATE without OR REPLACE",
@@ -72,7 +67,7 @@ const CREATES: &[Row] = &[
     (
         &["function"],
         "functions are not written in SQL",
-        "a computed column is an expression of SELECT; aggregate functions of your own are not in the language yet",
+        "a computed column is an expression of SELECT; an aggregate function of your own is a component: CREATE AGGREGATE name FROM 'file.wasm'",
     ),
 ];
 

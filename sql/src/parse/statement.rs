@@ -1,10 +1,11 @@
-//! The statements: CREATE SOURCE, CREATE SINK, CREATE VIEW, INSERT INTO and SELECT.
+//! The statements: CREATE SOURCE, CREATE SINK, CREATE AGGREGATE, CREATE VIEW, INSERT INTO and SELECT.
 
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::cursor::{Cursor, is_word};
 use super::name::{Name, nearest};
 use super::options::{self, OptionDef};
+use super::plugin::{self, PluginDef};
 use super::refused;
 use super::select::{self, Select};
 use super::source::{self, SourceDef};
@@ -25,6 +26,7 @@ pub(crate) struct Statement {
 pub(crate) enum Body {
     CreateSource(SourceDef),
     CreateSink(SinkDef),
+    CreateAggregate(PluginDef),
     CreateView(Name, Select),
     Insert(Name, Select),
     Select(Select),
@@ -42,8 +44,9 @@ pub(super) fn parse(piece: Piece) -> Checked<Statement> {
     if let Some(token) = backtick(&tokens) {
         return Err(in_backticks(token, Cursor::new(tokens.clone(), end)));
     }
-    let is_definition =
-        ["source", "sink"].iter().any(|word| tokens.get(1).is_some_and(|t| is_word(&t.token, word)));
+    let is_definition = ["source", "sink", "aggregate"]
+        .iter()
+        .any(|word| tokens.get(1).is_some_and(|t| is_word(&t.token, word)));
     if !is_definition {
         let is_select = !tokens.first().is_some_and(|token| is_word(&token.token, "with"));
         if is_select {
@@ -99,11 +102,16 @@ fn create(cursor: &mut Cursor) -> Checked<Body> {
         let help = "write CREATE SINK name WITH (option = 'value', ...)";
         return sink(cursor).map(Body::CreateSink).map_err(|problem| problem.or_help(help));
     }
+    if cursor.accept_word("aggregate") {
+        let help = "write CREATE AGGREGATE name FROM 'file.wasm'";
+        return plugin::parse(cursor).map(Body::CreateAggregate).map_err(|problem| problem.or_help(help));
+    }
     if cursor.accept_word("view") {
         return view(cursor).map_err(|problem| problem.or_help("write CREATE VIEW name AS SELECT ..."));
     }
-    Err(refused::create(cursor)
-        .unwrap_or_else(|| misspelled(cursor, "SOURCE, SINK or VIEW", &["SOURCE", "SINK", "VIEW"])))
+    Err(refused::create(cursor).unwrap_or_else(|| {
+        misspelled(cursor, "SOURCE, SINK, VIEW or AGGREGATE", &["SOURCE", "SINK", "VIEW", "AGGREGATE"])
+    }))
 }
 
 /// None of the words that can stand here.
@@ -112,7 +120,9 @@ fn misspelled(cursor: &Cursor, expected: &str, words: &[&str]) -> Box<Problem> {
     let problem = cursor.unexpected(expected);
     match nearest(&found, words.iter().copied()) {
         Some(word) => problem.help(format!("did you mean {word}?")),
-        None => problem.help("a statement is CREATE SOURCE, CREATE SINK, CREATE VIEW, INSERT INTO or SELECT"),
+        None => problem.help(
+            "a statement is CREATE SOURCE, CREATE SINK, CREATE VIEW, CREATE AGGREGATE, INSERT INTO or SELECT",
+        ),
     }
 }
 

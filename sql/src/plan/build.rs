@@ -64,6 +64,7 @@ fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {
     Aggregate {
         text: bound.text.clone(),
         reducer: bound.reducer.clone(),
+        plugin: bound.plugin.clone(),
         signature: bound.signature,
         parameters: bound.parameters.clone(),
         arguments: bound.arguments.iter().map(|(expr, text)| before.place(expr, text)).collect(),

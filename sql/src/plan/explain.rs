@@ -3,8 +3,11 @@
 use std::fmt;
 
 use super::Plan;
-use crate::manifest::{Aggregate, Column, Field, Input, Manifest, Stage, Target, Window, WindowKind};
+use crate::manifest::{
+    Aggregate, Column, Field, Input, Manifest, PluginFile, Stage, Target, Window, WindowKind,
+};
 use crate::parse::duration::describe;
+use crate::size;
 use crate::types::{DataType, Value};
 
 impl fmt::Display for Plan {
@@ -87,6 +90,9 @@ fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::
     for (at, aggregate) in window.aggregates.iter().enumerate() {
         let label = if at == 0 { "reduce" } else { "" };
         writeln!(f, "  {label:<7} {}: {}", aggregate.text, reducer(aggregate, window, names))?;
+        if let Some(plugin) = &aggregate.plugin {
+            writeln!(f, "          from {}", plugin_file(&plugin.file))?;
+        }
     }
     Ok(())
 }
@@ -118,6 +124,24 @@ fn reducer(aggregate: &Aggregate, window: &Window, names: &Names<'_>) -> String 
     let growing = if aggregate.growing { ", keeps every value" } else { "" };
     let Aggregate { reducer, signature, returns, .. } = aggregate;
     format!("reducer {reducer}#{signature}({}{parameters}) -> {returns}{growing}", arguments.join(", "))
+}
+
+/// Where a reducer of the user's own comes from, and what it may use where that is less than the host's limit.
+fn plugin_file(file: &PluginFile) -> String {
+    let mut text = file.path.clone();
+    if let Some(digest) = &file.sha256 {
+        text.push_str(", sha256 ");
+        text.push_str(digest);
+    }
+    if let Some(bytes) = file.memory_bytes {
+        text.push_str(", at most ");
+        text.push_str(&size::spell(bytes));
+    }
+    if let Some(micros) = file.call_timeout_us.and_then(|us| i64::try_from(us).ok()) {
+        text.push_str(", a call at most ");
+        text.push_str(&describe(micros));
+    }
+    text
 }
 
 fn value(value: &Value) -> String {

@@ -2,9 +2,10 @@
 //!
 //! The host's tests run the same cases of `tests/reject` with the connectors themselves.
 
-use streamgauge_sql::catalog::{Catalog, Parameter, Reducer, Signature, UsedAs};
+use streamgauge_sql::catalog::{Catalog, Parameter, Reducer, Signature, UsedAs, WrongPlugin};
 use streamgauge_sql::connector::{OptionKind, OptionSpec, SecretUse};
 use streamgauge_sql::header::{HeaderRules, HeaderText};
+use streamgauge_sql::plugin::PluginFile;
 use streamgauge_sql::types::{DataType, Value};
 
 use DataType::{Boolean, Float64, Int64, Text, Timestamp};
@@ -46,6 +47,26 @@ impl Catalog for Builtin {
         };
         let (version, docs) = ("1.0.0".to_owned(), String::new());
         Ok(Some(Reducer { name: name.to_owned(), version, docs, signatures }))
+    }
+
+    fn reducer_of(&self, _name: &str, file: &PluginFile) -> Result<(Reducer, String), WrongPlugin> {
+        if !file.path.ends_with("plugins/geomean.wasm") {
+            let (message, help) = (format!("cannot read {}", file.path), Some("is it there?".to_owned()));
+            return Err(WrongPlugin { option: None, message, help });
+        }
+        let digest = "ab".repeat(32);
+        if file.sha256.as_ref().is_some_and(|pinned| *pinned != digest) {
+            let message = "the file has other bytes".to_owned();
+            return Err(WrongPlugin { option: Some("sha256"), message, help: None });
+        }
+        let offset = parameter("offset", Float64, Some(Value::Float64(0.0)));
+        let signatures = vec![
+            Signature { parameters: vec![offset], ..signature(&[Float64], Float64) },
+            Signature { needs_time: true, growing: true, ..signature(&[Text, Int64], Text) },
+        ];
+        // What a component calls itself does not matter, even where something built in is called so.
+        let (name, version, docs) = ("count".to_owned(), "1.0.0".to_owned(), String::new());
+        Ok((Reducer { name, version, docs, signatures }, digest))
     }
 
     fn connectors(&self, used_as: UsedAs) -> Vec<String> {

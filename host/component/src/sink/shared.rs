@@ -12,7 +12,7 @@ use crate::{
     bindings::{columns::LiteralParam, scrape, sink as wit},
     columns::{error_text, lower_type, lower_value},
     guest::{Guest, call_again},
-    limits::Budget,
+    limits::{Budget, GuestLimits},
 };
 
 /// An instance of a sink, and the encoders that are open in it.
@@ -182,7 +182,7 @@ impl SharedInstance {
 impl Running {
     fn start(component: &SinkComponent) -> Result<Self, Fault> {
         let SinkComponent { runtime, who, compiled, indices, scrape } = component;
-        let (mut guest, instance) = Guest::start(runtime, who.clone(), compiled)?;
+        let (mut guest, instance) = Guest::start(runtime, who.clone(), compiled, GuestLimits::default())?;
         let exports = guest.call(|store| indices.load(store, &instance))?;
         let scrape = scrape.as_ref();
         let scrape = scrape.map(|indices| guest.call(|store| indices.load(store, &instance))).transpose()?;

@@ -237,6 +237,7 @@ pub(crate) fn aggregate(reducer: &str, returns: DataType, parameters: Vec<Value>
     Aggregate {
         text: format!("{reducer}(x)"),
         reducer: reducer.to_owned(),
+        plugin: None,
         signature: 0,
         parameters,
         arguments: Vec::new(),

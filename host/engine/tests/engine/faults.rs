@@ -13,6 +13,7 @@ fn window(aggregates: usize) -> Window {
     let aggregate = Aggregate {
         text: "last(word)".into(),
         reducer: "last".into(),
+        plugin: None,
         signature: 0,
         parameters: vec![],
         arguments: vec![manifest::Column::Input(1)],

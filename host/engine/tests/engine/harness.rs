@@ -52,6 +52,7 @@ fn aggregate(text: &str, needs_time: bool, growing: bool, returns: DataType) -> 
     Aggregate {
         text: text.into(),
         reducer: text.into(),
+        plugin: None,
         signature: 0,
         parameters: vec![],
         arguments: vec![],

@@ -1,0 +1,133 @@
+//! The component of a user's own that a program names: its file, its digest and what it may use.
+
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{self, Read as _},
+    time::Duration,
+};
+
+use sha2::{Digest as _, Sha256};
+use streamgauge_component::{
+    check::{Refusal, Refused},
+    limits::{GuestLimits, Limits},
+    plugins::Plugins,
+};
+use streamgauge_sql::{
+    catalog::{Reducer, WrongPlugin},
+    manifest::PluginFile,
+    size,
+};
+
+/// Reads, checks and compiles the reducer of a file, and asks it what it is; with it the digest of its bytes.
+pub(super) fn reducer(
+    plugins: &Plugins,
+    name: &str,
+    file: &PluginFile,
+) -> Result<(Reducer, String), WrongPlugin> {
+    let limits = plugins.runtime().limits();
+    let own = guest_limits(file, limits)?;
+    let bytes = read(&file.path, limits.component_bytes_max)?;
+    let found = hexadecimal(&Sha256::digest(&bytes));
+    if let Some(pinned) = file.sha256.as_ref().filter(|pinned| **pinned != found) {
+        return Err(WrongPlugin {
+            option: Some("sha256"),
+            message: format!("the bytes of {} have another SHA-256 than {pinned}", file.path),
+            help: Some(format!(
+                "it is {found}: if these are the bytes that you want, write sha256 = '{found}'"
+            )),
+        });
+    }
+    let known = PluginFile { sha256: Some(found.clone()), ..file.clone() };
+    let reducer =
+        plugins.load_own(&name.to_lowercase(), &known, &bytes, own).map_err(|refused| WrongPlugin {
+            option: None,
+            message: format!("{} cannot be used: {refused}", file.path),
+            help: help(&refused),
+        })?;
+    check(&reducer).map_err(|why| WrongPlugin {
+        option: None,
+        message: format!("{} cannot be used: reducer `{name}` {why}", file.path),
+        help: None,
+    })?;
+    Ok((reducer, found))
+}
+
+/// What it may use; a program can lower the limits of the host, and not raise them.
+fn guest_limits(file: &PluginFile, limits: Limits) -> Result<GuestLimits, WrongPlugin> {
+    let too_much = |option: &'static str, most: String, limit: &str| WrongPlugin {
+        option: Some(option),
+        message: format!("`{option}` is more than this host lets a plugin have, which is {most}"),
+        help: Some(format!(
+            "leave it out or write less; the operator raises the limit with --limit {limit}=..."
+        )),
+    };
+    let memory = file.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    if memory.is_some_and(|memory| memory > limits.plugin_memory) {
+        let most = size::spell(u64::try_from(limits.plugin_memory).unwrap_or(u64::MAX));
+        return Err(too_much("memory", most, "plugin_memory"));
+    }
+    let call_timeout = file.call_timeout_us.map(Duration::from_micros);
+    if call_timeout.is_some_and(|timeout| timeout > limits.plugin_call_timeout) {
+        let most = format!("{} ms", limits.plugin_call_timeout.as_millis());
+        return Err(too_much("call_timeout", most, "plugin_call_timeout"));
+    }
+    Ok(GuestLimits { memory, call_timeout })
+}
+
+/// The bytes of a file that is not larger than a component may be.
+fn read(path: &str, bytes_max: usize) -> Result<Vec<u8>, WrongPlugin> {
+    let unreadable = |error: io::Error| WrongPlugin {
+        option: None,
+        message: format!("cannot read the component {path}: {error}"),
+        help: Some("the path is relative to the folder of this query file".to_owned()),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    // One byte more than there may be: then it is known to be too large.
+    let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > bytes_max {
+        return Err(WrongPlugin {
+            option: None,
+            message: format!("the component {path} is larger than {bytes_max} bytes"),
+            help: Some("the operator raises the limit with --limit max_component_bytes=SIZE".to_owned()),
+        });
+    }
+    Ok(bytes)
+}
+
+/// What the author of the component can do.
+fn help(refused: &Refused) -> Option<String> {
+    Some(match &refused.why {
+        Refusal::NotWasm => "FROM names the file of a WebAssembly component".to_owned(),
+        Refusal::Export(..) => {
+            "CREATE AGGREGATE takes a component of the world `reducer-plugin` (wit/worlds.wit)".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// A description that can be called.
+fn check(reducer: &Reducer) -> Result<(), String> {
+    if reducer.signatures.is_empty() {
+        return Err("describes no signature, so it cannot be called".to_owned());
+    }
+    for (at, signature) in reducer.signatures.iter().enumerate() {
+        let twin = reducer.signatures.iter().take(at).position(|other| {
+            other.arguments == signature.arguments && other.parameters.len() == signature.parameters.len()
+        });
+        if let Some(twin) = twin {
+            return Err(format!("describes signatures {twin} and {at} with the same arguments"));
+        }
+    }
+    Ok(())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
