@@ -7,6 +7,7 @@
 pub mod address;
 pub mod resolver;
 pub mod declared;
+pub mod outgoing;
 pub mod secrets;
 pub mod signature;
 pub mod client;

@@ -21,7 +21,7 @@ use super::{
 };
 
 async fn send(client: &Client, request: &Request) -> Result<Response, SendError> {
-    client.send(request, &no_secrets, None, "key").await
+    client.send(&request.into(), &no_secrets, None, "key").await
 }
 
 fn impossible(result: Result<Response, SendError>) -> String {
@@ -52,7 +52,7 @@ async fn a_request_arrives_as_it_was_made_and_signed() {
     let url = format!("{}?a=1#part", receiver.url());
     let request = Request { method: "PUT".into(), url, headers, body: b"{\"a\":1}".to_vec() };
     let signing = SigningSecret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-    let response = client().send(&request, &no_secrets, Some(&signing), "msg_1").await.unwrap();
+    let response = client().send(&(&request).into(), &no_secrets, Some(&signing), "msg_1").await.unwrap();
     assert_eq!((response.status, response.body.as_slice()), (202, b"thanks".as_slice()));
     assert!(response.headers.contains(&("x-seen".into(), "yes".into())));
 
@@ -159,7 +159,6 @@ async fn what_can_never_be_sent_is_told_apart() {
     assert!(told(|request| request.url = "http://256.1.1.1/".into()).await.contains("the url is none"));
     assert!(told(|request| request.url = "file:///etc/passwd".into()).await.contains("must begin with"));
     assert!(told(|request| request.url = "gopher://127.0.0.1/".into()).await.contains("must begin with"));
-    assert!(told(|request| request.url = "http://h/{secret:NONE}".into()).await.contains("secret 'NONE'"));
     for own in ["Host", "content-length", "Transfer-Encoding", "connection", "UPGRADE"] {
         let mut request = request("http://127.0.0.1:9/");
         request.headers.push((own.into(), "1".into()));

@@ -1,6 +1,7 @@
 //! A sender with its outbox and a sink that remembers what it was told.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -17,6 +18,7 @@ use streamgauge::{
     metrics::RequestMetrics,
 };
 use streamgauge_common::message::{Message, Payload, Request, Response};
+use streamgauge_sql::manifest::OptionValue;
 use streamgauge_state::outbox::{Acknowledged, Bounds, Outbox};
 use tokio::{
     sync::{Notify, watch},
@@ -112,7 +114,10 @@ pub(crate) fn sender(outbox: &Outbox, client: Client, sink: &Arc<Memory>, settin
         outbox: outbox.clone(),
         client,
         sink: Arc::clone(sink) as Arc<dyn Sink>,
-        declared: Declared::default(),
+        declared: Declared::of(&BTreeMap::from([(
+            "hook".to_owned(),
+            OptionValue::Secret("HOOK".to_owned()),
+        )])),
         secrets,
         signing,
         settings,

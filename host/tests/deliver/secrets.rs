@@ -2,9 +2,10 @@
 
 use streamgauge::deliver::http::{
     client::{Client, Limits, SendError},
+    outgoing::{Outgoing, Template},
     resolver::Resolver,
 };
-use streamgauge_common::message::{Request, Response};
+use streamgauge_common::message::Response;
 
 use super::{
     harness::{client, limits},
@@ -26,9 +27,24 @@ fn secret(name: &str) -> Result<String, String> {
 }
 
 async fn send(client: &Client, url: &str, header: &str) -> Result<Response, SendError> {
-    let headers = vec![("Authorization".into(), header.into())];
-    let request = Request { method: "POST".into(), url: url.into(), headers, body: Vec::new() };
+    let headers = vec![("Authorization".to_owned(), template(header))];
+    let request = Outgoing { method: "POST", url: template(url), headers, body: &[] };
     client.send(&request, &secret, None, "key").await
+}
+
+/// A text with secrets, written as people are shown them.
+fn template(text: &str) -> Template {
+    let mut template = Template::default();
+    let mut rest = text;
+    while let Some((before, (name, behind))) =
+        rest.split_once("{secret:").and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    {
+        template.push(&Template::text(before));
+        template.push(&Template::secret(name));
+        rest = behind;
+    }
+    template.push(&Template::text(rest));
+    template
 }
 
 fn clean(told: impl std::fmt::Debug) {

@@ -121,7 +121,7 @@ async fn what_the_receiver_will_never_take_is_rejected_and_the_rest_goes_on() {
     outbox.push([
         message(1, 0, &gone.url()),
         message(2, 0, &receiver.url()),
-        message(3, 0, "http://{secret:HOOK}/"),
+        message(3, 0, "{option:hook}"),
         Arc::new(Message { sequence: 4, key: "key-4".into(), lane: 0, rows: 1, payload: no_request }),
         message(5, 0, &receiver.url()),
     ]);

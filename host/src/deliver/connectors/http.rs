@@ -123,6 +123,14 @@ impl SinkConnector for HttpConnector {
             return Some(wrong(headers.bound_name(), &why, help));
         }
         let Some(OptionValue::Text(url)) = options.get(URL) else { return None };
+        if url.contains(secrets::OPENING) {
+            let why = format!("cannot have '{}' in it: no secret is filled in there", secrets::OPENING);
+            return Some(wrong(
+                URL.into(),
+                &why,
+                "put the whole address into a secret and write url = secret('NAME')",
+            ));
+        }
         let (why, help) = wrong_url(url, allows_private(options))?;
         Some(wrong(URL.into(), &why, help))
     }

@@ -10,14 +10,12 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
     redirect, retry,
 };
-use streamgauge_common::{
-    clock,
-    message::{Request, Response},
-};
+use streamgauge_common::{clock, message::Response};
 use tokio::{pin, select, time::sleep};
 
 use super::{
     address,
+    outgoing::{Outgoing, Template},
     resolver::{Resolver, Unresolved},
     secrets::{Filled, Lookup},
     signature::SigningSecret,
@@ -134,7 +132,7 @@ impl Client {
     /// where the connection broke. Secrets in it are replaced by their names.
     pub async fn send(
         &self,
-        request: &Request,
+        request: &Outgoing<'_>,
         secrets: &Lookup,
         signing: Option<&SigningSecret>,
         id: &str,
@@ -166,27 +164,27 @@ impl Client {
     /// The request as it goes out; the error says what is wrong with it.
     fn outgoing(
         &self,
-        request: &Request,
+        request: &Outgoing<'_>,
         filled: &mut Filled,
         secrets: &Lookup,
         signing: Option<&SigningSecret>,
         id: &str,
     ) -> Result<reqwest::Request, String> {
-        let method = method(&request.method)?;
+        let method = method(request.method)?;
         let url = self.url(&request.url, filled, secrets)?;
         let mut headers = headers(&request.headers, filled, secrets)?;
         if let Some(signing) = signing {
             let timestamp_s = clock::now_us().div_euclid(1_000_000);
-            let signature = signing.sign(id, timestamp_s, &request.body);
+            let signature = signing.sign(id, timestamp_s, request.body);
             headers.insert("webhook-id", value("webhook-id", id)?);
             headers.insert("webhook-timestamp", HeaderValue::from(timestamp_s));
             headers.insert("webhook-signature", value("webhook-signature", &signature)?);
         }
-        let builder = self.http.request(method, url).headers(headers).body(request.body.clone());
+        let builder = self.http.request(method, url).headers(headers).body(request.body.to_vec());
         builder.build().map_err(|_| "the url cannot be sent to".into())
     }
 
-    fn url(&self, template: &str, filled: &mut Filled, secrets: &Lookup) -> Result<Url, String> {
+    fn url(&self, template: &Template, filled: &mut Filled, secrets: &Lookup) -> Result<Url, String> {
         let text = filled.fill(template, secrets)?;
         let url = Url::parse(&text).map_err(|cause| format!("the url is none: {cause}"))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -198,7 +196,7 @@ impl Client {
                 "the url leads to {kind} address; set allow_private = true if that is meant"
             ));
         }
-        if text != template {
+        if template.has_secret() {
             // A receiver that says where it was asked says a part of the URL, as it was sent.
             let path = url.path().to_owned();
             filled.note("{the url's path}".into(), path);
@@ -243,7 +241,7 @@ fn method(name: &str) -> Result<Method, String> {
     }
 }
 
-fn headers(pairs: &[(String, String)], filled: &mut Filled, secrets: &Lookup) -> Result<HeaderMap, String> {
+fn headers(pairs: &[(String, Template)], filled: &mut Filled, secrets: &Lookup) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for (name, template) in pairs {
         let header = HeaderName::from_bytes(name.as_bytes())
@@ -253,7 +251,7 @@ fn headers(pairs: &[(String, String)], filled: &mut Filled, secrets: &Lookup) ->
         }
         let text = filled.fill(template, secrets)?;
         let mut value = value(name, &text)?;
-        value.set_sensitive(text != *template);
+        value.set_sensitive(template.has_secret());
         headers.append(header, value);
     }
     Ok(headers)

@@ -2,48 +2,43 @@
 //! sent. So a corrected URL, or a secret under another name, reaches the messages that wait, while their keys and bodies stay
 //! what they were when they were decided. Headers of the sink's WITH are added then, too: messages do not hold them.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use streamgauge_common::message::{Message, Payload, Request};
-use streamgauge_sql::manifest::{Header, HeaderPart, OptionValue};
+use streamgauge_sql::manifest::OptionValue;
 
-use super::secrets;
+use super::outgoing::{Outgoing, Template};
 
 /// What stands before an option's name.
 const OPENING: &str = "{option:";
 /// The option that says where requests go (`wit/sink.wit`). Every request of before there were placeholders has it as its URL.
 pub const URL: &str = "url";
 
-/// The options of a sink that its requests do not hold but name; secrets in them are `{secret:NAME}`.
+/// The options of a sink that its requests do not hold but name.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
-    options: BTreeMap<String, String>,
+    options: BTreeMap<String, Template>,
     /// What is added to each request: names and values.
-    headers: Vec<(String, String)>,
+    headers: Vec<(String, Template)>,
 }
 
 impl Declared {
-    /// Options by name.
-    pub fn new(options: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { options: options.into_iter().collect(), headers: Vec::new() }
-    }
-
     /// What the options of a sink fill in: where its requests go, secrets as their names, and headers.
     pub fn of(options: &BTreeMap<String, OptionValue>) -> Self {
         let mut declared = Self::default();
         for (name, value) in options {
             match value {
                 OptionValue::Text(text) if is_address(name) => {
-                    declared.options.insert(name.clone(), text.clone());
+                    declared.options.insert(name.clone(), Template::text(text));
                 }
                 OptionValue::Text(_) => {}
                 OptionValue::Secret(secret) => {
-                    declared.options.insert(name.clone(), secrets::placeholder(secret));
+                    declared.options.insert(name.clone(), Template::secret(secret));
                 }
                 OptionValue::Headers(headers) => {
-                    declared
-                        .headers
-                        .extend(headers.iter().map(|header| (header.name.clone(), template(header))));
+                    let headers = headers.iter();
+                    let headers = headers.map(|header| (header.name.clone(), Template::from(&*header.value)));
+                    declared.headers.extend(headers);
                 }
             }
         }
@@ -59,49 +54,33 @@ impl Declared {
     ///
     /// # Errors
     /// The sink does not have an option any more.
-    pub fn fill(&self, request: &Request) -> Result<Request, String> {
-        let header = |(name, value): &(String, String)| Ok((name.clone(), self.text(value)?.into_owned()));
-        Ok(Request {
-            method: request.method.clone(),
-            url: self.text(&request.url)?.into_owned(),
-            headers: request
-                .headers
-                .iter()
-                .map(header)
-                .chain(self.headers.iter().cloned().map(Ok))
-                .collect::<Result<_, String>>()?,
-            body: request.body.clone(),
+    pub fn fill<'a>(&self, request: &'a Request) -> Result<Outgoing<'a>, String> {
+        let header = |(name, value): &(String, String)| Ok((name.clone(), self.text(value)?));
+        let headers = request.headers.iter().map(header).chain(self.headers.iter().cloned().map(Ok));
+        Ok(Outgoing {
+            method: &request.method,
+            url: self.text(&request.url)?,
+            headers: headers.collect::<Result<_, String>>()?,
+            body: &request.body,
         })
     }
 
-    fn text<'a>(&self, template: &'a str) -> Result<Cow<'a, str>, String> {
-        if !template.contains(OPENING) {
-            return Ok(template.into());
-        }
-        let mut out = String::with_capacity(template.len());
-        let mut rest = template;
+    fn text(&self, text: &str) -> Result<Template, String> {
+        let mut filled = Template::default();
+        let mut rest = text;
         while let Some((before, from_name)) = rest.split_once(OPENING) {
             let Some((name, behind)) = from_name.split_once('}') else {
                 return Err(format!("'{OPENING}' needs a name and '}}' behind it"));
             };
             let value =
                 self.options.get(name).ok_or_else(|| format!("the sink has no option `{name}` any more"))?;
-            out.push_str(before);
-            out.push_str(value);
+            filled.push(&Template::text(before));
+            filled.push(value);
             rest = behind;
         }
-        out.push_str(rest);
-        Ok(out.into())
+        filled.push(&Template::text(rest));
+        Ok(filled)
     }
-}
-
-/// The value of a header, with secrets as their names.
-fn template(header: &Header) -> String {
-    let parts = header.value.iter().map(|part| match part {
-        HeaderPart::Text(text) => Cow::from(text),
-        HeaderPart::Secret(name) => secrets::placeholder(name).into(),
-    });
-    parts.collect()
 }
 
 /// Whether an option says where messages go, and not what is in them.
@@ -122,6 +101,8 @@ pub fn thawed(message: Arc<Message>) -> Arc<Message> {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_sql::manifest::{Header, HeaderPart};
+
     use super::*;
 
     fn request(url: &str, header: &str) -> Request {
@@ -129,17 +110,36 @@ mod tests {
         Request { method: "POST".into(), url: url.into(), headers, body: b"{option:url}".to_vec() }
     }
 
+    fn declared<const N: usize>(options: [(&str, OptionValue); N]) -> Declared {
+        Declared::of(&options.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+
     #[test]
     fn options_are_filled_in_once_and_never_in_the_body() {
-        let options = [("url", "https://a.example/{option:url}"), ("token", "{secret:TOKEN}")];
-        let declared = Declared::new(options.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let filled = declared.fill(&request("{option:url}/x?y", "Bearer {option:token}")).unwrap();
-        assert_eq!(filled, request("https://a.example/{option:url}/x?y", "Bearer {secret:TOKEN}"));
-        let plain = request("https://a.example/{secret:A}", "none");
-        assert_eq!(declared.fill(&plain).unwrap(), plain);
+        let declared = declared([
+            ("url", OptionValue::Text("https://a.example/{option:url}".into())),
+            ("token", OptionValue::Secret("TOKEN".into())),
+        ]);
+        let request_of = request("{option:url}/x?y", "Bearer {option:token}");
+        let filled = declared.fill(&request_of).unwrap();
+        assert_eq!(filled.url.shown(), "https://a.example/{option:url}/x?y");
+        assert!(!filled.url.has_secret());
+        let [(name, value)] = filled.headers.as_slice() else { panic!("{filled:?}") };
+        assert_eq!((name.as_str(), value.shown()), ("authorization", "Bearer {secret:TOKEN}".to_owned()));
+        assert!(value.has_secret());
+        assert_eq!(filled.body, b"{option:url}");
         let gone = declared.fill(&request("{option:address}", "")).unwrap_err();
         assert_eq!(gone, "the sink has no option `address` any more");
         assert!(declared.fill(&request("{option:url", "")).is_err());
+    }
+
+    #[test]
+    fn what_a_component_or_a_text_of_the_program_says_names_no_secret() {
+        let declared = declared([("url", OptionValue::Text("https://a.example/{secret:A}".into()))]);
+        let said = request("{option:url}/{secret:B}", "{secret:C}");
+        let filled = declared.fill(&said).unwrap();
+        assert!(!filled.url.has_secret() && filled.headers.iter().all(|(_, value)| !value.has_secret()));
+        assert_eq!(filled.url.shown(), "https://a.example/{secret:A}/{secret:B}");
     }
 
     #[test]
@@ -147,18 +147,27 @@ mod tests {
         let text = |text: &str| HeaderPart::Text(text.into());
         let headers = vec![
             Header { name: "X-Key".into(), value: vec![text("a "), HeaderPart::Secret("KEY".into())] },
-            Header { name: "X-Team".into(), value: vec![text("{option:url}")] },
+            Header { name: "X-Team".into(), value: vec![text("{option:url} {secret:D}")] },
         ];
-        let options =
-            [("headers", OptionValue::Headers(headers)), ("url", OptionValue::Text("http://h/".into()))];
-        let declared = Declared::of(&options.map(|(name, value)| (name.to_owned(), value)).into());
-        let filled = declared.fill(&request("{option:url}", "none")).unwrap();
-        let headers: Vec<_> =
-            filled.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(filled.url, "http://h/");
+        let declared = declared([
+            ("headers", OptionValue::Headers(headers)),
+            ("url", OptionValue::Text("http://h/".into())),
+        ]);
+        let said = request("{option:url}", "none");
+        let filled = declared.fill(&said).unwrap();
+        let headers: Vec<_> = filled
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.shown(), value.has_secret()))
+            .collect();
+        assert_eq!(filled.url.shown(), "http://h/");
         assert_eq!(
             headers,
-            [("authorization", "none"), ("X-Key", "a {secret:KEY}"), ("X-Team", "{option:url}")]
+            [
+                ("authorization", "none".to_owned(), false),
+                ("X-Key", "a {secret:KEY}".to_owned(), true),
+                ("X-Team", "{option:url} {secret:D}".to_owned(), false),
+            ]
         );
     }
 

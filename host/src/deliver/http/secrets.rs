@@ -1,10 +1,13 @@
-//! `{secret:NAME}` in the URL and in header values, filled in behind the guest and taken out of what comes back.
+//! Secrets in the URL and in header values, filled in behind the guest and taken out of what comes back.
 
 use std::fmt;
 
 use memchr::memmem;
+use streamgauge_sql::manifest::HeaderPart;
 
-/// What stands before a secret's name.
+use super::outgoing::Template;
+
+/// What stands before a secret's name where people see it.
 pub(crate) const OPENING: &str = "{secret:";
 
 /// Shorter values are not looked for in what comes back: they would be found where they are not meant.
@@ -13,7 +16,7 @@ const HIDDEN_BYTES_MIN: usize = 8;
 /// Gives a secret by its name; an error says what to do about it.
 pub type Lookup = dyn Fn(&str) -> Result<String, String> + Send + Sync;
 
-/// What stands for a secret in a URL or the value of a header.
+/// What stands for a secret where people see a URL or the value of a header.
 pub(crate) fn placeholder(name: &str) -> String {
     format!("{OPENING}{name}}}")
 }
@@ -27,20 +30,18 @@ pub(super) struct Filled {
 
 impl Filled {
     /// A text with its secrets filled in. A secret's value is not looked at again.
-    pub(super) fn fill(&mut self, template: &str, secrets: &Lookup) -> Result<String, String> {
-        let mut out = String::with_capacity(template.len());
-        let mut rest = template;
-        while let Some((before, from_name)) = rest.split_once(OPENING) {
-            let Some((name, behind)) = from_name.split_once('}') else {
-                return Err("'{secret:' needs a name and '}' behind it".into());
-            };
-            let value = secrets(name)?;
-            out.push_str(before);
-            out.push_str(&value);
-            self.note(placeholder(name), value);
-            rest = behind;
+    pub(super) fn fill(&mut self, template: &Template, secrets: &Lookup) -> Result<String, String> {
+        let mut out = String::new();
+        for part in template.parts() {
+            match part {
+                HeaderPart::Text(text) => out.push_str(text),
+                HeaderPart::Secret(name) => {
+                    let value = secrets(name)?;
+                    out.push_str(&value);
+                    self.note(placeholder(name), value);
+                }
+            }
         }
-        out.push_str(rest);
         Ok(out)
     }
 
@@ -102,27 +103,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn secrets_are_filled_in_once() {
-        let mut filled = Filled::default();
-        assert_eq!(filled.fill("no secret {here}", &secret).unwrap(), "no secret {here}");
-        let text = filled.fill("Bearer {secret:TOKEN}, {secret:TOKEN}!", &secret).unwrap();
-        assert_eq!(text, "Bearer canary-0123456789, canary-0123456789!");
-        let url = filled.fill("{secret:HOOK}?x=1", &secret).unwrap();
-        assert_eq!(url, "https://hooks.example/T0/B0/{secret:TOKEN}?x=1");
+    /// Each word that begins with `$` is a secret.
+    fn template(text: &str) -> Template {
+        let mut template = Template::default();
+        for word in text.split_inclusive(' ') {
+            let part = match word.strip_prefix('$') {
+                Some(name) => Template::secret(name.trim_end()),
+                None => Template::text(word),
+            };
+            template.push(&part);
+        }
+        template
     }
 
     #[test]
-    fn what_cannot_be_filled_in_is_an_error() {
+    fn secrets_are_filled_in_once_and_only_where_they_were_named() {
         let mut filled = Filled::default();
-        assert_eq!(filled.fill("{secret:NONE}", &secret).unwrap_err(), "set the environment's 'NONE'");
-        assert!(filled.fill("x{secret:TOKEN", &secret).unwrap_err().contains("needs a name"));
+        let mut fill = |text: &str| filled.fill(&template(text), &secret).unwrap();
+        assert_eq!(fill("no {secret:TOKEN} {here}"), "no {secret:TOKEN} {here}");
+        assert_eq!(fill("Bearer $TOKEN"), "Bearer canary-0123456789");
+        assert_eq!(fill("$HOOK"), "https://hooks.example/T0/B0/{secret:TOKEN}");
+    }
+
+    #[test]
+    fn a_secret_that_is_not_there_is_an_error() {
+        let mut filled = Filled::default();
+        assert_eq!(filled.fill(&template("x $NONE"), &secret).unwrap_err(), "set the environment's 'NONE'");
     }
 
     #[test]
     fn secrets_are_taken_out_of_what_comes_back() {
         let mut filled = Filled::default();
-        filled.fill("{secret:TOKEN}", &secret).unwrap();
+        filled.fill(&Template::secret("TOKEN"), &secret).unwrap();
         let text = filled.hide_text("unknown token canary-0123456789canary-0123456789".into());
         assert_eq!(text, "unknown token {secret:TOKEN}{secret:TOKEN}");
         assert_eq!(filled.hide(b"\xffcanary-0123456789\xff".to_vec()), b"\xff{secret:TOKEN}\xff");

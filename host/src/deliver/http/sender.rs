@@ -401,7 +401,7 @@ fn address(declared: &Declared, message: &Message) -> String {
         Payload::Request(request) => declared.fill(request).ok(),
         _ => None,
     };
-    filled.map_or_else(|| "its address".to_owned(), |request| address::shown(&request.url))
+    filled.map_or_else(|| "its address".to_owned(), |request| address::shown(&request.url.shown()))
 }
 
 /// Whether an answer may be due to a mistake that people mend: a key that is missing or has run out, a proxy that is set up
