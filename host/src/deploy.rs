@@ -47,7 +47,7 @@ use crate::{
     limits::Limits,
     metrics::SourceMetrics,
     pipeline::{self, Pipeline},
-    query::{Control, Progress, QueryTask, Subscription, UnreadColumns},
+    query::{Control, LateWatch, Progress, QueryTask, Subscription, UnreadColumns},
     timings::Timings,
 };
 
@@ -126,6 +126,8 @@ pub struct Deployment<'a> {
     pub unread_columns: UnreadColumns,
     /// How long a bounded run may wait for Kafka at a time.
     pub connect_timeout: Duration,
+    /// Whether that holds of one that is not bounded, too.
+    pub gives_up: bool,
     /// What everything is bounded by.
     pub limits: &'a Limits,
 }
@@ -161,6 +163,7 @@ impl<'a> Deployment<'a> {
             drain_timeout: Duration::from_secs(30),
             unread_columns: UnreadColumns::default(),
             connect_timeout: Duration::from_secs(60),
+            gives_up: false,
             limits: &Limits::DEFAULT,
         }
     }
@@ -396,6 +399,8 @@ impl Deployment<'_> {
             files: self.input_files(source),
             keys: KeyWatch::new(read.iter().map(|spec| spec.column.clone())),
             times: TimeWatch::new(read, event_time.map(|column| column.name.as_str())),
+            late: LateWatch::new(source),
+            first_record: OnceLock::new(),
             unread_columns: self.unread_columns,
             told: Mutex::default(),
             failure: OnceLock::new(),

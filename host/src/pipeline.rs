@@ -144,7 +144,7 @@ impl Pipeline {
             self.rejoin_or_receive(&mut run, tell);
             self.report();
         }
-        self.each_task(|task| task.context().subscription.end_first());
+        self.each_task(QueryTask::end_reading);
         self.step_down(&mut run, tell);
         Drain { timeout: self.source.drain_timeout, input: run.input }.run(self.tasks, stop, tell)
     }

@@ -45,6 +45,7 @@ use crate::{
 
 pub use cut_off::CutOff;
 pub use input::{InputBatch, Origin};
+pub use late::LateWatch;
 pub use letters::{Context, Counts, QueryIndex};
 pub use log::{DecisionLog, REMEMBERED_MAX};
 pub use no_rows::NoRows;
@@ -73,6 +74,8 @@ pub struct RunningQuery {
     cut_off: Option<CutOff>,
     /// Windows with rows that it has closed in this process.
     closed: u64,
+    /// Events that are only in windows before the first one that is emitted.
+    unwanted: u64,
 }
 
 /// Why a row has no group.
@@ -127,6 +130,7 @@ impl RunningQuery {
             failed: None,
             cut_off: None,
             closed: 0,
+            unwanted: 0,
         }
     }
 
@@ -218,6 +222,11 @@ impl RunningQuery {
         self.closed
     }
 
+    /// How many events were only in windows that are not emitted, in this process.
+    pub(super) fn unwanted_events(&self) -> u64 {
+        self.unwanted
+    }
+
     /// Why nothing of it can go on: it failed, or all queries that read its rows did.
     pub fn failure(&self) -> Option<String> {
         let readers = || {
@@ -294,6 +303,8 @@ impl RunningQuery {
             let message = "the event time is outside of the years 1 to 9999";
             input.dead_letter(row(rejected), name, Reason::OutOfRange, message, scope);
         }
+        scope.context.subscription.late.note(&folded.late_rows);
+        self.unwanted += folded.unwanted;
         if scope.context.wants_late(self.index) {
             for late in folded.late_rows {
                 input.dead_letter(row(late.row), name, Reason::Late, &late::message(&late), scope);

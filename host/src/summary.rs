@@ -18,6 +18,8 @@ pub struct Summary {
     pub watermark_delay_s: Option<f64>,
     /// Rows that wait, of the queries that have an outbox.
     pub outbox_rows: Vec<(String, u64)>,
+    /// How old the last checkpoint is of the query whose last one is oldest, in seconds; none where there is none.
+    pub checkpoint_age_s: Option<f64>,
     /// The share of its source's events that are dead letters of a query, of the one that has most, and its name.
     pub dead_share: Option<(f64, String)>,
 }
@@ -46,6 +48,8 @@ impl Summary {
         let counts = query.counts();
         self.counts.add(&counts);
         self.lag = [self.lag, query.lag()].into_iter().flatten().max();
+        let age_s = query.checkpoint_age().map(|age| age.as_secs_f64());
+        self.checkpoint_age_s = [self.checkpoint_age_s, age_s].into_iter().flatten().reduce(f64::max);
         self.outbox_rows.extend(query.outbox_rows().map(|rows| (query.name().to_owned(), rows)));
         let share = if events > 0 { counts.dead_letters as f64 / events as f64 } else { 0.0 };
         if share > self.dead_share.as_ref().map_or(0.0, |(most, _)| *most) {
@@ -65,8 +69,12 @@ impl Summary {
             self.outbox_rows.iter().map(|(query, rows)| format!("{query}:{rows}")).collect();
         let outbox = (!outbox.is_empty()).then(|| outbox.join(","));
         let _ = outbox.as_ref().map(|outbox| write!(text, " outbox={outbox}"));
-        let (lag, watermark_delay_s) = (self.lag, self.watermark_delay_s);
-        info!(deployment, events, rows, late, dead_letters, lag, watermark_delay_s, outbox, "{text}");
+        let _ = self.checkpoint_age_s.map(|age| write!(text, " checkpoint_age={age:.1}s"));
+        let Self { lag, watermark_delay_s, checkpoint_age_s, .. } = *self;
+        info!(
+            deployment,
+            events, rows, late, dead_letters, lag, watermark_delay_s, outbox, checkpoint_age_s, "{text}"
+        );
     }
 }
 
@@ -88,7 +96,7 @@ pub fn tell_totals(deployment: &str, subscriptions: &[Arc<Subscription>]) {
 
 #[cfg(test)]
 mod tests {
-    use metrics::Gauge;
+    use metrics::{Counter, Gauge};
 
     use super::*;
 
@@ -101,9 +109,12 @@ mod tests {
         first.set_lag(7);
         second.set_lag(5);
         second.outbox_gauge(Gauge::noop()).set(9.0);
+        assert_eq!(first.checkpoint_age(), None);
+        first.checkpoint_counter(Counter::noop()).increment(1);
         let summary = Summary::of(&[subscription]);
         let counts = Counts { rows: 7, late: 1, dead_letters: 2, ..Counts::default() };
         assert_eq!((summary.counts, summary.lag), (counts, Some(7)));
+        assert!(summary.checkpoint_age_s.is_some_and(|age| age < 60.0), "{summary:?}");
         assert_eq!(summary.outbox_rows, [("second".to_owned(), 9)]);
         assert_eq!(
             (summary.watermark_delay_s, &summary.dead_share),

@@ -107,6 +107,11 @@ impl Close {
         self.source.observe(partition, FOREVER);
     }
 
+    /// The greatest event time of the partitions that have ended; none where there is none.
+    pub(super) fn newest_of_ended(&self) -> Option<i64> {
+        (self.last_event != NEVER).then_some(self.last_event)
+    }
+
     /// See `WindowQuery::cut_off`.
     pub(super) fn cut_off(&self, window_end: i64) -> Option<i64> {
         let is_cut = self.source.at() == FOREVER && self.last_event != NEVER && window_end > self.last_event;

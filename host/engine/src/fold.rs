@@ -20,7 +20,7 @@ use super::{
     segment::{Changes, FoldSegment, SegmentId},
     slice::{SliceNumber, Slicing, WindowNumber},
     states::States,
-    watermark::NEVER,
+    watermark::{FOREVER, NEVER},
 };
 
 /// Rows of one partition, in its order, behind decode and `ingest`. All columns have as many rows as `times`.
@@ -53,6 +53,8 @@ pub struct Folded {
     pub late_rows: Vec<LateRow>,
     /// Rows that were late for some of them.
     pub late_partial: u64,
+    /// Rows that came in time and are only in windows that start before those that are emitted.
+    pub unwanted: u64,
     /// Rows of new groups beyond `max_groups`.
     pub rejected: Vec<u32>,
     /// Rows without a time, or with one outside of the years 1 to 9999: they moved no watermark. Decode lets none through.
@@ -129,6 +131,19 @@ impl Fold {
     /// A partition's own watermark: its largest event time less the delay.
     pub(super) fn watermark(&self, partition: Partition) -> i64 {
         self.partitions.get(&partition).map_or(NEVER, |partition| partition.watermark)
+    }
+
+    /// The greatest event time of the partitions that have not ended; none before any event.
+    pub(super) fn newest(&self) -> Option<i64> {
+        let watermarks = self.partitions.values().map(|partition| partition.watermark);
+        let newest = watermarks.filter(|&watermark| watermark != NEVER && watermark != FOREVER).max()?;
+        Some(newest.saturating_add(self.settings.delay_us))
+    }
+
+    /// The start of the first window that is emitted; none where all are.
+    pub(super) fn emits_from(&self) -> Option<i64> {
+        self.settings.emit_from_us?;
+        Some(self.slicing.start(self.settings.first_window(&self.slicing)))
     }
 
     /// How many groups are here, over all partitions.

@@ -1,6 +1,6 @@
 //! Rows that come when all their windows are closed.
 
-use super::{partition::FoldContext, slice::SliceNumber};
+use super::{partition::FoldContext, slice::SliceNumber, watermark::NEVER};
 
 /// A row that was late for every window that covers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,17 +13,24 @@ pub struct LateRow {
     pub windows: u64,
     /// The partition's own watermark before the row.
     pub watermark: i64,
+    /// How far its time is behind the greatest of its partition before it, in microseconds; 0 where it is not.
+    pub behind_us: i64,
     /// The end of the last window that was closed before the partition's own watermark had reached it, if the row was late
     /// only because of that.
     pub closed: Option<i64>,
 }
 
 impl LateRow {
-    /// A row of a slice, given its partition's own watermark before it.
+    /// A row of a slice, given its time and its partition's own watermark before it.
     ///
     /// What is noted does not depend on how far windows had closed beyond the last one, so that a replay notes the same.
     #[cold]
-    pub(super) fn new(row: u32, slice: SliceNumber, watermark: i64, context: &FoldContext<'_>) -> Self {
+    pub(super) fn new(
+        (row, time): (u32, i64),
+        slice: SliceNumber,
+        watermark: i64,
+        context: &FoldContext<'_>,
+    ) -> Self {
         let slicing = context.slicing;
         let (first, last) = (slicing.first_window(slice), slicing.last_window(slice));
         let closed = slicing.end(slicing.last_ended(context.closed));
@@ -32,6 +39,10 @@ impl LateRow {
             first: (slicing.start(first), slicing.end(first)),
             windows: (last.0 - first.0 + 1).unsigned_abs(),
             watermark,
+            behind_us: match watermark {
+                NEVER => 0,
+                watermark => watermark.saturating_add(context.delay_us).saturating_sub(time).max(0),
+            },
             closed: (watermark < slicing.end(last)).then_some(closed),
         }
     }

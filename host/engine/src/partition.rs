@@ -145,13 +145,13 @@ impl PartitionState {
                     Err(Unplaced::Late) => {
                         placed.folded.late += 1;
                         placed.folded.late_rows.push(LateRow::new(
-                            row,
+                            (row, time),
                             current.number,
                             self.watermark,
                             context,
                         ));
                     }
-                    Err(Unplaced::Unwanted) => {}
+                    Err(Unplaced::Unwanted) => placed.folded.unwanted += 1,
                 }
             }
             self.watermark = self.watermark.max(time.saturating_sub(context.delay_us));

@@ -190,6 +190,16 @@ impl WindowQuery {
         self.close.next_window_end(&self.fold)
     }
 
+    /// The greatest event time so far; none before any event.
+    pub fn newest_event(&self) -> Option<i64> {
+        self.fold.newest().max(self.close.newest_of_ended())
+    }
+
+    /// The start of the first window that is emitted; none where all are.
+    pub fn emits_from(&self) -> Option<i64> {
+        self.fold.emits_from()
+    }
+
     /// The partition that keeps the watermark from reaching a time which another partition has reached, and how far it has come:
     /// `i64::MIN` = it never had an event.
     pub fn held_by(&self, time: i64) -> Option<(Partition, i64)> {

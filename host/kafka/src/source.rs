@@ -77,6 +77,8 @@ pub struct KafkaSource {
     heard: Option<u32>,
     /// By partition number.
     partitions: BTreeMap<u32, Partition>,
+    /// The brokers' addresses, as the source has them.
+    bootstrap: String,
     /// The brokers' ids; the first is asked first.
     brokers: VecDeque<i32>,
     events: VecDeque<Event>,
@@ -149,6 +151,7 @@ impl KafkaSource {
             heard: None,
             reading,
             partitions: BTreeMap::new(),
+            bootstrap: connection.brokers.clone(),
             brokers: VecDeque::new(),
             events: VecDeque::new(),
             waiting: BTreeSet::new(),

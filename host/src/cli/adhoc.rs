@@ -5,7 +5,7 @@ pub(super) mod query;
 mod row_limit;
 pub(super) mod tap;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use streamgauge_component::plugins::Plugins;
 use streamgauge_sql::{
@@ -40,6 +40,8 @@ struct Question<'a> {
     inputs: &'a [Binding],
     /// Whether Kafka is read to its end as it is now; otherwise on and on.
     bounded: bool,
+    /// How long Kafka may be away at a time; none = a minute where it is read to its end, otherwise as long as it takes.
+    connect_timeout: Option<Duration>,
     /// Where reading begins, instead of where the source says.
     start: Option<Start>,
     look: Look,
@@ -68,13 +70,16 @@ impl Question<'_> {
         let shown = Arc::new(LimitedRows::new(self.look, limit, signals.stop().clone()));
         let console = Arc::new(Output::stdout().with_format(shown.clone()));
         let (connectors, timings) = (Connectors::default(), Arc::new(Timings::default()));
+        let usual = Deployment::new(run::DEPLOYMENT, &compiled.program, &plugins, &connectors, &timings);
         let deployment = Deployment {
             inputs: self.inputs,
             bounded: self.bounded,
             console: Some(console),
             limits: &limits,
             unread_columns: self.unread_columns(&compiled),
-            ..Deployment::new(run::DEPLOYMENT, &compiled.program, &plugins, &connectors, &timings)
+            connect_timeout: self.connect_timeout.unwrap_or(usual.connect_timeout),
+            gives_up: self.connect_timeout.is_some(),
+            ..usual
         };
         let resources = HostResources::new(&limits);
         let wired = reports.within(|| wire(&deployment, &resources))?;

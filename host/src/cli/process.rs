@@ -63,6 +63,11 @@ pub(super) fn begins(state: Option<&str>) {
     let _ = STATE.set(state.map(str::to_owned));
 }
 
+/// Whether a run has begun that keeps state.
+pub(super) fn keeps_state() -> bool {
+    STATE.get().is_some_and(Option::is_some)
+}
+
 /// Not 0 but 1 byte: where the system hands core dumps to a program (`/proc/sys/kernel/core_pattern` begins with `|`, as with
 /// systemd-coredump and apport) Linux takes no notice of the limit (core(5)), but for the value 1, at which it gives up; and
 /// no file is made, since one has at least a page. `PR_SET_DUMPABLE` would do as well everywhere, but hands `/proc/PID` to

@@ -190,6 +190,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         drain_timeout: options.drain_timeout,
         unread_columns: UnreadColumns::default(),
         connect_timeout: options.connect_timeout,
+        gives_up: false,
         limits: &limits,
     };
     let resources = HostResources::new(&limits);
@@ -250,7 +251,8 @@ pub(super) fn host(
     let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let waiting = waiting.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
     let subscriptions = wired.subscriptions();
-    let noticing = signals.watch_stop(drain_timeout);
+    let shown = subscriptions.clone();
+    let noticing = signals.watch_stop(drain_timeout, move || undelivered(&shown));
     let (sender, mut ended) = unbounded_channel();
     // Whoever listens is there until the deployment has ended.
     let tell = Arc::new(move |RuntimeEvent::Ended(_, end)| drop(sender.send(end)));
@@ -337,6 +339,21 @@ impl Watching<'_> {
     }
 }
 
+/// Which rows wait to be delivered, and what becomes of them; none where none do.
+fn undelivered(subscriptions: &[Arc<Subscription>]) -> Option<String> {
+    let queries = subscriptions.iter().flat_map(|subscription| subscription.queries());
+    let waiting = queries.filter_map(|query| {
+        let rows = query.outbox_rows().filter(|&rows| rows > 0)?;
+        Some(format!("query '{}': {rows}", query.name()))
+    });
+    let waiting: Vec<String> = waiting.collect();
+    let fate = match process::keeps_state() {
+        true => "the next run with this state delivers them",
+        false => "they are lost, as without --state nothing is kept",
+    };
+    (!waiting.is_empty()).then(|| format!("rows not delivered: {}; {fate}", waiting.join(", ")))
+}
+
 fn conclude(end: &DeploymentEnd, subscriptions: &[Arc<Subscription>]) -> Result<(), Failure> {
     // What was told when it happened is not told again.
     let is_told = |who: &str, why: &str| {
@@ -347,6 +364,7 @@ fn conclude(end: &DeploymentEnd, subscriptions: &[Arc<Subscription>]) -> Result<
         let help = process::help(why);
         error!(deployment = DEPLOYMENT, help, "error: {who} failed: {why}");
     }
+    display::tell_without_rows(subscriptions);
     tell_totals(DEPLOYMENT, subscriptions);
     let Counts { events, rows, late, dead_letters, .. } = end.counts;
     info!(

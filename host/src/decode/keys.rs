@@ -94,27 +94,32 @@ impl KeyWatch {
         for record in records {
             notices.extend(watched.look(chunk.record(record)).into_iter().map(Notice::MoreElements));
             if watched.records >= RECORDS_MAX || watched.is_empty() {
-                notices.extend(self.end_of(&mut watched));
+                notices.extend(self.end_of(&mut watched, false));
                 break;
             }
         }
         notices
     }
 
-    /// Nothing more is to be looked at; gives what is missing, unless that is known already or no record was seen.
-    pub fn end(&self) -> Vec<Notice> {
+    /// Nothing more is to be looked at, though more records may come (`goes_on`); gives what is missing, unless that is known already
+    /// or no record was seen.
+    pub fn end(&self, goes_on: bool) -> Vec<Notice> {
+        if self.is_over.load(Relaxed) {
+            return Vec::new();
+        }
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         match watched.records {
             0 => Vec::new(),
-            _ => self.end_of(&mut watched),
+            _ => self.end_of(&mut watched, goes_on),
         }
     }
 
-    fn end_of(&self, watched: &mut Watched) -> Vec<Notice> {
+    fn end_of(&self, watched: &mut Watched, goes_on: bool) -> Vec<Notice> {
         self.is_over.store(true, Relaxed);
         let records = watched.records;
         watched.arrays.clear();
-        watched.sought.drain(..).filter_map(|sought| sought.missing(records)).map(Notice::Missing).collect()
+        let missing = watched.sought.drain(..).filter_map(|sought| sought.missing(records, goes_on));
+        missing.map(Notice::Missing).collect()
     }
 }
 
@@ -203,7 +208,7 @@ impl Sought {
     }
 
     /// None where no record told whether it has it.
-    fn missing(self, records: u64) -> Option<MissingColumn> {
+    fn missing(self, records: u64, goes_on: bool) -> Option<MissingColumn> {
         let (around, rest) = self.path.split_at_checked(self.depth)?;
         let why = match (self.not_entered, rest.first()) {
             (Some(found), _) if self.keys.is_empty() => Why::NotEntered { at: spell(around), found },
@@ -213,7 +218,13 @@ impl Sought {
             }
             _ => return None,
         };
-        Some(MissingColumn { name: self.name, records, why, meant: self.meant.as_deref().map(spell) })
+        Some(MissingColumn {
+            name: self.name,
+            records,
+            goes_on,
+            why,
+            meant: self.meant.as_deref().map(spell),
+        })
     }
 }
 
@@ -276,7 +287,7 @@ mod tests {
     fn told(paths: &[&str], records: &[&str]) -> Vec<Notice> {
         let watch = watch(paths);
         let mut told = watch.look(&chunk(records), 0..records.len());
-        told.extend(watch.end());
+        told.extend(watch.end(false));
         told
     }
 
@@ -362,15 +373,25 @@ mod tests {
             (told.len(), missing(&told[0]).records, missing(&told[0]).meant.as_deref()),
             (1, 1000, Some("a"))
         );
-        assert_eq!((sought.look(&chunk(&[record]), 0..1), sought.end()), (vec![], vec![]));
+        assert_eq!((sought.look(&chunk(&[record]), 0..1), sought.end(false)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn what_is_told_while_more_records_may_come_says_so() {
+        for (records, words) in [(1, "in the only record so far: "), (3, "in all 3 records so far: ")] {
+            let watch = watch(&["a"]);
+            watch.look(&chunk(&vec![r#"{"b":1}"#; records]), 0..records);
+            let told = watch.end(true);
+            assert!(missing(&told[0]).message().contains(words), "{told:?}");
+        }
     }
 
     #[test]
     fn nothing_is_told_of_a_source_without_a_record() {
         let watch = watch(&["a"]);
-        assert_eq!(watch.end(), []);
+        assert_eq!(watch.end(false), []);
         assert_eq!(watch.look(&chunk(&[r#"{"b":1}"#]), 0..1), []);
-        assert_eq!(watch.end().len(), 1, "it goes on when there are some");
+        assert_eq!(watch.end(false).len(), 1, "it goes on when there are some");
     }
 
     #[test]
@@ -387,7 +408,7 @@ mod tests {
             .collect();
         let records: Vec<&str> = records.iter().map(String::as_str).collect();
         watch.look(&chunk(&records), 0..50);
-        let told = watch.end();
+        let told = watch.end(false);
         let Why::NoKey { keys, .. } = &missing(&told[0]).why else { panic!("{told:?}") };
         assert_eq!(keys.len(), KEYS_MAX);
         assert!(keys.iter().all(|key| key.len() <= KEY_BYTES_MAX));

@@ -104,6 +104,9 @@ impl TimeWatch {
 
     /// Nothing more is to be looked at; gives the columns whose times are all strange, unless that is known already.
     pub fn end(&self) -> Vec<StrangeTimes> {
+        if self.is_over.load(Relaxed) {
+            return Vec::new();
+        }
         self.end_of(&mut self.watched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

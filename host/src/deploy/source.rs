@@ -114,7 +114,8 @@ impl Deployment<'_> {
         let open: OpenReader = match self.input(source, paths)? {
             SourceInput::Topic(connection, topic) => {
                 let (name, bounded) = (source.name.clone(), self.bounded);
-                let connect_timeout = self.connect_timeout;
+                let gives_up = self.bounded || self.gives_up;
+                let connect_timeout = gives_up.then_some(self.connect_timeout);
                 let leader_timeout = self.limits.leader_timeout;
                 let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
                 Box::new(move |from| {

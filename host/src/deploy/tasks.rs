@@ -9,8 +9,8 @@ use streamgauge_sql::{
     manifest::{Input, Manifest, Source, Target},
 };
 use streamgauge_state::{
-    backend::{AckNotifier, StateBackend},
-    manifest::{Offsets, StartBounds, TaskManifest},
+    backend::{AckNotifier, BackendSettings, CheckpointMetrics, StateBackend},
+    manifest::{StartBounds, TaskManifest},
     outbox::{Acknowledged, Bounds, Outbox},
 };
 
@@ -69,8 +69,7 @@ impl Deployment<'_> {
         let open = self.opener(manifest);
         let failed = |fault: Fault| DeployError::Runtime(format!("error: {fault}"));
         let accumulators = open().map_err(failed)?;
-        let versions: Vec<StateVersions> =
-            accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
+        let versions: Vec<_> = accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
         let KnownQuery { timeline, goes_on, recovered, checkpoint, decisions, unacknowledged } =
             self.recover_query(manifest, source, &versions, builder)?;
         let (name, store) = (&manifest.name, recovered.as_ref().map(|(state, _)| state.store.clone()));
@@ -90,8 +89,10 @@ impl Deployment<'_> {
         }
         let acknowledged =
             recovered.as_ref().map(|(state, _)| state.acknowledged.clone()).unwrap_or_default();
-        let recovered = builder.pool.as_ref().zip(recovered);
-        let backend = recovered.map(|(pool, (state, settings))| StateBackend::start(pool, state, settings));
+        let backend = builder.pool.as_ref().zip(recovered).map(|(pool, (state, settings))| {
+            let metrics = shown(settings.metrics, name, subscription);
+            StateBackend::start(pool, state, BackendSettings { metrics, ..settings })
+        });
         let mut task_builder = TaskBuilder {
             timeline,
             goes_on,
@@ -119,11 +120,10 @@ impl Deployment<'_> {
         };
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
         let settings = Settings { delay_us, groups_max: self.limits.max_groups, ..Settings::default() };
-        let at = checkpoint.as_ref().map_or_else(Offsets::new, |(saved, _)| saved.offsets.clone());
+        let at = checkpoint.as_ref().map(|(saved, _)| saved.offsets.clone()).unwrap_or_default();
         let log = DecisionLog::new(backend, task_builder.outboxes, decisions)
             .remembering(self.limits.max_remembered);
-        let context = Context::new(subscription.clone());
-        let factory = WindowFactory { settings, open };
+        let (context, factory) = (Context::new(subscription.clone()), WindowFactory { settings, open });
         let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
             .starting_at(begin.start)
             .holding(columns);
@@ -131,8 +131,8 @@ impl Deployment<'_> {
             let (name, files) = (manifest.name.clone(), begin.files.clone());
             task.set_note_end(Box::new(move || inputs::note_read(&name, &files, &store)));
         }
-        let settings = Settings { emit_from_us: start_bounds.emit_from_us, ..settings };
-        let set = set_windows(&mut task, manifest, checkpoint, settings, accumulators);
+        let windows = Settings { emit_from_us: start_bounds.emit_from_us, ..settings };
+        let set = set_windows(&mut task, manifest, checkpoint, windows, accumulators);
         set.map_err(|why| DeployError::Runtime(format!("error: query '{}': {why}", manifest.name)))?;
         Ok(Some(task))
     }
@@ -310,6 +310,12 @@ impl Deployment<'_> {
             aggregates.iter().map(open).collect()
         })
     }
+}
+
+/// Lets a query show how old its last checkpoint is.
+fn shown(metrics: CheckpointMetrics, name: &str, subscription: &Subscription) -> CheckpointMetrics {
+    let written = subscription.query(name).checkpoint_counter(metrics.written);
+    CheckpointMetrics { written, ..metrics }
 }
 
 /// Gives a task its windows: as a checkpoint has them, or new ones.

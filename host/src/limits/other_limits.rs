@@ -35,7 +35,7 @@ pub const ELSEWHERE: &[Elsewhere] = &[
     },
     Elsewhere {
         name: "connect_timeout",
-        default: "60 s, with `--bounded` only",
+        default: "60 s, with `--bounded` and of `query`; none of `tap`",
         by: "`--connect-timeout`",
         beyond: "the run fails",
     },

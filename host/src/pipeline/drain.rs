@@ -9,6 +9,9 @@ use tracing::info;
 use super::{PipelineEvent, TICK, letters, wakeup_of};
 use crate::query::{CutOff, QueryTask, TaskEnd};
 
+/// How long deliveries at the end may take before people are told of them.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
+
 /// How a pipeline's tasks end.
 pub struct Drain {
     /// How long deliveries may take.
@@ -59,12 +62,18 @@ impl Drain {
         }
         detach_failed(&mut tasks, tell);
         tasks.iter().for_each(wait_for_state);
+        let mut is_told = false;
         while let Some(left) = self.timeout.checked_sub(since.elapsed())
             && let waits_for_letters = tasks.iter().any(|task| task.context().letters_trouble().is_some())
             && (waits_for_letters || !are_delivered(&tasks))
         {
+            if !is_told && since.elapsed() >= TOLD_AFTER {
+                is_told = true;
+                tasks.iter().for_each(|task| tell_waiting(task, left));
+            }
+            let until_told = if is_told { left } else { TOLD_AFTER.saturating_sub(since.elapsed()) };
             // A disk that is full tells nobody when it has room again.
-            let patience = if waits_for_letters { left.min(TICK) } else { left };
+            let patience = if waits_for_letters { left.min(TICK) } else { left.min(until_told) };
             wakeup.wait_until(patience, || {
                 !waits_for_letters && are_delivered(&tasks) || tasks.iter().any(QueryTask::has_failed)
             });
@@ -191,6 +200,26 @@ fn undecided(task: &QueryTask, within: Duration, stop: &Stop) -> String {
         false => format!("its sink took no more rows within {within:?}"),
     };
     format!("{why}, so the rows of the last windows were not made; {fate}")
+}
+
+/// Tells people which rows keep a run from ending, and for how long that may be.
+fn tell_waiting(task: &QueryTask, left: Duration) {
+    let deployment = &task.context().subscription.deployment;
+    let left_s = left.as_secs() + 1;
+    for (query, rows, trouble) in task.undelivered() {
+        let why = trouble.map_or_else(String::new, |why| format!(" ({why})"));
+        let fate = match task.log().is_durable() {
+            true => "what is left is delivered by the next run with this state",
+            false => "what is left is lost, as without --state nothing is kept",
+        };
+        info!(
+            deployment,
+            query,
+            rows,
+            left_s,
+            "query '{query}': the run ends when {rows} rows are delivered{why}, or in {left_s} s; {fate}"
+        );
+    }
 }
 
 /// What people are told of rows that wait on at the end, by query.

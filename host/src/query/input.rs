@@ -208,7 +208,7 @@ impl<'a> InputBatch<'a> {
         message: &str,
         emit: &mut QueryContext<'_>,
     ) {
-        self.write_off(scope, query, &WriteOff { reason, message, column: None }, emit);
+        self.write_off(scope, query, &WriteOff { reason, message, column: None, is_also: false }, emit);
     }
 
     /// The same; a column may be to blame.
@@ -219,7 +219,7 @@ impl<'a> InputBatch<'a> {
         why: &WriteOff<'_>,
         emit: &mut QueryContext<'_>,
     ) {
-        let &WriteOff { reason, message, column } = why;
+        let &WriteOff { reason, message, column, is_also } = why;
         let reported = emit.reported;
         match self.origin {
             Origin::Records(partition, chunk, rows) => {
@@ -238,7 +238,11 @@ impl<'a> InputBatch<'a> {
                 let event = event.map(|event| format!("{event}: {message}"));
                 let message = event.as_deref().unwrap_or(message);
                 let letter = DeadLetter { source: "", query, place, reason, message, record };
-                emit.dead_letter(&letter, column.and_then(|position| self.columns.spec(position)));
+                let column = column.and_then(|position| self.columns.spec(position));
+                match is_also {
+                    false => emit.dead_letter(&letter, column),
+                    true => emit.also_unread(&letter, column),
+                }
             }
             Origin::View(names, identity) => {
                 let row = match scope {
@@ -268,6 +272,8 @@ struct WriteOff<'a> {
     message: &'a str,
     /// The position of the column that is to blame, if it is one.
     column: Option<usize>,
+    /// Whether the record or row has a dead letter that names another column: then people are told, and nothing is written.
+    is_also: bool,
 }
 
 /// Which event of its record a row is, for people; none where it is the only one. It keeps dead letters of one record apart.

@@ -2,6 +2,9 @@
 
 mod first;
 mod help;
+mod not_json;
+mod time_patterns;
+mod token;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +14,7 @@ use streamgauge_engine::{Closed, Pass};
 use streamgauge_sql::manifest::{self, Manifest};
 
 use self::first::FirstLetters;
-pub(super) use self::first::PartlyUnread;
+pub(super) use self::first::{Kind, PartlyUnread};
 use super::{QueryContext, QueryProgress, Subscription};
 use crate::{
     decode::layout::ColumnSpec,
@@ -156,6 +159,14 @@ impl Context {
         }
     }
 
+    /// Another column of a record whose dead letter names one is to blame as well: people are told if it is the first time.
+    pub(super) fn also_unread(&mut self, letter: &DeadLetter<'_>, column: Option<&ColumnSpec>, pass: Pass) {
+        let query = self.queries.iter().position(|(query, _)| query.name() == letter.query).map(QueryIndex);
+        if pass == Pass::Live || self.subscription.dead_letters.is_some() {
+            query.iter().for_each(|&query| self.first.note(query, letter, column, &self.subscription));
+        }
+    }
+
     /// Tells what is wrong with a record whose row is shown.
     pub(super) fn tell_unread(&mut self, unread: PartlyUnread<'_>) {
         self.first.tell_unread(unread, &self.subscription);
@@ -163,7 +174,7 @@ impl Context {
 
     /// Whether somebody is to be told which events are late for a query.
     pub(super) fn wants_late(&self, query: QueryIndex) -> bool {
-        let is_first = || !self.queries.is_empty() && self.first.is_new(query, Reason::Late);
+        let is_first = || !self.queries.is_empty() && self.first.is_new(query, &(Reason::Late, None));
         self.subscription.tells_late && (self.subscription.dead_letters.is_some() || is_first())
     }
 

@@ -1,11 +1,15 @@
 //! What one query shows of itself; others read it while it runs.
 
-use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use metrics::{Gauge, GaugeFn};
+use metrics::{Counter, CounterFn, Gauge, GaugeFn};
+use streamgauge_common::clock::Stopwatch;
 
 use super::{Counts, NoRows};
 
@@ -21,6 +25,7 @@ pub struct QueryProgress {
     dead_letters: Arc<AtomicU64>,
     lag: AtomicU64,
     outbox: OnceLock<Arc<OutboxRows>>,
+    checkpoints: OnceLock<Arc<Checkpoints>>,
     no_rows: Mutex<Option<NoRows>>,
 }
 
@@ -35,6 +40,7 @@ impl QueryProgress {
             dead_letters: Arc::default(),
             lag: AtomicU64::new(UNKNOWN),
             outbox: OnceLock::new(),
+            checkpoints: OnceLock::new(),
             no_rows: Mutex::default(),
         }
     }
@@ -90,6 +96,18 @@ impl QueryProgress {
         Gauge::from_arc(shown.clone())
     }
 
+    /// How old its last checkpoint of this process is; none where there is none.
+    pub fn checkpoint_age(&self) -> Option<Duration> {
+        let last = self.checkpoints.get()?.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.map(|last| last.elapsed())
+    }
+
+    /// What is to count its checkpoints: the metric, and with it the age that is shown here.
+    pub fn checkpoint_counter(&self, metric: Counter) -> Counter {
+        let shown = self.checkpoints.get_or_init(|| Arc::new(Checkpoints { last: Mutex::default(), metric }));
+        Counter::from_arc(shown.clone())
+    }
+
     /// Why there are no rows yet; none where there are some, or where nothing is known. Only of a query that reads a source.
     pub fn no_rows(&self) -> Option<NoRows> {
         // Nothing that could panic happens while it is held.
@@ -99,6 +117,23 @@ impl QueryProgress {
     /// Why there are no rows yet.
     pub fn set_no_rows(&self, why: Option<NoRows>) {
         *self.no_rows.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
+
+/// When the last checkpoint was written, and the metric that counts them.
+struct Checkpoints {
+    last: Mutex<Option<Stopwatch>>,
+    metric: Counter,
+}
+
+impl CounterFn for Checkpoints {
+    fn increment(&self, value: u64) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
+        self.metric.increment(value);
+    }
+
+    fn absolute(&self, value: u64) {
+        self.metric.absolute(value);
     }
 }
 

@@ -32,6 +32,11 @@ impl QueryContext<'_> {
     pub(super) fn dead_letter(&mut self, letter: &DeadLetter<'_>, column: Option<&ColumnSpec>) {
         self.context.dead_letter(letter, column, self.pass);
     }
+
+    /// Another column of a record that has its dead letter is to blame as well.
+    pub(super) fn also_unread(&mut self, letter: &DeadLetter<'_>, column: Option<&ColumnSpec>) {
+        self.context.also_unread(letter, column, self.pass);
+    }
 }
 
 /// Why a query cannot go on from here.

@@ -12,16 +12,18 @@ use std::{
             Ordering::{Relaxed, SeqCst},
         },
     },
+    time::Duration,
 };
 
 use streamgauge_common::{
+    clock::Stopwatch,
     offset::Offset,
     reason::Reason,
     wakeup::{Listeners, Wakeup},
 };
 use tracing::{info, warn};
 
-use super::{Progress, QueryProgress, strange_times};
+use super::{LateWatch, Progress, QueryProgress, letters::Kind, strange_times};
 use crate::{
     decode::{
         Batch,
@@ -31,6 +33,9 @@ use crate::{
     deliver::letters::DeadLetterQueue,
     timings::Timings,
 };
+
+/// How long the first records are awaited before what is known of them is told: a slow source would have a thousand of them after hours.
+const FIRST_WITHIN: Duration = Duration::from_secs(10);
 
 /// One deployment's use of a source.
 pub struct Subscription {
@@ -54,10 +59,14 @@ pub struct Subscription {
     pub keys: KeyWatch,
     /// Looks whether their times are plausible.
     pub times: TimeWatch,
+    /// Counts how late events are.
+    pub late: LateWatch,
+    /// Since when there are records.
+    pub first_record: OnceLock<Stopwatch>,
     /// What becomes of a row with a column that cannot be read.
     pub unread_columns: UnreadColumns,
-    /// Reasons of dead letters of which people know, of records that could not be decoded.
-    pub told: Mutex<BTreeSet<Reason>>,
+    /// Reasons of dead letters of which people know, of records that could not be decoded, with the column that was to blame.
+    pub told: Mutex<BTreeSet<(Reason, Option<String>)>>,
     /// Why the source cannot be read on, where that was told at once.
     pub failure: OnceLock<String>,
     /// Its queries, and those that read their rows, in the order in which they are put together.
@@ -80,6 +89,8 @@ impl Subscription {
             files: Vec::new(),
             keys: KeyWatch::new([]),
             times: TimeWatch::new([], None),
+            late: LateWatch::default(),
+            first_record: OnceLock::new(),
             unread_columns: UnreadColumns::default(),
             told: Mutex::default(),
             failure: OnceLock::new(),
@@ -106,29 +117,43 @@ impl Subscription {
     }
 
     /// Whether people know that records are not decoded for a reason.
-    pub(super) fn knows_of(&self, reason: Reason) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).contains(&reason)
+    pub(super) fn knows_of(&self, kind: &Kind) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).contains(kind)
     }
 
     /// People are told of it now; false where another query was first.
-    pub(super) fn learn_of(&self, reason: Reason) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(reason)
+    pub(super) fn learn_of(&self, kind: &Kind) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.clone())
     }
 
     /// Looks at records that were not counted before: people are told of columns that the first ones do not have, and of times that are
     /// hardly meant so.
     pub(super) fn look_at_first(&self, batch: &Batch, new: &[Range<Offset>]) {
         for run in new {
+            self.first_record.get_or_init(Stopwatch::start);
             let records = batch.chunk.records_before(run.start)..batch.chunk.records_before(run.end);
             self.tell(self.keys.look(&batch.chunk, records.clone()));
             strange_times::tell(self, &self.times.look(batch, records));
         }
     }
 
-    /// No more records come: what is known of the first ones is told.
+    /// Tells what is known of the first records where they have come for so long that it is not to wait for more of them, and that many
+    /// events are late.
+    pub(super) fn tell_first_if_due(&self) {
+        if self.first_record.get().is_some_and(|since| since.elapsed() >= FIRST_WITHIN) {
+            self.tell_first(true);
+        }
+    }
+
+    /// No more records come: what is known of the first ones is told, and that many events were late.
     pub fn end_first(&self) {
-        self.tell(self.keys.end());
+        self.tell_first(false);
+    }
+
+    fn tell_first(&self, goes_on: bool) {
+        self.tell(self.keys.end(goes_on));
         strange_times::tell(self, &self.times.end());
+        self.late.tell(self);
     }
 
     fn tell(&self, notices: Vec<Notice>) {

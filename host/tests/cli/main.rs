@@ -28,6 +28,7 @@ mod bounds;
 mod option_page;
 mod logs;
 mod observed;
+mod noticed;
 mod panics;
 
 use std::process::{Command, Output};

@@ -18,17 +18,17 @@ use crate::{outcome, streamgauge};
 
 const SOURCE: &str = "CREATE SOURCE s (\"SessionID\" TEXT, n BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts)
 WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json'";
-const ROWS: &str = "CREATE VIEW plain AS SELECT n FROM s;
+pub(crate) const ROWS: &str = "CREATE VIEW plain AS SELECT n FROM s;
 CREATE SINK k WITH (connector = 'console');
 INSERT INTO k SELECT n FROM plain;";
-const WINDOWS: &str =
+pub(crate) const WINDOWS: &str =
     "CREATE VIEW w AS SELECT window_end, sum(n) AS total FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY window_end;
 CREATE SINK k WITH (connector = 'console');
 INSERT INTO k SELECT * FROM w WHERE total > 0;";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder with a program; `options` follow those of the source.
-fn folder(options: &str, statements: &str) -> TempDir {
+pub(crate) fn folder(options: &str, statements: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("query.sql"), format!("{SOURCE}{options});\n{statements}")).unwrap();
     folder
@@ -41,7 +41,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// What a run over a file tells.
-fn told(folder: &Path, events: &str, arguments: &[&str]) -> Vec<String> {
+pub(crate) fn told(folder: &Path, events: &str, arguments: &[&str]) -> Vec<String> {
     fs::write(folder.join("events.jsonl"), events).unwrap();
     let (status, _, said) = outcome(run(folder, &["--input", "s=events.jsonl"]).args(arguments));
     assert_eq!(status, 0, "{said}");
@@ -49,14 +49,14 @@ fn told(folder: &Path, events: &str, arguments: &[&str]) -> Vec<String> {
 }
 
 /// A run whose input has no end yet; it does not outlive its test.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     events: Option<ChildStdin>,
     said: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = run(folder, &["--input", "s=-"]);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -64,12 +64,16 @@ impl Running {
         Self { events: child.stdin.take(), child, said }
     }
 
-    fn write(&mut self, events: &str) {
+    pub(crate) fn write(&mut self, events: &str) {
         self.events.as_mut().unwrap().write_all(events.as_bytes()).unwrap();
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line that holds these words.
-    fn hear(&mut self, words: &str) -> String {
+    pub(crate) fn hear(&mut self, words: &str) -> String {
         let mut heard = Vec::new();
         for line in self.said.by_ref().map(Result::unwrap) {
             if line.contains(words) {
@@ -81,7 +85,7 @@ impl Running {
     }
 
     /// Ends it by SIGTERM: what it told until then.
-    fn end(mut self) -> Vec<String> {
+    pub(crate) fn end(mut self) -> Vec<String> {
         let kill = format!("kill -TERM {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         let said = self.said.by_ref().map(Result::unwrap).collect();

@@ -134,7 +134,8 @@ fn a_bounded_reading_does_not_wait_for_ever() {
     let missing = topic(&connection, "before", 1) + "-later";
     let of_missing = format!("topic '{missing}' does not exist; waiting for it");
     for (connection, told) in [(&nobody, "Kafka does not answer: "), (&connection, of_missing.as_str())] {
-        let bounded = Reading { bounded: true, connect_timeout: Duration::from_secs(2), ..reading(&missing) };
+        let bounded =
+            Reading { bounded: true, connect_timeout: Some(Duration::from_secs(2)), ..reading(&missing) };
         let mut source = open(connection, bounded);
         let Event::Waiting { message } = next(&mut source) else { panic!("it is not there") };
         assert!(message.starts_with(told), "{message}");

@@ -16,6 +16,7 @@ mod mock;
 mod outage;
 mod secure;
 mod sink;
+mod told;
 mod transactions;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -53,7 +53,8 @@ const CHANCE: [(&str, &str); 2] = [
         "wanted more than 1 GiB of memory",
     ),
 ];
-const GOES_BACK: &str = "it goes back to its last checkpoint";
+/// There is no state here.
+const GOES_BACK: &str = "it goes back to its beginning";
 const AGAIN: &str = "it is started again and called again with the same rows";
 
 /// A sink that does something before it encodes.

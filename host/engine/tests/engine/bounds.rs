@@ -82,6 +82,37 @@ fn times_beyond_the_years_are_refused_and_move_nothing() {
 }
 
 #[test]
+fn rows_that_only_windows_before_the_first_would_take_are_counted() {
+    let settings = Settings { emit_from_us: Some(25), ..Settings::default() };
+    let mut run = Run::with(Setup { slide: 10, size: 20, delay: 3, parts: 1 }, 2, settings);
+    assert_eq!((run.query.emits_from(), run.query.newest_event()), (Some(30), None));
+    run.fold(0, &[event(5, "a", 1), event(29, "a", 2)]);
+    run.fold(1, &[event(8, "a", 3)]);
+    assert_eq!(
+        (run.folded.unwanted, run.query.newest_event(), run.query.next_window_end()),
+        (3, Some(29), None)
+    );
+    run.end(0);
+    assert_eq!(run.query.newest_event(), Some(29), "also of a partition that has ended");
+    run.fold(1, &[event(30, "a", 4)]);
+    assert_eq!((run.folded.unwanted, run.query.next_window_end()), (3, Some(50)));
+    run.finish(2);
+    let all = Run::new(Setup { slide: 10, size: 20, delay: 3, parts: 1 }, 1);
+    assert_eq!(all.query.emits_from(), None);
+}
+
+#[test]
+fn a_late_row_says_how_far_it_is_behind_the_newest_one() {
+    let mut run = Run::new(Setup { slide: 10, size: 10, delay: 3, parts: 1 }, 1);
+    run.fold(
+        0,
+        &[event(5, "a", 1), event(42, "a", 2), event(8, "a", 3), event(1, "a", 4), event(41, "a", 5)],
+    );
+    assert_eq!(run.behind, [34, 41], "the last one is in time");
+    run.finish(1);
+}
+
+#[test]
 fn groups_beyond_the_limit_are_rejected_until_others_are_gone() {
     let settings = Settings { groups_max: 2, ..Settings::default() };
     let mut run = Run::with(Setup { slide: 10, size: 20, delay: 0, parts: 1 }, 2, settings);

@@ -97,6 +97,8 @@ pub(crate) struct Run {
     pub(crate) rejected: Vec<i64>,
     /// The ids of events that were late for all their windows, the start of the first of these, and how many they are.
     pub(crate) late: Vec<(i64, i64, u64)>,
+    /// How far the time of each late row is behind the greatest before it.
+    pub(crate) behind: Vec<i64>,
 }
 
 /// A partition of the first source.
@@ -140,6 +142,7 @@ impl Run {
             folded: Folded::default(),
             rejected: vec![],
             late: vec![],
+            behind: vec![],
         }
     }
 
@@ -148,7 +151,9 @@ impl Run {
         let Self { setup, query, accumulators, .. } = self;
         let folded = batch_of(*setup, events, |batch| query.fold(partition, batch, accumulators).unwrap());
         self.folded.late += folded.late;
+        self.folded.unwanted += folded.unwanted;
         assert_eq!(folded.late, folded.late_rows.len() as u64, "each late row is named");
+        self.behind.extend(folded.late_rows.iter().map(|late| late.behind_us));
         self.late.extend(
             folded.late_rows.iter().map(|late| (events[late.row as usize].id, late.first.0, late.windows)),
         );

@@ -106,14 +106,16 @@ impl KafkaSource {
         }
     }
 
-    /// A bounded reading does not wait for ever: it would never end.
+    /// A bounded reading does not wait for ever: it would never end. Nor does one that somebody waits for.
     pub(super) fn give_up_waiting(&mut self) {
-        if !self.reading.bounded || self.state == State::Failed {
+        let Some(timeout) = self.reading.connect_timeout.filter(|_| self.state != State::Failed) else {
             return;
-        }
-        let timeout = self.reading.connect_timeout;
+        };
         if let Some((_, message)) = self.waiting_since.take_if(|(since, _)| since.elapsed() >= timeout) {
-            self.fail(format!("{message}; given up after {timeout:?} (--connect-timeout)"));
+            let (topic, brokers) = (&self.reading.topic, &self.bootstrap);
+            self.fail(format!(
+                "{message} (topic '{topic}' of '{brokers}'); given up after {timeout:?} (--connect-timeout)"
+            ));
         }
     }
 }

@@ -29,8 +29,8 @@ pub struct Reading {
     pub leader_timeout: Duration,
     /// How long a partition is silent before its leader is asked whether it is idle.
     pub idle_timeout: Duration,
-    /// How long a bounded reading may wait for brokers, the topic or permission at a time before it fails.
-    pub connect_timeout: Duration,
+    /// How long it may wait for brokers, the topic or permission at a time before it fails; none = as long as it takes.
+    pub connect_timeout: Option<Duration>,
 }
 
 impl Default for Reading {
@@ -47,7 +47,7 @@ impl Default for Reading {
             topic_id: None,
             leader_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(60),
+            connect_timeout: None,
         }
     }
 }

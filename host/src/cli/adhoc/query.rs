@@ -1,12 +1,18 @@
 //! `streamgauge query`: a question, a table.
 
+use std::time::Duration;
+
 use clap::Args;
 use streamgauge_sql::SourceText;
 
 use super::{Look, Question};
 use crate::{
     cli::{
-        Failure, files::QueryFiles, limit_options::LimitOptions, log_options::LogOptions, run::binding,
+        Failure,
+        files::QueryFiles,
+        limit_options::LimitOptions,
+        log_options::LogOptions,
+        run::{binding, duration},
         set_options::SetOptions,
     },
     deploy::Binding,
@@ -31,6 +37,9 @@ pub(in crate::cli) struct Options {
     /// Print a JSON object a row, as rows come, instead of tables at the end
     #[arg(long)]
     json: bool,
+    /// How long to wait for Kafka, a topic or permission at a time before it fails
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    connect_timeout: Duration,
     #[command(flatten)]
     set: SetOptions,
     #[command(flatten)]
@@ -49,6 +58,7 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
         statements: options.statements.iter().enumerate().map(statement).collect(),
         inputs: &options.input,
         bounded: true,
+        connect_timeout: Some(options.connect_timeout),
         start: None,
         look: if options.json { Look::Json } else { Look::Table },
         rows_max: options.rows as usize,

@@ -1,12 +1,18 @@
 //! `streamgauge tap`: what a source's events look like when they are decoded.
 
+use std::time::Duration;
+
 use clap::Args;
 use streamgauge_sql::{SourceText, manifest::Start};
 
 use super::{Look, Question};
 use crate::{
     cli::{
-        Failure, files::QueryFiles, limit_options::LimitOptions, log_options::LogOptions, run::binding,
+        Failure,
+        files::QueryFiles,
+        limit_options::LimitOptions,
+        log_options::LogOptions,
+        run::{binding, duration},
         set_options::SetOptions,
     },
     deploy::Binding,
@@ -33,6 +39,9 @@ pub(in crate::cli) struct Options {
     /// End after so many events
     #[arg(long, value_name = "N", default_value_t = u32::MAX, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
     rows: u32,
+    /// How long to wait for Kafka, a topic or permission at a time before it fails; without it, as long as it takes
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    connect_timeout: Option<Duration>,
     #[command(flatten)]
     set: SetOptions,
     #[command(flatten)]
@@ -49,6 +58,7 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
         statements: vec![SourceText { name: "<tap>".to_owned(), text }],
         inputs: &options.input,
         bounded: false,
+        connect_timeout: options.connect_timeout,
         start: Some(if options.earliest { Start::Earliest } else { Start::Latest }),
         look: Look::Json,
         rows_max: options.rows as usize,

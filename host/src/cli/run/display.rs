@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use streamgauge_common::clock::Stopwatch;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::DEPLOYMENT;
 use crate::{
     progress::ProgressLine,
-    query::{NoRows, Subscription},
+    query::{NoRows, QueryProgress, Subscription},
     summary::Summary,
 };
 
@@ -20,6 +20,8 @@ pub(super) struct RunDisplay {
     since_summary: Stopwatch,
     /// By query: why it was told to have no rows.
     no_rows: BTreeMap<String, NoRows>,
+    /// The same with a summary, of queries that need a change to have any.
+    without_rows: BTreeMap<String, NoRows>,
 }
 
 impl RunDisplay {
@@ -30,6 +32,7 @@ impl RunDisplay {
             summary_interval,
             since_summary: Stopwatch::start(),
             no_rows: BTreeMap::new(),
+            without_rows: BTreeMap::new(),
         }
     }
 
@@ -46,18 +49,45 @@ impl RunDisplay {
         } else if self.since_summary.elapsed() >= self.summary_interval {
             self.since_summary = Stopwatch::start();
             Summary::of(subscriptions).tell(DEPLOYMENT);
+            for query in queries_of(subscriptions) {
+                let Some((why, help)) = query.no_rows().and_then(|why| Some((why.clone(), why.help()?)))
+                else {
+                    continue;
+                };
+                let query = query.name();
+                if self.without_rows.get(query).is_none_or(|told| !told.is_like(&why)) {
+                    info!(deployment = DEPLOYMENT, query, help, "query '{query}' has no rows yet: {why}");
+                    self.without_rows.insert(query.to_owned(), why);
+                }
+            }
         }
     }
 
     /// Tells of each query why it has no rows, where that is another reason than before.
     fn tell_no_rows(&mut self, subscriptions: &[Arc<Subscription>]) {
-        for query in subscriptions.iter().flat_map(|subscription| subscription.queries()) {
+        for query in queries_of(subscriptions) {
             let Some(why) = query.no_rows() else { continue };
             let query = query.name();
             if self.no_rows.get(query).is_none_or(|told| !told.is_like(&why)) {
-                debug!(deployment = DEPLOYMENT, query, "query '{query}' has no rows yet: {why}");
+                let help = why.help();
+                debug!(deployment = DEPLOYMENT, query, help, "query '{query}' has no rows yet: {why}");
                 self.no_rows.insert(query.to_owned(), why);
             }
         }
     }
+}
+
+/// Tells at the end of queries that could have no rows why, and what to change.
+pub(super) fn tell_without_rows(subscriptions: &[Arc<Subscription>]) {
+    for query in queries_of(subscriptions) {
+        let Some((why, help)) = query.no_rows().and_then(|why| Some((why.clone(), why.help()?))) else {
+            continue;
+        };
+        let query = query.name();
+        info!(deployment = DEPLOYMENT, query, help, "query '{query}' has no rows: {why}");
+    }
+}
+
+fn queries_of(subscriptions: &[Arc<Subscription>]) -> impl Iterator<Item = Arc<QueryProgress>> {
+    subscriptions.iter().flat_map(|subscription| subscription.queries())
 }

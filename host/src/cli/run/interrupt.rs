@@ -5,7 +5,7 @@ use std::{
     future::pending,
     process,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
@@ -46,7 +46,12 @@ struct SignalState {
     watched: watch::Sender<bool>,
     /// How long the run may take to end once it has watched, in milliseconds.
     ends_within_ms: AtomicU64,
+    /// Which rows are not delivered, where a run knows.
+    undelivered: OnceLock<Box<Undelivered>>,
 }
+
+/// What is said of rows that are not delivered; none where all are.
+type Undelivered = dyn Fn() -> Option<String> + Send + Sync;
 
 /// While it is there a thread watches `stop`.
 pub(in crate::cli) struct StopWatch<'a>(&'a SignalState);
@@ -81,8 +86,14 @@ impl Signals {
     }
 
     /// From now on somebody looks at [`Signals::stop`]; before and afterwards the first signal
-    /// ends the process. Deliveries may take `drain_timeout` at the end.
-    pub(in crate::cli) fn watch_stop(&self, drain_timeout: Duration) -> StopWatch<'_> {
+    /// ends the process. Deliveries may take `drain_timeout` at the end; who ends it sooner is told what `undelivered` says.
+    pub(in crate::cli) fn watch_stop(
+        &self,
+        drain_timeout: Duration,
+        undelivered: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> StopWatch<'_> {
+        // One run a process.
+        let _ = self.shared.undelivered.set(Box::new(undelivered));
         let within = (drain_timeout + STUCK_AFTER).as_millis();
         self.shared.ends_within_ms.store(u64::try_from(within).unwrap_or(u64::MAX), SeqCst);
         self.shared.watched.send_replace(true);
@@ -137,7 +148,10 @@ async fn pass_on(mut heard: Heard, shared: &SignalState) {
     shared.stop.set();
     select! {
         // Somebody does not read our rows, or a guest runs to its time limit: who asks twice does not wait for it.
-        () = heard.end() => {}
+        () = heard.end() => {
+            let undelivered = shared.undelivered.get().and_then(|undelivered| undelivered());
+            undelivered.into_iter().for_each(|text| tell_now(&format!("interrupted twice: {text}\n")));
+        }
         () = unwatched(shared) => tell_now("interrupted: the run had not begun, or was over\n"),
         () = stuck(shared) => {
             tell_now("error: the run does not end: something that it writes to takes nothing\nhelp: what was decided and not \

@@ -21,6 +21,8 @@ pub struct MissingColumn {
     pub name: String,
     /// How many records were looked at.
     pub records: u64,
+    /// Whether more may come.
+    pub goes_on: bool,
     /// What they have instead.
     pub why: Why,
     /// A path that leads to a value and is spelled much like the column's.
@@ -62,11 +64,12 @@ pub struct MoreElements {
 impl MissingColumn {
     /// What was seen; it follows the source's name.
     pub fn message(&self) -> String {
-        let Self { name, records, why, meant } = self;
+        let Self { name, records, goes_on, why, meant } = self;
+        let so_far = if *goes_on { " so far" } else { "" };
         let among = match records {
             RECORDS_MAX.. => format!("the first {records} records"),
-            1 => "the only record".to_owned(),
-            records => format!("all {records} records"),
+            1 => format!("the only record{so_far}"),
+            records => format!("all {records} records{so_far}"),
         };
         let text = match why {
             Why::NoKey { key, .. } => {

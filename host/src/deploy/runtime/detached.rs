@@ -152,7 +152,11 @@ impl ThreadContext {
                 failure.batch.filter(|_| failure.in_fold && failure.fault.kind == FaultKind::Deterministic);
             let name = task.name().to_owned();
             let deployment = task.context().subscription.deployment.clone();
-            warn!(deployment, query = name, "query '{name}': {fault}; it goes back to its last checkpoint");
+            let back = match task.log().is_durable() {
+                true => "its last checkpoint",
+                false => "its beginning",
+            };
+            warn!(deployment, query = name, "query '{name}': {fault}; it goes back to {back}");
             let poison = match suspect {
                 Some(batch) => bisect::find(task, source, batch, &self.stop)?,
                 None => Vec::new(),

@@ -37,12 +37,16 @@ impl InputBatch<'_> {
         for (place, reject) in unusable {
             // What is said of a record is said of its rows.
             if last.is_some_and(|last| last == place || last == (place.0, None)) {
+                if let Some(Reject { scope, column: column @ Some(_), reason, message }) = reject {
+                    let why = WriteOff { reason: *reason, message, column: *column, is_also: true };
+                    self.write_off(Some(*scope), query, &why, emit);
+                }
                 continue;
             }
             last = Some(place);
             let why = match reject {
                 Some(Reject { reason, message, column, .. }) => {
-                    WriteOff { reason: *reason, message, column: *column }
+                    WriteOff { reason: *reason, message, column: *column, is_also: false }
                 }
                 None => {
                     let column = time.and_then(|time| places.get(time)).copied();
@@ -50,6 +54,7 @@ impl InputBatch<'_> {
                         reason: Reason::NullTime,
                         message: "the event time is missing or null",
                         column,
+                        is_also: false,
                     }
                 }
             };

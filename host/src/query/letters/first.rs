@@ -1,4 +1,4 @@
-//! The first dead letter of each reason: people are told of it at once, with the record and with what would help.
+//! The first dead letter of each reason and column: people are told of it at once, with the record and with what would help.
 //!
 //! A record that cannot be decoded is told once for its source, however many queries read it; what a query makes of it once a query.
 
@@ -19,10 +19,13 @@ const EXCERPT_CHARS_MAX: usize = 200;
 /// How long the message of a dead letter may be here, in characters: it may be a plugin's own words.
 const MESSAGE_CHARS_MAX: usize = 500;
 
+/// What is told once: a reason, and the name of the column that is to blame, if it is one.
+pub(in crate::query) type Kind = (Reason, Option<String>);
+
 /// Of which queries and reasons people know.
 #[derive(Debug, Default)]
 pub(super) struct FirstLetters {
-    told: BTreeSet<(QueryIndex, Reason)>,
+    told: BTreeSet<(QueryIndex, Kind)>,
     /// Columns that cannot be read and of which it is known what would help.
     helped: BTreeSet<(Reason, String)>,
     /// Those of the batch or window that is being taken.
@@ -32,7 +35,7 @@ pub(super) struct FirstLetters {
 /// What is told of one.
 #[derive(Debug)]
 struct FirstLetter {
-    of: (QueryIndex, Reason),
+    of: (QueryIndex, Kind),
     /// None where the record could not be decoded.
     query: Option<String>,
     /// The partition's number, and the offset; none behind a window.
@@ -42,9 +45,9 @@ struct FirstLetter {
 }
 
 impl FirstLetters {
-    /// Whether nobody has been told of a dead letter of this query and reason.
-    pub(super) fn is_new(&self, query: QueryIndex, reason: Reason) -> bool {
-        let of = (query, reason);
+    /// Whether nobody has been told of a dead letter of this query, reason and column.
+    pub(super) fn is_new(&self, query: QueryIndex, kind: &Kind) -> bool {
+        let of = (query, kind.clone());
         !self.told.contains(&of) && !self.waiting.iter().any(|letter| letter.of == of)
     }
 
@@ -57,13 +60,14 @@ impl FirstLetters {
         subscription: &Subscription,
     ) {
         let is_decoding = is_decoding(letter.reason, column);
-        if !self.is_new(query, letter.reason) || is_decoding && subscription.knows_of(letter.reason) {
+        let kind = (letter.reason, column.map(|spec| spec.column.name.clone()));
+        if !self.is_new(query, &kind) || is_decoding && subscription.knows_of(&kind) {
             return;
         }
         let help = [help(letter, column, subscription), keep(letter.reason, subscription)];
         let help: Vec<String> = help.into_iter().flatten().collect();
         self.waiting.push(FirstLetter {
-            of: (query, letter.reason),
+            of: (query, kind),
             query: (!is_decoding).then(|| letter.query.to_owned()),
             place: letter.place.map(|(partition, offset)| (partition.number, offset.0)),
             text: text(letter, is_decoding, subscription),
@@ -79,13 +83,14 @@ impl FirstLetters {
     /// Tells what was kept since the last commit.
     pub(super) fn commit(&mut self, subscription: &Subscription) {
         for FirstLetter { of, query, place, text, help } in self.waiting.drain(..) {
+            let (reason, is_new) = (of.1.0, query.is_some() || subscription.learn_of(&of.1));
             self.told.insert(of);
-            if query.is_none() && !subscription.learn_of(of.1) {
+            if !is_new {
                 continue;
             }
             let (partition, offset) = (place.map(|place| place.0), place.map(|place| place.1));
             let (deployment, source) = (&subscription.deployment, &subscription.source);
-            warn!(deployment, query, source, partition, offset, reason = of.1.name(), help, "{text}");
+            warn!(deployment, query, source, partition, offset, reason = reason.name(), help, "{text}");
         }
     }
 }

@@ -9,6 +9,11 @@ use streamgauge_sql::{
     types::DataType,
 };
 
+use super::{
+    not_json,
+    time_patterns::{self, Fits},
+    token,
+};
 use crate::{
     decode::{
         keys,
@@ -30,9 +35,13 @@ pub(super) fn help(
         Reason::Malformed if column.is_some() => {
             Some("texts must be UTF-8, with the escapes of JSON".to_owned())
         }
-        Reason::Malformed => Some(malformed(letter.record, !subscription.files.is_empty())),
+        Reason::Malformed => Some(not_json::help(letter.record, !subscription.files.is_empty())),
         Reason::TooLarge => Some("--limit max_record_bytes=2MiB takes longer records".to_owned()),
-        Reason::WrongType | Reason::OutOfRange => fitting(column?, &value?, &subscription.source),
+        Reason::WrongType | Reason::OutOfRange => match value.or_else(|| token::value(letter.message)) {
+            Some(value) => fitting(column?, &value, &subscription.source),
+            None if letter.reason == Reason::WrongType => token::help(column?, letter.message),
+            None => None,
+        },
         Reason::NullTime => Some(no_time(&column?.column, letter.record)),
         Reason::Future => Some(format!(
             "if the clocks of its senders are right, max_future_skew = '1 hour' in the WITH of source '{}' lets events be so far ahead",
@@ -70,20 +79,6 @@ fn overflow(message: &str) -> &'static str {
     }
 }
 
-fn malformed(record: &[u8], is_file: bool) -> String {
-    let first = record.iter().copied().find(|byte| !byte.is_ascii_whitespace());
-    match first {
-        Some(b'[') => "each record must be one JSON object: send the elements of an array one by one",
-        Some(0) => "each record must be one JSON object: a first byte 0 is how records of a schema registry (Avro, Protobuf) begin, \
-                    which cannot be read",
-        Some(b'{') if is_file => {
-            "a file must have one JSON object a line; `jq -c . FILE` writes objects of several lines so"
-        }
-        _ => "each record must be exactly one JSON object",
-    }
-    .to_owned()
-}
-
 fn no_time(time: &SourceColumn, record: &[u8]) -> String {
     let key = spell(&time.path);
     match keys::nearest_to(record, &time.path) {
@@ -99,11 +94,7 @@ fn no_time(time: &SourceColumn, record: &[u8]) -> String {
 
 /// What would make a value fit a column.
 fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
-    let write = |option: &str| Some(format!("write {option} in the WITH of source '{source}'"));
-    let write_format = |format: &str| match &spec.column.time_format {
-        Some(_) => Some(format!("write FORMAT '{format}' behind the type of column {}", spec.column.name)),
-        None => write(&format!("time_format = '{format}'")),
-    };
+    let write_format = |format: &str| Some(write_format(format, &spec.column, source));
     let number = value.as_str().and_then(|text| text.trim().parse::<f64>().ok());
     match (spec.column.data_type, value) {
         (DataType::Timestamp, Value::Number(time)) => {
@@ -112,13 +103,12 @@ fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
         }
         (DataType::Timestamp, Value::String(text)) => match timestamp(spec, text, number)? {
             Wanted::Format(format) => write_format(format),
-            Wanted::Zone(pattern) => write(&format!("time_format = '{pattern}', time_zone = 'UTC'"))
-                .map(|help| format!("{help}, if it is a time of UTC")),
+            Wanted::Pattern(fits) => Some(proposed(&fits, &spec.column, source)),
         },
         (DataType::Int64 | DataType::Float64, Value::String(_))
             if number.is_some() && !spec.lenient_numbers =>
         {
-            write("numbers = 'lenient'")
+            Some(write("numbers = 'lenient'", source))
         }
         (DataType::Int64 | DataType::Float64, Value::String(text)) if text.trim().is_empty() => {
             let column = &spec.column.name;
@@ -139,27 +129,51 @@ fn fitting(spec: &ColumnSpec, value: &Value, source: &str) -> Option<String> {
     }
 }
 
+fn write(option: &str, source: &str) -> String {
+    format!("write {option} in the WITH of source '{source}'")
+}
+
+fn write_format(format: &str, column: &SourceColumn, source: &str) -> String {
+    match column.time_format {
+        Some(_) => format!("write FORMAT '{format}' behind the type of column {}", column.name),
+        None => write(&format!("time_format = '{format}'"), source),
+    }
+}
+
+/// Which pattern to write, and when it is the right one.
+fn proposed(fits: &Fits, column: &SourceColumn, source: &str) -> String {
+    let Fits { pattern, needs_zone, is_ambiguous } = fits;
+    let help = match (needs_zone, column.time_format.is_some()) {
+        (false, _) => write_format(pattern, column, source),
+        (true, false) => write(&format!("time_format = '{pattern}', time_zone = 'UTC'"), source),
+        (true, true) => {
+            format!("{}, and {}", write_format(pattern, column, source), write("time_zone = 'UTC'", source))
+        }
+    };
+    let conditions = [(*needs_zone, "it is a time of UTC"), (*is_ambiguous, "the day is before the month")];
+    let conditions: Vec<&str> =
+        conditions.iter().filter(|(holds, _)| *holds).map(|(_, text)| *text).collect();
+    match conditions.is_empty() {
+        true => help,
+        false => format!("{help}, if {}", conditions.join(" and ")),
+    }
+}
+
 enum Wanted {
     Format(&'static str),
-    /// A pattern for times without a zone.
-    Zone(String),
+    /// A pattern.
+    Pattern(Fits),
 }
 
 /// What a time in quotes needs; `number` is what it is as a number.
 fn timestamp(spec: &ColumnSpec, text: &str, number: Option<f64>) -> Option<Wanted> {
-    if let Some(number) = number {
-        let format = unit_of(number)?;
+    if let Some(format) = number.and_then(unit_of) {
         return (word_of(&spec.time_format) != Some(format)).then_some(Wanted::Format(format));
     }
     if spec.time_format != TimeFormat::Rfc3339 && parse_timestamp(text.as_bytes()).is_ok() {
         return Some(Wanted::Format("rfc3339"));
     }
-    let lacks_zone = spec.time_format == TimeFormat::Rfc3339 && spec.time_format.lacks_zone(text.as_bytes());
-    lacks_zone.then(|| {
-        let between = text.get(10..11).unwrap_or(" ");
-        let fraction = if text.contains('.') { "%.f" } else { "" };
-        Wanted::Zone(format!("%Y-%m-%d{between}%H:%M:%S{fraction}"))
-    })
+    time_patterns::of(text).map(Wanted::Pattern)
 }
 
 /// The type that takes a value.
@@ -251,18 +265,6 @@ mod tests {
                 Reason::WrongType,
                 "write time_format = 'unix_ns' in the WITH of source 's'",
             ),
-            (
-                Rfc3339,
-                r#"{"c":"2026-01-01T00:00:00"}"#,
-                Reason::WrongType,
-                "write time_format = '%Y-%m-%dT%H:%M:%S', time_zone = 'UTC' in the WITH of source 's', if it is a time of UTC",
-            ),
-            (
-                Rfc3339,
-                r#"{"c":"2026-01-01 00:00:00.25"}"#,
-                Reason::WrongType,
-                "write time_format = '%Y-%m-%d %H:%M:%S%.f', time_zone = 'UTC' in the WITH of source 's', if it is a time of UTC",
-            ),
             (Rfc3339, r#"{"c":"yesterday"}"#, Reason::WrongType, ""),
             (UnixMillis, r#"{"c":1767225600000}"#, Reason::OutOfRange, ""),
         ] {
@@ -301,6 +303,57 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_is_written_otherwise_names_the_pattern() {
+        use TimeFormat::{Rfc3339, UnixMillis};
+        for (format, record, reason, expected) in [
+            (
+                Rfc3339,
+                r#"{"c":"2026-01-01T00:00:00"}"#,
+                Reason::WrongType,
+                "write time_format = '%Y-%m-%dT%H:%M:%S', time_zone = 'UTC' in the WITH of source 's', if it is a time of UTC",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":"2026-01-01 00:00:00.25"}"#,
+                Reason::WrongType,
+                "write time_format = '%Y-%m-%d %H:%M:%S%.f', time_zone = 'UTC' in the WITH of source 's', if it is a time of UTC",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":"2026-11-29"}"#,
+                Reason::WrongType,
+                "write time_format = '%Y-%m-%d', time_zone = 'UTC' in the WITH of source 's', if it is a time of UTC",
+            ),
+            (
+                UnixMillis,
+                r#"{"c":"09/11/2026 10:00"}"#,
+                Reason::WrongType,
+                "write time_format = '%d/%m/%Y %H:%M', time_zone = 'UTC' in the WITH of source 's', if it is a time of UTC and the day \
+                 is before the month",
+            ),
+            (
+                Rfc3339,
+                r#"{"c":"29/Nov/2026:10:00:01 +0100"}"#,
+                Reason::WrongType,
+                "write time_format = '%d/%b/%Y:%H:%M:%S %z' in the WITH of source 's'",
+            ),
+        ] {
+            assert_eq!(helped(&spec(DataType::Timestamp, format), reason, record), expected, "{record}");
+        }
+    }
+
+    #[test]
+    fn a_column_with_a_format_of_its_own_gets_another_one() {
+        let mut spec = spec(DataType::Timestamp, TimeFormat::Rfc3339);
+        spec.column.time_format = Some(TimeFormat::Rfc3339);
+        assert_eq!(
+            helped(&spec, Reason::WrongType, r#"{"c":"2026-11-29"}"#),
+            "write FORMAT '%Y-%m-%d' behind the type of column c, and write time_zone = 'UTC' in the WITH of source 's', if it is a time \
+             of UTC"
+        );
+    }
+
+    #[test]
     fn a_cast_is_proposed_where_it_helps() {
         for (expression, start) in [
             ("n * 1000", "CAST(... AS DOUBLE)"),
@@ -323,13 +376,5 @@ mod tests {
             "the event time is read from the key `c`; did you mean `C`? JSON keys are matched exactly"
         );
         assert!(helped(&time, Reason::NullTime, r#"{"c":null}"#).contains("PATH 'a.b'"));
-    }
-
-    #[test]
-    fn what_is_no_object_is_told_by_how_it_begins() {
-        assert!(malformed(b" [{}]", false).contains("array"));
-        assert!(malformed(b"\0\0\0\0\x01abc", false).contains("schema registry"));
-        assert!(malformed(b"{\"a\":", true).contains("jq -c"));
-        assert_eq!(malformed(b"{\"a\":", false), malformed(b"", true));
     }
 }

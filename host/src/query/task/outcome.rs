@@ -11,7 +11,7 @@ use streamgauge_common::{
 use super::QueryTask;
 use crate::{
     decode::Batch,
-    query::{Counts, Subscription},
+    query::{Counts, Subscription, no_rows::Seen},
 };
 
 /// How a query task ended.
@@ -83,9 +83,24 @@ impl QueryTask {
 
     /// Shows others how far it is; `watermark_us` is the least of those that share its reader.
     pub fn report(&mut self, watermark_us: Option<i64>) {
+        let subscription = &self.context.subscription;
+        subscription.tell_first_if_due();
+        watermark_us.iter().for_each(|&least| subscription.progress.set_watermark(least));
+        self.look_for_rows(false);
+    }
+
+    /// Nothing more is read: people are told what is known of what was, and it is found out why there are no rows.
+    pub fn end_reading(&mut self) {
+        self.look_for_rows(true);
+        self.context.subscription.end_first();
+    }
+
+    fn look_for_rows(&mut self, is_last: bool) {
         let Self { context, query, no_rows, read, .. } = self;
-        watermark_us.iter().for_each(|&least| context.subscription.progress.set_watermark(least));
-        if let Some(why) = no_rows.look(context.counts.rows, !read.is_empty(), query) {
+        let Counts { rows, late, .. } = context.counts;
+        let source = &context.subscription.source;
+        let seen = Seen { source, rows, late, has_read: !read.is_empty(), is_last };
+        if let Some(why) = no_rows.look(&seen, query) {
             context.shown().into_iter().for_each(|shown| shown.set_no_rows(why.clone()));
         }
     }
