@@ -103,7 +103,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn the_first_dead_letter_of_each_reason_is_told_at_once_with_what_would_help() {
+fn the_first_dead_letter_of_each_reason_and_column_is_told_at_once_with_what_would_help() {
     let folder = folder("", WINDOWS);
     let mut running = Running::start(folder.path(), &["-q"]);
     running.write("{\"n\":1,\"ts\":1767225600000}\n{\"n\":2,\"ts\":1767225600001}\n");
@@ -118,7 +118,12 @@ fn the_first_dead_letter_of_each_reason_is_told_at_once_with_what_would_help() {
     );
     running.write("{\"n\":1,\"ts\":\n");
     assert!(running.hear("dead letter").contains("'malformed': expected "));
-    running.write("{\"n\":\"x\",\"ts\":1767225600002}\n[]\n");
+    running.write("{\"n\":\"x\",\"ts\":1767225600002}\n");
+    assert!(
+        running.hear("dead letter").contains("'wrong_type': column \"n\": expected BIGINT"),
+        "another column"
+    );
+    running.write("{\"n\":\"x\",\"ts\":1767225600003}\n[]\n");
     let rest = running.end();
     assert!(!rest.iter().any(|line| line.contains("dead letter '")), "each is told once: {rest:?}");
 }
