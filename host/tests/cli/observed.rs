@@ -120,7 +120,7 @@ fn the_first_dead_letter_of_each_reason_and_column_is_told_at_once_with_what_wou
     assert!(running.hear("dead letter").contains("'malformed': expected "));
     running.write("{\"n\":\"x\",\"ts\":1767225600002}\n");
     assert!(
-        running.hear("dead letter").contains("'wrong_type': column \"n\": expected BIGINT"),
+        running.hear("first dead letter").contains("'wrong_type': column \"n\": expected BIGINT"),
         "another column"
     );
     running.write("{\"n\":\"x\",\"ts\":1767225600003}\n[]\n");
