@@ -55,11 +55,120 @@ fn lay_out(text: &str) -> Checked<String> {
         max_inline_top_level: Some(LINE),
         ..FormatOptions::default()
     };
-    let Hidden { text, pieces } = Hidden::of(text)?;
-    let text = sqlformat::format(&text, &QueryParams::None, &options);
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let text = format!("{}\n", lines.join("\n").trim());
+    let Hidden { text, pieces } = Hidden::of(&with_comments_behind(text)?)?;
+    let statements = statements(&text)?.into_iter().map(|statement| statement.lay_out(&options));
+    let text = format!("{}\n", statements.collect::<Vec<_>>().join("\n\n").trim());
     Ok(pieces.iter().fold(text, |text, (stand_in, piece)| text.replacen(stand_in, piece, 1)))
+}
+
+/// The text with each `,` before the comments that it stood behind, and so each `;` behind a single comment in its line: a line begins
+/// with neither.
+fn with_comments_behind(text: &str) -> Checked<String> {
+    let offsets = Offsets::new(text);
+    let slice = |token: &TokenWithSpan| {
+        let (start, end) = (offsets.find(text, token.span.start), offsets.find(text, token.span.end));
+        text.get(start..end).unwrap_or_default()
+    };
+    let mut tokens = tokens::cut(text)?;
+    move_before_comments(&mut tokens);
+    Ok(tokens.iter().map(slice).collect())
+}
+
+fn move_before_comments(tokens: &mut [TokenWithSpan]) {
+    for at in 0..tokens.len() {
+        let is_space = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+        let before = tokens.get(..at).unwrap_or_default();
+        let first = before.iter().rposition(|token| !is_space(token)).map_or(at, |last| last + 1);
+        let space = before.get(first..).unwrap_or_default();
+        let comments = space.iter().filter(|token| is_comment(&token.token)).count();
+        let moves = match tokens.get(at).map(|token| &token.token) {
+            Some(Token::Comma) => comments > 0,
+            Some(Token::SemiColon) => {
+                let is_behind_line =
+                    space.iter().take_while(|token| !is_comment(&token.token)).any(ends_line);
+                // Then it has a comment of its own.
+                let behind = tokens.iter().skip(at + 1).find(|token| !is_space(token) || ends_line(token));
+                let is_before_comment = behind.is_some_and(|token| is_comment(&token.token));
+                comments == 1 && !is_behind_line && !is_before_comment
+            }
+            _ => false,
+        };
+        if let (true, Some(moved)) = (moves, tokens.get_mut(first..=at)) {
+            moved.rotate_right(1);
+        }
+    }
+}
+
+fn is_comment(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)))
+}
+
+/// Whether a line ends with this token.
+fn ends_line(token: &TokenWithSpan) -> bool {
+    matches!(
+        token.token,
+        Token::Whitespace(Whitespace::Newline | Whitespace::SingleLineComment { .. }) | Token::EOF
+    )
+}
+
+/// A statement and the comments before it.
+struct Statement<'t> {
+    text: &'t str,
+    /// Whether `text` ends with a comment that takes the rest of its line.
+    is_open: bool,
+    /// The comments behind its `;` in the same line; none where it has no `;`.
+    end: Option<&'t str>,
+}
+
+impl Statement<'_> {
+    fn lay_out(&self, options: &FormatOptions<'_>) -> String {
+        let text = sqlformat::format(self.text, &QueryParams::None, options);
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        let text = lines.join("\n").trim().to_owned();
+        match self.end {
+            None => text,
+            Some(comments) => {
+                let semicolon = if self.is_open { "\n;" } else { ";" };
+                format!("{text}{semicolon} {comments}").trim_end().to_owned()
+            }
+        }
+    }
+}
+
+/// The library would put a comment behind `;` in front of the next statement, so it gets them one by one.
+fn statements(text: &str) -> Checked<Vec<Statement<'_>>> {
+    let offsets = Offsets::new(text);
+    let tokens = tokens::cut(text)?;
+    let start_of = |token: &TokenWithSpan| offsets.find(text, token.span.start);
+    let end_of = |token: &TokenWithSpan| offsets.find(text, token.span.end);
+    let is_line_comment = |token: &TokenWithSpan| ends_line(token) && is_comment(&token.token);
+    let (mut found, mut start, mut is_open) = (Vec::new(), 0, false);
+    for (at, token) in tokens.iter().enumerate() {
+        if token.token != Token::SemiColon {
+            is_open = is_line_comment(token)
+                || (is_open && matches!(token.token, Token::Whitespace(_)) && !is_comment(&token.token));
+            continue;
+        }
+        let semicolon = start_of(token);
+        let line = tokens.get(at + 1..).unwrap_or_default();
+        let behind = line.iter().take_while(|token| matches!(token.token, Token::Whitespace(_)));
+        let last = behind.clone().position(ends_line).and_then(|last| line.get(last));
+        let end = match last {
+            Some(last) if is_comment(&last.token) => end_of(last),
+            Some(last) => start_of(last),
+            None if behind.count() == line.len() => text.len(),
+            None => end_of(token),
+        };
+        let statement = text.get(start..semicolon).unwrap_or_default();
+        let comments = text.get(end_of(token)..end).unwrap_or_default().trim();
+        found.push(Statement { text: statement, is_open, end: Some(comments) });
+        (start, is_open) = (end, false);
+    }
+    let rest = text.get(start..).unwrap_or_default();
+    if !rest.trim().is_empty() {
+        found.push(Statement { text: rest, is_open, end: None });
+    }
+    Ok(found)
 }
 
 /// A text in which others stand in for what the library misreads: for strings with a backslash, which it takes for an escape, or
@@ -123,9 +232,11 @@ fn join_options(text: &str) -> String {
     joined
 }
 
-/// What a layout must not change: the tokens, and the comments without the space around their lines.
+/// What a layout must not change: the tokens, and the comments without the space around their lines. Only `,` and `;` pass comments.
 fn essence(text: &str) -> Checked<Vec<Token>> {
-    let tokens = tokens::cut(text)?.into_iter().map(|token| token.token);
+    let mut tokens = tokens::cut(text)?;
+    move_before_comments(&mut tokens);
+    let tokens = tokens.into_iter().map(|token| token.token);
     let tokens = tokens.filter_map(|token| match token {
         Token::Whitespace(Whitespace::SingleLineComment { comment, prefix }) => {
             let comment = comment.trim().to_owned();
@@ -170,6 +281,52 @@ where a <> 'it''s'
 group by window_start, window_end, a
 ",
         );
+    }
+
+    #[test]
+    fn no_line_begins_with_a_comma_behind_a_comment() {
+        check(
+            "select a -- one\n, b -- two\n , /* three */ c from s",
+            "select a,  -- one\nb,  -- two\n/* three */\nc\nfrom s\n",
+        );
+        check(
+            "create source s (a text -- the a\n, b bigint -- the b\n, ts timestamp) with (connector='file' -- here\n, path='x')",
+            "\
+create source s (
+  a text,  -- the a
+  b bigint,  -- the b
+  ts timestamp
+) with (
+  connector = 'file',  -- here
+  path = 'x'
+)
+",
+        );
+    }
+
+    #[test]
+    fn comments_behind_a_statement_stay_in_its_line() {
+        check(
+            "select a from s; -- one\nselect b from s -- two\n; \n-- three\n-- four\nselect c from s; /* five */ select d from s;/* six */",
+            "\
+select a
+from s; -- one
+
+select b
+from s; -- two
+
+-- three
+-- four
+select c
+from s;
+
+/* five */
+select d
+from s; /* six */
+",
+        );
+        check("select a from s -- one\n; -- two\n", "select a\nfrom s -- one\n; -- two\n");
+        check("select a from s\n-- one\n-- two\n;", "select a\nfrom s\n-- one\n-- two\n;\n");
     }
 
     #[test]

@@ -46,6 +46,44 @@ fn a_program_that_is_laid_out_anew_has_the_same_plans() {
     }
 }
 
+#[test]
+fn layouts() {
+    check("layouts", "laid_out", |files| {
+        let [file] = files else { return Err("one file".to_owned()) };
+        format(file).map(|text| vec![text.trim_end().to_owned()]).map_err(|why| why.to_string())
+    });
+}
+
+#[test]
+fn any_file_that_is_laid_out_stays_as_it_is() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let examples = fs::read_dir(tests.join("../../examples")).unwrap();
+    let folders = ["cases", "reject", "layouts"].map(|folder| tests.join(folder));
+    let examples = examples.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let (mut laid_out, mut refused) = (0, Vec::new());
+    for folder in folders.into_iter().chain(examples) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "sql") {
+                continue;
+            }
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let file = SourceText { name: name.clone(), text: fs::read_to_string(&path).unwrap() };
+            match format(&file) {
+                Ok(text) => {
+                    let again = SourceText { text: text.clone(), ..file };
+                    assert_eq!(format(&again), Ok(text), "{name}: laid out again");
+                    laid_out += 1;
+                }
+                Err(_) => refused.push(name),
+            }
+        }
+    }
+    refused.sort();
+    assert_eq!(refused, ["backtick_open.sql", "unclosed_string.sql"], "only what has no tokens");
+    assert!(laid_out > 250, "{laid_out}");
+}
+
 /// The queries of a folder.
 fn paths(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
