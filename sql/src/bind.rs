@@ -22,13 +22,16 @@ mod function;
 mod aggregate;
 mod alias;
 mod share;
+mod doubtful;
 mod signature;
 mod refused;
+mod unit_of_time;
 
 use sqlparser::tokenizer::Span;
 
 use crate::catalog::Catalog;
 use crate::error::{Checked, Problem};
+use crate::errors::{Errors, both};
 use crate::manifest::{Field, Input, Sink, Source, Target};
 use crate::parse::Statement;
 use crate::parse::from::Relation as Written;
@@ -138,7 +141,13 @@ impl<'a> Binder<'a> {
             Body::CreateAggregate(def) => self.create_aggregate(def).map(|()| None),
             Body::CreateView(name, select) => self.create_view(name, select, &statement.sql).map(Some),
             Body::Insert(name, select) => {
-                let sink = self.find_sink(name)?;
+                let sink = match self.find_sink(name) {
+                    Ok(sink) => sink,
+                    Err(problem) => {
+                        let query = self.query(String::new(), select, &statement.sql, Target::Console);
+                        return both(Err(problem), query).map(|((), query)| Some(query));
+                    }
+                };
                 let query = self.numbered(&format!("insert_{}", sink.to_lowercase()), name.span)?;
                 self.query(query, select, &statement.sql, Target::Sink(sink)).map(Some)
             }
@@ -151,11 +160,13 @@ impl<'a> Binder<'a> {
 
     fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
         self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
-        let source = self.with_values(&def.options, |given, catalog| source::bind(def, given, catalog))?;
-        let bounded = def.columns.iter().filter_map(|column| column.bounded);
-        self.warnings.extend(bounded.map(|span| {
-            *Problem::new(span, "texts have no greatest length: this is TEXT, and longer texts are taken too")
-                .help("write TEXT")
+        let source = self.with_values(&def.options, |given, catalog| source::bind(def, given, catalog));
+        let wrong = def.wrong.clone().map_or(Ok(()), Err);
+        let ((), source) = both(wrong, source)?;
+        let notes = def.columns.iter().filter_map(|column| column.note);
+        self.warnings.extend(notes.map(|(span, note)| {
+            let (message, help) = note.words();
+            *Problem::new(span, message).help(help)
         }));
         let time = source.watermark.map(|watermark| watermark.column);
         let columns = def.columns.iter();
@@ -249,13 +260,22 @@ impl<'a> Binder<'a> {
     }
 
     fn query(&mut self, name: String, select: &Select, sql: &str, target: Target) -> Checked<BoundQuery> {
+        let mut errors = Errors::default();
         let (relation, windows) = match &select.from.relation {
             Written::Named(name) => (self.find(name)?, None),
             Written::Window(call) => {
-                let arguments = window::arguments(call)?;
-                let relation = self.find(arguments.source()?)?;
-                let windows = arguments.windows(&relation)?;
-                (relation, Some(windows))
+                let (relation, windows) = match window::arguments(call) {
+                    Ok(arguments) => {
+                        let relation = self.find(arguments.source()?)?;
+                        let windows = arguments.windows(&relation);
+                        (relation, windows)
+                    }
+                    Err(problem) => match call.first_name().and_then(|name| self.find(name).ok()) {
+                        Some(relation) => (relation, Err(problem)),
+                        None => return Err(problem),
+                    },
+                };
+                (relation, Some(errors.keep(windows).unwrap_or(Windows::UNKNOWN)))
             }
         };
         let functions = Functions {
@@ -264,7 +284,8 @@ impl<'a> Binder<'a> {
             declared: self.declared,
             broken: &self.broken,
         };
-        let select = query::bind(functions, select, &relation, windows, &mut self.warnings)?;
+        let select = query::bind(functions, select, &relation, windows, &mut self.warnings);
+        let ((), select) = both(errors.end(), select)?;
         let columns = relation.columns.iter();
         let columns =
             columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });

@@ -6,7 +6,9 @@ use crate::bind::Binder;
 use crate::catalog::Catalog;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
 use crate::manifest::{Input, Sink, Source, Target};
+use crate::parse::name::Name;
 use crate::parse::secret::masked;
+use crate::parse::statement::Body;
 use crate::parse::{BYTE_ORDER_MARK, Parsed, SqlLimits, parse};
 use crate::plan::{Plan, build};
 use crate::report::Report;
@@ -20,6 +22,9 @@ pub struct Compiled {
     pub program: Program,
     /// Not errors, but worth a look.
     pub warnings: Vec<Diagnostic>,
+    /// Views that no query reads, where the program writes somewhere. Where more statements were added to those of files, as by
+    /// `query`, they say little.
+    pub unread: Vec<Diagnostic>,
     /// Why there is nothing to run: the files hold only definitions, which may be a part of a program.
     pub writes_nowhere: Option<Diagnostic>,
 }
@@ -65,13 +70,16 @@ pub fn compile_within(
     let mut binder = Binder::new(catalog, variables, &declared);
     let mut queries = Vec::new();
     let mut report = Report::default();
-    let mut last = None;
+    let (mut last, mut views) = (None, Vec::new());
     for (number, (file, statements)) in parsed.into_iter().enumerate() {
         binder.file = number;
         binder.file_name = &file.name;
         for Parsed { statement, declares } in statements {
             if let Ok(statement) = &statement {
                 last = Some((file, statement.span));
+                if let Body::CreateView(name, _) = &statement.body {
+                    views.push((file, name.clone()));
+                }
             }
             let bound = statement.and_then(|statement| {
                 let Some(query) = binder.bind(&statement)? else { return Ok(None) };
@@ -83,9 +91,9 @@ pub fn compile_within(
                 Ok(query) => queries.extend(query),
                 Err(problem) => {
                     declares.into_iter().for_each(|name| binder.mark_broken(name));
-                    if !problem.follows {
+                    for problem in problem.split().into_iter().filter(|problem| !problem.follows) {
                         let file = problem.file.and_then(|number| shown.get(number)).unwrap_or(file);
-                        report.push(*problem, file, Severity::Error);
+                        report.push(problem, file, Severity::Error);
                     }
                 }
             }
@@ -105,10 +113,12 @@ pub fn compile_within(
         return Err(diagnostics);
     }
     debug_assert!(views_exist(&queries), "every view that is read is a query before");
+    let unread = if writes { unread(&views, &queries) } else { Vec::new() };
     let Binder { sources, sinks, .. } = binder;
     Ok(Compiled {
         program: Program { sources, sinks, queries },
         warnings: diagnostics,
+        unread,
         writes_nowhere: nowhere,
     })
 }
@@ -129,6 +139,24 @@ fn views_exist(queries: &[Query]) -> bool {
             .any(|before| before.name == *name && before.target == Target::View),
         Input::Source(_) => true,
     })
+}
+
+fn unread(views: &[(&SourceText, Name)], queries: &[Query]) -> Vec<Diagnostic> {
+    let is_read = |view: &str| {
+        let inputs = queries.iter().map(|query| &query.plan.manifest.input);
+        inputs
+            .filter_map(|input| match input {
+                Input::View(read) => Some(read),
+                Input::Source(_) => None,
+            })
+            .any(|read| *read == view.to_lowercase())
+    };
+    let warning = |(file, name): &(&SourceText, Name)| {
+        let problem = Problem::new(name.span, format!("no query reads the view `{}`", name.text));
+        let help = format!("write INSERT INTO a sink SELECT ... FROM {}, or leave the view out", name.text);
+        problem.help(help).locate(file, Severity::Warning)
+    };
+    views.iter().filter(|(_, name)| !is_read(&name.text)).map(warning).collect()
 }
 
 fn writes_nowhere(files: &[SourceText], last: Option<(&SourceText, Span)>) -> Option<Diagnostic> {

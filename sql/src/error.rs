@@ -143,6 +143,8 @@ pub(crate) struct Problem {
     pub(crate) follows: bool,
     /// The file of the place, by number, where it is not that of the statement.
     pub(crate) file: Option<usize>,
+    /// What else is wrong with the statement; these have none.
+    pub(crate) others: Vec<Problem>,
 }
 
 /// The result of a step.
@@ -150,7 +152,8 @@ pub(crate) type Checked<T> = Result<T, Box<Problem>>;
 
 impl Problem {
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Box<Self> {
-        Box::new(Self { span, message: message.into(), help: None, follows: false, file: None })
+        let (message, others) = (message.into(), Vec::new());
+        Box::new(Self { span, message, help: None, follows: false, file: None, others })
     }
 
     pub(crate) fn help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
@@ -180,8 +183,27 @@ impl Problem {
         }
     }
 
+    /// This one and another of the same statement. What is met twice, as by an alias, is told once.
+    pub(crate) fn and(mut self: Box<Self>, other: Self) -> Box<Self> {
+        for problem in other.split() {
+            let is_told = |told: &Self| told.span == problem.span && told.message == problem.message;
+            if !is_told(&self) && !self.others.iter().any(is_told) {
+                self.others.push(problem);
+            }
+        }
+        self
+    }
+
+    /// Each by itself, in the order of their places.
+    pub(crate) fn split(mut self) -> Vec<Self> {
+        let mut problems = std::mem::take(&mut self.others);
+        problems.insert(0, self);
+        problems.sort_by_key(|problem| (problem.file, problem.span.start));
+        problems
+    }
+
     pub(crate) fn follows(span: Span) -> Box<Self> {
-        Box::new(Self { span, message: String::new(), help: None, follows: true, file: None })
+        Box::new(Self { follows: true, ..*Self::new(span, "") })
     }
 
     pub(crate) fn locate(self, file: &SourceText, severity: Severity) -> Diagnostic {

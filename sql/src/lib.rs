@@ -14,6 +14,7 @@ pub mod time_format;
 pub mod size;
 pub mod expr;
 pub mod error;
+mod errors;
 pub mod variables;
 pub mod header;
 pub mod connector;

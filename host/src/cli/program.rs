@@ -69,7 +69,7 @@ pub(super) fn check(
     match diagnose(&texts, &set.variables(&texts)?, &plugins(limits)?, limits, Depth::Thorough)? {
         Ok(compiled) => {
             compiled.program.queries.iter().try_for_each(|query| component(query).map(drop))?;
-            Ok(compiled.warnings)
+            Ok(compiled.warnings.into_iter().chain(compiled.unread).collect())
         }
         Err(diagnostics) => Ok(diagnostics),
     }

@@ -15,8 +15,10 @@ use super::refused;
 use super::signature::{self, Choice};
 use crate::catalog::Reducer;
 use crate::error::{Checked, Problem};
+use crate::errors::{Errors, both};
 use crate::expr::{Expr, Node};
 use crate::parse::name::nearest;
+use crate::parse::refused::WINDOWS;
 use crate::plugin::Plugin;
 use crate::types::{DataType, Value};
 
@@ -63,7 +65,7 @@ impl Expressions<'_> {
         list: &FunctionArgumentList,
         span: Span,
     ) -> Checked<Bound> {
-        let (reducer, plugin) = self.find_reducer(name, span)?;
+        let (reducer, plugin) = self.find_reducer(name, list, span)?;
         self.check_place(name, span)?;
         if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
             let problem = Problem::new(span, format!("{name}(DISTINCT ...) is not in the language yet"));
@@ -87,9 +89,17 @@ impl Expressions<'_> {
         Ok(Bound::typed(Node::Column(self.first_virtual() + 2 + number), returns))
     }
 
-    fn find_reducer(&self, name: &str, span: Span) -> Checked<(Reducer, Option<Plugin>)> {
+    fn find_reducer(
+        &self,
+        name: &str,
+        list: &FunctionArgumentList,
+        span: Span,
+    ) -> Checked<(Reducer, Option<Plugin>)> {
         if let Some(OwnAggregate { reducer, plugin, .. }) = self.functions.own(name) {
             return Ok((reducer.clone(), Some(plugin.clone())));
+        }
+        if let Some(problem) = alias::percentile_refused(name, span) {
+            return Err(problem);
         }
         let wanted =
             if name == "approx_percentile" { "percentile".to_owned() } else { alias::resolve(name).reducer };
@@ -101,7 +111,7 @@ impl Expressions<'_> {
             }
         }
         self.functions.check_declared(name, span)?;
-        if let Some(help) = refused::function(name) {
+        if let Some(help) = refused::call(name, list) {
             return Err(
                 Problem::new(span, format!("the function `{name}` is not in the language")).help(help)
             );
@@ -111,9 +121,8 @@ impl Expressions<'_> {
                 Problem::new(span, format!("the aggregate `{name}` is not in the language yet")).help(help)
             );
         }
-        if ["hop", "tumble", "session", "cumulate"].contains(&name) {
-            return Err(Problem::new(span, "a window stands in FROM")
-                .help("write FROM HOP(source, ts, slide, size) or FROM TUMBLE(source, ts, size)"));
+        if let Some((_, help)) = WINDOWS.iter().find(|(window, _)| *window == name) {
+            return Err(Problem::new(span, "a window stands in FROM").help(*help));
         }
         let problem = Problem::new(span, format!("there is no function `{name}`"));
         let known = SCALARS.iter().chain(alias::KNOWN).copied().chain(self.functions.own_names());
@@ -128,9 +137,13 @@ impl Expressions<'_> {
         })
     }
 
-    fn check_place(&self, name: &str, span: Span) -> Checked<()> {
+    fn check_place(&mut self, name: &str, span: Span) -> Checked<()> {
         let (message, help) = match self.clause {
             Clause::Group => return Ok(()),
+            // It is the same mistake as that of the first aggregate.
+            Clause::Row if std::mem::replace(&mut self.lacks_windows, true) => {
+                return Err(Problem::follows(span));
+            }
             Clause::Filter => {
                 (format!("the aggregate `{name}` cannot stand in WHERE"), "select groups with HAVING")
             }
@@ -159,7 +172,11 @@ impl Expressions<'_> {
         list: &FunctionArgumentList,
         span: Span,
     ) -> Checked<BoundAggregate> {
-        let mut given = self.given(name, reducer, list, span)?;
+        let filter = match &call.filter {
+            Some(filter) => self.boolean(filter).map(|bound| Some((bound, filter.to_string()))),
+            None => Ok(None),
+        };
+        let (mut given, filter) = both(self.given(name, reducer, list, span), filter)?;
         let mut fixed = alias::resolve(name).fixed;
         if name == "approx_percentile" {
             let (argument, percent) = self.within_group(call, &given, span)?;
@@ -171,10 +188,9 @@ impl Expressions<'_> {
         let Choice { signature, number, arguments, parameters } =
             signature::choose(name, reducer, &given, &fixed, span)?;
         self.warn_fraction(name, reducer, &given, &parameters);
-        let filter = match &call.filter {
-            Some(filter) => Some((self.boolean(filter)?, filter.to_string())),
-            None => None,
-        };
+        if let Some((message, help)) = alias::percentile_doubtful(name) {
+            self.warn(span, message, help);
+        }
         Ok(BoundAggregate {
             text: ast.to_string(),
             reducer: reducer.name.to_lowercase(),
@@ -201,7 +217,7 @@ impl Expressions<'_> {
         if is_count && list.args.is_empty() {
             return Err(Problem::new(span, "`count` takes an argument").help("write count(*)"));
         }
-        let mut given = Vec::new();
+        let (mut given, mut errors) = (Vec::new(), Errors::default());
         for argument in &list.args {
             let (name, ast) = match argument {
                 FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if is_count && list.args.len() == 1 => {
@@ -216,14 +232,14 @@ impl Expressions<'_> {
                     return Err(problem.help("only count(*) does; name a column"));
                 }
             };
-            let bound = self.bind(ast)?;
+            let Some(bound) = errors.keep(self.bind(ast)) else { continue };
             // COUNT of a constant counts rows.
             let constant = matches!(&bound.expr.node, Node::Literal(value) if *value != Value::Null);
             if !(is_count && constant && list.args.len() == 1) {
                 given.push(Given { name, ast, bound });
             }
         }
-        Ok(given)
+        errors.end().map(|()| given)
     }
 
     /// `approx_percentile(q) WITHIN GROUP (ORDER BY x)`: x and 100 q.

@@ -1,5 +1,8 @@
 //! Other names of aggregate functions, and those that are not there yet. The one place to add a spelling.
 
+use sqlparser::tokenizer::Span;
+
+use crate::error::Problem;
 use crate::parse::name::nearest;
 use crate::types::Value;
 
@@ -35,6 +38,26 @@ fn percent(name: &str) -> Option<f64> {
     let (whole, fraction) = digits.split_at_checked(2)?;
     let is_number = digits.len() <= 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { format!("{whole}.{fraction}").parse().ok() } else { None }
+}
+
+/// `p5` and `p100`, which are no percentiles here: of two digits and more the first two are the percent.
+pub(super) fn percentile_refused(name: &str, span: Span) -> Option<Box<Problem>> {
+    let digits = name.strip_prefix('p').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let help = match digits {
+        "0" | "00" => "for the least value write min(x)".to_owned(),
+        "" => return None,
+        digits if digits.len() == 1 => format!("write percentile(x, {digits}) or p0{digits}(x)"),
+        digits if digits.starts_with("100") => "for the greatest value write max(x)".to_owned(),
+        _ => return None,
+    };
+    Some(Problem::new(span, format!("there is no percentile `{name}`")).help(help))
+}
+
+/// `p101`, which is the percentile 10.1 and looks like a percentage above 100.
+pub(super) fn percentile_doubtful(name: &str) -> Option<(String, String)> {
+    let percent =
+        percent(name).filter(|_| name.len() > 3 && !name.starts_with("p0") && !name.starts_with("p9"))?;
+    Some((format!("`{name}` is the percentile {percent}"), format!("write percentile(x, {percent})")))
 }
 
 /// The names to choose from when one is misspelled.
@@ -90,6 +113,9 @@ pub(super) fn refused(name: &str) -> Option<&'static str> {
             "no aggregate picks a value by the time or by another column yet"
         }
         "count_distinct" | "approx_count_distinct" | "approx_distinct" => NO_DISTINCT,
+        "countif" | "count_if" => "write count(*) FILTER (WHERE condition)",
+        "sumif" | "sum_if" => "write sum(x) FILTER (WHERE condition)",
+        "avgif" | "avg_if" => "write avg(x) FILTER (WHERE condition)",
         "any_value" => "write min(x) or max(x)",
         "string_agg" | "array_agg" | "list" | "listagg" | "collect_list" | "group_concat" => {
             "no aggregate collects values; GROUP BY the column gives a row for each of its values"

@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, UsedAs};
 use crate::column_list::{ColumnList, WrongColumns};
 use crate::connector::{OptionKind, OptionSpec, SecretUse, literal};
 use crate::error::{Checked, Problem};
+use crate::errors::Errors;
 use crate::manifest::OptionValue;
 use crate::parse::name::nearest;
 use crate::parse::options::plain_secret;
@@ -45,17 +46,33 @@ pub(super) fn named(used_as: UsedAs, catalog: &dyn Catalog, options: &mut Option
 
 impl Connector {
     /// Its options, as they are bound.
-    pub(super) fn read(&self, options: &mut Options<'_>) -> Checked<BTreeMap<String, OptionValue>> {
+    fn read(&self, options: &mut Options<'_>, errors: &mut Errors) -> BTreeMap<String, OptionValue> {
         let mut found = BTreeMap::new();
         for spec in &self.specs {
             if spec.kind == OptionKind::ClientProperties {
-                kafka::properties(options, &mut found)?;
-            } else if let Some(value) = value(spec, options)? {
+                kafka::properties(options, &mut found, errors);
+            } else if let Some(value) = errors.keep(value(spec, options)).flatten() {
                 found.insert(spec.bound_name().into_owned(), value);
             }
         }
-        Ok(found)
+        found
     }
+}
+
+/// The options of a connector. None may be left over; of a connector that is not known, none that has another name here.
+pub(super) fn finish(
+    connector: Option<&Connector>,
+    mut options: Options<'_>,
+    what: &str,
+    errors: &mut Errors,
+) -> BTreeMap<String, OptionValue> {
+    let Some(connector) = connector else {
+        options.finish_foreign(what, errors);
+        return BTreeMap::new();
+    };
+    let found = connector.read(&mut options, errors);
+    options.finish(&format!("a {} {what}", connector.name), errors);
+    found
 }
 
 /// The value of an option; none where it is not given and need not be.

@@ -7,9 +7,11 @@ use super::aggregate::BoundAggregate;
 use super::convert::{self, Bound, BoundKind};
 use super::literal;
 use super::plugin::Functions;
+use super::refused;
 use super::scope::{Meaning, Scope};
 use crate::error::{Checked, Problem};
-use crate::expr::{Expr, Function, Node};
+use crate::errors::{all, both};
+use crate::expr::{Comparison, Expr, Function, Node};
 use crate::parse::data_type::data_type;
 use crate::parse::from::microseconds;
 use crate::parse::name::Name;
@@ -53,6 +55,8 @@ pub(super) struct Expressions<'a> {
     pub(super) warnings: Vec<Problem>,
     pub(super) clause: Clause,
     pub(super) use_aliases: bool,
+    /// Whether an aggregate was met in a query without windows.
+    pub(super) lacks_windows: bool,
     /// Where each column of the relation was named last.
     pub(super) named: Vec<(usize, Span)>,
     /// The place of the whole expression, where `sqlparser` knows none of a part.
@@ -71,6 +75,7 @@ impl<'a> Expressions<'a> {
             warnings: Vec::new(),
             clause: Clause::Filter,
             use_aliases: false,
+            lacks_windows: false,
             named: Vec::new(),
             here: Span::empty(),
             depth: 0,
@@ -164,11 +169,17 @@ impl<'a> Expressions<'a> {
         if self.use_aliases && !self.is_plain(found) {
             let alias = self.aliases.iter().find(|alias| name.means(&alias.name.text));
             if let Some(expr) = alias.map(|alias| alias.expr) {
+                if let Some(hidden) = found {
+                    self.warn_alias_before_column(name, hidden)?;
+                }
                 self.use_aliases = false;
                 let bound = self.bind(expr);
                 self.use_aliases = true;
                 return bound;
             }
+        }
+        if let (true, Some(meaning @ Meaning::Column(_))) = (self.use_aliases, found) {
+            self.warn_column_before_alias(name, meaning)?;
         }
         match found {
             Some(meaning) => self.meaning(meaning, name.span),
@@ -203,7 +214,12 @@ impl<'a> Expressions<'a> {
                 .help("for a field inside a field give the column of the source a PATH 'a.b'"));
         };
         let (qualifier, name) = (Name::new(qualifier), Name::new(column));
-        self.scope.check_qualifier(&qualifier)?;
+        self.scope.check_qualifier(&qualifier).map_err(|problem| {
+            match refused::bound(&qualifier, &name) {
+                Some(help) => problem.help(help),
+                None => problem,
+            }
+        })?;
         match self.scope.find(&name)? {
             Some(meaning) => self.meaning(meaning, name.span),
             None => Err(self.scope.unknown(&name, name.span)),
@@ -253,12 +269,18 @@ impl<'a> Expressions<'a> {
         if format {
             return Err(Problem::new(span, "CAST takes no FORMAT"));
         }
-        let target = data_type(target, span)?;
+        let target = data_type(target, span).map_err(|problem| {
+            match refused::cast(target, &inner.to_string(), bound.expr.data_type) {
+                Some(help) => problem.help(help),
+                None => problem,
+            }
+        })?;
         let mut expr = convert::cast(bound, target, span)?;
         if let (CastKind::TryCast, Node::Cast(inner)) = (kind, &mut expr.node) {
             let null = Expr { node: Node::Literal(Value::Null), data_type: inner.data_type };
             expr.node = Node::TryCast(Box::new(std::mem::replace(inner, null)));
         }
+        self.check_constant_cast(&expr, inner, span)?;
         Ok(Bound { expr, kind: BoundKind::Typed })
     }
 
@@ -269,16 +291,16 @@ impl<'a> Expressions<'a> {
         conditions: &[ast::CaseWhen],
         default: Option<&Ast>,
     ) -> Checked<Bound> {
-        let mut whens = Vec::new();
-        for branch in conditions {
+        let whens = all(conditions.iter().map(|branch| {
             let when = match operand {
-                Some(operand) => self.compare(crate::expr::Comparison::Equal, operand, &branch.condition)?,
+                Some(operand) => self.compare(Comparison::Equal, operand, &branch.condition)?,
                 None => self.bind(&branch.condition)?,
             };
-            whens.push(convert::coerce(when, DataType::Boolean, self.span(&branch.condition))?);
-        }
+            convert::coerce(when, DataType::Boolean, self.span(&branch.condition))
+        }));
         let results = conditions.iter().map(|branch| &branch.result).chain(default);
-        let (mut values, data_type) = self.same_type(results, "the branches of CASE are", span)?;
+        let values = self.same_type(results, "the branches of CASE are", span);
+        let (whens, (mut values, data_type)) = both(whens, values)?;
         let default = default.and_then(|_| values.pop()).map(Box::new);
         Ok(Bound::typed(Node::Case(whens.into_iter().zip(values).collect(), default), data_type))
     }
@@ -291,10 +313,10 @@ impl<'a> Expressions<'a> {
         span: Span,
     ) -> Checked<(Vec<Expr>, DataType)> {
         let bind = |ast| Ok((self.bind(ast)?, self.span(ast)));
-        let values: Vec<(Bound, Span)> = list.into_iter().map(bind).collect::<Checked<_>>()?;
+        let values: Vec<(Bound, Span)> = all(list.into_iter().map(bind))?;
         let data_type =
             convert::common_type(&values.iter().map(|(value, _)| value).collect::<Vec<_>>(), what, span)?;
         let values = values.into_iter().map(|(value, span)| convert::coerce(value, data_type, span));
-        Ok((values.collect::<Checked<_>>()?, data_type))
+        Ok((all(values)?, data_type))
     }
 }

@@ -9,6 +9,7 @@ use sqlparser::tokenizer::Span;
 use super::convert::{self, Bound};
 use super::expression::Expressions;
 use crate::error::{Checked, Problem};
+use crate::errors::all;
 use crate::expr::{Arithmetic, Function, Node};
 use crate::types::{DataType, Value};
 
@@ -82,18 +83,16 @@ impl Expressions<'_> {
             (Scalar::Trim(function), [text]) => self.trimmed(function, text, None),
             (Scalar::Trim(function), [text, characters]) => self.trimmed(function, text, Some(characters)),
             (Scalar::SplitPart, [text, separator, number]) => {
-                let (text, separator) =
-                    (self.argument(text, DataType::Text)?, self.argument(separator, DataType::Text)?);
-                let number = self.argument(number, DataType::Int64)?;
-                let arguments = vec![text, separator, number];
+                let types = [(text, DataType::Text), (separator, DataType::Text), (number, DataType::Int64)];
+                let arguments = all(types.map(|(ast, data_type)| self.argument(ast, data_type)))?;
                 Ok(Bound::typed(Node::Call(Function::SplitPart, arguments), DataType::Text))
             }
             (Scalar::Abs, [number]) => self.number(Function::Abs, number),
             (Scalar::Rounding(function), [number]) => self.rounding(function, number),
             (Scalar::Rounding(Function::Round), [number, digits]) => {
-                let number = self.argument(number, DataType::Float64)?;
-                let digits = self.argument(digits, DataType::Int64)?;
-                Ok(Bound::typed(Node::Call(Function::RoundTo, vec![number, digits]), DataType::Float64))
+                let types = [(number, DataType::Float64), (digits, DataType::Int64)];
+                let arguments = all(types.map(|(ast, data_type)| self.argument(ast, data_type)))?;
+                Ok(Bound::typed(Node::Call(Function::RoundTo, arguments), DataType::Float64))
             }
             (Scalar::Coalesce, [_, ..]) => {
                 let what = "the arguments of coalesce are";
@@ -147,12 +146,12 @@ impl Expressions<'_> {
 
     /// Without characters it is blanks.
     fn trimmed(&mut self, function: Function, text: &Ast, characters: Option<&Ast>) -> Checked<Bound> {
-        let text = self.argument(text, DataType::Text)?;
+        let text = self.argument(text, DataType::Text);
         let characters = match characters {
-            Some(characters) => self.argument(characters, DataType::Text)?,
-            None => Bound::literal(Value::Text(" ".to_owned()), convert::BoundKind::Typed).expr,
+            Some(characters) => self.argument(characters, DataType::Text),
+            None => Ok(Bound::literal(Value::Text(" ".to_owned()), convert::BoundKind::Typed).expr),
         };
-        Ok(Bound::typed(Node::Call(function, vec![text, characters]), DataType::Text))
+        Ok(Bound::typed(Node::Call(function, all([text, characters])?), DataType::Text))
     }
 
     fn number(&mut self, function: Function, number: &Ast) -> Checked<Bound> {

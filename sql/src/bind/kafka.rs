@@ -8,6 +8,7 @@ use super::options::{Options, no_text};
 use super::value::{GivenOption, OptionText};
 use crate::connector::OptionSpec;
 use crate::error::{Checked, Problem};
+use crate::errors::Errors;
 use crate::manifest::{KAFKA_PROPERTIES, KAFKA_SECRETS, OptionValue};
 use crate::parse::name::nearest;
 use crate::parse::options::plain_secret;
@@ -37,13 +38,14 @@ pub(super) fn brokers<'a>(spec: &OptionSpec, options: &mut Options<'a>) -> Check
 pub(super) fn properties(
     options: &mut Options<'_>,
     found: &mut BTreeMap<String, OptionValue>,
-) -> Checked<()> {
+    errors: &mut Errors,
+) {
     while let Some(option) = options.take_any(|key| property(key).is_some()) {
         let name = property(&option.key).unwrap_or_default();
-        let value = check(&name, option)?;
-        found.insert(format!("kafka.{name}"), value);
+        if let Some(value) = errors.keep(check(&name, option)) {
+            found.insert(format!("kafka.{name}"), value);
+        }
     }
-    Ok(())
 }
 
 pub(super) fn check_topic(topic: &str, span: Span) -> Checked<()> {

@@ -8,6 +8,7 @@ use super::convert::{self, Bound, BoundKind};
 use super::expression::Expressions;
 use super::literal;
 use crate::error::{Checked, Problem};
+use crate::errors::{all, both};
 use crate::expr::{Arithmetic, Comparison, Expr, Function, Node};
 use crate::parse::refused;
 use crate::types::{DataType, Value};
@@ -24,7 +25,7 @@ impl Expressions<'_> {
             UnaryOperator::Minus => true,
             UnaryOperator::Plus => false,
             _ => {
-                return Err(refused::operator(&op.to_string(), self.span(inner)));
+                return Err(refused::sign(&op.to_string(), self.span(inner)));
             }
         };
         if let Ast::Value(value) = inner
@@ -93,8 +94,7 @@ impl Expressions<'_> {
             rest = left;
         }
         operands.push(rest);
-        let operands =
-            operands.into_iter().rev().map(|operand| self.boolean(operand)).collect::<Checked<Vec<_>>>()?;
+        let operands = all(operands.into_iter().rev().map(|operand| self.boolean(operand)))?;
         let node = if *op == BinaryOperator::And { Node::And(operands) } else { Node::Or(operands) };
         Ok(Bound::typed(node, DataType::Boolean))
     }
@@ -105,19 +105,31 @@ impl Expressions<'_> {
     }
 
     pub(super) fn compare(&mut self, op: Comparison, left: &Ast, right: &Ast) -> Checked<Bound> {
-        let (a, b) = self.pair(left, right, "cannot compare")?;
+        let (a, b) = both(self.bind(left), self.bind(right))?;
+        let span = self.span(left).union(&self.span(right));
+        if a.kind == BoundKind::Null || b.kind == BoundKind::Null {
+            self.warn_null(op, left, right, span);
+        }
+        let (a, b) =
+            self.fit(a, b, left, right, "cannot compare").map_err(|problem| {
+                match refused::chain(left, op, right) {
+                    Some(help) => Problem::new(span, "a comparison has two sides").help(help),
+                    None => problem,
+                }
+            })?;
         Ok(Bound::typed(Node::Compare(op, Box::new(a), Box::new(b)), DataType::Boolean))
     }
 
     /// Two expressions of one type.
     fn pair(&mut self, left: &Ast, right: &Ast, what: &str) -> Checked<(Expr, Expr)> {
-        let (a, b) = (self.bind(left)?, self.bind(right)?);
+        let (a, b) = both(self.bind(left), self.bind(right))?;
+        self.fit(a, b, left, right, what)
+    }
+
+    fn fit(&self, a: Bound, b: Bound, left: &Ast, right: &Ast, what: &str) -> Checked<(Expr, Expr)> {
         let span = self.span(left).union(&self.span(right));
         let data_type = convert::common_type(&[&a, &b], what, span)?;
-        Ok((
-            convert::coerce(a, data_type, self.span(left))?,
-            convert::coerce(b, data_type, self.span(right))?,
-        ))
+        both(convert::coerce(a, data_type, self.span(left)), convert::coerce(b, data_type, self.span(right)))
     }
 
     pub(super) fn arithmetic(
@@ -127,7 +139,7 @@ impl Expressions<'_> {
         left: &Ast,
         right: &Ast,
     ) -> Checked<Bound> {
-        let (a, b) = (self.bind(left)?, self.bind(right)?);
+        let (a, b) = both(self.bind(left), self.bind(right))?;
         let span = self.span(ast);
         let is_time =
             |bound: &Bound| bound.kind == BoundKind::Typed && bound.expr.data_type == DataType::Timestamp;
@@ -163,12 +175,16 @@ impl Expressions<'_> {
     }
 
     fn concat(&mut self, ast: &Ast, left: &Ast, right: &Ast) -> Checked<Bound> {
-        let (a, b) = (self.bind(left)?, self.bind(right)?);
+        let (a, b) = both(self.bind(left), self.bind(right))?;
         let span = self.span(ast);
         let is_text = |bound: &Bound| bound.expr.data_type == DataType::Text;
         if !is_text(&a) && !is_text(&b) {
             let message = format!("`||` joins texts, found {} and {}", a.describe(), b.describe());
-            return Err(Problem::new(span, message).help("convert one: CAST(... AS TEXT)"));
+            let is_boolean = |bound: &Bound| bound.expr.data_type == DataType::Boolean;
+            return Err(Problem::new(span, message).help(match is_boolean(&a) || is_boolean(&b) {
+                true => "write OR between conditions",
+                false => "convert one: CAST(... AS TEXT)",
+            }));
         }
         let operands = [a, b].map(|bound| convert::cast(bound, DataType::Text, span));
         let operands = operands.into_iter().collect::<Checked<Vec<_>>>()?;
@@ -188,7 +204,9 @@ impl Expressions<'_> {
             Ast::IsNotDistinctFrom(left, right) => self.same(left, right),
             Ast::IsDistinctFrom(left, right) => self.same(left, right).map(|bound| negated(bound.expr)),
             Ast::InList { expr, list, negated } => {
-                self.in_list(ast, expr, list).map(|bound| negate_if(*negated, bound))
+                let bound = self.in_list(ast, expr, list)?;
+                self.warn_null_in_list(expr, list, *negated, self.span(ast));
+                Ok(negate_if(*negated, bound))
             }
             Ast::Between { expr, negated, low, high } => {
                 self.between(ast, expr, low, high).map(|bound| negate_if(*negated, bound))
@@ -235,8 +253,7 @@ impl Expressions<'_> {
     }
 
     fn like(&mut self, expr: &Ast, pattern: &Ast, escape: Option<&Ast>) -> Checked<Bound> {
-        let text = self.like_operand(expr)?;
-        let mut pattern = self.like_operand(pattern)?;
+        let (text, mut pattern) = both(self.like_operand(expr), self.like_operand(pattern))?;
         if let Some(ast) = escape {
             let escape = self.like_operand(ast)?;
             pattern = self.with_backslash(pattern, escape, ast)?;

@@ -6,6 +6,7 @@ use super::kafka;
 use super::value::{GivenOption, OptionText};
 use crate::catalog::WrongOption;
 use crate::error::{Checked, Problem};
+use crate::errors::Errors;
 use crate::parse::duration;
 use crate::parse::name::nearest;
 use crate::size;
@@ -49,13 +50,13 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// An option that must be given; perhaps it is, under another name.
-    pub(super) fn missing(&self, key: &str, help: &str) -> Box<Problem> {
-        let meant = |option: &&&GivenOption| match foreign(&option.key) {
+    /// An option that must be given; perhaps it is, under another name, and that is told once.
+    pub(super) fn missing(&mut self, key: &str, help: &str) -> Box<Problem> {
+        let meant = |option: &&GivenOption| match foreign(&option.key) {
             Some(help) => help.contains(&format!("{key} = ")),
             None => nearest(&option.key, [key]).is_some(),
         };
-        match self.list.iter().find(meant) {
+        match self.list.iter().position(meant).map(|at| self.list.remove(at)) {
             Some(option) => {
                 let problem = Problem::new(option.key_span, format!("there is no option `{}`", option.key));
                 problem.help(format!("did you mean `{key}`? {help}"))
@@ -106,18 +107,32 @@ impl<'a> Options<'a> {
     }
 
     /// Nothing may be left over; `what` is what the options belong to.
-    pub(super) fn finish(self, what: &str) -> Checked<()> {
-        let Some(option) = self.list.first() else { return Ok(()) };
-        let problem = Problem::new(option.key_span, format!("{what} has no option `{}`", option.key));
-        if let Some(help) = foreign(&option.key) {
-            return Err(problem.help(help));
+    pub(super) fn finish(self, what: &str, errors: &mut Errors) {
+        for option in &self.list {
+            let problem = unknown(option, what);
+            let known = self.known.iter().map(String::as_str);
+            errors.push(match foreign(&option.key) {
+                Some(help) => problem.help(help),
+                None => match nearest(&option.key.replace(['-', '.'], "_"), known) {
+                    Some(near) => problem.suggest(Some(near)),
+                    None => problem.help(format!("its options are {}", self.known.join(", "))),
+                },
+            });
         }
-        let known = self.known.iter().map(String::as_str);
-        Err(match nearest(&option.key.replace(['-', '.'], "_"), known) {
-            Some(near) => problem.suggest(Some(near)),
-            None => problem.help(format!("its options are {}", self.known.join(", "))),
-        })
     }
+
+    /// Where the connector is not known: what is left over and has another name here.
+    pub(super) fn finish_foreign(self, what: &str, errors: &mut Errors) {
+        for option in &self.list {
+            if let Some(help) = foreign(&option.key) {
+                errors.push(unknown(option, &format!("a {what}")).help(help));
+            }
+        }
+    }
+}
+
+fn unknown(option: &GivenOption, what: &str) -> Box<Problem> {
+    Problem::new(option.key_span, format!("{what} has no option `{}`", option.key))
 }
 
 /// What the host refuses is an error where the option stands; where it does not stand, at the name.
@@ -154,13 +169,30 @@ fn foreign(key: &str) -> Option<&'static str> {
         "properties.bootstrap.servers" | "kafka.bootstrap.servers" | "bootstrap_server" | "broker" => {
             "write brokers = 'host:9092'"
         }
+        "bootstrapservers" => "write brokers = 'host:9092'",
         "kafka_topic" | "topic.name" | "topics" => "write topic = 'name'",
         "scan.startup.mode" | "auto.offset.reset" | "auto_offset_reset" | "offset" => {
             "write start = 'earliest' or start = 'latest'"
         }
-        "value_format" | "value.format" | "encode" => "write format = 'json'",
+        "value_format" | "value.format" | "encode" | "data_format" => "write format = 'json'",
+        "key.format" | "key_format" | "key.fields" => {
+            "leave it out: fields of a source are those of the record's value"
+        }
         "properties.group.id" => "leave it out: the host keeps offsets itself",
-        "timestamp" | "timestamp_format" | "json.timestamp-format.standard" => {
+        "scan.startup.timestamp-millis" | "startingtimestamp" => "write start = '2026-01-01T00:00:00Z'",
+        "startingoffsets" => "write start = 'earliest' or start = 'latest'",
+        "subscribe" => "write topic = 'name'",
+        "partitions" | "replicas" => "leave it out: the topic is there already",
+        "json.ignore-parse-errors" | "json.fail-on-missing-field" => {
+            "leave it out: a missing field is NULL, and a record that does not fit is a dead letter"
+        }
+        key if key.starts_with("properties.") => {
+            "write it without `properties.`, such as sasl_username = 'name'"
+        }
+        "timestamp" => {
+            "write WATERMARK FOR column AS column - INTERVAL '5' SECOND beside the columns of the source"
+        }
+        "timestamp_format" | "json.timestamp-format.standard" => {
             "write time_format = 'rfc3339', 'unix_s', 'unix_ms' or a pattern such as '%Y-%m-%d %H:%M:%S%z'"
         }
         "timezone" | "time.zone" | "tz" | "zone" => {

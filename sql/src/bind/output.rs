@@ -7,9 +7,11 @@ use super::function::call_name;
 use super::query::{Behind, BoundOutput};
 use super::scope::Meaning;
 use crate::error::{Checked, Problem};
+use crate::errors::{Errors, both};
 use crate::expr::{Expr, Node};
 use crate::parse::name::Name;
 use crate::parse::select::{Select, Written};
+use crate::types::{DataType, Value};
 
 /// The result's columns, no two of one name.
 pub(super) struct Outputs<'a> {
@@ -39,6 +41,31 @@ impl<'a> Outputs<'a> {
         }
     }
 
+    /// As [`Self::push`]. Of an item that has no value, the name is looked at where it has one.
+    pub(super) fn push_checked(
+        &mut self,
+        expressions: &Expressions<'_>,
+        written: &Written,
+        alias: Option<&Name>,
+        expr: Checked<Expr>,
+    ) -> Checked<()> {
+        let problem = match expr {
+            Ok(expr) => return self.push(expressions, written, alias, expr),
+            Err(problem) => problem,
+        };
+        let expr = Expr { node: Node::Literal(Value::Null), data_type: DataType::Text };
+        let (text, is_window_end) = (String::new(), false);
+        let named = match alias {
+            Some(alias) => self.add(BoundOutput { name: alias.clone(), expr, text, is_window_end }),
+            None => {
+                let name = Name { text: String::new(), quoted: true, span: written.span };
+                self.list.push(BoundOutput { name, expr, text, is_window_end });
+                Ok(())
+            }
+        };
+        both(Err(problem), named).map(|((), ())| ())
+    }
+
     pub(super) fn push(
         &mut self,
         expressions: &Expressions<'_>,
@@ -63,24 +90,27 @@ impl<'a> Outputs<'a> {
     }
 
     pub(super) fn add(&mut self, mut output: BoundOutput) -> Checked<()> {
+        let mut errors = Errors::default();
         if let Some(names) = self.names {
-            let Some(name) = names.get(self.list.len()) else {
-                let message = format!("the SELECT has more columns than INSERT names ({})", names.len());
-                return Err(Problem::new(output.name.span, message)
-                    .help("each name is of the column at its place: write as many as the SELECT has"));
-            };
-            output.name = name.clone();
+            match names.get(self.list.len()) {
+                Some(name) => output.name = name.clone(),
+                None => {
+                    let message = format!("the SELECT has more columns than INSERT names ({})", names.len());
+                    return Err(Problem::new(output.name.span, message)
+                        .help("each name is of the column at its place: write as many as the SELECT has"));
+                }
+            }
         }
         if self.list.iter().any(|before| before.name.clashes(&output.name)) {
-            let Name { text, span, .. } = output.name;
-            let problem = Problem::new(span, format!("two columns of the result have the name `{text}`"));
-            return Err(match self.names {
+            let Name { text, span, .. } = &output.name;
+            let problem = Problem::new(*span, format!("two columns of the result have the name `{text}`"));
+            errors.push(match self.names {
                 Some(_) => problem.help("give one of them another name"),
                 None => problem.help(format!("give one of them another name: ... AS {text}_2")),
             });
         }
         self.list.push(output);
-        Ok(())
+        errors.end()
     }
 }
 

@@ -9,9 +9,10 @@ use super::output::Outputs;
 use super::over::{self, BoundOperator};
 use super::plugin::Functions;
 use super::relation::Relation;
-use super::scope::Scope;
+use super::scope::{Meaning, Scope};
 use super::window::Windows;
 use crate::error::{Checked, Problem};
+use crate::errors::{Errors, both};
 use crate::expr::{Expr, Node};
 use crate::parse::name::Name;
 use crate::parse::select::{Item, Select, Written};
@@ -65,13 +66,20 @@ pub(super) fn bind(
     let scope = Scope { relation, alias: select.from.alias.as_ref(), windows };
     let mut expressions = Expressions::new(functions, scope, aliases(select));
     let filter = match &select.filter {
-        Some(written) => Some((expressions.condition(written, Clause::Filter)?, written.expr.to_string())),
-        None => None,
+        Some(written) => {
+            let filter = expressions.condition(written, Clause::Filter);
+            if let Ok(filter) = &filter {
+                expressions.warn_never(filter, written, "WHERE");
+            }
+            filter.map(|filter| Some((filter, written.expr.to_string())))
+        }
+        None => Ok(None),
     };
     let bound = match windows {
-        Some(_) => grouped(&mut expressions, select)?,
-        None => row_by_row(&mut expressions, select)?,
+        Some(_) => grouped(&mut expressions, select),
+        None => row_by_row(&mut expressions, select),
     };
+    let (filter, bound) = both(filter, bound)?;
     warnings.append(&mut expressions.warnings);
     Ok(BoundSelect { filter, windows, ..bound })
 }
@@ -85,34 +93,41 @@ fn aliases(select: &Select) -> Vec<Alias<'_>> {
 }
 
 fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundSelect> {
-    let misplaced = [(select.group_by.first(), "GROUP BY"), (select.having.as_ref(), "HAVING")];
-    for (clause, name) in misplaced {
-        if let Some(written) = clause {
-            let help = match expressions.scope.relation.is_view() {
-                true => "group in the view; select its rows with WHERE",
-                false => "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
-            };
-            return Err(
-                Problem::new(written.span, format!("{name} needs a window: a stream has no end")).help(help)
-            );
-        }
+    if let Some(problem) = misplaced(expressions, select) {
+        // Their names are looked at as if there were windows.
+        expressions.scope.windows = Some(Windows::UNKNOWN);
+        return Err(parts(expressions, select).errors.with(problem));
     }
+    let mut errors = Errors::default();
     let (mut output, mut operators) = (Outputs::new(select), Vec::new());
     for item in &select.items {
-        match item {
-            Item::All(qualifier, span) => all(expressions, qualifier.as_ref(), *span, &mut output)?,
+        let added = match item {
+            Item::All(qualifier, span) => all(expressions, qualifier.as_ref(), *span, &mut output),
             Item::Expr(written, alias) => {
                 let expr = match over::call(&written.expr) {
-                    Some(call) => over::bind(expressions, written, call, &mut operators)?,
-                    None => expressions.whole(written, Clause::Row)?,
+                    Some(call) => over::bind(expressions, written, call, &mut operators),
+                    None => expressions.whole(written, Clause::Row),
                 };
-                output.push(expressions, written, alias.as_ref(), expr)?;
+                output.push_checked(expressions, written, alias.as_ref(), expr)
             }
-        }
+        };
+        errors.keep(added);
     }
     let (keys, aggregates) = (Vec::new(), Vec::new());
-    let output = output.finish()?;
+    let ((), output) = both(errors.end(), output.finish())?;
     Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having: None, operators, output })
+}
+
+/// GROUP BY or HAVING of a query without windows.
+fn misplaced(expressions: &Expressions<'_>, select: &Select) -> Option<Box<Problem>> {
+    let clauses = [(select.group_by.first(), "GROUP BY"), (select.having.as_ref(), "HAVING")];
+    let (written, name) =
+        clauses.into_iter().find_map(|(written, name)| written.map(|written| (written, name)))?;
+    let help = match expressions.scope.relation.is_view() {
+        true => "group in the view; select its rows with WHERE",
+        false => "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
+    };
+    Some(Problem::new(written.span, format!("{name} needs a window: a stream has no end")).help(help))
 }
 
 /// `*`: every column of the relation.
@@ -138,45 +153,95 @@ fn all(
     Ok(())
 }
 
-fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundSelect> {
-    let keys = keys(expressions, select)?;
+/// What a query over windows is made of, as far as it can be bound.
+struct Parts<'s> {
+    /// GROUP BY; none where something is wrong in it.
+    keys: Option<Vec<Computed>>,
+    items: Vec<Part<'s>>,
+    /// HAVING, with the columns that it names.
+    having: Option<(Expr, Vec<(usize, Span)>)>,
+    errors: Errors,
+}
+
+/// An item of the SELECT list.
+struct Part<'s> {
+    written: &'s Written,
+    alias: Option<&'s Name>,
+    expr: Checked<Expr>,
+    /// The columns that it names.
+    named: Vec<(usize, Span)>,
+}
+
+fn parts<'s>(expressions: &mut Expressions<'_>, select: &'s Select) -> Parts<'s> {
+    let mut errors = Errors::default();
+    let mut known = Vec::new();
+    for written in &select.group_by {
+        errors.keep(key(expressions, select, written, &mut known));
+    }
+    let is_complete = errors.is_empty();
     let mut items = Vec::new();
     for item in &select.items {
-        match item {
-            Item::All(_, span) => {
-                return Err(Problem::new(*span, "`*` cannot be selected over windows").help(
-                    "name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)",
-                ));
-            }
-            Item::Expr(written, alias) => {
-                let expr = expressions.whole(written, Clause::Group)?;
-                items.push((written, alias, expr, std::mem::take(&mut expressions.named)));
-            }
+        if let Item::Expr(written, alias) = item {
+            let expr = expressions.whole(written, Clause::Group);
+            let (alias, named) = (alias.as_ref(), std::mem::take(&mut expressions.named));
+            items.push(Part { written, alias, expr, named });
         }
     }
-    let having = match &select.having {
-        Some(written) => Some((having(expressions, &keys, written)?, written.expr.to_string())),
-        None => None,
-    };
-    if expressions.aggregates.is_empty() {
-        return Err(Problem::new(select.span, "a query over windows needs an aggregate")
-            .help("add one such as count(*), or read the source itself: FROM source"));
+    let having = select.having.as_ref().and_then(|written| {
+        let condition = errors.keep(having(expressions, &known, written))?;
+        Some((condition, std::mem::take(&mut expressions.named)))
+    });
+    Parts { keys: is_complete.then_some(known), items, having, errors }
+}
+
+fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundSelect> {
+    let Parts { mut keys, items, having, mut errors } = parts(expressions, select);
+    if let Some(span) = select.items.iter().find_map(star) {
+        errors.push(
+            Problem::new(span, "`*` cannot be selected over windows").help(
+                "name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)",
+            ),
+        );
+    }
+    if errors.is_empty() && expressions.aggregates.is_empty() && items.iter().all(|item| item.expr.is_ok()) {
+        errors.push(
+            Problem::new(select.span, "a query over windows needs an aggregate")
+                .help("add one such as count(*), or read the source itself: FROM source"),
+        );
+        // Whether columns are grouped depends on which of both is meant.
+        keys = None;
     }
     let mut output = Outputs::new(select);
-    for (written, alias, expr, named) in items {
-        let expr = ungrouped(expressions, &keys, expr, &named)?;
-        output.push(expressions, written, alias.as_ref(), regroup(expr, &keys, expressions))?;
+    for Part { written, alias, expr, named } in items {
+        let expr = expr.and_then(|expr| behind(expressions, keys.as_deref(), expr, &named));
+        errors.keep(output.push_checked(expressions, written, alias, expr));
     }
-    let having = match having {
-        Some((expr, text)) => {
-            let expr = ungrouped(expressions, &keys, expr, &expressions.named)?;
-            Some((regroup(expr, &keys, expressions), text))
-        }
-        None => None,
-    };
+    let having = having
+        .and_then(|(condition, named)| errors.keep(behind(expressions, keys.as_deref(), condition, &named)));
+    let having = having.zip(select.having.as_ref().map(|written| written.expr.to_string()));
+    let ((), output) = both(errors.end(), output.finish())?;
+    let (keys, operators) = (keys.unwrap_or_default(), Vec::new());
     let aggregates = std::mem::take(&mut expressions.aggregates);
-    let (operators, output) = (Vec::new(), output.finish()?);
     Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, operators, output })
+}
+
+fn star(item: &Item) -> Option<Span> {
+    match item {
+        Item::All(_, span) => Some(*span),
+        Item::Expr(..) => None,
+    }
+}
+
+/// An expression over the columns behind the windows. Which of its columns are grouped is known where all keys are.
+fn behind(
+    expressions: &Expressions<'_>,
+    keys: Option<&[Computed]>,
+    expr: Expr,
+    named: &[(usize, Span)],
+) -> Checked<Expr> {
+    let Some(keys) = keys else { return Ok(expr) };
+    let expr = ungrouped(expressions, keys, expr, named)?;
+    Ok(regroup(expr, keys, expressions))
 }
 
 fn having(expressions: &mut Expressions<'_>, keys: &[Computed], written: &Written) -> Checked<Expr> {
@@ -188,36 +253,41 @@ fn having(expressions: &mut Expressions<'_>, keys: &[Computed], written: &Writte
     expressions.use_aliases = true;
     let condition = expressions.condition(written, Clause::Group);
     expressions.use_aliases = false;
+    if let Ok(condition) = &condition {
+        expressions.warn_never(condition, written, "HAVING");
+    }
     condition
 }
 
-/// GROUP BY without the window's bounds, which every group has.
-fn keys(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Vec<Computed>> {
-    let mut keys: Vec<Computed> = Vec::new();
-    for written in &select.group_by {
-        let meant = match ordinal(written, select)?.or(aliased(expressions, written)?) {
-            Some(expr) => &Written { expr: expr.clone(), span: written.span },
-            None => written,
-        };
-        let expr = expressions.whole(meant, Clause::Key)?;
-        let first = expressions.first_virtual();
-        match &expr.node {
-            Node::Column(column) if *column >= first => continue,
-            Node::Literal(_) => {
-                return Err(Problem::new(written.span, "a constant makes no groups")
-                    .help("group by columns, or leave it out"));
-            }
-            _ => {}
+/// Adds an item of GROUP BY to the keys, unless it is a bound of the window, which every group has.
+fn key(
+    expressions: &mut Expressions<'_>,
+    select: &Select,
+    written: &Written,
+    keys: &mut Vec<Computed>,
+) -> Checked<()> {
+    let meant = match ordinal(written, select)?.or(aliased(expressions, written)?) {
+        Some(expr) => &Written { expr: expr.clone(), span: written.span },
+        None => written,
+    };
+    let expr = expressions.whole(meant, Clause::Key)?;
+    let first = expressions.first_virtual();
+    match &expr.node {
+        Node::Column(column) if *column >= first => return Ok(()),
+        Node::Literal(_) => {
+            return Err(Problem::new(written.span, "a constant makes no groups")
+                .help("group by columns, or leave it out"));
         }
-        if any_column(expr.clone(), |column| column >= first) {
-            return Err(Problem::new(written.span, "a group cannot be made of the window's bounds")
-                .help("group by window_start and window_end themselves; compute in the SELECT list"));
-        }
-        if !keys.iter().any(|(known, _)| *known == expr) {
-            keys.push((expr, meant.expr.to_string()));
-        }
+        _ => {}
     }
-    Ok(keys)
+    if any_column(expr.clone(), |column| column >= first) {
+        return Err(Problem::new(written.span, "a group cannot be made of the window's bounds")
+            .help("group by window_start and window_end themselves; compute in the SELECT list"));
+    }
+    if !keys.iter().any(|(known, _)| *known == expr) {
+        keys.push((expr, meant.expr.to_string()));
+    }
+    Ok(())
 }
 
 /// `GROUP BY 3`: the third item of the SELECT list.
@@ -240,10 +310,13 @@ fn ordinal<'a>(written: &Written, select: &'a Select) -> Checked<Option<&'a Ast>
 }
 
 /// `GROUP BY alias`, unless a column has that name.
-fn aliased<'a>(expressions: &Expressions<'a>, written: &Written) -> Checked<Option<&'a Ast>> {
+fn aliased<'a>(expressions: &mut Expressions<'a>, written: &Written) -> Checked<Option<&'a Ast>> {
     let Ast::Identifier(ident) = &written.expr else { return Ok(None) };
     let name = Name::new(ident);
-    if expressions.scope.find(&name)?.is_some() {
+    if let Some(meaning) = expressions.scope.find(&name)? {
+        if let Meaning::Column(_) = meaning {
+            expressions.warn_column_before_alias(&name, meaning)?;
+        }
         return Ok(None);
     }
     Ok(expressions.aliases.iter().find(|alias| name.means(&alias.name.text)).map(|alias| alias.expr))
@@ -278,7 +351,7 @@ fn loose_column(expr: &mut Expr, keys: &[Computed], first: usize) -> Option<usiz
     expr.children_mut().into_iter().find_map(|child| loose_column(child, keys, first))
 }
 
-fn any_column(mut expr: Expr, test: impl Fn(usize) -> bool + Copy) -> bool {
+pub(super) fn any_column(mut expr: Expr, test: impl Fn(usize) -> bool + Copy) -> bool {
     fn any(expr: &mut Expr, test: impl Fn(usize) -> bool + Copy) -> bool {
         match expr.node {
             Node::Column(column) => test(column),

@@ -1,9 +1,14 @@
 //! Expressions that are not in the language: what to write instead.
 
-use sqlparser::ast::Expr as Ast;
+use sqlparser::ast::{
+    DataType as Spelling, ExactNumberInfo, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+};
 use sqlparser::tokenizer::Span;
 
+use super::unit_of_time;
 use crate::error::Problem;
+use crate::parse::name::Name;
+use crate::types::DataType;
 
 pub(super) fn expression(ast: &Ast, span: Span) -> Box<Problem> {
     let (message, help) = match ast {
@@ -21,7 +26,10 @@ pub(super) fn expression(ast: &Ast, span: Span) -> Box<Problem> {
         Ast::AtTimeZone { .. } => {
             ("there are no time zones: a TIMESTAMP is always in UTC", "add an INTERVAL")
         }
-        Ast::Extract { .. } => ("EXTRACT is not in the language", FIELDS),
+        Ast::Extract { field, expr, .. } => {
+            let help = unit_of_time::field(&field.to_string(), &expr.to_string());
+            return Problem::new(span, "EXTRACT is not in the language").help(help);
+        }
         Ast::Ceil { .. } | Ast::Floor { .. } => {
             ("ceil and floor take one number", "for two digits write ceil(x * 100) / 100")
         }
@@ -56,7 +64,7 @@ fn short(ast: &Ast) -> String {
 
 const ON_TEXTS: &str =
     "the functions on texts are lower, upper, length, trim, ltrim, rtrim, split_part, `||` and LIKE";
-const FIELDS: &str = "compute it in UTC: (ts - TIMESTAMP '1970-01-01T00:00:00Z') / 3600000000 % 24 is the hour of a time since 1970";
+const NO_CLOCK: &str = "a query has no clock, so that a replay gives the same rows: compare with the times of its events, or with window_end";
 const FROM_EPOCH: &str = "declare the column of the source as a time: created TIMESTAMP FORMAT 'unix_s', 'unix_ms' or a pattern such as \
                           '%Y-%m-%d %H:%M:%S%z'";
 const TO_EPOCH: &str =
@@ -67,12 +75,98 @@ pub(super) const NUMBER_AS_TIME: &str = FROM_EPOCH;
 /// What to write for a time that is meant as a number.
 pub(super) const TIME_AS_NUMBER: &str = TO_EPOCH;
 
+/// Calls of other systems, with their arguments where these say more than the name.
+pub(super) fn call(name: &str, list: &FunctionArgumentList) -> Option<String> {
+    let argument = |argument: &FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(ast)) => Some(ast.to_string()),
+        _ => None,
+    };
+    let arguments = list.args.iter().map(argument).collect::<Option<Vec<String>>>().unwrap_or_default();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let text = |argument: &str| argument.trim_matches('\'').to_owned();
+    Some(match (name, arguments.as_slice()) {
+        ("trunc" | "truncate", [x, digits]) => truncated_number(x, digits)?,
+        ("date_trunc", [unit, time]) => unit_of_time::truncated(&text(unit), time),
+        ("date_part" | "datepart" | "extract", [field, time]) => unit_of_time::field(&text(field), time),
+        (
+            "hour" | "minute" | "second" | "dayofweek" | "day" | "dayofmonth" | "dayofyear" | "week"
+            | "weekofyear" | "month" | "quarter" | "year",
+            [time],
+        ) => unit_of_time::field(name, time),
+        ("if" | "iif", [condition, a, b]) => format!("write CASE WHEN {condition} THEN {a} ELSE {b} END"),
+        ("nvl2", [x, a, b]) => format!("write CASE WHEN {x} IS NOT NULL THEN {a} ELSE {b} END"),
+        ("ifnull" | "nvl" | "isnull", [a, b]) => format!("write coalesce({a}, {b})"),
+        ("isnull", [x]) => format!("write {x} IS NULL"),
+        ("unix_timestamp", []) => NO_CLOCK.to_owned(),
+        _ => function(name)?.to_owned(),
+    })
+}
+
+/// `trunc(x, 2)` for a constant number of digits.
+fn truncated_number(x: &str, digits: &str) -> Option<String> {
+    let digits: u32 = digits.parse().ok().filter(|digits| *digits <= 15)?;
+    let scale = 10_u64.pow(digits);
+    Some(format!(
+        "write CASE WHEN {x} < 0 THEN ceil({x} * {scale}) / {scale} ELSE floor({x} * {scale}) / {scale} END; the last digit of a \
+         DOUBLE may differ, as 0.29 * 100 is a little below 29"
+    ))
+}
+
+/// What to write for a cast to a type that is not there and rounds or cuts.
+pub(super) fn cast(target: &Spelling, operand: &str, source: DataType) -> Option<String> {
+    let number = match source {
+        DataType::Text => format!("CAST({operand} AS DOUBLE)"),
+        _ => operand.to_owned(),
+    };
+    match target {
+        Spelling::Decimal(info) | Spelling::Numeric(info) | Spelling::Dec(info) => Some(match info {
+            ExactNumberInfo::None => {
+                format!("write CAST({operand} AS DOUBLE), a binary number of about 16 digits")
+            }
+            ExactNumberInfo::Precision(_) => {
+                format!("write round({number}, 0), a DOUBLE: a binary number of about 16 digits")
+            }
+            ExactNumberInfo::PrecisionAndScale(_, scale) => {
+                format!("write round({number}, {scale}), a DOUBLE: a binary number of about 16 digits")
+            }
+        }),
+        Spelling::Date if source == DataType::Timestamp => Some(unit_of_time::truncated("day", operand)),
+        _ => None,
+    }
+}
+
+/// `window.start` of Spark.
+pub(super) fn bound(qualifier: &Name, name: &Name) -> Option<&'static str> {
+    match (qualifier.means("window"), name.text.to_lowercase().as_str()) {
+        (true, "start") => Some("write window_start, in a query that reads FROM TUMBLE(source, ts, size)"),
+        (true, "end") => Some("write window_end, in a query that reads FROM TUMBLE(source, ts, size)"),
+        _ => None,
+    }
+}
+
 /// Scalar functions of other systems: what gives the same, else what there is.
-pub(super) fn function(name: &str) -> Option<&'static str> {
+fn function(name: &str) -> Option<&'static str> {
     Some(match name {
         "now" | "current_timestamp" | "current_date" | "current_time" | "localtime" | "localtimestamp"
-        | "getdate" | "sysdate" | "today" | "proctime" | "rowtime" => {
-            "a query is a function of its events: compare with their time column, or with window_end"
+        | "getdate" | "sysdate" | "today" | "proctime" | "rowtime" | "age" => NO_CLOCK,
+        "tumble_start" | "hop_start" | "session_start" | "cumulate_start" | "windowstart" => {
+            "write window_start, in a query that reads FROM TUMBLE(...) or FROM HOP(...)"
+        }
+        "tumble_end" | "hop_end" | "session_end" | "cumulate_end" | "windowend" => {
+            "write window_end, in a query that reads FROM TUMBLE(...) or FROM HOP(...)"
+        }
+        "tumble_rowtime" | "hop_rowtime" | "tumble_proctime" | "hop_proctime" => {
+            "write window_end; TUMBLE_ROWTIME is a millisecond before it"
+        }
+        "datediff" | "date_diff" | "timediff" | "timestampdiff" | "timestamp_diff" => {
+            "the difference of two times is a BIGINT of microseconds: (later - earlier) / 1000000 are whole seconds, / 86400000000 \
+             days of 24 hours"
+        }
+        "dateadd" | "date_add" | "timestampadd" | "timestamp_add" => {
+            "write ts + INTERVAL '1' DAY; months are no INTERVAL, as they have no fixed length"
+        }
+        "datesub" | "date_sub" | "timestamp_sub" => {
+            "write ts - INTERVAL '1' DAY; months are no INTERVAL, as they have no fixed length"
         }
         "env" | "getenv" | "secret" => {
             "env('NAME') and secret('NAME') give options their values, in the WITH of a source or sink"
@@ -104,7 +198,9 @@ pub(super) fn function(name: &str) -> Option<&'static str> {
         "date_trunc" | "date_bin" | "time_bucket" => {
             "windows group by time: FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)"
         }
-        "extract" | "date_part" | "hour" | "minute" | "dayofweek" => FIELDS,
+        "extract" | "date_part" | "datepart" => {
+            "compute it in UTC: (ts - TIMESTAMP '1970-01-01T00:00:00Z') / 3600000000 % 24 is the hour of a time since 1970"
+        }
         "to_timestamp" | "from_unixtime" | "epoch_ms" | "strptime" | "parse_timestamp" | "to_date" => {
             FROM_EPOCH
         }

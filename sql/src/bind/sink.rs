@@ -5,14 +5,17 @@ use super::options::{self, Options};
 use super::value::GivenOptions;
 use crate::catalog::{Catalog, UsedAs};
 use crate::error::Checked;
+use crate::errors::Errors;
 use crate::manifest::Sink;
 use crate::parse::statement::SinkDef;
 
 pub(super) fn bind(def: &SinkDef, options: &GivenOptions, catalog: &dyn Catalog) -> Checked<Sink> {
     let mut given = Options::new(&options.list, def.name.span);
-    let connector = connector::named(UsedAs::Sink, catalog, &mut given)?;
-    let found = connector.read(&mut given)?;
-    given.finish(&format!("a {} sink", connector.name))?;
+    let mut errors = Errors::default();
+    let connector = errors.keep(connector::named(UsedAs::Sink, catalog, &mut given));
+    let found = connector::finish(connector.as_ref(), given, "sink", &mut errors);
+    errors.end()?;
+    let Some(connector) = connector else { unreachable!("what has no value is an error") };
     let wrong = catalog.wrong_option(UsedAs::Sink, &connector.name, &found);
     options::refuse(wrong, &options.list, def.name.span)?;
     Ok(Sink { name: def.name.text.clone(), connector: connector.name, options: found })

@@ -11,6 +11,7 @@ use super::value::{GivenOptions, OptionText};
 use crate::catalog::{Catalog, UsedAs};
 use crate::connector::{OptionKind, OptionSpec};
 use crate::error::{Checked, Problem};
+use crate::errors::{Errors, both};
 use crate::manifest::{Source, SourceColumn, Start, TimeFormat, Watermark, Zone};
 use crate::parse::duration;
 use crate::parse::name::nearest;
@@ -22,20 +23,26 @@ use crate::types::DataType;
 const MAX_COLUMNS: usize = 500;
 
 pub(super) fn bind(def: &SourceDef, given: &GivenOptions, catalog: &dyn Catalog) -> Checked<Source> {
-    let mut columns = columns(def)?;
-    let watermark = watermark(def, &columns)?;
+    let mut errors = Errors::default();
+    // Where a column is wrong, those that could be read are not all.
+    let columns = if def.wrong.is_some() { None } else { errors.keep(columns(def)) };
+    let watermark = columns.as_ref().and_then(|columns| errors.keep(watermark(def, columns)).flatten());
+    let mut columns = columns.unwrap_or_default();
     let mut options = Options::new(&given.list, def.name.span);
-    let connector = connector::named(UsedAs::Source, catalog, &mut options)?;
-    let format = word(&source_options::format(), &mut options)?;
-    let time_format = time_formats(def, &mut columns, &mut options)?;
-    let lenient_numbers = word(&source_options::numbers(), &mut options)? == "lenient";
-    let start = start(&mut options)?;
-    let idle_timeout_us = idle_timeout(&mut options)?;
-    let max_future_skew = options.duration(&source_options::max_future_skew().name)?;
-    let dead_letters = dead_letters(&mut options)?;
-    let late_dead_letters = word(&source_options::late_dead_letters(), &mut options)? == "true";
-    let found = connector.read(&mut options)?;
-    options.finish(&format!("a {} source", connector.name))?;
+    let connector = errors.keep(connector::named(UsedAs::Source, catalog, &mut options));
+    let format = errors.keep(word(&source_options::format(), &mut options));
+    let time_format = errors.keep(time_formats(def, &mut columns, &mut options));
+    let numbers = errors.keep(word(&source_options::numbers(), &mut options));
+    let start = errors.keep(start(&mut options));
+    let idle_timeout = errors.keep(idle_timeout(&mut options));
+    let max_future_skew = errors.keep(options.duration(&source_options::max_future_skew().name)).flatten();
+    let dead_letters = errors.keep(dead_letters(&mut options)).flatten();
+    let late_dead_letters = errors.keep(word(&source_options::late_dead_letters(), &mut options));
+    let found = connector::finish(connector.as_ref(), options, "source", &mut errors);
+    errors.end()?;
+    let (Some(connector), Some(format), Some(time_format)) = (connector, format, time_format) else {
+        unreachable!("what has no value is an error")
+    };
     let wrong = catalog.wrong_option(UsedAs::Source, &connector.name, &found);
     options::refuse(wrong, &given.list, def.name.span)?;
     Ok(Source {
@@ -45,12 +52,12 @@ pub(super) fn bind(def: &SourceDef, given: &GivenOptions, catalog: &dyn Catalog)
         connector: connector.name,
         format,
         time_format,
-        lenient_numbers,
-        start,
-        idle_timeout_us,
+        lenient_numbers: numbers.is_some_and(|numbers| numbers == "lenient"),
+        start: start.unwrap_or(Start::Default),
+        idle_timeout_us: idle_timeout.unwrap_or_default(),
         max_future_skew_us: max_future_skew.map(|(micros, _)| micros),
         dead_letters,
-        late_dead_letters,
+        late_dead_letters: late_dead_letters.is_some_and(|word| word == "true"),
         options: found,
     })
 }
@@ -144,8 +151,8 @@ fn time_formats(
     options: &mut Options<'_>,
 ) -> Checked<TimeFormat> {
     let spec = source_options::time_format();
-    let written = options.text(&spec.name)?;
-    let zone = match options.text(&source_options::time_zone().name)? {
+    let (written, zone) = both(options.text(&spec.name), options.text(&source_options::time_zone().name))?;
+    let zone = match zone {
         None => None,
         Some((text, span)) => match Zone::new(text) {
             Some(zone) => Some((zone, span)),

@@ -4,6 +4,7 @@
 use sqlparser::tokenizer::Span;
 
 use crate::error::{Checked, Problem};
+use crate::errors::{Errors, all};
 use crate::parse::options::{Item, OptionDef, Part, PartKind, Written, plain_secret};
 use crate::parse::secret::is_secret;
 use crate::variables::{Origin, Variables, is_variable_name};
@@ -66,18 +67,20 @@ impl GivenOptions {
     /// Puts the values of variables in.
     pub(super) fn new(options: &[OptionDef], variables: &Variables) -> Checked<Self> {
         let mut given = Self { list: Vec::new(), origins: Vec::new(), warnings: Vec::new() };
+        let mut errors = Errors::default();
         for OptionDef { key, key_span, value, span } in options {
             let value = match value {
-                Written::Interval(micros) => OptionText::Interval(*micros),
-                Written::Joined(parts) => given.text(key, parts, *span, variables)?,
+                Written::Interval(micros) => Ok(OptionText::Interval(*micros)),
+                Written::Joined(parts) => given.text(key, parts, *span, variables),
                 Written::List(items) => {
-                    let items = items.iter().map(|item| given.item(item, variables));
-                    OptionText::List(items.collect::<Checked<_>>()?)
+                    all(items.iter().map(|item| given.item(item, variables))).map(OptionText::List)
                 }
             };
-            given.list.push(GivenOption { key: key.clone(), key_span: *key_span, value, span: *span });
+            if let Some(value) = errors.keep(value) {
+                given.list.push(GivenOption { key: key.clone(), key_span: *key_span, value, span: *span });
+            }
         }
-        Ok(given)
+        errors.end().map(|()| given)
     }
 
     fn text(&mut self, key: &str, parts: &[Part], span: Span, variables: &Variables) -> Checked<OptionText> {
@@ -133,6 +136,13 @@ impl GivenOptions {
 
     /// What is wrong with a value says where the value comes from.
     pub(super) fn with_origin(&self, mut problem: Box<Problem>) -> Box<Problem> {
+        self.add_origin(&mut problem);
+        let mut others = std::mem::take(&mut problem.others);
+        others.iter_mut().for_each(|other| self.add_origin(other));
+        Box::new(Problem { others, ..*problem })
+    }
+
+    fn add_origin(&self, problem: &mut Problem) {
         if let Some(Origins { of, words, .. }) =
             self.origins.iter().find(|origins| origins.span == problem.span)
         {
@@ -140,7 +150,6 @@ impl GivenOptions {
                 if problem.message.ends_with('\'') { ", ".to_owned() } else { format!("; `{of}` is ") };
             problem.message = format!("{}{link}{words}", problem.message);
         }
-        problem
     }
 }
 

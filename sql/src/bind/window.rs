@@ -4,6 +4,7 @@ use sqlparser::tokenizer::Span;
 
 use super::relation::{Relation, RelationKind};
 use crate::error::{Checked, Problem};
+use crate::errors::both;
 use crate::manifest::WindowKind;
 use crate::parse::duration;
 use crate::parse::from::{Argument, ArgumentValue, WindowCall};
@@ -15,6 +16,11 @@ pub(crate) struct Windows {
     pub(crate) kind: WindowKind,
     /// The column of the relation with the event time.
     pub(crate) time: usize,
+}
+
+impl Windows {
+    /// For a query whose windows are wrong, so that the rest of it can be looked at.
+    pub(super) const UNKNOWN: Self = Self { kind: WindowKind::Tumble { size_us: 1 }, time: 0 };
 }
 
 const MILLISECOND: i64 = 1_000;
@@ -183,8 +189,7 @@ impl<'a> Arguments<'a> {
 
     /// The windows, checked against what they stand on.
     pub(super) fn windows(&self, relation: &Relation) -> Checked<Windows> {
-        let time = self.time(relation)?;
-        let (size_us, size_span) = self.duration(Parameter::Size)?;
+        let (time, (size_us, size_span)) = both(self.time(relation), self.duration(Parameter::Size))?;
         if size_us > MAX_SIZE_US {
             return Err(Problem::new(size_span, "a window can be at most 3650 days long")
                 .help("write a size of at most INTERVAL '3650' DAY"));

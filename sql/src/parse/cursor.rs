@@ -100,6 +100,33 @@ impl Cursor {
         if self.accept(token) { Ok(()) } else { Err(self.unexpected(&format!("`{token}`"))) }
     }
 
+    /// Where the reader stands, for [`Self::skip_element`].
+    pub(super) fn index(&self) -> usize {
+        self.parser.index()
+    }
+
+    /// Goes on behind an element of a list that begins at `index` and is wrong: to the `,` or `)` behind it, or to the end.
+    pub(super) fn skip_element(&mut self, index: usize) {
+        while self.parser.index() > index {
+            self.parser.prev_token();
+        }
+        let (mut parentheses, mut angles) = (0_usize, 0_usize);
+        loop {
+            match self.peek() {
+                Token::EOF => return,
+                Token::Comma if parentheses + angles == 0 => return,
+                Token::RParen if parentheses == 0 => return,
+                Token::LParen => parentheses += 1,
+                Token::RParen => parentheses -= 1,
+                Token::Lt if parentheses == 0 => angles += 1,
+                Token::Gt if parentheses == 0 => angles = angles.saturating_sub(1),
+                Token::ShiftRight if parentheses == 0 => angles = angles.saturating_sub(2),
+                _ => {}
+            }
+            self.advance();
+        }
+    }
+
     /// A name, of whatever word; `what` names it in the error.
     pub(super) fn name(&mut self, what: &str) -> Checked<Name> {
         let span = self.span();
@@ -162,6 +189,9 @@ impl Cursor {
         let is_sign = !expected.contains(char::is_alphanumeric);
         let expected = if is_sign { format!("`{expected}`") } else { expected.to_owned() };
         let found = if found == "EOF" { "the end of the statement".to_owned() } else { format!("`{found}`") };
+        if (expected.as_str(), found.as_str()) == ("an expression", "`!`") {
+            return refused::operator("!", span);
+        }
         let problem = Problem::new(span, format!("expected {expected}, found {found}"));
         match expected.as_str() {
             "WHEN" | "THEN" | "END" => problem.help("write CASE WHEN condition THEN value ELSE value END"),

@@ -32,6 +32,16 @@ pub(crate) struct WindowCall {
     pub(crate) span: Span,
 }
 
+impl WindowCall {
+    /// The first argument where it may name the source.
+    pub(crate) fn first_name(&self) -> Option<&Name> {
+        match self.arguments.first() {
+            Some(Argument { value: ArgumentValue::Name(name), .. }) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// `[name =>] value`
 #[derive(Clone, Debug)]
 pub(crate) struct Argument {

@@ -1,9 +1,11 @@
 //! What is not in the language, or not yet: each with its own words and what to write instead.
 
+use sqlparser::ast::{BinaryOperator, Expr};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 use super::cursor::{Cursor, is_word};
 use crate::error::{Checked, Problem};
+use crate::expr::Comparison;
 
 /// Words that a statement or a clause may begin with elsewhere: (words, message, help).
 type Row = (&'static [&'static str], &'static str, &'static str);
@@ -144,16 +146,44 @@ pub(crate) fn operator(operator: &str, span: Span) -> Box<Problem> {
     let help = match operator.to_ascii_uppercase().as_str() {
         "==" => "write a = b",
         "<=>" => "write IS NOT DISTINCT FROM",
+        "&&" => "write AND",
         "XOR" => "write a <> b",
         "!" => "write NOT",
         "DIV" | "//" => "write a / b: the quotient of two BIGINTs is a BIGINT, cut toward zero",
         "GLOB" => "write LIKE, where % stands for any text and _ for a character",
-        "~" => "there are no bit operations; texts match with LIKE",
-        "~*" | "!~" | "!~*" | "REGEXP" | "MATCH" => "there are no regular expressions; write LIKE",
+        "~" | "~*" | "!~" | "!~*" | "REGEXP" | "MATCH" => {
+            "there are no regular expressions; write LIKE, where % stands for any text and _ for a character"
+        }
+        "~~" => "write LIKE",
+        "!~~" => "write NOT LIKE",
+        "~~*" | "!~~*" => "write lower(x) LIKE 'pattern', with the pattern in lower case",
         "->" | "->>" | "#>" | "#>>" => "declare the field as a column of the source with PATH 'a.b'",
+        "^" | "**" => "there is no power: write x * x",
+        "&" | "|" | "#" | "<<" | ">>" => "there are no bit operations",
         _ => "the operators on numbers are +, -, *, / and %",
     };
     Problem::new(span, format!("the operator `{operator}` is not in the language")).help(help)
+}
+
+/// A sign of other systems in front of an operand.
+pub(crate) fn sign(sign: &str, span: Span) -> Box<Problem> {
+    match sign {
+        "~" => {
+            Problem::new(span, "the operator `~` is not in the language").help("there are no bit operations")
+        }
+        sign => operator(sign, span),
+    }
+}
+
+/// `1 < v < 3`, which other languages read as two comparisons: what to write for them.
+pub(crate) fn chain(left: &Expr, op: Comparison, right: &Expr) -> Option<String> {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    match left {
+        Expr::BinaryOp { left: first, op: before @ (Eq | Gt | GtEq | Lt | LtEq | NotEq), right: middle } => {
+            Some(format!("write {first} {before} {middle} AND {middle} {} {right}", op.sign()))
+        }
+        _ => None,
+    }
 }
 
 /// `FILTER (condition)` in a query: `sqlparser` would read FILTER as an alias.
@@ -253,7 +283,7 @@ pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
             "GROUP BY with the columns over a window gives each of them once a window",
         ),
         (&["all"], "SELECT ALL is not in the language", "write SELECT"),
-        (&["top"], "TOP is not in the language: a stream has no end", "select with WHERE or HAVING"),
+        (&["top"], "TOP is not in the language: a stream has no end", FIRST_ROWS),
     ];
     // `top` and `all` may be columns.
     let is_column =
@@ -269,10 +299,30 @@ pub(super) fn behind_from(cursor: &Cursor) -> Option<Box<Problem>> {
     })
 }
 
+const TUMBLE: &str = "write FROM TUMBLE(source, ts, size)";
+const HOP: &str = "write FROM HOP(source, ts, slide, size)";
+
+/// Functions that make windows, also of other systems, and what to write for them.
+pub(crate) const WINDOWS: &[(&str, &str)] = &[
+    ("tumble", TUMBLE),
+    ("tumbling", TUMBLE),
+    ("tumblingwindow", TUMBLE),
+    ("hop", HOP),
+    ("hopping", HOP),
+    ("hoppingwindow", HOP),
+    ("sliding", HOP),
+    ("slidingwindow", HOP),
+    ("session", FIXED_SIZE),
+    ("cumulate", FIXED_SIZE),
+    (
+        "window",
+        "for window(ts, size) write FROM TUMBLE(source, ts, size), for window(ts, size, slide) FROM HOP(source, ts, slide, size)",
+    ),
+];
+
 /// Windows of other systems in GROUP BY.
 pub(super) fn group(cursor: &Cursor) -> Option<Box<Problem>> {
     let is_call = *cursor.peek_nth(1) == Token::LParen;
-    let windows = ["hop", "tumble", "session", "cumulate", "sliding", "tumbling", "hopping"];
     let rows: &[Row] = &[
         (&["rollup"], "ROLLUP is not in the language", "write one query for each set of columns"),
         (&["cube"], "CUBE is not in the language", "write one query for each set of columns"),
@@ -283,9 +333,14 @@ pub(super) fn group(cursor: &Cursor) -> Option<Box<Problem>> {
         ),
     ];
     let span = cursor.span();
-    if is_call && windows.iter().any(|word| cursor.at_word(word)) {
+    let windows = WINDOWS.iter().find(|(word, _)| is_call && cursor.at_word(word));
+    if let Some((_, help)) = windows {
         let problem = Problem::new(span, "a window stands in FROM, not in GROUP BY");
-        return Some(problem.help("write FROM HOP(source, ts, slide, size) and GROUP BY the other columns"));
+        return Some(
+            problem
+                .help(*help)
+                .also_help("GROUP BY has the other columns, and window_start and window_end can be selected"),
+        );
     }
     if cursor.at_word("all") && !matches!(cursor.peek_nth(1), Token::Period) {
         return Some(Problem::new(span, "GROUP BY ALL is not in the language").help("list the columns"));

@@ -3,11 +3,12 @@
 use sqlparser::tokenizer::{Span, Token};
 
 use super::cursor::Cursor;
-use super::data_type::{TYPES, data_type, is_bounded_text};
+use super::data_type::{self, Note, TYPES};
 use super::name::Name;
 use super::options::{self, OptionDef};
 use super::statement::end;
 use crate::error::{Checked, Problem};
+use crate::errors::Errors;
 use crate::path::{self, PathStep};
 use crate::types::DataType;
 
@@ -18,6 +19,8 @@ pub(crate) struct SourceDef {
     pub(crate) columns: Vec<ColumnDef>,
     pub(crate) watermark: Option<WatermarkDef>,
     pub(crate) options: Vec<OptionDef>,
+    /// What is wrong with its columns, which are then not all there.
+    pub(crate) wrong: Option<Box<Problem>>,
 }
 
 /// `name TYPE [PATH 'a.b'] [FORMAT 'unix_s']`
@@ -25,8 +28,8 @@ pub(crate) struct SourceDef {
 pub(crate) struct ColumnDef {
     pub(crate) name: Name,
     pub(crate) data_type: DataType,
-    /// Where it has a greatest length, which is not looked at: `VARCHAR(64)`.
-    pub(crate) bounded: Option<Span>,
+    /// What its type says elsewhere and does not mean here, with its place: `VARCHAR(64)`.
+    pub(crate) note: Option<(Span, Note)>,
     pub(crate) path: Vec<PathStep>,
     /// FORMAT, with its place.
     pub(crate) format: Option<(String, Span)>,
@@ -39,33 +42,63 @@ pub(crate) struct WatermarkDef {
     pub(crate) delay_us: i64,
 }
 
+/// How a source is written.
+pub(super) const USAGE: &str = "write CREATE SOURCE name (column TYPE, ...) WITH (option = 'value', ...)";
+
 pub(super) fn parse(cursor: &mut Cursor) -> Checked<SourceDef> {
     let name = cursor.name("the name of the source")?;
     cursor.expect(&Token::LParen)?;
-    let mut columns = Vec::new();
-    let mut watermark = None;
+    let (mut columns, mut watermark, mut wrong) = (Vec::new(), None, Errors::default());
     loop {
-        let start = cursor.span();
-        if cursor.accept_words(&["watermark", "for"]) {
-            let found = watermark_for(cursor)?;
-            if watermark.replace(found).is_some() {
-                return Err(Problem::new(cursor.since(start), "a source has one WATERMARK")
-                    .help("leave the others out"));
+        let index = cursor.index();
+        match wrong.keep(element(cursor).map_err(|problem| problem.or_help(USAGE))) {
+            Some(Element::Column(column)) => columns.push(column),
+            Some(Element::Watermark(found, span)) => {
+                if watermark.replace(found).is_some() {
+                    wrong.push(Problem::new(span, "a source has one WATERMARK").help("leave the others out"));
+                }
             }
-        } else {
-            columns.push(column(cursor)?);
-        }
-        if cursor.accept(&Token::RParen) {
-            break;
+            None => cursor.skip_element(index),
         }
         if !cursor.accept(&Token::Comma) {
-            return Err(behind_column(cursor));
+            break;
         }
     }
+    if !cursor.accept(&Token::RParen) {
+        return Err(wrong.or(cursor.unexpected("`)`")));
+    }
+    let options = options(cursor);
+    match (wrong.end(), options) {
+        (wrong, Ok(options)) => Ok(SourceDef { name, columns, watermark, options, wrong: wrong.err() }),
+        (Ok(()), Err(problem)) => Err(problem),
+        (Err(wrong), Err(problem)) => Err(wrong.and(*problem)),
+    }
+}
+
+fn options(cursor: &mut Cursor) -> Checked<Vec<OptionDef>> {
     cursor.expect_word("with")?;
     let options = options::parse(cursor)?;
     end(cursor)?;
-    Ok(SourceDef { name, columns, watermark, options })
+    Ok(options)
+}
+
+/// What stands between the commas of a source.
+enum Element {
+    Column(ColumnDef),
+    /// With its place.
+    Watermark(WatermarkDef, Span),
+}
+
+fn element(cursor: &mut Cursor) -> Checked<Element> {
+    let start = cursor.span();
+    let found = match cursor.accept_words(&["watermark", "for"]) {
+        true => watermark_for(cursor).map(|found| Element::Watermark(found, cursor.since(start)))?,
+        false => Element::Column(column(cursor)?),
+    };
+    match cursor.peek() {
+        Token::Comma | Token::RParen => Ok(found),
+        _ => Err(behind_column(cursor)),
+    }
 }
 
 fn column(cursor: &mut Cursor) -> Checked<ColumnDef> {
@@ -83,13 +116,16 @@ fn column(cursor: &mut Cursor) -> Checked<ColumnDef> {
     if cursor.at_word("as") || cursor.at_word("generated") {
         return Err(behind_column(cursor));
     }
+    if let Some(problem) = data_type::nested(cursor) {
+        return Err(problem);
+    }
     let spelling = cursor.data_type()?;
-    let is_bounded = is_bounded_text(&spelling);
-    let data_type = match is_bounded {
-        true => DataType::Text,
-        false => data_type(&spelling, cursor.since(start))?,
-    };
-    let bounded = is_bounded.then(|| cursor.since(start));
+    if *cursor.peek() == Token::LBracket {
+        return Err(Problem::new(cursor.since(start), format!("the type `{spelling}[]` is not known"))
+            .help(data_type::ARRAY));
+    }
+    let (data_type, note) = data_type::of_column(&spelling, cursor.since(start))?;
+    let note = note.map(|note| (cursor.since(start), note));
     let (mut found, mut format) = (None, None);
     loop {
         if found.is_none() && cursor.accept_word("path") {
@@ -101,7 +137,7 @@ fn column(cursor: &mut Cursor) -> Checked<ColumnDef> {
         }
     }
     let path = found.unwrap_or_else(|| vec![name.text.as_str().into()]);
-    Ok(ColumnDef { name, data_type, bounded, path, format })
+    Ok(ColumnDef { name, data_type, note, path, format })
 }
 
 /// `'usage.total_tokens'`: the steps that lead to the value, outermost first.

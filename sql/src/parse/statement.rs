@@ -95,8 +95,9 @@ fn body(cursor: &mut Cursor) -> Checked<Body> {
 
 fn create(cursor: &mut Cursor) -> Checked<Body> {
     if cursor.accept_word("source") {
-        let help = "write CREATE SOURCE name (column TYPE, ...) WITH (option = 'value', ...)";
-        return source::parse(cursor).map(Body::CreateSource).map_err(|problem| problem.or_help(help));
+        return source::parse(cursor)
+            .map(Body::CreateSource)
+            .map_err(|problem| problem.or_help(source::USAGE));
     }
     if cursor.accept_word("sink") {
         let help = "write CREATE SINK name WITH (option = 'value', ...)";

@@ -6,4 +6,5 @@ mod catalog;
 mod golden;
 mod program;
 mod variables;
+mod hints;
 mod hostile;

@@ -42,6 +42,15 @@ fn first_expr(statement: &str) -> Expr {
 }
 
 #[test]
+fn views_that_no_query_reads() {
+    let view = "CREATE VIEW read AS SELECT id FROM s; CREATE VIEW Unread AS SELECT x FROM s;";
+    assert!(compiled(view).unread.is_empty(), "a part of a program");
+    let found = compiled(&format!("{view} SELECT * FROM READ")).unread;
+    let found: Vec<_> = found.iter().map(|told| (told.column, told.message.as_str())).collect();
+    assert_eq!(found, [(51, "no query reads the view `Unread`")]);
+}
+
+#[test]
 fn names_of_queries() {
     let program = compiled(
         "CREATE SINK Team WITH (connector = 'console');

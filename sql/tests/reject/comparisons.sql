@@ -1,0 +1,11 @@
+CREATE SOURCE s (a BIGINT, x DOUBLE, t TEXT, p BOOLEAN, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'file', path = 's.jsonl');
+SELECT a FROM s WHERE 1 < a < 3;
+SELECT a FROM s WHERE 'a' <= t <= 'c';
+SELECT a FROM s WHERE x = a = 3;
+SELECT a FROM s WHERE p && a > 1;
+SELECT a FROM s WHERE p || a > 1;
+SELECT a FROM s WHERE !p;
+SELECT a FROM s WHERE a == 1;
+SELECT a FROM s WHERE t ~ 'x' OR t REGEXP 'x';
+SELECT a FROM s WHERE t ~* 'x';
+SELECT a ** 2 AS y FROM s;
