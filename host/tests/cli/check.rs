@@ -54,6 +54,19 @@ fn every_option_that_a_run_refuses_is_found_where_it_stands() {
 }
 
 #[test]
+fn a_view_that_no_query_reads_is_told_where_the_program_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("query.sql");
+    let views = format!("{SOURCE}CREATE VIEW v AS SELECT n FROM s;\nCREATE VIEW w AS SELECT m FROM s;\n");
+    fs::write(&path, &views).unwrap();
+    assert_eq!(outcome(streamgauge().arg("check").arg(&path)), (0, String::new(), String::new()));
+    fs::write(&path, format!("{views}SELECT * FROM v;\n")).unwrap();
+    let (exit, _, said) = outcome(streamgauge().arg("check").arg(&path));
+    let expected = format!("{}:3:13: warning: no query reads the view `w`\n", path.display());
+    assert!(exit == 0 && said.starts_with(&expected) && said.matches("warning").count() == 1, "{said}");
+}
+
+#[test]
 fn what_a_sink_says_of_rows_is_found_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("query.sql");
