@@ -8,6 +8,7 @@ use super::options::Options;
 use super::value::GivenOptions;
 use crate::catalog::{Catalog, Reducer};
 use crate::error::{Checked, Problem};
+use crate::errors::Errors;
 use crate::parse::name::{Name, same};
 use crate::parse::plugin::PluginDef;
 use crate::plugin::{Plugin, PluginFile, beside, is_sha256};
@@ -84,13 +85,17 @@ pub(super) fn bind(
     check_new(name, catalog)?;
     let path = path(from, *from_span)?;
     let mut options = Options::new(&given.list, name.span);
-    let sha256 = options.text("sha256")?.map(|(text, span)| digest(text, span)).transpose()?;
-    let memory_bytes = options.size("memory")?;
-    let call_timeout_us = options.duration("call_timeout")?;
-    options.finish("an aggregate")?;
+    let mut errors = Errors::default();
+    let sha256 = options.text("sha256");
+    let sha256 = sha256.and_then(|found| found.map(|(text, span)| digest(text, span)).transpose());
+    let sha256 = errors.keep(sha256).flatten();
+    let memory_bytes = errors.keep(options.size("memory")).flatten();
+    let call_timeout_us = errors.keep(options.duration("call_timeout")).flatten();
     if let Some((0, span)) = call_timeout_us {
-        return Err(Problem::new(span, "a call cannot take no time").help("write call_timeout = '500 ms'"));
+        errors.push(Problem::new(span, "a call cannot take no time").help("write call_timeout = '500 ms'"));
     }
+    options.finish("an aggregate", &mut errors);
+    errors.end()?;
     let call_timeout_us = call_timeout_us.and_then(|(us, _)| u64::try_from(us).ok());
     let wanted = PluginFile { path: beside(file, path), sha256, memory_bytes, call_timeout_us };
     let (reducer, sha256) = catalog.reducer_of(&name.text, &wanted).map_err(|refused| {
