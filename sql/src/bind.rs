@@ -39,9 +39,9 @@ use crate::parse::name::{Name, nearest, same};
 use crate::parse::options::OptionDef;
 use crate::parse::plugin::PluginDef;
 use crate::parse::select::Select;
-use crate::parse::statement::Body;
+use crate::parse::statement::{Body, SinkDef};
 use crate::variables::Variables;
-use plugin::{Functions, OwnAggregate};
+use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
 use relation::{Relation, RelationColumn, RelationKind};
 use value::GivenOptions;
 
@@ -75,7 +75,9 @@ pub(crate) struct Binder<'a> {
     pub(crate) sources: Vec<Source>,
     pub(crate) sinks: Vec<Sink>,
     /// CREATE AGGREGATE.
-    own: Vec<OwnAggregate>,
+    own_aggregates: Vec<OwnAggregate>,
+    /// CREATE CONNECTOR.
+    own_connectors: Vec<OwnConnector>,
     /// Names of queries.
     names: Vec<String>,
     pub(crate) warnings: Vec<Problem>,
@@ -107,7 +109,8 @@ impl<'a> Binder<'a> {
             broken,
             sources,
             sinks,
-            own: Vec::new(),
+            own_aggregates: Vec::new(),
+            own_connectors: Vec::new(),
             names,
             warnings,
             file: 0,
@@ -125,20 +128,9 @@ impl<'a> Binder<'a> {
     pub(crate) fn bind(&mut self, statement: &Statement) -> Checked<Option<BoundQuery>> {
         match &statement.body {
             Body::CreateSource(def) => self.create_source(def).map(|()| None),
-            Body::CreateSink(def) => {
-                self.check_name(&def.name, self.sinks.iter().map(|sink| sink.name.as_str()), "sink")?;
-                let sink =
-                    self.with_values(&def.options, |given, catalog| sink::bind(def, given, catalog))?;
-                self.option_places.extend(def.options.iter().map(|option| OptionPlace {
-                    sink: sink.name.clone(),
-                    key: option.key.clone(),
-                    file: self.file,
-                    span: option.span,
-                }));
-                self.sinks.push(sink);
-                Ok(None)
-            }
+            Body::CreateSink(def) => self.create_sink(def).map(|()| None),
             Body::CreateAggregate(def) => self.create_aggregate(def).map(|()| None),
+            Body::CreateConnector(def) => self.create_connector(def).map(|()| None),
             Body::CreateView(name, select) => self.create_view(name, select, &statement.sql).map(Some),
             Body::Insert(name, select) => {
                 let sink = match self.find_sink(name) {
@@ -182,11 +174,37 @@ impl<'a> Binder<'a> {
         Ok(())
     }
 
+    fn create_sink(&mut self, def: &SinkDef) -> Checked<()> {
+        self.check_name(&def.name, self.sinks.iter().map(|sink| sink.name.as_str()), "sink")?;
+        let (list, broken) = (self.own_connectors.clone(), self.broken.clone());
+        let own = OwnConnectors { list: &list, names: Names { declared: self.declared, broken: &broken } };
+        let sink = self.with_values(&def.options, |given, catalog| sink::bind(def, given, catalog, own))?;
+        self.option_places.extend(def.options.iter().map(|option| OptionPlace {
+            sink: sink.name.clone(),
+            key: option.key.clone(),
+            file: self.file,
+            span: option.span,
+        }));
+        self.sinks.push(sink);
+        Ok(())
+    }
+
     fn create_aggregate(&mut self, def: &PluginDef) -> Checked<()> {
-        self.check_name(&def.name, self.own.iter().map(|own| own.reducer.name.as_str()), "aggregate")?;
+        let names = self.own_aggregates.iter().map(|own| own.reducer.name.as_str());
+        self.check_name(&def.name, names, "aggregate")?;
         let file = self.file_name;
-        let own = self.with_values(&def.options, |given, catalog| plugin::bind(def, given, file, catalog))?;
-        self.own.push(own);
+        let bind = |given: &GivenOptions, catalog: &dyn Catalog| plugin::aggregate(def, given, file, catalog);
+        let own = self.with_values(&def.options, bind)?;
+        self.own_aggregates.push(own);
+        Ok(())
+    }
+
+    fn create_connector(&mut self, def: &PluginDef) -> Checked<()> {
+        self.check_name(&def.name, self.own_connectors.iter().map(|own| own.name.as_str()), "connector")?;
+        let file = self.file_name;
+        let bind = |given: &GivenOptions, catalog: &dyn Catalog| plugin::connector(def, given, file, catalog);
+        let own = self.with_values(&def.options, bind)?;
+        self.own_connectors.push(own);
         Ok(())
     }
 
@@ -280,9 +298,8 @@ impl<'a> Binder<'a> {
         };
         let functions = Functions {
             catalog: self.catalog,
-            own: &self.own,
-            declared: self.declared,
-            broken: &self.broken,
+            own: &self.own_aggregates,
+            names: Names { declared: self.declared, broken: &self.broken },
         };
         let select = query::bind(functions, select, &relation, windows, &mut self.warnings);
         let ((), select) = both(errors.end(), select)?;

@@ -18,6 +18,9 @@ pub trait Catalog {
     /// The file is read and its component compiled and asked what it is.
     fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<(Reducer, String), WrongPlugin>;
 
+    /// The connector of sinks of a file, which the program calls `name`, and the digest as in [`Self::reducer_of`].
+    fn connector_of(&self, name: &str, file: &PluginFile) -> Result<(SinkPlugin, String), WrongPlugin>;
+
     /// The names of the connectors, in lower case and in the order in which messages list them.
     fn connectors(&self, used_as: UsedAs) -> Vec<String>;
 
@@ -25,15 +28,19 @@ pub trait Catalog {
     /// loading the connector, in words for the user.
     fn options(&self, used_as: UsedAs, connector: &str) -> Result<Vec<OptionSpec>, String>;
 
-    /// What a connector would refuse in options that are as they are stated, each by itself: the bound options of
-    /// [`crate::manifest::Sink`] or of a source.
-    fn wrong_option(
+    /// What a connector would refuse in options that are as they are stated, each by itself: the bound options of a source.
+    fn wrong_source_option(
         &self,
-        used_as: UsedAs,
         connector: &str,
         options: &BTreeMap<String, OptionValue>,
     ) -> Option<WrongOption> {
-        let _ = (used_as, connector, options);
+        let _ = (connector, options);
+        None
+    }
+
+    /// The same for the options of a sink.
+    fn wrong_sink_option(&self, sink: &Sink) -> Option<WrongOption> {
+        let _ = sink;
         None
     }
 
@@ -62,6 +69,15 @@ pub struct WrongOption {
     pub message: String,
     /// What to write instead.
     pub help: String,
+}
+
+/// A connector of sinks as its plugin describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SinkPlugin {
+    /// What it calls itself.
+    pub name: String,
+    /// What WITH takes beside `connector` itself.
+    pub options: Vec<OptionSpec>,
 }
 
 /// Why a component of the user's own cannot be used.

@@ -382,8 +382,11 @@ pub const KAFKA_SECRETS: &[&str] = &["sasl.password", "sasl.username", "ssl.key.
 pub struct Sink {
     /// Its name as declared.
     pub name: String,
-    /// `console`, `file`, ...: lower case, checked.
+    /// `console`, `file`, ..., or the name in CREATE CONNECTOR: lower case, checked.
     pub connector: String,
+    /// The component, where the connector is one of the user's own; none = it is built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Plugin>,
     /// The connector's own options: keys in lower case.
     pub options: BTreeMap<String, OptionValue>,
 }

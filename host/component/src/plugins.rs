@@ -16,7 +16,7 @@ use super::{
     limits::GuestLimits,
     reducer::{ReducerComponent, ReducerInstance},
     runtime::Runtime,
-    sink::{LoadedSink, LoadedSinks},
+    sink::{LoadedSink, LoadedSinks, SinkComponent},
 };
 
 /// Components of reducers by name.
@@ -30,6 +30,8 @@ pub struct Plugins {
     /// The reducers of users, by name in the program and by file.
     own: Mutex<HashMap<(String, PluginFile), Arc<Loaded>>>,
     sinks: LoadedSinks,
+    /// The sinks of users, likewise.
+    own_sinks: Mutex<HashMap<(String, PluginFile), Arc<LoadedSink>>>,
     /// The first that there was not enough of the machine for.
     lacking: OnceLock<Refused>,
 }
@@ -49,7 +51,8 @@ impl Plugins {
     /// Other reducers, and the sinks that are part of the product.
     pub fn new(runtime: Runtime, bundle: Bundle) -> Self {
         let (loaded, own) = (Mutex::default(), Mutex::default());
-        Self { runtime, bundle, loaded, own, sinks: LoadedSinks::default(), lacking: OnceLock::new() }
+        let (sinks, own_sinks, lacking) = (LoadedSinks::default(), Mutex::default(), OnceLock::new());
+        Self { runtime, bundle, loaded, own, sinks, own_sinks, lacking }
     }
 
     /// What compiles them.
@@ -119,6 +122,35 @@ impl Plugins {
     /// The sink of this lower-case name; none if there is none. An error is one of loading it.
     pub fn sink(&self, name: &str) -> Result<Option<Arc<LoadedSink>>, Refused> {
         self.sinks.get(&self.runtime, name).inspect_err(|refused| self.note_lacking(refused))
+    }
+
+    /// As [`Self::load_own`], for a sink.
+    pub fn load_own_sink(
+        &self,
+        name: &str,
+        file: &PluginFile,
+        bytes: &[u8],
+        limits: GuestLimits,
+    ) -> Result<Arc<LoadedSink>, Refused> {
+        debug_assert!(file.sha256.is_some(), "the bytes are known by their digest");
+        let key = (name.to_owned(), file.clone());
+        if let Some(loaded) = self.own_sinks().get(&key) {
+            return Ok(Arc::clone(loaded));
+        }
+        let component = SinkComponent::within(&self.runtime, name, bytes, limits)?;
+        let description = component.describe()?;
+        let loaded = Arc::new(LoadedSink { component, description });
+        self.own_sinks().insert(key, Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    /// A sink that was loaded so; none if it was not.
+    pub fn own_sink(&self, name: &str, file: &PluginFile) -> Option<Arc<LoadedSink>> {
+        self.own_sinks().get(&(name.to_owned(), file.clone())).map(Arc::clone)
+    }
+
+    fn own_sinks(&self) -> MutexGuard<'_, HashMap<(String, PluginFile), Arc<LoadedSink>>> {
+        self.own_sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note_lacking(&self, refused: &Refused) {

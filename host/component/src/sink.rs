@@ -24,7 +24,7 @@ use super::{
     check::{Refusal, Refused, World},
     columns::{lift_field, lower, lower_texts},
     guest::words,
-    limits::Budget,
+    limits::{Budget, GuestLimits},
     runtime::Runtime,
 };
 
@@ -38,6 +38,7 @@ pub(crate) use self::loaded::LoadedSinks;
 pub struct SinkComponent {
     runtime: Runtime,
     who: String,
+    limits: GuestLimits,
     compiled: InstancePre<Budget>,
     indices: wit::GuestIndices,
     /// Of a sink that answers scrapes.
@@ -118,6 +119,11 @@ pub enum Outcome {
 impl SinkComponent {
     /// Compiles a sink. `name` is what errors call it.
     pub fn new(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, Refused> {
+        Self::within(runtime, name, bytes, GuestLimits::default())
+    }
+
+    /// As [`Self::new`], for a sink that may use less than others.
+    pub fn within(runtime: &Runtime, name: &str, bytes: &[u8], limits: GuestLimits) -> Result<Self, Refused> {
         let who = format!("sink `{name}`");
         let compiled = runtime.compile(&who, World::Sink, bytes)?;
         let lacks = |world: World, error: wasmtime::Error| {
@@ -129,7 +135,7 @@ impl SinkComponent {
             compiled.component().get_export_index(None, World::Scrape.interface()).is_some();
         let scrape = answers_scrapes.then(|| scrape::GuestIndices::new(&compiled)).transpose();
         let scrape = scrape.map_err(|error| lacks(World::Scrape, error))?;
-        Ok(Self { runtime: runtime.clone(), who, compiled, indices, scrape })
+        Ok(Self { runtime: runtime.clone(), who, limits, compiled, indices, scrape })
     }
 
     /// A sink that is part of the product; none if there is none of this name.

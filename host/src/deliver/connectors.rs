@@ -7,6 +7,7 @@ mod component;
 mod http;
 pub mod slack;
 pub mod webhook;
+pub mod own;
 pub mod prometheus;
 
 use streamgauge_sql::connector::{OptionKind, OptionSpec};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use streamgauge_component::plugins::Plugins;
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
-    catalog::{Catalog, Reducer, UsedAs, WrongOption, WrongPlugin},
+    catalog::{Catalog, Reducer, SinkPlugin, UsedAs, WrongOption, WrongPlugin},
     connector::OptionSpec,
     manifest::{Manifest, OptionValue, PluginFile, Sink},
 };
@@ -32,6 +32,10 @@ impl Catalog for HostCatalog<'_> {
         own_plugin::reducer(self.plugins, name, file)
     }
 
+    fn connector_of(&self, name: &str, file: &PluginFile) -> Result<(SinkPlugin, String), WrongPlugin> {
+        own_plugin::connector(self.plugins, name, file)
+    }
+
     fn connectors(&self, used_as: UsedAs) -> Vec<String> {
         match used_as {
             UsedAs::Source => self.connectors.sources().map(|known| known.name().to_owned()).collect(),
@@ -49,23 +53,23 @@ impl Catalog for HostCatalog<'_> {
         stated.map(Option::unwrap_or_default).map_err(|refused| refused.to_string())
     }
 
-    fn wrong_option(
+    fn wrong_source_option(
         &self,
-        used_as: UsedAs,
         connector: &str,
         options: &BTreeMap<String, OptionValue>,
     ) -> Option<WrongOption> {
-        match used_as {
-            UsedAs::Source => self.connectors.source(connector)?.wrong_option(options, self.depth),
-            UsedAs::Sink => self.connectors.sink(connector)?.wrong_option(options, self.depth),
-        }
+        self.connectors.source(connector)?.wrong_option(options, self.depth)
+    }
+
+    fn wrong_sink_option(&self, sink: &Sink) -> Option<WrongOption> {
+        self.connectors.of(sink)?.wrong_option(&sink.options, self.depth)
     }
 
     fn wrong_rows(&self, sink: &Sink, query: &Manifest, windowed: bool) -> Option<String> {
         if self.depth == Depth::Quick {
             return None;
         }
-        let connector = self.connectors.sink(&sink.connector)?;
+        let connector = self.connectors.of(sink)?;
         let why = connector.wrong_rows(sink, query, windowed, self.plugins)?;
         Some(format!("sink '{}': {why}", sink.name))
     }

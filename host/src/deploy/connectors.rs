@@ -1,5 +1,7 @@
 //! The connectors that a host has, by name.
 
+use streamgauge_sql::manifest::Sink;
+
 use crate::{
     deliver::{self, connector::SinkConnector},
     source::{self, connector::SourceConnector},
@@ -9,12 +11,18 @@ use crate::{
 pub struct Connectors {
     sources: Vec<Box<dyn SourceConnector>>,
     sinks: Vec<Box<dyn SinkConnector>>,
+    /// For the sinks of CREATE CONNECTOR.
+    own: Box<dyn SinkConnector>,
 }
 
 impl Default for Connectors {
     /// Those that are part of the product.
     fn default() -> Self {
-        Self { sources: source::connectors::builtin(), sinks: deliver::connectors::builtin() }
+        Self {
+            sources: source::connectors::builtin(),
+            sinks: deliver::connectors::builtin(),
+            own: Box::new(deliver::connectors::own::own()),
+        }
     }
 }
 
@@ -38,6 +46,14 @@ impl Connectors {
     /// The connectors of sinks, in the order in which messages list them.
     pub fn sinks(&self) -> impl Iterator<Item = &dyn SinkConnector> {
         self.sinks.iter().map(AsRef::as_ref)
+    }
+
+    /// The connector of a sink.
+    pub fn of(&self, sink: &Sink) -> Option<&dyn SinkConnector> {
+        match sink.plugin {
+            Some(_) => Some(&*self.own),
+            None => self.sink(&sink.connector),
+        }
     }
 
     /// The connector of sinks of this lower-case name.

@@ -1,4 +1,4 @@
-//! The component of a user's own that a program names: its file, its digest and what it may use.
+//! The components of users that a program names: their files, their digests and what they may use.
 
 use std::{
     fmt::Write as _,
@@ -14,10 +14,12 @@ use streamgauge_component::{
     plugins::Plugins,
 };
 use streamgauge_sql::{
-    catalog::{Reducer, WrongPlugin},
+    catalog::{Reducer, SinkPlugin, WrongPlugin},
     manifest::PluginFile,
     size,
 };
+
+use crate::deliver::connectors::own;
 
 /// Reads, checks and compiles the reducer of a file, and asks it what it is; with it the digest of its bytes.
 pub(super) fn reducer(
@@ -25,32 +27,56 @@ pub(super) fn reducer(
     name: &str,
     file: &PluginFile,
 ) -> Result<(Reducer, String), WrongPlugin> {
-    let limits = plugins.runtime().limits();
-    let own = guest_limits(file, limits)?;
-    let bytes = read(&file.path, limits.component_bytes_max)?;
-    let found = hexadecimal(&Sha256::digest(&bytes));
-    if let Some(pinned) = file.sha256.as_ref().filter(|pinned| **pinned != found) {
-        return Err(WrongPlugin {
-            option: Some("sha256"),
-            message: format!("the bytes of {} have another SHA-256 than {pinned}", file.path),
-            help: Some(format!(
-                "it is {found}: if these are the bytes that you want, write sha256 = '{found}'"
-            )),
-        });
+    let Read { bytes, sha256, limits } = Read::of(file, plugins.runtime().limits())?;
+    let known = PluginFile { sha256: Some(sha256.clone()), ..file.clone() };
+    let reducer = plugins.load_own(name, &known, &bytes, limits);
+    let reducer = reducer.map_err(|refused| unusable(file, &refused.to_string(), help(&refused)))?;
+    check(&reducer).map_err(|why| unusable(file, &format!("reducer `{name}` {why}"), None))?;
+    Ok((reducer, sha256))
+}
+
+/// The same for a sink.
+pub(super) fn connector(
+    plugins: &Plugins,
+    name: &str,
+    file: &PluginFile,
+) -> Result<(SinkPlugin, String), WrongPlugin> {
+    let Read { bytes, sha256, limits } = Read::of(file, plugins.runtime().limits())?;
+    let known = PluginFile { sha256: Some(sha256.clone()), ..file.clone() };
+    let loaded = plugins.load_own_sink(name, &known, &bytes, limits);
+    let loaded = loaded.map_err(|refused| unusable(file, &refused.to_string(), help(&refused)))?;
+    let options =
+        own::options(&loaded).map_err(|why| unusable(file, &format!("sink `{name}` {why}"), None))?;
+    Ok((SinkPlugin { name: loaded.description.name.clone(), options }, sha256))
+}
+
+/// A file's bytes, and what its component may use.
+struct Read {
+    bytes: Vec<u8>,
+    sha256: String,
+    limits: GuestLimits,
+}
+
+impl Read {
+    fn of(file: &PluginFile, limits: Limits) -> Result<Self, WrongPlugin> {
+        let own = guest_limits(file, limits)?;
+        let bytes = read(&file.path, limits.component_bytes_max)?;
+        let found = hexadecimal(&Sha256::digest(&bytes));
+        if let Some(pinned) = file.sha256.as_ref().filter(|pinned| **pinned != found) {
+            return Err(WrongPlugin {
+                option: Some("sha256"),
+                message: format!("the bytes of {} have another SHA-256 than {pinned}", file.path),
+                help: Some(format!(
+                    "it is {found}: if these are the bytes that you want, write sha256 = '{found}'"
+                )),
+            });
+        }
+        Ok(Self { bytes, sha256: found, limits: own })
     }
-    let known = PluginFile { sha256: Some(found.clone()), ..file.clone() };
-    let reducer =
-        plugins.load_own(&name.to_lowercase(), &known, &bytes, own).map_err(|refused| WrongPlugin {
-            option: None,
-            message: format!("{} cannot be used: {refused}", file.path),
-            help: help(&refused),
-        })?;
-    check(&reducer).map_err(|why| WrongPlugin {
-        option: None,
-        message: format!("{} cannot be used: reducer `{name}` {why}", file.path),
-        help: None,
-    })?;
-    Ok((reducer, found))
+}
+
+fn unusable(file: &PluginFile, why: &str, help: Option<String>) -> WrongPlugin {
+    WrongPlugin { option: None, message: format!("{} cannot be used: {why}", file.path), help }
 }
 
 /// What it may use; a program can lower the limits of the host, and not raise them.
@@ -101,9 +127,9 @@ fn read(path: &str, bytes_max: usize) -> Result<Vec<u8>, WrongPlugin> {
 fn help(refused: &Refused) -> Option<String> {
     Some(match &refused.why {
         Refusal::NotWasm => "FROM names the file of a WebAssembly component".to_owned(),
-        Refusal::Export(..) => {
-            "CREATE AGGREGATE takes a component of the world `reducer-plugin` (wit/worlds.wit)".to_owned()
-        }
+        Refusal::Export(..) => "CREATE AGGREGATE takes components of the world `reducer-plugin`, CREATE CONNECTOR of `sink-plugin` \
+                                (wit/worlds.wit)"
+            .to_owned(),
         _ => return None,
     })
 }

@@ -75,7 +75,7 @@ impl<'a> Sinks<'a> {
     pub(super) fn open(&mut self, sink: &Sink, route: &Route<'_>) -> Result<Destination, DeployError> {
         let unusable = |error| unusable(&sink.name, &error);
         check_secrets(sink, &*self.secrets).map_err(unusable)?;
-        let connector = self.connectors.sink(&sink.connector);
+        let connector = self.connectors.of(sink);
         let connector = connector.ok_or_else(|| unusable(SinkError::Unknown(sink.connector.clone())))?;
         let mut context = SinkContext {
             plugins: self.plugins,
@@ -133,7 +133,7 @@ impl Deployment<'_> {
 
     /// The file that a sink names, where it is one of files.
     pub(super) fn file_of(&self, sink: &Sink) -> Option<FileTarget> {
-        self.connectors.sink(&sink.connector)?.file(sink)
+        self.connectors.of(sink)?.file(sink)
     }
 }
 

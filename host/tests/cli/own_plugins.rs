@@ -3,15 +3,17 @@
 use std::{
     fs,
     io::Write,
+    net::TcpListener,
     path::Path,
     process::{Child, Stdio},
+    thread,
     time::Duration,
 };
 
 use streamgauge_common::clock::Stopwatch;
 use tempfile::TempDir;
 
-use crate::{outcome, streamgauge};
+use crate::{kept::answer, outcome, streamgauge};
 
 const SOURCE: &str = "
 CREATE SOURCE s (model TEXT, v DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts)
@@ -226,4 +228,71 @@ fn a_state_goes_on_with_a_rebuilt_component_and_not_with_another_one() {
     assert_eq!(exit, 0, "{said}");
     let rows = fs::read_to_string(path.join("rows.jsonl")).unwrap();
     assert_eq!(rows, "{\"model\":\"a\",\"m\":2.0}\n{\"model\":\"a\",\"m\":15.0}\n");
+}
+
+/// The bytes of a sink that is part of the product.
+fn sink(name: &str) -> Vec<u8> {
+    let (_, bytes) = streamgauge_bundle::SINKS.iter().find(|(known, _)| *known == name).unwrap();
+    bytes.to_vec()
+}
+
+#[test]
+fn a_sink_of_a_file_sends_what_it_sends_when_it_is_built_in() {
+    let sent = |declared: &str, connector: &str| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let statements = format!(
+            "{declared}CREATE SINK w WITH (connector = '{connector}', url = secret('HOOK'), allow_private = 'true',
+                 signing_secret = secret('KEY'), headers = (\"X-Api-Key\" = secret('TOKEN')));
+            INSERT INTO w SELECT model, max(v) AS most {}",
+            WINDOW.replace("GROUP BY model", "WHERE model = 'a' AND v = 4 GROUP BY model")
+        );
+        let folder = folder(&sink("webhook"), &statements);
+        fs::write(folder.path().join("events.jsonl"), event(1, "a", 4)).unwrap();
+        let took = thread::spawn(move || answer(&listener, "204 No Content"));
+        let mut command = streamgauge();
+        command.current_dir(folder.path()).args(["run", "q/query.sql"]).stdin(Stdio::null());
+        command
+            .env("HOOK", url)
+            .env("KEY", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+            .env("TOKEN", "abc-123456");
+        let (exit, _, said) = outcome(&mut command);
+        assert_eq!(exit, 0, "{said}");
+        let (head, body) = took.join().unwrap();
+        assert!(head.starts_with("post /hook ") && head.contains("\nx-api-key: abc-123456\r"), "{head}");
+        assert!(head.contains("\nwebhook-signature: v1,"), "{head}");
+        body
+    };
+    let own = sent("CREATE CONNECTOR my_hook FROM 'plugins/mine.wasm';", "my_hook");
+    assert!(own.contains("\"most\":4.0"), "{own}");
+    assert_eq!(own, sent("", "webhook"));
+}
+
+#[test]
+fn a_component_that_is_no_sink_for_requests_is_refused_where_it_is_declared() {
+    for (component, expected) in [
+        (reducer("avg"), "sink `f` does not export `streamgauge:plugin/sink@0.1.0`"),
+        (sink("prometheus"), "sink `f` answers scrapes, and a connector of your own makes requests"),
+    ] {
+        let statements = format!(
+            "CREATE CONNECTOR f FROM 'plugins/mine.wasm';
+            CREATE SINK w WITH (connector = 'f', url = 'https://example.com/');
+            INSERT INTO w SELECT model FROM s;"
+        );
+        let folder = folder(&component, &statements);
+        let (exit, said) = check(folder.path(), &[]);
+        assert_eq!(exit, 1, "{said}");
+        assert!(
+            said.contains("q/query.sql:5:25: error: q/plugins/mine.wasm cannot be used")
+                && said.contains(expected),
+            "{said}"
+        );
+        assert_eq!(said.matches("error:").count(), 1, "{said}");
+    }
+    let aggregate = folder(
+        &sink("webhook"),
+        &format!("CREATE AGGREGATE f FROM 'plugins/mine.wasm';\nSELECT f(v) AS m {WINDOW}"),
+    );
+    let (_, said) = check(aggregate.path(), &[]);
+    assert!(said.contains("does not export `streamgauge:plugin/reducer@0.1.0`"), "{said}");
 }

@@ -240,3 +240,36 @@ async fn connections_are_used_again() {
     }
     assert_eq!(receiver.connections(), 1);
 }
+
+#[tokio::test]
+async fn a_request_stays_at_the_host_that_the_sink_names() {
+    let receiver = Receiver::kind().await;
+    let hook = receiver.url();
+    let send = async |url: &str| {
+        let request = Outgoing {
+            method: "POST",
+            url: Template::text(url),
+            within: Some(Template::text(&hook)),
+            headers: Vec::new(),
+            body: b"x",
+        };
+        client().send(&request, &no_secrets, None, "key").await
+    };
+    send(&hook).await.unwrap();
+    send(&format!("{hook}/more?x=1")).await.unwrap();
+    let port = hook.trim_start_matches("http://127.0.0.1:").trim_end_matches("/hook");
+    for elsewhere in [
+        format!("http://localhost:{port}/hook"),
+        format!("https://127.0.0.1:{port}/hook"),
+        "http://127.0.0.1:1/hook".to_owned(),
+        format!("http://127.0.0.1:{port}@203.0.113.7/"),
+        format!("http://127.0.0.1:{port}.example.com/"),
+    ] {
+        let refused = impossible(send(&elsewhere).await);
+        assert!(
+            refused.contains("another host") || refused.contains("the url is none"),
+            "{elsewhere}: {refused}"
+        );
+    }
+    assert_eq!(receiver.receipts().len(), 2);
+}

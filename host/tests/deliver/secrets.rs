@@ -28,7 +28,7 @@ fn secret(name: &str) -> Result<String, String> {
 
 async fn send(client: &Client, url: &str, header: &str) -> Result<Response, SendError> {
     let headers = vec![("Authorization".to_owned(), template(header))];
-    let request = Outgoing { method: "POST", url: template(url), headers, body: &[] };
+    let request = Outgoing { method: "POST", url: template(url), within: None, headers, body: &[] };
     client.send(&request, &secret, None, "key").await
 }
 

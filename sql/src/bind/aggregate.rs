@@ -110,7 +110,7 @@ impl Expressions<'_> {
                 return Err(Problem::new(span, format!("the reducer `{wanted}` cannot be used: {error}")));
             }
         }
-        self.functions.check_declared(name, span)?;
+        self.functions.names.check("function", name, span)?;
         if let Some(help) = refused::call(name, list) {
             return Err(
                 Problem::new(span, format!("the function `{name}` is not in the language")).help(help)

@@ -8,13 +8,14 @@ use sqlparser::tokenizer::Span;
 use super::headers;
 use super::kafka;
 use super::options::{Options, no_text, text};
+use super::plugin::{OwnConnector, OwnConnectors};
 use super::value::{GivenOption, OptionText};
 use crate::catalog::{Catalog, UsedAs};
 use crate::column_list::{ColumnList, WrongColumns};
 use crate::connector::{OptionKind, OptionSpec, SecretUse, literal};
 use crate::error::{Checked, Problem};
 use crate::errors::Errors;
-use crate::manifest::OptionValue;
+use crate::manifest::{OptionValue, Plugin};
 use crate::parse::name::nearest;
 use crate::parse::options::plain_secret;
 use crate::parse::secret::has_user;
@@ -23,25 +24,37 @@ use crate::types::DataType;
 /// The connector that a statement names.
 pub(super) struct Connector {
     pub(super) name: String,
+    /// Where it is one of the user's own.
+    pub(super) plugin: Option<Plugin>,
     specs: Vec<OptionSpec>,
 }
 
 /// The connector, which decides what other options there are.
-pub(super) fn named(used_as: UsedAs, catalog: &dyn Catalog, options: &mut Options<'_>) -> Checked<Connector> {
-    let known = catalog.connectors(used_as);
+pub(super) fn named(
+    used_as: UsedAs,
+    catalog: &dyn Catalog,
+    own: OwnConnectors<'_>,
+    options: &mut Options<'_>,
+) -> Checked<Connector> {
+    let mut known = catalog.connectors(used_as);
+    known.extend(own.list.iter().map(|own| own.name.clone()));
     let list = known.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let (name, span) = options.required("connector", &format!("write connector = one of {list}"))?;
     let Some(found) = known.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
+        own.names.check("connector", name, span)?;
         let problem = Problem::new(span, format!("there is no connector '{name}' here"));
         return Err(match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => problem.suggest(Some(near)),
             None => problem.help(format!("it can be {list}")),
         });
     };
+    if let Some(OwnConnector { name, options, plugin }) = own.list.iter().find(|own| own.name == *found) {
+        return Ok(Connector { name: name.clone(), plugin: Some(plugin.clone()), specs: options.clone() });
+    }
     let specs = catalog
         .options(used_as, found)
         .map_err(|why| Problem::new(span, format!("the connector '{found}' cannot be loaded: {why}")))?;
-    Ok(Connector { name: found.clone(), specs })
+    Ok(Connector { name: found.clone(), plugin: None, specs })
 }
 
 impl Connector {

@@ -1,4 +1,4 @@
-//! CREATE AGGREGATE: the reducer that a file holds, under the name that it has in the program.
+//! CREATE AGGREGATE and CREATE CONNECTOR: the reducer or the sink that a file holds, under the name that it has in the program.
 
 use sqlparser::tokenizer::Span;
 
@@ -6,7 +6,8 @@ use super::alias;
 use super::function::SCALARS;
 use super::options::Options;
 use super::value::GivenOptions;
-use crate::catalog::{Catalog, Reducer};
+use crate::catalog::{Catalog, Reducer, SinkPlugin, UsedAs, WrongPlugin};
+use crate::connector::OptionSpec;
 use crate::error::{Checked, Problem};
 use crate::errors::Errors;
 use crate::parse::name::{Name, same};
@@ -21,16 +22,54 @@ pub(super) struct OwnAggregate {
     pub(super) plugin: Plugin,
 }
 
+/// A connector of sinks of the user's own.
+#[derive(Clone, Debug)]
+pub(super) struct OwnConnector {
+    /// In the program, in lower case.
+    pub(super) name: String,
+    /// What WITH takes.
+    pub(super) options: Vec<OptionSpec>,
+    pub(super) plugin: Plugin,
+}
+
+/// Those that the program has declared so far.
+#[derive(Clone, Copy, Default)]
+pub(super) struct OwnConnectors<'a> {
+    pub(super) list: &'a [OwnConnector],
+    pub(super) names: Names<'a>,
+}
+
+/// What names a program declares, as far as they are not there.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Names<'a> {
+    /// Every name that the program declares somewhere.
+    pub(super) declared: &'a [String],
+    /// Declared by statements that were reported.
+    pub(super) broken: &'a [String],
+}
+
+impl Names<'_> {
+    /// Whether something that is not there is declared by a statement that was reported, or by one further down.
+    pub(super) fn check(&self, what: &str, name: &str, span: Span) -> Checked<()> {
+        let is_in = |names: &[String]| names.iter().any(|declared| same(declared, name));
+        if is_in(self.broken) {
+            return Err(Problem::follows(span));
+        }
+        match is_in(self.declared) {
+            true => Err(Problem::new(span, format!("there is no {what} `{name}` yet"))
+                .help("it is declared further down: move its CREATE statement before this one")),
+            false => Ok(()),
+        }
+    }
+}
+
 /// The aggregate functions that a query can call.
 #[derive(Clone, Copy)]
 pub(super) struct Functions<'a> {
     pub(super) catalog: &'a dyn Catalog,
     /// Those that the program has declared so far.
     pub(super) own: &'a [OwnAggregate],
-    /// Every name that the program declares somewhere.
-    pub(super) declared: &'a [String],
-    /// Declared by statements that were reported.
-    pub(super) broken: &'a [String],
+    pub(super) names: Names<'a>,
 }
 
 impl<'a> Functions<'a> {
@@ -42,19 +81,6 @@ impl<'a> Functions<'a> {
     /// Their names.
     pub(super) fn own_names(&self) -> impl Iterator<Item = &'a str> {
         self.own.iter().map(|own| own.reducer.name.as_str())
-    }
-
-    /// Whether a function that is not there is declared by a statement that was reported, or by one further down.
-    pub(super) fn check_declared(&self, name: &str, span: Span) -> Checked<()> {
-        let is_in = |names: &[String]| names.iter().any(|declared| same(declared, name));
-        if is_in(self.broken) {
-            return Err(Problem::follows(span));
-        }
-        match is_in(self.declared) {
-            true => Err(Problem::new(span, format!("there is no function `{name}` yet"))
-                .help("it is declared further down: move its CREATE AGGREGATE before this statement")),
-            false => Ok(()),
-        }
     }
 }
 
@@ -74,17 +100,57 @@ const SYNTAX: [&str; 12] = [
     "cumulate",
 ];
 
-/// Loads the component. `file` is the query file.
-pub(super) fn bind(
+/// CREATE AGGREGATE: loads the component. `query_file` is the file that names it.
+pub(super) fn aggregate(
     def: &PluginDef,
     given: &GivenOptions,
-    file: &str,
+    query_file: &str,
     catalog: &dyn Catalog,
 ) -> Checked<OwnAggregate> {
-    let PluginDef { name, from, from_span, .. } = def;
-    check_new(name, catalog)?;
-    let path = path(from, *from_span)?;
-    let mut options = Options::new(&given.list, name.span);
+    let lower = def.name.text.to_lowercase();
+    let reducer = alias::resolve(&lower).reducer;
+    let is_known = matches!(catalog.reducer(&reducer), Ok(Some(_)) | Err(_))
+        || [alias::KNOWN, SCALARS, &SYNTAX].iter().any(|names| names.contains(&lower.as_str()));
+    check_new(&def.name, is_known)?;
+    let wanted = file(def, given, query_file, "an aggregate")?;
+    let (reducer, sha256) =
+        catalog.reducer_of(&lower, &wanted).map_err(|refused| unusable(def, given, refused))?;
+    let plugin = Plugin { name: reducer.name, file: PluginFile { sha256: Some(sha256), ..wanted } };
+    Ok(OwnAggregate { reducer: Reducer { name: lower, ..reducer }, plugin })
+}
+
+/// CREATE CONNECTOR: the same for a sink.
+pub(super) fn connector(
+    def: &PluginDef,
+    given: &GivenOptions,
+    query_file: &str,
+    catalog: &dyn Catalog,
+) -> Checked<OwnConnector> {
+    let name = def.name.text.to_lowercase();
+    let mut known = catalog.connectors(UsedAs::Source);
+    known.extend(catalog.connectors(UsedAs::Sink));
+    check_new(&def.name, known.contains(&name))?;
+    let wanted = file(def, given, query_file, "a connector")?;
+    let (SinkPlugin { name: described, options }, sha256) =
+        catalog.connector_of(&name, &wanted).map_err(|refused| unusable(def, given, refused))?;
+    let plugin = Plugin { name: described, file: PluginFile { sha256: Some(sha256), ..wanted } };
+    Ok(OwnConnector { name, options, plugin })
+}
+
+/// Built-in names cannot be given to something else.
+fn check_new(name: &Name, is_known: bool) -> Checked<()> {
+    if !is_known {
+        return Ok(());
+    }
+    let lower = name.text.to_lowercase();
+    Err(Problem::new(name.span, format!("`{lower}` is built in"))
+        .help(format!("choose another name, such as my_{lower}")))
+}
+
+/// The file that is named, with the options; `what` is what the options belong to.
+fn file(def: &PluginDef, given: &GivenOptions, query_file: &str, what: &str) -> Checked<PluginFile> {
+    let path = path(&def.from, def.from_span)?;
+    let mut options = Options::new(&given.list, def.name.span);
     let mut errors = Errors::default();
     let sha256 = options.text("sha256");
     let sha256 = sha256.and_then(|found| found.map(|(text, span)| digest(text, span)).transpose());
@@ -94,38 +160,20 @@ pub(super) fn bind(
     if let Some((0, span)) = call_timeout_us {
         errors.push(Problem::new(span, "a call cannot take no time").help("write call_timeout = '500 ms'"));
     }
-    options.finish("an aggregate", &mut errors);
+    options.finish(what, &mut errors);
     errors.end()?;
     let call_timeout_us = call_timeout_us.and_then(|(us, _)| u64::try_from(us).ok());
-    let wanted = PluginFile { path: beside(file, path), sha256, memory_bytes, call_timeout_us };
-    let (reducer, sha256) = catalog.reducer_of(&name.text, &wanted).map_err(|refused| {
-        let place = refused.option.and_then(|key| given.list.iter().find(|option| option.key == key));
-        let span = place.map_or(*from_span, |option| option.span);
-        let problem = Problem::new(span, refused.message);
-        match refused.help {
-            Some(help) => problem.help(help),
-            None => problem,
-        }
-    })?;
-    let plugin = Plugin { name: reducer.name.clone(), file: PluginFile { sha256: Some(sha256), ..wanted } };
-    let reducer = Reducer { name: name.text.to_lowercase(), ..reducer };
-    Ok(OwnAggregate { reducer, plugin })
+    Ok(PluginFile { path: beside(query_file, path), sha256, memory_bytes, call_timeout_us })
 }
 
-/// Built-in names cannot be given to something else.
-fn check_new(name: &Name, catalog: &dyn Catalog) -> Checked<()> {
-    let lower = name.text.to_lowercase();
-    let reducer = alias::resolve(&lower).reducer;
-    let is_reducer = matches!(catalog.reducer(&reducer), Ok(Some(_)) | Err(_));
-    let is_known = is_reducer
-        || alias::KNOWN.contains(&lower.as_str())
-        || SCALARS.contains(&lower.as_str())
-        || SYNTAX.contains(&lower.as_str());
-    if is_known {
-        return Err(Problem::new(name.span, format!("`{lower}` is built in"))
-            .help(format!("choose another name, such as my_{lower}")));
+/// What the host says of the file, at the option that is to blame or at the file's name.
+fn unusable(def: &PluginDef, given: &GivenOptions, refused: WrongPlugin) -> Box<Problem> {
+    let place = refused.option.and_then(|key| given.list.iter().find(|option| option.key == key));
+    let problem = Problem::new(place.map_or(def.from_span, |option| option.span), refused.message);
+    match refused.help {
+        Some(help) => problem.help(help),
+        None => problem,
     }
-    Ok(())
 }
 
 fn path(from: &str, span: Span) -> Checked<&str> {

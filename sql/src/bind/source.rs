@@ -7,6 +7,7 @@ use sqlparser::tokenizer::Span;
 use super::connector;
 use super::convert;
 use super::options::{self, Options, text};
+use super::plugin::OwnConnectors;
 use super::value::{GivenOptions, OptionText};
 use crate::catalog::{Catalog, UsedAs};
 use crate::connector::{OptionKind, OptionSpec};
@@ -29,7 +30,8 @@ pub(super) fn bind(def: &SourceDef, given: &GivenOptions, catalog: &dyn Catalog)
     let watermark = columns.as_ref().and_then(|columns| errors.keep(watermark(def, columns)).flatten());
     let mut columns = columns.unwrap_or_default();
     let mut options = Options::new(&given.list, def.name.span);
-    let connector = errors.keep(connector::named(UsedAs::Source, catalog, &mut options));
+    let connector =
+        errors.keep(connector::named(UsedAs::Source, catalog, OwnConnectors::default(), &mut options));
     let format = errors.keep(word(&source_options::format(), &mut options));
     let time_format = errors.keep(time_formats(def, &mut columns, &mut options));
     let numbers = errors.keep(word(&source_options::numbers(), &mut options));
@@ -43,7 +45,7 @@ pub(super) fn bind(def: &SourceDef, given: &GivenOptions, catalog: &dyn Catalog)
     let (Some(connector), Some(format), Some(time_format)) = (connector, format, time_format) else {
         unreachable!("what has no value is an error")
     };
-    let wrong = catalog.wrong_option(UsedAs::Source, &connector.name, &found);
+    let wrong = catalog.wrong_source_option(&connector.name, &found);
     options::refuse(wrong, &given.list, def.name.span)?;
     Ok(Source {
         name: def.name.text.clone(),

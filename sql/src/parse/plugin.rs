@@ -1,4 +1,4 @@
-//! `CREATE AGGREGATE name FROM 'file.wasm' [WITH (...)]`.
+//! `CREATE AGGREGATE name FROM 'file.wasm' [WITH (...)]`, and CREATE CONNECTOR likewise.
 
 use sqlparser::tokenizer::{Span, Token};
 
@@ -18,15 +18,12 @@ pub(crate) struct PluginDef {
     pub(crate) options: Vec<OptionDef>,
 }
 
-/// Reads it behind `CREATE AGGREGATE`.
-pub(super) fn parse(cursor: &mut Cursor) -> Checked<PluginDef> {
-    let name = cursor.name("the name of the aggregate")?;
+/// Reads it behind `CREATE AGGREGATE` or `CREATE CONNECTOR`; `kind` is that word in lower case.
+pub(super) fn parse(cursor: &mut Cursor, kind: &str) -> Checked<PluginDef> {
+    let name = cursor.name(&format!("the name of the {kind}"))?;
     if *cursor.peek() == Token::LParen {
-        return Err(Problem::new(
-            cursor.span(),
-            "an aggregate has the arguments that its component describes",
-        )
-        .help(format!("write CREATE AGGREGATE {} FROM 'file.wasm'", name.text)));
+        let help = format!("write CREATE {} {} FROM 'file.wasm'", kind.to_uppercase(), name.text);
+        return Err(Problem::new(cursor.span(), "the component itself describes what it takes").help(help));
     }
     cursor.expect_word("from")?;
     let from_span = cursor.span();

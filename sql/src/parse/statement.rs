@@ -1,4 +1,4 @@
-//! The statements: CREATE SOURCE, CREATE SINK, CREATE AGGREGATE, CREATE VIEW, INSERT INTO and SELECT.
+//! The statements: CREATE SOURCE, CREATE SINK, CREATE AGGREGATE, CREATE CONNECTOR, CREATE VIEW, INSERT INTO and SELECT.
 
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
@@ -27,6 +27,7 @@ pub(crate) enum Body {
     CreateSource(SourceDef),
     CreateSink(SinkDef),
     CreateAggregate(PluginDef),
+    CreateConnector(PluginDef),
     CreateView(Name, Select),
     Insert(Name, Select),
     Select(Select),
@@ -44,7 +45,7 @@ pub(super) fn parse(piece: Piece) -> Checked<Statement> {
     if let Some(token) = backtick(&tokens) {
         return Err(in_backticks(token, Cursor::new(tokens.clone(), end)));
     }
-    let is_definition = ["source", "sink", "aggregate"]
+    let is_definition = ["source", "sink", "aggregate", "connector"]
         .iter()
         .any(|word| tokens.get(1).is_some_and(|t| is_word(&t.token, word)));
     if !is_definition {
@@ -93,6 +94,9 @@ fn body(cursor: &mut Cursor) -> Checked<Body> {
         .unwrap_or_else(|| misspelled(cursor, "CREATE, INSERT or SELECT", &["CREATE", "INSERT", "SELECT"])))
 }
 
+/// What can be created.
+const KINDS: [&str; 5] = ["SOURCE", "SINK", "VIEW", "AGGREGATE", "CONNECTOR"];
+
 fn create(cursor: &mut Cursor) -> Checked<Body> {
     if cursor.accept_word("source") {
         return source::parse(cursor)
@@ -105,14 +109,21 @@ fn create(cursor: &mut Cursor) -> Checked<Body> {
     }
     if cursor.accept_word("aggregate") {
         let help = "write CREATE AGGREGATE name FROM 'file.wasm'";
-        return plugin::parse(cursor).map(Body::CreateAggregate).map_err(|problem| problem.or_help(help));
+        return plugin::parse(cursor, "aggregate")
+            .map(Body::CreateAggregate)
+            .map_err(|problem| problem.or_help(help));
+    }
+    if cursor.accept_word("connector") {
+        let help = "write CREATE CONNECTOR name FROM 'file.wasm'";
+        return plugin::parse(cursor, "connector")
+            .map(Body::CreateConnector)
+            .map_err(|problem| problem.or_help(help));
     }
     if cursor.accept_word("view") {
         return view(cursor).map_err(|problem| problem.or_help("write CREATE VIEW name AS SELECT ..."));
     }
-    Err(refused::create(cursor).unwrap_or_else(|| {
-        misspelled(cursor, "SOURCE, SINK, VIEW or AGGREGATE", &["SOURCE", "SINK", "VIEW", "AGGREGATE"])
-    }))
+    Err(refused::create(cursor)
+        .unwrap_or_else(|| misspelled(cursor, "SOURCE, SINK, VIEW, AGGREGATE or CONNECTOR", &KINDS)))
 }
 
 /// None of the words that can stand here.
@@ -121,9 +132,8 @@ fn misspelled(cursor: &Cursor, expected: &str, words: &[&str]) -> Box<Problem> {
     let problem = cursor.unexpected(expected);
     match nearest(&found, words.iter().copied()) {
         Some(word) => problem.help(format!("did you mean {word}?")),
-        None => problem.help(
-            "a statement is CREATE SOURCE, CREATE SINK, CREATE VIEW, CREATE AGGREGATE, INSERT INTO or SELECT",
-        ),
+        None => problem
+            .help("a statement is CREATE SOURCE, SINK, VIEW, AGGREGATE or CONNECTOR, INSERT INTO or SELECT"),
     }
 }
 
@@ -171,7 +181,7 @@ pub(super) fn end(cursor: &Cursor) -> Checked<()> {
 
 /// The name in `CREATE SOURCE name`, even if the statement is wrong further on or its first words are misspelled.
 pub(super) fn declared_name(tokens: &[TokenWithSpan]) -> Option<String> {
-    let kinds = ["source", "sink", "view", "table", "stream", "alert", "aggregate"];
+    let kinds = ["source", "sink", "view", "table", "stream", "alert", "aggregate", "connector"];
     let mut words = tokens.iter().map_while(|token| match &token.token {
         Token::Word(Word { value, quote_style, .. }) => Some((value, quote_style.is_none())),
         _ => None,

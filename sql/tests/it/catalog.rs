@@ -2,7 +2,7 @@
 //!
 //! The host's tests run the same cases of `tests/reject` with the connectors themselves.
 
-use streamgauge_sql::catalog::{Catalog, Parameter, Reducer, Signature, UsedAs, WrongPlugin};
+use streamgauge_sql::catalog::{Catalog, Parameter, Reducer, Signature, SinkPlugin, UsedAs, WrongPlugin};
 use streamgauge_sql::connector::{OptionKind, OptionSpec, SecretUse};
 use streamgauge_sql::header::{HeaderRules, HeaderText};
 use streamgauge_sql::plugin::PluginFile;
@@ -67,6 +67,20 @@ impl Catalog for Builtin {
         // What a component calls itself does not matter, even where something built in is called so.
         let (name, version, docs) = ("count".to_owned(), "1.0.0".to_owned(), String::new());
         Ok((Reducer { name, version, docs, signatures }, digest))
+    }
+
+    fn connector_of(&self, _name: &str, file: &PluginFile) -> Result<(SinkPlugin, String), WrongPlugin> {
+        if !file.path.ends_with("plugins/pager.wasm") {
+            return Err(WrongPlugin {
+                option: None,
+                message: format!("cannot read {}", file.path),
+                help: None,
+            });
+        }
+        let url = option("url", OptionKind::Url).required("https://...").secret(SecretUse::Allowed);
+        let token = option("routing_key", OptionKind::Literal(Text)).secret(SecretUse::Allowed);
+        let options = vec![url, token, option("level", OptionKind::Literal(Int64))];
+        Ok((SinkPlugin { name: "Pager of a company".to_owned(), options }, "cd".repeat(32)))
     }
 
     fn connectors(&self, used_as: UsedAs) -> Vec<String> {

@@ -12,7 +12,7 @@ use crate::{
     bindings::{columns::LiteralParam, scrape, sink as wit},
     columns::{error_text, lower_type, lower_value},
     guest::{Guest, call_again},
-    limits::{Budget, GuestLimits},
+    limits::Budget,
 };
 
 /// An instance of a sink, and the encoders that are open in it.
@@ -181,8 +181,8 @@ impl SharedInstance {
 
 impl Running {
     fn start(component: &SinkComponent) -> Result<Self, Fault> {
-        let SinkComponent { runtime, who, compiled, indices, scrape } = component;
-        let (mut guest, instance) = Guest::start(runtime, who.clone(), compiled, GuestLimits::default())?;
+        let SinkComponent { runtime, who, limits, compiled, indices, scrape } = component;
+        let (mut guest, instance) = Guest::start(runtime, who.clone(), compiled, *limits)?;
         let exports = guest.call(|store| indices.load(store, &instance))?;
         let scrape = scrape.as_ref();
         let scrape = scrape.map(|indices| guest.call(|store| indices.load(store, &instance))).transpose()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streamgauge_component::{
     check::Refused,
     plugins::Plugins,
-    sink::{Encoder, LoadedSink, SinkInstance},
+    sink::{Descriptor, Encoder, LoadedSink, SinkInstance},
 };
 use streamgauge_engine::Fault;
 use streamgauge_sql::{
@@ -27,8 +27,12 @@ pub(super) fn described(
     secret: SecretUse,
 ) -> Result<Vec<OptionSpec>, Refused> {
     let loaded = plugins.sink(component)?;
-    let options = loaded.iter().flat_map(|loaded| &loaded.description.options);
-    Ok(options.map(|option| spec(option, secret)).collect())
+    Ok(loaded.iter().flat_map(|loaded| specs(&loaded.description, secret)).collect())
+}
+
+/// The same of a component that is loaded.
+pub(super) fn specs(description: &Descriptor, secret: SecretUse) -> impl Iterator<Item = OptionSpec> {
+    description.options.iter().map(move |option| spec(option, secret))
 }
 
 /// An option that a component describes: its name, type and meaning. The option `url` is where requests go.
@@ -48,22 +52,25 @@ fn spec(option: &Parameter, secret: SecretUse) -> OptionSpec {
     }
 }
 
-/// A component that is there, or why it is not.
-pub(super) fn loaded(plugins: &Plugins, component: &str) -> Result<Arc<LoadedSink>, SinkError> {
-    plugins.sink(component)?.ok_or_else(|| SinkError::NoComponent(component.to_owned()))
+/// The component of a sink, or why it is not there: one of the user's own, or the one that has the connector's name.
+fn loaded(plugins: &Plugins, sink: &Sink) -> Result<Arc<LoadedSink>, SinkError> {
+    let loaded = match &sink.plugin {
+        Some(plugin) => plugins.own_sink(&sink.connector, &plugin.file),
+        None => plugins.sink(&sink.connector)?,
+    };
+    loaded.ok_or_else(|| SinkError::NoComponent(sink.connector.clone()))
 }
 
 /// The running component of a sink, started when the first query needs it: `begin` is then called with it.
 pub(super) fn instance(
     sink: &Sink,
-    component: &str,
     context: &mut SinkContext<'_>,
     begin: impl FnOnce(&Arc<SinkInstance>, &mut SinkContext<'_>) -> Result<(), SinkError>,
 ) -> Result<Arc<SinkInstance>, SinkError> {
     if let Some(instance) = context.instances.get(&sink.name) {
         return Ok(instance.clone());
     }
-    let loaded = loaded(context.plugins, component)?;
+    let loaded = loaded(context.plugins, sink)?;
     let instance = Arc::new(loaded.component.start().map_err(SinkError::Start)?);
     begin(&instance, context)?;
     context.instances.insert(sink.name.clone(), instance.clone());
@@ -96,12 +103,7 @@ fn value(option: &Parameter, value: &OptionValue) -> Value {
 }
 
 /// Why a sink does not take the rows of a query; none where it does, or where the component cannot be asked now.
-pub(super) fn wrong_rows(
-    sink: &Sink,
-    component: &str,
-    query: &Manifest,
-    plugins: &Plugins,
-) -> Option<String> {
-    let instance = loaded(plugins, component).ok()?.component.start().ok()?;
+pub(super) fn wrong_rows(sink: &Sink, query: &Manifest, plugins: &Plugins) -> Option<String> {
+    let instance = loaded(plugins, sink).ok()?.component.start().ok()?;
     encoder(&instance, sink, query).err().map(|fault| fault.to_string())
 }

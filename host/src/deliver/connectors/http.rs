@@ -39,7 +39,7 @@ use crate::deliver::{
 /// reads itself.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpConnector {
-    /// The connector's name, and that of its component.
+    /// The connector's name, and that of its component; empty for components of users.
     pub(super) name: &'static str,
     /// What WITH takes of the host beside what all such connectors take.
     pub(super) own: fn() -> Vec<OptionSpec>,
@@ -107,7 +107,7 @@ impl SinkConnector for HttpConnector {
 
     fn options(&self, plugins: &Plugins) -> Result<Vec<OptionSpec>, Refused> {
         let described = component::described(plugins, self.name, SecretUse::Allowed)?;
-        Ok(described.into_iter().chain((self.own)()).chain([reject_after(), allow_private()]).collect())
+        Ok(described.into_iter().chain(self.host_options()).collect())
     }
 
     fn wrong_option(&self, options: &BTreeMap<String, OptionValue>, _: Depth) -> Option<WrongOption> {
@@ -136,7 +136,7 @@ impl SinkConnector for HttpConnector {
     }
 
     fn wrong_rows(&self, sink: &Sink, query: &Manifest, _: bool, plugins: &Plugins) -> Option<String> {
-        component::wrong_rows(sink, self.name, query, plugins)
+        component::wrong_rows(sink, query, plugins)
     }
 
     fn open(
@@ -145,7 +145,7 @@ impl SinkConnector for HttpConnector {
         route: &Route<'_>,
         context: &mut SinkContext<'_>,
     ) -> Result<Destination, SinkError> {
-        let instance = component::instance(sink, self.name, context, |_, _| {
+        let instance = component::instance(sink, context, |_, _| {
             self.tell_unsigned(sink);
             Ok(())
         })?;
@@ -172,6 +172,11 @@ impl SinkConnector for HttpConnector {
 }
 
 impl HttpConnector {
+    /// What WITH takes of the host.
+    pub(super) fn host_options(&self) -> impl Iterator<Item = OptionSpec> {
+        (self.own)().into_iter().chain([reject_after(), allow_private()])
+    }
+
     /// Says that whoever knows the address can send what the sink sends.
     fn tell_unsigned(&self, sink: &Sink) {
         let option = signing_secret().name;

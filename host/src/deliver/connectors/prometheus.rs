@@ -76,7 +76,7 @@ impl SinkConnector for PrometheusConnector {
         if !windowed {
             return Some(SinkError::NoWindow.to_string());
         }
-        component::wrong_rows(sink, NAME, query, plugins)
+        component::wrong_rows(sink, query, plugins)
     }
 
     fn open(
@@ -85,7 +85,7 @@ impl SinkConnector for PrometheusConnector {
         route: &Route<'_>,
         context: &mut SinkContext<'_>,
     ) -> Result<Destination, SinkError> {
-        let instance = component::instance(sink, NAME, context, |instance, context| {
+        let instance = component::instance(sink, context, |instance, context| {
             answer_scrapes(sink, instance.clone(), context)
         })?;
         let encoder = component::encoder(&instance, sink, route.query).map_err(SinkError::Encoder)?;

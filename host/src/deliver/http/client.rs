@@ -172,6 +172,12 @@ impl Client {
     ) -> Result<reqwest::Request, String> {
         let method = method(request.method)?;
         let url = self.url(&request.url, filled, secrets)?;
+        if let Some(within) = &request.within {
+            let within = self.url(within, filled, secrets)?;
+            if within.origin() != url.origin() {
+                return Err("the sink's component sends to another host than the option `url` names".into());
+            }
+        }
         let mut headers = headers(&request.headers, filled, secrets)?;
         if let Some(signing) = signing {
             let timestamp_s = clock::now_us().div_euclid(1_000_000);

@@ -60,6 +60,7 @@ impl Declared {
         Ok(Outgoing {
             method: &request.method,
             url: self.text(&request.url)?,
+            within: self.options.get(URL).cloned(),
             headers: headers.collect::<Result<_, String>>()?,
             body: &request.body,
         })

@@ -19,6 +19,8 @@ pub struct Outgoing<'a> {
     pub method: &'a str,
     /// Where to.
     pub url: Template,
+    /// What the sink's option `url` says: the request goes to this scheme, host and port. None = the sink has no such option.
+    pub within: Option<Template>,
     /// Names and values.
     pub headers: Vec<(String, Template)>,
     /// The body.
@@ -71,6 +73,6 @@ impl<'a> From<&'a Request> for Outgoing<'a> {
     /// A request in which nothing is filled in.
     fn from(Request { method, url, headers, body }: &'a Request) -> Self {
         let headers = headers.iter().map(|(name, value)| (name.clone(), Template::text(value))).collect();
-        Self { method, url: Template::text(url), headers, body }
+        Self { method, url: Template::text(url), within: None, headers, body }
     }
 }
