@@ -189,7 +189,7 @@ fn until_first_row(folder: &Path, events: &str) {
     {
         assert_eq!(child.try_wait().unwrap(), None, "it ended");
         assert!(since.elapsed() < Duration::from_secs(30), "no row and checkpoint come");
-        std::thread::yield_now();
+        thread::yield_now();
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -274,12 +274,10 @@ fn a_component_that_is_no_sink_for_requests_is_refused_where_it_is_declared() {
         (reducer("avg"), "sink `f` does not export `streamgauge:plugin/sink@0.1.0`"),
         (sink("prometheus"), "sink `f` answers scrapes, and a connector of your own makes requests"),
     ] {
-        let statements = format!(
-            "CREATE CONNECTOR f FROM 'plugins/mine.wasm';
+        let statements = "CREATE CONNECTOR f FROM 'plugins/mine.wasm';
             CREATE SINK w WITH (connector = 'f', url = 'https://example.com/');
-            INSERT INTO w SELECT model FROM s;"
-        );
-        let folder = folder(&component, &statements);
+            INSERT INTO w SELECT model FROM s;";
+        let folder = folder(&component, statements);
         let (exit, said) = check(folder.path(), &[]);
         assert_eq!(exit, 1, "{said}");
         assert!(

@@ -10,6 +10,7 @@ use std::{
 
 use streamgauge::deliver::http::{
     client::{Client, Limits, SendError},
+    outgoing::{Outgoing, Template},
     resolver::Resolver,
     signature::SigningSecret,
 };

@@ -70,15 +70,6 @@ impl Expressions<'_> {
         Ok(())
     }
 
-    /// A name in HAVING that is an alias, and a column of the input.
-    pub(super) fn warn_alias_before_column(&mut self, name: &Name, meaning: Meaning) -> Checked<()> {
-        if let Some(expr) = self.hidden(name, meaning)? {
-            let message = format!("in HAVING `{}` is the alias of {expr}, not the column", name.text);
-            self.warn(name.span, message, "to tell them apart, give the alias another name".to_owned());
-        }
-        Ok(())
-    }
-
     /// The expression whose alias a name is, unless that is the column itself.
     fn hidden(&self, name: &Name, meaning: Meaning) -> Checked<Option<String>> {
         let Some(alias) = self.aliases.iter().find(|alias| name.means(&alias.name.text)) else {

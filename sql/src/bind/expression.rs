@@ -169,9 +169,6 @@ impl<'a> Expressions<'a> {
         if self.use_aliases && !self.is_plain(found) {
             let alias = self.aliases.iter().find(|alias| name.means(&alias.name.text));
             if let Some(expr) = alias.map(|alias| alias.expr) {
-                if let Some(hidden) = found {
-                    self.warn_alias_before_column(name, hidden)?;
-                }
                 self.use_aliases = false;
                 let bound = self.bind(expr);
                 self.use_aliases = true;
