@@ -5,7 +5,8 @@
 
 A fenced block `LANGUAGE file=NAME` is written to that file, in a folder of the document's own. In a block `console` each line that begins
 with `$ ` is run by a shell in that folder. It must print what stands below it, errors included. `[1]` as the last line is the exit status,
-if it is not 0. The folder's name in the output is replaced by `/srv/gauge`.
+if it is not 0. The folder's name in the output is replaced by `/srv/gauge`. `plugins/` in it holds the components that the build
+made: NAME.wasm for each reducer and sink of the product.
 """
 
 import os
@@ -28,9 +29,18 @@ def run(command, folder, binary):
     return output + (f"[{done.returncode}]\n" if done.returncode else "")
 
 
+def components(binary):
+    """The folder of the newest components that were built beside the binary; none if there is none."""
+    found = binary.parent.glob("build/streamgauge-bundle-*/out/components.rs")
+    newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
+    return newest.parent if newest else None
+
+
 def check(document, binary):
     count = 0
     with tempfile.TemporaryDirectory() as folder:
+        if plugins := components(binary):
+            Path(folder, "plugins").symlink_to(plugins)
         for language, name, text in BLOCK.findall(document.read_text()):
             if name:
                 Path(folder, name).write_text(text)

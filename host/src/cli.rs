@@ -12,6 +12,7 @@ mod layout;
 mod limit_options;
 mod log_options;
 mod option_list;
+mod plugin;
 pub mod process;
 mod program;
 mod run;
@@ -74,6 +75,8 @@ enum Command {
     Fmt(layout::Options),
     /// Show or remove what --state keeps, or go on with a topic that was made anew
     State(state::Options),
+    /// Check or inspect a reducer or sink: a WebAssembly component of streamgauge:plugin
+    Plugin(plugin::Options),
     /// Print the completions of a shell: bash, elvish, fish, powershell or zsh
     Completions(completions::Options),
     /// Print the manual page: streamgauge man > streamgauge.1
@@ -109,6 +112,7 @@ impl Cli {
             Command::Tap(options) => adhoc::tap::run(&options),
             Command::Options(options) => option_list::run(&options),
             Command::Fmt(options) => layout::run(&options),
+            Command::Plugin(options) => plugin::run(&options),
             Command::Completions(options) => completions::run(&options),
             Command::Man => completions::man(),
         };

@@ -1,5 +1,7 @@
 //! What is looked at before bytes are compiled: whether they are a guest at all, in words for the one who wrote it.
 
+mod invalid;
+
 use streamgauge_engine::{Fault, FaultKind};
 use wasmparser::{
     Encoding, Parser, Payload, Validator, WasmFeatures,
@@ -47,16 +49,17 @@ pub enum Refusal {
     #[error("is not WebAssembly")]
     NotWasm,
     /// A module that was not wrapped.
-    #[error("is a core module, not a component: `wasm-tools component new` makes it one")]
-    CoreModule,
+    #[error("is a core module, not a component: {0}")]
+    CoreModule(&'static str),
     /// Not well-formed, or it uses what is switched off.
     #[error("is not a valid component: {0}")]
     Invalid(String),
     /// It wants something from its host.
     #[error(
-        "imports {0}, but a guest gets nothing from its host: no clock, files, network or other functions"
+        "imports {}, but a guest gets nothing from its host: no clock, files, network or other functions",
+        .0.join(", ")
     )]
-    Import(String),
+    Import(Vec<String>),
     /// It is something else.
     #[error("does not export `{0}`: {1}")]
     Export(&'static str, String),
@@ -116,55 +119,94 @@ const FEATURES: WasmFeatures = WasmFeatures::LIME1
     .union(WasmFeatures::REFERENCE_TYPES)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Whether bytes are a guest of this world that wants nothing from its host.
-pub(super) fn check(world: World, bytes: &[u8], bytes_max: usize) -> Result<(), Refusal> {
-    if bytes.len() > bytes_max {
-        return Err(Refusal::TooLarge { bytes: bytes.len(), bytes_max });
-    }
-    if Parser::is_core_wasm(bytes) {
-        return Err(Refusal::CoreModule);
-    }
-    if !Parser::is_component(bytes) {
-        return Err(Refusal::NotWasm);
-    }
-    let invalid = |error: wasmparser::BinaryReaderError| Refusal::Invalid(error.to_string());
-    let types = Validator::new_with_features(FEATURES).validate_all(bytes).map_err(invalid)?;
-    let types = types.as_ref();
-    for name in import_names(bytes).map_err(invalid)? {
-        let imported = types.component_item_for_import(&name).map(|item| item.ty);
-        if let Some(wanted) = imported.and_then(|entity| wants(types, entity)) {
-            return Err(Refusal::Import(if wanted.is_empty() {
-                format!("`{name}`")
-            } else {
-                format!("`{wanted}` of `{name}`")
-            }));
+/// What a component shows from outside, after all that can be refused without knowing what it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// The names of its imports, which are types only.
+    pub imports: Vec<String>,
+    /// The names of its exports.
+    pub exports: Vec<String>,
+}
+
+impl Outline {
+    /// Looks at bytes, without compiling them.
+    ///
+    /// # Errors
+    /// Where they are not a component that can be run.
+    pub fn of(bytes: &[u8], bytes_max: usize) -> Result<Self, Refusal> {
+        if bytes.len() > bytes_max {
+            return Err(Refusal::TooLarge { bytes: bytes.len(), bytes_max });
         }
-    }
-    match types.component_item_for_export(world.interface()).map(|item| item.ty) {
-        Some(ComponentEntityType::Instance(_)) => Ok(()),
-        _ => {
-            Err(Refusal::Export(world.interface(), "it is a component of another kind or version".to_owned()))
+        if Parser::is_core_wasm(bytes) {
+            return Err(Refusal::CoreModule(invalid::of_module(bytes)));
         }
+        if !Parser::is_component(bytes) {
+            return Err(Refusal::NotWasm);
+        }
+        let invalid =
+            |error: wasmparser::BinaryReaderError| Refusal::Invalid(invalid::told(&error.to_string()));
+        let types = Validator::new_with_features(FEATURES).validate_all(bytes).map_err(invalid)?;
+        let types = types.as_ref();
+        let (imports, exports) = names(bytes).map_err(invalid)?;
+        let wanted = |name: &String| {
+            let wanted = types.component_item_for_import(name).and_then(|item| wants(types, item.ty))?;
+            Some(if wanted.is_empty() { format!("`{name}`") } else { format!("`{wanted}` of `{name}`") })
+        };
+        let wanted: Vec<String> = imports.iter().filter_map(wanted).collect();
+        if !wanted.is_empty() {
+            return Err(Refusal::Import(wanted));
+        }
+        let is_instance = |name: &String| {
+            let item = types.component_item_for_export(name).map(|item| item.ty);
+            matches!(item, Some(ComponentEntityType::Instance(_)))
+        };
+        Ok(Self { exports: exports.into_iter().filter(is_instance).collect(), imports })
+    }
+
+    /// What it is for, by the interface that it exports; none if it is nothing that a host runs.
+    pub fn world(&self) -> Option<World> {
+        let worlds = [World::Reducer, World::Scrape, World::Sink, World::Query];
+        worlds.into_iter().find(|world| self.exports(*world))
+    }
+
+    /// Why it is not of a world.
+    pub fn other_than(&self, world: World) -> Refusal {
+        Refusal::Export(world.interface(), invalid::other_world(&self.exports, world.interface()))
+    }
+
+    fn exports(&self, world: World) -> bool {
+        self.exports.iter().any(|name| name == world.interface())
     }
 }
 
-/// The names of a component's own imports.
-fn import_names(bytes: &[u8]) -> wasmparser::Result<Vec<String>> {
-    let mut names = Vec::new();
+/// Whether bytes are a guest of this world that wants nothing from its host.
+pub(super) fn check(world: World, bytes: &[u8], bytes_max: usize) -> Result<(), Refusal> {
+    let outline = Outline::of(bytes, bytes_max)?;
+    if outline.exports(world) { Ok(()) } else { Err(outline.other_than(world)) }
+}
+
+/// The names of a component's own imports, and of its exports.
+fn names(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
             Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(imports) if depth == 1 => {
-                for import in imports {
-                    names.push(import?.name.name.to_owned());
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    exports.push(export?.name.name.to_owned());
                 }
             }
             _ => {}
         }
     }
-    Ok(names)
+    Ok((imports, exports))
 }
 
 /// What an import wants of its host: the name of the function or resource in it, empty if it is one itself; none = types only.

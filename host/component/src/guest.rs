@@ -96,6 +96,11 @@ impl Guest {
         self.store.is_err()
     }
 
+    /// Bytes of its memories and tables; none where it is lost.
+    pub(super) fn memory_bytes(&self) -> Option<usize> {
+        self.store.as_ref().ok().map(|store| store.data().bytes())
+    }
+
     /// What is wrong with a call that the guest survived.
     pub(super) fn refuse(&self, what: String) -> Fault {
         Fault::deterministic(self.who.clone(), what)

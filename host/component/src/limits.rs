@@ -80,6 +80,11 @@ impl Budget {
         self.refused = None;
     }
 
+    /// What was granted in all.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn refused(&self) -> Option<Refusal> {
         self.refused
     }

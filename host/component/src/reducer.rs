@@ -1,5 +1,7 @@
 //! Step 4: a reducer, the states of an aggregate call in a plugin.
 
+use std::fmt;
+
 use streamgauge_common::column::{Column, Texts};
 use streamgauge_engine::{Accumulators, Evaluated, Fault, StateVersions};
 use streamgauge_sql::{catalog, manifest::Aggregate, types::DataType};
@@ -7,11 +9,11 @@ use wasmtime::component::{Instance, InstancePre, ResourceAny};
 
 use super::{
     bindings::{
-        columns::{BytesListParam, ColumnParam, FailedRow, LiteralParam},
+        columns::{BytesListParam, ColumnParam, Error, FailedRow, LiteralParam},
         reducer as wit,
     },
     check::{Refusal, Refused, World},
-    columns::{error_text, lift, lift_field, lift_states, lift_type, lower, lower_value},
+    columns::{lift, lift_field, lift_states, lift_type, lower, lower_value},
     guest::{Guest, words},
     limits::{Budget, GuestLimits},
     runtime::Runtime,
@@ -25,6 +27,26 @@ pub struct ReducerComponent {
     limits: GuestLimits,
     compiled: InstancePre<Budget>,
     indices: wit::GuestIndices,
+}
+
+/// What a reducer says about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// Its name, and how to call it.
+    pub reducer: catalog::Reducer,
+    /// What a slot takes at most, of each signature, in bytes; none = it grows with the values.
+    pub state_bytes_max: Vec<Option<u32>>,
+}
+
+/// An error that a reducer answered with; it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// What it was given is wrong.
+    Invalid(String),
+    /// It cannot read a state.
+    Corrupt(String),
+    /// It does not know this version of states.
+    UnsupportedVersion(u32),
 }
 
 /// The accumulators of one aggregate call, in an instance of their own.
@@ -58,26 +80,38 @@ impl ReducerComponent {
     pub fn describe(&self) -> Result<catalog::Reducer, Fault> {
         let (mut guest, exports) = self.start()?;
         let described = guest.call(|store| exports.call_describe(store))?;
-        let signatures = described.signatures.into_iter().map(signature).collect();
-        Ok(catalog::Reducer {
-            name: words(&described.name),
-            version: words(&described.version),
-            docs: words(&described.docs),
-            signatures,
-        })
+        Ok(lift_descriptor(described).reducer)
+    }
+
+    /// The same with the sizes of states, of several calls in an instance of its own.
+    pub fn describe_calls(&self, calls: usize) -> Result<Vec<Described>, Fault> {
+        let (mut guest, exports) = self.start()?;
+        let mut call = |_| guest.call(|store| exports.call_describe(store)).map(lift_descriptor);
+        (0..calls).map(&mut call).collect()
     }
 
     /// Opens the accumulators of an aggregate call whose states have these versions.
     pub fn open(&self, aggregate: &Aggregate, versions: StateVersions) -> Result<ReducerInstance, Fault> {
+        self.try_open(aggregate, versions)?.map_err(|answered| {
+            Fault::deterministic(self.who.clone(), format!("refused its parameters: {answered}"))
+        })
+    }
+
+    /// The same; the inner error is one that the reducer answered with.
+    pub fn try_open(
+        &self,
+        aggregate: &Aggregate,
+        versions: StateVersions,
+    ) -> Result<Result<ReducerInstance, Answered>, Fault> {
         let (mut guest, exports) = self.start()?;
         let parameters: Vec<LiteralParam<'_>> = aggregate.parameters.iter().map(lower_value).collect();
         let opened =
             guest.call(|store| exports.accumulators().call_open(store, aggregate.signature, &parameters))?;
-        let accumulators =
-            opened.map_err(|error| guest.lose(format!("refused its parameters: {}", error_text(&error))))?;
         let StateVersions { written: state_version, restores } = versions;
         let returns = aggregate.returns;
-        Ok(ReducerInstance { guest, exports, accumulators, returns, state_version, restores })
+        let instance =
+            |accumulators| ReducerInstance { guest, exports, accumulators, returns, state_version, restores };
+        Ok(opened.map(instance).map_err(Answered::from))
     }
 
     fn start(&self) -> Result<(Guest, wit::Guest), Fault> {
@@ -88,14 +122,47 @@ impl ReducerComponent {
     }
 }
 
-impl Accumulators for ReducerInstance {
-    fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault> {
+impl ReducerInstance {
+    /// [`Accumulators::accumulate`]; the inner error is one that the reducer answered with, after which the instance goes on.
+    pub fn try_accumulate(
+        &mut self,
+        slots: &[u32],
+        arguments: &[&Column],
+    ) -> Result<Result<(), Answered>, Fault> {
         debug_assert!(arguments.iter().all(|column| column.len() == slots.len()), "one slot a row");
         let arguments: Vec<ColumnParam<'_>> = arguments.iter().map(|column| lower(column)).collect();
         let calls = self.exports.accumulators();
         let done =
             self.guest.call(|store| calls.call_accumulate(store, self.accumulators, slots, &arguments))?;
-        done.map_err(|error| self.guest.lose(format!("refused a batch: {}", error_text(&error))))
+        Ok(done.map_err(Answered::from))
+    }
+
+    /// [`Accumulators::restore`]; the inner error is one that the reducer answered with, after which the instance goes on.
+    pub fn try_restore(
+        &mut self,
+        state_version: u32,
+        slots: &[u32],
+        states: &Texts,
+    ) -> Result<Result<(), Answered>, Fault> {
+        debug_assert_eq!(slots.len(), states.len(), "one state a slot");
+        let states = BytesListParam { ends: &states.ends, bytes: &states.bytes };
+        let calls = self.exports.accumulators();
+        let done = self
+            .guest
+            .call(|store| calls.call_restore(store, self.accumulators, state_version, slots, states))?;
+        Ok(done.map_err(Answered::from))
+    }
+
+    /// Bytes of all memories and tables of the instance; none where it is lost.
+    pub fn memory_bytes(&self) -> Option<usize> {
+        self.guest.memory_bytes()
+    }
+}
+
+impl Accumulators for ReducerInstance {
+    fn accumulate(&mut self, slots: &[u32], arguments: &[&Column]) -> Result<(), Fault> {
+        let done = self.try_accumulate(slots, arguments)?;
+        done.map_err(|answered| self.guest.lose(format!("refused a batch: {answered}")))
     }
 
     fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault> {
@@ -122,13 +189,8 @@ impl Accumulators for ReducerInstance {
     }
 
     fn restore(&mut self, state_version: u32, slots: &[u32], states: &Texts) -> Result<(), Fault> {
-        debug_assert_eq!(slots.len(), states.len(), "one state a slot");
-        let states = BytesListParam { ends: &states.ends, bytes: &states.bytes };
-        let calls = self.exports.accumulators();
-        let done = self
-            .guest
-            .call(|store| calls.call_restore(store, self.accumulators, state_version, slots, states))?;
-        done.map_err(|error| self.guest.lose(format!("refused a state: {}", error_text(&error))))
+        let done = self.try_restore(state_version, slots, states)?;
+        done.map_err(|answered| self.guest.lose(format!("refused a state: {answered}")))
     }
 
     fn state_version(&self) -> u32 {
@@ -150,6 +212,41 @@ fn checked(evaluated: wit::Evaluated, returns: DataType, rows: usize) -> Result<
         Ok((row, words(&why)))
     });
     Ok(Evaluated { column, failed: failed.collect::<Result<_, _>>()? })
+}
+
+impl From<Error> for Answered {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(text) => Self::Invalid(words(&text)),
+            Error::Corrupt(text) => Self::Corrupt(words(&text)),
+            Error::UnsupportedVersion(version) => Self::UnsupportedVersion(version),
+        }
+    }
+}
+
+/// In the reducer's own words.
+impl fmt::Display for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(text) | Self::Corrupt(text) => f.write_str(text),
+            Self::UnsupportedVersion(version) => write!(f, "it cannot read states of version {version}"),
+        }
+    }
+}
+
+fn lift_descriptor(described: wit::Descriptor) -> Described {
+    let size = |signature: &wit::Signature| match signature.state {
+        wit::StateSize::Bounded(bytes) => Some(bytes),
+        wit::StateSize::Growing => None,
+    };
+    let state_bytes_max = described.signatures.iter().map(size).collect();
+    let reducer = catalog::Reducer {
+        name: words(&described.name),
+        version: words(&described.version),
+        docs: words(&described.docs),
+        signatures: described.signatures.into_iter().map(signature).collect(),
+    };
+    Described { reducer, state_bytes_max }
 }
 
 fn signature(signature: wit::Signature) -> catalog::Signature {

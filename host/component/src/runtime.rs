@@ -150,7 +150,9 @@ fn config(limits: &Limits) -> wasmtime::Result<Config> {
         .wasm_function_references(false)
         .wasm_exceptions(false)
         .wasm_tail_call(false)
-        .wasm_multi_memory(false)
+        // For what wasmtime itself puts between the parts of a composed component, which without it cannot be compiled. An author's
+        // module with several memories is refused by `check`.
+        .wasm_multi_memory(true)
         .wasm_memory64(false)
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false);

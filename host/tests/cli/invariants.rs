@@ -53,7 +53,7 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
 }
 
 /// The layers of the host: a crate may use those before it that are named beside it, and `streamgauge-sql`.
-const LAYERS: [(&str, &str, &[&str]); 6] = [
+const LAYERS: [(&str, &str, &[&str]); 7] = [
     ("host/common", "streamgauge-common", &["streamgauge-functions"]),
     ("host/engine", "streamgauge-engine", &["streamgauge-common"]),
     ("host/state", "streamgauge-state", &["streamgauge-common", "streamgauge-engine"]),
@@ -64,6 +64,11 @@ const LAYERS: [(&str, &str, &[&str]); 6] = [
         &["streamgauge-common", "streamgauge-engine", "streamgauge-bundle"],
     ),
     (
+        "host/conformance",
+        "streamgauge-conformance",
+        &["streamgauge-common", "streamgauge-engine", "streamgauge-component", "streamgauge-laws"],
+    ),
+    (
         "host",
         "streamgauge",
         &[
@@ -72,6 +77,7 @@ const LAYERS: [(&str, &str, &[&str]); 6] = [
             "streamgauge-state",
             "streamgauge-kafka",
             "streamgauge-component",
+            "streamgauge-conformance",
             "streamgauge-functions",
         ],
     ),

@@ -30,6 +30,7 @@ mod logs;
 mod observed;
 mod noticed;
 mod panics;
+mod plugin;
 
 use std::process::{Command, Output};
 

@@ -81,6 +81,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) judge: &'a str,
     /// None = it answers no scrapes.
     pub(crate) render: Option<&'a str>,
+    /// What it says about itself: nothing, or [`DESCRIBED`].
+    pub(crate) describe: &'a str,
     pub(crate) method: &'a str,
     pub(crate) url: &'a str,
     pub(crate) header: (&'a str, &'a str),
@@ -93,6 +95,11 @@ pub(crate) const ENCODED: &str = "
     (i32.store (i32.const 72) (i32.const 1))
     (i32.const 64)";
 
+/// The description of a sink `probe` of version 1, without options.
+pub(crate) const DESCRIBED: &str = "(i32.const 60000)";
+const DESCRIPTION: &str = r#"(data (i32.const 60000) "\80\ea\00\00\05\00\00\00\85\ea\00\00\01\00\00\00")
+    (data (i32.const 60032) "probe1")"#;
+
 /// As many outcomes as the request has deliveries, all of them zeros: delivered.
 const JUDGED: &str = "
     (i32.store (i32.const 96) (i32.const 3072))
@@ -104,13 +111,14 @@ impl Default for Sink<'_> {
     fn default() -> Self {
         let (encode, judge) = (ENCODED, JUDGED);
         let header = ("content-type", "text/plain");
-        Self { encode, judge, render: None, method: "POST", url: "https://example.com", header }
+        let describe = NOTHING;
+        Self { encode, judge, render: None, describe, method: "POST", url: "https://example.com", header }
     }
 }
 
 /// A sink as a component.
 pub(crate) fn sink(guest: &Sink<'_>) -> Vec<u8> {
-    let Sink { encode, judge, render, method, url, header: (name, value) } = *guest;
+    let Sink { encode, judge, render, describe, method, url, header: (name, value) } = *guest;
     let interface = "streamgauge:plugin/sink@0.1.0";
     let scrape = render.map_or_else(String::new, |body| {
         format!(
@@ -135,7 +143,8 @@ pub(crate) fn sink(guest: &Sink<'_>) -> Vec<u8> {
             r#"(module
     (import "[export]{interface}" "[resource-new]encoder" (func $new (param i32) (result i32)))
     {MEMORY} {header} {request} (data (i32.const 5000) "{texts}")
-    (func (export "{interface}#describe") (result i32) {NOTHING})
+    {DESCRIPTION}
+    (func (export "{interface}#describe") (result i32) {describe})
     (func (export "{interface}#[static]encoder.open") (param i32 i32 i32 i32 i32 i32) (result i32) {OPENED})
     (func (export "{interface}#[method]encoder.encode") (param $arguments i32) (result i32) {encode})
     (func (export "{interface}#[method]encoder.judge") (param $arguments i32) (result i32) {judge})

@@ -24,6 +24,11 @@ fn a_function_import_is_refused_by_name() {
         "reducer `probe` imports `now` of `wasi:clocks/monotonic-clock@0.2.0`, but a guest gets nothing from its host: \
          no clock, files, network or other functions"
     );
+    let two = component_refusal(
+        r#"(component (import "log" (func (param "text" string)))
+           (import "wasi:io/poll@0.2.0" (instance (export "wait" (func)))))"#,
+    );
+    assert!(two.starts_with("reducer `probe` imports `log`, `wait` of `wasi:io/poll@0.2.0`, but"), "{two}");
     let function = component_refusal(r#"(component (import "log" (func (param "text" string))))"#);
     assert!(function.starts_with("reducer `probe` imports `log`, but"), "{function}");
     let resource = component_refusal(
@@ -41,7 +46,8 @@ fn types_may_be_imported() {
         (type $t (enum "boolean" "int64")) (export "data-type" (type (eq $t))))))"#;
     assert_eq!(
         component_refusal(types),
-        "reducer `probe` does not export `streamgauge:plugin/reducer@0.1.0`: it is a component of another kind or version"
+        "reducer `probe` does not export `streamgauge:plugin/reducer@0.1.0`: it exports no interface at all; in Rust \
+         `export_reducer!` or `export_sink!` exports it"
     );
 }
 
@@ -51,6 +57,11 @@ fn what_is_no_component_is_named() {
     assert_eq!(reducer_refusal(b""), "reducer `probe` is not WebAssembly");
     assert_eq!(
         component_refusal("(module)"),
+        "reducer `probe` is a core module, not a component: it exports no function of streamgauge:plugin; in Rust \
+         `export_reducer!` or `export_sink!` exports them, and `wasm-tools component new` makes a component of the module"
+    );
+    assert_eq!(
+        component_refusal(r#"(module (func (export "streamgauge:plugin/reducer@0.1.0#describe")))"#),
         "reducer `probe` is a core module, not a component: `wasm-tools component new` makes it one"
     );
     let mut cut = reducer(&Reducer::default());
@@ -74,19 +85,51 @@ fn a_guest_of_another_world_is_refused() {
     assert!(empty.contains("does not have export `[static]accumulators.open`"), "{empty}");
 }
 
+/// Between two components that pass texts wasmtime puts a module with a memory of each. That the author's own modules have one memory
+/// is another test.
+#[test]
+fn a_component_of_several_components_is_compiled() {
+    let refusal = component_refusal(
+        r#"(component
+            (component $a
+                (core module $m (memory (export "memory") 1)
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 16))
+                    (func (export "len") (param i32 i32) (result i32) (local.get 1)))
+                (core instance $i (instantiate $m))
+                (func (export "len") (param "text" string) (result u32)
+                    (canon lift (core func $i "len") (memory $i "memory") (realloc (func $i "realloc")))))
+            (component $b
+                (import "len" (func $len (param "text" string) (result u32)))
+                (core module $m (memory (export "memory") 1))
+                (core instance $memory (instantiate $m))
+                (core func $len (canon lower (func $len) (memory $memory "memory")))
+                (core module $n (import "" "len" (func $len (param i32 i32) (result i32)))
+                    (func (export "run") (result i32) (call $len (i32.const 0) (i32.const 3))))
+                (core instance $i (instantiate $n (with "" (instance (export "len" (func $len))))))
+                (func (export "run") (result u32) (canon lift (core func $i "run"))))
+            (instance $a (instantiate $a))
+            (instance $b (instantiate $b (with "len" (func $a "len"))))
+            (export "streamgauge:plugin/reducer@0.1.0" (instance $b)))"#,
+    );
+    assert!(refusal.contains("does not have export `[static]accumulators.open`"), "{refusal}");
+}
+
 #[test]
 fn instructions_that_are_switched_off_are_named() {
-    for (text, why) in [
-        ("(func (param v128))", "SIMD"),
-        ("(memory 1 1 shared)", "threads"),
-        ("(memory 1) (memory 1)", "multiple memories"),
-        ("(memory i64 1)", "memory64"),
-        ("(func $f (return_call $f))", "tail calls"),
-        ("(type (struct))", "gc"),
+    for (text, why, change) in [
+        ("(func (param v128))", "SIMD", "build without `+simd128`"),
+        ("(memory 1 1 shared)", "threads", "build without `+atomics`"),
+        ("(memory 1) (memory 1)", "multiple memories", "has several memories"),
+        ("(memory i64 1)", "memory64", "build for wasm32"),
+        ("(func $f (return_call $f))", "tail calls", "build without `+tail-call`"),
+        ("(type (struct))", "gc", "brings its own memory management"),
+        ("(tag)", "exceptions", "`panic = \"abort\"`"),
+        ("(type (func (param (ref func))))", "function references", "typed function references"),
     ] {
         let refusal = component_refusal(&format!("(component (core module {text}))"));
         assert!(refusal.starts_with("reducer `probe` is not a valid component: "), "{refusal}");
         assert!(refusal.to_lowercase().contains(&why.to_lowercase()), "{refusal}");
+        assert!(refusal.contains(change), "{refusal}");
     }
 }
 

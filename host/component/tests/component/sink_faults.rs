@@ -9,11 +9,11 @@ use streamgauge_common::{
 use streamgauge_component::{
     limits::Limits,
     runtime::Runtime,
-    sink::{Deliveries, Encoded, Encoder, Outcome, SinkComponent, SinkInstance},
+    sink::{Deliveries, Descriptor, Encoded, Encoder, Outcome, SinkComponent, SinkInstance},
 };
 use streamgauge_engine::{Fault, FaultKind};
 
-use crate::guests::{ENCODED, Reducer, Sink, reducer, sink};
+use crate::guests::{DESCRIBED, ENCODED, Reducer, Sink, reducer, sink};
 
 fn start(guest: &Sink<'_>) -> SinkInstance {
     let limits = Limits { plugin_call_timeout: Duration::from_millis(100), ..Limits::default() };
@@ -240,12 +240,20 @@ fn a_sink_that_answers_scrapes_gives_no_requests() {
 }
 
 #[test]
+fn a_sink_says_what_it_is() {
+    let described = start(&Sink { describe: DESCRIBED, ..Sink::default() }).described().clone();
+    let Descriptor { name, version, docs, options } = described;
+    assert_eq!((name.as_str(), version.as_str(), docs.as_str(), options), ("probe", "1", "", vec![]));
+}
+
+#[test]
 fn what_is_no_sink_is_refused() {
     let runtime = Runtime::new().unwrap();
     let refused = SinkComponent::new(&runtime, "probe", &reducer(&Reducer::default())).err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "sink `probe` does not export `streamgauge:plugin/sink@0.1.0`: it is a component of another kind or version"
+        "sink `probe` does not export `streamgauge:plugin/sink@0.1.0`: it is of another kind, since it exports \
+         `streamgauge:plugin/reducer@0.1.0`"
     );
     let empty = r#"(component (component $c) (instance $i (instantiate $c))
         (export "streamgauge:plugin/sink@0.1.0" (instance $i)))"#;

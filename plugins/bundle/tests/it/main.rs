@@ -44,8 +44,11 @@ impl Accumulators for Twins {
     }
 
     fn snapshot(&self, slots: &[u32]) -> BytesList {
-        let states = self.native.snapshot(slots);
-        assert_eq!(states, self.guest.snapshot(slots));
+        let (states, guest) = (self.native.snapshot(slots), self.guest.snapshot(slots));
+        assert_eq!(states.ends, guest.ends);
+        for (native, guest) in states.iter().zip(guest.iter()) {
+            assert!(native == guest || equal_but_for_nans(native, guest), "{native:?}, {guest:?}");
+        }
         states
     }
 
@@ -59,6 +62,15 @@ impl Accumulators for Twins {
         self.native.release(slots);
         self.guest.release(slots);
     }
+}
+
+/// Whether states are equal but for the bits of NaNs, which mean nothing: processors give other ones than WebAssembly for a NaN
+/// that no reducer writes, but that a damaged state holds.
+fn equal_but_for_nans(native: &[u8], guest: &[u8]) -> bool {
+    let number = |bytes: &[u8; 8]| f64::from_le_bytes(*bytes);
+    let ((native, rest), (guest, other_rest)) = (native.as_chunks(), guest.as_chunks());
+    let alike = |(a, b): (&[u8; 8], &[u8; 8])| a == b || (number(a).is_nan() && number(b).is_nan());
+    rest == other_rest && native.iter().zip(guest).all(alike)
 }
 
 /// Checks one component against its native logic.

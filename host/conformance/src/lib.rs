@@ -1,0 +1,15 @@
+//! Whether a component is a plugin that keeps the laws, and what it is: `plugin check` and `plugin inspect`.
+//!
+//! The laws of reducers are those of `streamgauge-laws`, which knows no component; this crate runs them on one. Nothing here knows
+//! where a plugin comes from, and nothing is kept.
+
+mod values;
+mod loaded;
+mod reducer;
+mod sink;
+
+mod checked;
+pub use checked::{Checked, check};
+
+mod inspected;
+pub use inspected::{Inspected, inspect};

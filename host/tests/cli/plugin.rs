@@ -1,0 +1,128 @@
+//! `plugin check` and `plugin inspect`: what they print, and how they end.
+
+use std::{env, fs, path::Path};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{outcome, streamgauge};
+
+#[path = "../../component/tests/component/guests.rs"]
+#[expect(dead_code, reason = "the guests of another crate's tests, of which these use some")]
+mod guests;
+#[path = "../../conformance/tests/conformance/counter.rs"]
+mod counter;
+
+use counter::{Counter, counter as component};
+
+/// A folder with a reducer that is right, one that is wrong, and files that are none.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    write("rows.wasm", &component(&Counter::default()));
+    let wrong = "(i64.store (local.get $into) (i64.load (local.get $source)))";
+    write("wrong.wasm", &component(&Counter { merge: wrong, ..Counter::default() }));
+    write("module.wasm", &wat::parse_str("(module)").unwrap());
+    write("simd.wasm", &wat::parse_str("(component (core module (func (param v128))))").unwrap());
+    for (name, bytes) in streamgauge_bundle::REDUCERS.iter().chain(streamgauge_bundle::SINKS) {
+        write(&format!("{name}.wasm"), bytes);
+    }
+    folder
+}
+
+fn plugin(folder: &TempDir, arguments: &[&str]) -> (i32, String, String) {
+    outcome(streamgauge().current_dir(folder.path()).arg("plugin").args(arguments))
+}
+
+/// Compares with a file beside this one; `UPDATE_GOLDEN` writes it.
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/plugin").join(name);
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), text, "{name}");
+}
+
+#[test]
+fn reports_are_as_they_were_read() {
+    let folder = folder();
+    for (file, status) in [("rows", 0), ("wrong", 1), ("module", 1), ("simd", 1), ("webhook", 0)] {
+        let (exit, printed, said) = plugin(&folder, &["check", &format!("{file}.wasm")]);
+        assert_eq!((exit, said.as_str()), (status, ""), "{file}: {printed}");
+        golden(&format!("check_{file}.txt"), &printed);
+    }
+    // Size and digest of a hand-written component change with nothing but its text.
+    for file in ["rows", "percentile", "prometheus"] {
+        let (exit, printed, said) = plugin(&folder, &["inspect", &format!("{file}.wasm")]);
+        assert_eq!((exit, said.as_str()), (0, ""), "{file}: {printed}");
+        let lines = printed.lines().filter(|line| !line.starts_with("size") && !line.starts_with("sha256"));
+        golden(&format!("inspect_{file}.txt"), &(lines.collect::<Vec<_>>().join("\n") + "\n"));
+    }
+}
+
+#[test]
+fn every_plugin_of_the_product_keeps_its_laws() {
+    let folder = folder();
+    for (name, _) in streamgauge_bundle::REDUCERS.iter().chain(streamgauge_bundle::SINKS) {
+        let (exit, printed, _) = plugin(&folder, &["check", &format!("{name}.wasm")]);
+        assert_eq!(exit, 0, "{name}: {printed}");
+    }
+}
+
+#[test]
+fn json_says_the_same() {
+    let folder = folder();
+    let (exit, printed, said) = plugin(&folder, &["check", "--json", "wrong.wasm"]);
+    assert_eq!((exit, said.as_str()), (1, ""));
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&report["file"], &report["kind"]), (&"wrong.wasm".into(), &"reducer".into()));
+    assert_eq!((&report["name"], &report["version"]), (&"probe_rows".into(), &"1.0".into()));
+    let broken: Vec<&Value> = report["laws"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|law| law["ok"] == false && law["got"].is_string())
+        .collect();
+    let names: Vec<&str> = broken.iter().map(|law| law["law"].as_str().unwrap()).collect();
+    assert_eq!(names, ["merge-empty", "merge-commutative"], "{report}");
+    assert_eq!(broken[1]["rows"]["columns"][0], "slot");
+
+    let (exit, printed, _) = plugin(&folder, &["check", "--json", "module.wasm"]);
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((exit, &report["kind"], &report["ok"]), (1, &Value::Null, &false.into()));
+    assert_eq!(report["laws"][0]["law"], "loads");
+
+    let (exit, printed, _) = plugin(&folder, &["inspect", "--json", "rows.wasm"]);
+    let inspected: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((exit, &inspected["sha256"]), (0, &report_digest(&folder, "rows.wasm")));
+    assert_eq!(inspected["signatures"][0]["state_bytes_max"], 8);
+}
+
+/// The digest that `check` gives.
+fn report_digest(folder: &TempDir, file: &str) -> Value {
+    let (_, printed, _) = plugin(folder, &["check", "--json", file]);
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    report.get("sha256").cloned().unwrap_or_default()
+}
+
+#[test]
+fn what_cannot_be_read_is_usage() {
+    let folder = folder();
+    for command in ["check", "inspect"] {
+        let (exit, printed, said) = plugin(&folder, &[command, "nonesuch.wasm"]);
+        assert_eq!((exit, printed.as_str()), (2, ""));
+        assert!(said.starts_with("error: cannot read nonesuch.wasm: "), "{said}");
+        assert_eq!(plugin(&folder, &[command]).0, 2);
+    }
+    let (exit, printed, said) = plugin(&folder, &["inspect", "module.wasm"]);
+    assert_eq!((exit, printed.as_str()), (1, ""));
+    assert!(said.starts_with("error: module.wasm is a core module, not a component: "), "{said}");
+}
+
+#[test]
+fn a_limit_is_one_of_the_plugin() {
+    let folder = folder();
+    let (exit, printed, _) = plugin(&folder, &["check", "rows.wasm", "--limit", "plugin_memory=64KiB"]);
+    assert_eq!(exit, 1);
+    assert!(printed.contains("wanted more than 64 KiB of memory (--limit plugin_memory)"), "{printed}");
+}
