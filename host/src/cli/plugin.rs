@@ -1,9 +1,13 @@
 //! `streamgauge plugin`: components of authors, without a program that uses them.
 
+mod adapt;
 mod check;
 mod inspect;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use streamgauge_component::runtime::Runtime;
@@ -23,6 +27,8 @@ enum Command {
     Check(File),
     /// Print what a component says about itself: signatures, parameters, sizes, imports, digest
     Inspect(File),
+    /// Make a component that imports nothing of a core module: what a language's runtime asks of WASI preview 1 is answered inside of it
+    Adapt(adapt::Options),
 }
 
 /// A component.
@@ -42,6 +48,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     match &options.command {
         Command::Check(file) => check::run(file),
         Command::Inspect(file) => inspect::run(file),
+        Command::Adapt(options) => adapt::run(options),
     }
 }
 
@@ -53,8 +60,7 @@ impl File {
 
     /// Its bytes. What cannot be read is a wrong command line: nothing was said of a plugin.
     fn bytes(&self) -> Result<Vec<u8>, Failure> {
-        let unreadable = |error| Failure::Usage(format!("error: cannot read {}: {error}", self.name()));
-        fs::read(&self.file).map_err(unreadable)
+        bytes(&self.file)
     }
 
     /// What compiles and runs it.
@@ -62,4 +68,8 @@ impl File {
         let limits = self.limits.limits().component();
         Runtime::with_limits(limits).map_err(|error| Failure::Runtime(format!("error: {error}")))
     }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::Usage(format!("error: cannot read {}: {error}", path.display())))
 }

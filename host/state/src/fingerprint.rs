@@ -220,7 +220,7 @@ fn signature(manifest: &Manifest, aggregate: &Aggregate) -> String {
         _ => None,
     };
     let types = aggregate.arguments.iter().filter_map(data_type).map(|data_type| data_type.to_string());
-    format!("({}) of plugin {:?}", types.collect::<Vec<_>>().join(", "), plugin.name)
+    format!("({}) of plugin {}", types.collect::<Vec<_>>().join(", "), literal::quote(&plugin.name))
 }
 
 /// A column's path. A single name stands without quotes, whatever it holds, as it always did: states of such columns fit.

@@ -13,7 +13,7 @@ mod guests;
 #[path = "../../conformance/tests/conformance/counter.rs"]
 mod counter;
 
-use counter::{Counter, counter as component};
+use counter::{Counter, counter as component, text};
 
 /// A folder with a reducer that is right, one that is wrong, and files that are none.
 fn folder() -> TempDir {
@@ -125,4 +125,80 @@ fn a_limit_is_one_of_the_plugin() {
     let (exit, printed, _) = plugin(&folder, &["check", "rows.wasm", "--limit", "plugin_memory=64KiB"]);
     assert_eq!(exit, 1);
     assert!(printed.contains("wanted more than 64 KiB of memory (--limit plugin_memory)"), "{printed}");
+}
+
+/// What the runtime of a language asks of WASI when it starts, and calls of each kind in between.
+const RUNTIME: &str = r#"
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_prestat_get" (func $prestat (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+"#;
+
+/// Adds one where each answer is what it should be, else it exits.
+const ASKS: &str = r#"
+  (if (call $clock (i32.const 1) (i64.const 0) (i32.const 400)) (then (call $exit (i32.const 1))))
+  (if (i64.eqz (i64.load (i32.const 400))) (then (call $exit (i32.const 2))))
+  (if (call $random (i32.const 408) (i32.const 16)) (then (call $exit (i32.const 3))))
+  (if (i64.eqz (i64.load (i32.const 408))) (then (call $exit (i32.const 4))))
+  (if (call $environ (i32.const 424) (i32.const 428)) (then (call $exit (i32.const 5))))
+  (if (i32.or (i32.load (i32.const 424)) (i32.load (i32.const 428))) (then (call $exit (i32.const 6))))
+  (i32.store (i32.const 432) (i32.const 1024)) (i32.store (i32.const 436) (i32.const 5))
+  (if (call $write (i32.const 2) (i32.const 432) (i32.const 1) (i32.const 440)) (then (call $exit (i32.const 7))))
+  (if (i32.ne (i32.load (i32.const 440)) (i32.const 5)) (then (call $exit (i32.const 8))))
+  (if (i32.ne (call $prestat (i32.const 3) (i32.const 432)) (i32.const 8)) (then (call $exit (i32.const 9))))
+  (i64.store (i32.const 16) (i64.const 0))
+"#;
+
+fn module(asks: &str, runtime: &str) -> Vec<u8> {
+    let add = format!("{asks}{}", Counter::default().add);
+    let counter = Counter { add: &add, ..Counter::default() };
+    guests::module("reducer-plugin", &text(&counter).replacen("(module", &format!("(module{runtime}"), 1))
+}
+
+#[test]
+fn a_module_that_asks_for_a_system_becomes_a_plugin_that_keeps_the_laws() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("core.wasm"), module(ASKS, RUNTIME)).unwrap();
+    let (exit, printed, said) = plugin(&folder, &["adapt", "core.wasm", "-o", "rows.wasm"]);
+    assert_eq!((exit, said.as_str()), (0, ""));
+    let bytes = fs::metadata(folder.path().join("rows.wasm")).unwrap().len();
+    let expected = format!(
+        "rows.wasm: a component of {bytes} bytes; answered inside of it, the same at every run: clock_time_get, environ_sizes_get, \
+         fd_prestat_get, fd_write, poll_oneoff, proc_exit, random_get\n"
+    );
+    assert_eq!(printed, expected);
+    let (exit, printed, said) = plugin(&folder, &["check", "rows.wasm"]);
+    assert_eq!((exit, said.as_str()), (0, ""), "{printed}");
+    let (_, printed, _) = plugin(&folder, &["inspect", "rows.wasm"]);
+    assert!(printed.contains("imports    none"), "{printed}");
+    // What ends the program traps in a function of its name.
+    fs::write(folder.path().join("core.wasm"), module("(call $exit (i32.const 0))", RUNTIME)).unwrap();
+    assert_eq!(plugin(&folder, &["adapt", "core.wasm", "-o", "rows.wasm"]).0, 0);
+    let (exit, printed, _) = plugin(&folder, &["check", "rows.wasm"]);
+    assert!(exit == 1 && printed.contains("trapped in `proc_exit`"), "{printed}");
+}
+
+#[test]
+fn what_cannot_become_a_plugin_is_refused_and_nothing_is_written() {
+    let folder = folder();
+    let foreign = r#"(import "env" "now" (func $now (result i64)))"#;
+    fs::write(folder.path().join("foreign.wasm"), module("(drop (call $now))", foreign)).unwrap();
+    fs::write(folder.path().join("text.wasm"), "text").unwrap();
+    for (file, expected) in [
+        ("rows.wasm", "rows.wasm is a component already"),
+        ("text.wasm", "text.wasm is not WebAssembly"),
+        ("module.wasm", "module.wasm does not say which world it has"),
+        ("foreign.wasm", "foreign.wasm imports `env.now`, which only a host could answer"),
+    ] {
+        let (exit, printed, said) = plugin(&folder, &["adapt", file, "-o", "out.wasm"]);
+        assert_eq!((exit, printed.as_str()), (1, ""), "{said}");
+        assert!(said.starts_with("error: ") && said.contains(expected), "{said}");
+        assert!(!folder.path().join("out.wasm").exists(), "{file}");
+    }
+    let (exit, _, said) = plugin(&folder, &["adapt", "nowhere.wasm", "-o", "out.wasm"]);
+    assert!(exit == 2 && said.starts_with("error: cannot read nowhere.wasm"), "{said}");
 }

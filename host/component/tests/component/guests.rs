@@ -231,6 +231,12 @@ fn leb128(mut number: usize) -> Vec<u8> {
 }
 
 pub(crate) fn component(world: &str, text: &str) -> Vec<u8> {
+    let core = module(world, text);
+    ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+}
+
+/// A core module that says which world it has.
+pub(crate) fn module(world: &str, text: &str) -> Vec<u8> {
     let mut core = wat::parse_str(text).unwrap();
     let mut contract = Resolve::default();
     // This file is part of tests of two crates.
@@ -238,7 +244,7 @@ pub(crate) fn component(world: &str, text: &str) -> Vec<u8> {
     let (package, _) = contract.push_path(wit.unwrap()).unwrap();
     let world = contract.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut core, &contract, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+    core
 }
 
 /// The call `probe(x)` of such a reducer.

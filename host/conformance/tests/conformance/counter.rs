@@ -40,7 +40,12 @@ fn each(body: &str) -> String {
 }
 
 /// The component.
-pub(crate) fn counter(Counter { add, merge, release, name: text }: &Counter<'_>) -> Vec<u8> {
+pub(crate) fn counter(counter: &Counter<'_>) -> Vec<u8> {
+    component("reducer-plugin", &text(counter))
+}
+
+/// Its module as text.
+pub(crate) fn text(Counter { add, merge, release, name: text }: &Counter<'_>) -> String {
     let name = "streamgauge:plugin/reducer@0.1.0";
     let merge = each(&format!(
         "(local.set $into (local.get $state))
@@ -76,8 +81,5 @@ pub(crate) fn counter(Counter { add, merge, release, name: text }: &Counter<'_>)
         ("{release}", &each(release)),
     ];
     let whole = include_str!("counter.wat").to_owned();
-    component(
-        "reducer-plugin",
-        &parts.into_iter().fold(whole, |whole, (place, part)| whole.replace(place, part)),
-    )
+    parts.into_iter().fold(whole, |whole, (place, part)| whole.replace(place, part))
 }

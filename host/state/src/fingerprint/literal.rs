@@ -24,8 +24,13 @@ fn write_one(value: &Value) -> String {
         Value::Int64(value) => format!("bigint {value}"),
         Value::Float64(value) => format!("double {:016x}", value.to_bits()),
         Value::Timestamp(value) => format!("timestamp {value}"),
-        Value::Text(text) => format!("text \"{}\"", escape(text)),
+        Value::Text(text) => format!("text {}", quote(text)),
     }
+}
+
+/// A text in quotation marks.
+pub(super) fn quote(text: &str) -> String {
+    format!("\"{}\"", escape(text))
 }
 
 fn escape(text: &str) -> String {
