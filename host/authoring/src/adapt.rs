@@ -75,12 +75,12 @@ pub fn adapt(bytes: &[u8]) -> Result<Adapted, AdaptError> {
         .collect();
     replaced.sort_unstable();
     replaced.dedup();
-    let component = encode(bytes).map_err(|error| AdaptError::Encode(causes(&error)))?;
+    let encoded = ComponentEncoder::default()
+        .validate(true)
+        .module(bytes)
+        .and_then(|encoder| encoder.adapter(PREVIEW1, ADAPTER))
+        .and_then(|encoder| encoder.encode());
+    // The alternative form has all causes.
+    let component = encoded.map_err(|error| AdaptError::Encode(format!("{error:#}")))?;
     Ok(Adapted { component, replaced })
-}
-
-fn encode(bytes: &[u8]) -> wit_component::Result<Vec<u8>> {
-    let mut encoder = ComponentEncoder::default().validate(true).module(bytes)?;
-    encoder = encoder.adapter(PREVIEW1, ADAPTER)?;
-    encoder.encode()
 }
