@@ -35,8 +35,8 @@ pub enum AdaptError {
     Invalid(String),
     /// Nothing says which world it has.
     #[error(
-        "does not say which world it has: it was built without the bindings of wit/ (in Rust: without `export_reducer!` or \
-         `export_sink!`, or not as a `cdylib`)"
+        "does not say which world it has: it was built without the bindings of wit/ (in Rust: without `export_aggregate!`, \
+         `export_reducer!` or `export_sink!`, or not as a `cdylib`)"
     )]
     NoWorld,
     /// It wants functions that nobody answers.

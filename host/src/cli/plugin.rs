@@ -1,6 +1,8 @@
 //! `streamgauge plugin`: components of authors, without a program that uses them.
 
 mod adapt;
+mod build;
+mod new;
 mod check;
 mod inspect;
 
@@ -27,6 +29,10 @@ enum Command {
     Check(File),
     /// Print what a component says about itself: signatures, parameters, sizes, imports, digest
     Inspect(File),
+    /// Begin a project of a plugin that builds with the ordinary tools of its language
+    New(new::Options),
+    /// Build a plugin: run the tools of its language, and make a component of what they build
+    Build(build::Options),
     /// Make a component that imports nothing of a core module: what a language's runtime asks of WASI preview 1 is answered inside of it
     Adapt(adapt::Options),
 }
@@ -48,6 +54,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     match &options.command {
         Command::Check(file) => check::run(file),
         Command::Inspect(file) => inspect::run(file),
+        Command::New(options) => new::run(options),
+        Command::Build(options) => build::run(options),
         Command::Adapt(options) => adapt::run(options),
     }
 }

@@ -31,6 +31,7 @@ mod observed;
 mod noticed;
 mod panics;
 mod plugin;
+mod plugin_project;
 
 use std::process::{Command, Output};
 

@@ -5,7 +5,7 @@ pub mod bindings {
     // Every interface that some guest exports, so that they share the types of columns. Which of them a guest does export says
     // its world below.
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "
             package streamgauge:guest;
 
@@ -29,12 +29,12 @@ pub mod reducer;
 pub mod sink;
 pub mod scrape;
 
-/// The world `reducer-plugin`, encoded.
-pub const REDUCER_PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/reducer-plugin"));
+/// The world `reducer-plugin`, encoded. A test of `host/authoring` writes these files and compares them with wit/.
+pub const REDUCER_PLUGIN: &[u8] = include_bytes!("guest/worlds/reducer-plugin");
 /// The world `sink-plugin`, encoded.
-pub const SINK_PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sink-plugin"));
+pub const SINK_PLUGIN: &[u8] = include_bytes!("guest/worlds/sink-plugin");
 /// The world `scrape-plugin`, encoded.
-pub const SCRAPE_PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/scrape-plugin"));
+pub const SCRAPE_PLUGIN: &[u8] = include_bytes!("guest/worlds/scrape-plugin");
 
 /// Says in the module what it exports.
 #[doc(hidden)]

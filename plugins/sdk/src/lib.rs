@@ -1,6 +1,9 @@
 //! What plugin authors use: a reducer or a sink in Rust, from its logic to a component. A sink is told in [`sink`].
 //!
-//! A reducer is written in three steps:
+//! Most reducers are an [`Aggregate`]: the type of a state, `add`, `merge` and `value`. [`export_aggregate!`] makes a component of it. The
+//! laws of every reducer are a test of one line, with the feature `laws`: `streamgauge_sdk::laws::check::<Plugin>(&[])`.
+//!
+//! With more in one's own hands a reducer is written in three steps:
 //! 1. the logic of one state: a [`Fold`], which [`Slots`] turns into accumulators;
 //! 2. what it is called and how it is opened: a [`Reducer`];
 //! 3. [`export_reducer!`], which makes a component of it where it is compiled to WebAssembly. Everywhere else it is an
@@ -78,7 +81,7 @@ mod reducer;
 pub use reducer::{Accumulators, Evaluated, Reducer, unknown_signature};
 
 mod rows;
-pub use rows::{Any, Argument, Arguments, Text, Timestamp};
+pub use rows::{Any, Argument, Arguments, EventTime, Text, Timestamp};
 
 mod result;
 pub use result::Output;
@@ -88,6 +91,12 @@ pub use bytes::{Reader, Writer};
 
 mod fold;
 pub use fold::{Fold, Slots};
+
+pub mod stored;
+pub use stored::Stored;
+
+pub mod aggregate;
+pub use aggregate::{Aggregate, Parameter, Parameters, Row, Typed};
 
 mod pair;
 pub use pair::Pair;

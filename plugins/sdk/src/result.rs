@@ -41,6 +41,13 @@ impl Output for bool {
     }
 }
 
+impl Output for String {
+    fn values(results: Vec<Option<Self>>) -> Values {
+        let text = |result: Option<Self>| result.map(|text| Text(text.into_bytes()));
+        Text::values(results.into_iter().map(text).collect())
+    }
+}
+
 impl Output for Text {
     fn values(results: Vec<Option<Self>>) -> Values {
         let mut texts = BytesList::default();

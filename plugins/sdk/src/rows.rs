@@ -9,6 +9,10 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
+/// The event time of a row, the last argument of an [`Aggregate`](crate::Aggregate): microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventTime(pub i64);
+
 /// UTF-8, as bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(pub Vec<u8>);
@@ -53,6 +57,27 @@ impl Argument for Timestamp {
     fn values<'a>(column: &ColumnView<'a>) -> Option<impl Iterator<Item = Timestamp> + use<'a>> {
         let ValuesView::Timestamps(values) = column.values else { return None };
         Some(values.iter().copied().map(Timestamp))
+    }
+}
+
+impl Argument for EventTime {
+    type Value<'a> = EventTime;
+
+    #[inline]
+    fn values<'a>(column: &ColumnView<'a>) -> Option<impl Iterator<Item = EventTime> + use<'a>> {
+        let ValuesView::Timestamps(values) = column.values else { return None };
+        Some(values.iter().copied().map(EventTime))
+    }
+}
+
+/// The host gives UTF-8; where a caller breaks that promise, the text is empty.
+impl Argument for String {
+    type Value<'a> = &'a str;
+
+    #[inline]
+    fn values<'a>(column: &ColumnView<'a>) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
+        let ValuesView::Texts { ends, bytes } = column.values else { return None };
+        Some(items(ends, bytes).map(|bytes| std::str::from_utf8(bytes).unwrap_or_default()))
     }
 }
 
@@ -133,6 +158,20 @@ impl<A: Argument, B: Argument> Arguments for (A, B) {
     ) -> Result<impl Iterator<Item = Self::Row<'a>> + use<'a, A, B>, Error> {
         let [first, second] = columns else { return Err(wrong_number(2, columns)) };
         Ok(values::<A>(1, count, first)?.zip(values::<B>(2, count, second)?))
+    }
+}
+
+impl<A: Argument, B: Argument, C: Argument> Arguments for (A, B, C) {
+    type Row<'a> = (A::Value<'a>, B::Value<'a>, C::Value<'a>);
+
+    #[inline]
+    fn rows<'a>(
+        count: usize,
+        columns: &[ColumnView<'a>],
+    ) -> Result<impl Iterator<Item = Self::Row<'a>> + use<'a, A, B, C>, Error> {
+        let [first, second, third] = columns else { return Err(wrong_number(3, columns)) };
+        let pairs = values::<A>(1, count, first)?.zip(values::<B>(2, count, second)?);
+        Ok(pairs.zip(values::<C>(3, count, third)?).map(|((a, b), c)| (a, b, c)))
     }
 }
 

@@ -1,0 +1,43 @@
+//! `streamgauge plugin build`: the component of a project.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use streamgauge_authoring::{Adapted, adapt, rust};
+
+use crate::cli::{Failure, files, print};
+
+/// Options of `plugin build`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The folder of the project
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// Where the component is written; by default NAME.wasm in the folder
+    #[arg(short, long, value_name = "FILE.wasm")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let folder = options.folder.as_path();
+    let built =
+        rust::build(folder).map_err(|why| Failure::Input(format!("error: {} {why}", folder.display())))?;
+    let Adapted { component, replaced } = adapt(&built.module)
+        .map_err(|why| Failure::Input(format!("error: what cargo built of {} {why}", folder.display())))?;
+    let output = options.output.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", built.name)));
+    write(&output, &component)?;
+    let answered = match replaced.as_slice() {
+        [] => String::new(),
+        calls => format!("; answered inside of it, the same at every run: {}", calls.join(", ")),
+    };
+    let shown = output.display();
+    print(&format!(
+        "{shown}: a component of {} bytes{answered}\nnext: streamgauge plugin check {shown}\n",
+        component.len()
+    ))
+}
+
+fn write(output: &Path, component: &[u8]) -> Result<(), Failure> {
+    files::replace(output, component, None)
+        .map_err(|error| Failure::Runtime(format!("error: cannot write {}: {error}", output.display())))
+}

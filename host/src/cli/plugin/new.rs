@@ -1,0 +1,58 @@
+//! `streamgauge plugin new`: the project of a plugin.
+
+use std::{fs, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use streamgauge_authoring::Project;
+
+use crate::cli::{Failure, print};
+
+/// Options of `plugin new`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The name of the plugin, such as geomean
+    name: String,
+    /// The language that it is written in
+    #[arg(long, value_enum, default_value = "rust")]
+    lang: Language,
+    /// What it is: a reducer is an aggregate function
+    #[arg(long, value_enum, default_value = "reducer")]
+    kind: Kind,
+    /// The folder of the project, which must not be there yet; by default the name
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
+    Rust,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    Reducer,
+}
+
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let (Language::Rust, Kind::Reducer) = (options.lang, options.kind);
+    let project =
+        Project::rust_reducer(&options.name).map_err(|wrong| Failure::Usage(format!("error: {wrong}")))?;
+    let folder = options.dir.clone().unwrap_or_else(|| PathBuf::from(&options.name));
+    let shown = folder.display();
+    let failed = |error: std::io::Error| Failure::Runtime(format!("error: cannot write {shown}: {error}"));
+    fs::create_dir(&folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::Input(format!(
+            "error: {shown} is there already, and nothing is written over it\nhelp: give another folder with --dir"
+        )),
+        _ => failed(error),
+    })?;
+    for (path, bytes) in &project.files {
+        let path = folder.join(path);
+        path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
+        fs::write(path, bytes).map_err(failed)?;
+    }
+    print(&format!(
+        "{shown}: a reducer in Rust; src/lib.rs is all of it, and README.md says how to go on\n\
+         next: cd {shown} && cargo test && streamgauge plugin build\n"
+    ))
+}

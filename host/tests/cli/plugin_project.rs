@@ -1,0 +1,95 @@
+//! `plugin new` and `plugin build`: from nothing to a plugin in a query.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::{outcome, streamgauge};
+
+/// Where cargo builds: kept between runs of the tests.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-projects")
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = streamgauge();
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    outcome(command.env("CARGO_TARGET_DIR", target()).env("CARGO_NET_OFFLINE", "true"))
+}
+
+#[test]
+fn a_new_project_builds_keeps_the_laws_and_runs_in_its_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exit, printed, said) = run(folder.path(), &["plugin", "new", "geo-mean"]);
+    assert_eq!((exit, said.as_str()), (0, ""));
+    assert!(printed.contains("next: cd geo-mean && cargo test && streamgauge plugin build"), "{printed}");
+    let project = folder.path().join("geo-mean");
+
+    // Nothing is written over it.
+    let (exit, _, said) = run(folder.path(), &["plugin", "new", "geo-mean"]);
+    assert!(exit == 1 && said.contains("geo-mean is there already"), "{said}");
+
+    let mut tests = Command::new("cargo");
+    tests.current_dir(&project).args(["test", "--offline", "--quiet"]).env("CARGO_TARGET_DIR", target());
+    let (exit, printed, said) = outcome(&mut tests);
+    assert!(exit == 0 && printed.contains("2 passed"), "{printed}{said}");
+
+    let (exit, printed, said) = run(&project, &["plugin", "build"]);
+    assert_eq!(exit, 0, "{said}");
+    assert!(printed.contains("next: streamgauge plugin check ./geo-mean.wasm"), "{printed}");
+    let (exit, printed, _) = run(&project, &["plugin", "check", "geo-mean.wasm"]);
+    assert!(exit == 0 && printed.ends_with("all 20 laws hold\n"), "{printed}");
+
+    let (exit, rows, said) = run(&project, &["run", "query.sql", "--input", "requests=requests.jsonl"]);
+    assert_eq!(exit, 0, "{said}");
+    let rows: Vec<serde_json::Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    let number = |row: usize, field: &str| rows[row][field].as_f64().unwrap();
+    let near = |found: f64, exact: f64| assert!((found - exact).abs() < 1e-9 * exact, "{found} {exact}");
+    // Of 200 and 800; the row with NULL counts as a request only.
+    near(number(0, "middle"), 400.0);
+    near(number(0, "shifted"), (201.0_f64 * 801.0).sqrt() - 1.0);
+    near(number(1, "middle"), 50.0);
+    near(number(2, "middle"), 100.0);
+    assert_eq!((rows.len(), rows[0]["requests"].as_i64()), (3, Some(3)));
+
+    let wrong = fs::read_to_string(project.join("query.sql")).unwrap().replace("offset => 1", "offset => -1");
+    fs::write(project.join("wrong.sql"), wrong).unwrap();
+    let (exit, _, said) = run(&project, &["run", "wrong.sql", "--input", "requests=requests.jsonl"]);
+    assert!(exit != 0 && said.contains("`offset` must be a number from 0 to 1000000"), "{exit} {said}");
+}
+
+#[test]
+fn what_cannot_be_built_is_told_in_the_words_of_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (name, expected) in
+        [("Geo", "'Geo' cannot be the name of a plugin"), ("../a", "'../a' cannot be the name")]
+    {
+        let (exit, _, said) = run(path, &["plugin", "new", name]);
+        assert!(exit == 2 && said.contains(expected), "{said}");
+    }
+    let (exit, _, said) = run(path, &["plugin", "build", "."]);
+    assert!(
+        exit == 1 && said.contains("error: . has no project of a plugin: there is no Cargo.toml"),
+        "{said}"
+    );
+
+    fs::write(path.join("Cargo.toml"), "[workspace]\n").unwrap();
+    let (exit, _, said) = run(path, &["plugin", "build"]);
+    assert!(exit == 1 && said.contains("its Cargo.toml has no package, only a workspace"), "{said}");
+
+    let manifest = "[package]\nname = \"plain\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
+    fs::create_dir(path.join("src")).unwrap();
+    fs::write(path.join("Cargo.toml"), manifest).unwrap();
+    fs::write(path.join("src/lib.rs"), "pub fn f() -> u32 { 1 }\n").unwrap();
+    let (exit, _, said) = run(path, &["plugin", "build"]);
+    assert!(exit == 1 && said.contains("what cargo built of . does not say which world it has"), "{said}");
+    assert!(said.contains("without `export_aggregate!`"), "{said}");
+
+    fs::write(path.join("src/lib.rs"), "pub fn f() -> u32 { }\n").unwrap();
+    let (exit, _, said) = run(path, &["plugin", "build"]);
+    assert!(exit == 1 && said.contains("error[E0308]") && said.contains("cargo says why above"), "{said}");
+    assert!(!path.join("plain.wasm").exists());
+}
