@@ -1,5 +1,4 @@
 //! The worlds that the kit for Rust puts into modules are those of the contract.
-#![expect(clippy::unwrap_used, reason = "what does not hold here fails the test")]
 
 use std::{env, fs, path::Path};
 

@@ -49,10 +49,10 @@ pub(super) fn told(error: &str) -> String {
 /// What to do with a core module.
 pub(super) fn of_module(bytes: &[u8]) -> &'static str {
     if has_contract(bytes).unwrap_or(false) {
-        return "`wasm-tools component new` makes it one";
+        return "`streamgauge plugin adapt` makes it one";
     }
     "it exports no function of streamgauge:plugin; in Rust `export_reducer!` or `export_sink!` exports them, and \
-     `wasm-tools component new` makes a component of the module"
+     `streamgauge plugin adapt` makes a component of the module"
 }
 
 /// Whether a core module exports functions of the contract.

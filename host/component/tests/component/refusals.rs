@@ -58,11 +58,11 @@ fn what_is_no_component_is_named() {
     assert_eq!(
         component_refusal("(module)"),
         "reducer `probe` is a core module, not a component: it exports no function of streamgauge:plugin; in Rust \
-         `export_reducer!` or `export_sink!` exports them, and `wasm-tools component new` makes a component of the module"
+         `export_reducer!` or `export_sink!` exports them, and `streamgauge plugin adapt` makes a component of the module"
     );
     assert_eq!(
         component_refusal(r#"(module (func (export "streamgauge:plugin/reducer@0.1.0#describe")))"#),
-        "reducer `probe` is a core module, not a component: `wasm-tools component new` makes it one"
+        "reducer `probe` is a core module, not a component: `streamgauge plugin adapt` makes it one"
     );
     let mut cut = reducer(&Reducer::default());
     cut.truncate(cut.len() / 2);
