@@ -16,11 +16,11 @@ use super::{Connectors, HostCatalog};
 const INTRODUCTION: &str = "\
 # Options of sources and sinks
 
-This page is made from what the connectors declare: `make golden` writes it anew, and a test compares the two.
+This page is generated from the declarations of the connectors: `make golden` writes it, and a test compares the two.
 
-Options stand in WITH, beside `connector`. Each has a text in single quotes, a number, TRUE or FALSE; where the table says so, `secret('NAME')`
-stands for a text that must not be in SQL: the environment's `NAME`, else the file `NAME` in `$STREAMGAUGE_SECRETS_DIR`.
-Where `secret` does not stand, `env('NAME')` may: see [configuration](configuration.md).
+Write options in WITH, in addition to `connector`. A value is a text in single quotes, a number, TRUE or FALSE. If the table allows `secret('NAME')`,
+Streamgauge reads the value from the environment variable `NAME`, else from the file `NAME` in `$STREAMGAUGE_SECRETS_DIR`, so that it is not in
+the SQL. Options that are not always a secret accept `env('NAME')`: see [configuration](configuration.md).
 
 ```sql file=options.sql
 CREATE SOURCE requests (model TEXT, ms DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '5' SECOND)
@@ -29,7 +29,7 @@ CREATE SINK slow WITH (connector = 'kafka', brokers = 'localhost:9092', topic = 
 INSERT INTO slow SELECT model, ms, ts FROM requests WHERE ms > 2000;
 ```
 
-An option that there is not, or that cannot have its value, is an error of `check`, at its place:
+`check` reports options that do not exist and values that an option cannot have, with their places:
 
 ```console
 $ streamgauge check options.sql
