@@ -39,7 +39,7 @@ pub enum AdaptError {
          `export_reducer!` or `export_sink!`, or not as a `cdylib`)"
     )]
     NoWorld,
-    /// It wants functions that nobody answers.
+    /// It imports functions of others than WASI preview 1.
     #[error("imports {0}, which only a host could answer: a plugin gets nothing from its host")]
     Imports(String),
     /// What it exports is not what its world says.

@@ -9,7 +9,7 @@ pub struct Project {
     pub files: Vec<(String, Vec<u8>)>,
 }
 
-/// Why there is no project of this name; the text is a sentence.
+/// A name that no plugin can have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' cannot be the name of a plugin: use a lower-case letter, then letters, digits, `_` and `-`, 64 at most"

@@ -5,7 +5,7 @@ use std::{env, fs, path::Path};
 use wit_component::{StringEncoding, metadata};
 use wit_parser::Resolve;
 
-/// With `UPDATE_GOLDEN=1` they are written anew.
+/// `UPDATE_GOLDEN=1` makes this test write the files.
 #[test]
 fn the_kit_has_the_worlds_of_the_contract() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -27,6 +27,10 @@ const YEAR_2200_US: i64 = 7_258_118_400_000_000;
 /// Looks at the times of a source's first records.
 #[derive(Debug)]
 pub struct TimeWatch {
+    /// Whether there are several.
+    has_several: bool,
+    /// Whether the source states a zone, for patterns that read none.
+    states_zone: bool,
     /// Whether nothing more is looked at.
     is_over: AtomicBool,
     watched: Mutex<Watched>,
@@ -80,9 +84,21 @@ impl TimeWatch {
             }
         }
         Self {
+            has_several: watched.len() > 1,
+            states_zone: watched.iter().any(WatchedColumn::states_zone),
             is_over: AtomicBool::new(watched.is_empty()),
             watched: Mutex::new(Watched { records: 0, columns: watched }),
         }
+    }
+
+    /// Whether more than one column of times is read.
+    pub fn has_several(&self) -> bool {
+        self.has_several
+    }
+
+    /// Whether the source states the zone of times that have none, as far as a column that is read says so.
+    pub fn states_zone(&self) -> bool {
+        self.states_zone
     }
 
     /// Looks at records of a batch, if it is not over; gives the columns whose times are all strange where that is known now.
@@ -127,6 +143,10 @@ impl TimeWatch {
 }
 
 impl WatchedColumn {
+    fn states_zone(&self) -> bool {
+        matches!(&self.spec.time_format, TimeFormat::Pattern(pattern) if pattern.has_stated_zone())
+    }
+
     /// Whether all times so far are of one era, those of these records, too. NULL says nothing.
     fn is_strange(&mut self, batch: &Batch, records: Range<usize>) -> bool {
         let position = batch.columns.layout().position(&self.spec);

@@ -272,9 +272,11 @@ impl Expressions<'_> {
             }
         };
         if !matches!(order.options.sort, None | Some(OrderBySort::Asc)) {
-            return Err(
-                Problem::new(span, "the order of approx_percentile is ascending").help("leave DESC out")
-            );
+            return Err(Problem::new(span, "the order of approx_percentile is ascending").help(format!(
+                "approx_percentile({}) WITHIN GROUP (ORDER BY {}) is near: the value that is as far from the other end",
+                percent(1.0 - fraction) / 100.0,
+                order.expr
+            )));
         }
         let bound = self.bind(&order.expr)?;
         Ok((Given { name: None, ast: &order.expr, bound }, percent(fraction)))

@@ -4,6 +4,7 @@ use sqlparser::ast::Expr as Ast;
 use sqlparser::tokenizer::Span;
 
 use super::expression::Expressions;
+use super::function::SCALARS;
 use super::query::any_column;
 use super::scope::Meaning;
 use crate::error::{Checked, Problem};
@@ -30,6 +31,16 @@ impl Expressions<'_> {
             _ => "leave it out".to_owned(),
         };
         self.warn(span, "a comparison with NULL is never true".to_owned(), help);
+    }
+
+    /// `CASE x WHEN NULL`. What is told of the comparison itself stands at the same place, and so it is not told.
+    pub(super) fn warn_null_in_when(&mut self, operand: &Ast, when: &Ast) {
+        if is_null(when) {
+            let help =
+                format!("write CASE WHEN {operand} IS NULL THEN ... WHEN {operand} = ... THEN ... END");
+            let span = self.span(operand).union(&self.span(when));
+            self.warn(span, "NULL behind WHEN is equal to nothing".to_owned(), help);
+        }
     }
 
     /// `x IN (1, NULL)` and `x NOT IN (1, NULL)`.
@@ -62,6 +73,12 @@ impl Expressions<'_> {
 
     /// A name in GROUP BY, or of a key in HAVING, that is a column, and an alias of something else.
     pub(super) fn warn_column_before_alias(&mut self, name: &Name, column: Meaning) -> Checked<()> {
+        // In GROUP BY an aggregate cannot be meant.
+        if !self.use_aliases
+            && self.aliases.iter().any(|alias| name.means(&alias.name.text) && aggregates(alias.expr))
+        {
+            return Ok(());
+        }
         if let Some(expr) = self.hidden(name, column)? {
             let clause = if self.use_aliases { "HAVING" } else { "GROUP BY" };
             let message = format!("in {clause} `{}` is the column, not the alias of {expr}", name.text);
@@ -111,6 +128,18 @@ impl Expressions<'_> {
         };
         Err(Problem::new(span, format!("{operand} is no {what}, so this cast fails for every row"))
             .help(help))
+    }
+}
+
+/// Whether an expression calls an aggregate, as far as its arithmetic and its casts go.
+fn aggregates(ast: &Ast) -> bool {
+    match ast {
+        Ast::Function(call) => !SCALARS.contains(&call.name.to_string().to_lowercase().as_str()),
+        Ast::Nested(inner) | Ast::UnaryOp { expr: inner, .. } | Ast::Cast { expr: inner, .. } => {
+            aggregates(inner)
+        }
+        Ast::BinaryOp { left, right, .. } => aggregates(left) || aggregates(right),
+        _ => false,
     }
 }
 

@@ -290,7 +290,10 @@ impl<'a> Expressions<'a> {
     ) -> Checked<Bound> {
         let whens = all(conditions.iter().map(|branch| {
             let when = match operand {
-                Some(operand) => self.compare(Comparison::Equal, operand, &branch.condition)?,
+                Some(operand) => {
+                    self.warn_null_in_when(operand, &branch.condition);
+                    self.compare(Comparison::Equal, operand, &branch.condition)?
+                }
                 None => self.bind(&branch.condition)?,
             };
             convert::coerce(when, DataType::Boolean, self.span(&branch.condition))

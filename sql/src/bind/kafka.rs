@@ -31,7 +31,30 @@ pub(super) fn brokers<'a>(spec: &OptionSpec, options: &mut Options<'a>) -> Check
         let problem = Problem::new(span, format!("the option `{}` is empty", spec.name));
         return Err(problem.help(spec.help()));
     }
-    Ok(Some(brokers))
+    let given = brokers.split(',').map(str::trim).filter(|broker| !broker.is_empty());
+    let wrong = given.into_iter().find(|broker| !is_address(broker));
+    match wrong {
+        Some(broker) => {
+            Err(Problem::new(span, format!("`{broker}` is no address of a broker")).help(spec.help()))
+        }
+        None => Ok(Some(brokers)),
+    }
+}
+
+/// Whether a text is `host`, `host:port` or `PROTOCOL://host:port`, as librdkafka takes them; what is no port it would take for another one.
+fn is_address(broker: &str) -> bool {
+    let protocols = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+    let rest = match broker.split_once("://") {
+        Some((protocol, rest)) if protocols.iter().any(|known| known.eq_ignore_ascii_case(protocol)) => rest,
+        Some(_) => return false,
+        None => broker,
+    };
+    match rest.rsplit_once(':') {
+        // An IPv6 address stands in brackets; without a port it ends with one.
+        Some((host, _)) if host.starts_with('[') && rest.ends_with(']') => true,
+        Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0),
+        None => !rest.is_empty(),
+    }
 }
 
 /// Reads all client properties that are left into `found`, as `kafka.<property of librdkafka>`.
@@ -125,4 +148,21 @@ fn reason(name: &str) -> Option<&'static str> {
         name if name.ends_with(".location") => "only certificates and their keys are read from files",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_is_a_host_and_a_port() {
+        for broker in
+            ["localhost:9092", "kafka", "SSL://kafka-1:9093", "sasl_ssl://k:1", "[::1]:9092", "[::1]"]
+        {
+            assert!(is_address(broker), "{broker}");
+        }
+        for wrong in ["localhost:99999", "http://a:1", "a:0", "a:", ":9092", "", "a:b", "a:-1"] {
+            assert!(!is_address(wrong), "{wrong}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Expressions that are not in the language: what to write instead.
 
 use sqlparser::ast::{
-    DataType as Spelling, ExactNumberInfo, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    BinaryOperator, DataType as Spelling, ExactNumberInfo, Expr as Ast, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList,
 };
 use sqlparser::tokenizer::Span;
 
@@ -27,7 +28,10 @@ pub(super) fn expression(ast: &Ast, span: Span) -> Box<Problem> {
             ("there are no time zones: a TIMESTAMP is always in UTC", "add an INTERVAL")
         }
         Ast::Extract { field, expr, .. } => {
-            let help = unit_of_time::field(&field.to_string(), &expr.to_string());
+            let help = match difference(expr) {
+                Some(expr) => unit_of_time::field_of_difference(&field.to_string(), &expr),
+                None => unit_of_time::field(&field.to_string(), &expr.to_string()),
+            };
             return Problem::new(span, "EXTRACT is not in the language").help(help);
         }
         Ast::Ceil { .. } | Ast::Floor { .. } => {
@@ -51,6 +55,17 @@ pub(super) fn expression(ast: &Ast, span: Span) -> Box<Problem> {
     Problem::new(span, message).help(help)
 }
 
+/// The text of `a - b`, in parentheses; none of what else there is, and where an INTERVAL is taken from a time.
+fn difference(ast: &Ast) -> Option<String> {
+    match ast {
+        Ast::Nested(inner) => difference(inner),
+        Ast::BinaryOp { op: BinaryOperator::Minus, right, .. } if !matches!(**right, Ast::Interval(_)) => {
+            Some(format!("({ast})"))
+        }
+        _ => None,
+    }
+}
+
 pub(super) fn subquery(span: Span) -> Box<Problem> {
     Problem::new(span, "subqueries are not in the language")
         .help("write CREATE VIEW name AS SELECT ... and read that view")
@@ -64,6 +79,7 @@ fn short(ast: &Ast) -> String {
 
 const ON_TEXTS: &str =
     "the functions on texts are lower, upper, length, trim, ltrim, rtrim, split_part, `||` and LIKE";
+const LIKES: &str = "write x LIKE '%text%', or 'text%' for its start; `_` and `%` in the text itself need ESCAPE: LIKE 'a!_b%' ESCAPE '!'";
 const NO_CLOCK: &str = "a query has no clock, so that a replay gives the same rows: compare with the times of its events, or with window_end";
 const FROM_EPOCH: &str = "declare the column of the source as a time: created TIMESTAMP FORMAT 'unix_s', 'unix_ms' or a pattern such as \
                           '%Y-%m-%d %H:%M:%S%z'";
@@ -186,8 +202,7 @@ fn function(name: &str) -> Option<&'static str> {
         "len" => "write length(x)",
         "octet_length" => "there is only length(x), which counts characters",
         "truncate" | "trunc" => "write CASE WHEN x < 0 THEN ceil(x) ELSE floor(x) END",
-        "contains" => "write x LIKE '%text%'",
-        "starts_with" | "startswith" => "write x LIKE 'text%'",
+        "contains" | "starts_with" | "startswith" => LIKES,
         "ends_with" | "endswith" => "write x LIKE '%text'",
         "strpos" | "instr" | "position" | "charindex" => {
             "nothing gives the place of a text; x LIKE '%text%' says whether it is there"

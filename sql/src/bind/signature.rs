@@ -193,7 +193,7 @@ fn of_condition(name: &str, given: &[Given<'_>]) -> Option<String> {
     }
     match name {
         "avg" => Some(format!(
-            "the share of events for which it holds is avg(CASE WHEN {ast} THEN 1.0 ELSE 0.0 END), their number count(*) FILTER (WHERE {ast})"
+            "the share of events for which it holds is avg(CASE WHEN {ast} THEN 1.0 WHEN NOT ({ast}) THEN 0.0 END), their number count(*) FILTER (WHERE {ast})"
         )),
         "sum" => Some(format!("the number of events for which it holds is count(*) FILTER (WHERE {ast})")),
         _ => None,

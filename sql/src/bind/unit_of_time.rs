@@ -29,6 +29,18 @@ pub(super) fn truncated(unit: &str, time: &str) -> String {
     }
 }
 
+/// What to write for `EXTRACT(field FROM (a - b))` of two times.
+pub(super) fn field_of_difference(field: &str, difference: &str) -> String {
+    match field.to_lowercase().as_str() {
+        "epoch" => format!(
+            "the seconds are {difference} / 1000000.0: the difference of two times is a BIGINT of microseconds"
+        ),
+        _ => format!(
+            "the difference of two times is a BIGINT of microseconds: {difference} / 1000000.0 are seconds"
+        ),
+    }
+}
+
 /// What to write for `EXTRACT(field FROM time)`.
 pub(super) fn field(field: &str, time: &str) -> String {
     let since = format!("({time} - TIMESTAMP '1970-01-01T00:00:00Z')");
@@ -36,6 +48,10 @@ pub(super) fn field(field: &str, time: &str) -> String {
         "hour" | "hours" => ("the hour", format!("{since} / 3600000000 % 24")),
         "minute" | "minutes" => ("the minute", format!("{since} / 60000000 % 60")),
         "second" | "seconds" => ("the second", format!("{since} % 60000000 / 1000000.0")),
+        "millisecond" | "milliseconds" => {
+            ("the second in milliseconds", format!("{since} % 60000000 / 1000.0"))
+        }
+        "microsecond" | "microseconds" => ("the second in microseconds", format!("{since} % 60000000")),
         "epoch" => ("the seconds since 1970", format!("{since} / 1000000.0")),
         "dow" => ("the day of the week (Sunday is 0)", format!("({since} / 86400000000 + 4) % 7")),
         "dayofweek" => ("the day of the week (Sunday is 1)", format!("({since} / 86400000000 + 4) % 7 + 1")),

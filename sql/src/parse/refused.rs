@@ -78,6 +78,8 @@ const FIRST_ROWS: &str = "select with WHERE or HAVING; `streamgauge query --rows
                           window_start and the group's keys";
 
 const CLAUSES: &[Row] = &[
+    (&["isnull"], "the operator ISNULL is not in the language", "write IS NULL"),
+    (&["notnull"], "the operator NOTNULL is not in the language", "write IS NOT NULL"),
     (
         &["order", "by"],
         "ORDER BY is not in the language",

@@ -82,6 +82,11 @@ impl TimePattern {
         &self.text
     }
 
+    /// Whether a zone is stated beside it.
+    pub fn has_stated_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+
     /// Whether it reads no zone, and none is stated.
     pub fn needs_zone(&self) -> bool {
         self.zone.is_none() && !self.items.iter().any(|item| matches!(item, Item::Offset | Item::Utc))

@@ -38,6 +38,10 @@ const TIMES: [&str; 13] = [
 ];
 /// Zones, with what is before them.
 const ZONES: [&str; 5] = ["", "%z", " %z", " %Z", "%Z"];
+/// Dates and times in digits alone.
+const DIGITS: [&str; 4] = ["%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d%H", "%Y%m%d%H%M%S%f"];
+/// The years in which digits are taken for a date: those of a count of seconds since 1970 begin with 1 and with other digits now.
+const YEARS: std::ops::RangeInclusive<u32> = 1990..=2100;
 /// What `ctime` and `date` write: the year is last.
 const WHOLE: [&str; 2] = ["%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Z %Y"];
 
@@ -63,6 +67,19 @@ pub(super) fn of(text: &str) -> Option<Fits> {
         is_ambiguous: pattern.starts_with("%d") && pattern.contains("%m") && reads(&swapped, text),
         pattern,
     })
+}
+
+/// The pattern that reads digits as a date and a time; none where they are none, or more likely a count since 1970.
+pub(super) fn of_digits(text: &str) -> Option<Fits> {
+    let year: u32 = text.get(..4)?.parse().ok()?;
+    let is_date = YEARS.contains(&year) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let lengths = [14, 12, 10, 17];
+    let pattern = DIGITS
+        .iter()
+        .zip(lengths)
+        .find(|&(pattern, length)| is_date && text.len() == length && reads(pattern, text))
+        .map(|(pattern, _)| (*pattern).to_owned())?;
+    Some(Fits { pattern, needs_zone: true, is_ambiguous: false })
 }
 
 fn reads(pattern: &str, text: &str) -> bool {
