@@ -1,14 +1,16 @@
 //! Plugins of authors: from a new project to a component that imports nothing.
 //!
-//! [`Project`] are the files to begin with, [`rust`] runs the tools of the language, and [`adapt()`] makes a component of what they build. A
-//! plugin gets nothing from its host, but the runtimes of most languages ask for clocks, randomness, arguments and standard streams when
-//! they start: these calls are answered inside of the component, the same at every run.
+//! [`Project`] is the files of a new project in one [`Language`], [`build()`] runs the tools of that language, and [`adapt()`] makes a
+//! component of what they build. A plugin gets nothing from its host, but the runtimes of most languages ask for clocks, randomness,
+//! arguments and standard streams when they start: these calls are answered inside of the component, the same at every run.
 
+mod language;
+mod project;
+mod build;
 mod adapt;
 mod core_module;
-mod project;
-pub mod rust;
-mod vendored;
 
 pub use adapt::{AdaptError, Adapted, adapt};
+pub use build::{BuildError, Built, build};
+pub use language::{Kind, Language};
 pub use project::{Project, WrongName};

@@ -1,12 +1,19 @@
 //! The files of a new project of a plugin: it builds with the ordinary tools of its language.
 
-use super::vendored::{FILES, laws_manifest, sdk_manifest};
+mod rust;
+mod vendored;
+
+use super::language::{Kind, Language};
 
 /// A project that is not written yet.
 #[derive(Debug)]
 pub struct Project {
     /// Paths beneath its folder, and contents.
     pub files: Vec<(String, Vec<u8>)>,
+    /// The file with what the author changes.
+    pub source: &'static str,
+    /// The commands to go on with, in the folder.
+    pub next: &'static str,
 }
 
 /// A name that no plugin can have.
@@ -16,32 +23,31 @@ pub struct Project {
 )]
 pub struct WrongName(String);
 
-/// The files of a reducer in Rust, with their places.
-const RUST_REDUCER: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("../templates/rust/reducer/Cargo.toml")),
-    ("src/lib.rs", include_str!("../templates/rust/reducer/lib.rs")),
-    ("README.md", include_str!("../templates/rust/reducer/README.md")),
-    ("query.sql", include_str!("../templates/rust/reducer/query.sql")),
-    ("requests.jsonl", include_str!("../templates/rust/reducer/requests.jsonl")),
-];
+/// What a language begins a project of a kind with.
+struct Template {
+    /// Paths and texts, in which `{name}` and `{function}` are filled in.
+    texts: &'static [(&'static str, &'static str)],
+    /// Paths and contents that are copied as they are.
+    copies: Vec<(String, Vec<u8>)>,
+    source: &'static str,
+    next: &'static str,
+}
 
 impl Project {
-    /// A reducer in Rust: the geometric mean, to begin with.
+    /// A plugin to begin with: a reducer is the geometric mean.
     ///
     /// # Errors
-    /// A name that no package can have.
-    pub fn rust_reducer(name: &str) -> Result<Self, WrongName> {
+    /// A name that no plugin can have.
+    pub fn new(language: Language, kind: Kind, name: &str) -> Result<Self, WrongName> {
         check_name(name)?;
+        let template = match language {
+            Language::Rust => rust::template(kind),
+        };
         let function = name.replace('-', "_");
         let filled = |text: &str| text.replace("{name}", name).replace("{function}", &function).into_bytes();
-        let mut files: Vec<(String, Vec<u8>)> =
-            RUST_REDUCER.iter().map(|(path, text)| ((*path).to_owned(), filled(text))).collect();
-        files.push((".gitignore".to_owned(), b"/target\n*.wasm\n".to_vec()));
-        let vendor = |path: &str| format!("vendor/{path}");
-        files.push((vendor("streamgauge-sdk/Cargo.toml"), sdk_manifest().into_bytes()));
-        files.push((vendor("streamgauge-laws/Cargo.toml"), laws_manifest().into_bytes()));
-        files.extend(FILES.iter().map(|(path, bytes)| (vendor(path), bytes.to_vec())));
-        Ok(Self { files })
+        let texts = template.texts.iter().map(|(path, text)| ((*path).to_owned(), filled(text)));
+        let files = texts.chain(template.copies).collect();
+        Ok(Self { files, source: template.source, next: template.next })
     }
 }
 
@@ -70,16 +76,20 @@ mod tests {
 
     #[test]
     fn nothing_is_left_to_fill_in_and_all_paths_stay_inside() {
-        let project = Project::rust_reducer("geo-mean").unwrap();
-        for (path, bytes) in &project.files {
-            assert!(!path.starts_with('/') && !path.contains(".."), "{path}");
-            if !path.starts_with("vendor/") {
-                let text = String::from_utf8(bytes.clone()).unwrap();
-                assert!(!text.contains("{name}") && !text.contains("{function}"), "{path}");
+        for language in Language::ALL {
+            let project = Project::new(language, Kind::Reducer, "geo-mean").unwrap();
+            for (path, bytes) in &project.files {
+                assert!(!path.starts_with('/') && !path.contains(".."), "{path}");
+                if !path.starts_with("vendor/") {
+                    let text = String::from_utf8(bytes.clone()).unwrap();
+                    assert!(!text.contains("{name}") && !text.contains("{function}"), "{path}");
+                }
             }
+            let has = |wanted: &str| project.files.iter().any(|(path, _)| path == wanted);
+            assert!(has(project.source) && has("README.md") && has("query.sql") && has(language.marker()));
+            // No file of another language: the folder says which one it is.
+            let markers = Language::ALL.into_iter().filter(|other| has(other.marker()));
+            assert_eq!(markers.collect::<Vec<_>>(), [language]);
         }
-        let has = |path: &str| project.files.iter().any(|(known, _)| known == path);
-        assert!(has("vendor/streamgauge-sdk/wit/reducer.wit") && has("vendor/streamgauge-sdk/src/lib.rs"));
-        assert!(has("vendor/streamgauge-laws/src/lib.rs"));
     }
 }

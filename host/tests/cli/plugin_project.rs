@@ -85,7 +85,10 @@ fn what_cannot_be_built_is_told_in_the_words_of_what_is_missing() {
     fs::write(path.join("Cargo.toml"), manifest).unwrap();
     fs::write(path.join("src/lib.rs"), "pub fn f() -> u32 { 1 }\n").unwrap();
     let (exit, _, said) = run(path, &["plugin", "build"]);
-    assert!(exit == 1 && said.contains("what cargo built of . does not say which world it has"), "{said}");
+    assert!(
+        exit == 1 && said.contains("error: . was built, but what came out does not say which world it has"),
+        "{said}"
+    );
     assert!(said.contains("without `export_aggregate!`"), "{said}");
 
     fs::write(path.join("src/lib.rs"), "pub fn f() -> u32 { }\n").unwrap();

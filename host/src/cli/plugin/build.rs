@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use streamgauge_authoring::{Adapted, adapt, rust};
+use streamgauge_authoring::{Adapted, build};
 
 use crate::cli::{Failure, files, print};
 
@@ -20,10 +20,8 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let folder = options.folder.as_path();
-    let built =
-        rust::build(folder).map_err(|why| Failure::Input(format!("error: {} {why}", folder.display())))?;
-    let Adapted { component, replaced } = adapt(&built.module)
-        .map_err(|why| Failure::Input(format!("error: what cargo built of {} {why}", folder.display())))?;
+    let built = build(folder).map_err(|why| Failure::Input(format!("error: {} {why}", folder.display())))?;
+    let Adapted { component, replaced } = built.adapted;
     let output = options.output.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", built.name)));
     write(&output, &component)?;
     let answered = match replaced.as_slice() {

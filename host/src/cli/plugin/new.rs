@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use streamgauge_authoring::Project;
+use streamgauge_authoring::{Kind, Language, Project};
 
 use crate::cli::{Failure, print};
 
@@ -14,29 +14,47 @@ pub(super) struct Options {
     name: String,
     /// The language that it is written in
     #[arg(long, value_enum, default_value = "rust")]
-    lang: Language,
+    lang: LanguageName,
     /// What it is: a reducer is an aggregate function
     #[arg(long, value_enum, default_value = "reducer")]
-    kind: Kind,
+    kind: KindName,
     /// The folder of the project, which must not be there yet; by default the name
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
+/// [`Language`] on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Language {
+enum LanguageName {
     Rust,
 }
 
+/// [`Kind`] on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
+enum KindName {
     Reducer,
 }
 
+impl LanguageName {
+    const fn language(self) -> Language {
+        match self {
+            Self::Rust => Language::Rust,
+        }
+    }
+}
+
+impl KindName {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Reducer => Kind::Reducer,
+        }
+    }
+}
+
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let (Language::Rust, Kind::Reducer) = (options.lang, options.kind);
-    let project =
-        Project::rust_reducer(&options.name).map_err(|wrong| Failure::Usage(format!("error: {wrong}")))?;
+    let (language, kind) = (options.lang.language(), options.kind.kind());
+    let project = Project::new(language, kind, &options.name)
+        .map_err(|wrong| Failure::Usage(format!("error: {wrong}")))?;
     let folder = options.dir.clone().unwrap_or_else(|| PathBuf::from(&options.name));
     let shown = folder.display();
     let failed = |error: std::io::Error| Failure::Runtime(format!("error: cannot write {shown}: {error}"));
@@ -52,7 +70,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         fs::write(path, bytes).map_err(failed)?;
     }
     print(&format!(
-        "{shown}: a reducer in Rust; src/lib.rs is all of it, and README.md says how to go on\n\
-         next: cd {shown} && cargo test && streamgauge plugin build\n"
+        "{shown}: a {} in {}; {} is all of it, and README.md says how to go on\nnext: cd {shown} && {}\n",
+        kind.name(),
+        language.name(),
+        project.source,
+        project.next,
     ))
 }

@@ -8,49 +8,13 @@ use std::{
 
 use serde_json::Value;
 
+use super::{BuildError, Module};
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A package that was built.
-#[derive(Debug)]
-pub struct Built {
-    /// Its name.
-    pub name: String,
-    /// The core module.
-    pub module: Vec<u8>,
-}
-
-/// Why a package was not built; the text is the end of a sentence about the folder.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// No project of a language that is known.
-    #[error("has no project of a plugin: there is no Cargo.toml")]
-    NoProject,
-    /// The tool of the language is not there.
-    #[error("cannot be built: cargo does not start ({0}); install Rust from https://rustup.rs")]
-    NoCargo(io::Error),
-    /// The compiler cannot make WebAssembly.
-    #[error("cannot be built: Rust lacks the target {TARGET}; run `rustup target add {TARGET}`")]
-    NoTarget,
-    /// The tool says what is wrong with the project.
-    #[error("cannot be built: {0}")]
-    Tool(String),
-    /// Cargo said what is wrong itself.
-    #[error("was not built: cargo says why above")]
-    Told,
-    /// What cargo built is not where it says.
-    #[error("was built, but {0} cannot be read: {1}")]
-    NoModule(PathBuf, io::Error),
-}
-
-/// Builds the package of a folder for WebAssembly; cargo speaks on standard error.
-///
-/// # Errors
-/// What is missing on this machine, or wrong with the package.
-pub fn build(folder: &Path) -> Result<Built, BuildError> {
+/// Builds the package of a folder for WebAssembly.
+pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     let manifest = folder.join("Cargo.toml");
-    if !manifest.is_file() {
-        return Err(BuildError::NoProject);
-    }
     let Package { name, target_folder } = Package::of(&manifest)?;
     check_target()?;
     let mut command = Command::new("cargo");
@@ -66,15 +30,19 @@ pub fn build(folder: &Path) -> Result<Built, BuildError> {
         "--manifest-path",
     ]);
     command.arg(&manifest).stdin(Stdio::null()).stdout(Stdio::null());
-    let status = command.status().map_err(BuildError::NoCargo)?;
+    let status = command.status().map_err(no_cargo)?;
     if !status.success() {
-        return Err(BuildError::Told);
+        return Err(BuildError::Told("cargo"));
     }
     let module = target_folder.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
     match fs::read(&module) {
-        Ok(bytes) => Ok(Built { name, module: bytes }),
+        Ok(bytes) => Ok(Module { name, bytes }),
         Err(error) => Err(BuildError::NoModule(module, error)),
     }
+}
+
+fn no_cargo(why: io::Error) -> BuildError {
+    BuildError::NoTool { tool: "cargo", why, help: "install Rust from https://rustup.rs" }
 }
 
 /// What cargo knows of the package.
@@ -87,7 +55,7 @@ impl Package {
     fn of(manifest: &Path) -> Result<Self, BuildError> {
         let mut command = Command::new("cargo");
         command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(manifest);
-        let output = command.stdin(Stdio::null()).output().map_err(BuildError::NoCargo)?;
+        let output = command.stdin(Stdio::null()).output().map_err(no_cargo)?;
         if !output.status.success() {
             return Err(BuildError::Tool(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
@@ -110,8 +78,8 @@ impl Package {
 fn check_target() -> Result<(), BuildError> {
     let mut command = Command::new("rustc");
     command.args(["--print", "target-libdir", "--target", TARGET]).stdin(Stdio::null());
-    let output = command.output().map_err(BuildError::NoCargo)?;
+    let output = command.output().map_err(no_cargo)?;
     let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let has_library = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if output.status.success() && has_library { Ok(()) } else { Err(BuildError::NoTarget) }
+    if output.status.success() && has_library { Ok(()) } else { Err(BuildError::NoTarget(TARGET)) }
 }

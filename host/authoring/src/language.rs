@@ -1,0 +1,52 @@
+//! The languages that plugins are written in, and the kinds of plugins.
+
+use std::path::Path;
+
+/// A language that has templates, a kit and a way to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// By cargo.
+    Rust,
+}
+
+/// What a plugin is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An aggregate function.
+    Reducer,
+}
+
+impl Language {
+    /// All of them, in the order in which a folder is asked for the file that its language has.
+    pub(super) const ALL: [Self; 1] = [Self::Rust];
+
+    /// As people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+        }
+    }
+
+    /// The file that every project of the language has, and no project of another one.
+    pub(super) const fn marker(self) -> &'static str {
+        match self {
+            Self::Rust => "Cargo.toml",
+        }
+    }
+
+    /// The language of the project in a folder.
+    pub(super) fn of(folder: &Path) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| folder.join(language.marker()).is_file())
+    }
+}
+
+impl Kind {
+    /// As people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reducer => "reducer",
+        }
+    }
+}
