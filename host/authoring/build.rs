@@ -38,7 +38,7 @@ fn vendored(root: &Path) -> Result<String> {
     for (folder, place) in VENDORED {
         let folder = root.join(folder);
         println!("cargo::rerun-if-changed={}", folder.display());
-        for file in files(&folder)? {
+        for file in files(&folder)?.iter().filter(|file| !file.starts_with(folder.join("previous"))) {
             let name = file.strip_prefix(&folder)?.display();
             writeln!(text, "    (\"{place}/{name}\", include_bytes!({:?})),", file.display().to_string())?;
         }

@@ -4,6 +4,7 @@ mod error;
 mod connectors;
 mod catalog;
 mod own_plugin;
+mod pulled_plugin;
 mod files;
 mod identity;
 mod leftovers;
@@ -57,6 +58,7 @@ pub use self::{
     error::DeployError,
     leftovers::{delivered, find},
     option_page::OptionPage,
+    pulled_plugin::kept as kept_components,
     resources::HostResources,
     runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, RuntimeStatus, State, Status, Tell},
 };

@@ -194,8 +194,9 @@ impl<'a> Binder<'a> {
         self.check_name(&def.name, names, "aggregate")?;
         let file = self.file_name;
         let bind = |given: &GivenOptions, catalog: &dyn Catalog| plugin::aggregate(def, given, file, catalog);
-        let own = self.with_values(&def.options, bind)?;
+        let (own, warning) = self.with_values(&def.options, bind)?;
         self.own_aggregates.push(own);
+        self.warnings.extend(warning.map(|problem| *problem));
         Ok(())
     }
 
@@ -203,8 +204,9 @@ impl<'a> Binder<'a> {
         self.check_name(&def.name, self.own_connectors.iter().map(|own| own.name.as_str()), "connector")?;
         let file = self.file_name;
         let bind = |given: &GivenOptions, catalog: &dyn Catalog| plugin::connector(def, given, file, catalog);
-        let own = self.with_values(&def.options, bind)?;
+        let (own, warning) = self.with_values(&def.options, bind)?;
         self.own_connectors.push(own);
+        self.warnings.extend(warning.map(|problem| *problem));
         Ok(())
     }
 

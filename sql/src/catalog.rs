@@ -14,12 +14,11 @@ pub trait Catalog {
     /// The reducer of this lower-case name; an error is one of loading it, in words for the user.
     fn reducer(&self, name: &str) -> Result<Option<Reducer>, String>;
 
-    /// The reducer of a file, which the program calls `name`, and the SHA-256 of the file's bytes in lower-case hexadecimal digits.
-    /// The file is read and its component compiled and asked what it is.
-    fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<(Reducer, String), WrongPlugin>;
+    /// The reducer of a file, which the program calls `name`. The file is read and its component compiled and asked what it is.
+    fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<Reducer>, WrongPlugin>;
 
-    /// The connector of sinks of a file, which the program calls `name`, and the digest as in [`Self::reducer_of`].
-    fn connector_of(&self, name: &str, file: &PluginFile) -> Result<(SinkPlugin, String), WrongPlugin>;
+    /// The connector of sinks of a file, which the program calls `name`.
+    fn connector_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin>;
 
     /// The names of the connectors, in lower case and in the order in which messages list them.
     fn connectors(&self, used_as: UsedAs) -> Vec<String>;
@@ -78,6 +77,26 @@ pub struct SinkPlugin {
     pub name: String,
     /// What WITH takes beside `connector` itself.
     pub options: Vec<OptionSpec>,
+}
+
+/// A component of the user's own, and what it says about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnPlugin<T> {
+    /// What it says.
+    pub described: T,
+    /// The SHA-256 of its bytes, in lower-case hexadecimal digits.
+    pub sha256: String,
+    /// A warning about where it came from.
+    pub warning: Option<PluginWarning>,
+}
+
+/// What is doubtful about a component of the user's own, which can be used all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginWarning {
+    /// What is doubtful, in lower case.
+    pub message: String,
+    /// What to do.
+    pub help: String,
 }
 
 /// Why a component of the user's own cannot be used.

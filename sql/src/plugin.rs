@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// A file with a component, and what the program asks of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PluginFile {
-    /// Where it is: a path, beneath the folder of the query file where it is relative.
+    /// Where it is: a path, beneath the folder of the query file where it is relative, or a place in a registry, which begins with
+    /// [`REGISTRY`].
     pub path: String,
     /// The SHA-256 of its bytes, 64 lower-case hexadecimal digits; none = whichever they have. In a plan it is always given.
     pub sha256: Option<String>,
@@ -26,8 +27,14 @@ pub struct Plugin {
     pub file: PluginFile,
 }
 
-/// A path as the host opens it: relative to the folder of the query file that names it.
+/// What the names of components in OCI registries begin with.
+pub const REGISTRY: &str = "oci://";
+
+/// A path as the host opens it: relative to the folder of the query file that names it. A name in a registry stays as it is.
 pub(crate) fn beside(query_file: &str, path: &str) -> String {
+    if path.starts_with(REGISTRY) {
+        return path.to_owned();
+    }
     let folder = Path::new(query_file).parent().unwrap_or(Path::new(""));
     folder.join(path).display().to_string()
 }
@@ -49,6 +56,7 @@ mod tests {
             ("<stdin>", "x.wasm", "x.wasm"),
             ("/etc/q/a.sql", "../x.wasm", "/etc/q/../x.wasm"),
             ("q/a.sql", "/opt/x.wasm", "/opt/x.wasm"),
+            ("q/a.sql", "oci://registry.example/x:1", "oci://registry.example/x:1"),
         ] {
             assert_eq!(beside(file, path), expected);
         }

@@ -9,7 +9,9 @@ use wasmparser::{
     types::TypesRef,
 };
 
-/// What a guest is for: the interface that it must export.
+use super::contract::ContractVersion;
+
+/// What a guest is for: the interface that it must export ([`ContractVersion::interface`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
     /// `reducer-plugin`
@@ -98,18 +100,6 @@ impl From<Refused> for Fault {
     }
 }
 
-impl World {
-    /// The interface that it exports.
-    pub fn interface(self) -> &'static str {
-        match self {
-            Self::Reducer => "streamgauge:plugin/reducer@0.1.0",
-            Self::Query => "streamgauge:plugin/query@0.1.0",
-            Self::Sink => "streamgauge:plugin/sink@0.1.0",
-            Self::Scrape => "streamgauge:plugin/scrape@0.1.0",
-        }
-    }
-}
-
 /// WebAssembly as LLVM writes it by default, and tables that are imported.
 ///
 /// No SIMD: no guest needs it so far, and much of what went wrong in code generators went wrong there; it can be allowed
@@ -166,23 +156,28 @@ impl Outline {
     /// What it is for, by the interface that it exports; none if it is nothing that a host runs.
     pub fn world(&self) -> Option<World> {
         let worlds = [World::Reducer, World::Scrape, World::Sink, World::Query];
-        worlds.into_iter().find(|world| self.exports(*world))
+        worlds.into_iter().find(|world| self.version(*world).is_some())
     }
 
     /// Why it is not of a world.
     pub fn other_than(&self, world: World) -> Refusal {
-        Refusal::Export(world.interface(), invalid::other_world(&self.exports, world.interface()))
+        let interface = ContractVersion::ALL[0].interface(world);
+        Refusal::Export(interface, invalid::other_world(&self.exports, interface))
     }
 
-    fn exports(&self, world: World) -> bool {
-        self.exports.iter().any(|name| name == world.interface())
+    /// The version of the contract in which it is of a world; none if it is not.
+    pub fn version(&self, world: World) -> Option<ContractVersion> {
+        ContractVersion::exported(&self.exports, world)
     }
 }
 
 /// Whether bytes are a guest of this world that wants nothing from its host.
 pub(super) fn check(world: World, bytes: &[u8], bytes_max: usize) -> Result<(), Refusal> {
     let outline = Outline::of(bytes, bytes_max)?;
-    if outline.exports(world) { Ok(()) } else { Err(outline.other_than(world)) }
+    match outline.version(world) {
+        Some(_) => Ok(()),
+        None => Err(outline.other_than(world)),
+    }
 }
 
 /// The names of a component's own imports, and of its exports.

@@ -9,6 +9,7 @@ mod bindings;
 mod cache;
 pub mod check;
 mod columns;
+pub mod contract;
 mod guest;
 pub mod limits;
 pub mod plugins;

@@ -15,6 +15,7 @@ use super::{
     bindings::{columns::ColumnParam, query as wit},
     check::{Refusal, Refused, World},
     columns::{bitmap, lift, lower},
+    contract::ContractVersion,
     guest::{Guest, call_again},
     limits::{Budget, GuestLimits},
     runtime::Runtime,
@@ -67,7 +68,13 @@ impl QueryComponent {
             .map_err(|error| refused(nameless, Refusal::Manifest(error.to_string())))?;
         let who = format!("query `{}`", manifest.name);
         let export = |error: wasmtime::Error| {
-            refused(&who, Refusal::Export(World::Query.interface(), error.root_cause().to_string()))
+            refused(
+                &who,
+                Refusal::Export(
+                    ContractVersion::ALL[0].interface(World::Query),
+                    error.root_cause().to_string(),
+                ),
+            )
         };
         let indices = wit::GuestIndices::new(&compiled).map_err(export)?;
         let (guest, exports) = start(runtime, &who, &compiled, &indices)?;

@@ -1,5 +1,7 @@
 //! Step 4: a reducer, the states of an aggregate call in a plugin.
 
+mod exports;
+
 use std::fmt;
 
 use streamgauge_common::column::{Column, Texts};
@@ -8,16 +10,16 @@ use streamgauge_sql::{catalog, manifest::Aggregate, types::DataType};
 use wasmtime::component::{Instance, InstancePre, ResourceAny};
 
 use super::{
-    bindings::{
-        columns::{BytesListParam, ColumnParam, Error, FailedRow, LiteralParam},
-        reducer as wit,
-    },
+    bindings::columns::{BytesListParam, ColumnParam, ColumnResult, Error, FailedRow, LiteralParam},
     check::{Refusal, Refused, World},
-    columns::{lift, lift_field, lift_states, lift_type, lower, lower_value},
+    columns::{lift, lift_states, lower, lower_value},
+    contract::ContractVersion,
     guest::{Guest, words},
     limits::{Budget, GuestLimits},
     runtime::Runtime,
 };
+
+use self::exports::{Exports, Indices};
 
 /// A compiled reducer.
 #[derive(Clone)]
@@ -26,7 +28,7 @@ pub struct ReducerComponent {
     who: String,
     limits: GuestLimits,
     compiled: InstancePre<Budget>,
-    indices: wit::GuestIndices,
+    indices: Indices,
 }
 
 /// What a reducer says about itself.
@@ -52,7 +54,7 @@ pub enum Answered {
 /// The accumulators of one aggregate call, in an instance of their own.
 pub struct ReducerInstance {
     guest: Guest,
-    exports: wit::Guest,
+    exports: Exports,
     accumulators: ResourceAny,
     returns: DataType,
     state_version: u32,
@@ -69,8 +71,11 @@ impl ReducerComponent {
     pub fn within(runtime: &Runtime, name: &str, bytes: &[u8], limits: GuestLimits) -> Result<Self, Refused> {
         let who = format!("reducer `{name}`");
         let compiled = runtime.compile(&who, World::Reducer, bytes)?;
-        let indices = wit::GuestIndices::new(&compiled).map_err(|error| {
-            let why = Refusal::Export(World::Reducer.interface(), error.root_cause().to_string());
+        let indices = Indices::new(&compiled).map_err(|error| {
+            let why = Refusal::Export(
+                ContractVersion::ALL[0].interface(World::Reducer),
+                error.root_cause().to_string(),
+            );
             Refused { who: who.clone(), why }
         })?;
         Ok(Self { runtime: runtime.clone(), who, limits, compiled, indices })
@@ -79,14 +84,13 @@ impl ReducerComponent {
     /// What the plugin says about itself.
     pub fn describe(&self) -> Result<catalog::Reducer, Fault> {
         let (mut guest, exports) = self.start()?;
-        let described = guest.call(|store| exports.call_describe(store))?;
-        Ok(lift_descriptor(described).reducer)
+        Ok(guest.call(|store| exports.describe(store))?.reducer)
     }
 
     /// The same with the sizes of states, of several calls in an instance of its own.
     pub fn describe_calls(&self, calls: usize) -> Result<Vec<Described>, Fault> {
         let (mut guest, exports) = self.start()?;
-        let mut call = |_| guest.call(|store| exports.call_describe(store)).map(lift_descriptor);
+        let mut call = |_| guest.call(|store| exports.describe(store));
         (0..calls).map(&mut call).collect()
     }
 
@@ -105,8 +109,7 @@ impl ReducerComponent {
     ) -> Result<Result<ReducerInstance, Answered>, Fault> {
         let (mut guest, exports) = self.start()?;
         let parameters: Vec<LiteralParam<'_>> = aggregate.parameters.iter().map(lower_value).collect();
-        let opened =
-            guest.call(|store| exports.accumulators().call_open(store, aggregate.signature, &parameters))?;
+        let opened = guest.call(|store| exports.open(store, aggregate.signature, &parameters))?;
         let StateVersions { written: state_version, restores } = versions;
         let returns = aggregate.returns;
         let instance =
@@ -114,7 +117,7 @@ impl ReducerComponent {
         Ok(opened.map(instance).map_err(Answered::from))
     }
 
-    fn start(&self) -> Result<(Guest, wit::Guest), Fault> {
+    fn start(&self) -> Result<(Guest, Exports), Fault> {
         let (mut guest, instance): (Guest, Instance) =
             Guest::start(&self.runtime, self.who.clone(), &self.compiled, self.limits)?;
         let exports = guest.call(|store| self.indices.load(store, &instance))?;
@@ -131,9 +134,9 @@ impl ReducerInstance {
     ) -> Result<Result<(), Answered>, Fault> {
         debug_assert!(arguments.iter().all(|column| column.len() == slots.len()), "one slot a row");
         let arguments: Vec<ColumnParam<'_>> = arguments.iter().map(|column| lower(column)).collect();
-        let calls = self.exports.accumulators();
+        let exports = &self.exports;
         let done =
-            self.guest.call(|store| calls.call_accumulate(store, self.accumulators, slots, &arguments))?;
+            self.guest.call(|store| exports.accumulate(store, self.accumulators, slots, &arguments))?;
         Ok(done.map_err(Answered::from))
     }
 
@@ -146,10 +149,10 @@ impl ReducerInstance {
     ) -> Result<Result<(), Answered>, Fault> {
         debug_assert_eq!(slots.len(), states.len(), "one state a slot");
         let states = BytesListParam { ends: &states.ends, bytes: &states.bytes };
-        let calls = self.exports.accumulators();
+        let exports = &self.exports;
         let done = self
             .guest
-            .call(|store| calls.call_restore(store, self.accumulators, state_version, slots, states))?;
+            .call(|store| exports.restore(store, self.accumulators, state_version, slots, states))?;
         Ok(done.map_err(Answered::from))
     }
 
@@ -167,24 +170,20 @@ impl Accumulators for ReducerInstance {
 
     fn merge(&mut self, into: &[u32], source: &[u32]) -> Result<(), Fault> {
         debug_assert_eq!(into.len(), source.len(), "pairs");
-        let calls = self.exports.accumulators();
-        self.guest.call(|store| calls.call_merge(store, self.accumulators, into, source))
+        self.guest.call(|store| self.exports.merge(store, self.accumulators, into, source))
     }
 
     fn evaluate(&mut self, slots: &[u32]) -> Result<Evaluated, Fault> {
-        let calls = self.exports.accumulators();
-        let evaluated = self.guest.call(|store| calls.call_evaluate(store, self.accumulators, slots))?;
+        let evaluated = self.guest.call(|store| self.exports.evaluate(store, self.accumulators, slots))?;
         checked(evaluated, self.returns, slots.len()).map_err(|what| self.guest.lose(what))
     }
 
     fn release(&mut self, slots: &[u32]) -> Result<(), Fault> {
-        let calls = self.exports.accumulators();
-        self.guest.call(|store| calls.call_release(store, self.accumulators, slots))
+        self.guest.call(|store| self.exports.release(store, self.accumulators, slots))
     }
 
     fn snapshot(&mut self, slots: &[u32]) -> Result<Texts, Fault> {
-        let calls = self.exports.accumulators();
-        let states = self.guest.call(|store| calls.call_snapshot(store, self.accumulators, slots))?;
+        let states = self.guest.call(|store| self.exports.snapshot(store, self.accumulators, slots))?;
         lift_states(states, slots.len()).map_err(|what| self.guest.lose(what))
     }
 
@@ -203,9 +202,13 @@ impl Accumulators for ReducerInstance {
 }
 
 /// Values as the signature promises them, one a slot; else what is wrong with them.
-fn checked(evaluated: wit::Evaluated, returns: DataType, rows: usize) -> Result<Evaluated, String> {
-    let column = lift(evaluated.column, returns, rows)?;
-    let failed = evaluated.failed.into_iter().map(|FailedRow { row, why }| {
+fn checked(
+    (column, failed): (ColumnResult, Vec<FailedRow>),
+    returns: DataType,
+    rows: usize,
+) -> Result<Evaluated, String> {
+    let column = lift(column, returns, rows)?;
+    let failed = failed.into_iter().map(|FailedRow { row, why }| {
         if row as usize >= rows {
             return Err(format!("failed row {row} of {rows}"));
         }
@@ -231,33 +234,5 @@ impl fmt::Display for Answered {
             Self::Invalid(text) | Self::Corrupt(text) => f.write_str(text),
             Self::UnsupportedVersion(version) => write!(f, "it cannot read states of version {version}"),
         }
-    }
-}
-
-fn lift_descriptor(described: wit::Descriptor) -> Described {
-    let size = |signature: &wit::Signature| match signature.state {
-        wit::StateSize::Bounded(bytes) => Some(bytes),
-        wit::StateSize::Growing => None,
-    };
-    let state_bytes_max = described.signatures.iter().map(size).collect();
-    let reducer = catalog::Reducer {
-        name: words(&described.name),
-        version: words(&described.version),
-        docs: words(&described.docs),
-        signatures: described.signatures.into_iter().map(signature).collect(),
-    };
-    Described { reducer, state_bytes_max }
-}
-
-fn signature(signature: wit::Signature) -> catalog::Signature {
-    catalog::Signature {
-        arguments: signature.arguments.into_iter().map(lift_type).collect(),
-        parameters: signature.parameters.into_iter().map(lift_field).collect(),
-        returns: lift_type(signature.returns),
-        needs_time: signature.needs_time,
-        growing: matches!(signature.state, wit::StateSize::Growing),
-        tolerance: signature.tolerance,
-        state_version: signature.state_version,
-        restores: signature.restores,
     }
 }

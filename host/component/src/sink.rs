@@ -1,5 +1,6 @@
 //! Step 7: a sink, which makes requests of rows and says what the answers mean. It sends nothing.
 
+mod exports;
 mod shared;
 mod answer;
 mod loaded;
@@ -20,15 +21,15 @@ use streamgauge_sql::{
 use wasmtime::component::InstancePre;
 
 use super::{
-    bindings::{columns::ColumnParam, scrape, sink as wit},
     check::{Refusal, Refused, World},
-    columns::{lift_field, lower, lower_texts},
-    guest::words,
     limits::{Budget, GuestLimits},
     runtime::Runtime,
 };
 
-use self::shared::{EncoderId, Opening, SharedInstance};
+use self::{
+    exports::Indices,
+    shared::{EncoderId, Opening, SharedInstance},
+};
 
 pub use self::loaded::LoadedSink;
 pub(crate) use self::loaded::LoadedSinks;
@@ -40,9 +41,7 @@ pub struct SinkComponent {
     who: String,
     limits: GuestLimits,
     compiled: InstancePre<Budget>,
-    indices: wit::GuestIndices,
-    /// Of a sink that answers scrapes.
-    scrape: Option<scrape::GuestIndices>,
+    indices: Indices,
 }
 
 /// A running sink. Its encoders, one a query, share an instance of the component. If a call fails, that instance is lost; the next call
@@ -126,16 +125,11 @@ impl SinkComponent {
     pub fn within(runtime: &Runtime, name: &str, bytes: &[u8], limits: GuestLimits) -> Result<Self, Refused> {
         let who = format!("sink `{name}`");
         let compiled = runtime.compile(&who, World::Sink, bytes)?;
-        let lacks = |world: World, error: wasmtime::Error| {
-            let why = Refusal::Export(world.interface(), error.root_cause().to_string());
+        let indices = Indices::new(&compiled).map_err(|(interface, error)| {
+            let why = Refusal::Export(interface, error.root_cause().to_string());
             Refused { who: who.clone(), why }
-        };
-        let indices = wit::GuestIndices::new(&compiled).map_err(|error| lacks(World::Sink, error))?;
-        let answers_scrapes =
-            compiled.component().get_export_index(None, World::Scrape.interface()).is_some();
-        let scrape = answers_scrapes.then(|| scrape::GuestIndices::new(&compiled)).transpose();
-        let scrape = scrape.map_err(|error| lacks(World::Scrape, error))?;
-        Ok(Self { runtime: runtime.clone(), who, limits, compiled, indices, scrape })
+        })?;
+        Ok(Self { runtime: runtime.clone(), who, limits, compiled, indices })
     }
 
     /// A sink that is part of the product; none if there is none of this name.
@@ -146,7 +140,7 @@ impl SinkComponent {
 
     /// Whether it is asked instead of told: it gives no requests, but [`SinkInstance::render`] does something.
     pub fn answers_scrapes(&self) -> bool {
-        self.scrape.is_some()
+        self.indices.answers_scrapes()
     }
 
     /// What the plugin says about itself.
@@ -158,12 +152,6 @@ impl SinkComponent {
     pub fn start(&self) -> Result<SinkInstance, Fault> {
         let mut shared = SharedInstance::start(self.clone())?;
         let described = shared.describe()?;
-        let described = Descriptor {
-            name: words(&described.name),
-            version: words(&described.version),
-            docs: words(&described.docs),
-            options: described.options.into_iter().map(lift_field).collect(),
-        };
         Ok(SinkInstance { shared: Arc::new(Mutex::new(shared)), described })
     }
 }
@@ -203,22 +191,7 @@ impl Encoder {
             deliveries.columns.iter().map(Column::data_type).eq(self.types.iter().copied()),
             "the columns that it was opened for"
         );
-        let columns: Vec<ColumnParam<'_>> = deliveries.columns.iter().map(lower).collect();
-        let windows = deliveries.windows.map(|windows| wit::Windows {
-            starts: windows.starts,
-            ends: windows.ends,
-            forced: windows.forced.as_bytes(),
-        });
-        let rows = wit::Rows {
-            columns: &columns,
-            operations: &vec![wit::Operation::Insert; count],
-            revisions: &vec![0; count],
-            windows,
-        };
-        let content = wit::Content::Rows(rows);
-        let (keys, sequences) = (lower_texts(deliveries.keys), deliveries.sequences);
-        let deliveries = wit::Deliveries { keys, sequences, content };
-        lock(&self.shared).encode(self.id, &deliveries)
+        lock(&self.shared).encode(self.id, deliveries)
     }
 
     /// What an answer means for each of the deliveries that a request carries.
@@ -228,18 +201,7 @@ impl Encoder {
         deliveries: u32,
         response: &Response,
     ) -> Result<Vec<Outcome>, Fault> {
-        let headers = lower_pairs(&request.headers);
-        let http = wit::HttpRequestParam {
-            method: &request.method,
-            url: &request.url,
-            headers: &headers,
-            body: &request.body,
-        };
-        let request = wit::RequestParam { message: wit::MessageParam::Http(http), deliveries };
-        let headers = lower_pairs(&response.headers);
-        let response =
-            wit::ResponseParam { status: response.status, headers: &headers, body: &response.body };
-        lock(&self.shared).judge(self.id, request, response)
+        lock(&self.shared).judge(self.id, (request, deliveries), response)
     }
 }
 
@@ -247,10 +209,6 @@ impl Drop for Encoder {
     fn drop(&mut self) {
         lock(&self.shared).close(self.id);
     }
-}
-
-fn lower_pairs(pairs: &[(String, String)]) -> Vec<wit::PairParam<'_>> {
-    pairs.iter().map(|(name, value)| wit::PairParam { name, value }).collect()
 }
 
 fn lock(shared: &Mutex<SharedInstance>) -> MutexGuard<'_, SharedInstance> {

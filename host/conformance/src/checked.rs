@@ -120,7 +120,7 @@ impl Checked {
         self.laws.push(CheckedLaw {
             name: "loads",
             says: "the file is a component of the contract, and imports no function",
-            advice: "do what is said above; the contract is wit/ of Streamgauge, package streamgauge:plugin@0.1.0",
+            advice: "do what is said above; the contract is wit/ of Streamgauge, package streamgauge:plugin@0.2.0",
             outcome,
         });
     }

@@ -2,6 +2,7 @@
 
 use streamgauge_component::{
     check::{Outline, Refusal, World},
+    contract::ContractVersion,
     reducer::ReducerComponent,
     runtime::Runtime,
     sink::SinkComponent,
@@ -25,7 +26,7 @@ impl Loaded {
             Some(World::Sink | World::Scrape) => SinkComponent::new(runtime, NAME, bytes).map(Self::Sink),
             Some(World::Query) => {
                 let what = "it is a compiled query, which has no laws of its own".to_owned();
-                return Err(Refusal::Export(World::Reducer.interface(), what));
+                return Err(Refusal::Export(ContractVersion::ALL[0].interface(World::Reducer), what));
             }
             None => return Err(outline.other_than(likely(&outline))),
         };

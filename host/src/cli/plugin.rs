@@ -5,6 +5,8 @@ mod build;
 mod new;
 mod check;
 mod inspect;
+mod push;
+mod pull;
 
 use std::{
     fs,
@@ -35,6 +37,10 @@ enum Command {
     Build(build::Options),
     /// Make a component that imports nothing of a core module: what a language's runtime asks of WASI preview 1 is answered inside of it
     Adapt(adapt::Options),
+    /// Store a component in an OCI registry, from which CREATE AGGREGATE and CREATE CONNECTOR read it
+    Push(push::Options),
+    /// Fetch a component from an OCI registry into a file
+    Pull(pull::Options),
 }
 
 /// A component.
@@ -57,6 +63,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Command::New(options) => new::run(options),
         Command::Build(options) => build::run(options),
         Command::Adapt(options) => adapt::run(options),
+        Command::Push(options) => push::run(options),
+        Command::Pull(options) => pull::run(options),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use streamgauge_component::plugins::Plugins;
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
-    catalog::{Catalog, Reducer, SinkPlugin, UsedAs, WrongOption, WrongPlugin},
+    catalog::{Catalog, OwnPlugin, Reducer, SinkPlugin, UsedAs, WrongOption, WrongPlugin},
     connector::OptionSpec,
     manifest::{Manifest, OptionValue, PluginFile, Sink},
 };
@@ -28,11 +28,11 @@ impl Catalog for HostCatalog<'_> {
         self.plugins.reducer(name).map_err(|refused| refused.to_string())
     }
 
-    fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<(Reducer, String), WrongPlugin> {
+    fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<Reducer>, WrongPlugin> {
         own_plugin::reducer(self.plugins, name, file)
     }
 
-    fn connector_of(&self, name: &str, file: &PluginFile) -> Result<(SinkPlugin, String), WrongPlugin> {
+    fn connector_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin> {
         own_plugin::connector(self.plugins, name, file)
     }
 

@@ -13,26 +13,28 @@ use streamgauge_component::{
     limits::{GuestLimits, Limits},
     plugins::Plugins,
 };
+use streamgauge_registry::Location;
 use streamgauge_sql::{
-    catalog::{Reducer, SinkPlugin, WrongPlugin},
+    catalog::{OwnPlugin, PluginWarning, Reducer, SinkPlugin, WrongPlugin},
     manifest::PluginFile,
     size,
 };
 
+use super::pulled_plugin;
 use crate::deliver::connectors::own;
 
-/// Reads, checks and compiles the reducer of a file, and asks it what it is; with it the digest of its bytes.
+/// Reads, checks and compiles the reducer of a file, and asks it what it is.
 pub(super) fn reducer(
     plugins: &Plugins,
     name: &str,
     file: &PluginFile,
-) -> Result<(Reducer, String), WrongPlugin> {
-    let Read { bytes, sha256, limits } = Read::of(file, plugins.runtime().limits())?;
+) -> Result<OwnPlugin<Reducer>, WrongPlugin> {
+    let Read { bytes, sha256, limits, warning } = Read::of(file, plugins.runtime().limits())?;
     let known = PluginFile { sha256: Some(sha256.clone()), ..file.clone() };
     let reducer = plugins.load_own(name, &known, &bytes, limits);
     let reducer = reducer.map_err(|refused| unusable(file, &refused.to_string(), help(&refused)))?;
     check(&reducer).map_err(|why| unusable(file, &format!("reducer `{name}` {why}"), None))?;
-    Ok((reducer, sha256))
+    Ok(OwnPlugin { described: reducer, sha256, warning })
 }
 
 /// The same for a sink.
@@ -40,14 +42,15 @@ pub(super) fn connector(
     plugins: &Plugins,
     name: &str,
     file: &PluginFile,
-) -> Result<(SinkPlugin, String), WrongPlugin> {
-    let Read { bytes, sha256, limits } = Read::of(file, plugins.runtime().limits())?;
+) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin> {
+    let Read { bytes, sha256, limits, warning } = Read::of(file, plugins.runtime().limits())?;
     let known = PluginFile { sha256: Some(sha256.clone()), ..file.clone() };
     let loaded = plugins.load_own_sink(name, &known, &bytes, limits);
     let loaded = loaded.map_err(|refused| unusable(file, &refused.to_string(), help(&refused)))?;
     let options =
         own::options(&loaded).map_err(|why| unusable(file, &format!("sink `{name}` {why}"), None))?;
-    Ok((SinkPlugin { name: loaded.description.name.clone(), options }, sha256))
+    let described = SinkPlugin { name: loaded.description.name.clone(), options };
+    Ok(OwnPlugin { described, sha256, warning })
 }
 
 /// A file's bytes, and what its component may use.
@@ -55,12 +58,17 @@ struct Read {
     bytes: Vec<u8>,
     sha256: String,
     limits: GuestLimits,
+    /// About where it was read from.
+    warning: Option<PluginWarning>,
 }
 
 impl Read {
     fn of(file: &PluginFile, limits: Limits) -> Result<Self, WrongPlugin> {
         let own = guest_limits(file, limits)?;
-        let bytes = read(&file.path, limits.component_bytes_max)?;
+        let (bytes, warning) = match Location::is_meant(&file.path) {
+            true => pulled_plugin::pull(&file.path, limits.component_bytes_max)?,
+            false => (read(&file.path, limits.component_bytes_max)?, None),
+        };
         let found = hexadecimal(&Sha256::digest(&bytes));
         if let Some(pinned) = file.sha256.as_ref().filter(|pinned| **pinned != found) {
             return Err(WrongPlugin {
@@ -71,7 +79,7 @@ impl Read {
                 )),
             });
         }
-        Ok(Self { bytes, sha256: found, limits: own })
+        Ok(Self { bytes, sha256: found, limits: own, warning })
     }
 }
 

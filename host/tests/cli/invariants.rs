@@ -69,6 +69,7 @@ const LAYERS: [(&str, &str, &[&str]); 8] = [
         &["streamgauge-common", "streamgauge-engine", "streamgauge-component", "streamgauge-laws"],
     ),
     ("host/authoring", "streamgauge-authoring", &[]),
+    ("host/registry", "streamgauge-registry", &[]),
     (
         "host",
         "streamgauge",
@@ -81,6 +82,7 @@ const LAYERS: [(&str, &str, &[&str]); 8] = [
             "streamgauge-component",
             "streamgauge-conformance",
             "streamgauge-functions",
+            "streamgauge-registry",
         ],
     ),
 ];

@@ -271,7 +271,7 @@ fn a_sink_of_a_file_sends_what_it_sends_when_it_is_built_in() {
 #[test]
 fn a_component_that_is_no_sink_for_requests_is_refused_where_it_is_declared() {
     for (component, expected) in [
-        (reducer("avg"), "sink `f` does not export `streamgauge:plugin/sink@0.1.0`"),
+        (reducer("avg"), "sink `f` does not export `streamgauge:plugin/sink@0.2.0`"),
         (sink("prometheus"), "sink `f` answers scrapes, and a connector of your own makes requests"),
     ] {
         let statements = "CREATE CONNECTOR f FROM 'plugins/mine.wasm';
@@ -292,5 +292,5 @@ fn a_component_that_is_no_sink_for_requests_is_refused_where_it_is_declared() {
         &format!("CREATE AGGREGATE f FROM 'plugins/mine.wasm';\nSELECT f(v) AS m {WINDOW}"),
     );
     let (_, said) = check(aggregate.path(), &[]);
-    assert!(said.contains("does not export `streamgauge:plugin/reducer@0.1.0`"), "{said}");
+    assert!(said.contains("does not export `streamgauge:plugin/reducer@0.2.0`"), "{said}");
 }

@@ -136,7 +136,7 @@ fn description(Versions { written, restores }: Versions) -> String {
 }
 
 fn tally(versions: Versions) -> Vec<u8> {
-    let interface = "streamgauge:plugin/reducer@0.1.0";
+    let interface = "streamgauge:plugin/reducer@0.2.0";
     let known = versions.restores.iter().chain([&versions.written]);
     let known =
         known.map(|version| format!("(br_if $known (i32.eq (local.get $version) (i32.const {version})))"));

@@ -10,10 +10,10 @@ pub mod bindings {
             package streamgauge:guest;
 
             world guests {
-                export streamgauge:plugin/columns@0.1.0;
-                export streamgauge:plugin/reducer@0.1.0;
-                export streamgauge:plugin/sink@0.1.0;
-                export streamgauge:plugin/scrape@0.1.0;
+                export streamgauge:plugin/columns@0.2.0;
+                export streamgauge:plugin/reducer@0.2.0;
+                export streamgauge:plugin/sink@0.2.0;
+                export streamgauge:plugin/scrape@0.2.0;
             }
         ",
         world: "streamgauge:guest/guests",

@@ -121,7 +121,7 @@ macro_rules! export_reducer {
         const _: () = {
             use $crate::guest::{self, bindings::reducer};
             type Component = guest::reducer::Guest<$reducer>;
-    reducer::__export_streamgauge_plugin_reducer_0_1_0_cabi!(Component with_types_in reducer);
+    reducer::__export_streamgauge_plugin_reducer_0_2_0_cabi!(Component with_types_in reducer);
             $crate::declare_world!("reducer-plugin", REDUCER_PLUGIN);
         };
     };
@@ -135,7 +135,7 @@ macro_rules! export_sink {
         const _: () = {
             use $crate::guest::{self, bindings::sink};
             type Component = guest::sink::Guest<$sink>;
-    sink::__export_streamgauge_plugin_sink_0_1_0_cabi!(Component with_types_in sink);
+    sink::__export_streamgauge_plugin_sink_0_2_0_cabi!(Component with_types_in sink);
             $crate::declare_world!("sink-plugin", SINK_PLUGIN);
         };
     };
@@ -153,8 +153,8 @@ macro_rules! export_scrape {
                 bindings::{scrape, sink},
             };
             type Component = guest::sink::Guest<$sink>;
-    sink::__export_streamgauge_plugin_sink_0_1_0_cabi!(Component with_types_in sink);
-    scrape::__export_streamgauge_plugin_scrape_0_1_0_cabi!(Component with_types_in scrape);
+    sink::__export_streamgauge_plugin_sink_0_2_0_cabi!(Component with_types_in sink);
+    scrape::__export_streamgauge_plugin_scrape_0_2_0_cabi!(Component with_types_in scrape);
             $crate::declare_world!("scrape-plugin", SCRAPE_PLUGIN);
         };
     };

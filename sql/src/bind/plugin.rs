@@ -6,13 +6,13 @@ use super::alias;
 use super::function::SCALARS;
 use super::options::Options;
 use super::value::GivenOptions;
-use crate::catalog::{Catalog, Reducer, SinkPlugin, UsedAs, WrongPlugin};
+use crate::catalog::{Catalog, OwnPlugin, PluginWarning, Reducer, UsedAs, WrongPlugin};
 use crate::connector::OptionSpec;
 use crate::error::{Checked, Problem};
 use crate::errors::Errors;
 use crate::parse::name::{Name, same};
 use crate::parse::plugin::PluginDef;
-use crate::plugin::{Plugin, PluginFile, beside, is_sha256};
+use crate::plugin::{Plugin, PluginFile, REGISTRY, beside, is_sha256};
 
 /// An aggregate function of the user's own.
 #[derive(Clone, Debug)]
@@ -100,23 +100,24 @@ const SYNTAX: [&str; 12] = [
     "cumulate",
 ];
 
-/// CREATE AGGREGATE: loads the component. `query_file` is the file that names it.
+/// CREATE AGGREGATE: loads the component. `query_file` is the file that names it. What is doubtful about the component comes along.
 pub(super) fn aggregate(
     def: &PluginDef,
     given: &GivenOptions,
     query_file: &str,
     catalog: &dyn Catalog,
-) -> Checked<OwnAggregate> {
+) -> Checked<(OwnAggregate, Option<Box<Problem>>)> {
     let lower = def.name.text.to_lowercase();
     let reducer = alias::resolve(&lower).reducer;
     let is_known = matches!(catalog.reducer(&reducer), Ok(Some(_)) | Err(_))
         || [alias::KNOWN, SCALARS, &SYNTAX].iter().any(|names| names.contains(&lower.as_str()));
     check_new(&def.name, is_known)?;
     let wanted = file(def, given, query_file, "an aggregate")?;
-    let (reducer, sha256) =
-        catalog.reducer_of(&lower, &wanted).map_err(|refused| unusable(def, given, refused))?;
+    let loaded = catalog.reducer_of(&lower, &wanted).map_err(|refused| unusable(def, given, refused))?;
+    let OwnPlugin { described: reducer, sha256, warning } = loaded;
     let plugin = Plugin { name: reducer.name, file: PluginFile { sha256: Some(sha256), ..wanted } };
-    Ok(OwnAggregate { reducer: Reducer { name: lower, ..reducer }, plugin })
+    let own = OwnAggregate { reducer: Reducer { name: lower, ..reducer }, plugin };
+    Ok((own, warning.map(|warning| doubtful(def, warning))))
 }
 
 /// CREATE CONNECTOR: the same for a sink.
@@ -125,16 +126,22 @@ pub(super) fn connector(
     given: &GivenOptions,
     query_file: &str,
     catalog: &dyn Catalog,
-) -> Checked<OwnConnector> {
+) -> Checked<(OwnConnector, Option<Box<Problem>>)> {
     let name = def.name.text.to_lowercase();
     let mut known = catalog.connectors(UsedAs::Source);
     known.extend(catalog.connectors(UsedAs::Sink));
     check_new(&def.name, known.contains(&name))?;
     let wanted = file(def, given, query_file, "a connector")?;
-    let (SinkPlugin { name: described, options }, sha256) =
-        catalog.connector_of(&name, &wanted).map_err(|refused| unusable(def, given, refused))?;
-    let plugin = Plugin { name: described, file: PluginFile { sha256: Some(sha256), ..wanted } };
-    Ok(OwnConnector { name, options, plugin })
+    let loaded = catalog.connector_of(&name, &wanted).map_err(|refused| unusable(def, given, refused))?;
+    let OwnPlugin { described, sha256, warning } = loaded;
+    let plugin = Plugin { name: described.name, file: PluginFile { sha256: Some(sha256), ..wanted } };
+    let own = OwnConnector { name, options: described.options, plugin };
+    Ok((own, warning.map(|warning| doubtful(def, warning))))
+}
+
+/// A warning at the file's name.
+fn doubtful(def: &PluginDef, warning: PluginWarning) -> Box<Problem> {
+    Problem::new(def.from_span, warning.message).help(warning.help)
 }
 
 /// Built-in names cannot be given to something else.
@@ -176,17 +183,18 @@ fn unusable(def: &PluginDef, given: &GivenOptions, refused: WrongPlugin) -> Box<
     }
 }
 
+/// The text of FROM, if it can name a component.
 fn path(from: &str, span: Span) -> Checked<&str> {
-    let help =
-        "write the component's file, as in FROM 'plugins/geomean.wasm'; it is relative to this query file";
+    let help = "write the component's file, as in FROM 'plugins/geomean.wasm', which is relative to this query file, or \
+                FROM 'oci://REGISTRY/NAME:TAG@sha256:DIGEST'";
     if from.trim().is_empty() {
         return Err(Problem::new(span, "the component's file has no name").help(help));
     }
     match from.split_once("://") {
-        Some((scheme, _)) => {
-            Err(Problem::new(span, format!("a component cannot be read from {scheme}:// yet")).help(help))
+        Some((scheme, _)) if format!("{scheme}://") != REGISTRY => {
+            Err(Problem::new(span, format!("a component cannot be read from {scheme}://")).help(help))
         }
-        None => Ok(from),
+        _ => Ok(from),
     }
 }
 

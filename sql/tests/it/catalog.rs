@@ -2,7 +2,9 @@
 //!
 //! The host's tests run the same cases of `tests/reject` with the connectors themselves.
 
-use streamgauge_sql::catalog::{Catalog, Parameter, Reducer, Signature, SinkPlugin, UsedAs, WrongPlugin};
+use streamgauge_sql::catalog::{
+    Catalog, OwnPlugin, Parameter, PluginWarning, Reducer, Signature, SinkPlugin, UsedAs, WrongPlugin,
+};
 use streamgauge_sql::connector::{OptionKind, OptionSpec, SecretUse};
 use streamgauge_sql::header::{HeaderRules, HeaderText};
 use streamgauge_sql::plugin::PluginFile;
@@ -49,8 +51,9 @@ impl Catalog for Builtin {
         Ok(Some(Reducer { name: name.to_owned(), version, docs, signatures }))
     }
 
-    fn reducer_of(&self, _name: &str, file: &PluginFile) -> Result<(Reducer, String), WrongPlugin> {
-        if !file.path.ends_with("plugins/geomean.wasm") {
+    fn reducer_of(&self, _name: &str, file: &PluginFile) -> Result<OwnPlugin<Reducer>, WrongPlugin> {
+        let tagged = file.path == "oci://registry.example/geomean:1.2";
+        if !tagged && !file.path.ends_with("plugins/geomean.wasm") {
             let (message, help) = (format!("cannot read {}", file.path), Some("is it there?".to_owned()));
             return Err(WrongPlugin { option: None, message, help });
         }
@@ -66,10 +69,15 @@ impl Catalog for Builtin {
         ];
         // What a component calls itself does not matter, even where something built in is called so.
         let (name, version, docs) = ("count".to_owned(), "1.0.0".to_owned(), String::new());
-        Ok((Reducer { name, version, docs, signatures }, digest))
+        let warning = tagged.then(|| PluginWarning {
+            message: "the location has no digest".to_owned(),
+            help: "write one".to_owned(),
+        });
+        let described = Reducer { name, version, docs, signatures };
+        Ok(OwnPlugin { described, sha256: digest, warning })
     }
 
-    fn connector_of(&self, _name: &str, file: &PluginFile) -> Result<(SinkPlugin, String), WrongPlugin> {
+    fn connector_of(&self, _name: &str, file: &PluginFile) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin> {
         if !file.path.ends_with("plugins/pager.wasm") {
             return Err(WrongPlugin {
                 option: None,
@@ -80,7 +88,8 @@ impl Catalog for Builtin {
         let url = option("url", OptionKind::Url).required("https://...").secret(SecretUse::Allowed);
         let token = option("routing_key", OptionKind::Literal(Text)).secret(SecretUse::Allowed);
         let options = vec![url, token, option("level", OptionKind::Literal(Int64))];
-        Ok((SinkPlugin { name: "Pager of a company".to_owned(), options }, "cd".repeat(32)))
+        let described = SinkPlugin { name: "Pager of a company".to_owned(), options };
+        Ok(OwnPlugin { described, sha256: "cd".repeat(32), warning: None })
     }
 
     fn connectors(&self, used_as: UsedAs) -> Vec<String> {

@@ -9,7 +9,7 @@ use wasmtime::{Engine, Instance, Linker, Memory, Module, Store, TypedFunc};
 use crate::batch::{Batch, Column, Selected, Values};
 use crate::manifests::manifest;
 
-const INGEST: &str = "streamgauge:plugin/query@0.1.0#ingest";
+const INGEST: &str = "streamgauge:plugin/query@0.2.0#ingest";
 const COLUMN_BYTES: u32 = 36;
 const FAILURE_BYTES: usize = 12;
 

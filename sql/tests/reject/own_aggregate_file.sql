@@ -2,7 +2,7 @@ CREATE SOURCE s (a DOUBLE, n BIGINT, t TEXT, ts TIMESTAMP, WATERMARK FOR ts AS t
 WITH (connector = 'file', path = 'events.jsonl', format = 'json');
 
 CREATE AGGREGATE one FROM 'nowhere.wasm';
-CREATE AGGREGATE two FROM 'oci://registry/geomean:1.2';
+CREATE AGGREGATE two FROM 'https://registry.example/geomean.wasm';
 CREATE AGGREGATE three FROM '';
 CREATE AGGREGATE four FROM 'plugins/geomean.wasm' WITH (sha256 = 'abc');
 CREATE AGGREGATE five FROM 'plugins/geomean.wasm' WITH (sha256 = 'cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd');

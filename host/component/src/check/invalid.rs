@@ -74,7 +74,9 @@ pub(super) fn other_world(exports: &[String], interface: &'static str) -> String
     const MACRO: &str = "in Rust `export_reducer!` or `export_sink!` exports it";
     let base = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
     if let Some(other) = exports.iter().find(|name| base(name) == base(interface)) {
-        return format!("it exports `{other}`; build it against this version of streamgauge:plugin");
+        return format!(
+            "it exports `{other}`, a version of the contract that this version of Streamgauge does not know"
+        );
     }
     let contract = |name: &&String| {
         name.starts_with("streamgauge:plugin/") && base(name) != "streamgauge:plugin/columns"
@@ -97,15 +99,15 @@ mod tests {
     fn what_is_not_exported_is_told_by_what_is() {
         let told = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-            other_world(&names, "streamgauge:plugin/reducer@0.1.0")
+            other_world(&names, "streamgauge:plugin/reducer@0.2.0")
         };
         assert_eq!(
             told(&["streamgauge:plugin/reducer@0.9.0"]),
-            "it exports `streamgauge:plugin/reducer@0.9.0`; build it against this version of streamgauge:plugin"
+            "it exports `streamgauge:plugin/reducer@0.9.0`, a version of the contract that this version of Streamgauge does not know"
         );
         assert_eq!(
-            told(&["streamgauge:plugin/columns@0.1.0", "streamgauge:plugin/sink@0.1.0"]),
-            "it is of another kind, since it exports `streamgauge:plugin/sink@0.1.0`"
+            told(&["streamgauge:plugin/columns@0.2.0", "streamgauge:plugin/sink@0.2.0"]),
+            "it is of another kind, since it exports `streamgauge:plugin/sink@0.2.0`"
         );
         let hint = "in Rust `export_reducer!` or `export_sink!` exports it";
         assert_eq!(told(&[]), format!("it exports no interface at all; {hint}"));

@@ -1,9 +1,9 @@
 //! What a sink gives back, if it is what the contract promises; else what is wrong with it.
 
-use streamgauge_common::message::{Request, Response};
+use streamgauge_common::message::Response;
 
-use super::{Encoded, Outcome};
-use crate::{bindings::sink as wit, guest::words};
+use super::{Encoded, Outcome, exports::Given};
+use crate::guest::words;
 
 /// The longest body of a request, and the largest page for a scrape.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -27,7 +27,7 @@ const HEADERS_OF_CLIENT: [&str; 9] = [
 ];
 
 /// Requests that together carry so many deliveries.
-pub(super) fn requests(requests: Vec<wit::RequestResult>, due: usize) -> Result<Vec<Encoded>, String> {
+pub(super) fn requests(requests: Vec<Given>, due: usize) -> Result<Vec<Encoded>, String> {
     let encoded: Vec<Encoded> = requests.into_iter().map(request).collect::<Result<_, _>>()?;
     let carried: u64 = encoded.iter().map(|encoded| u64::from(encoded.deliveries)).sum();
     if carried != due as u64 {
@@ -36,11 +36,11 @@ pub(super) fn requests(requests: Vec<wit::RequestResult>, due: usize) -> Result<
     Ok(encoded)
 }
 
-fn request(request: wit::RequestResult) -> Result<Encoded, String> {
-    let wit::MessageResult::Http(http) = request.message else {
+fn request(Given { request, deliveries }: Given) -> Result<Encoded, String> {
+    let Some(http) = request else {
         return Err("gave a message that is no HTTP request; others are not sent for plugins".to_owned());
     };
-    if request.deliveries == 0 {
+    if deliveries == 0 {
         return Err("gave a request that carries no delivery".to_owned());
     }
     let method = &http.method;
@@ -59,30 +59,20 @@ fn request(request: wit::RequestResult) -> Result<Encoded, String> {
         let bytes = http.body.len();
         return Err(format!("gave a body of {bytes} bytes, but one may have {BODY_BYTES_MAX} at most"));
     }
-    let headers = headers(http.headers)?;
-    let deliveries = request.deliveries;
-    let request = Request { method: http.method, url: http.url, headers, body: http.body };
-    Ok(Encoded { request, deliveries })
+    check_headers(&http.headers)?;
+    Ok(Encoded { request: http, deliveries })
 }
 
 /// One outcome a delivery.
-pub(super) fn outcomes(outcomes: Vec<wit::Outcome>, due: usize) -> Result<Vec<Outcome>, String> {
-    if outcomes.len() != due {
-        return Err(format!("gave {} outcomes for {due} deliveries", outcomes.len()));
-    }
-    Ok(outcomes.into_iter().map(outcome).collect())
-}
-
-fn outcome(outcome: wit::Outcome) -> Outcome {
-    match outcome {
-        wit::Outcome::Delivered => Outcome::Delivered,
-        wit::Outcome::Retry(after_ms) => Outcome::Retry(after_ms),
-        wit::Outcome::Rejected(why) => Outcome::Rejected(words(&why)),
+pub(super) fn outcomes(outcomes: Vec<Outcome>, due: usize) -> Result<Vec<Outcome>, String> {
+    match outcomes.len() == due {
+        true => Ok(outcomes),
+        false => Err(format!("gave {} outcomes for {due} deliveries", outcomes.len())),
     }
 }
 
 /// A page for a scrape.
-pub(super) fn page(page: wit::ResponseResult) -> Result<Response, String> {
+pub(super) fn page(page: Response) -> Result<Response, String> {
     if !(200..=599).contains(&page.status) {
         return Err(format!("gave a page with the status {}", page.status));
     }
@@ -90,28 +80,27 @@ pub(super) fn page(page: wit::ResponseResult) -> Result<Response, String> {
         let bytes = page.body.len();
         return Err(format!("gave a page of {bytes} bytes, but one may have {PAGE_BYTES_MAX} at most"));
     }
-    Ok(Response { status: page.status, headers: headers(page.headers)?, body: page.body })
+    check_headers(&page.headers)?;
+    Ok(page)
 }
 
-/// Headers of which none can be taken for more than it is.
-fn headers(pairs: Vec<wit::PairResult>) -> Result<Vec<(String, String)>, String> {
-    if pairs.len() > HEADERS_MAX {
-        return Err(format!("gave {} headers, but there may be {HEADERS_MAX} at most", pairs.len()));
+/// Whether no header can be taken for more than it is.
+fn check_headers(headers: &[(String, String)]) -> Result<(), String> {
+    if headers.len() > HEADERS_MAX {
+        return Err(format!("gave {} headers, but there may be {HEADERS_MAX} at most", headers.len()));
     }
-    let header = |pair: wit::PairResult| {
-        let name = pair.name;
+    for (name, value) in headers {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_token) {
-            return Err(format!("gave a header with the name `{}`", words(&name)));
+            return Err(format!("gave a header with the name `{}`", words(name)));
         }
         if HEADERS_OF_CLIENT.iter().any(|of_client| name.eq_ignore_ascii_case(of_client)) {
             return Err(format!("gave the header `{name}`, which the host sets itself"));
         }
-        if !is_line(&pair.value) {
+        if !is_line(value) {
             return Err(format!("gave the header `{name}` a value that is too long or no visible ASCII"));
         }
-        Ok((name, pair.value))
-    };
-    pairs.into_iter().map(header).collect()
+    }
+    Ok(())
 }
 
 /// Visible ASCII and spaces, not too long.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use streamgauge_common::message::Response;
+use streamgauge_common::message::{Request, Response};
 use streamgauge_engine::Fault;
 use streamgauge_sql::{manifest::Output, types::Value};
 use wasmtime::{Store, component::ResourceAny};
 
-use super::{Encoded, Outcome, SinkComponent, answer};
+use super::{Deliveries, Descriptor, Encoded, Outcome, SinkComponent, answer, exports::Exports};
 use crate::{
-    bindings::{columns::LiteralParam, scrape, sink as wit},
-    columns::{error_text, lower_type, lower_value},
+    bindings::columns::LiteralParam,
+    columns::{error_text, lower_value},
     guest::{Guest, call_again},
     limits::Budget,
 };
@@ -42,8 +42,7 @@ struct OpenEncoder {
 /// An instance.
 struct Running {
     guest: Guest,
-    exports: wit::Guest,
-    scrape: Option<scrape::Guest>,
+    exports: Exports,
 }
 
 impl SharedInstance {
@@ -54,9 +53,9 @@ impl SharedInstance {
     }
 
     /// What the sink says about itself.
-    pub(super) fn describe(&mut self) -> Result<wit::Descriptor, Fault> {
-        let Running { guest, exports, .. } = &mut self.running;
-        guest.call(|store| exports.call_describe(store))
+    pub(super) fn describe(&mut self) -> Result<Descriptor, Fault> {
+        let Running { guest, exports } = &mut self.running;
+        guest.call(|store| exports.describe(store))
     }
 
     /// What is wrong with a call that was not made.
@@ -85,7 +84,7 @@ impl SharedInstance {
     pub(super) fn encode(
         &mut self,
         id: EncoderId,
-        deliveries: &wit::Deliveries<'_>,
+        deliveries: &Deliveries<'_>,
     ) -> Result<Vec<Encoded>, Fault> {
         match self.component.answers_scrapes() {
             true => self.encode_once(id, deliveries, 0),
@@ -100,12 +99,10 @@ impl SharedInstance {
     fn encode_once(
         &mut self,
         id: EncoderId,
-        deliveries: &wit::Deliveries<'_>,
+        deliveries: &Deliveries<'_>,
         due: usize,
     ) -> Result<Vec<Encoded>, Fault> {
-        let encoded = self.call(id, |exports, store, encoder| {
-            exports.encoder().call_encode(store, encoder, deliveries.clone())
-        })?;
+        let encoded = self.call(id, |exports, store, encoder| exports.encode(store, encoder, deliveries))?;
         let encoded = encoded.map_err(|error| format!("refused a batch: {}", error_text(&error)));
         encoded.and_then(|requests| answer::requests(requests, due)).map_err(|what| self.lose(what))
     }
@@ -114,23 +111,22 @@ impl SharedInstance {
     pub(super) fn judge(
         &mut self,
         id: EncoderId,
-        request: wit::RequestParam<'_>,
-        response: wit::ResponseParam<'_>,
+        request: (&Request, u32),
+        response: &Response,
     ) -> Result<Vec<Outcome>, Fault> {
-        let due = request.deliveries as usize;
-        let outcomes = self.call(id, |exports, store, encoder| {
-            exports.encoder().call_judge(store, encoder, request, response)
-        })?;
+        let due = request.1 as usize;
+        let outcomes =
+            self.call(id, |exports, store, encoder| exports.judge(store, encoder, request, response))?;
         answer::outcomes(outcomes, due).map_err(|what| self.lose(what))
     }
 
     /// The page for a scrape: what all encoders show.
     pub(super) fn render(&mut self) -> Result<Response, Fault> {
         let encoders: Vec<ResourceAny> = self.encoders.values().map(|encoder| encoder.resource).collect();
-        let Running { guest, scrape, .. } = &mut self.running;
-        let Some(scrape) = scrape else { return Err(self.refuse("answers no scrapes".to_owned())) };
-        let page = guest.call(|store| scrape.call_render(store, &encoders));
+        let Running { guest, exports } = &mut self.running;
+        let page = guest.call(|store| exports.render(store, &encoders));
         let page = page.map_err(|fault| self.explained(fault))?;
+        let Some(page) = page else { return Err(self.refuse("answers no scrapes".to_owned())) };
         answer::page(page).map_err(|what| self.lose(what))
     }
 
@@ -138,13 +134,13 @@ impl SharedInstance {
     fn call<T>(
         &mut self,
         id: EncoderId,
-        call: impl FnOnce(&wit::Guest, &mut Store<Budget>, ResourceAny) -> wasmtime::Result<T>,
+        call: impl FnOnce(&Exports, &mut Store<Budget>, ResourceAny) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
         self.restart_if_lost()?;
         let Some(OpenEncoder { resource, .. }) = self.encoders.get(&id) else {
             unreachable!("an encoder is open until it is dropped")
         };
-        let Running { guest, exports, .. } = &mut self.running;
+        let Running { guest, exports } = &mut self.running;
         guest.call(|store| call(exports, store, *resource)).map_err(|fault| self.explained(fault))
     }
 
@@ -181,24 +177,17 @@ impl SharedInstance {
 
 impl Running {
     fn start(component: &SinkComponent) -> Result<Self, Fault> {
-        let SinkComponent { runtime, who, limits, compiled, indices, scrape } = component;
+        let SinkComponent { runtime, who, limits, compiled, indices } = component;
         let (mut guest, instance) = Guest::start(runtime, who.clone(), compiled, *limits)?;
         let exports = guest.call(|store| indices.load(store, &instance))?;
-        let scrape = scrape.as_ref();
-        let scrape = scrape.map(|indices| guest.call(|store| indices.load(store, &instance))).transpose()?;
-        Ok(Self { guest, exports, scrape })
+        Ok(Self { guest, exports })
     }
 
     fn open(&mut self, opening: &Opening) -> Result<ResourceAny, Fault> {
         let Opening { options, query, fields } = opening;
         let options: Vec<LiteralParam<'_>> = options.iter().map(lower_value).collect();
-        let columns: Vec<_> = fields
-            .iter()
-            .map(|field| wit::SchemaColumn { name: &field.name, data_type: lower_type(field.data_type) })
-            .collect();
-        let schema = wit::Schema { query, columns: &columns };
-        let Self { guest, exports, .. } = self;
-        let opened = guest.call(|store| exports.encoder().call_open(store, &options, schema))?;
+        let Self { guest, exports } = self;
+        let opened = guest.call(|store| exports.open(store, &options, query, fields))?;
         opened.map_err(|error| guest.refuse(format!("cannot be opened: {}", error_text(&error))))
     }
 }

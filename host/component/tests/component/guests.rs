@@ -54,7 +54,7 @@ const MEMORY: &str = r#"
 /// A reducer as a component.
 pub(crate) fn reducer(guest: &Reducer<'_>) -> Vec<u8> {
     let Reducer { open, accumulate, evaluate } = guest;
-    let name = "streamgauge:plugin/reducer@0.1.0";
+    let name = "streamgauge:plugin/reducer@0.2.0";
     component(
         "reducer-plugin",
         &format!(
@@ -119,10 +119,10 @@ impl Default for Sink<'_> {
 /// A sink as a component.
 pub(crate) fn sink(guest: &Sink<'_>) -> Vec<u8> {
     let Sink { encode, judge, render, describe, method, url, header: (name, value) } = *guest;
-    let interface = "streamgauge:plugin/sink@0.1.0";
+    let interface = "streamgauge:plugin/sink@0.2.0";
     let scrape = render.map_or_else(String::new, |body| {
         format!(
-            r#"(func (export "streamgauge:plugin/scrape@0.1.0#render") (param i32 i32) (result i32) {body})"#
+            r#"(func (export "streamgauge:plugin/scrape@0.2.0#render") (param i32 i32) (result i32) {body})"#
         )
     });
     // Texts at 5000; one header at 4096; the request at 1024: message (http: method, url, headers, body), deliveries.
@@ -162,7 +162,7 @@ pub(crate) fn data(at: u32, numbers: &[u32]) -> String {
 
 /// A query whose both stages have this body; without its plan.
 pub(crate) fn bare_query(stage: &str) -> Vec<u8> {
-    let name = "streamgauge:plugin/query@0.1.0";
+    let name = "streamgauge:plugin/query@0.2.0";
     let parameters = "(param $rows i32) (param $columns i32) (param $len i32) (result i32)";
     component(
         "query-component",

@@ -8,3 +8,4 @@ mod reducer;
 mod refusals;
 mod sink;
 mod sink_faults;
+mod stored;

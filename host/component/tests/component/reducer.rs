@@ -10,13 +10,13 @@ fn plugins() -> Plugins {
     Plugins::embedded(Runtime::new().unwrap())
 }
 
-fn doubles(values: &[Option<f64>]) -> Column {
+pub(crate) fn doubles(values: &[Option<f64>]) -> Column {
     let mut column = Column::empty(DataType::Float64);
     values.iter().for_each(|value| column.push(&value.map_or(Value::Null, Value::Float64)));
     column
 }
 
-fn values(guest: &mut impl Accumulators, slots: &[u32]) -> Vec<Value> {
+pub(crate) fn values(guest: &mut impl Accumulators, slots: &[u32]) -> Vec<Value> {
     let evaluated = guest.evaluate(slots).unwrap();
     assert_eq!(evaluated.failed, []);
     (0..slots.len()).map(|row| evaluated.column.value(row)).collect()

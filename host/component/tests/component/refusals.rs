@@ -42,11 +42,11 @@ fn a_function_import_is_refused_by_name() {
 
 #[test]
 fn types_may_be_imported() {
-    let types = r#"(component (import "streamgauge:plugin/columns@0.1.0" (instance
+    let types = r#"(component (import "streamgauge:plugin/columns@0.2.0" (instance
         (type $t (enum "boolean" "int64")) (export "data-type" (type (eq $t))))))"#;
     assert_eq!(
         component_refusal(types),
-        "reducer `probe` does not export `streamgauge:plugin/reducer@0.1.0`: it exports no interface at all; in Rust \
+        "reducer `probe` does not export `streamgauge:plugin/reducer@0.2.0`: it exports no interface at all; in Rust \
          `export_reducer!` or `export_sink!` exports it"
     );
 }
@@ -61,7 +61,7 @@ fn what_is_no_component_is_named() {
          `export_reducer!` or `export_sink!` exports them, and `streamgauge plugin adapt` makes a component of the module"
     );
     assert_eq!(
-        component_refusal(r#"(module (func (export "streamgauge:plugin/reducer@0.1.0#describe")))"#),
+        component_refusal(r#"(module (func (export "streamgauge:plugin/reducer@0.2.0#describe")))"#),
         "reducer `probe` is a core module, not a component: `streamgauge plugin adapt` makes it one"
     );
     let mut cut = reducer(&Reducer::default());
@@ -78,9 +78,9 @@ fn what_is_no_component_is_named() {
 #[test]
 fn a_guest_of_another_world_is_refused() {
     let refusal = reducer_refusal(&bare_query(ECHO));
-    assert!(refusal.contains("does not export `streamgauge:plugin/reducer@0.1.0`"), "{refusal}");
+    assert!(refusal.contains("does not export `streamgauge:plugin/reducer@0.2.0`"), "{refusal}");
     let empty = component_refusal(
-        r#"(component (component $c) (instance $i (instantiate $c)) (export "streamgauge:plugin/reducer@0.1.0" (instance $i)))"#,
+        r#"(component (component $c) (instance $i (instantiate $c)) (export "streamgauge:plugin/reducer@0.2.0" (instance $i)))"#,
     );
     assert!(empty.contains("does not have export `[static]accumulators.open`"), "{empty}");
 }
@@ -109,7 +109,7 @@ fn a_component_of_several_components_is_compiled() {
                 (func (export "run") (result u32) (canon lift (core func $i "run"))))
             (instance $a (instantiate $a))
             (instance $b (instantiate $b (with "len" (func $a "len"))))
-            (export "streamgauge:plugin/reducer@0.1.0" (instance $b)))"#,
+            (export "streamgauge:plugin/reducer@0.2.0" (instance $b)))"#,
     );
     assert!(refusal.contains("does not have export `[static]accumulators.open`"), "{refusal}");
 }

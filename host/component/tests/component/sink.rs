@@ -32,7 +32,7 @@ fn sink(name: &str) -> SinkComponent {
 
 /// Rows and what is said of them.
 #[derive(Clone, Debug)]
-struct Batch {
+pub(crate) struct Batch {
     fields: Vec<Output>,
     columns: Vec<Column>,
     keys: Texts,
@@ -67,11 +67,11 @@ impl Batch {
         self
     }
 
-    fn open(&self, sink: &SinkInstance, options: &[(&str, Value)], query: &str) -> Encoder {
+    pub(crate) fn open(&self, sink: &SinkInstance, options: &[(&str, Value)], query: &str) -> Encoder {
         sink.open(options, query, &self.fields).unwrap()
     }
 
-    fn encode(&self, encoder: &Encoder) -> Vec<Encoded> {
+    pub(crate) fn encode(&self, encoder: &Encoder) -> Vec<Encoded> {
         let forced = Bitmap::filled(self.sequences.len(), false);
         let windows = Windows { starts: &self.starts, ends: &self.ends, forced: &forced };
         let deliveries = Deliveries {
@@ -84,7 +84,7 @@ impl Batch {
     }
 }
 
-fn latency() -> Batch {
+pub(crate) fn latency() -> Batch {
     let fields = [
         ("window_end", DataType::Timestamp),
         ("model_name", DataType::Text),
@@ -233,7 +233,7 @@ fn a_refused_query_takes_nothing_from_the_others() {
     assert!(page(&prometheus).contains("latency_requests"));
 }
 
-fn page(sink: &SinkInstance) -> String {
+pub(crate) fn page(sink: &SinkInstance) -> String {
     let Response { status, headers, body } = sink.render().unwrap();
     let content_type = "text/plain; version=0.0.4; charset=utf-8".to_owned();
     assert_eq!((status, headers), (200, vec![("content-type".to_owned(), content_type)]));

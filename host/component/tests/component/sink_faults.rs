@@ -252,11 +252,11 @@ fn what_is_no_sink_is_refused() {
     let refused = SinkComponent::new(&runtime, "probe", &reducer(&Reducer::default())).err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "sink `probe` does not export `streamgauge:plugin/sink@0.1.0`: it is of another kind, since it exports \
-         `streamgauge:plugin/reducer@0.1.0`"
+        "sink `probe` does not export `streamgauge:plugin/sink@0.2.0`: it is of another kind, since it exports \
+         `streamgauge:plugin/reducer@0.2.0`"
     );
     let empty = r#"(component (component $c) (instance $i (instantiate $c))
-        (export "streamgauge:plugin/sink@0.1.0" (instance $i)))"#;
+        (export "streamgauge:plugin/sink@0.2.0" (instance $i)))"#;
     let refused = SinkComponent::new(&runtime, "probe", &wat::parse_str(empty).unwrap()).err().unwrap();
     assert!(refused.to_string().contains("does not have export"), "{refused}");
 }

@@ -46,7 +46,7 @@ pub(crate) fn counter(counter: &Counter<'_>) -> Vec<u8> {
 
 /// Its module as text.
 pub(crate) fn text(Counter { add, merge, release, name: text }: &Counter<'_>) -> String {
-    let name = "streamgauge:plugin/reducer@0.1.0";
+    let name = "streamgauge:plugin/reducer@0.2.0";
     let merge = each(&format!(
         "(local.set $into (local.get $state))
         (local.set $source (call $place (call $at (local.get $sources) (local.get $index))))

@@ -30,7 +30,7 @@ fn what_a_reducer_is_is_shown() {
     let (_, bytes) = REDUCERS.iter().find(|(name, _)| *name == "percentile").unwrap();
     let inspected = inspect(&Runtime::new().unwrap(), bytes).unwrap();
     let json = inspected.to_json("percentile.wasm");
-    assert_eq!(json["contract"], "streamgauge:plugin@0.1.0");
+    assert_eq!(json["contract"], "streamgauge:plugin@0.2.0");
     assert_eq!(json["bytes"], bytes.len());
     assert_eq!(json["signatures"][0]["parameters"][0]["name"], "p");
     assert_eq!(json["signatures"][0]["returns"], "DOUBLE");

@@ -25,7 +25,7 @@ fn what_is_no_plugin_is_told_in_words() {
     assert!(query.ends_with("it is a compiled query, which has no laws of its own"), "{query}");
     let newer = r#"(component (instance $i) (export "streamgauge:plugin/sink@0.7.0" (instance $i)))"#;
     let newer = refusal(&wat::parse_str(newer).unwrap());
-    assert!(newer.starts_with("it does not export `streamgauge:plugin/sink@0.1.0`: it exports"), "{newer}");
+    assert!(newer.starts_with("it does not export `streamgauge:plugin/sink@0.2.0`: it exports"), "{newer}");
     let clock = r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance (export "now" (func)))))"#;
     let clock = refusal(&wat::parse_str(clock).unwrap());
     assert!(clock.starts_with("it imports `now` of `wasi:clocks/wall-clock@0.2.0`, but"), "{clock}");
