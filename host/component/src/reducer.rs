@@ -1,5 +1,7 @@
 //! Step 4: a reducer, the states of an aggregate call in a plugin.
 
+mod description;
+
 use std::fmt;
 
 use streamgauge_common::column::{Column, Texts};
@@ -13,7 +15,8 @@ use super::{
         reducer as wit,
     },
     check::{Refusal, Refused, World},
-    columns::{lift, lift_field, lift_states, lift_type, lower, lower_value},
+    columns::{lift, lift_states, lower, lower_value},
+    compiler::Origin,
     guest::{Guest, words},
     limits::{Budget, GuestLimits},
     runtime::Runtime,
@@ -60,15 +63,30 @@ pub struct ReducerInstance {
 }
 
 impl ReducerComponent {
-    /// Compiles a reducer. `name` is what errors call it.
+    /// Compiles a reducer that somebody wrote. `name` is what errors call it.
     pub fn new(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, Refused> {
         Self::within(runtime, name, bytes, GuestLimits::default())
     }
 
     /// As [`Self::new`], for a reducer that may use less than others.
     pub fn within(runtime: &Runtime, name: &str, bytes: &[u8], limits: GuestLimits) -> Result<Self, Refused> {
+        Self::compiled(runtime, name, bytes, limits, Origin::Foreign)
+    }
+
+    /// As [`Self::new`], for a reducer that is part of the product.
+    pub(super) fn embedded(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, Refused> {
+        Self::compiled(runtime, name, bytes, GuestLimits::default(), Origin::Own)
+    }
+
+    fn compiled(
+        runtime: &Runtime,
+        name: &str,
+        bytes: &[u8],
+        limits: GuestLimits,
+        origin: Origin,
+    ) -> Result<Self, Refused> {
         let who = format!("reducer `{name}`");
-        let compiled = runtime.compile(&who, World::Reducer, bytes)?;
+        let compiled = runtime.compile(&who, World::Reducer, bytes, origin)?;
         let indices = wit::GuestIndices::new(&compiled).map_err(|error| {
             let why = Refusal::Export(World::Reducer.interface(), error.root_cause().to_string());
             Refused { who: who.clone(), why }
@@ -80,13 +98,16 @@ impl ReducerComponent {
     pub fn describe(&self) -> Result<catalog::Reducer, Fault> {
         let (mut guest, exports) = self.start()?;
         let described = guest.call(|store| exports.call_describe(store))?;
-        Ok(lift_descriptor(described).reducer)
+        Ok(described_by(&guest, described)?.reducer)
     }
 
     /// The same with the sizes of states, of several calls in an instance of its own.
     pub fn describe_calls(&self, calls: usize) -> Result<Vec<Described>, Fault> {
         let (mut guest, exports) = self.start()?;
-        let mut call = |_| guest.call(|store| exports.call_describe(store)).map(lift_descriptor);
+        let mut call = |_| {
+            let described = guest.call(|store| exports.call_describe(store))?;
+            described_by(&guest, described)
+        };
         (0..calls).map(&mut call).collect()
     }
 
@@ -202,9 +223,16 @@ impl Accumulators for ReducerInstance {
     }
 }
 
+fn described_by(guest: &Guest, described: wit::Descriptor) -> Result<Described, Fault> {
+    description::lift(described).map_err(|what| guest.refuse(what))
+}
+
 /// Values as the signature promises them, one a slot; else what is wrong with them.
 fn checked(evaluated: wit::Evaluated, returns: DataType, rows: usize) -> Result<Evaluated, String> {
     let column = lift(evaluated.column, returns, rows)?;
+    if evaluated.failed.len() > rows {
+        return Err(format!("failed {} rows of {rows}", evaluated.failed.len()));
+    }
     let failed = evaluated.failed.into_iter().map(|FailedRow { row, why }| {
         if row as usize >= rows {
             return Err(format!("failed row {row} of {rows}"));
@@ -231,33 +259,5 @@ impl fmt::Display for Answered {
             Self::Invalid(text) | Self::Corrupt(text) => f.write_str(text),
             Self::UnsupportedVersion(version) => write!(f, "it cannot read states of version {version}"),
         }
-    }
-}
-
-fn lift_descriptor(described: wit::Descriptor) -> Described {
-    let size = |signature: &wit::Signature| match signature.state {
-        wit::StateSize::Bounded(bytes) => Some(bytes),
-        wit::StateSize::Growing => None,
-    };
-    let state_bytes_max = described.signatures.iter().map(size).collect();
-    let reducer = catalog::Reducer {
-        name: words(&described.name),
-        version: words(&described.version),
-        docs: words(&described.docs),
-        signatures: described.signatures.into_iter().map(signature).collect(),
-    };
-    Described { reducer, state_bytes_max }
-}
-
-fn signature(signature: wit::Signature) -> catalog::Signature {
-    catalog::Signature {
-        arguments: signature.arguments.into_iter().map(lift_type).collect(),
-        parameters: signature.parameters.into_iter().map(lift_field).collect(),
-        returns: lift_type(signature.returns),
-        needs_time: signature.needs_time,
-        growing: matches!(signature.state, wit::StateSize::Growing),
-        tolerance: signature.tolerance,
-        state_version: signature.state_version,
-        restores: signature.restores,
     }
 }
