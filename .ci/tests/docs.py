@@ -20,7 +20,10 @@ BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.D
 
 
 def run(command, folder, binary):
-    environment = {**os.environ, "PATH": f"{binary.parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    environment = {
+        **os.environ, "PATH": f"{binary.parent}:{os.environ['PATH']}", "NO_COLOR": "1", "XDG_CACHE_HOME": str(Path(folder, ".cache")),
+    }
+    environment.pop("STREAMGAUGE_PLUGIN_CACHE", None)
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], cwd=folder, env=environment, timeout=60,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod failure;
 mod files;
+mod guests;
 mod layout;
 mod limit_options;
 mod log_options;
@@ -27,9 +28,10 @@ use std::{
 
 use clap::{ColorChoice, Parser, Subcommand};
 use serde::Serialize;
+use tracing::{Level, dispatcher::with_default};
 
 use self::failure::Failure;
-use crate::logging::LogFormat;
+use crate::logging::{self, LogFormat};
 
 /// SQL window queries, compiled to WebAssembly components, over Kafka.
 #[derive(Debug, Parser)]
@@ -94,6 +96,36 @@ impl Command {
             _ => LogFormat::Text,
         }
     }
+
+    /// Up to which level events are told.
+    fn log_level(&self) -> Level {
+        match self {
+            Self::Demo(options) => options.log.level(),
+            Self::Run(options) => options.log.level(),
+            Self::Query(options) => options.log.level(),
+            Self::Tap(options) => options.log.level(),
+            _ => Level::INFO,
+        }
+    }
+
+    /// Does what was asked for.
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Demo(options) => demo::run(options),
+            Self::Check(options) => check::run(&options),
+            Self::Explain(options) => explain::run(&options),
+            Self::Compile(options) => compile::run(&options),
+            Self::Run(options) => run::run(&options),
+            Self::State(options) => state::run(&options),
+            Self::Query(options) => adhoc::query::run(&options),
+            Self::Tap(options) => adhoc::tap::run(&options),
+            Self::Options(options) => option_list::run(&options),
+            Self::Fmt(options) => layout::run(&options),
+            Self::Plugin(options) => plugin::run(&options),
+            Self::Completions(options) => completions::run(&options),
+            Self::Man => completions::man(),
+        }
+    }
 }
 
 impl Cli {
@@ -101,21 +133,9 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         color(self.color);
         let format = self.command.log_format();
-        let done = match self.command {
-            Command::Demo(options) => demo::run(options),
-            Command::Check(options) => check::run(&options),
-            Command::Explain(options) => explain::run(&options),
-            Command::Compile(options) => compile::run(&options),
-            Command::Run(options) => run::run(&options),
-            Command::State(options) => state::run(&options),
-            Command::Query(options) => adhoc::query::run(&options),
-            Command::Tap(options) => adhoc::tap::run(&options),
-            Command::Options(options) => option_list::run(&options),
-            Command::Fmt(options) => layout::run(&options),
-            Command::Plugin(options) => plugin::run(&options),
-            Command::Completions(options) => completions::run(&options),
-            Command::Man => completions::man(),
-        };
+        // What happens before a program runs: while it runs it tells in a way of its own.
+        let lines = logging::dispatch(self.command.log_level(), format, |line| say(&line));
+        let done = with_default(&lines, || self.command.run());
         match done {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {

@@ -134,6 +134,9 @@ limits! {
     leader_timeout: Time = S, 10 * MS..=60 * S, "a leader's answer where its partition ends", "a notice; its partitions hold windows open";
     max_component_bytes: Bytes = 64 * MIB, MIB..=GIB, "a component", "refused";
     function_cache_bytes: Bytes = 16 * MIB, 0..=GIB, "compiled functions that are kept", "what comes later is compiled each time";
+    plugin_compile_memory: Bytes = GIB, 64 * MIB..=64 * GIB, "addresses of the process that compiles a plugin of yours", "the plugin is refused";
+    plugin_compile_time: Time = 60 * S, S..=HOUR, "processor time of that process, in whole seconds", "the plugin is refused";
+    plugin_cache_bytes: Bytes = 512 * MIB, 0..=64 * GIB, "machine code of your plugins that is kept between runs", "what was used least recently is removed";
     max_call_result_bytes: Bytes = 256 * MIB, MIB..=2 * GIB, "result of a guest's call", "the query fails";
     plugin_memory: Bytes = GIB, 64 * KIB..=4 * GIB, "memories and tables of a plugin's instance", "the query goes back to its checkpoint";
     plugin_call_timeout: Time = S, 10 * MS..=HOUR, "a call of a plugin", "the query goes back to its checkpoint";
@@ -191,6 +194,8 @@ impl Limits {
             plugin_call_timeout: self.plugin_call_timeout,
             call_result_bytes_max: self.max_call_result_bytes,
             component_bytes_max: self.max_component_bytes,
+            compile_memory: self.plugin_compile_memory,
+            compile_time: self.plugin_compile_time,
             function_cache_bytes: self.function_cache_bytes,
         }
     }

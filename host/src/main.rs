@@ -3,8 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use streamgauge_component::compiler;
 
 fn main() -> ExitCode {
+    if let Some(compiled) = compiler::child::serve() {
+        return compiled;
+    }
     streamgauge::cli::process::prepare();
     streamgauge::cli::Cli::parse().run()
 }

@@ -9,7 +9,7 @@ use wasmparser::{
     types::TypesRef,
 };
 
-use super::contract::ContractVersion;
+use super::{contract::ContractVersion, limits::spell};
 
 /// What a guest is for: the interface that it must export ([`ContractVersion::interface`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,21 @@ pub enum Refusal {
     /// The compiler gave up.
     #[error("does not compile: {0}")]
     Compile(String),
+    /// The compiler wanted more memory than it may have.
+    #[error(
+        "takes more than {} of memory to compile: build it with smaller functions, or raise --limit plugin_compile_memory=SIZE", spell(*.0)
+    )]
+    CompileMemory(usize),
+    /// The compiler took longer than it may.
+    #[error(
+        "takes more than {0} s of processor time to compile: build it with smaller functions, or raise --limit plugin_compile_time=TIME"
+    )]
+    CompileTime(u64),
+    /// There is more machine code than is taken.
+    #[error(
+        "compiles to more than {} of machine code, which is 4 times --limit max_component_bytes", spell(*.0)
+    )]
+    CompiledTooLarge(usize),
     /// It failed before it could be used.
     #[error("{0}")]
     Start(String),

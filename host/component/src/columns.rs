@@ -54,9 +54,11 @@ pub(super) fn lift(column: ColumnResult, data_type: DataType, rows: usize) -> Re
 /// States that a guest gave, one a slot.
 pub(super) fn lift_states(states: BytesListResult, slots: usize) -> Result<Texts, String> {
     let BytesListResult { ends, bytes } = states;
-    let in_order = ends.is_sorted() && ends.last().is_none_or(|&end| end as usize == bytes.len());
-    if ends.len() != slots || !in_order || (ends.is_empty() && !bytes.is_empty()) {
+    if ends.len() != slots {
         return Err(format!("gave {} states of {} bytes for {slots} slots", ends.len(), bytes.len()));
+    }
+    if !ends.is_sorted() || ends.last().map_or(0, |&end| end as usize) != bytes.len() {
+        return Err(format!("gave states whose ends do not divide their {} bytes", bytes.len()));
     }
     Ok(Texts { ends, bytes })
 }
@@ -148,13 +150,32 @@ pub(super) fn lower_type(data_type: DataType) -> WitType {
     }
 }
 
-/// A parameter or an option that a guest described.
-pub(super) fn lift_field(field: Field) -> Parameter {
-    Parameter {
-        name: words(&field.name),
-        data_type: lift_type(field.data_type),
-        docs: words(&field.docs),
-        default: field.default.map(lift_value),
+/// Parameters or options that a guest may describe.
+const FIELDS_MAX: usize = 100;
+/// The longest text that a guest may have as a default, in bytes.
+const DEFAULT_MAX: usize = 4096;
+
+/// Parameters or options that a guest described; `what` they are.
+pub(super) fn lift_fields(fields: Vec<Field>, what: &str) -> Result<Vec<Parameter>, String> {
+    if fields.len() > FIELDS_MAX {
+        return Err(format!("describes {} {what}, and {FIELDS_MAX} are the most", fields.len()));
+    }
+    fields.into_iter().map(lift_field).collect()
+}
+
+fn lift_field(field: Field) -> Result<Parameter, String> {
+    let name = words(&field.name);
+    match &field.default {
+        Some(LiteralResult::Text(text)) if text.len() > DEFAULT_MAX => Err(format!(
+            "describes a default of {} bytes for `{name}`, and {DEFAULT_MAX} are the most",
+            text.len()
+        )),
+        _ => Ok(Parameter {
+            name,
+            data_type: lift_type(field.data_type),
+            docs: words(&field.docs),
+            default: field.default.map(lift_value),
+        }),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use streamgauge_engine::{Fault, FaultKind};
-use streamgauge_sql::size;
 use tracing::warn;
 use wasmtime::{
     Store, Trap, WasmBacktrace,
@@ -11,7 +10,7 @@ use wasmtime::{
 };
 
 use super::{
-    limits::{Budget, GuestLimits, Limits, NO_MORE, Refusal, is_systems},
+    limits::{Budget, GuestLimits, Limits, NO_MORE, Refusal, is_systems, spell},
     runtime::Runtime,
 };
 
@@ -137,7 +136,7 @@ fn what_happened(
             Some(memory) => (memory, "its option memory"),
             None => (limits.plugin_memory, "--limit plugin_memory"),
         };
-        return (FaultKind::Transient, format!("wanted more than {} of memory ({set_by})", bytes(memory)));
+        return (FaultKind::Transient, format!("wanted more than {} of memory ({set_by})", spell(memory)));
     }
     let what = match trap {
         Some(trap) => {
@@ -150,7 +149,7 @@ fn what_happened(
             // The runtime's error has no public type.
             cause if cause.contains("fuel allocated for hostcalls has been exhausted") => format!(
                 "handed over more than {} in one call (--limit max_call_result_bytes)",
-                bytes(limits.call_result_bytes_max)
+                spell(limits.call_result_bytes_max)
             ),
             cause => format!("broke its contract: {}", words(&cause)),
         },
@@ -178,11 +177,6 @@ fn duration(duration: Duration) -> String {
         millis if millis.is_multiple_of(1000) => format!("{} s", millis / 1000),
         millis => format!("{millis} ms"),
     }
-}
-
-/// A number of bytes in words.
-fn bytes(bytes: usize) -> String {
-    size::spell(u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@
 mod bindings;
 mod cache;
 pub mod check;
+pub mod code_cache;
 mod columns;
+pub mod compiler;
+mod config;
 pub mod contract;
 mod guest;
 pub mod limits;

@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use rustix::io::Errno;
+use streamgauge_sql::size;
 use wasmtime::ResourceLimiter;
 
 /// The bounds of every guest.
@@ -16,6 +17,10 @@ pub struct Limits {
     pub call_result_bytes_max: usize,
     /// `max_component_bytes`: the largest component that is read; a guest that brings a whole language along has 20 MB.
     pub component_bytes_max: usize,
+    /// `plugin_compile_memory`: addresses of the process that compiles a plugin of others.
+    pub compile_memory: usize,
+    /// `plugin_compile_time`: processor time of that process, in whole seconds.
+    pub compile_time: Duration,
     /// `function_cache_bytes`: how much machine code is kept by function.
     pub function_cache_bytes: usize,
 }
@@ -36,6 +41,8 @@ impl Default for Limits {
             plugin_call_timeout: Duration::from_secs(1),
             call_result_bytes_max: 256 << 20,
             component_bytes_max: 64 << 20,
+            compile_memory: 1 << 30,
+            compile_time: Duration::from_secs(60),
             function_cache_bytes: 16 << 20,
         }
     }
@@ -122,6 +129,11 @@ pub(super) fn is_systems(error: &wasmtime::Error) -> bool {
                     .downcast_ref::<io::Error>()
                     .is_some_and(|cause| cause.kind() == io::ErrorKind::OutOfMemory)
         })
+}
+
+/// A number of bytes in words.
+pub(super) fn spell(bytes: usize) -> String {
+    size::spell(u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 
 /// What is told of it, behind who asked.

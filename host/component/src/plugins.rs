@@ -112,7 +112,8 @@ impl Plugins {
         if let Some(loaded) = self.own().get(&key) {
             return Ok(loaded.description.clone());
         }
-        let component = ReducerComponent::within(&self.runtime, name, bytes, limits)?;
+        let component = ReducerComponent::within(&self.runtime, name, bytes, limits)
+            .inspect_err(|refused| self.note_lacking(refused))?;
         let description = component.describe()?;
         let loaded = Arc::new(Loaded { component, description: description.clone() });
         self.own().insert(key, loaded);
@@ -137,7 +138,8 @@ impl Plugins {
         if let Some(loaded) = self.own_sinks().get(&key) {
             return Ok(Arc::clone(loaded));
         }
-        let component = SinkComponent::within(&self.runtime, name, bytes, limits)?;
+        let component = SinkComponent::within(&self.runtime, name, bytes, limits)
+            .inspect_err(|refused| self.note_lacking(refused))?;
         let description = component.describe()?;
         let loaded = Arc::new(LoadedSink { component, description });
         self.own_sinks().insert(key, Arc::clone(&loaded));
@@ -166,7 +168,7 @@ impl Plugins {
         if let Some(loaded) = self.table().get(name) {
             return Ok(Some(Arc::clone(loaded)));
         }
-        let component = ReducerComponent::new(&self.runtime, name, bytes)?;
+        let component = ReducerComponent::embedded(&self.runtime, name, bytes)?;
         let description = component.describe()?;
         let loaded = Arc::new(Loaded { component, description });
         self.table().insert(name, Arc::clone(&loaded));

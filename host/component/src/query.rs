@@ -15,6 +15,7 @@ use super::{
     bindings::{columns::ColumnParam, query as wit},
     check::{Refusal, Refused, World},
     columns::{bitmap, lift, lower},
+    compiler::Origin,
     contract::ContractVersion,
     guest::{Guest, call_again},
     limits::{Budget, GuestLimits},
@@ -63,7 +64,7 @@ impl QueryComponent {
     pub fn new(runtime: &Runtime, bytes: &[u8]) -> Result<Self, Refused> {
         let refused = |who: &str, why| Refused { who: who.to_owned(), why };
         let nameless = "query component";
-        let compiled = runtime.compile(nameless, World::Query, bytes)?;
+        let compiled = runtime.compile(nameless, World::Query, bytes, Origin::Own)?;
         let manifest = encode::manifest(bytes)
             .map_err(|error| refused(nameless, Refusal::Manifest(error.to_string())))?;
         let who = format!("query `{}`", manifest.name);

@@ -1,5 +1,6 @@
 //! Step 4: a reducer, the states of an aggregate call in a plugin.
 
+mod description;
 mod exports;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use super::{
     bindings::columns::{BytesListParam, ColumnParam, ColumnResult, Error, FailedRow, LiteralParam},
     check::{Refusal, Refused, World},
     columns::{lift, lift_states, lower, lower_value},
+    compiler::Origin,
     contract::ContractVersion,
     guest::{Guest, words},
     limits::{Budget, GuestLimits},
@@ -62,15 +64,30 @@ pub struct ReducerInstance {
 }
 
 impl ReducerComponent {
-    /// Compiles a reducer. `name` is what errors call it.
+    /// Compiles a reducer that somebody wrote. `name` is what errors call it.
     pub fn new(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, Refused> {
         Self::within(runtime, name, bytes, GuestLimits::default())
     }
 
     /// As [`Self::new`], for a reducer that may use less than others.
     pub fn within(runtime: &Runtime, name: &str, bytes: &[u8], limits: GuestLimits) -> Result<Self, Refused> {
+        Self::compiled(runtime, name, bytes, limits, Origin::Foreign)
+    }
+
+    /// As [`Self::new`], for a reducer that is part of the product.
+    pub(super) fn embedded(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, Refused> {
+        Self::compiled(runtime, name, bytes, GuestLimits::default(), Origin::Own)
+    }
+
+    fn compiled(
+        runtime: &Runtime,
+        name: &str,
+        bytes: &[u8],
+        limits: GuestLimits,
+        origin: Origin,
+    ) -> Result<Self, Refused> {
         let who = format!("reducer `{name}`");
-        let compiled = runtime.compile(&who, World::Reducer, bytes)?;
+        let compiled = runtime.compile(&who, World::Reducer, bytes, origin)?;
         let indices = Indices::new(&compiled).map_err(|error| {
             let why = Refusal::Export(
                 ContractVersion::ALL[0].interface(World::Reducer),
@@ -84,14 +101,13 @@ impl ReducerComponent {
     /// What the plugin says about itself.
     pub fn describe(&self) -> Result<catalog::Reducer, Fault> {
         let (mut guest, exports) = self.start()?;
-        Ok(guest.call(|store| exports.describe(store))?.reducer)
+        Ok(describe(&mut guest, &exports)?.reducer)
     }
 
     /// The same with the sizes of states, of several calls in an instance of its own.
     pub fn describe_calls(&self, calls: usize) -> Result<Vec<Described>, Fault> {
         let (mut guest, exports) = self.start()?;
-        let mut call = |_| guest.call(|store| exports.describe(store));
-        (0..calls).map(&mut call).collect()
+        (0..calls).map(|_| describe(&mut guest, &exports)).collect()
     }
 
     /// Opens the accumulators of an aggregate call whose states have these versions.
@@ -201,6 +217,11 @@ impl Accumulators for ReducerInstance {
     }
 }
 
+/// What a reducer says about itself.
+fn describe(guest: &mut Guest, exports: &Exports) -> Result<Described, Fault> {
+    guest.call(|store| exports.describe(store))?.map_err(|what| guest.refuse(what))
+}
+
 /// Values as the signature promises them, one a slot; else what is wrong with them.
 fn checked(
     (column, failed): (ColumnResult, Vec<FailedRow>),
@@ -208,6 +229,9 @@ fn checked(
     rows: usize,
 ) -> Result<Evaluated, String> {
     let column = lift(column, returns, rows)?;
+    if failed.len() > rows {
+        return Err(format!("failed {} rows of {rows}", failed.len()));
+    }
     let failed = failed.into_iter().map(|FailedRow { row, why }| {
         if row as usize >= rows {
             return Err(format!("failed row {row} of {rows}"));

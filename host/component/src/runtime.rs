@@ -12,23 +12,37 @@ use std::{
     time::Duration,
 };
 
+use tracing::info;
 use wasmtime::{
-    Config, Engine, Strategy,
+    Engine,
     component::{Component, InstancePre, Linker},
 };
 
 use super::{
     cache::FunctionCache,
     check::{Refusal, Refused, World, check},
+    code_cache::{CodeCache, Key},
+    compiler::{self, Bounds, Compiler, Origin},
+    config::config,
     limits::{Budget, Limits, NO_MORE, is_systems},
 };
 
 /// How often guests are looked at for having run too long.
 const TICK: Duration = Duration::from_millis(5);
-/// The stack of a call: part of the calling thread's.
-const STACK_BYTES: usize = 512 << 10;
-/// Frames of a trap that are worth keeping.
-const TRAP_FRAMES: Option<NonZeroUsize> = NonZeroUsize::new(16);
+
+/// A component of others from which on it is told that it is compiled: it takes seconds.
+const TOLD_BYTES: usize = 1 << 20;
+
+/// What a runtime is to be.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// The limits of every guest.
+    pub limits: Limits,
+    /// What compiles components of others.
+    pub compiler: Compiler,
+    /// Where their machine code is kept; none = nowhere.
+    pub code_cache: Option<CodeCache>,
+}
 
 /// Compiles guests and stops those that run too long. A clone is the same runtime.
 #[derive(Clone)]
@@ -38,7 +52,9 @@ pub struct Runtime {
 
 struct RuntimeInner {
     engine: Engine,
-    limits: Limits,
+    settings: Settings,
+    /// Held while a component of others is compiled, so that what all of them take together is bounded.
+    compiling: Mutex<()>,
     /// What was compiled, by its bytes: the same plugin in a hundred queries is compiled once.
     compiled: Mutex<HashMap<Box<[u8]>, InstancePre<Budget>>>,
     /// Dropped with the runtime: that ends the ticker.
@@ -51,23 +67,31 @@ struct RuntimeInner {
 pub struct RuntimeError(String);
 
 impl Runtime {
-    /// A runtime with the default limits.
+    /// A runtime with the default limits, which compiles everything in this process and keeps nothing.
     pub fn new() -> Result<Self, RuntimeError> {
-        Self::with_limits(Limits::default())
+        Self::with(Settings::default())
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(limits: Limits) -> Result<Self, RuntimeError> {
+        Self::with(Settings { limits, ..Settings::default() })
     }
 
     /// A runtime.
-    pub fn with_limits(limits: Limits) -> Result<Self, RuntimeError> {
-        let engine = config(&limits).and_then(|config| Engine::new(&config));
+    pub fn with(settings: Settings) -> Result<Self, RuntimeError> {
+        let functions = Arc::new(FunctionCache::new(settings.limits.function_cache_bytes));
+        let mut config = config();
+        let engine = config.enable_incremental_compilation(functions).and_then(|config| Engine::new(config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
-        let shared = RuntimeInner { engine, limits, compiled: Mutex::default(), _ticker: ticker };
+        let (compiling, compiled) = (Mutex::default(), Mutex::default());
+        let shared = RuntimeInner { engine, settings, compiling, compiled, _ticker: ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The limits of every guest.
     pub fn limits(&self) -> Limits {
-        self.shared.limits
+        self.shared.settings.limits
     }
 
     /// Checks and compiles a guest, unless the same bytes were compiled before. `who` names it in errors.
@@ -76,24 +100,59 @@ impl Runtime {
         who: &str,
         world: World,
         bytes: &[u8],
+        origin: Origin,
     ) -> Result<InstancePre<Budget>, Refused> {
         let refused = |why| Refused { who: who.to_owned(), why };
         check(world, bytes, self.limits().component_bytes_max).map_err(refused)?;
         if let Some(compiled) = self.compiled().get(bytes) {
             return Ok(compiled.clone());
         }
-        let engine = &self.shared.engine;
-        let failed = |error: wasmtime::Error| {
-            refused(match is_systems(&error) {
-                true => Refusal::Transient(NO_MORE.to_owned()),
-                false => Refusal::Compile(format!("{error:#}")),
-            })
+        let component = match origin {
+            Origin::Own => self.compile_here(bytes),
+            Origin::Foreign => {
+                let _alone = self.shared.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+                self.compile_foreign(who, bytes)
+            }
         };
-        let component = Component::from_binary(engine, bytes).map_err(failed)?;
         // Nothing is linked: `check` saw that nothing is wanted.
-        let compiled = Linker::new(engine).instantiate_pre(&component).map_err(failed)?;
+        let linked = component.and_then(|component| {
+            Linker::new(&self.shared.engine).instantiate_pre(&component).map_err(uncompiled)
+        });
+        let compiled = linked.map_err(refused)?;
         self.compiled().insert(bytes.into(), compiled.clone());
         Ok(compiled)
+    }
+
+    fn compile_here(&self, bytes: &[u8]) -> Result<Component, Refusal> {
+        Component::from_binary(&self.shared.engine, bytes).map_err(uncompiled)
+    }
+
+    /// Takes the machine code that is kept, or compiles a component and keeps its machine code.
+    fn compile_foreign(&self, who: &str, bytes: &[u8]) -> Result<Component, Refusal> {
+        let RuntimeInner { engine, settings, .. } = &*self.shared;
+        let Settings { limits, compiler, code_cache } = settings;
+        let key = code_cache.as_ref().map(|cache| (cache, Key::of(engine, bytes)));
+        let kept = key.and_then(|(cache, key)| cache.get(&key));
+        if let Some(component) = kept.and_then(|kept| load(engine, kept.as_ref()).ok()) {
+            return Ok(component);
+        }
+        tell_compilation(who, bytes.len(), code_cache.as_ref());
+        match compiler {
+            Compiler::InProcess => {
+                let component = self.compile_here(bytes)?;
+                if let Some((cache, key)) = key {
+                    cache.put(&key, &component.serialize().map_err(uncompiled)?);
+                }
+                Ok(component)
+            }
+            Compiler::Program(program) => {
+                let code = compiler::compile(program, bytes, &bounds(limits))?;
+                if let Some((cache, key)) = key {
+                    cache.put(&key, &code);
+                }
+                load(engine, &code).map_err(uncompiled)
+            }
+        }
     }
 
     /// Does `work` for each item on all cores: what [`Runtime::compile`] does for many guests at the start.
@@ -127,50 +186,53 @@ impl Runtime {
     }
 }
 
+/// What the compilation of a component of others may take.
+fn bounds(limits: &Limits) -> Bounds {
+    /// Machine code is about three times as large as the component.
+    const CODE_PER_COMPONENT: usize = 4;
+    Bounds {
+        memory: limits.compile_memory,
+        seconds: limits.compile_time.as_secs().max(1),
+        code_bytes_max: limits.component_bytes_max.saturating_mul(CODE_PER_COMPONENT),
+    }
+}
+
+/// Loads machine code. It is not verified.
+fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    #[expect(
+        unsafe_code,
+        reason = "the code was made by the compiler of this program, and its digest fits if it was kept"
+    )]
+    unsafe {
+        Component::deserialize(engine, code)
+    }
+}
+
+fn uncompiled(error: wasmtime::Error) -> Refusal {
+    match is_systems(&error) {
+        true => Refusal::Transient(NO_MORE.to_owned()),
+        false => Refusal::Compile(format!("{error:#}")),
+    }
+}
+
+/// Tells why nothing happens for some seconds.
+fn tell_compilation(who: &str, bytes: usize, cache: Option<&CodeCache>) {
+    if bytes < TOLD_BYTES {
+        return;
+    }
+    // Nobody counts these bytes.
+    let size = format!("{:.0} MB", bytes as f64 / 1e6);
+    match cache.filter(|cache| cache.is_usable()) {
+        Some(cache) => {
+            info!("compiling {who} ({size}), once: its machine code is kept in {}", cache.path().display());
+        }
+        None => info!("compiling {who} ({size}); its machine code is not kept"),
+    }
+}
+
 fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     items.get(index).map(|item| (index, item))
-}
-
-/// What guests may be made of, as in [`check`], and how they run: the same bits each time, never without end.
-fn config(limits: &Limits) -> wasmtime::Result<Config> {
-    let mut config = Config::new();
-    config
-        .strategy(Strategy::Cranelift)
-        .concurrency_support(false)
-        .wasm_component_model(true)
-        .wasm_bulk_memory(true)
-        .wasm_multi_value(true)
-        .wasm_reference_types(true)
-        .wasm_extended_const(true)
-        .wasm_simd(false)
-        .wasm_relaxed_simd(false)
-        .wasm_threads(false)
-        .wasm_gc(false)
-        .wasm_function_references(false)
-        .wasm_exceptions(false)
-        .wasm_tail_call(false)
-        // For what wasmtime itself puts between the parts of a composed component, which without it cannot be compiled. An author's
-        // module with several memories is refused by `check`.
-        .wasm_multi_memory(true)
-        .wasm_memory64(false)
-        .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false);
-    // NaNs are made canonical where they leave a guest (`columns.rs`); doing it behind each operation inside costs reducers
-    // of doubles up to five times their time, and a replay on the same kind of processor gives the same bits anyway.
-    config.cranelift_nan_canonicalization(false);
-    config.epoch_interruption(true);
-    config.max_wasm_stack(STACK_BYTES);
-    config.wasm_backtrace_max_frames(TRAP_FRAMES);
-    // Traps are walked by wasmtime itself; registering tables for others costs at each load.
-    config.native_unwind_info(false);
-    // 4 GiB of addresses a memory, none of them used before they are touched: no bounds checks in loops. There are
-    // addresses for thousands of instances.
-    config.memory_reservation(4 << 30).memory_guard_size(32 << 20).memory_may_move(false);
-    // Such an image is a file, if only in memory: `ulimit -f` holds for it, and instances are too few to share much.
-    config.memory_init_cow(false);
-    config.enable_incremental_compilation(Arc::new(FunctionCache::new(limits.function_cache_bytes)))?;
-    Ok(config)
 }
 
 /// Counts the engine's epochs until the returned end of a channel is dropped.

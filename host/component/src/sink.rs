@@ -22,6 +22,7 @@ use wasmtime::component::InstancePre;
 
 use super::{
     check::{Refusal, Refused, World},
+    compiler::Origin,
     limits::{Budget, GuestLimits},
     runtime::Runtime,
 };
@@ -116,15 +117,25 @@ pub enum Outcome {
 }
 
 impl SinkComponent {
-    /// Compiles a sink. `name` is what errors call it.
+    /// Compiles a sink that somebody wrote. `name` is what errors call it.
     pub fn new(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, Refused> {
         Self::within(runtime, name, bytes, GuestLimits::default())
     }
 
     /// As [`Self::new`], for a sink that may use less than others.
     pub fn within(runtime: &Runtime, name: &str, bytes: &[u8], limits: GuestLimits) -> Result<Self, Refused> {
+        Self::compiled(runtime, name, bytes, limits, Origin::Foreign)
+    }
+
+    fn compiled(
+        runtime: &Runtime,
+        name: &str,
+        bytes: &[u8],
+        limits: GuestLimits,
+        origin: Origin,
+    ) -> Result<Self, Refused> {
         let who = format!("sink `{name}`");
-        let compiled = runtime.compile(&who, World::Sink, bytes)?;
+        let compiled = runtime.compile(&who, World::Sink, bytes, origin)?;
         let indices = Indices::new(&compiled).map_err(|(interface, error)| {
             let why = Refusal::Export(interface, error.root_cause().to_string());
             Refused { who: who.clone(), why }
@@ -135,7 +146,10 @@ impl SinkComponent {
     /// A sink that is part of the product; none if there is none of this name.
     pub fn embedded(runtime: &Runtime, name: &str) -> Result<Option<Self>, Refused> {
         let found = streamgauge_bundle::SINKS.iter().find(|(known, _)| *known == name);
-        found.map(|(_, bytes)| Self::new(runtime, name, bytes)).transpose()
+        let own = |(_, bytes): &(_, &[u8])| {
+            Self::compiled(runtime, name, bytes, GuestLimits::default(), Origin::Own)
+        };
+        found.map(own).transpose()
     }
 
     /// Whether it is asked instead of told: it gives no requests, but [`SinkInstance::render`] does something.

@@ -16,7 +16,7 @@ use std::{
 use clap::{Args, Subcommand};
 use streamgauge_component::runtime::Runtime;
 
-use super::{Failure, limit_options::LimitOptions};
+use super::{Failure, guests, limit_options::LimitOptions};
 
 /// Options of `plugin`.
 #[derive(Debug, Args)]
@@ -81,8 +81,7 @@ impl File {
 
     /// What compiles and runs it.
     fn runtime(&self) -> Result<Runtime, Failure> {
-        let limits = self.limits.limits().component();
-        Runtime::with_limits(limits).map_err(|error| Failure::Runtime(format!("error: {error}")))
+        guests::runtime(&self.limits.limits())
     }
 }
 

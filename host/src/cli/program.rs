@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use streamgauge_component::{plugins::Plugins, runtime::Runtime};
+use streamgauge_component::plugins::Plugins;
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{Compiled, Diagnostic, SourceText, variables::Variables};
 
-use super::{Failure, failure::tell_warnings, files, set_options::SetOptions};
+use super::{Failure, failure::tell_warnings, files, guests, set_options::SetOptions};
 use crate::{
     deploy::{Connectors, HostCatalog, component},
     limits::Limits,
@@ -26,9 +26,7 @@ pub(super) fn compile(files: &[PathBuf], set: &SetOptions, limits: &Limits) -> R
 /// # Errors
 /// Where this machine cannot run WebAssembly.
 pub(super) fn plugins(limits: &Limits) -> Result<Plugins, Failure> {
-    let runtime = Runtime::with_limits(limits.component())
-        .map_err(|error| Failure::Runtime(format!("error: {error}")))?;
-    Ok(Plugins::embedded(runtime))
+    Ok(Plugins::embedded(guests::runtime(limits)?))
 }
 
 /// As [`compile`], with plugins that are loaded already.

@@ -32,13 +32,16 @@ mod noticed;
 mod panics;
 mod plugin;
 mod plugin_project;
+mod compiling;
+mod hostile;
 
 use std::process::{Command, Output};
 
 /// The binary under test.
 pub fn streamgauge() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_streamgauge"));
-    command.env("NO_COLOR", "1");
+    // Machine code that other tests left is not used, and nothing is left in the user's folder.
+    command.env("NO_COLOR", "1").env("STREAMGAUGE_PLUGIN_CACHE", "off");
     command
 }
 

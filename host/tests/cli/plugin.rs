@@ -9,9 +9,9 @@ use crate::{outcome, streamgauge};
 
 #[path = "../../component/tests/component/guests.rs"]
 #[expect(dead_code, reason = "the guests of another crate's tests, of which these use some")]
-mod guests;
+pub(crate) mod guests;
 #[path = "../../conformance/tests/conformance/counter.rs"]
-mod counter;
+pub(crate) mod counter;
 
 use counter::{Counter, counter as component, text};
 

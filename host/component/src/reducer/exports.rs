@@ -1,12 +1,11 @@
 //! The functions of a reducer, in each version of the contract.
 
-use streamgauge_sql::catalog;
 use wasmtime::{
     Result, Store,
     component::{Instance, InstancePre, ResourceAny},
 };
 
-use super::Described;
+use super::{Described, description};
 use crate::{
     bindings::{
         columns::{
@@ -15,9 +14,7 @@ use crate::{
         reducer as v0_2, v0_1,
     },
     check::World,
-    columns::{lift_field, lift_type},
     contract::ContractVersion,
-    guest::words,
     limits::Budget,
 };
 
@@ -50,36 +47,6 @@ macro_rules! of_accumulators {
     };
 }
 
-/// A description in each version: its records have the same fields.
-macro_rules! lift_descriptor {
-    ($version:path, $described:expr) => {{
-        use $version as wit;
-        let described = $described;
-        let size = |signature: &wit::Signature| match signature.state {
-            wit::StateSize::Bounded(bytes) => Some(bytes),
-            wit::StateSize::Growing => None,
-        };
-        let signature = |signature: wit::Signature| catalog::Signature {
-            growing: size(&signature).is_none(),
-            arguments: signature.arguments.into_iter().map(lift_type).collect(),
-            parameters: signature.parameters.into_iter().map(lift_field).collect(),
-            returns: lift_type(signature.returns),
-            needs_time: signature.needs_time,
-            tolerance: signature.tolerance,
-            state_version: signature.state_version,
-            restores: signature.restores,
-        };
-        let state_bytes_max = described.signatures.iter().map(size).collect();
-        let reducer = catalog::Reducer {
-            name: words(&described.name),
-            version: words(&described.version),
-            docs: words(&described.docs),
-            signatures: described.signatures.into_iter().map(signature).collect(),
-        };
-        Described { reducer, state_bytes_max }
-    }};
-}
-
 impl Indices {
     /// Finds the functions in the newest version that the component exports.
     pub(super) fn new(compiled: &InstancePre<Budget>) -> Result<Self> {
@@ -98,14 +65,14 @@ impl Indices {
 }
 
 impl Exports {
-    pub(super) fn describe(&self, store: &mut Store<Budget>) -> Result<Described> {
+    /// The inner error is what is wrong with the description.
+    pub(super) fn describe(
+        &self,
+        store: &mut Store<Budget>,
+    ) -> Result<std::result::Result<Described, String>> {
         match self {
-            Self::V0_2(exports) => {
-                exports.call_describe(store).map(|described| lift_descriptor!(v0_2, described))
-            }
-            Self::V0_1(exports) => {
-                exports.call_describe(store).map(|described| lift_descriptor!(v0_1::reducer, described))
-            }
+            Self::V0_2(exports) => exports.call_describe(store).map(description::v0_2::lift),
+            Self::V0_1(exports) => exports.call_describe(store).map(description::v0_1::lift),
         }
     }
 

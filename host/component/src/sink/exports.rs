@@ -44,7 +44,7 @@ macro_rules! version {
         mod $version {
             use super::*;
             use crate::{
-                columns::{lift_field, lower, lower_texts, lower_type},
+                columns::{lift_fields, lower, lower_texts, lower_type},
                 guest::words,
             };
             use $scrape as scrape;
@@ -82,14 +82,18 @@ macro_rules! version {
             }
 
             impl Exports {
-                pub(super) fn describe(&self, store: &mut Store<Budget>) -> Result<Descriptor> {
+                pub(super) fn describe(
+                    &self,
+                    store: &mut Store<Budget>,
+                ) -> Result<std::result::Result<Descriptor, String>> {
                     let described = self.sink.call_describe(store)?;
-                    Ok(Descriptor {
+                    let options = lift_fields(described.options, "options");
+                    Ok(options.map(|options| Descriptor {
                         name: words(&described.name),
                         version: words(&described.version),
                         docs: words(&described.docs),
-                        options: described.options.into_iter().map(lift_field).collect(),
-                    })
+                        options,
+                    }))
                 }
 
                 pub(super) fn open(
@@ -242,7 +246,11 @@ impl Indices {
 }
 
 impl Exports {
-    pub(super) fn describe(&self, store: &mut Store<Budget>) -> Result<Descriptor> {
+    /// The inner error is what is wrong with the description.
+    pub(super) fn describe(
+        &self,
+        store: &mut Store<Budget>,
+    ) -> Result<std::result::Result<Descriptor, String>> {
         in_version!(Exports, self, exports => exports.describe(store))
     }
 

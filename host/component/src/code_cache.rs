@@ -1,0 +1,131 @@
+//! Machine code that is kept between two runs: a component of others is compiled once.
+//!
+//! Machine code is not verified when it is loaded, so the [folder](folder) belongs to the user alone, and an [entry](entry) is loaded
+//! only if its digest fits. What is damaged, or was put there by others, is compiled again. Nothing depends on the folder: where it
+//! cannot be used, a warning says so once, and each run compiles.
+
+mod entry;
+mod folder;
+
+use std::{
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use sha2::{Digest as _, Sha256};
+use tracing::{debug, warn};
+use wasmtime::Engine;
+
+use self::{entry::Kept, folder::Folder};
+
+/// How entries are named and laid out. Another version does not find them.
+const LAYOUT: &[u8] = b"streamgauge machine code, layout 1\n";
+
+/// A folder of machine code.
+#[derive(Debug)]
+pub struct CodeCache {
+    path: PathBuf,
+    bytes_max: u64,
+    /// None = it cannot be used, and that was told.
+    folder: OnceLock<Option<Folder>>,
+    failure_told: AtomicBool,
+}
+
+/// What machine code was compiled from, and by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key([u8; 32]);
+
+impl Key {
+    /// The key of a component that this engine compiles: its version, its settings and the processor are part of it.
+    pub(super) fn of(engine: &Engine, component: &[u8]) -> Self {
+        let mut key = Sha256::new_with_prefix(LAYOUT);
+        key.update(Sha256::digest(component));
+        let mut compatible = Hashed(key);
+        engine.precompile_compatibility_hash().hash(&mut compatible);
+        Self(compatible.0.finalize().into())
+    }
+
+    /// The name of its entry.
+    fn name(&self) -> String {
+        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{digits}{}", folder::ENDING)
+    }
+}
+
+/// A hasher whose result is a digest.
+struct Hashed(Sha256);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Never asked: the digest is taken.
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+impl CodeCache {
+    /// A folder that is made when it is first needed. It keeps up to so many bytes: what was used least recently is removed.
+    pub fn new(path: PathBuf, bytes_max: u64) -> Self {
+        Self { path, bytes_max, folder: OnceLock::new(), failure_told: AtomicBool::new(false) }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it can be used; if not, a warning says so once.
+    pub(super) fn is_usable(&self) -> bool {
+        self.folder().is_some()
+    }
+
+    /// The machine code of a key. What is damaged is not there.
+    pub(super) fn get(&self, key: &Key) -> Option<Kept> {
+        let (folder, name) = (self.folder()?, key.name());
+        let read =
+            folder.read(&name).and_then(|bytes| bytes.map(|bytes| Kept::decode(&key.0, bytes)).transpose());
+        match read {
+            Ok(kept) => kept,
+            Err(why) => {
+                debug!("machine code in {}/{name} is not used: {why}", self.path.display());
+                None
+            }
+        }
+    }
+
+    /// Keeps the machine code of a key, and removes other entries if there are too many.
+    pub(super) fn put(&self, key: &Key, code: &[u8]) {
+        let Some(folder) = self.folder() else { return };
+        let (name, head) = (key.name(), entry::head(&key.0, code));
+        let bytes = u64::try_from(head.len().saturating_add(code.len())).unwrap_or(u64::MAX);
+        if bytes > self.bytes_max {
+            debug!("machine code of {bytes} bytes is not kept: more than --limit plugin_cache_bytes");
+            return;
+        }
+        let kept = folder.write(&name, &[&head, code]).and_then(|()| folder.shrink(self.bytes_max, &name));
+        match kept {
+            Err(why) if !self.failure_told.swap(true, Relaxed) => {
+                warn!("machine code of plugins cannot be kept in {}: {why}", self.path.display());
+            }
+            _ => {}
+        }
+    }
+
+    fn folder(&self) -> Option<&Folder> {
+        let open = || {
+            let opened = Folder::open(&self.path).inspect_err(|why| {
+                let help = "each run compiles plugins anew; STREAMGAUGE_PLUGIN_CACHE names another folder, or is `off`";
+                warn!(help, "machine code of plugins is not kept in {}: {why}", self.path.display());
+            });
+            opened.ok()
+        };
+        self.folder.get_or_init(open).as_ref()
+    }
+}

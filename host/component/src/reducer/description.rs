@@ -1,0 +1,66 @@
+//! What a reducer says about itself, if it is no longer than people and programs can use.
+
+use streamgauge_sql::catalog;
+
+use super::Described;
+use crate::{
+    bindings,
+    columns::{lift_fields, lift_type},
+    guest::words,
+};
+
+/// Ways to call a function: far more than anybody tells apart.
+const SIGNATURES_MAX: usize = 100;
+/// Arguments of a signature, and versions of states that it restores.
+const ITEMS_MAX: usize = 100;
+
+/// A version of the contract: the records have the same fields, and other types.
+macro_rules! version {
+    ($version:ident, $reducer:path) => {
+        pub(super) mod $version {
+            use super::*;
+            use $reducer as wit;
+
+            pub(in crate::reducer) fn lift(described: wit::Descriptor) -> Result<Described, String> {
+                at_most(SIGNATURES_MAX, described.signatures.len(), "signatures")?;
+                let size = |signature: &wit::Signature| match signature.state {
+                    wit::StateSize::Bounded(bytes) => Some(bytes),
+                    wit::StateSize::Growing => None,
+                };
+                let state_bytes_max = described.signatures.iter().map(size).collect();
+                let reducer = catalog::Reducer {
+                    name: words(&described.name),
+                    version: words(&described.version),
+                    docs: words(&described.docs),
+                    signatures: described.signatures.into_iter().map(signature).collect::<Result<_, _>>()?,
+                };
+                Ok(Described { reducer, state_bytes_max })
+            }
+
+            fn signature(signature: wit::Signature) -> Result<catalog::Signature, String> {
+                at_most(ITEMS_MAX, signature.arguments.len(), "arguments of a signature")?;
+                at_most(ITEMS_MAX, signature.restores.len(), "versions of states")?;
+                Ok(catalog::Signature {
+                    arguments: signature.arguments.into_iter().map(lift_type).collect(),
+                    parameters: lift_fields(signature.parameters, "parameters of a signature")?,
+                    returns: lift_type(signature.returns),
+                    needs_time: signature.needs_time,
+                    growing: matches!(signature.state, wit::StateSize::Growing),
+                    tolerance: signature.tolerance,
+                    state_version: signature.state_version,
+                    restores: signature.restores,
+                })
+            }
+        }
+    };
+}
+
+version!(v0_2, bindings::reducer);
+version!(v0_1, bindings::v0_1::reducer);
+
+fn at_most(most: usize, count: usize, what: &str) -> Result<(), String> {
+    match count > most {
+        true => Err(format!("describes {count} {what}, and {most} are the most")),
+        false => Ok(()),
+    }
+}
