@@ -140,6 +140,7 @@ limits! {
     max_call_result_bytes: Bytes = 256 * MIB, MIB..=2 * GIB, "result of a guest's call", "the query fails";
     plugin_memory: Bytes = GIB, 64 * KIB..=4 * GIB, "memories and tables of a plugin's instance", "the query goes back to its checkpoint";
     plugin_call_timeout: Time = S, 10 * MS..=HOUR, "a call of a plugin", "the query goes back to its checkpoint";
+    plugin_check_time: Time = 600 * S, S..=24 * HOUR, "all calls of a plugin in `plugin check`", "further calls fail, and so do the laws that need them";
     max_traps: Count = 3, 1..=1000, "faults of a query's plugins without progress", "the query fails";
     max_poison_records: Count = 100, 1..=100_000, "records of one batch that make a plugin trap", "the query fails";
     outbox_rows: Count = 100_000, 1..=100_000_000, "rows that are not acknowledged, of a query and sink", "the query takes no more events";
