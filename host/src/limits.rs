@@ -136,7 +136,7 @@ limits! {
     function_cache_bytes: Bytes = 16 * MIB, 0..=GIB, "compiled functions that are kept", "what comes later is compiled each time";
     plugin_compile_memory: Bytes = GIB, 64 * MIB..=64 * GIB, "addresses of the process that compiles a plugin of yours", "the plugin is refused";
     plugin_compile_time: Time = 60 * S, S..=HOUR, "processor time of that process, in whole seconds", "the plugin is refused";
-    plugin_cache_bytes: Bytes = 512 * MIB, 0..=64 * GIB, "machine code of your plugins that is kept between runs", "what was used least recently is removed";
+    plugin_cache_bytes: Bytes = 512 * MIB, 0..=64 * GIB, "machine code of plugins and queries that is kept between runs", "what was used least recently is removed";
     max_call_result_bytes: Bytes = 256 * MIB, MIB..=2 * GIB, "result of a guest's call", "the query fails";
     plugin_memory: Bytes = GIB, 64 * KIB..=4 * GIB, "memories and tables of a plugin's instance", "the query goes back to its checkpoint";
     plugin_call_timeout: Time = S, 10 * MS..=HOUR, "a call of a plugin", "the query goes back to its checkpoint";
