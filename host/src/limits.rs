@@ -136,10 +136,11 @@ limits! {
     function_cache_bytes: Bytes = 16 * MIB, 0..=GIB, "compiled functions that are kept", "what comes later is compiled each time";
     plugin_compile_memory: Bytes = GIB, 64 * MIB..=64 * GIB, "addresses of the process that compiles a plugin of yours", "the plugin is refused";
     plugin_compile_time: Time = 60 * S, S..=HOUR, "processor time of that process, in whole seconds", "the plugin is refused";
-    plugin_cache_bytes: Bytes = 512 * MIB, 0..=64 * GIB, "machine code of your plugins that is kept between runs", "what was used least recently is removed";
+    plugin_cache_bytes: Bytes = 512 * MIB, 0..=64 * GIB, "machine code of plugins and queries that is kept between runs", "what was used least recently is removed";
     max_call_result_bytes: Bytes = 256 * MIB, MIB..=2 * GIB, "result of a guest's call", "the query fails";
     plugin_memory: Bytes = GIB, 64 * KIB..=4 * GIB, "memories and tables of a plugin's instance", "the query goes back to its checkpoint";
     plugin_call_timeout: Time = S, 10 * MS..=HOUR, "a call of a plugin", "the query goes back to its checkpoint";
+    plugin_check_time: Time = 600 * S, S..=24 * HOUR, "all calls of a plugin in `plugin check`", "further calls fail, and so do the laws that need them";
     max_traps: Count = 3, 1..=1000, "faults of a query's plugins without progress", "the query fails";
     max_poison_records: Count = 100, 1..=100_000, "records of one batch that make a plugin trap", "the query fails";
     outbox_rows: Count = 100_000, 1..=100_000_000, "rows that are not acknowledged, of a query and sink", "the query takes no more events";

@@ -1,4 +1,4 @@
-//! Machine code that is kept between two runs: a component of others is compiled once.
+//! Machine code that is kept between two runs: a component is compiled once.
 //!
 //! Machine code is not verified when it is loaded, so the [folder](folder) belongs to the user alone, and an [entry](entry) is loaded
 //! only if its digest fits. What is damaged, or was put there by others, is compiled again. Nothing depends on the folder: where it
@@ -30,8 +30,8 @@ const LAYOUT: &[u8] = b"streamgauge machine code, layout 1\n";
 pub struct CodeCache {
     path: PathBuf,
     bytes_max: u64,
-    /// None = it cannot be used, and that was told.
-    folder: OnceLock<Option<Folder>>,
+    /// The folder, or why it cannot be used.
+    folder: OnceLock<Result<Folder, String>>,
     failure_told: AtomicBool,
 }
 
@@ -81,14 +81,20 @@ impl CodeCache {
         &self.path
     }
 
-    /// Whether it can be used; if not, a warning says so once.
+    /// Whether it can be used. If not, a warning says so once.
     pub(super) fn is_usable(&self) -> bool {
-        self.folder().is_some()
+        let Err(why) = self.folder() else { return true };
+        if !self.failure_told.swap(true, Relaxed) {
+            let help =
+                "each run compiles plugins anew; STREAMGAUGE_PLUGIN_CACHE names another folder, or is `off`";
+            warn!(help, "machine code of plugins is not kept in {}: {why}", self.path.display());
+        }
+        false
     }
 
     /// The machine code of a key. What is damaged is not there.
     pub(super) fn get(&self, key: &Key) -> Option<Kept> {
-        let (folder, name) = (self.folder()?, key.name());
+        let (folder, name) = (self.folder().as_ref().ok()?, key.name());
         let read =
             folder.read(&name).and_then(|bytes| bytes.map(|bytes| Kept::decode(&key.0, bytes)).transpose());
         match read {
@@ -102,7 +108,7 @@ impl CodeCache {
 
     /// Keeps the machine code of a key, and removes other entries if there are too many.
     pub(super) fn put(&self, key: &Key, code: &[u8]) {
-        let Some(folder) = self.folder() else { return };
+        let Ok(folder) = self.folder() else { return };
         let (name, head) = (key.name(), entry::head(&key.0, code));
         let bytes = u64::try_from(head.len().saturating_add(code.len())).unwrap_or(u64::MAX);
         if bytes > self.bytes_max {
@@ -118,14 +124,7 @@ impl CodeCache {
         }
     }
 
-    fn folder(&self) -> Option<&Folder> {
-        let open = || {
-            let opened = Folder::open(&self.path).inspect_err(|why| {
-                let help = "each run compiles plugins anew; STREAMGAUGE_PLUGIN_CACHE names another folder, or is `off`";
-                warn!(help, "machine code of plugins is not kept in {}: {why}", self.path.display());
-            });
-            opened.ok()
-        };
-        self.folder.get_or_init(open).as_ref()
+    fn folder(&self) -> &Result<Folder, String> {
+        self.folder.get_or_init(|| Folder::open(&self.path).map_err(|why| why.to_string()))
     }
 }

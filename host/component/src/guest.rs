@@ -76,7 +76,12 @@ impl Guest {
         let timeout = self.limits.call_timeout.unwrap_or(self.runtime.limits().plugin_call_timeout);
         store.set_epoch_deadline(Runtime::call_ticks(timeout));
         store.data_mut().begin_call();
-        run(store).map_err(|error| {
+        let called = self.runtime.timed(|| run(store)).map_err(|most| {
+            let what =
+                format!("took more than {} in all its calls (--limit plugin_check_time)", duration(most));
+            Fault { who: self.who.clone(), what, kind: FaultKind::Transient }
+        })?;
+        called.map_err(|error| {
             let refused = self.store.as_ref().ok().and_then(|store| store.data().refused());
             let (kind, what) = what_happened(&error, refused, self.runtime.limits(), self.limits);
             let fault = Fault { who: self.who.clone(), what, kind };

@@ -5,13 +5,14 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{self, RecvTimeoutError, Sender},
     },
     thread,
     time::Duration,
 };
 
+use streamgauge_common::clock::Stopwatch;
 use tracing::info;
 use wasmtime::{
     Engine,
@@ -40,8 +41,10 @@ pub struct Settings {
     pub limits: Limits,
     /// What compiles components of others.
     pub compiler: Compiler,
-    /// Where their machine code is kept; none = nowhere.
+    /// Where machine code is kept; none = nowhere.
     pub code_cache: Option<CodeCache>,
+    /// What all calls of all guests may take in all, as those of a check; none = they may be called for ever.
+    pub calls_time_max: Option<Duration>,
 }
 
 /// Compiles guests and stops those that run too long. A clone is the same runtime.
@@ -53,12 +56,20 @@ pub struct Runtime {
 struct RuntimeInner {
     engine: Engine,
     settings: Settings,
+    /// Microseconds that calls have taken, where that is bounded.
+    calls_us: AtomicU64,
     /// Held while a component of others is compiled, so that what all of them take together is bounded.
     compiling: Mutex<()>,
     /// What was compiled, by its bytes: the same plugin in a hundred queries is compiled once.
     compiled: Mutex<HashMap<Box<[u8]>, InstancePre<Budget>>>,
     /// Dropped with the runtime: that ends the ticker.
     _ticker: Sender<()>,
+}
+
+/// Where the machine code of a component is kept.
+struct Keep<'a> {
+    cache: &'a CodeCache,
+    key: Key,
 }
 
 /// The machine cannot run guests: no memory, or no support for its processor.
@@ -84,14 +95,28 @@ impl Runtime {
         let engine = config.enable_incremental_compilation(functions).and_then(|config| Engine::new(config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
-        let (compiling, compiled) = (Mutex::default(), Mutex::default());
-        let shared = RuntimeInner { engine, settings, compiling, compiled, _ticker: ticker };
+        let (calls_us, compiling, compiled) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+        let shared = RuntimeInner { engine, settings, calls_us, compiling, compiled, _ticker: ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The limits of every guest.
     pub fn limits(&self) -> Limits {
         self.shared.settings.limits
+    }
+
+    /// Does a call; none where all calls have taken as long as they may.
+    pub(super) fn timed<T>(&self, call: impl FnOnce() -> T) -> Result<T, Duration> {
+        let RuntimeInner { settings, calls_us, .. } = &*self.shared;
+        let Some(most) = settings.calls_time_max else { return Ok(call()) };
+        if u128::from(calls_us.load(Ordering::Relaxed)) >= most.as_micros() {
+            return Err(most);
+        }
+        let since = Stopwatch::start();
+        let done = call();
+        let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        calls_us.fetch_add(took, Ordering::Relaxed);
+        Ok(done)
     }
 
     /// Checks and compiles a guest, unless the same bytes were compiled before. `who` names it in errors.
@@ -108,10 +133,10 @@ impl Runtime {
             return Ok(compiled.clone());
         }
         let component = match origin {
-            Origin::Own => self.compile_here(bytes),
+            Origin::Own => self.kept_or(bytes, |keep| self.compile_here(bytes, keep)),
             Origin::Foreign => {
                 let _alone = self.shared.compiling.lock().unwrap_or_else(PoisonError::into_inner);
-                self.compile_foreign(who, bytes)
+                self.kept_or(bytes, |keep| self.compile_foreign(who, bytes, keep))
             }
         };
         // Nothing is linked: `check` saw that nothing is wanted.
@@ -123,31 +148,38 @@ impl Runtime {
         Ok(compiled)
     }
 
-    fn compile_here(&self, bytes: &[u8]) -> Result<Component, Refusal> {
-        Component::from_binary(&self.shared.engine, bytes).map_err(uncompiled)
+    /// Takes the machine code that is kept, or compiles a component. `compile` gets what keeps its machine code.
+    fn kept_or(
+        &self,
+        bytes: &[u8],
+        compile: impl FnOnce(Option<Keep<'_>>) -> Result<Component, Refusal>,
+    ) -> Result<Component, Refusal> {
+        let RuntimeInner { engine, settings, .. } = &*self.shared;
+        let keep = settings.code_cache.as_ref().map(|cache| Keep { cache, key: Key::of(engine, bytes) });
+        let kept = keep.as_ref().and_then(|keep| keep.cache.get(&keep.key));
+        match kept.and_then(|kept| load(engine, kept.as_ref()).ok()) {
+            Some(component) => Ok(component),
+            None => compile(keep),
+        }
     }
 
-    /// Takes the machine code that is kept, or compiles a component and keeps its machine code.
-    fn compile_foreign(&self, who: &str, bytes: &[u8]) -> Result<Component, Refusal> {
-        let RuntimeInner { engine, settings, .. } = &*self.shared;
-        let Settings { limits, compiler, code_cache } = settings;
-        let key = code_cache.as_ref().map(|cache| (cache, Key::of(engine, bytes)));
-        let kept = key.and_then(|(cache, key)| cache.get(&key));
-        if let Some(component) = kept.and_then(|kept| load(engine, kept.as_ref()).ok()) {
-            return Ok(component);
+    fn compile_here(&self, bytes: &[u8], keep: Option<Keep<'_>>) -> Result<Component, Refusal> {
+        let component = Component::from_binary(&self.shared.engine, bytes).map_err(uncompiled)?;
+        if let Some(Keep { cache, key }) = keep {
+            cache.put(&key, &component.serialize().map_err(uncompiled)?);
         }
-        tell_compilation(who, bytes.len(), code_cache.as_ref());
-        match compiler {
-            Compiler::InProcess => {
-                let component = self.compile_here(bytes)?;
-                if let Some((cache, key)) = key {
-                    cache.put(&key, &component.serialize().map_err(uncompiled)?);
-                }
-                Ok(component)
-            }
+        Ok(component)
+    }
+
+    fn compile_foreign(&self, who: &str, bytes: &[u8], keep: Option<Keep<'_>>) -> Result<Component, Refusal> {
+        let RuntimeInner { engine, settings, .. } = &*self.shared;
+        let keep = keep.filter(|keep| keep.cache.is_usable());
+        tell_compilation(who, bytes.len(), keep.as_ref().map(|keep| keep.cache));
+        match &settings.compiler {
+            Compiler::InProcess => self.compile_here(bytes, keep),
             Compiler::Program(program) => {
-                let code = compiler::compile(program, bytes, &bounds(limits))?;
-                if let Some((cache, key)) = key {
+                let code = compiler::compile(program, bytes, &bounds(&settings.limits))?;
+                if let Some(Keep { cache, key }) = keep {
                     cache.put(&key, &code);
                 }
                 load(engine, &code).map_err(uncompiled)
@@ -222,7 +254,7 @@ fn tell_compilation(who: &str, bytes: usize, cache: Option<&CodeCache>) {
     }
     // Nobody counts these bytes.
     let size = format!("{:.0} MB", bytes as f64 / 1e6);
-    match cache.filter(|cache| cache.is_usable()) {
+    match cache {
         Some(cache) => {
             info!("compiling {who} ({size}), once: its machine code is kept in {}", cache.path().display());
         }

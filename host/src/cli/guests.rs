@@ -3,6 +3,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use streamgauge_component::{
@@ -24,6 +25,15 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 /// # Errors
 /// Where this machine cannot run WebAssembly.
 pub(super) fn runtime(limits: &Limits) -> Result<Runtime, Failure> {
+    start(limits, None)
+}
+
+/// The same for a check of one plugin, whose calls are bounded in all.
+pub(super) fn checking(limits: &Limits) -> Result<Runtime, Failure> {
+    start(limits, Some(limits.plugin_check_time))
+}
+
+fn start(limits: &Limits, calls_time_max: Option<Duration>) -> Result<Runtime, Failure> {
     let failed = |why: String| Failure::Runtime(format!("error: {why}"));
     let program = match Path::new(THIS_PROGRAM).exists() {
         true => THIS_PROGRAM.into(),
@@ -36,6 +46,7 @@ pub(super) fn runtime(limits: &Limits) -> Result<Runtime, Failure> {
         limits: limits.component(),
         compiler: Compiler::Program(program),
         code_cache: folder.map(|folder| CodeCache::new(folder, bytes_max)),
+        calls_time_max,
     };
     Runtime::with(settings).map_err(|error| failed(error.to_string()))
 }

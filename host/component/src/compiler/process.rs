@@ -20,8 +20,8 @@ use crate::{check::Refusal, limits::NO_MORE};
 
 /// What is kept of the words of a process that failed.
 const WORDS_MAX: usize = 4 << 10;
-/// Threads of the compiler.
-const THREADS_MAX: usize = 4;
+/// Threads of the compiler: with two, a plugin that brings the runtime of Python along needs 700 MB of addresses.
+const THREADS_MAX: usize = 2;
 /// What a thread may take: about half of it are addresses of its stack and its part of the heap.
 const THREAD_BYTES: usize = 256 << 20;
 

@@ -83,7 +83,14 @@ fn folder(hostile: &Hostile, receiver: SocketAddr) -> TempDir {
 }
 
 /// Limits at which bombs end soon.
-const LIMITS: [&str; 4] = ["--limit", "plugin_compile_time=2s", "--limit", "plugin_compile_memory=256MiB"];
+const LIMITS: [&str; 6] = [
+    "--limit",
+    "plugin_compile_time=2s",
+    "--limit",
+    "plugin_compile_memory=256MiB",
+    "--limit",
+    "plugin_check_time=5s",
+];
 
 /// Runs a command that must end; its status and what it said.
 fn ended(name: &str, command: &mut Command) -> (Option<i32>, String) {

@@ -68,7 +68,7 @@ pub(super) fn all() -> Vec<Hostile> {
                 "(i32.store (i32.const 96) (i32.const 3072)) (i32.store (i32.const 100) (i32.const 99)) (i32.const 96)",
             ),
             GoesOn,
-            "outcomes for",
+            "FAILED     judge",
         ),
         one(
             "sink sends more than it got",
@@ -94,12 +94,7 @@ pub(super) fn all() -> Vec<Hostile> {
             Fails("gave the header `x-a` a value"),
             "gave the header `x-a` a value",
         ),
-        hostile(
-            "sink sends to a file",
-            &Sink { url: "file:///etc/passwd", ..right() },
-            Fails("file:///etc/passwd"),
-            "",
-        ),
+        hostile("sink sends to a file", &Sink { url: "file:///etc/passwd", ..right() }, GoesOn, ""),
         hostile(
             "sink smuggles a method",
             &Sink { method: "GET / HTTP/1.1\r\n", ..right() },
