@@ -69,6 +69,10 @@ advisories:
 	    || printf '!!! advisories: see above; the gate goes on\n'; \
 	else $(call skip,the advisory database cannot be reached); fi
 
+# Tests of plugins find the builders of these languages here; where one is missing they fail if STRICT is set, else they are skipped.
+export STREAMGAUGE_PYTHON_TOOLS := $(CACHE)/python/bin
+export STREAMGAUGE_NODE_MODULES := $(CACHE)/node/node_modules
+
 # Doc tests are part of it. Tests that need Kafka find a real broker in STREAMGAUGE_KAFKA.
 test:
 	$(call step,tests)

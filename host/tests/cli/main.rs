@@ -32,6 +32,7 @@ mod noticed;
 mod panics;
 mod plugin;
 mod plugin_project;
+mod plugin_languages;
 
 use std::process::{Command, Output};
 

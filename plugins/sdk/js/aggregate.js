@@ -16,7 +16,7 @@ export function overloads(...ways) {
   const [{ name, version = '0.1.0', docs }] = ways;
   class Accumulators extends Slots {
     static open(number, literals) {
-      if (number >= ways.length) throw invalid(`there is no signature ${number}`);
+      if (ways[number] === undefined) throw invalid(`there is no signature ${number}`);
       return new Accumulators(ways[number], signatures[number], literals);
     }
   }

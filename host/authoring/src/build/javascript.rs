@@ -21,8 +21,8 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     let text = |pointer: &str| package.pointer(pointer).and_then(Value::as_str);
     let (name, world) = tool::name_and_world("package.json", text("/name"), text("/streamgauge/world"))?;
     let output = tool::output(folder)?;
-    // A plugin has no events to wait for, and gets nothing of WASI.
+    // A plugin has no events to wait for, and gets nothing of WASI. The engine of `--opt-size` has tail calls, which plugins may not.
     let arguments = ["--wit", "wit", "--world", &world, "--js", "plugin.js", "--module-root", ".", "--sync"];
-    TOOL.run(folder, &[&arguments[..], &["--stub-wasi", "--opt-size", "--output", output]].concat())?;
+    TOOL.run(folder, &[&arguments[..], &["--stub-wasi", "--output", output]].concat())?;
     tool::module(name, folder, output)
 }
