@@ -58,7 +58,16 @@ impl Runtime {
 
     /// A runtime.
     pub fn with_limits(limits: Limits) -> Result<Self, RuntimeError> {
-        let engine = config(&limits).and_then(|config| Engine::new(&config));
+        Self::start(limits, Instances::Few)
+    }
+
+    /// A runtime for trials: thousands of instances of one guest, each of which is used for a few calls.
+    pub fn for_trials(limits: Limits) -> Result<Self, RuntimeError> {
+        Self::start(limits, Instances::Thousands)
+    }
+
+    fn start(limits: Limits, instances: Instances) -> Result<Self, RuntimeError> {
+        let engine = config(&limits, instances).and_then(|config| Engine::new(&config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
         let shared = RuntimeInner { engine, limits, compiled: Mutex::default(), _ticker: ticker };
@@ -132,8 +141,17 @@ fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
     items.get(index).map(|item| (index, item))
 }
 
+/// How many instances of one guest are started.
+#[derive(Clone, Copy, PartialEq)]
+enum Instances {
+    /// One a query and partition: each has memory of its own from the start.
+    Few,
+    /// The memory of each is the same until it is written to, which is much faster where a language brings 12 MB along.
+    Thousands,
+}
+
 /// What guests may be made of, as in [`check`], and how they run: the same bits each time, never without end.
-fn config(limits: &Limits) -> wasmtime::Result<Config> {
+fn config(limits: &Limits, instances: Instances) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -167,8 +185,8 @@ fn config(limits: &Limits) -> wasmtime::Result<Config> {
     // 4 GiB of addresses a memory, none of them used before they are touched: no bounds checks in loops. There are
     // addresses for thousands of instances.
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20).memory_may_move(false);
-    // Such an image is a file, if only in memory: `ulimit -f` holds for it, and instances are too few to share much.
-    config.memory_init_cow(false);
+    // Such an image is a file, if only in memory: `ulimit -f` holds for it, and a few instances do not share much.
+    config.memory_init_cow(instances == Instances::Thousands);
     config.enable_incremental_compilation(Arc::new(FunctionCache::new(limits.function_cache_bytes)))?;
     Ok(config)
 }

@@ -74,7 +74,7 @@ impl File {
     /// What compiles and runs it.
     fn runtime(&self) -> Result<Runtime, Failure> {
         let limits = self.limits.limits().component();
-        Runtime::with_limits(limits).map_err(|error| Failure::Runtime(format!("error: {error}")))
+        Runtime::for_trials(limits).map_err(|error| Failure::Runtime(format!("error: {error}")))
     }
 }
 
