@@ -58,8 +58,8 @@ impl Language {
     fn project(self, kind: &str) -> Option<Project> {
         let tools = self.tools()?;
         let project = Project { language: self, folder: tempfile::tempdir().unwrap() };
-        let (exit, printed, said) =
-            project.run_in(project.folder.path(), &["plugin", "new", "mine", "--lang", self.name, "--kind", kind]);
+        let (exit, printed, said) = project
+            .run_in(project.folder.path(), &["plugin", "new", "mine", "--lang", self.name, "--kind", kind]);
         assert_eq!((exit, said.as_str()), (0, ""));
         assert!(printed.starts_with(&format!("mine: a {kind} in ")), "{printed}");
         if self.tools.is_some_and(|(variable, _)| variable == NODE_MODULES) {
@@ -110,13 +110,20 @@ fn check_rows(project: &Project) {
     assert_eq!(rows.len(), due.len(), "{name}: {rows:?}");
     for (row, (model, requests, middle, shifted)) in rows.iter().zip(due) {
         let near = |field: &str, exact: f64| (row[field].as_f64().unwrap() - exact).abs() < 1e-9 * exact;
-        assert_eq!((row["model"].as_str(), row["requests"].as_i64()), (Some(model), Some(requests)), "{name}");
+        assert_eq!(
+            (row["model"].as_str(), row["requests"].as_i64()),
+            (Some(model), Some(requests)),
+            "{name}"
+        );
         assert!(near("middle", middle) && near("shifted", shifted), "{name}: {row}");
     }
     let query = fs::read_to_string(project.path().join("query.sql")).unwrap();
     fs::write(project.path().join("wrong.sql"), query.replace("offset => 1", "offset => -1")).unwrap();
     let (exit, _, said) = project.run(&["run", "wrong.sql", "--input", "requests=requests.jsonl"]);
-    assert!(exit != 0 && said.contains("`offset` must be a number from 0 to 1000000"), "{name}: {exit} {said}");
+    assert!(
+        exit != 0 && said.contains("`offset` must be a number from 0 to 1000000"),
+        "{name}: {exit} {said}"
+    );
 }
 
 /// A receiver that answers the first request with 503 and the others with 204; it gives the bodies of those that it took.
@@ -170,7 +177,9 @@ fn check_requests(project: &Project) {
     let mut bodies = took.join().unwrap();
     bodies.sort();
     let text = |end: &str, model: &str, requests: u32, mean: u32| {
-        format!(r#"{{"text":"window_end 2026-01-01T00:{end}:00Z, model {model}, requests {requests}, mean {mean}"}}"#)
+        format!(
+            r#"{{"text":"window_end 2026-01-01T00:{end}:00Z, model {model}, requests {requests}, mean {mean}"}}"#
+        )
     };
     let due = [text("01", "large", 3, 500), text("01", "small", 1, 50), text("02", "small", 1, 100)];
     assert_eq!(bodies, due, "{name}");

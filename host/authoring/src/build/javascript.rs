@@ -22,7 +22,9 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     let (name, world) = tool::name_and_world("package.json", text("/name"), text("/streamgauge/world"))?;
     let output = tool::output(folder)?;
     // A plugin has no events to wait for, and gets nothing of WASI. The engine of `--opt-size` has tail calls, which plugins may not.
-    let arguments = ["--wit", "wit", "--world", &world, "--js", "plugin.js", "--module-root", ".", "--sync"];
-    TOOL.run(folder, &[&arguments[..], &["--stub-wasi", "--output", output]].concat())?;
+    let mut command = TOOL.command(folder);
+    command.args(["--wit", "wit", "--world", &world, "--js", "plugin.js", "--module-root", "."]);
+    command.args(["--sync", "--stub-wasi", "--output", output]);
+    TOOL.run(&mut command)?;
     tool::module(name, folder, output)
 }

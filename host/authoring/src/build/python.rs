@@ -21,8 +21,29 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     )?;
     let app = if world == "sink-plugin" { "app_sink" } else { "app_reducer" };
     let output = tool::output(folder)?;
-    let arguments = ["-d", "wit", "-w", &world, "componentize", "--stub-wasi", "-p", ".", "-p", "vendor"];
-    TOOL.run(folder, &[&arguments[..], &[app, "-o", output]].concat())?;
+    let mut command = TOOL.command(folder);
+    command.args([
+        "-d",
+        "wit",
+        "-w",
+        &world,
+        "componentize",
+        "--stub-wasi",
+        "-p",
+        ".",
+        "-p",
+        "vendor",
+        app,
+        "-o",
+        output,
+    ]);
+    // The packages that are installed beside it are found there.
+    if let Ok(environment) = std::path::absolute(folder.join(".venv"))
+        && environment.exists()
+    {
+        command.env("VIRTUAL_ENV", environment);
+    }
+    TOOL.run(&mut command)?;
     tool::module(name, folder, output)
 }
 

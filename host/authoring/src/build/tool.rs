@@ -1,7 +1,6 @@
 //! Tools that make the component themselves: they are found in the project or in PATH, and write to a file in it.
 
 use std::{
-    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -23,15 +22,20 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    /// Runs it in the folder of the project. What it prints goes to standard error.
-    pub(super) fn run<S: AsRef<OsStr>>(&self, project: &Path, arguments: &[S]) -> Result<(), BuildError> {
+    /// It, to be run in the folder of the project. What it prints goes to standard error.
+    pub(super) fn command(&self, project: &Path) -> Command {
         let own = project.join(self.folder).join(self.name);
         // A relative path of a program would be looked up in the folder that it is to run in.
-        let program = own.canonicalize().unwrap_or_else(|_| PathBuf::from(self.name));
-        let mut command = Command::new(program);
-        command.current_dir(project).args(arguments).stdin(Stdio::null()).stdout(std::io::stderr());
-        let status =
-            command.status().map_err(|why| BuildError::NoTool { tool: self.name, why, help: self.help })?;
+        let program = if own.exists() { std::path::absolute(own) } else { Ok(PathBuf::from(self.name)) };
+        let mut command = Command::new(program.unwrap_or_else(|_| PathBuf::from(self.name)));
+        command.current_dir(project).stdin(Stdio::null()).stdout(std::io::stderr());
+        command
+    }
+
+    /// Runs its command.
+    pub(super) fn run(&self, command: &mut Command) -> Result<(), BuildError> {
+        let started = command.status();
+        let status = started.map_err(|why| BuildError::NoTool { tool: self.name, why, help: self.help })?;
         if status.success() { Ok(()) } else { Err(BuildError::Told(self.name)) }
     }
 }

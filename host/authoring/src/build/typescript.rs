@@ -12,6 +12,6 @@ const TOOL: Tool = Tool {
 
 /// Builds the component of a package.
 pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
-    TOOL.run(folder, &["--project", "tsconfig.json"])?;
+    TOOL.run(TOOL.command(folder).args(["--project", "tsconfig.json"]))?;
     javascript::build(folder)
 }
