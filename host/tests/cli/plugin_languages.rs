@@ -231,3 +231,56 @@ fn a_sink_in_typescript() {
 fn a_sink_in_python() {
     sink(PYTHON);
 }
+
+#[test]
+fn a_tool_that_is_missing_is_named_with_where_to_get_it() {
+    for (language, tool, help) in [
+        ("js", "componentize-qjs", "run `npm install` in the project"),
+        ("ts", "tsc", "run `npm install` in the project"),
+        (
+            "python",
+            "componentize-py",
+            "run `python3 -m venv .venv && .venv/bin/pip install componentize-py==",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |arguments: &[&str]| {
+            let mut command = streamgauge();
+            command.current_dir(folder.path()).args(arguments).env("PATH", "/nowhere").stdin(Stdio::null());
+            outcome(&mut command)
+        };
+        assert_eq!(run(&["plugin", "new", "mine", "--lang", language]).0, 0);
+        let (exit, _, said) = run(&["plugin", "build", "mine"]);
+        let expected = format!("error: mine cannot be built: {tool} does not start (");
+        assert!(exit == 1 && said.starts_with(&expected) && said.contains(help), "{language}: {said}");
+    }
+}
+
+#[test]
+fn an_error_of_an_author_is_told_with_its_text() {
+    for (language, file, sum, wrong, expected) in [
+        (
+            JAVASCRIPT,
+            "plugin.js",
+            "state.count += 1;",
+            "state.count += nothing;",
+            "ReferenceError: nothing is not defined",
+        ),
+        (
+            PYTHON,
+            "plugin.py",
+            "state.count += 1",
+            "state.count += nothing",
+            "NameError: name 'nothing' is not defined",
+        ),
+    ] {
+        let Some(project) = language.project("reducer") else { continue };
+        let source = project.path().join(file);
+        let text = fs::read_to_string(&source).unwrap();
+        fs::write(&source, text.replace(sum, wrong)).unwrap();
+        let (exit, _, said) = project.run(&["plugin", "build"]);
+        assert_eq!(exit, 0, "{said}");
+        let (_, _, said) = project.run(&["run", "query.sql", "--input", "requests=requests.jsonl"]);
+        assert!(said.contains(&format!("refused a batch: {expected}")), "{said}");
+    }
+}
