@@ -69,6 +69,10 @@ advisories:
 	    || printf '!!! advisories: see above; the gate goes on\n'; \
 	else $(call skip,the advisory database cannot be reached); fi
 
+# Tests of plugins find the builders of these languages here; where one is missing they fail if STRICT is set, else they are skipped.
+export STREAMGAUGE_PYTHON_TOOLS := $(CACHE)/python/bin
+export STREAMGAUGE_NODE_MODULES := $(CACHE)/node/node_modules
+
 # Doc tests are part of it. Tests that need Kafka find a real broker in STREAMGAUGE_KAFKA.
 test:
 	$(call step,tests)
@@ -91,6 +95,8 @@ scripts:
 	@for script in .ci/*.sh .ci/tests/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 	.ci/tests/kafka.sh
 	.ci/tests/prometheus.sh
+	python3 -m unittest discover --start-directory plugins/sdk/tests/python
+	@if command -v node >/dev/null; then node --test plugins/sdk/tests/js; else $(call lacks,no Node.js here); fi
 	python3 .ci/tests/docs.py target/release/streamgauge docs/*.md
 	@if "$(PYTHON)" -c 'import moto' 2>/dev/null; then "$(PYTHON)" .ci/tests/buckets.py target/release/streamgauge; \
 	else $(call lacks,no moto here to be a bucket); fi

@@ -2,7 +2,8 @@
 # Brings a bare Debian-like machine with Rust to where Streamgauge builds, and with `tests` to where the gate runs.
 #
 #   .ci/setup.sh build    C compiler, make, OpenSSL and zlib (for librdkafka); the wasm32 target
-#   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, Prometheus, DuckDB, cargo-deny, moto, confluent-kafka
+#   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, Prometheus, DuckDB, cargo-deny, moto, confluent-kafka,
+#                         Node.js and the builders of plugins in JavaScript, TypeScript and Python
 #
 # Only what is missing is installed; when nothing is, this takes a fraction of a second. Where it may not install, it
 # says what to install.
@@ -38,6 +39,8 @@ missing_packages() {
   has java || echo openjdk-17-jre-headless
   has mvn || echo maven
   has_venv || echo python3-venv
+  has node || echo nodejs
+  has npm || echo npm
 }
 
 install_missing() {
@@ -83,9 +86,28 @@ python_tools() {
   ln -sfn "$venv" "$cache/python"
 }
 
+# The packages of npm, named by what is in them and the Node.js that runs them. Their scripts are not run.
+node_tools() {
+  local key folder
+  key=$( { cat node/package-lock.json; node --version; } | sha256sum | cut -c1-16)
+  folder=$cache/node-$key
+  if [ ! -e "$folder/complete" ]; then
+    say "installing componentize-qjs and typescript"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp node/package.json node/package-lock.json "$folder"
+    if npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent >&2; then
+      touch "$folder/complete"
+    else
+      say 'WARNING: npm cannot install componentize-qjs and typescript: make check skips what needs them, make ci fails'
+    fi
+  fi
+  ln -sfn "$folder" "$cache/node"
+}
+
 case "${1:-}" in
   build | tests) ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 check_rust
 install_missing "$1"
@@ -94,5 +116,6 @@ install_missing "$1"
 add_component clippy clippy
 add_component fmt rustfmt
 python_tools
+node_tools
 ./prometheus.sh >/dev/null || say 'WARNING: no Prometheus can be had here: make check skips what needs it, make ci fails'
 ./kafka.sh fetch

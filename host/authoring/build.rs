@@ -18,6 +18,9 @@ const VENDORED: [(&str, &str); 3] = [
     ("plugins/laws/src", "streamgauge-laws/src"),
 ];
 
+/// Folders of the other languages' kits, and of the contract, with the first part of the places of their files.
+const KITS: [(&str, &str); 3] = [("plugins/sdk/js", "js"), ("plugins/sdk/python", "python"), ("wit", "wit")];
+
 /// Crates that the SDK depends on: projects ask for the versions that the workspace has.
 const CRATES: [&str; 3] = ["proptest", "thiserror", "wit-bindgen"];
 
@@ -34,16 +37,8 @@ fn main() -> Result<()> {
 
 /// The Rust text that embeds the files, and the versions of crates.
 fn vendored(root: &Path) -> Result<String> {
-    let mut text = "/// Paths and contents.\npub(super) static FILES: &[(&str, &[u8])] = &[\n".to_owned();
-    for (folder, place) in VENDORED {
-        let folder = root.join(folder);
-        println!("cargo::rerun-if-changed={}", folder.display());
-        for file in files(&folder)?.iter().filter(|file| !file.starts_with(folder.join("previous"))) {
-            let name = file.strip_prefix(&folder)?.display();
-            writeln!(text, "    (\"{place}/{name}\", include_bytes!({:?})),", file.display().to_string())?;
-        }
-    }
-    text.push_str("];\n");
+    let mut text = embedded(root, "FILES", &VENDORED)?;
+    text.push_str(&embedded(root, "KITS", &KITS)?);
     let workspace = root.join("Cargo.toml");
     println!("cargo::rerun-if-changed={}", workspace.display());
     let workspace = fs::read_to_string(workspace)?;
@@ -62,11 +57,30 @@ fn vendored(root: &Path) -> Result<String> {
     Ok(text)
 }
 
+/// A list of the files of some folders.
+fn embedded(root: &Path, list: &str, folders: &[(&str, &str)]) -> Result<String> {
+    let mut text = format!("/// Paths and contents.\npub(super) static {list}: &[(&str, &[u8])] = &[\n");
+    for (folder, place) in folders {
+        let folder = root.join(folder);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        for file in files(&folder)? {
+            let name = file.strip_prefix(&folder)?.display();
+            writeln!(text, "    (\"{place}/{name}\", include_bytes!({:?})),", file.display().to_string())?;
+        }
+    }
+    text.push_str("];\n");
+    Ok(text)
+}
+
 /// The files of a folder, those of folders in it too, in order.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
+        // What Python keeps beside the modules that were imported here, and earlier versions of the contract.
+        if path.ends_with("__pycache__") || path.ends_with("previous") {
+            continue;
+        }
         if path.is_dir() {
             found.extend(files(&path)?);
         } else {

@@ -1,11 +1,17 @@
 //! From the folder of a project to its component.
 
+mod javascript;
+mod python;
 mod rust;
+mod tool;
+mod typescript;
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
+
+use wasmparser::Parser;
 
 use super::{
     adapt::{AdaptError, Adapted, adapt},
@@ -76,6 +82,14 @@ fn markers() -> String {
 pub fn build(folder: &Path) -> Result<Built, BuildError> {
     let module = match Language::of(folder).ok_or(BuildError::NoProject)? {
         Language::Rust => rust::build(folder)?,
+        Language::JavaScript => javascript::build(folder)?,
+        Language::TypeScript => typescript::build(folder)?,
+        Language::Python => python::build(folder)?,
     };
-    Ok(Built { name: module.name, adapted: adapt(&module.bytes)? })
+    let adapted = match Parser::is_component(&module.bytes) {
+        // The tools of some languages make the component themselves.
+        true => Adapted { component: module.bytes, replaced: Vec::new() },
+        false => adapt(&module.bytes)?,
+    };
+    Ok(Built { name: module.name, adapted })
 }

@@ -7,6 +7,12 @@ use std::path::Path;
 pub enum Language {
     /// By cargo.
     Rust,
+    /// By componentize-qjs.
+    JavaScript,
+    /// By tsc and componentize-qjs.
+    TypeScript,
+    /// By componentize-py.
+    Python,
 }
 
 /// What a plugin is.
@@ -14,17 +20,22 @@ pub enum Language {
 pub enum Kind {
     /// An aggregate function.
     Reducer,
+    /// Where rows are delivered to.
+    Sink,
 }
 
 impl Language {
     /// All of them, in the order in which a folder is asked for the file that its language has.
-    pub(super) const ALL: [Self; 1] = [Self::Rust];
+    pub(super) const ALL: [Self; 4] = [Self::Rust, Self::JavaScript, Self::TypeScript, Self::Python];
 
     /// As people write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
+            Self::JavaScript => "JavaScript",
+            Self::TypeScript => "TypeScript",
+            Self::Python => "Python",
         }
     }
 
@@ -32,6 +43,10 @@ impl Language {
     pub(super) const fn marker(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
+            // Every project of npm has a package.json; these say to editors which language it is.
+            Self::JavaScript => "jsconfig.json",
+            Self::TypeScript => "tsconfig.json",
+            Self::Python => "pyproject.toml",
         }
     }
 
@@ -47,6 +62,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reducer => "reducer",
+            Self::Sink => "sink",
         }
     }
 }

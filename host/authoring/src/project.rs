@@ -1,6 +1,9 @@
 //! The files of a new project of a plugin: it builds with the ordinary tools of its language.
 
+mod javascript;
+mod python;
 mod rust;
+mod typescript;
 mod vendored;
 
 use super::language::{Kind, Language};
@@ -34,7 +37,7 @@ struct Template {
 }
 
 impl Project {
-    /// A plugin to begin with: a reducer is the geometric mean.
+    /// A plugin to begin with: a reducer is the geometric mean, a sink posts each row to a chat.
     ///
     /// # Errors
     /// A name that no plugin can have.
@@ -42,6 +45,9 @@ impl Project {
         check_name(name)?;
         let template = match language {
             Language::Rust => rust::template(kind),
+            Language::JavaScript => javascript::template(kind),
+            Language::TypeScript => typescript::template(kind),
+            Language::Python => python::template(kind),
         };
         let function = name.replace('-', "_");
         let filled = |text: &str| text.replace("{name}", name).replace("{function}", &function).into_bytes();
@@ -76,11 +82,14 @@ mod tests {
 
     #[test]
     fn nothing_is_left_to_fill_in_and_all_paths_stay_inside() {
-        for language in Language::ALL {
-            let project = Project::new(language, Kind::Reducer, "geo-mean").unwrap();
+        let kinds = [Kind::Reducer, Kind::Sink];
+        for (language, kind) in
+            Language::ALL.into_iter().flat_map(|language| kinds.map(|kind| (language, kind)))
+        {
+            let project = Project::new(language, kind, "geo-mean").unwrap();
             for (path, bytes) in &project.files {
                 assert!(!path.starts_with('/') && !path.contains(".."), "{path}");
-                if !path.starts_with("vendor/") {
+                if !path.starts_with("vendor/") && !path.starts_with("wit/") {
                     let text = String::from_utf8(bytes.clone()).unwrap();
                     assert!(!text.contains("{name}") && !text.contains("{function}"), "{path}");
                 }

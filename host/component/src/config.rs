@@ -9,10 +9,20 @@ const STACK_BYTES: usize = 512 << 10;
 /// Frames of a trap that are worth keeping.
 const TRAP_FRAMES: Option<NonZeroUsize> = NonZeroUsize::new(16);
 
+/// How many instances of one guest are started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Instances {
+    /// One a query and partition: each has memory of its own from the start.
+    #[default]
+    Few,
+    /// The memory of each is the same until it is written to, which is much faster where a language brings 12 MB along.
+    Thousands,
+}
+
 /// What guests may be made of, as in [`check`](crate::check), and how they run: the same bits each time, never without end.
 ///
 /// Machine code that one process compiles is loaded by another one: both have this configuration.
-pub(super) fn config() -> Config {
+pub(super) fn config(instances: Instances) -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -46,7 +56,7 @@ pub(super) fn config() -> Config {
     // 4 GiB of addresses a memory, none of them used before they are touched: no bounds checks in loops. There are
     // addresses for thousands of instances.
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20).memory_may_move(false);
-    // Such an image is a file, if only in memory: `ulimit -f` holds for it, and instances are too few to share much.
-    config.memory_init_cow(false);
+    // Such an image is a file, if only in memory: `ulimit -f` holds for it, and a few instances do not share much.
+    config.memory_init_cow(instances == Instances::Thousands);
     config
 }

@@ -34,6 +34,8 @@ const TICK: Duration = Duration::from_millis(5);
 /// A component of others from which on it is told that it is compiled: it takes seconds.
 const TOLD_BYTES: usize = 1 << 20;
 
+pub use super::config::Instances;
+
 /// What a runtime is to be.
 #[derive(Debug, Default)]
 pub struct Settings {
@@ -45,6 +47,8 @@ pub struct Settings {
     pub code_cache: Option<CodeCache>,
     /// What all calls of all guests may take in all, as those of a check; none = they may be called for ever.
     pub calls_time_max: Option<Duration>,
+    /// How many instances of one guest are started.
+    pub instances: Instances,
 }
 
 /// Compiles guests and stops those that run too long. A clone is the same runtime.
@@ -91,7 +95,7 @@ impl Runtime {
     /// A runtime.
     pub fn with(settings: Settings) -> Result<Self, RuntimeError> {
         let functions = Arc::new(FunctionCache::new(settings.limits.function_cache_bytes));
-        let mut config = config();
+        let mut config = config(settings.instances);
         let engine = config.enable_incremental_compilation(functions).and_then(|config| Engine::new(config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;

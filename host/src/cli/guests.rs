@@ -9,7 +9,7 @@ use std::{
 use streamgauge_component::{
     code_cache::CodeCache,
     compiler::Compiler,
-    runtime::{Runtime, Settings},
+    runtime::{Instances, Runtime, Settings},
 };
 
 use super::Failure;
@@ -25,15 +25,19 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 /// # Errors
 /// Where this machine cannot run WebAssembly.
 pub(super) fn runtime(limits: &Limits) -> Result<Runtime, Failure> {
-    start(limits, None)
+    start(limits, None, Instances::Few)
 }
 
-/// The same for a check of one plugin, whose calls are bounded in all.
+/// The same for a check of one plugin, whose calls are bounded in all: it starts thousands of instances.
 pub(super) fn checking(limits: &Limits) -> Result<Runtime, Failure> {
-    start(limits, Some(limits.plugin_check_time))
+    start(limits, Some(limits.plugin_check_time), Instances::Thousands)
 }
 
-fn start(limits: &Limits, calls_time_max: Option<Duration>) -> Result<Runtime, Failure> {
+fn start(
+    limits: &Limits,
+    calls_time_max: Option<Duration>,
+    instances: Instances,
+) -> Result<Runtime, Failure> {
     let failed = |why: String| Failure::Runtime(format!("error: {why}"));
     let program = match Path::new(THIS_PROGRAM).exists() {
         true => THIS_PROGRAM.into(),
@@ -47,6 +51,7 @@ fn start(limits: &Limits, calls_time_max: Option<Duration>) -> Result<Runtime, F
         compiler: Compiler::Program(program),
         code_cache: folder.map(|folder| CodeCache::new(folder, bytes_max)),
         calls_time_max,
+        instances,
     };
     Runtime::with(settings).map_err(|error| failed(error.to_string()))
 }

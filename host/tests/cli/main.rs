@@ -32,6 +32,7 @@ mod noticed;
 mod panics;
 mod plugin;
 mod plugin_project;
+mod plugin_languages;
 mod compiling;
 mod hostile;
 

@@ -9,7 +9,7 @@ use std::{
 use crate::{outcome, streamgauge};
 
 /// Where cargo builds: kept between runs of the tests.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-projects")
 }
 

@@ -98,6 +98,8 @@ pub use stored::Stored;
 pub mod aggregate;
 pub use aggregate::{Aggregate, Parameter, Parameters, Row, Typed};
 
+mod shown;
+
 mod pair;
 pub use pair::Pair;
 

@@ -16,15 +16,28 @@ const REDUCER: [(&str, &str); 6] = [
     (".gitignore", "/target\n*.wasm\n"),
 ];
 
+/// The files of a sink, with their places.
+const SINK: [(&str, &str); 6] = [
+    ("Cargo.toml", include_str!("../../templates/rust/sink/Cargo.toml")),
+    ("src/lib.rs", include_str!("../../templates/rust/sink/lib.rs")),
+    ("README.md", include_str!("../../templates/rust/sink/README.md")),
+    ("query.sql", include_str!("../../templates/rust/sink/query.sql")),
+    ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
+    (".gitignore", "/target\n*.wasm\n"),
+];
+
 pub(super) fn template(kind: Kind) -> Template {
-    let Kind::Reducer = kind;
+    let texts = match kind {
+        Kind::Reducer => &REDUCER,
+        Kind::Sink => &SINK,
+    };
     let vendor = |path: &str| format!("vendor/{path}");
     let mut copies = vec![
         (vendor("streamgauge-sdk/Cargo.toml"), sdk_manifest().into_bytes()),
         (vendor("streamgauge-laws/Cargo.toml"), laws_manifest().into_bytes()),
     ];
     copies.extend(FILES.iter().map(|(path, bytes)| (vendor(path), bytes.to_vec())));
-    Template { texts: &REDUCER, copies, source: "src/lib.rs", next: "cargo test && streamgauge plugin build" }
+    Template { texts, copies, source: "src/lib.rs", next: "cargo test && streamgauge plugin build" }
 }
 
 #[cfg(test)]

@@ -1,6 +1,20 @@
-//! The crates that are copied into a project of a plugin in Rust: the kit, the laws and the contract of this version.
+//! What is copied into a project of a plugin: the kit of its language and the contract of this version; in Rust as crates, with the laws.
 
 include!(concat!(env!("OUT_DIR"), "/vendored.rs"));
+
+/// The files of a kit, `js` or `python`, in the folder of a project, and those of the contract in the folder `wit`.
+pub(super) fn kit_and_contract(kit: &str, place: &str) -> Vec<(String, Vec<u8>)> {
+    let placed = |(path, bytes): &(&str, &[u8])| {
+        let (from, rest) = path.split_once('/')?;
+        let path = match from {
+            "wit" => format!("wit/{rest}"),
+            from if from == kit => format!("{place}/{rest}"),
+            _ => return None,
+        };
+        Some((path, bytes.to_vec()))
+    };
+    KITS.iter().filter_map(placed).collect()
+}
 
 /// A crate as the workspace depends on it: `"2"` or `{ version = "2", ... }`.
 fn depends_on(name: &str) -> &'static str {

@@ -14,7 +14,10 @@ use rustix::process::{
 };
 use wasmtime::Engine;
 
-use crate::{config::config, limits::is_systems};
+use crate::{
+    config::{Instances, config},
+    limits::is_systems,
+};
 
 /// The first argument of such a process. Two more follow: bytes of addresses, and seconds of processor time.
 pub(super) const COMMAND: &str = "compile-plugin-in-this-process";
@@ -58,7 +61,9 @@ fn serve_with(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Faile
     let mut component = Vec::new();
     let read = io::stdin().lock().read_to_end(&mut component);
     read.map_err(|error| unusable(format!("cannot read the component: {error}")))?;
-    let compiled = Engine::new(&config()).and_then(|engine| engine.precompile_component(&component));
+    // What is compiled for thousands of instances serves a few, too.
+    let compiled =
+        Engine::new(&config(Instances::Thousands)).and_then(|engine| engine.precompile_component(&component));
     let code = compiled.map_err(|error| Failed {
         status: if is_systems(&error) { NO_MEMORY } else { REFUSED },
         why: format!("{error:#}"),

@@ -10,6 +10,7 @@ mod counter;
 mod products;
 mod broken;
 mod refused;
+mod speed;
 
 use streamgauge_component::runtime::Runtime;
 use streamgauge_conformance::{Checked, check};

@@ -2,7 +2,7 @@
 
 use crate::{
     Row, Stop,
-    bench::{Bench, Broken, Difference, Tried, used_slots},
+    bench::{Bench, Broken, Difference, Instance, Tried, used_slots},
 };
 
 /// States in another instance, which then goes on.
@@ -44,18 +44,39 @@ fn accepted(restored: Tried, done: &str) -> Tried {
 }
 
 /// States that are too short, too long, have other bits, or another version.
+///
+/// Starting an instance takes milliseconds where it brings a whole language along, so that few are started: a state is tried in one
+/// whose slots are released and given the rows again after each state that was taken, and, where it is refused, in one that must not change.
 pub(super) fn damaged(bench: &Bench<'_>, rows: &[Row]) -> Tried {
     let version = bench.signature.state_version;
-    let state = bench.given(rows)?.snapshot(&[0])?.pop().unwrap_or_default();
+    let mut due = bench.given(rows)?;
+    let state = due.snapshot(&[0])?.pop().unwrap_or_default();
+    let (mut used, mut unchanged) = (bench.given(rows)?, bench.given(rows)?);
     for (damaged, how) in damages(&state) {
         let what = format!("the state of slot 0, {how}, was restored into slot 1");
-        try_state(bench, rows, &damaged, &what)?;
+        if goes_on(&mut used, bench, rows, &damaged, &what)? {
+            used.release(&[0, 1, 2])?;
+            used.give(rows)?;
+            continue;
+        }
+        let refused = unchanged.restore(version, &[0, 1], &[damaged.clone(), damaged.clone()]);
+        let what = format!("{what}, and refused");
+        match refused {
+            Err(Broken::Stopped(_, Stop::Refused(_) | Stop::UnsupportedVersion(_))) => {
+                bench.same(&mut due, &mut unchanged, &used_slots(), &what)?;
+            }
+            Err(stopped) => return Err(lost(stopped, &what)),
+            Ok(()) => {
+                let (expected, got) =
+                    ("the error `corrupt`".to_owned(), "it was taken in another instance".to_owned());
+                return Err(Broken::Law(Difference { what, expected, got }));
+            }
+        }
     }
-    let mut instance = bench.given(rows)?;
-    let unknown = instance.restore(u32::MAX, &[1], &[state]);
+    let unknown = unchanged.restore(u32::MAX, &[1], &[state]);
     if unknown == Err(Broken::Stopped("restore", Stop::UnsupportedVersion(u32::MAX))) {
         let what = format!("a state of version {} was restored, and refused", u32::MAX);
-        return bench.same(&mut bench.given(rows)?, &mut instance, &used_slots(), &what);
+        return bench.same(&mut due, &mut unchanged, &used_slots(), &what);
     }
     let got = match unknown {
         Err(Broken::Stopped(_, stop)) => stop.to_string(),
@@ -65,27 +86,36 @@ pub(super) fn damaged(bench: &Bench<'_>, rows: &[Row]) -> Tried {
     Err(Broken::Law(Difference { what, expected: "the error `unsupported-version`".to_owned(), got }))
 }
 
-/// A state is either refused, and nothing has changed, or it is one with which the reducer goes on.
-fn try_state(bench: &Bench<'_>, rows: &[Row], state: &[u8], what: &str) -> Tried {
-    let lost = |broken: Broken| match broken {
+/// A call that ended an instance, which a damaged state must not do.
+fn lost(broken: Broken, what: &str) -> Broken {
+    match broken {
         Broken::Stopped(call, Stop::Trapped(trap) | Stop::Exhausted(trap)) => Broken::Law(Difference {
             what: what.to_owned(),
             expected: "the error `corrupt`, or a state that works".to_owned(),
             got: format!("`{call}` {trap}"),
         }),
         other => other,
-    };
-    let mut instance = bench.given(rows)?;
+    }
+}
+
+/// Whether a state is taken: then it is one with which the reducer goes on.
+fn goes_on(
+    instance: &mut Instance<'_>,
+    bench: &Bench<'_>,
+    rows: &[Row],
+    state: &[u8],
+    what: &str,
+) -> Result<bool, Broken> {
+    let lost = |broken| lost(broken, what);
     match instance.restore(bench.signature.state_version, &[0, 1], &[state.to_vec(), state.to_vec()]) {
         Ok(()) => {
             instance.give(rows).map_err(lost)?;
             instance.merge(&[2], &[1]).map_err(lost)?;
             instance.evaluate(&[0, 1, 2]).map_err(lost)?;
-            instance.snapshot(&[0, 1, 2]).map(drop).map_err(lost)
+            instance.snapshot(&[0, 1, 2]).map_err(lost)?;
+            Ok(true)
         }
-        Err(Broken::Stopped(_, Stop::Refused(_) | Stop::UnsupportedVersion(_))) => {
-            bench.same(&mut bench.given(rows)?, &mut instance, &used_slots(), &format!("{what}, and refused"))
-        }
+        Err(Broken::Stopped(_, Stop::Refused(_) | Stop::UnsupportedVersion(_))) => Ok(false),
         Err(stopped) => Err(lost(stopped)),
     }
 }

@@ -1,0 +1,42 @@
+//! A new project in TypeScript: a package of npm, in which the kit and the contract of this version are copied.
+
+use super::{Template, vendored::kit_and_contract};
+use crate::language::Kind;
+
+/// The files of a reducer, with their places.
+const REDUCER: [(&str, &str); 8] = [
+    ("package.json", include_str!("../../templates/typescript/reducer/package.json")),
+    ("tsconfig.json", include_str!("../../templates/typescript/tsconfig.json")),
+    ("plugin.ts", include_str!("../../templates/typescript/reducer/plugin.ts")),
+    ("plugin.test.js", include_str!("../../templates/javascript/reducer/plugin.test.js")),
+    ("README.md", include_str!("../../templates/typescript/reducer/README.md")),
+    ("query.sql", include_str!("../../templates/rust/reducer/query.sql")),
+    ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
+    (".gitignore", "/node_modules\n/build\n/plugin.js\n*.wasm\n"),
+];
+
+/// The files of a sink, with their places.
+const SINK: [(&str, &str); 8] = [
+    ("package.json", include_str!("../../templates/typescript/sink/package.json")),
+    ("tsconfig.json", include_str!("../../templates/typescript/tsconfig.json")),
+    ("plugin.ts", include_str!("../../templates/typescript/sink/plugin.ts")),
+    ("plugin.test.js", include_str!("../../templates/javascript/sink/plugin.test.js")),
+    ("README.md", include_str!("../../templates/typescript/sink/README.md")),
+    ("query.sql", include_str!("../../templates/rust/sink/query.sql")),
+    ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
+    (".gitignore", "/node_modules\n/build\n/plugin.js\n*.wasm\n"),
+];
+
+pub(super) fn template(kind: Kind) -> Template {
+    let texts = match kind {
+        Kind::Reducer => &REDUCER,
+        Kind::Sink => &SINK,
+    };
+    let copies = kit_and_contract("js", "vendor/streamgauge");
+    Template {
+        texts,
+        copies,
+        source: "plugin.ts",
+        next: "npm install && npm test && streamgauge plugin build",
+    }
+}
