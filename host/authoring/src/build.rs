@@ -1,5 +1,7 @@
 //! From the folder of a project to its component.
 
+mod c;
+mod go;
 mod rust;
 
 use std::{
@@ -76,6 +78,8 @@ fn markers() -> String {
 pub fn build(folder: &Path) -> Result<Built, BuildError> {
     let module = match Language::of(folder).ok_or(BuildError::NoProject)? {
         Language::Rust => rust::build(folder)?,
+        Language::C => c::build(folder)?,
+        Language::Go => go::build(folder)?,
     };
     Ok(Built { name: module.name, adapted: adapt(&module.bytes)? })
 }

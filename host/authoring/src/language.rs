@@ -7,6 +7,10 @@ use std::path::Path;
 pub enum Language {
     /// By cargo.
     Rust,
+    /// By clang or zig.
+    C,
+    /// By the standard toolchain of Go.
+    Go,
 }
 
 /// What a plugin is.
@@ -14,17 +18,21 @@ pub enum Language {
 pub enum Kind {
     /// An aggregate function.
     Reducer,
+    /// Where rows are delivered to.
+    Sink,
 }
 
 impl Language {
     /// All of them, in the order in which a folder is asked for the file that its language has.
-    pub(super) const ALL: [Self; 1] = [Self::Rust];
+    pub(super) const ALL: [Self; 3] = [Self::Rust, Self::C, Self::Go];
 
     /// As people write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
+            Self::C => "C",
+            Self::Go => "Go",
         }
     }
 
@@ -32,6 +40,9 @@ impl Language {
     pub(super) const fn marker(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
+            // Many projects have a Makefile.
+            Self::C => "kit/streamgauge.h",
+            Self::Go => "go.mod",
         }
     }
 
@@ -47,6 +58,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reducer => "reducer",
+            Self::Sink => "sink",
         }
     }
 }

@@ -31,7 +31,9 @@ mod observed;
 mod noticed;
 mod panics;
 mod plugin;
+mod plugin_adapt;
 mod plugin_project;
+mod plugin_toolchains;
 
 use std::process::{Command, Output};
 

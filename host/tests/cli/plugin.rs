@@ -11,7 +11,7 @@ use crate::{outcome, streamgauge};
 #[expect(dead_code, reason = "the guests of another crate's tests, of which these use some")]
 mod guests;
 #[path = "../../conformance/tests/conformance/counter.rs"]
-mod counter;
+pub(crate) mod counter;
 
 use counter::{Counter, counter as component, text};
 

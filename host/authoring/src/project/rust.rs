@@ -17,14 +17,17 @@ const REDUCER: [(&str, &str); 6] = [
 ];
 
 pub(super) fn template(kind: Kind) -> Template {
-    let Kind::Reducer = kind;
+    let texts = match kind {
+        Kind::Reducer => &REDUCER,
+        Kind::Sink => &REDUCER,
+    };
     let vendor = |path: &str| format!("vendor/{path}");
     let mut copies = vec![
         (vendor("streamgauge-sdk/Cargo.toml"), sdk_manifest().into_bytes()),
         (vendor("streamgauge-laws/Cargo.toml"), laws_manifest().into_bytes()),
     ];
     copies.extend(FILES.iter().map(|(path, bytes)| (vendor(path), bytes.to_vec())));
-    Template { texts: &REDUCER, copies, source: "src/lib.rs", next: "cargo test && streamgauge plugin build" }
+    Template { texts, copies, source: "src/lib.rs", next: "cargo test && streamgauge plugin build" }
 }
 
 #[cfg(test)]

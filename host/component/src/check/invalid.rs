@@ -55,6 +55,14 @@ pub(super) fn of_module(bytes: &[u8]) -> &'static str {
      `streamgauge plugin adapt` makes a component of the module"
 }
 
+/// What to do with a component that imports these, `now` of `wasi:clocks/monotonic-clock@0.2.0` for example.
+pub(super) fn of_imports(wanted: &[String]) -> &'static str {
+    match wanted.iter().all(|wanted| wanted.contains("`wasi:")) {
+        true => "; `streamgauge plugin adapt` makes a component in which what it asks of WASI is answered",
+        false => "",
+    }
+}
+
 /// Whether a core module exports functions of the contract.
 fn has_contract(bytes: &[u8]) -> wasmparser::Result<bool> {
     for payload in Parser::new(0).parse_all(bytes) {

@@ -15,7 +15,7 @@ pub(super) struct Options {
     /// The language that it is written in
     #[arg(long, value_enum, default_value = "rust")]
     lang: LanguageName,
-    /// What it is: a reducer is an aggregate function
+    /// What it is: a reducer is an aggregate function, a sink a connector that rows are delivered through
     #[arg(long, value_enum, default_value = "reducer")]
     kind: KindName,
     /// The folder of the project, which must not be there yet; by default the name
@@ -27,18 +27,23 @@ pub(super) struct Options {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LanguageName {
     Rust,
+    C,
+    Go,
 }
 
 /// [`Kind`] on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum KindName {
     Reducer,
+    Sink,
 }
 
 impl LanguageName {
     const fn language(self) -> Language {
         match self {
             Self::Rust => Language::Rust,
+            Self::C => Language::C,
+            Self::Go => Language::Go,
         }
     }
 }
@@ -47,6 +52,7 @@ impl KindName {
     const fn kind(self) -> Kind {
         match self {
             Self::Reducer => Kind::Reducer,
+            Self::Sink => Kind::Sink,
         }
     }
 }
