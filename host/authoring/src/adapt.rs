@@ -43,7 +43,9 @@ pub enum AdaptError {
     #[error("is not WebAssembly")]
     NotWasm,
     /// It is a component that wants nothing.
-    #[error("is a component already and imports no function: `streamgauge plugin check` says whether it is a plugin")]
+    #[error(
+        "is a component already and imports no function: `streamgauge plugin check` says whether it is a plugin"
+    )]
     Complete,
     /// It cannot be read.
     #[error("is not valid: {0}")]

@@ -82,11 +82,14 @@ mod tests {
     #[test]
     fn nothing_is_left_to_fill_in_and_all_paths_stay_inside() {
         let all = Language::ALL.into_iter();
-        for (language, kind) in all.flat_map(|language| [Kind::Reducer, Kind::Sink].map(|kind| (language, kind))) {
+        for (language, kind) in
+            all.flat_map(|language| [Kind::Reducer, Kind::Sink].map(|kind| (language, kind)))
+        {
             let project = Project::new(language, kind, "geo-mean").unwrap();
             for (path, bytes) in &project.files {
                 assert!(!path.starts_with('/') && !path.contains(".."), "{path}");
-                let is_copied = ["vendor/", "bindings/", "wit/"].iter().any(|folder| path.starts_with(folder));
+                let is_copied =
+                    ["vendor/", "bindings/", "wit/"].iter().any(|folder| path.starts_with(folder));
                 if !is_copied {
                     let text = String::from_utf8(bytes.clone()).unwrap();
                     assert!(!text.contains("{name}") && !text.contains("{function}"), "{path}");

@@ -90,11 +90,17 @@ fn what_nobody_can_answer_is_refused_by_name() {
     let folder = folder(&component(log, "(call $log (i32.const 0) (i32.const 0))", "0.2.0"));
     let (exit, printed, said) = plugin(&folder, &["adapt", "in.wasm", "-o", "out.wasm"]);
     assert_eq!((exit, printed.as_str()), (1, ""));
-    assert!(said.starts_with("error: in.wasm imports `local:foreign/log`, which only a host could"), "{said}");
+    assert!(
+        said.starts_with("error: in.wasm imports `local:foreign/log`, which only a host could"),
+        "{said}"
+    );
     assert!(!folder.path().join("out.wasm").exists());
     // It is no hint where it would not help.
     let (_, report, _) = plugin(&folder, &["check", "in.wasm"]);
-    assert!(report.contains("imports `write` of `local:foreign/log`") && !report.contains("adapt"), "{report}");
+    assert!(
+        report.contains("imports `write` of `local:foreign/log`") && !report.contains("adapt"),
+        "{report}"
+    );
 }
 
 #[test]

@@ -95,7 +95,8 @@ fn geometric_means(toolchain: &Toolchain) {
     fs::write(project.join("wrong.sql"), wrong).unwrap();
     let (exit, _, said) = run(&project, &["run", "wrong.sql", "--input", "requests=requests.jsonl"], &[]);
     assert!(exit != 0 && said.contains("`offset` must be a number from 0 to 1000000"), "{exit} {said}");
-    let wrong = fs::read_to_string(project.join("wrong.sql")).unwrap().replace("offset => -1", "offset => NULL");
+    let wrong =
+        fs::read_to_string(project.join("wrong.sql")).unwrap().replace("offset => -1", "offset => NULL");
     fs::write(project.join("wrong.sql"), wrong).unwrap();
     let (exit, _, said) = run(&project, &["run", "wrong.sql", "--input", "requests=requests.jsonl"], &[]);
     assert!(exit != 0 && said.contains("`offset` must"), "{exit} {said}");
@@ -117,7 +118,10 @@ fn messages(toolchain: &Toolchain) {
     assert!(said.contains("dead_letters=0"), "{said}");
     let received = receiver.join().unwrap();
     for (head, _) in &received {
-        assert!(head.starts_with("post /hook http/1.1") && head.contains("content-type: application/json"), "{head}");
+        assert!(
+            head.starts_with("post /hook http/1.1") && head.contains("content-type: application/json"),
+            "{head}"
+        );
     }
     let mut bodies: Vec<&str> = received.iter().map(|(_, body)| body.as_str()).collect();
     let first = bodies.remove(0);
@@ -169,7 +173,8 @@ fn a_reducer_of_the_bare_contract_in_zig_keeps_the_laws() {
         return;
     }
     assert_eq!(exit, 0, "{said}");
-    let (exit, printed, said) = run(folder.path(), &["plugin", "adapt", "core.wasm", "-o", "hmean.wasm"], &[]);
+    let (exit, printed, said) =
+        run(folder.path(), &["plugin", "adapt", "core.wasm", "-o", "hmean.wasm"], &[]);
     assert_eq!(exit, 0, "{printed}{said}");
     let (exit, printed, _) = run(folder.path(), &["plugin", "check", "hmean.wasm"], &[]);
     assert!(exit == 0 && printed.ends_with("all 20 laws hold\n"), "{printed}");

@@ -108,7 +108,8 @@ impl<'a> Layout<'a> {
     ) -> Option<()> {
         *into.first_mut()? = case;
         let Some(ty) = ty else { return (*value == Value::Zero).then_some(()) };
-        let start = self.sizes.payload_offset(wit_parser::Int::U8, types.iter().map(Option::as_ref)).size_wasm32();
+        let start =
+            self.sizes.payload_offset(wit_parser::Int::U8, types.iter().map(Option::as_ref)).size_wasm32();
         let size = self.sizes.size(&ty).size_wasm32();
         self.write(&ty, value, into.get_mut(start..start + size)?)
     }

@@ -102,7 +102,8 @@ impl<'a> Builder<'a> {
             top: CONSTANTS,
         };
         builder.import_constructors(world);
-        let allocator = builder.define("cabi_realloc", &[ValType::I32; 4], &[ValType::I32], &code::allocator());
+        let allocator =
+            builder.define("cabi_realloc", &[ValType::I32; 4], &[ValType::I32], &code::allocator());
         builder.exports.export("cabi_realloc", ExportKind::Func, allocator);
         builder
     }
@@ -155,7 +156,9 @@ impl<'a> Builder<'a> {
                     let bytes = self.layout.bytes(ty, value)?;
                     Some(code::address(self.place(&bytes)))
                 }
-                (Some(ty), false) => code::constant(signature.results.first()?, &self.layout.bytes(ty, value)?),
+                (Some(ty), false) => {
+                    code::constant(signature.results.first()?, &self.layout.bytes(ty, value)?)
+                }
             },
             Answer::Resource => {
                 let ty = self.resource(result?)?;
@@ -173,7 +176,8 @@ impl<'a> Builder<'a> {
                 takes_length.then(|| code::random_bytes(self.allocator(), SCRATCH))
             }
             Answer::Poll => {
-                let takes_list = signature.params == [WasmType::Pointer, WasmType::Length] && signature.retptr;
+                let takes_list =
+                    signature.params == [WasmType::Pointer, WasmType::Length] && signature.retptr;
                 takes_list.then(|| code::poll(SCRATCH))
             }
         }
@@ -245,7 +249,12 @@ impl<'a> Builder<'a> {
         names.functions(&self.names);
         let mut module = Module::new();
         module.section(&self.types).section(&self.imports).section(&self.functions).section(&memories);
-        module.section(&globals).section(&self.exports).section(&self.code).section(&self.data).section(&names);
+        module
+            .section(&globals)
+            .section(&self.exports)
+            .section(&self.code)
+            .section(&self.data)
+            .section(&names);
         module.finish()
     }
 }

@@ -35,7 +35,8 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     command.args(FLAGS).args(inputs).args(LINK_FLAGS).args(compiler.libraries()).arg("-o").arg(&output);
     // What the compiler prints is for people.
     command.stdin(Stdio::null()).stdout(Stdio::null());
-    let status = command.status().map_err(|why| BuildError::NoTool { tool: compiler.name(), why, help: HELP })?;
+    let status =
+        command.status().map_err(|why| BuildError::NoTool { tool: compiler.name(), why, help: HELP })?;
     if !status.success() {
         return Err(BuildError::Told(compiler.name()));
     }
@@ -114,7 +115,14 @@ impl Compiler {
             Self::Sdk(clang) => (clang.clone(), &["--target=wasm32-wasip1"]),
             Self::Debian(_) => (
                 "clang".into(),
-                &["--target=wasm32-wasi", "-isystem", DEBIAN_HEADERS, "-mbulk-memory", "-nostartfiles", "-nodefaultlibs"],
+                &[
+                    "--target=wasm32-wasi",
+                    "-isystem",
+                    DEBIAN_HEADERS,
+                    "-mbulk-memory",
+                    "-nostartfiles",
+                    "-nodefaultlibs",
+                ],
             ),
             Self::Zig => ("zig".into(), &["cc", "--target=wasm32-wasi"]),
             Self::PythonZig => ("python3".into(), &["-m", "ziglang", "cc", "--target=wasm32-wasi"]),

@@ -118,8 +118,19 @@ pub(super) fn random_bytes(allocator: u32, scratch: u32) -> Code {
     let (length, mixed, to, end) = (0, 1, 2, 3);
     answered(&[(1, ValType::I64), (2, ValType::I32)], |i| {
         // More than the memory can hold is no length.
-        i.local_get(length).i64_const(i64::from(i32::MAX)).i64_gt_u().if_(BlockType::Empty).unreachable().end();
-        i.i32_const(0).i32_const(0).i32_const(1).local_get(length).i32_wrap_i64().call(allocator).local_set(to);
+        i.local_get(length)
+            .i64_const(i64::from(i32::MAX))
+            .i64_gt_u()
+            .if_(BlockType::Empty)
+            .unreachable()
+            .end();
+        i.i32_const(0)
+            .i32_const(0)
+            .i32_const(1)
+            .local_get(length)
+            .i32_wrap_i64()
+            .call(allocator)
+            .local_set(to);
         i.i32_const(scratch).local_get(to).i32_store(at(0, 2));
         i.i32_const(scratch).local_get(length).i32_wrap_i64().i32_store(at(4, 2));
         i.local_get(to).local_get(length).i32_wrap_i64().i32_add().local_set(end);
