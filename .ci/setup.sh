@@ -2,7 +2,7 @@
 # Brings a bare Debian-like machine with Rust to where Streamgauge builds, and with `tests` to where the gate runs.
 #
 #   .ci/setup.sh build    C compiler, make, OpenSSL and zlib (for librdkafka); the wasm32 target
-#   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, Prometheus, DuckDB, cargo-deny, moto, confluent-kafka
+#   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, Prometheus, DuckDB, cargo-deny, moto, confluent-kafka, zig, Go
 #
 # Only what is missing is installed; when nothing is, this takes a fraction of a second. Where it may not install, it
 # says what to install.

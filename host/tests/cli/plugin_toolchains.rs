@@ -49,7 +49,7 @@ fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, S
     outcome(&mut command)
 }
 
-/// A project that was built and keeps its laws; none where the tools are missing, which `make ci` does not take.
+/// A project that was built and keeps its laws, of which one is that it imports nothing; none where the tools are missing, which `make ci` does not take.
 fn built(toolchain: &Toolchain, kind: &str, laws: &str) -> Option<TempDir> {
     let folder = tempfile::tempdir().unwrap();
     let new = ["plugin", "new", "geo-mean", "--lang", toolchain.name, "--kind", kind, "--dir", "project"];
@@ -68,8 +68,6 @@ fn built(toolchain: &Toolchain, kind: &str, laws: &str) -> Option<TempDir> {
     assert!(!said.contains("warning"), "{said}");
     let (exit, printed, _) = run(&project, &["plugin", "check", "geo-mean.wasm"], &[]);
     assert!(exit == 0 && printed.ends_with(laws), "{printed}");
-    let (_, inspected, _) = run(&project, &["plugin", "inspect", "geo-mean.wasm"], &[]);
-    assert!(inspected.contains("imports    none"), "{inspected}");
     Some(folder)
 }
 
@@ -95,11 +93,6 @@ fn geometric_means(toolchain: &Toolchain) {
     fs::write(project.join("wrong.sql"), wrong).unwrap();
     let (exit, _, said) = run(&project, &["run", "wrong.sql", "--input", "requests=requests.jsonl"], &[]);
     assert!(exit != 0 && said.contains("`offset` must be a number from 0 to 1000000"), "{exit} {said}");
-    let wrong =
-        fs::read_to_string(project.join("wrong.sql")).unwrap().replace("offset => -1", "offset => NULL");
-    fs::write(project.join("wrong.sql"), wrong).unwrap();
-    let (exit, _, said) = run(&project, &["run", "wrong.sql", "--input", "requests=requests.jsonl"], &[]);
-    assert!(exit != 0 && said.contains("`offset` must"), "{exit} {said}");
 }
 
 /// The template of a sink posts each row to a receiver, and once more where that asks for it.
