@@ -57,7 +57,7 @@ pub enum Refusal {
     /// It wants something from its host.
     #[error(
         "imports {}, but a guest gets nothing from its host: no clock, files, network or other functions{}",
-        .0.join(", "),
+        invalid::first_of(.0),
         invalid::of_imports(.0)
     )]
     Import(Vec<String>),

@@ -109,6 +109,11 @@ fn who_uses_a_component_with_imports_is_told_the_command() {
     let (exit, report, _) = plugin(&folder, &["check", "in.wasm"]);
     let hint = "`streamgauge plugin adapt` makes a component in which what it asks of WASI is answered";
     assert!(exit == 1 && report.contains(hint), "{report}");
+    // Not all of them are named: the hint must not be cut away.
+    assert!(
+        report.contains("`pollable` of `wasi:clocks/monotonic-clock@0.2.0` and 13 more, but a guest"),
+        "{report}"
+    );
     fs::write(folder.path().join("query.sql"), "CREATE AGGREGATE rows FROM 'in.wasm';\n").unwrap();
     let (exit, _, said) = outcome(streamgauge().current_dir(folder.path()).args(["check", "query.sql"]));
     assert!(exit == 1 && said.contains(hint), "{said}");
