@@ -148,6 +148,20 @@ fn a_sink_in_c_posts_each_row() {
     messages(&C);
 }
 
+/// Texts, lists, event times and all types of parameters and results, which the template does not have.
+#[test]
+fn other_reducers_in_c_keep_their_laws() {
+    let Some(folder) = built(&C, "reducer", "all 20 laws hold\n") else { return };
+    let project = folder.path().join("project");
+    for source in [include_str!("plugin_toolchains/last.c"), include_str!("plugin_toolchains/median.c")] {
+        fs::write(project.join("plugin.c"), source).unwrap();
+        let (exit, _, said) = run(&project, &["plugin", "build"], &[]);
+        assert!(exit == 0 && !said.contains("warning"), "{said}");
+        let (exit, printed, _) = run(&project, &["plugin", "check", "geo-mean.wasm"], &[]);
+        assert!(exit == 0 && printed.ends_with("all 20 laws hold\n"), "{printed}");
+    }
+}
+
 /// The page about languages of one's own goes this way, with these commands.
 #[test]
 fn a_reducer_of_the_bare_contract_in_zig_keeps_the_laws() {
