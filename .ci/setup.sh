@@ -3,7 +3,7 @@
 #
 #   .ci/setup.sh build    C compiler, make, OpenSSL and zlib (for librdkafka); the wasm32 target
 #   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, Prometheus, DuckDB, cargo-deny, moto, confluent-kafka,
-#                         Node.js and the builders of plugins in JavaScript, TypeScript and Python
+#                         and what builds plugins: zig, Go, Node.js with the builders of JavaScript and TypeScript, componentize-py
 #
 # Only what is missing is installed; when nothing is, this takes a fraction of a second. Where it may not install, it
 # says what to install.

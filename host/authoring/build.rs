@@ -9,6 +9,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+#[path = "build/bindings.rs"]
+mod bindings;
+
 const ADAPTER: &str = "src/preview1.wat";
 
 /// Folders that are copied: where they are, and where they stand among the vendored crates.
@@ -32,6 +35,8 @@ fn main() -> Result<()> {
     fs::write(out.join("preview1.wasm"), adapter)?;
     let root = Path::new("../..").canonicalize()?;
     fs::write(out.join("vendored.rs"), vendored(&root)?)?;
+    println!("cargo::rerun-if-changed=build/bindings.rs");
+    fs::write(out.join("bindings.rs"), bindings::generate(&root, &out)?)?;
     Ok(())
 }
 

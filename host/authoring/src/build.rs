@@ -1,5 +1,7 @@
 //! From the folder of a project to its component.
 
+mod c;
+mod go;
 mod javascript;
 mod python;
 mod rust;
@@ -82,6 +84,8 @@ fn markers() -> String {
 pub fn build(folder: &Path) -> Result<Built, BuildError> {
     let module = match Language::of(folder).ok_or(BuildError::NoProject)? {
         Language::Rust => rust::build(folder)?,
+        Language::C => c::build(folder)?,
+        Language::Go => go::build(folder)?,
         Language::JavaScript => javascript::build(folder)?,
         Language::TypeScript => typescript::build(folder)?,
         Language::Python => python::build(folder)?,

@@ -10,6 +10,8 @@ const WORLD_SECTION: &str = "component-type";
 pub(super) struct CoreModule {
     /// The functions that it imports: module and name, in order.
     pub(super) imports: Vec<(String, String)>,
+    /// The names of what it exports.
+    pub(super) exports: Vec<String>,
     /// Whether it says which world it has.
     pub(super) has_world: bool,
 }
@@ -24,6 +26,11 @@ impl CoreModule {
                     for import in section.into_imports() {
                         let import = import?;
                         module.imports.push((import.module.to_owned(), import.name.to_owned()));
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        module.exports.push(export?.name.to_owned());
                     }
                 }
                 Payload::CustomSection(section) => {

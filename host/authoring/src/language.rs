@@ -7,6 +7,10 @@ use std::path::Path;
 pub enum Language {
     /// By cargo.
     Rust,
+    /// By clang or zig.
+    C,
+    /// By the standard toolchain of Go.
+    Go,
     /// By componentize-qjs.
     JavaScript,
     /// By tsc and componentize-qjs.
@@ -26,13 +30,16 @@ pub enum Kind {
 
 impl Language {
     /// All of them, in the order in which a folder is asked for the file that its language has.
-    pub(super) const ALL: [Self; 4] = [Self::Rust, Self::JavaScript, Self::TypeScript, Self::Python];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Rust, Self::C, Self::Go, Self::JavaScript, Self::TypeScript, Self::Python];
 
     /// As people write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
+            Self::C => "C",
+            Self::Go => "Go",
             Self::JavaScript => "JavaScript",
             Self::TypeScript => "TypeScript",
             Self::Python => "Python",
@@ -43,6 +50,9 @@ impl Language {
     pub(super) const fn marker(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
+            // Many projects have a Makefile.
+            Self::C => "kit/streamgauge.h",
+            Self::Go => "go.mod",
             // Every project of npm has a package.json; these say to editors which language it is.
             Self::JavaScript => "jsconfig.json",
             Self::TypeScript => "tsconfig.json",

@@ -9,6 +9,7 @@ mod project;
 mod build;
 mod adapt;
 mod core_module;
+mod world;
 
 pub use adapt::{AdaptError, Adapted, adapt};
 pub use build::{BuildError, Built, build};

@@ -1,5 +1,8 @@
 //! The files of a new project of a plugin: it builds with the ordinary tools of its language.
 
+mod bindings;
+mod c;
+mod go;
 mod javascript;
 mod python;
 mod rust;
@@ -45,6 +48,8 @@ impl Project {
         check_name(name)?;
         let template = match language {
             Language::Rust => rust::template(kind),
+            Language::C => c::template(kind),
+            Language::Go => go::template(kind, name),
             Language::JavaScript => javascript::template(kind),
             Language::TypeScript => typescript::template(kind),
             Language::Python => python::template(kind),
@@ -82,14 +87,16 @@ mod tests {
 
     #[test]
     fn nothing_is_left_to_fill_in_and_all_paths_stay_inside() {
-        let kinds = [Kind::Reducer, Kind::Sink];
+        let all = Language::ALL.into_iter();
         for (language, kind) in
-            Language::ALL.into_iter().flat_map(|language| kinds.map(|kind| (language, kind)))
+            all.flat_map(|language| [Kind::Reducer, Kind::Sink].map(|kind| (language, kind)))
         {
             let project = Project::new(language, kind, "geo-mean").unwrap();
             for (path, bytes) in &project.files {
                 assert!(!path.starts_with('/') && !path.contains(".."), "{path}");
-                if !path.starts_with("vendor/") && !path.starts_with("wit/") {
+                let is_copied =
+                    ["vendor/", "bindings/", "wit/"].iter().any(|folder| path.starts_with(folder));
+                if !is_copied {
                     let text = String::from_utf8(bytes.clone()).unwrap();
                     assert!(!text.contains("{name}") && !text.contains("{function}"), "{path}");
                 }

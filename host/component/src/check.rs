@@ -58,8 +58,9 @@ pub enum Refusal {
     Invalid(String),
     /// It wants something from its host.
     #[error(
-        "imports {}, but a guest gets nothing from its host: no clock, files, network or other functions",
-        .0.join(", ")
+        "imports {}, but a guest gets nothing from its host: no clock, files, network or other functions{}",
+        invalid::first_of(.0),
+        invalid::of_imports(.0)
     )]
     Import(Vec<String>),
     /// It is something else.

@@ -35,7 +35,7 @@ enum Command {
     New(new::Options),
     /// Build a plugin: run the tools of its language, and make a component of what they build
     Build(build::Options),
-    /// Make a component that imports nothing of a core module: what a language's runtime asks of WASI preview 1 is answered inside of it
+    /// Make a component that imports nothing, of a core module or a component: what it asks of WASI is answered inside of it
     Adapt(adapt::Options),
     /// Store a component in an OCI registry, from which CREATE AGGREGATE and CREATE CONNECTOR read it
     Push(push::Options),

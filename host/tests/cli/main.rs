@@ -31,10 +31,12 @@ mod observed;
 mod noticed;
 mod panics;
 mod plugin;
+mod plugin_adapt;
 mod plugin_project;
 mod plugin_languages;
 mod compiling;
 mod hostile;
+mod plugin_toolchains;
 
 use std::process::{Command, Output};
 

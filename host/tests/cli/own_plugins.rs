@@ -143,7 +143,8 @@ fn what_cannot_be_used_is_refused_where_it_is_declared() {
             &clock,
             "'plugins/mine.wasm'",
             &[],
-            "reducer `f` imports `now` of `wasi:clocks/monotonic-clock@0.2.0`",
+            "reducer `f` imports `now` of `wasi:clocks/monotonic-clock@0.2.0`, but a guest gets nothing from its host: no clock, \
+             files, network or other functions; `streamgauge plugin adapt` makes a component in which what it asks of WASI is answered",
         ),
         (
             &reducer("avg"),

@@ -55,6 +55,26 @@ pub(super) fn of_module(bytes: &[u8]) -> &'static str {
      `streamgauge plugin adapt` makes a component of the module"
 }
 
+/// The most imports that are named.
+const IMPORTS_MAX: usize = 4;
+
+/// The first imports; runtimes of languages have dozens.
+pub(super) fn first_of(wanted: &[String]) -> String {
+    let first = wanted.get(..IMPORTS_MAX).unwrap_or(wanted).join(", ");
+    match wanted.len().saturating_sub(IMPORTS_MAX) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+/// What to do with a component that imports these, `now` of `wasi:clocks/monotonic-clock@0.2.0` for example.
+pub(super) fn of_imports(wanted: &[String]) -> &'static str {
+    match wanted.iter().all(|wanted| wanted.contains("`wasi:")) {
+        true => "; `streamgauge plugin adapt` makes a component in which what it asks of WASI is answered",
+        false => "",
+    }
+}
+
 /// Whether a core module exports functions of the contract.
 fn has_contract(bytes: &[u8]) -> wasmparser::Result<bool> {
     for payload in Parser::new(0).parse_all(bytes) {

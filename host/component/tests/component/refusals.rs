@@ -22,7 +22,8 @@ fn a_function_import_is_refused_by_name() {
     assert_eq!(
         of_an_instance,
         "reducer `probe` imports `now` of `wasi:clocks/monotonic-clock@0.2.0`, but a guest gets nothing from its host: \
-         no clock, files, network or other functions"
+         no clock, files, network or other functions; `streamgauge plugin adapt` makes a component in which what it asks of WASI is \
+         answered"
     );
     let two = component_refusal(
         r#"(component (import "log" (func (param "text" string)))
@@ -31,6 +32,8 @@ fn a_function_import_is_refused_by_name() {
     assert!(two.starts_with("reducer `probe` imports `log`, `wait` of `wasi:io/poll@0.2.0`, but"), "{two}");
     let function = component_refusal(r#"(component (import "log" (func (param "text" string))))"#);
     assert!(function.starts_with("reducer `probe` imports `log`, but"), "{function}");
+    // What is not of WASI cannot be answered: no command helps.
+    assert!(!two.contains("plugin adapt") && !function.contains("plugin adapt"), "{two}\n{function}");
     let resource = component_refusal(
         r#"(component (import "wasi:io/streams@0.2.0" (instance (export "stream" (type (sub resource))))))"#,
     );

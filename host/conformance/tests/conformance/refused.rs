@@ -29,4 +29,5 @@ fn what_is_no_plugin_is_told_in_words() {
     let clock = r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance (export "now" (func)))))"#;
     let clock = refusal(&wat::parse_str(clock).unwrap());
     assert!(clock.starts_with("it imports `now` of `wasi:clocks/wall-clock@0.2.0`, but"), "{clock}");
+    assert!(clock.contains("`streamgauge plugin adapt` makes a component"), "{clock}");
 }

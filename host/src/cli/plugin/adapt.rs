@@ -1,9 +1,9 @@
-//! `streamgauge plugin adapt`: from a core module to a component that imports nothing.
+//! `streamgauge plugin adapt`: from a core module, or a component that imports WASI, to a component that imports nothing.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use streamgauge_authoring::{Adapted, adapt};
+use streamgauge_authoring::adapt;
 
 use super::bytes;
 use crate::cli::{Failure, files, print};
@@ -11,7 +11,7 @@ use crate::cli::{Failure, files, print};
 /// Options of `plugin adapt`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The core module, built with the bindings of wit/
+    /// A core module or a component, built with the bindings of wit/
     #[arg(value_name = "IN.wasm")]
     module: PathBuf,
     /// Where the component is written
@@ -21,13 +21,10 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let Options { module, output } = options;
-    let Adapted { component, replaced } =
+    let adapted =
         adapt(&bytes(module)?).map_err(|why| Failure::Input(format!("error: {} {why}", module.display())))?;
-    files::replace(output, &component, None)
+    files::replace(output, &adapted.component, None)
         .map_err(|error| Failure::Runtime(format!("error: cannot write {}: {error}", output.display())))?;
-    let answered = match replaced.as_slice() {
-        [] => "it imported nothing of WASI".to_owned(),
-        calls => format!("answered inside of it, the same at every run: {}", calls.join(", ")),
-    };
-    print(&format!("{}: a component of {} bytes; {answered}\n", output.display(), component.len()))
+    let told = adapted.told().unwrap_or_else(|| "it imported nothing of WASI".to_owned());
+    print(&format!("{}: a component of {} bytes; {told}\n", output.display(), adapted.component.len()))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use streamgauge_authoring::{Adapted, build};
+use streamgauge_authoring::build;
 
 use crate::cli::{Failure, files, print};
 
@@ -21,18 +21,11 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let folder = options.folder.as_path();
     let built = build(folder).map_err(|why| Failure::Input(format!("error: {} {why}", folder.display())))?;
-    let Adapted { component, replaced } = built.adapted;
     let output = options.output.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", built.name)));
-    write(&output, &component)?;
-    let answered = match replaced.as_slice() {
-        [] => String::new(),
-        calls => format!("; answered inside of it, the same at every run: {}", calls.join(", ")),
-    };
-    let shown = output.display();
-    print(&format!(
-        "{shown}: a component of {} bytes{answered}\nnext: streamgauge plugin check {shown}\n",
-        component.len()
-    ))
+    write(&output, &built.adapted.component)?;
+    let told = built.adapted.told().map_or_else(String::new, |told| format!("; {told}"));
+    let (shown, bytes) = (output.display(), built.adapted.component.len());
+    print(&format!("{shown}: a component of {bytes} bytes{told}\nnext: streamgauge plugin check {shown}\n"))
 }
 
 fn write(output: &Path, component: &[u8]) -> Result<(), Failure> {

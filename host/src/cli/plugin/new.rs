@@ -27,6 +27,8 @@ pub(super) struct Options {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LanguageName {
     Rust,
+    C,
+    Go,
     Js,
     Ts,
     Python,
@@ -43,6 +45,8 @@ impl LanguageName {
     const fn language(self) -> Language {
         match self {
             Self::Rust => Language::Rust,
+            Self::C => Language::C,
+            Self::Go => Language::Go,
             Self::Js => Language::JavaScript,
             Self::Ts => Language::TypeScript,
             Self::Python => Language::Python,
