@@ -92,7 +92,7 @@ pub fn build(folder: &Path) -> Result<Built, BuildError> {
     };
     let adapted = match Parser::is_component(&module.bytes) {
         // The tools of some languages make the component themselves.
-        true => Adapted { component: module.bytes, replaced: Vec::new() },
+        true => Adapted { component: module.bytes, replaced: Vec::new(), ended: Vec::new() },
         false => adapt(&module.bytes)?,
     };
     Ok(Built { name: module.name, adapted })
