@@ -20,6 +20,8 @@ use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 use wasmtime::Engine;
 
+use super::compiler::Origin;
+
 use self::{entry::Kept, folder::Folder};
 
 /// How entries are named and laid out. Another version does not find them.
@@ -84,12 +86,17 @@ impl CodeCache {
     /// Whether it can be used. If not, a warning says so once.
     pub(super) fn is_usable(&self) -> bool {
         let Err(why) = self.folder() else { return true };
+        self.warn_once(&format!("is not kept in {}: {why}", self.path.display()));
+        false
+    }
+
+    /// Tells, once, that machine code is not kept.
+    fn warn_once(&self, why: &str) {
         if !self.failure_told.swap(true, Relaxed) {
             let help =
                 "each run compiles plugins anew; STREAMGAUGE_PLUGIN_CACHE names another folder, or is `off`";
-            warn!(help, "machine code of plugins is not kept in {}: {why}", self.path.display());
+            warn!(help, "machine code of plugins {why}");
         }
-        false
     }
 
     /// The machine code of a key. What is damaged is not there.
@@ -106,8 +113,8 @@ impl CodeCache {
         }
     }
 
-    /// Keeps the machine code of a key, and removes other entries if there are too many.
-    pub(super) fn put(&self, key: &Key, code: &[u8]) {
+    /// Keeps the machine code of a key, and removes other entries if there are too many. `whose` says who misses it where that fails.
+    pub(super) fn put(&self, key: &Key, code: &[u8], whose: Origin) {
         let Ok(folder) = self.folder() else { return };
         let (name, head) = (key.name(), entry::head(&key.0, code));
         let bytes = u64::try_from(head.len().saturating_add(code.len())).unwrap_or(u64::MAX);
@@ -116,11 +123,12 @@ impl CodeCache {
             return;
         }
         let kept = folder.write(&name, &[&head, code]).and_then(|()| folder.shrink(self.bytes_max, &name));
-        match kept {
-            Err(why) if !self.failure_told.swap(true, Relaxed) => {
-                warn!("machine code of plugins cannot be kept in {}: {why}", self.path.display());
-            }
-            _ => {}
+        let Err(why) = kept else { return };
+        let why = format!("cannot be kept in {}: {why}", self.path.display());
+        match whose {
+            Origin::Foreign => self.warn_once(&why),
+            // It is compiled in no time.
+            Origin::Own => debug!("machine code {why}"),
         }
     }
 

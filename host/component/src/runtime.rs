@@ -137,7 +137,7 @@ impl Runtime {
             return Ok(compiled.clone());
         }
         let component = match origin {
-            Origin::Own => self.kept_or(bytes, |keep| self.compile_here(bytes, keep)),
+            Origin::Own => self.kept_or(bytes, |keep| self.compile_here(bytes, origin, keep)),
             Origin::Foreign => {
                 let _alone = self.shared.compiling.lock().unwrap_or_else(PoisonError::into_inner);
                 self.kept_or(bytes, |keep| self.compile_foreign(who, bytes, keep))
@@ -167,10 +167,15 @@ impl Runtime {
         }
     }
 
-    fn compile_here(&self, bytes: &[u8], keep: Option<Keep<'_>>) -> Result<Component, Refusal> {
+    fn compile_here(
+        &self,
+        bytes: &[u8],
+        origin: Origin,
+        keep: Option<Keep<'_>>,
+    ) -> Result<Component, Refusal> {
         let component = Component::from_binary(&self.shared.engine, bytes).map_err(uncompiled)?;
         if let Some(Keep { cache, key }) = keep {
-            cache.put(&key, &component.serialize().map_err(uncompiled)?);
+            cache.put(&key, &component.serialize().map_err(uncompiled)?, origin);
         }
         Ok(component)
     }
@@ -180,11 +185,11 @@ impl Runtime {
         let keep = keep.filter(|keep| keep.cache.is_usable());
         tell_compilation(who, bytes.len(), keep.as_ref().map(|keep| keep.cache));
         match &settings.compiler {
-            Compiler::InProcess => self.compile_here(bytes, keep),
+            Compiler::InProcess => self.compile_here(bytes, Origin::Foreign, keep),
             Compiler::Program(program) => {
                 let code = compiler::compile(program, bytes, &bounds(&settings.limits))?;
                 if let Some(Keep { cache, key }) = keep {
-                    cache.put(&key, &code);
+                    cache.put(&key, &code, Origin::Foreign);
                 }
                 load(engine, &code).map_err(uncompiled)
             }
