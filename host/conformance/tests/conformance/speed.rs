@@ -41,7 +41,7 @@ fn speed() {
         let values: Vec<f64> = (0..ROWS).map(|row| 1.0 + (row * 7919 % 1000) as f64).collect();
         let valid: Bitmap = (0..ROWS).map(|row| row % 17 != 0).collect();
         let nanos = [None, Some(valid)].map(|valid| {
-            let column = Column { values: Values::Float64s(values.clone()), valid };
+            let column = Column { values: Values::Float64(values.clone()), valid };
             let batches = (0..BATCHES).map(|_| {
                 let clock = Stopwatch::start();
                 instance.accumulate(black_box(&slots), black_box(&[&column])).unwrap();
