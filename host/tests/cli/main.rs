@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what does not hold here fails the test")]
 
 mod adhoc;
+mod aggregates;
 mod check;
 mod reject;
 mod full;
