@@ -48,7 +48,7 @@ const REDUCERS: [&str; 26] = [
 ];
 
 /// The sinks by their names in SQL; `slack` is the package `sink-slack`.
-const SINKS: [&str; 3] = ["prometheus", "slack", "webhook"];
+const SINKS: [&str; 5] = ["alertmanager", "pagerduty", "prometheus", "slack", "webhook"];
 
 /// What guests are made of: when one of these changes they are built again.
 const SOURCES: [&str; 9] = [

@@ -15,6 +15,7 @@ mod changed;
 mod ends;
 mod kept;
 mod headers;
+mod http_sinks;
 mod set;
 mod closed_pipes;
 mod input_files;
