@@ -18,10 +18,37 @@ use wit_parser::WorldItem;
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The reducers by their names in SQL; `z_score` is the package `reducer-z-score`.
-const REDUCERS: [&str; 8] = ["avg", "count", "max", "min", "percentile", "stddev", "sum", "z_score"];
+const REDUCERS: [&str; 26] = [
+    "approx_count_distinct",
+    "arg_max",
+    "arg_min",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "count_distinct",
+    "ewma",
+    "first",
+    "histogram",
+    "last",
+    "mad",
+    "max",
+    "min",
+    "percentile",
+    "percentile_cont",
+    "percentile_disc",
+    "rate",
+    "regr_slope",
+    "stddev",
+    "string_agg",
+    "sum",
+    "top_k",
+    "z_score",
+];
 
 /// The sinks by their names in SQL; `slack` is the package `sink-slack`.
-const SINKS: [&str; 3] = ["prometheus", "slack", "webhook"];
+const SINKS: [&str; 5] = ["alertmanager", "pagerduty", "prometheus", "slack", "webhook"];
 
 /// What guests are made of: when one of these changes they are built again.
 const SOURCES: [&str; 9] = [

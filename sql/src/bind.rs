@@ -13,6 +13,7 @@ mod query;
 mod output;
 mod over;
 mod window;
+mod within_group;
 mod scope;
 mod expression;
 mod literal;

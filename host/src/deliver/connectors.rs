@@ -1,5 +1,6 @@
 //! The sink connectors that are part of the product, one file each.
 
+pub mod alertmanager;
 pub mod console;
 pub mod file;
 pub mod kafka;
@@ -8,13 +9,14 @@ mod http;
 pub mod slack;
 pub mod webhook;
 pub mod own;
+pub mod pagerduty;
 pub mod prometheus;
 
 use streamgauge_sql::connector::{OptionKind, OptionSpec};
 
 use self::{
-    console::ConsoleConnector, file::FileConnector, kafka::KafkaConnector, prometheus::PrometheusConnector,
-    slack::slack, webhook::webhook,
+    alertmanager::alertmanager, console::ConsoleConnector, file::FileConnector, kafka::KafkaConnector,
+    pagerduty::pagerduty, prometheus::PrometheusConnector, slack::slack, webhook::webhook,
 };
 use super::connector::SinkConnector;
 
@@ -26,6 +28,8 @@ pub fn builtin() -> Vec<Box<dyn SinkConnector>> {
         Box::new(KafkaConnector),
         Box::new(slack()),
         Box::new(webhook()),
+        Box::new(pagerduty()),
+        Box::new(alertmanager()),
         Box::new(PrometheusConnector),
     ]
 }

@@ -256,7 +256,15 @@ fn every_file_says_what_it_is() {
 /// A connector is one file: nothing else of the host tells sources or sinks apart by name, and `sql` knows none of them.
 #[test]
 fn only_a_connector_names_itself() {
-    let names = ["\"console\"", "\"kafka\"", "\"slack\"", "\"webhook\"", "\"prometheus\""];
+    let names = [
+        "\"console\"",
+        "\"kafka\"",
+        "\"slack\"",
+        "\"webhook\"",
+        "\"pagerduty\"",
+        "\"alertmanager\"",
+        "\"prometheus\"",
+    ];
     let is_connector = |name: &str| {
         name.starts_with("host/src/deliver/connectors/")
             || name.starts_with("host/src/source/connectors/")

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what does not hold here fails the test")]
 
 mod adhoc;
+mod aggregates;
 mod check;
 mod reject;
 mod full;
@@ -14,6 +15,7 @@ mod changed;
 mod ends;
 mod kept;
 mod headers;
+mod http_sinks;
 mod set;
 mod closed_pipes;
 mod input_files;

@@ -41,7 +41,7 @@ fn the_tables_of_one_connector_are_printed_alone() {
     assert_eq!(exit, 2);
     assert_eq!(
         told,
-        "error: there is no connector 'kafak'\nhelp: there is kafka, file, console, slack, webhook, prometheus\n"
+        "error: there is no connector 'kafak'\nhelp: there is kafka, file, console, slack, webhook, pagerduty, alertmanager, prometheus\n"
     );
 }
 

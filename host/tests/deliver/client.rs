@@ -10,7 +10,7 @@ use std::{
 
 use streamgauge::deliver::http::{
     client::{Client, Limits, SendError},
-    outgoing::{Outgoing, Template},
+    outgoing::{Body, Outgoing, Template},
     resolver::Resolver,
     signature::SigningSecret,
 };
@@ -252,7 +252,7 @@ async fn a_request_stays_at_the_host_that_the_sink_names() {
             url: Template::text(url),
             within: Some(Template::text(&hook)),
             headers: Vec::new(),
-            body: b"x",
+            body: Body::plain(b"x"),
         };
         client().send(&request, &no_secrets, None, "key").await
     };

@@ -2,7 +2,7 @@
 
 use streamgauge::deliver::http::{
     client::{Client, Limits, SendError},
-    outgoing::{Outgoing, Template},
+    outgoing::{Body, Outgoing, Template},
     resolver::Resolver,
 };
 use streamgauge_common::message::Response;
@@ -28,7 +28,8 @@ fn secret(name: &str) -> Result<String, String> {
 
 async fn send(client: &Client, url: &str, header: &str) -> Result<Response, SendError> {
     let headers = vec![("Authorization".to_owned(), template(header))];
-    let request = Outgoing { method: "POST", url: template(url), within: None, headers, body: &[] };
+    let request =
+        Outgoing { method: "POST", url: template(url), within: None, headers, body: Body::plain(&[]) };
     client.send(&request, &secret, None, "key").await
 }
 

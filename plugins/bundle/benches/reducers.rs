@@ -25,6 +25,7 @@ struct Batch {
     float: Column,
     whole: Column,
     time: Column,
+    flag: Column,
     text: Column,
 }
 
@@ -52,6 +53,7 @@ impl Batch {
             whole: column(Values::Int64s(latencies.iter().map(|&value| value as i64).collect())),
             float: column(Values::Float64s(latencies)),
             time: column(Values::Timestamps((0..ROWS as i64).map(|row| row * 100).collect())),
+            flag: column(Values::Booleans(bitmap((0..ROWS).map(|row| row % 3 == 0)))),
             text: column(Values::Texts(text)),
         }
     }
@@ -73,7 +75,7 @@ fn report<R: Reducer>(signature: u32, parameters: &[Literal], pick: fn(&Batch) -
     let name = R::describe().name;
     let (_, component) = REDUCERS.iter().find(|(reducer, _)| *reducer == name).unwrap();
     let guests = [false, true].map(|canonical_nan| Guest::new(component, canonical_nan));
-    let mut row = format!("{:>10} {signature}", guests[0].describe().name);
+    let mut row = format!("{:>21} {signature}", guests[0].describe().name);
     for nulls in [false, true] {
         let batch = Batch::new(nulls);
         let arguments = pick(&batch);
@@ -90,7 +92,9 @@ fn report<R: Reducer>(signature: u32, parameters: &[Literal], pick: fn(&Batch) -
 
 fn main() {
     let yes = Literal::Boolean(true);
-    println!("ns a row     | native   wasm, with canonical NaN | the same with one row in 17 NULL");
+    println!(
+        "ns a row                | native   wasm, with canonical NaN | the same with one row in 17 NULL"
+    );
     report::<reducer_count::Count>(0, &[], |_| vec![]);
     report::<reducer_count::Count>(3, &[], |batch| vec![&batch.float]);
     report::<reducer_sum::Sum>(0, &[], |batch| vec![&batch.whole]);
@@ -103,4 +107,27 @@ fn main() {
     report::<reducer_stddev::StandardDeviation>(0, &[yes.clone(), yes], |batch| vec![&batch.float]);
     report::<reducer_percentile::Percentile>(0, &[Literal::Float64(95.0)], |batch| vec![&batch.float]);
     report::<reducer_z_score::ZScore>(0, &[], |batch| vec![&batch.float, &batch.time]);
+    report::<reducer_first::Plugin>(2, &[], |batch| vec![&batch.float, &batch.time]);
+    report::<reducer_last::Plugin>(2, &[], |batch| vec![&batch.float, &batch.time]);
+    report::<reducer_last::Plugin>(4, &[], |batch| vec![&batch.text, &batch.time]);
+    report::<reducer_arg_min::Plugin>(7, &[], |batch| vec![&batch.float, &batch.float]);
+    report::<reducer_arg_max::Plugin>(13, &[], |batch| vec![&batch.text, &batch.float]);
+    report::<reducer_bool_and::Plugin>(0, &[], |batch| vec![&batch.flag]);
+    report::<reducer_bool_or::Plugin>(0, &[], |batch| vec![&batch.flag]);
+    let share = [Literal::Float64(0.95)];
+    report::<reducer_percentile_cont::Plugin>(0, &share, |batch| vec![&batch.float]);
+    report::<reducer_percentile_disc::Plugin>(0, &share, |batch| vec![&batch.whole]);
+    report::<reducer_mad::Plugin>(0, &[], |batch| vec![&batch.float]);
+    report::<reducer_count_distinct::Plugin>(1, &[], |batch| vec![&batch.whole]);
+    report::<reducer_count_distinct::Plugin>(4, &[], |batch| vec![&batch.text]);
+    report::<reducer_approx_count_distinct::Plugin>(1, &[], |batch| vec![&batch.whole]);
+    report::<reducer_approx_count_distinct::Plugin>(4, &[], |batch| vec![&batch.text]);
+    report::<reducer_corr::Plugin>(0, &[], |batch| vec![&batch.float, &batch.float]);
+    report::<reducer_regr_slope::Plugin>(0, &[], |batch| vec![&batch.float, &batch.float]);
+    report::<reducer_string_agg::Plugin>(0, &[",".into()], |batch| vec![&batch.text, &batch.time]);
+    report::<reducer_ewma::Plugin>(0, &[60.0.into()], |batch| vec![&batch.float, &batch.time]);
+    report::<reducer_rate::Plugin>(0, &[], |batch| vec![&batch.float, &batch.time]);
+    report::<reducer_top_k::Plugin>(0, &[10.into()], |batch| vec![&batch.text]);
+    report::<reducer_top_k::Plugin>(1, &[10.into()], |batch| vec![&batch.whole]);
+    report::<reducer_histogram::Plugin>(0, &["100, 200, 500, 1000, 5000".into()], |batch| vec![&batch.float]);
 }

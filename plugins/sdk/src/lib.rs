@@ -103,8 +103,20 @@ mod shown;
 mod pair;
 pub use pair::Pair;
 
+mod comparable;
+pub use comparable::{Comparable, Double};
+
+mod collected;
+pub use collected::Collected;
+
+mod exact_sum;
+pub use exact_sum::ExactSum;
+
+pub mod decay;
 pub mod extreme;
 pub mod moments;
+pub mod percentile;
+pub mod picked;
 pub mod sum;
 
 pub mod sink;

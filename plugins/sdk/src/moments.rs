@@ -7,6 +7,9 @@
 
 use crate::{Error, Pair, Reader, Writer, sum::power_of_two};
 
+mod joint;
+pub use joint::JointMoments;
+
 /// The first two moments of some doubles.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
@@ -62,6 +65,22 @@ impl Moments {
         self.squares.low += square.low + 2.0 * high * low;
     }
 
+    /// The difference of a finite value, which is counted when it is taken with [`Moments::take_placed`].
+    #[inline]
+    fn place(&mut self, value: f64) -> Pair {
+        if self.count == 0 {
+            self.shift = value;
+        }
+        let difference = Pair::sum(value, -self.shift).scaled(self.scale);
+        if difference.high.abs() < LIMIT { difference } else { self.reach(value) }
+    }
+
+    #[inline]
+    fn take_placed(&mut self, difference: Pair) {
+        self.count += 1;
+        self.take(difference);
+    }
+
     #[cold]
     fn add_far(&mut self, value: f64) {
         if value.is_finite() {
@@ -114,10 +133,20 @@ impl Moments {
             return;
         }
         let mut other = *other;
+        let distance = self.approach(&mut other);
+        self.absorb(&other, distance);
+    }
+
+    /// Gives both the same scale; then the distance of the other first value from this one.
+    fn approach(&mut self, other: &mut Self) -> Pair {
         self.scale_to(self.scale.min(other.scale));
         let distance = self.reach(other.shift);
         other.scale_to(self.scale);
+        distance
+    }
 
+    /// Takes in the values of others of the same scale, whose first value is at this distance.
+    fn absorb(&mut self, other: &Self, distance: Pair) {
         let moved = distance.times(whole(other.count));
         self.squares.add_pair(other.squares);
         self.squares.add_pair(distance.times(other.differences).scaled(2.0));
@@ -160,10 +189,16 @@ impl Moments {
         if self.special {
             return Some(f64::NAN);
         }
+        Some(self.deviations()? / divisor as f64)
+    }
+
+    /// The sum of the squared deviations from the mean, times the square of the scale. None without values.
+    fn deviations(&self) -> Option<f64> {
+        let count = (self.count > 0).then_some(self.count as f64)?;
         let squares = Pair::sum(self.squares.high, self.squares.low);
         let differences = Pair::sum(self.differences.high, self.differences.low);
-        let deviations = squares.minus(differences.times(differences.over(self.count as f64)));
-        Some(deviations.value().max(0.0) / divisor as f64)
+        let deviations = squares.minus(differences.times(differences.over(count)));
+        Some(deviations.value().max(0.0))
     }
 
     /// Writes a state.

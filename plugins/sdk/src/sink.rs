@@ -56,6 +56,9 @@
 mod deliveries;
 pub use deliveries::{Deliveries, Operation, Row, Schema, SchemaColumn, Window, Windows};
 
+mod alerts;
+pub use alerts::{Alert, AlertState};
+
 mod message;
 pub use message::{HttpRequest, KafkaRecord, Message, Request, Response};
 
@@ -95,6 +98,15 @@ pub trait Encoder {
     /// # Errors
     /// Where the whole batch cannot be encoded. The host does not try it again.
     fn encode(&mut self, deliveries: &Deliveries<'_>) -> Result<Vec<Request>, Error>;
+
+    /// The same of transitions of alerts. Without an implementation a sink takes rows only.
+    ///
+    /// # Errors
+    /// As those of [`Encoder::encode`].
+    fn encode_alerts(&mut self, alerts: &[Alert]) -> Result<Vec<Request>, Error> {
+        let _ = alerts;
+        Err(Error::Invalid("takes rows, no alerts".into()))
+    }
 
     /// One outcome a delivery of the request. Without an implementation all of them share what HTTP says:
     /// [`Response::outcome`].

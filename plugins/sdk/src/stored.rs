@@ -8,11 +8,11 @@
 //! | `i128` | 16 |
 //! | tuples, arrays, structs of [`state!`](crate::state) | their parts, one after the other |
 //! | `Option<T>` | 1, and those of the value where there is one |
-//! | `Vec<T>`, `String`, `BTreeMap<K, V>` | the number of items, seven bits a byte, and the items |
+//! | `Vec<T>`, `String`, `BTreeMap<K, V>`, `BTreeSet<T>` | the number of items, seven bits a byte, and the items |
 //!
 //! A hash table has no place here: the order of its items differs between two runs, so its bytes would, too. Use a `BTreeMap`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Error, Reader, Writer};
 
@@ -183,6 +183,23 @@ impl<K: Stored + Ord, V: Stored> Stored for BTreeMap<K, V> {
     }
 }
 
+impl<T: Stored + Ord> Stored for BTreeSet<T> {
+    const BYTES_MAX: Option<u32> = None;
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.varint(self.len() as u64);
+        self.iter().for_each(|item| item.write(writer));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let items = Vec::read(reader)?;
+        if !items.is_sorted_by(|a, b| a < b) {
+            return Err(Error::Corrupt("items are not in their order".into()));
+        }
+        Ok(items.into_iter().collect())
+    }
+}
+
 /// A struct of a state: it is `Clone`, `Debug` and `Default`, and it stores itself.
 ///
 /// ```
@@ -289,6 +306,11 @@ mod tests {
         assert_eq!(read(&[2, 1, 0, 2, 0]), Ok(BTreeMap::from([(1, 0), (2, 0)])));
         for wrong in [&[2, 2, 0, 1, 0][..], &[2, 1, 0, 1, 0]] {
             assert_eq!(read(wrong), Err(Error::Corrupt("keys are not in their order".into())));
+        }
+        let read = |bytes: &[u8]| BTreeSet::<u8>::read(&mut Reader::new(bytes));
+        assert_eq!(read(&[2, 1, 2]), Ok(BTreeSet::from([1, 2])));
+        for wrong in [&[2, 2, 1][..], &[2, 1, 1]] {
+            assert_eq!(read(wrong), Err(Error::Corrupt("items are not in their order".into())));
         }
         assert!(bool::read(&mut Reader::new(&[2])).is_err());
         assert!(String::read(&mut Reader::new(&[1, 0xff])).is_err());

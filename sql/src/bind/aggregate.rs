@@ -1,7 +1,7 @@
 //! Aggregate calls: which reducer, which of its signatures, which arguments and parameters.
 
 use sqlparser::ast::{
-    self, DuplicateTreatment, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentList, OrderBySort,
+    self, DuplicateTreatment, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentList,
 };
 use sqlparser::tokenizer::Span;
 
@@ -9,10 +9,10 @@ use super::alias;
 use super::convert::{self, Bound, BoundKind};
 use super::expression::{Clause, Expressions};
 use super::function::SCALARS;
-use super::literal;
 use super::plugin::OwnAggregate;
 use super::refused;
 use super::signature::{self, Choice};
+use super::within_group::{OrderedSet, percent};
 use crate::catalog::Reducer;
 use crate::error::{Checked, Problem};
 use crate::errors::{Errors, both};
@@ -65,14 +65,13 @@ impl Expressions<'_> {
         list: &FunctionArgumentList,
         span: Span,
     ) -> Checked<Bound> {
-        let (reducer, plugin) = self.find_reducer(name, list, span)?;
+        let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+        let wanted = if distinct { alias::distinct(name, list.args.len()) } else { None };
+        let (reducer, plugin) = self.find_reducer(wanted.unwrap_or(name), list, span)?;
         self.check_place(name, span)?;
-        if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
-            let problem = Problem::new(span, format!("{name}(DISTINCT ...) is not in the language yet"));
-            return Err(match name {
-                "min" | "max" => problem.help(format!("leave DISTINCT out: {name} is the same without it")),
-                _ => problem.help(alias::NO_DISTINCT),
-            });
+        if distinct && (wanted.is_none() || plugin.is_some()) {
+            return Err(Problem::new(span, format!("{name}(DISTINCT ...) is not in the language"))
+                .help(alias::ONLY_DISTINCT));
         }
         let (clause, use_aliases, named) = (self.clause, self.use_aliases, self.named.len());
         (self.clause, self.use_aliases) = (Clause::Argument, false);
@@ -101,8 +100,10 @@ impl Expressions<'_> {
         if let Some(problem) = alias::percentile_refused(name, span) {
             return Err(problem);
         }
-        let wanted =
-            if name == "approx_percentile" { "percentile".to_owned() } else { alias::resolve(name).reducer };
+        let wanted = match OrderedSet::of(name) {
+            Some(kind) => kind.reducer().to_owned(),
+            None => alias::resolve(name).reducer,
+        };
         match self.functions.catalog.reducer(&wanted) {
             Ok(Some(reducer)) => return Ok((reducer, None)),
             Ok(None) => {}
@@ -178,12 +179,12 @@ impl Expressions<'_> {
         };
         let (mut given, filter) = both(self.given(name, reducer, list, span), filter)?;
         let mut fixed = alias::resolve(name).fixed;
-        if name == "approx_percentile" {
-            let (argument, percent) = self.within_group(call, &given, span)?;
-            (given, fixed) = (vec![argument], vec![("p", Value::Float64(percent))]);
+        if let Some(kind) = OrderedSet::of(name) {
+            let (argument, parameter) = self.within_group(kind, name, call, &given, span)?;
+            (given, fixed) = (vec![argument], vec![parameter]);
         } else if !call.within_group.is_empty() {
             return Err(Problem::new(span, format!("`{name}` takes no WITHIN GROUP"))
-                .help("write percentile(x, 95) or approx_percentile(0.95) WITHIN GROUP (ORDER BY x)"));
+                .help("write percentile(x, 95) or percentile_cont(0.95) WITHIN GROUP (ORDER BY x)"));
         }
         let Choice { signature, number, arguments, parameters } =
             signature::choose(name, reducer, &given, &fixed, span)?;
@@ -242,46 +243,6 @@ impl Expressions<'_> {
         errors.end().map(|()| given)
     }
 
-    /// `approx_percentile(q) WITHIN GROUP (ORDER BY x)`: x and 100 q.
-    fn within_group<'c>(
-        &mut self,
-        call: &'c ast::Function,
-        given: &[Given<'_>],
-        span: Span,
-    ) -> Checked<(Given<'c>, f64)> {
-        let help = "write approx_percentile(0.95) WITHIN GROUP (ORDER BY x), or percentile(x, 95)";
-        let ([order], [fraction]) = (call.within_group.as_slice(), given) else {
-            return Err(Problem::new(
-                span,
-                "approx_percentile takes a fraction, and the values from WITHIN GROUP",
-            )
-            .help(help));
-        };
-        let place = self.span(fraction.ast);
-        let fraction = match literal::constant(&fraction.bound, DataType::Float64, place).transpose()? {
-            Some(Value::Float64(fraction)) if (0.0..=1.0).contains(&fraction) => fraction,
-            Some(_) => {
-                return Err(
-                    Problem::new(place, "the fraction of approx_percentile must be in 0 to 1").help(help)
-                );
-            }
-            None => {
-                return Err(
-                    Problem::new(place, "the fraction of approx_percentile must be a constant").help(help)
-                );
-            }
-        };
-        if !matches!(order.options.sort, None | Some(OrderBySort::Asc)) {
-            return Err(Problem::new(span, "the order of approx_percentile is ascending").help(format!(
-                "approx_percentile({}) WITHIN GROUP (ORDER BY {}) is near: the value that is as far from the other end",
-                percent(1.0 - fraction) / 100.0,
-                order.expr
-            )));
-        }
-        let bound = self.bind(&order.expr)?;
-        Ok((Given { name: None, ast: &order.expr, bound }, percent(fraction)))
-    }
-
     /// `percentile(x, 0.95)` is legal, but hardly meant.
     fn warn_fraction(&mut self, name: &str, reducer: &Reducer, given: &[Given<'_>], parameters: &[Value]) {
         let [Value::Float64(p)] = parameters else { return };
@@ -298,11 +259,6 @@ impl Expressions<'_> {
             self.warnings.push(*problem);
         }
     }
-}
-
-/// A fraction as a percentage, without the noise of a binary product: 0.999 is 99.9.
-fn percent(fraction: f64) -> f64 {
-    (fraction * 1e12).round() / 1e10
 }
 
 /// FILTER: the argument where the condition is true, else NULL.

@@ -24,6 +24,15 @@ pub(super) fn resolve(name: &str) -> Resolved {
         "stddev_pop" => ("stddev", vec![flag("sample", false)]),
         "variance" | "var_samp" => ("stddev", vec![flag("root", false)]),
         "var_pop" => ("stddev", vec![flag("sample", false), flag("root", false)]),
+        "first_value" => ("first", vec![]),
+        "last_value" => ("last", vec![]),
+        "min_by" => ("arg_min", vec![]),
+        "max_by" => ("arg_max", vec![]),
+        "every" => ("bool_and", vec![]),
+        "median" => ("percentile_cont", vec![("q", Value::Float64(0.5))]),
+        "quantile_cont" => ("percentile_cont", vec![]),
+        "quantile_disc" => ("percentile_disc", vec![]),
+        "approx_distinct" => ("approx_count_distinct", vec![]),
         _ => match percent(name) {
             Some(percent) => ("percentile", vec![("p", Value::Float64(percent))]),
             None => (name, vec![]),
@@ -80,7 +89,26 @@ pub(super) const KNOWN: &[&str] = &[
     "p99",
     "p999",
     "approx_percentile",
+    "percentile_cont",
+    "percentile_disc",
+    "median",
     "z_score",
+    "first",
+    "last",
+    "arg_min",
+    "arg_max",
+    "bool_and",
+    "bool_or",
+    "count_distinct",
+    "approx_count_distinct",
+    "corr",
+    "regr_slope",
+    "mad",
+    "ewma",
+    "rate",
+    "string_agg",
+    "top_k",
+    "histogram",
 ];
 
 /// The aggregate whose full English name this is, or nearly.
@@ -90,39 +118,43 @@ pub(super) fn meant(name: &str) -> Option<&'static str> {
     words.iter().find(|(word, _)| *word == near).map(|(_, aggregate)| *aggregate)
 }
 
-/// There is no exact substitute for what counts or adds each value once.
-pub(super) const NO_DISTINCT: &str =
-    "nothing counts or adds each value once yet; GROUP BY the column gives a row for each of its values";
-const KNOWN_IN_WORDS: &str = "there are count, sum, avg, min, max, stddev, variance, percentile and z_score";
+/// The reducer of `name(DISTINCT ...)` with so many arguments; none if there is none.
+pub(super) fn distinct(name: &str, arguments: usize) -> Option<&str> {
+    match (name, arguments) {
+        ("count", 1) => Some("count_distinct"),
+        // Equal values do not change these.
+        ("min" | "max", _) => Some(name),
+        _ => None,
+    }
+}
+
+/// What there is with DISTINCT.
+pub(super) const ONLY_DISTINCT: &str = "of one value there are count(DISTINCT x), min and max; GROUP BY the column gives a row for each of its values";
 
 /// Functions of other systems: what to write instead, if there is something that gives the same; else what there is.
 pub(super) fn refused(name: &str) -> Option<&'static str> {
     Some(match name {
-        "percentile_cont" | "quantile_cont" | "quantile" => {
-            "percentile(x, 95) is near: the value at the nearest rank, within 0.1 %, not one between two values"
-        }
-        "percentile_disc" | "quantile_disc" => "percentile(x, 95) is near: that value within 0.1 %",
-        "median" => {
-            "percentile(x, 50) is near: of an even count the lower one of the two in the middle, within 0.1 %"
+        "quantile" => {
+            "write quantile_cont(x, 0.95), between two values, or quantile_disc(x, 0.95), one of the values"
         }
         "approx_quantile" | "approx_percentile_cont" | "percentile_approx" | "quantile_tdigest" => {
             "write percentile(x, 95), with a percentage from 0 to 100"
         }
-        "first" | "last" | "first_value" | "last_value" | "arg_max" | "arg_min" | "max_by" | "min_by"
-        | "latest_by_offset" | "earliest_by_offset" => {
-            "no aggregate picks a value by the time or by another column yet"
-        }
-        "count_distinct" | "approx_count_distinct" | "approx_distinct" => NO_DISTINCT,
+        "latest_by_offset" => "last(x) is near: the last value by event time, not by offset",
+        "earliest_by_offset" => "first(x) is near: the first value by event time, not by offset",
         "countif" | "count_if" => "write count(*) FILTER (WHERE condition)",
         "sumif" | "sum_if" => "write sum(x) FILTER (WHERE condition)",
         "avgif" | "avg_if" => "write avg(x) FILTER (WHERE condition)",
         "any_value" => "write min(x) or max(x)",
-        "string_agg" | "array_agg" | "list" | "listagg" | "collect_list" | "group_concat" => {
-            "no aggregate collects values; GROUP BY the column gives a row for each of its values"
+        "listagg" | "group_concat" => "write string_agg(x, ', '), in the order of event times",
+        "array_agg" | "list" | "collect_list" => {
+            "there are no arrays; string_agg(x, ', ') gives a text, in the order of event times"
         }
-        "bool_and" | "every" => "write min(CASE WHEN condition THEN 1 WHEN NOT condition THEN 0 END) = 1",
-        "bool_or" => "write max(CASE WHEN condition THEN 1 WHEN NOT condition THEN 0 END) = 1",
-        "ewma" | "corr" | "covar_pop" | "covar_samp" | "mode" | "histogram" => KNOWN_IN_WORDS,
+        "mode" => "top_k(x, 1) is near: the most frequent value with its count, as JSON",
+        "covar_pop" | "covar_samp" => {
+            "corr(y, x) * stddev_pop(y) * stddev_pop(x) is covar_pop where no value is NULL; with stddev_samp it is covar_samp"
+        }
+        "irate" | "increase" => "there is rate(x), the increase a second",
         "row_number" => {
             "write row_number() OVER (PARTITION BY column ORDER BY window_end) in a query that reads a view"
         }

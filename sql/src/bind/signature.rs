@@ -8,7 +8,7 @@ use super::convert::BoundKind;
 use super::literal;
 use crate::catalog::{Parameter, Reducer, Signature};
 use crate::error::{Checked, Problem};
-use crate::expr::Expr;
+use crate::expr::{Expr, Node};
 use crate::parse::name::nearest;
 use crate::types::{DataType, Value};
 
@@ -141,6 +141,12 @@ fn unknown(name: &str, parameter: &str, signature: &Signature, span: Span) -> Bo
 }
 
 fn constant(name: &str, parameter: &Parameter, given: &Given<'_>, span: Span) -> Checked<Value> {
+    // A duration as a DOUBLE is its seconds.
+    if let (BoundKind::Interval, Node::Literal(Value::Int64(micros)), DataType::Float64) =
+        (given.bound.kind, &given.bound.expr.node, parameter.data_type)
+    {
+        return Ok(Value::Float64(*micros as f64 / 1e6));
+    }
     match literal::constant(&given.bound, parameter.data_type, span) {
         Some(Ok(Value::Null)) => {
             Err(Problem::new(span, format!("the parameter `{}` of `{name}` cannot be NULL", parameter.name)))
@@ -158,7 +164,7 @@ fn constant(name: &str, parameter: &Parameter, given: &Given<'_>, span: Span) ->
     }
 }
 
-/// Percentages are checked here, where there is a place to point at.
+/// Percentages and shares are checked here, where there is a place to point at.
 fn check_range(
     name: &str,
     reducer: &Reducer,
@@ -167,19 +173,21 @@ fn check_range(
     constants: &[Given<'_>],
     span: Span,
 ) -> Checked<()> {
-    if !reducer.name.eq_ignore_ascii_case("percentile") {
-        return Ok(());
-    }
+    let (most, help) = match reducer.name.to_lowercase().as_str() {
+        "percentile" => (100.0, "write the percentage, as in percentile(x, 95)".to_owned()),
+        "percentile_cont" | "percentile_disc" => (1.0, format!("write the fraction, as in {name}(x, 0.95)")),
+        _ => return Ok(()),
+    };
     for (parameter, value) in signature.parameters.iter().zip(parameters) {
         if let Value::Float64(p) = value
-            && !(0.0..=100.0).contains(p)
+            && !(0.0..=most).contains(p)
         {
             let span = constants.last().map_or(span, |given| place(given, span));
             return Err(Problem::new(
                 span,
-                format!("`{}` of `{name}` must be in 0 to 100, found {p}", parameter.name),
+                format!("`{}` of `{name}` must be in 0 to {most}, found {p}", parameter.name),
             )
-            .help("write the percentage, as in percentile(x, 95)"));
+            .help(help));
         }
     }
     Ok(())

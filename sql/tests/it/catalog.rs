@@ -44,6 +44,55 @@ impl Catalog for Builtin {
                     ..signature(&[Float64], Float64)
                 }]
             }
+            "percentile_cont" => {
+                vec![Signature { growing: true, ..fraction(Float64) }]
+            }
+            "percentile_disc" => [Int64, Float64, Timestamp]
+                .map(|data_type| Signature { growing: true, ..fraction(data_type) })
+                .into(),
+            "first" | "last" => [Boolean, Int64, Float64, Timestamp, Text]
+                .map(|data_type| Signature {
+                    needs_time: true,
+                    growing: data_type == Text,
+                    ..signature(&[data_type], data_type)
+                })
+                .into(),
+            "arg_min" | "arg_max" => [Boolean, Int64, Float64, Timestamp, Text]
+                .iter()
+                .flat_map(|&value| {
+                    [Int64, Float64, Timestamp]
+                        .map(|key| Signature { growing: value == Text, ..signature(&[value, key], value) })
+                })
+                .collect(),
+            "count_distinct" | "approx_count_distinct" => [Boolean, Int64, Float64, Timestamp, Text]
+                .map(|data_type| Signature {
+                    growing: name == "count_distinct",
+                    ..signature(&[data_type], Int64)
+                })
+                .into(),
+            "corr" | "regr_slope" => vec![signature(&[Float64, Float64], Float64)],
+            "mad" => vec![Signature { growing: true, ..signature(&[Float64], Float64) }],
+            "rate" => vec![Signature { growing: true, needs_time: true, ..signature(&[Float64], Float64) }],
+            "ewma" => {
+                let parameters = vec![parameter("half_life", Float64, None)];
+                vec![Signature { needs_time: true, parameters, ..signature(&[Float64], Float64) }]
+            }
+            "string_agg" => {
+                let parameters = vec![parameter("separator", Text, None)];
+                vec![Signature { needs_time: true, growing: true, parameters, ..signature(&[Text], Text) }]
+            }
+            "top_k" => [Text, Int64]
+                .map(|data_type| Signature {
+                    growing: true,
+                    parameters: vec![parameter("k", Int64, None)],
+                    ..signature(&[data_type], Text)
+                })
+                .into(),
+            "histogram" => {
+                let buckets = parameter("buckets", Text, Some(Value::Text("0.1, 1".to_owned())));
+                vec![Signature { parameters: vec![buckets], ..signature(&[Float64], Text) }]
+            }
+            "bool_and" | "bool_or" => vec![signature(&[Boolean], Boolean)],
             "z_score" => vec![Signature { needs_time: true, ..signature(&[Float64], Float64) }],
             _ => return Ok(None),
         };
@@ -169,6 +218,11 @@ fn signature(arguments: &[DataType], returns: DataType) -> Signature {
         state_version: 1,
         restores: Vec::new(),
     }
+}
+
+/// A percentile of a share.
+fn fraction(data_type: DataType) -> Signature {
+    Signature { parameters: vec![parameter("q", Float64, None)], ..signature(&[data_type], data_type) }
 }
 
 fn parameter(name: &str, data_type: DataType, default: Option<Value>) -> Parameter {

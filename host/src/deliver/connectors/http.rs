@@ -43,6 +43,8 @@ pub struct HttpConnector {
     pub(super) name: &'static str,
     /// What WITH takes of the host beside what all such connectors take.
     pub(super) own: fn() -> Vec<OptionSpec>,
+    /// Options of the component that must be secrets.
+    pub(super) secrets: &'static [&'static str],
     /// Whether all messages leave one after the other, whatever group they are of.
     pub(super) in_one_lane: bool,
     /// The least time between the starts of two requests.
@@ -106,8 +108,16 @@ impl SinkConnector for HttpConnector {
     }
 
     fn options(&self, plugins: &Plugins) -> Result<Vec<OptionSpec>, Refused> {
-        let described = component::described(plugins, self.name, SecretUse::Allowed)?;
-        Ok(described.into_iter().chain(self.host_options()).collect())
+        let described = component::described(plugins, self.name, SecretUse::Refused)?;
+        let described = described.into_iter().map(|spec| {
+            let secret = match &*spec.name {
+                URL => SecretUse::Allowed,
+                name if self.secrets.contains(&name) => SecretUse::Required,
+                _ => SecretUse::Refused,
+            };
+            spec.secret(secret)
+        });
+        Ok(described.chain(self.host_options()).collect())
     }
 
     fn wrong_option(&self, options: &BTreeMap<String, OptionValue>, _: Depth) -> Option<WrongOption> {
@@ -153,6 +163,7 @@ impl SinkConnector for HttpConnector {
         let encoder = Arc::new(encoder);
         check_address(sink, &**context.secrets)?;
         check_headers(sink, &**context.secrets)?;
+        self.check_secrets(sink, &**context.secrets)?;
         let client = context.workers.client(allows_private(&sink.options))?;
         let requests =
             Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane: self.in_one_lane };
@@ -175,6 +186,16 @@ impl HttpConnector {
     /// What WITH takes of the host.
     pub(super) fn host_options(&self) -> impl Iterator<Item = OptionSpec> {
         (self.own)().into_iter().chain([reject_after(), allow_private()])
+    }
+
+    /// Refuses secrets of the component's options before the first row that cannot be looked up.
+    fn check_secrets(&self, sink: &Sink, secrets: &Lookup) -> Result<(), SinkError> {
+        for option in self.secrets {
+            if let Some(OptionValue::Secret(name)) = sink.options.get(*option) {
+                secrets(name).map_err(|why| SinkError::Secret { name: name.clone(), why })?;
+            }
+        }
+        Ok(())
     }
 
     /// Says that whoever knows the address can send what the sink sends.

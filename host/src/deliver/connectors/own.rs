@@ -17,7 +17,7 @@ use crate::deliver::http::declared::is_address;
 /// Requests of different groups are under way at the same time.
 pub fn own() -> HttpConnector {
     let options = || vec![signing_secret(), headers(), on_ambiguous()];
-    HttpConnector { name: "", own: options, in_one_lane: false, gap: Duration::ZERO }
+    HttpConnector { name: "", own: options, secrets: &[], in_one_lane: false, gap: Duration::ZERO }
 }
 
 /// What WITH takes of such a connector.

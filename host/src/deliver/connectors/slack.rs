@@ -9,5 +9,6 @@ const GAP: Duration = Duration::from_secs(1);
 
 /// All messages of a query are in one lane, since people read a channel in order.
 pub fn slack() -> HttpConnector {
-    HttpConnector { name: "slack", own: || vec![on_ambiguous()], in_one_lane: true, gap: GAP }
+    let own = || vec![on_ambiguous()];
+    HttpConnector { name: "slack", own, secrets: &[], in_one_lane: true, gap: GAP }
 }

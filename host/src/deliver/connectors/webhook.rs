@@ -7,5 +7,5 @@ use super::http::{HttpConnector, headers, signing_secret};
 /// Requests of different groups are under way at the same time.
 pub fn webhook() -> HttpConnector {
     let own = || vec![signing_secret(), headers()];
-    HttpConnector { name: "webhook", own, in_one_lane: false, gap: Duration::ZERO }
+    HttpConnector { name: "webhook", own, secrets: &[], in_one_lane: false, gap: Duration::ZERO }
 }

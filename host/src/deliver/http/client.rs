@@ -15,7 +15,7 @@ use tokio::{pin, select, time::sleep};
 
 use super::{
     address,
-    outgoing::{Outgoing, Template},
+    outgoing::{Body, Outgoing, Template},
     resolver::{Resolver, Unresolved},
     secrets::{Filled, Lookup},
     signature::SigningSecret,
@@ -179,14 +179,15 @@ impl Client {
             }
         }
         let mut headers = headers(&request.headers, filled, secrets)?;
+        let body = body(&request.body, filled, secrets)?;
         if let Some(signing) = signing {
             let timestamp_s = clock::now_us().div_euclid(1_000_000);
-            let signature = signing.sign(id, timestamp_s, request.body);
+            let signature = signing.sign(id, timestamp_s, &body);
             headers.insert("webhook-id", value("webhook-id", id)?);
             headers.insert("webhook-timestamp", HeaderValue::from(timestamp_s));
             headers.insert("webhook-signature", value("webhook-signature", &signature)?);
         }
-        let builder = self.http.request(method, url).headers(headers).body(request.body.to_vec());
+        let builder = self.http.request(method, url).headers(headers).body(body);
         builder.build().map_err(|_| "the url cannot be sent to".into())
     }
 
@@ -245,6 +246,15 @@ fn method(name: &str) -> Result<Method, String> {
         Method::CONNECT | Method::TRACE => Err(format!("method '{name:.60}' is not for sinks")),
         _ => Ok(method),
     }
+}
+
+/// The body, with its first member filled in as a JSON text.
+fn body(body: &Body<'_>, filled: &mut Filled, secrets: &Lookup) -> Result<Vec<u8>, String> {
+    let Some((text, template)) = &body.front else { return Ok(body.rest.to_vec()) };
+    let value = serde_json::Value::String(filled.fill(template, secrets)?).to_string();
+    // A receiver that says what it was sent may say it as JSON.
+    filled.note(template.shown(), value.trim_matches('"'));
+    Ok([text.as_bytes(), value.as_bytes(), body.rest].concat())
 }
 
 fn headers(pairs: &[(String, Template)], filled: &mut Filled, secrets: &Lookup) -> Result<HeaderMap, String> {

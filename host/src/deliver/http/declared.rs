@@ -1,5 +1,5 @@
-//! Where a message goes, as the sink says it now: `{option:NAME}` in the URL and in header values is filled in when the message is
-//! sent. So a corrected URL, or a secret under another name, reaches the messages that wait, while their keys and bodies stay
+//! Where a message goes, as the sink says it now: `{option:NAME}` in the URL, in header values and in the first member of a body is
+//! filled in when the message is sent. So a corrected URL, or a secret under another name, reaches the messages that wait, while their keys and bodies stay
 //! what they were when they were decided. Headers of the sink's WITH are added then, too: messages do not hold them.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use streamgauge_common::message::{Message, Payload, Request};
 use streamgauge_sql::manifest::OptionValue;
 
-use super::outgoing::{Outgoing, Template};
+use super::outgoing::{Body, Outgoing, Template};
 
 /// What stands before an option's name.
 const OPENING: &str = "{option:";
@@ -62,8 +62,20 @@ impl Declared {
             url: self.text(&request.url)?,
             within: self.options.get(URL).cloned(),
             headers: headers.collect::<Result<_, String>>()?,
-            body: &request.body,
+            body: self.body(&request.body),
         })
+    }
+
+    /// A body with its first member filled in, if that is `"NAME":"{option:NAME}"` of a secret: an API may want a key there. Nothing
+    /// else in a body is looked at, so what a row says is never taken for an option.
+    fn body<'a>(&self, body: &'a [u8]) -> Body<'a> {
+        for (name, value) in self.options.iter().filter(|(_, value)| value.has_secret()) {
+            let member = format!("{{\"{name}\":\"{}\"", Self::placeholder(name));
+            if let Some(rest) = body.strip_prefix(member.as_bytes()) {
+                return Body { front: Some((format!("{{\"{name}\":"), value.clone())), rest };
+            }
+        }
+        Body::plain(body)
     }
 
     fn text(&self, text: &str) -> Result<Template, String> {
@@ -128,10 +140,29 @@ mod tests {
         let [(name, value)] = filled.headers.as_slice() else { panic!("{filled:?}") };
         assert_eq!((name.as_str(), value.shown()), ("authorization", "Bearer {secret:TOKEN}".to_owned()));
         assert!(value.has_secret());
-        assert_eq!(filled.body, b"{option:url}");
+        assert_eq!(filled.body, Body::plain(b"{option:url}"));
         let gone = declared.fill(&request("{option:address}", "")).unwrap_err();
         assert_eq!(gone, "the sink has no option `address` any more");
         assert!(declared.fill(&request("{option:url", "")).is_err());
+    }
+
+    #[test]
+    fn the_first_member_of_a_body_is_filled_in_if_it_is_a_secret_of_the_same_name() {
+        let declared = declared([
+            ("key", OptionValue::Secret("KEY".into())),
+            ("url", OptionValue::Text("http://h/".into())),
+        ]);
+        let body = |text: &str| {
+            let request = Request { body: text.into(), ..request("{option:url}", "none") };
+            let Body { front, rest } = declared.fill(&request).unwrap().body;
+            (front.map(|(text, value)| text + &value.shown()), String::from_utf8(rest.to_vec()).unwrap())
+        };
+        let rest = r#","x":"{option:key}"}"#.to_owned();
+        let filled = body(r#"{"key":"{option:key}","x":"{option:key}"}"#);
+        assert_eq!(filled, (Some(r#"{"key":{secret:KEY}"#.to_owned()), rest));
+        for plain in [r#"{"url":"{option:url}"}"#, r#"{"x":"{option:key}"}"#, r#" {"key":"{option:key}"}"#] {
+            assert_eq!(body(plain), (None, plain.to_owned()));
+        }
     }
 
     #[test]

@@ -24,7 +24,23 @@ pub struct Outgoing<'a> {
     /// Names and values.
     pub headers: Vec<(String, Template)>,
     /// The body.
-    pub body: &'a [u8],
+    pub body: Body<'a>,
+}
+
+/// A body as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body<'a> {
+    /// The first member of a JSON object whose value is filled in: the text up to the value, and the value.
+    pub front: Option<(String, Template)>,
+    /// What the message holds, behind that.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Body<'a> {
+    /// A body in which nothing is filled in.
+    pub fn plain(body: &'a [u8]) -> Self {
+        Self { front: None, rest: body }
+    }
 }
 
 impl Template {
@@ -73,6 +89,6 @@ impl<'a> From<&'a Request> for Outgoing<'a> {
     /// A request in which nothing is filled in.
     fn from(Request { method, url, headers, body }: &'a Request) -> Self {
         let headers = headers.iter().map(|(name, value)| (name.clone(), Template::text(value))).collect();
-        Self { method, url: Template::text(url), within: None, headers, body }
+        Self { method, url: Template::text(url), within: None, headers, body: Body::plain(body) }
     }
 }

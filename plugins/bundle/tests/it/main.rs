@@ -104,6 +104,86 @@ fn count() {
 }
 
 #[test]
+fn arg_max() {
+    check::<reducer_arg_max::Plugin>(&[]);
+}
+
+#[test]
+fn arg_min() {
+    check::<reducer_arg_min::Plugin>(&[]);
+}
+
+#[test]
+fn bool_and() {
+    check::<reducer_bool_and::Plugin>(&[]);
+}
+
+#[test]
+fn bool_or() {
+    check::<reducer_bool_or::Plugin>(&[]);
+}
+
+#[test]
+fn first() {
+    check::<reducer_first::Plugin>(&[]);
+}
+
+#[test]
+fn last() {
+    check::<reducer_last::Plugin>(&[]);
+}
+
+#[test]
+fn approx_count_distinct() {
+    check::<reducer_approx_count_distinct::Plugin>(&[]);
+}
+
+#[test]
+fn count_distinct() {
+    check::<reducer_count_distinct::Plugin>(&[]);
+}
+
+#[test]
+fn corr() {
+    check::<reducer_corr::Plugin>(&[]);
+}
+
+#[test]
+fn regr_slope() {
+    check::<reducer_regr_slope::Plugin>(&[]);
+}
+
+#[test]
+fn mad() {
+    check::<reducer_mad::Plugin>(&[]);
+}
+
+#[test]
+fn rate() {
+    check::<reducer_rate::Plugin>(&[]);
+}
+
+#[test]
+fn string_agg() {
+    check::<reducer_string_agg::Plugin>(&[Literal::Text("; ".into())]);
+}
+
+#[test]
+fn ewma() {
+    check::<reducer_ewma::Plugin>(&[Literal::Float64(60.0)]);
+}
+
+#[test]
+fn top_k() {
+    check::<reducer_top_k::Plugin>(&[Literal::Int64(3)]);
+}
+
+#[test]
+fn histogram() {
+    check::<reducer_histogram::Plugin>(&[Literal::Text("0.1, 1, 10".into())]);
+}
+
+#[test]
 fn max() {
     check::<reducer_max::Max>(&[]);
 }
@@ -116,6 +196,16 @@ fn min() {
 #[test]
 fn percentile() {
     check::<reducer_percentile::Percentile>(&[Literal::Float64(95.0)]);
+}
+
+#[test]
+fn percentile_cont() {
+    check::<reducer_percentile_cont::Plugin>(&[Literal::Float64(0.95)]);
+}
+
+#[test]
+fn percentile_disc() {
+    check::<reducer_percentile_disc::Plugin>(&[Literal::Float64(0.95)]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use streamgauge_sdk::{
     Accumulators, DataType, Descriptor, Error, Fold, Literal, Reader, Reducer, Signature, Slots, Writer,
+    percentile::{Fraction, rank},
     unknown_signature,
 };
 
@@ -66,7 +67,7 @@ impl Fold for NearestRank {
     }
 
     fn evaluate(&self, state: &State) -> Result<Option<f64>, String> {
-        Ok(state.at(rank(self.percent, state.count())))
+        Ok(state.at(rank(self.percent, 100, state.count())))
     }
 
     fn write(&self, state: &State, writer: &mut Writer<'_>) {
@@ -75,53 +76,6 @@ impl Fold for NearestRank {
 
     fn read(&self, reader: &mut Reader<'_>) -> Result<State, Error> {
         State::read(reader)
-    }
-}
-
-/// The smallest `k` of at least 1 with `100 k >= percent * count`, in exact arithmetic.
-fn rank(percent: Fraction, count: u64) -> u64 {
-    let Fraction { numerator, denominator } = percent;
-    let rank = (u128::from(numerator) * u128::from(count)).div_ceil(100 * denominator);
-    (rank as u64).clamp(1, count.max(1))
-}
-
-/// A number as it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fraction {
-    /// Below 2^53.
-    numerator: u64,
-    /// At most 2^117.
-    denominator: u128,
-}
-
-impl Fraction {
-    /// The shortest decimal fraction that is this double, which is what somebody wrote: 99.9 is 999 tenths, though its
-    /// double is a little more. Else the double itself. It must be from 0 to 100.
-    fn of(value: f64) -> Self {
-        const DIGITS_MAX: i32 = 15;
-        const EXACT_BELOW: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-        for digits in 0..=DIGITS_MAX {
-            let denominator = 10_u64.pow(digits as u32);
-            let numerator = (value * denominator as f64).round();
-            // Both are exact, so the quotient is the double nearest to the fraction.
-            if numerator < EXACT_BELOW && numerator / denominator as f64 == value {
-                return Self { numerator: numerator as u64, denominator: u128::from(denominator) };
-            }
-        }
-        Self::binary(value)
-    }
-
-    /// The double itself: mantissa / 2^places, where a double of at most 100 has at least 46 places.
-    fn binary(value: f64) -> Self {
-        const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
-        /// So many places make any rank a fraction of 1, and so do more.
-        const PLACES_MAX: u32 = 117;
-        let bits = value.to_bits();
-        let exponent = (bits >> FRACTION_BITS) as u32;
-        let fraction = bits & ((1 << FRACTION_BITS) - 1);
-        let numerator = if exponent == 0 { fraction } else { fraction | 1 << FRACTION_BITS };
-        let places = (1075 - exponent.max(1)).min(PLACES_MAX);
-        Self { numerator, denominator: 1 << places }
     }
 }
 

@@ -17,13 +17,13 @@ fn percents_are_taken_as_they_were_written() {
     assert_eq!(Fraction::of(95.0), Fraction { numerator: 95, denominator: 1 });
     assert_eq!(Fraction::of(99.9), Fraction { numerator: 999, denominator: 10 });
     assert_eq!(Fraction::of(0.1 + 0.2).denominator, 1 << 54, "nobody writes 0.30000000000000004");
-    assert_eq!(rank(Fraction::of(99.9), 1000), 999);
-    assert_eq!(rank(Fraction::of(99.9), 1001), 1000);
-    assert_eq!(rank(Fraction::of(0.0), 1000), 1);
-    assert_eq!(rank(Fraction::of(f64::MIN_POSITIVE), u64::MAX), 1);
-    assert_eq!(rank(Fraction::of(5e-324), u64::MAX), 1);
-    assert_eq!(rank(Fraction::of(100.0), u64::MAX), u64::MAX);
-    assert_eq!(rank(Fraction::of(100.0_f64.next_down()), u64::MAX), u64::MAX - 2621);
+    assert_eq!(rank(Fraction::of(99.9), 100, 1000), 999);
+    assert_eq!(rank(Fraction::of(99.9), 100, 1001), 1000);
+    assert_eq!(rank(Fraction::of(0.0), 100, 1000), 1);
+    assert_eq!(rank(Fraction::of(f64::MIN_POSITIVE), 100, u64::MAX), 1);
+    assert_eq!(rank(Fraction::of(5e-324), 100, u64::MAX), 1);
+    assert_eq!(rank(Fraction::of(100.0), 100, u64::MAX), u64::MAX);
+    assert_eq!(rank(Fraction::of(100.0_f64.next_down()), 100, u64::MAX), u64::MAX - 2621);
 }
 
 #[test]
@@ -92,6 +92,6 @@ proptest! {
     fn the_rank_of_a_decimal_is_exact(hundredths in 0_u64..=10_000, count in 1_u64..1 << 50) {
         let percent = Fraction::of(hundredths as f64 / 100.0);
         let exact = (u128::from(hundredths) * u128::from(count)).div_ceil(10_000).max(1);
-        prop_assert_eq!(u128::from(rank(percent, count)), exact);
+        prop_assert_eq!(u128::from(rank(percent, 100, count)), exact);
     }
 }

@@ -7,10 +7,11 @@ use super::{
     columns::{lift_bytes_list, lift_data_type, lift_literal, lower_error, lower_field, view},
 };
 use crate::{
-    BytesList, ColumnView, Error, Literal,
+    BytesList, ColumnView, Literal,
+    column::text,
     sink::{
-        Deliveries, Encoder, HttpRequest, KafkaRecord, Message, Operation, Outcome, Request, Response,
-        Schema, SchemaColumn, Sink, Windows,
+        Alert, AlertState, Deliveries, Encoder, HttpRequest, KafkaRecord, Message, Operation, Outcome,
+        Request, Response, Schema, SchemaColumn, Sink, Windows,
     },
 };
 
@@ -49,10 +50,16 @@ impl<S: Sink + 'static> wit::GuestEncoder for Resource<S> {
     }
 
     fn encode(&self, deliveries: wit::Deliveries) -> Result<Vec<wit::Request>, columns::Error> {
-        let wit::Content::Rows(rows) = deliveries.content else {
-            return Err(lower_error(Error::Invalid("takes rows, no alerts".into())));
-        };
         let keys: BytesList = lift_bytes_list(deliveries.keys);
+        let rows = match deliveries.content {
+            wit::Content::Rows(rows) => rows,
+            wit::Content::Alerts(alerts) => {
+                let alerts: Vec<Alert> =
+                    keys.iter().zip(alerts).map(|(key, alert)| lift_alert(key, alert)).collect();
+                let requests = self.encoder.borrow_mut().encode_alerts(&alerts).map_err(lower_error)?;
+                return Ok(requests.into_iter().map(lower_request).collect());
+            }
+        };
         let operations: Vec<Operation> = rows.operations.into_iter().map(operation).collect();
         let columns: Vec<ColumnView<'_>> = rows.columns.iter().map(view).collect();
         let windows = rows.windows.as_ref().map(|windows| Windows {
@@ -75,6 +82,25 @@ impl<S: Sink + 'static> wit::GuestEncoder for Resource<S> {
     fn judge(&self, request: wit::Request, response: wit::Response) -> Vec<wit::Outcome> {
         let (request, response) = (lift_request(request), lift_response(response));
         self.encoder.borrow().judge(&request, &response).into_iter().map(outcome).collect()
+    }
+}
+
+fn lift_alert(key: &[u8], alert: wit::Alert) -> Alert {
+    Alert {
+        key: text(key).to_owned(),
+        name: alert.name,
+        state: match alert.state {
+            wit::AlertState::Pending => AlertState::Pending,
+            wit::AlertState::Firing => AlertState::Firing,
+            wit::AlertState::Resolved => AlertState::Resolved,
+        },
+        labels: tuples(alert.labels),
+        annotations: tuples(alert.annotations),
+        starts_at: alert.starts_at,
+        window_end: alert.window_end,
+        reason: alert.reason,
+        group: alert.group.into_iter().map(|part| (part.name, lift_literal(part.value))).collect(),
+        row: alert.row.map(|row| row.into_iter().map(lift_literal).collect()),
     }
 }
 

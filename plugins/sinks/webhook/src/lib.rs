@@ -1,15 +1,17 @@
-//! The sink `webhook`: one POST a row, the row as its body.
+//! The sink `webhook`: one POST a row, the row as its body, or what a template makes of it.
 //!
 //! The idempotency key goes along twice: as `Idempotency-Key`, a quoted string (draft-ietf-httpapi-idempotency-key-header),
 //! and as `webhook-id` (Standard Webhooks). The host adds `webhook-timestamp` and `webhook-signature` at each attempt.
 
 mod row;
+mod template;
 
 use row::RowJson;
 use streamgauge_sdk::{
     DataType, Error, Field, Literal,
-    sink::{Deliveries, Descriptor, Encoder, HttpRequest, Request, Schema, Sink},
+    sink::{Deliveries, Descriptor, Encoder, HttpRequest, Request, Row, Schema, Sink},
 };
+use template::Template;
 
 /// The sink.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +21,27 @@ pub struct Webhook;
 #[derive(Clone, Debug)]
 pub struct Posts {
     url: String,
-    json: RowJson,
+    body: Body,
+}
+
+/// What the body of a request is.
+#[derive(Clone, Debug)]
+enum Body {
+    /// The row.
+    Row(RowJson),
+    /// What the option `template` says.
+    Template(Template),
+}
+
+impl Body {
+    fn of(&self, row: &Row<'_>) -> Vec<u8> {
+        let mut body = Vec::new();
+        match self {
+            Self::Row(json) => json.write(&mut body, row.values()),
+            Self::Template(template) => template.write(&mut body, row),
+        }
+        body
+    }
 }
 
 impl Sink for Webhook {
@@ -30,18 +52,31 @@ impl Sink for Webhook {
             name: "webhook".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             docs: "One POST a row, the row as JSON in its body".into(),
-            options: vec![Field {
-                name: "url".into(),
-                data_type: DataType::Text,
-                docs: "where to: https://... or secret('NAME')".into(),
-                default: None,
-            }],
+            options: vec![
+                Field {
+                    name: "url".into(),
+                    data_type: DataType::Text,
+                    docs: "where to: https://... or secret('NAME')".into(),
+                    default: None,
+                },
+                Field {
+                    name: "template".into(),
+                    data_type: DataType::Text,
+                    docs: "the body as JSON with {column} in strings; without it the body is the row".into(),
+                    default: Some(Literal::Null),
+                },
+            ],
         }
     }
 
     fn open(options: &[Literal], schema: &Schema) -> Result<Posts, Error> {
         match options {
-            [Literal::Text(url)] => Ok(Posts { url: url.clone(), json: RowJson::new(schema) }),
+            [Literal::Text(url), Literal::Null] => {
+                Ok(Posts { url: url.clone(), body: Body::Row(RowJson::new(schema)) })
+            }
+            [Literal::Text(url), Literal::Text(template)] => {
+                Ok(Posts { url: url.clone(), body: Body::Template(Template::read(template, schema)?) })
+            }
             _ => Err(Error::Invalid("write url = 'https://...' or url = secret('NAME')".into())),
         }
     }
@@ -50,9 +85,7 @@ impl Sink for Webhook {
 impl Encoder for Posts {
     fn encode(&mut self, deliveries: &Deliveries<'_>) -> Result<Vec<Request>, Error> {
         let requests = deliveries.rows().map(|row| {
-            let mut body = Vec::new();
-            self.json.write(&mut body, row.values());
-            let post = HttpRequest::post_json(&self.url, body)
+            let post = HttpRequest::post_json(&self.url, self.body.of(&row))
                 .header("idempotency-key", quoted(row.key()))
                 .header("webhook-id", row.key().into());
             Request::http(post, 1)
