@@ -2,7 +2,7 @@
 # Brings a bare Debian-like machine with Rust to where Streamgauge builds, and with `tests` to where the gate runs.
 #
 #   .ci/setup.sh build    C compiler, make, OpenSSL and zlib (for librdkafka); the wasm32 target
-#   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, Prometheus, DuckDB, cargo-deny, moto, confluent-kafka,
+#   .ci/setup.sh tests    also: clippy, rustfmt, Java, Maven, Apache Kafka, Prometheus, an OCI registry, DuckDB, cargo-deny, moto, confluent-kafka,
 #                         and what builds plugins: zig, Go, Node.js with the builders of JavaScript and TypeScript, componentize-py
 #
 # Only what is missing is installed; when nothing is, this takes a fraction of a second. Where it may not install, it
@@ -118,4 +118,5 @@ add_component fmt rustfmt
 python_tools
 node_tools
 ./prometheus.sh >/dev/null || say 'WARNING: no Prometheus can be had here: make check skips what needs it, make ci fails'
+./registry.sh >/dev/null || say 'WARNING: no OCI registry can be had here: make check skips what needs it, make ci fails'
 ./kafka.sh fetch

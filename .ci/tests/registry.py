@@ -3,10 +3,9 @@
 knows only the protocol, what such a client stores as `oras` does is read by `plugin pull` and by queries, and what is
 wrong is refused by its name.
 
-    registry.py STREAMGAUGE REGISTRY PLUGINS
+    registry.py STREAMGAUGE REGISTRY
 
-REGISTRY is the program `docker-registry`, PLUGINS a folder with components. The registry listens on a free port of this
-machine and ends with this script.
+REGISTRY is the program `docker-registry`. It listens on a free port of this machine and ends with this script.
 """
 
 import base64
@@ -97,7 +96,14 @@ def digest(blob):
     return "sha256:" + hashlib.sha256(blob).hexdigest()
 
 
-def main(program, registry_program, plugins):
+def components(binary):
+    """The folder of the newest components that were built beside the binary."""
+    found = binary.parent.glob("build/streamgauge-bundle-*/out/components.rs")
+    return max(found, key=lambda path: path.stat().st_mtime).parent
+
+
+def main(binary, registry_program):
+    program, plugins = str(binary), components(binary)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "DOCKER_CONFIG": str(folder / "docker"),
@@ -200,4 +206,4 @@ def main(program, registry_program, plugins):
 
 
 if __name__ == "__main__":
-    main(str(Path(sys.argv[1]).resolve()), sys.argv[2], Path(sys.argv[3]).resolve())
+    main(Path(sys.argv[1]).resolve(), sys.argv[2])
