@@ -57,7 +57,7 @@ fn folder(hostile: &Hostile, receiver: SocketAddr) -> TempDir {
     let path = folder.path();
     fs::write(path.join("hostile.wasm"), &hostile.component).unwrap();
     fs::write(path.join("events.jsonl"), events()).unwrap();
-    let with = "WITH (memory = '64 MiB', call_timeout = '100 ms')";
+    let with = "WITH (memory = '64 MiB', call_timeout = '250 ms')";
     let uses = match hostile.kind {
         Kind::Reducer => format!(
             "CREATE AGGREGATE hostile FROM 'hostile.wasm' {with};
@@ -115,7 +115,7 @@ fn run(hostile: &Hostile, receiver: SocketAddr) {
     let Hostile { name, run, .. } = hostile;
     let folder = folder(hostile, receiver);
     let mut command = streamgauge();
-    command.current_dir(folder.path()).args(["run", "query.sql", "--drain-timeout", "5s"]).args(LIMITS);
+    command.current_dir(folder.path()).args(["run", "query.sql", "--drain-timeout", "40s"]).args(LIMITS);
     let (status, said) = match run {
         Run::FailsAtCheckpoint(_) => until_checkpoint(name, folder.path(), &mut command),
         _ => ended(name, command.stdin(Stdio::null())),
@@ -160,7 +160,7 @@ fn check(hostile: &Hostile) {
     let Hostile { name, component, check, .. } = hostile;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("hostile.wasm"), component).unwrap();
-    let limits = ["--limit", "plugin_call_timeout=100ms", "--limit", "plugin_memory=64MiB"];
+    let limits = ["--limit", "plugin_call_timeout=400ms", "--limit", "plugin_memory=64MiB"];
     let mut command = streamgauge();
     command.current_dir(folder.path()).args(["plugin", "check", "hostile.wasm"]).args(limits).args(LIMITS);
     let (status, said) = ended(name, command.stdin(Stdio::null()));
