@@ -53,7 +53,7 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
 }
 
 /// The layers of the host: a crate may use those before it that are named beside it, and `streamgauge-sql`.
-const LAYERS: [(&str, &str, &[&str]); 8] = [
+const LAYERS: [(&str, &str, &[&str]); 9] = [
     ("host/common", "streamgauge-common", &["streamgauge-functions"]),
     ("host/engine", "streamgauge-engine", &["streamgauge-common"]),
     ("host/state", "streamgauge-state", &["streamgauge-common", "streamgauge-engine"]),
