@@ -3,7 +3,7 @@
 const std = @import("std");
 
 /// The name of the interface, and names of exports.
-const interface = "streamgauge:plugin/reducer@0.1.0";
+const interface = "streamgauge:plugin/reducer@0.2.0";
 
 // What is handed over in one call, in both directions. It is freed when the host has read the results: in `cabi_post_...`, and where
 // there are no results at the end of the call.
@@ -146,7 +146,7 @@ const Accumulators = struct {
     }
 };
 
-extern "[export]streamgauge:plugin/reducer@0.1.0" fn @"[resource-new]accumulators"(self: *Accumulators) i32;
+extern "[export]streamgauge:plugin/reducer@0.2.0" fn @"[resource-new]accumulators"(self: *Accumulators) i32;
 
 fn open(signature: u32, _: [*]u8, parameters: u32) callconv(.c) *Result {
     if (signature != 0 or parameters != 0) return failed(0, "hmean takes no parameters");

@@ -19,6 +19,21 @@ pub enum Instances {
     Thousands,
 }
 
+impl Instances {
+    /// As a process that compiles is told: its machine code is of this kind only.
+    pub(super) const fn argument(self) -> &'static str {
+        match self {
+            Self::Few => "few",
+            Self::Thousands => "thousands",
+        }
+    }
+
+    /// The same backwards.
+    pub(super) fn of_argument(text: &str) -> Option<Self> {
+        [Self::Few, Self::Thousands].into_iter().find(|instances| instances.argument() == text)
+    }
+}
+
 /// What guests may be made of, as in [`check`](crate::check), and how they run: the same bits each time, never without end.
 ///
 /// Machine code that one process compiles is loaded by another one: both have this configuration.

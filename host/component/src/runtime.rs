@@ -187,7 +187,7 @@ impl Runtime {
         match &settings.compiler {
             Compiler::InProcess => self.compile_here(bytes, Origin::Foreign, keep),
             Compiler::Program(program) => {
-                let code = compiler::compile(program, bytes, &bounds(&settings.limits))?;
+                let code = compiler::compile(program, bytes, &bounds(&settings.limits), settings.instances)?;
                 if let Some(Keep { cache, key }) = keep {
                     cache.put(&key, &code, Origin::Foreign);
                 }

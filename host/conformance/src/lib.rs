@@ -1,4 +1,4 @@
-//! Whether a component is a plugin that keeps the laws, and what it is: `plugin check` and `plugin inspect`.
+//! Whether a component is a plugin that keeps the laws, and what it is: `plugin check`, `plugin inspect` and `plugin bench`.
 //!
 //! The laws of reducers are those of `streamgauge-laws`, which knows no component; this crate runs them on one. Nothing here knows
 //! where a plugin comes from, and nothing is kept.
@@ -13,3 +13,6 @@ pub use checked::{Checked, check};
 
 mod inspected;
 pub use inspected::{Inspected, inspect};
+
+mod benched;
+pub use benched::{Benched, bench};

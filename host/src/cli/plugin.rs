@@ -5,6 +5,7 @@ mod build;
 mod new;
 mod check;
 mod inspect;
+mod bench;
 mod push;
 mod pull;
 
@@ -31,6 +32,8 @@ enum Command {
     Check(File),
     /// Print what a component says about itself: signatures, parameters, sizes, imports, digest
     Inspect(File),
+    /// Measure the calls of a reducer: nanoseconds a row and a group
+    Bench(File),
     /// Begin a project of a plugin that builds with the ordinary tools of its language
     New(new::Options),
     /// Build a plugin: run the tools of its language, and make a component of what they build
@@ -60,6 +63,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     match &options.command {
         Command::Check(file) => check::run(file),
         Command::Inspect(file) => inspect::run(file),
+        Command::Bench(file) => bench::run(file),
         Command::New(options) => new::run(options),
         Command::Build(options) => build::run(options),
         Command::Adapt(options) => adapt::run(options),

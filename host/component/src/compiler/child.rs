@@ -19,7 +19,7 @@ use crate::{
     limits::is_systems,
 };
 
-/// The first argument of such a process. Two more follow: bytes of addresses, and seconds of processor time.
+/// The first argument of such a process. Three more follow: bytes of addresses, seconds of processor time, and [`Instances::argument`].
 pub(super) const COMMAND: &str = "compile-plugin-in-this-process";
 
 /// Exit status: the component does not compile; standard error says why.
@@ -53,9 +53,15 @@ pub fn serve() -> Option<ExitCode> {
 
 fn serve_with(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failed> {
     let unusable = |why: String| Failed { status: UNUSABLE, why };
-    let mut number = || arguments.next()?.to_str()?.parse::<u64>().ok();
-    let (Some(memory), Some(seconds)) = (number(), number()) else {
-        return Err(unusable(format!("{COMMAND} takes the bytes and the seconds that it may use")));
+    let mut next = || arguments.next()?.into_string().ok();
+    let (memory, seconds) =
+        (next().and_then(|text| text.parse().ok()), next().and_then(|text| text.parse().ok()));
+    let (Some(memory), Some(seconds), Some(instances)) =
+        (memory, seconds, next().and_then(|text| Instances::of_argument(&text)))
+    else {
+        return Err(unusable(format!(
+            "{COMMAND} takes the bytes and the seconds that it may use, and how many instances there will be"
+        )));
     };
     bound(memory, seconds).map_err(|error| unusable(format!("cannot set its limits: {error}")))?;
     let mut component = Vec::new();

@@ -21,7 +21,7 @@ use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     SourceText,
     catalog::WrongOption,
-    connector::{OptionKind, OptionSpec},
+    connector::{OptionKind, OptionSpec, SecretUse},
     manifest::{OptionValue, Sink},
     types::DataType,
 };
@@ -279,6 +279,9 @@ fn each_connector_states_each_option_once_and_with_values_that_are_taken() {
             (OptionKind::Url, _) => Some("'https://example.com/'".to_owned()),
             (OptionKind::ClientProperties, _) => None,
             (_, Some(default)) => Some(format!("'{default}'")),
+            (_, None) if option.required && option.secret == SecretUse::Required => {
+                Some("secret('NAME')".to_owned())
+            }
             (_, None) => {
                 option.example.as_deref().filter(|_| option.required).map(|text| format!("'{text}'"))
             }

@@ -52,7 +52,7 @@ impl Call {
         if self == Self::Realloc {
             name.to_owned()
         } else {
-            format!("streamgauge:plugin/reducer@0.1.0{name}")
+            format!("streamgauge:plugin/reducer@0.2.0{name}")
         }
     }
 }
