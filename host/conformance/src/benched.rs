@@ -5,7 +5,7 @@ use std::{fmt, hint::black_box, time::Duration};
 use serde_json::{Value as Json, json};
 use streamgauge_common::{
     clock::Stopwatch,
-    column::{Bitmap, Column, DataType, Texts, Value, Values},
+    column::{Bitmap, Column, DataType, Texts, Values},
 };
 use streamgauge_component::{
     check::Refusal,
@@ -275,6 +275,8 @@ impl fmt::Display for Benched {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_common::column::Value;
+
     use super::*;
 
     #[test]

@@ -67,9 +67,7 @@ fn serve_with(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Faile
     let mut component = Vec::new();
     let read = io::stdin().lock().read_to_end(&mut component);
     read.map_err(|error| unusable(format!("cannot read the component: {error}")))?;
-    // What is compiled for thousands of instances serves a few, too.
-    let compiled =
-        Engine::new(&config(Instances::Thousands)).and_then(|engine| engine.precompile_component(&component));
+    let compiled = Engine::new(&config(instances)).and_then(|engine| engine.precompile_component(&component));
     let code = compiled.map_err(|error| Failed {
         status: if is_systems(&error) { NO_MEMORY } else { REFUSED },
         why: format!("{error:#}"),

@@ -10,7 +10,6 @@ mod counter;
 mod products;
 mod broken;
 mod refused;
-mod speed;
 
 use streamgauge_component::runtime::Runtime;
 use streamgauge_conformance::{Checked, check};
