@@ -134,7 +134,7 @@ limits! {
     leader_timeout: Time = S, 10 * MS..=60 * S, "a leader's answer where its partition ends", "a notice; its partitions hold windows open";
     max_component_bytes: Bytes = 64 * MIB, MIB..=GIB, "a component", "refused";
     function_cache_bytes: Bytes = 16 * MIB, 0..=GIB, "compiled functions that are kept", "what comes later is compiled each time";
-    plugin_compile_memory: Bytes = GIB, 64 * MIB..=64 * GIB, "addresses of the process that compiles a plugin of yours", "the plugin is refused";
+    plugin_compile_memory: Bytes = 2 * GIB, 64 * MIB..=64 * GIB, "addresses of the process that compiles a plugin of yours", "the plugin is refused";
     plugin_compile_time: Time = 60 * S, S..=HOUR, "processor time of that process, in whole seconds", "the plugin is refused";
     plugin_cache_bytes: Bytes = 512 * MIB, 0..=64 * GIB, "machine code of plugins and queries that is kept between runs", "what was used least recently is removed";
     max_call_result_bytes: Bytes = 256 * MIB, MIB..=2 * GIB, "result of a guest's call", "the query fails";

@@ -41,7 +41,7 @@ impl Default for Limits {
             plugin_call_timeout: Duration::from_secs(1),
             call_result_bytes_max: 256 << 20,
             component_bytes_max: 64 << 20,
-            compile_memory: 1 << 30,
+            compile_memory: 2 << 30,
             compile_time: Duration::from_secs(60),
             function_cache_bytes: 16 << 20,
         }

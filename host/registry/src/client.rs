@@ -10,7 +10,7 @@ use std::{
 use oci_client::{
     Client,
     client::{ClientConfig, ClientProtocol},
-    errors::OciDistributionError,
+    errors::{OciDistributionError, OciErrorCode},
     manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest},
 };
 use tokio::{io::AsyncWrite, runtime};
@@ -175,18 +175,30 @@ fn pull_error(location: &Location, error: &OciDistributionError) -> PullError {
 /// An error of the client, in words that say what to do.
 fn told(location: &Location, error: &OciDistributionError) -> String {
     let registry = location.registry();
+    let absent = || "the registry has nothing under this name".to_owned();
+    let unauthorized = || {
+        format!(
+            "the registry does not accept the credentials for it: run `docker login {registry}` or `podman login {registry}`"
+        )
+    };
     match error {
-        OciDistributionError::ImageManifestNotFoundError(_) => {
-            "the registry has nothing under this name".to_owned()
-        }
-        OciDistributionError::ServerError { code: 404, .. } => {
-            "the registry has nothing under this name".to_owned()
-        }
+        OciDistributionError::ImageManifestNotFoundError(_)
+        | OciDistributionError::ServerError { code: 404, .. } => absent(),
         OciDistributionError::UnauthorizedError { .. }
         | OciDistributionError::AuthenticationFailure(_)
-        | OciDistributionError::ServerError { code: 401 | 403, .. } => format!(
-            "the registry does not accept the credentials for it: run `docker login {registry}` or `podman login {registry}`"
-        ),
+        | OciDistributionError::ServerError { code: 401 | 403, .. } => unauthorized(),
+        OciDistributionError::RegistryError { envelope, .. } => {
+            match envelope.errors.first().map(|first| &first.code) {
+                Some(
+                    OciErrorCode::ManifestUnknown
+                    | OciErrorCode::NameUnknown
+                    | OciErrorCode::BlobUnknown
+                    | OciErrorCode::NotFound,
+                ) => absent(),
+                Some(OciErrorCode::Unauthorized | OciErrorCode::Denied) => unauthorized(),
+                _ => causes(error),
+            }
+        }
         OciDistributionError::RequestError(error) => {
             format!("the registry does not answer: {}", causes(error))
         }

@@ -4,10 +4,11 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process,
-    time::SystemTime,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use sha2::{Digest as _, Sha256};
+use streamgauge_common::clock;
 
 /// More bytes than this are not kept: the files that were not used for the longest time are removed.
 const BYTES_MAX: u64 = 1 << 30;
@@ -33,10 +34,7 @@ impl Kept {
             return None;
         }
         // The time of its last use decides which file is removed first. Where it cannot be set, another one is.
-        let _ = fs::File::options()
-            .append(true)
-            .open(&path)
-            .and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(now()));
         Some(bytes)
     }
 
@@ -77,6 +75,11 @@ impl Kept {
         }
         Ok(())
     }
+}
+
+fn now() -> SystemTime {
+    let since = u64::try_from(clock::now_us()).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_micros(since)
 }
 
 /// `sha256:` and the SHA-256 of bytes in hexadecimal digits.
@@ -121,7 +124,7 @@ mod tests {
         let put = |bytes: &[u8], age_s| {
             kept.put(bytes).unwrap();
             let path = kept.path(&digest(bytes)).unwrap();
-            let time = SystemTime::now() - std::time::Duration::from_secs(age_s);
+            let time = now() - Duration::from_secs(age_s);
             fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
         };
         put(b"aaaaaaaa", 300);

@@ -69,7 +69,7 @@ const LAYERS: [(&str, &str, &[&str]); 9] = [
         &["streamgauge-common", "streamgauge-engine", "streamgauge-component", "streamgauge-laws"],
     ),
     ("host/authoring", "streamgauge-authoring", &[]),
-    ("host/registry", "streamgauge-registry", &[]),
+    ("host/registry", "streamgauge-registry", &["streamgauge-common"]),
     (
         "host",
         "streamgauge",

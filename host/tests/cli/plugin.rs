@@ -202,3 +202,31 @@ fn what_cannot_become_a_plugin_is_refused_and_nothing_is_written() {
     let (exit, _, said) = plugin(&folder, &["adapt", "nowhere.wasm", "-o", "out.wasm"]);
     assert!(exit == 2 && said.starts_with("error: cannot read nowhere.wasm"), "{said}");
 }
+
+#[test]
+fn a_bench_measures_each_signature_that_can_be_called_with_its_defaults() {
+    let folder = folder();
+    let (exit, printed, said) = plugin(&folder, &["bench", "z_score.wasm"]);
+    assert!(exit == 0 && said.is_empty() && printed.contains("z_score(DOUBLE)"), "{printed}{said}");
+    let (exit, printed, said) = plugin(&folder, &["bench", "count.wasm", "--json"]);
+    assert_eq!((exit, said.as_str()), (0, ""));
+    let benched: Value = serde_json::from_str(&printed).unwrap();
+    let signatures = benched["signatures"].as_array().unwrap();
+    assert_eq!(signatures.len(), 6, "one without arguments, and one a type");
+    for signature in signatures {
+        for figure in ["row_ns", "row_with_null_ns", "merge_ns", "evaluate_ns", "snapshot_ns", "restore_ns"] {
+            let nanos = signature[figure].as_f64().unwrap();
+            assert!(nanos > 0.0 && nanos < 1e9, "{figure}: {signature}");
+        }
+        // A state is the number of rows.
+        assert_eq!(signature["state_bytes"], 8, "{signature}");
+        assert!(signature["memory_bytes"].as_u64().unwrap() >= 65_536);
+    }
+    // What must be given is not made up.
+    let (exit, printed, _) = plugin(&folder, &["bench", "percentile.wasm"]);
+    assert!(exit == 0 && printed.contains("not measured: its parameter `p` has no default"), "{printed}");
+    for (file, expected) in [("webhook.wasm", "it is of another kind"), ("module.wasm", "is a core module")] {
+        let (exit, printed, said) = plugin(&folder, &["bench", file]);
+        assert!(exit == 1 && printed.is_empty() && said.contains(expected), "{said}");
+    }
+}

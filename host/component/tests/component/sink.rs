@@ -117,8 +117,12 @@ fn all_sinks_describe_themselves_by_the_name_they_are_known_by() {
     for (name, _) in streamgauge_bundle::SINKS {
         let sink = SinkComponent::embedded(&runtime, name).unwrap().unwrap();
         let described = sink.describe().unwrap();
-        assert_eq!((described.name.as_str(), described.options.len()), (*name, 1));
+        assert_eq!(described.name, *name);
         assert_eq!(sink.answers_scrapes(), *name == "prometheus");
+        // Who sends somewhere is told where; all options are explained.
+        let has_url = described.options.iter().any(|option| option.name == "url");
+        assert_eq!(has_url, *name != "prometheus", "{name}");
+        assert!(described.options.iter().all(|option| !option.docs.is_empty()), "{name}");
     }
     assert!(SinkComponent::embedded(&runtime, "nonesuch").unwrap().is_none());
 }
