@@ -15,6 +15,9 @@ const SLOTS: u32 = 512;
 /// Of this kind of machine.
 const PAGE: usize = 4096;
 
+/// A call that is timed.
+type TimedCall = fn(&mut dyn Accumulators) -> Result<(), Fault>;
+
 fn aggregate() -> Aggregate {
     Aggregate {
         text: "hostile()".to_owned(),
@@ -41,7 +44,7 @@ fn longest_call(runtime: &Runtime, hostile: &Hostile) -> Duration {
         longest = longest.max(since.elapsed());
     };
     timed(&mut || component.describe().map(drop));
-    let calls: [fn(&mut dyn Accumulators) -> Result<(), Fault>; 6] = [
+    let calls: [TimedCall; 6] = [
         |it| it.accumulate(&slots(), &[] as &[&Column]),
         |it| it.merge(&slots(), &slots().map(|slot| slot + SLOTS)),
         |it| it.evaluate(&slots()).map(drop),
