@@ -1,6 +1,6 @@
 //! Machine code that is kept between two runs: a component is compiled once.
 //!
-//! Machine code is not verified when it is loaded, so the [folder](folder) belongs to the user alone, and an [entry](entry) is loaded
+//! Machine code is not verified when it is loaded, so the [`folder`] belongs to the user alone, and an [`entry`] is loaded
 //! only if its digest fits. What is damaged, or was put there by others, is compiled again. Nothing depends on the folder: where it
 //! cannot be used, a warning says so once, and each run compiles.
 
