@@ -136,6 +136,8 @@ def main(binary, registry_program):
         expect(digest(stored) == wanted == answer.headers["Docker-Content-Digest"], stored)
         expect(manifest["config"]["mediaType"] == "application/vnd.wasm.config.v0+json", stored)
         expect([layer["mediaType"] for layer in manifest["layers"]] == ["application/wasm"], stored)
+        title = manifest["layers"][0]["annotations"]["org.opencontainers.image.title"]
+        expect(title == "many.wasm", "`oras pull` needs the name of a file")
         _, blob = registry.ask("GET", f"/v2/team/many/blobs/{manifest['layers'][0]['digest']}")
         expect(blob == component, "the layer is not the component")
         _, config = registry.ask("GET", f"/v2/team/many/blobs/{manifest['config']['digest']}")

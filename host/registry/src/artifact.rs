@@ -2,6 +2,8 @@
 //!
 //! The layout is that of the CNCF's Wasm working group (<https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact>).
 
+use std::collections::BTreeMap;
+
 use oci_client::{
     client::{Config, ImageLayer},
     manifest::{OciDescriptor, OciImageManifest},
@@ -11,6 +13,8 @@ use serde_json::json;
 use super::kept::digest;
 
 const CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
+/// The annotation with the name of a file, by the image specification of OCI.
+const TITLE: &str = "org.opencontainers.image.title";
 /// The type of a layer that is a component.
 pub(super) const LAYER_TYPE: &str = "application/wasm";
 
@@ -26,8 +30,10 @@ pub(super) fn config(component: &[u8], exports: &[String]) -> Config {
     Config::new(config.to_string().into_bytes(), CONFIG_TYPE.to_owned(), None)
 }
 
-pub(super) fn layer(component: Vec<u8>) -> ImageLayer {
-    ImageLayer::new(component, LAYER_TYPE.to_owned(), None)
+/// The layer of a component. `oras pull` writes it to a file of this name.
+pub(super) fn layer(component: Vec<u8>, file_name: String) -> ImageLayer {
+    let annotations = BTreeMap::from([(TITLE.to_owned(), file_name)]);
+    ImageLayer::new(component, LAYER_TYPE.to_owned(), Some(annotations))
 }
 
 /// The only layer of a component's manifest; else what it is instead.

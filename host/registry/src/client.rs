@@ -99,7 +99,7 @@ pub fn push(location: &Location, component: Vec<u8>, exports: &[String]) -> Resu
     }
     let auth = credentials::of(location.registry()).map_err(PushError::Registry)?;
     let config = config(&component, exports);
-    let layers = [layer(component)];
+    let layers = [layer(component, location.file_name())];
     let manifest = OciImageManifest::build(&layers, &config, None);
     block_on(PushError::Registry, async {
         let client = client(location);

@@ -47,6 +47,12 @@ impl Location {
         })
     }
 
+    /// What a file with the component is called.
+    pub(super) fn file_name(&self) -> String {
+        let name = self.0.repository();
+        format!("{}.wasm", name.rsplit('/').next().unwrap_or(name))
+    }
+
     /// Whether the registry is on this machine. Such a registry is asked over HTTP, all others over HTTPS.
     pub(super) fn is_local(&self) -> bool {
         let registry = self.registry();
@@ -106,6 +112,7 @@ mod tests {
         let location: Location = pinned.parse().unwrap();
         assert_eq!((location.registry(), location.digest()), ("registry.example", Some(DIGEST)));
         let tagged: Location = "oci://registry.example/team/geomean:1.2".parse().unwrap();
+        assert_eq!(tagged.file_name(), "geomean.wasm");
         assert_eq!((tagged.digest(), tagged.at(DIGEST)), (None, location));
     }
 
