@@ -18,6 +18,7 @@ pub mod decode;
 pub mod query;
 pub mod deliver;
 pub mod pipeline;
+pub mod cache_folder;
 pub mod limits;
 pub mod logging;
 pub mod metrics;

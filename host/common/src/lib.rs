@@ -10,6 +10,7 @@ pub mod chunk;
 pub mod reason;
 pub mod message;
 pub mod topic_id;
+pub mod hexadecimal;
 pub mod clock;
 pub mod wakeup;
 pub mod crash;

@@ -17,6 +17,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
+use streamgauge_common::hexadecimal::hexadecimal;
 use tracing::{debug, warn};
 use wasmtime::Engine;
 
@@ -53,8 +54,7 @@ impl Key {
 
     /// The name of its entry.
     fn name(&self) -> String {
-        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{digits}{}", folder::ENDING)
+        hexadecimal(&self.0) + folder::ENDING
     }
 }
 
@@ -93,8 +93,7 @@ impl CodeCache {
     /// Tells, once, that machine code is not kept.
     fn warn_once(&self, why: &str) {
         if !self.failure_told.swap(true, Relaxed) {
-            let help =
-                "each run compiles plugins anew; STREAMGAUGE_PLUGIN_CACHE names another folder, or is `off`";
+            let help = "each run compiles its plugins again; set STREAMGAUGE_PLUGIN_CACHE to another folder, or to `off`";
             warn!(help, "machine code of plugins {why}");
         }
     }

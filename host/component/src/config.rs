@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use rustix::process::{Resource, getrlimit};
 use wasmtime::{Config, Strategy};
 
 /// The stack of a call: part of the calling thread's.
@@ -9,35 +10,43 @@ const STACK_BYTES: usize = 512 << 10;
 /// Frames of a trap that are worth keeping.
 const TRAP_FRAMES: Option<NonZeroUsize> = NonZeroUsize::new(16);
 
-/// How many instances of one guest are started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Instances {
-    /// One a query and partition: each has memory of its own from the start.
-    #[default]
-    Few,
-    /// The memory of each is the same until it is written to, which is much faster where a language brings 12 MB along.
-    Thousands,
+/// What the memory of a new instance begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemoryImages {
+    /// All instances of a guest share one image, which is copied where it is written to. Where a language brings megabytes of data along
+    /// an instance starts much faster, and so does the compiler.
+    Shared,
+    /// Each instance gets a copy.
+    Copied,
 }
 
-impl Instances {
-    /// As a process that compiles is told: its machine code is of this kind only.
+impl MemoryImages {
+    /// An image is a file, if only in memory, and `ulimit -f` holds for it: where there is such a limit there are no images.
+    pub(super) fn allowed() -> Self {
+        match getrlimit(Resource::Fsize).current {
+            None => Self::Shared,
+            Some(_) => Self::Copied,
+        }
+    }
+
+    /// As a process that compiles is told: its machine code fits such an engine only.
     pub(super) const fn argument(self) -> &'static str {
         match self {
-            Self::Few => "few",
-            Self::Thousands => "thousands",
+            Self::Shared => "shared",
+            Self::Copied => "copied",
         }
     }
 
     /// The same backwards.
     pub(super) fn of_argument(text: &str) -> Option<Self> {
-        [Self::Few, Self::Thousands].into_iter().find(|instances| instances.argument() == text)
+        [Self::Shared, Self::Copied].into_iter().find(|images| images.argument() == text)
     }
 }
 
 /// What guests may be made of, as in [`check`](crate::check), and how they run: the same bits each time, never without end.
 ///
 /// Machine code that one process compiles is loaded by another one: both have this configuration.
-pub(super) fn config(instances: Instances) -> Config {
+pub(super) fn config(images: MemoryImages) -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -71,7 +80,6 @@ pub(super) fn config(instances: Instances) -> Config {
     // 4 GiB of addresses a memory, none of them used before they are touched: no bounds checks in loops. There are
     // addresses for thousands of instances.
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20).memory_may_move(false);
-    // Such an image is a file, if only in memory: `ulimit -f` holds for it, and a few instances do not share much.
-    config.memory_init_cow(instances == Instances::Thousands);
+    config.memory_init_cow(images == MemoryImages::Shared);
     config
 }

@@ -24,7 +24,7 @@ use super::{
     check::{Refusal, Refused, World, check},
     code_cache::{CodeCache, Key},
     compiler::{self, Bounds, Compiler, Origin},
-    config::config,
+    config::{MemoryImages, config},
     limits::{Budget, Limits, NO_MORE, is_systems},
 };
 
@@ -33,8 +33,6 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// A component of others from which on it is told that it is compiled: it takes seconds.
 const TOLD_BYTES: usize = 1 << 20;
-
-pub use super::config::Instances;
 
 /// What a runtime is to be.
 #[derive(Debug, Default)]
@@ -47,8 +45,6 @@ pub struct Settings {
     pub code_cache: Option<CodeCache>,
     /// What all calls of all guests may take in all, as those of a check; none = they may be called for ever.
     pub calls_time_max: Option<Duration>,
-    /// How many instances of one guest are started.
-    pub instances: Instances,
 }
 
 /// Compiles guests and stops those that run too long. A clone is the same runtime.
@@ -59,6 +55,7 @@ pub struct Runtime {
 
 struct RuntimeInner {
     engine: Engine,
+    images: MemoryImages,
     settings: Settings,
     /// Microseconds that calls have taken, where that is bounded.
     calls_us: AtomicU64,
@@ -95,12 +92,14 @@ impl Runtime {
     /// A runtime.
     pub fn with(settings: Settings) -> Result<Self, RuntimeError> {
         let functions = Arc::new(FunctionCache::new(settings.limits.function_cache_bytes));
-        let mut config = config(settings.instances);
+        let images = MemoryImages::allowed();
+        let mut config = config(images);
         let engine = config.enable_incremental_compilation(functions).and_then(|config| Engine::new(config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
         let (calls_us, compiling, compiled) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        let shared = RuntimeInner { engine, settings, calls_us, compiling, compiled, _ticker: ticker };
+        let shared =
+            RuntimeInner { engine, images, settings, calls_us, compiling, compiled, _ticker: ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -187,7 +186,7 @@ impl Runtime {
         match &settings.compiler {
             Compiler::InProcess => self.compile_here(bytes, Origin::Foreign, keep),
             Compiler::Program(program) => {
-                let code = compiler::compile(program, bytes, &bounds(&settings.limits), settings.instances)?;
+                let code = compiler::compile(program, bytes, &bounds(&settings.limits), self.shared.images)?;
                 if let Some(Keep { cache, key }) = keep {
                     cache.put(&key, &code, Origin::Foreign);
                 }

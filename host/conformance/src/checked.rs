@@ -5,6 +5,7 @@ mod json;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
+use streamgauge_common::hexadecimal::hexadecimal;
 use streamgauge_component::{check::Refusal, runtime::Runtime};
 use streamgauge_laws::{Example, Line, Outcome, Verdict, check as check_reducer};
 
@@ -90,7 +91,7 @@ pub fn check(runtime: &Runtime, bytes: &[u8]) -> Result<Checked, String> {
 
 /// The digest of a component, in hexadecimal digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 impl Checked {

@@ -75,17 +75,19 @@ pub enum PushError {
     Registry(String),
 }
 
-/// Fetches a component. With a digest in `location` and the component in `kept` no registry is asked.
+/// Fetches a component. With a digest in `location` and the component in `kept` no registry is asked. Without `kept` nothing is kept.
 ///
 /// # Errors
 /// See [`PullError`].
-pub fn pull(location: &Location, kept: &Kept, bytes_max: usize) -> Result<Pulled, PullError> {
-    if let Some(pulled) = location.digest().and_then(|wanted| from_kept(kept, wanted)) {
+pub fn pull(location: &Location, kept: Option<&Kept>, bytes_max: usize) -> Result<Pulled, PullError> {
+    if let Some(pulled) = location.digest().zip(kept).and_then(|(wanted, kept)| from_kept(kept, wanted)) {
         return Ok(pulled);
     }
-    let pulled = block_on(PullError::Registry, fetch(location, kept, bytes_max))?;
-    // A folder that cannot be written to costs time at the next start, no more.
-    let _ = kept.put(&pulled.component);
+    let (pulled, manifest) = block_on(PullError::Registry, fetch(location, bytes_max))?;
+    if let Some(kept) = kept {
+        // A folder that cannot be written to costs time at the next start, no more.
+        let _ = kept.put(&manifest).and_then(|()| kept.put(&pulled.component));
+    }
     Ok(pulled)
 }
 
@@ -120,7 +122,8 @@ fn from_kept(kept: &Kept, wanted: &str) -> Option<Pulled> {
     Some(Pulled { component, digest: wanted.to_owned() })
 }
 
-async fn fetch(location: &Location, kept: &Kept, bytes_max: usize) -> Result<Pulled, PullError> {
+/// A component and the bytes of its manifest.
+async fn fetch(location: &Location, bytes_max: usize) -> Result<(Pulled, Vec<u8>), PullError> {
     let auth = credentials::of(location.registry()).map_err(PullError::Registry)?;
     let (client, reference) = (client(location), location.reference());
     let manifest = client.pull_manifest_raw(reference, &auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
@@ -141,8 +144,7 @@ async fn fetch(location: &Location, kept: &Kept, bytes_max: usize) -> Result<Pul
     }
     let mut component = Bounded { bytes: Vec::new(), bytes_max: size as usize };
     client.pull_blob(reference, layer, &mut component).await.map_err(|error| pull_error(location, &error))?;
-    let _ = kept.put(&bytes);
-    Ok(Pulled { component: component.bytes, digest: found })
+    Ok((Pulled { component: component.bytes, digest: found }, bytes.to_vec()))
 }
 
 fn client(location: &Location) -> Client {

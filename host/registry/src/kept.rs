@@ -8,7 +8,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-use streamgauge_common::clock;
+use streamgauge_common::{clock, hexadecimal::hexadecimal};
 
 /// More bytes than this are not kept: the files that were not used for the longest time are removed.
 const BYTES_MAX: u64 = 1 << 30;
@@ -84,8 +84,7 @@ fn now() -> SystemTime {
 
 /// `sha256:` and the SHA-256 of bytes in hexadecimal digits.
 pub(super) fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", hexadecimal(&Sha256::digest(bytes)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! nothing but garbage must not fill the disk several times over.
 
 use sha2::{Digest, Sha256};
-use streamgauge_common::{offset::Offset, partition::Partition, reason::Reason, row::write_json_text};
+use streamgauge_common::{
+    hexadecimal::hexadecimal, offset::Offset, partition::Partition, reason::Reason, row::write_json_text,
+};
 
 /// How long a record may be in a dead letter, in bytes, as JSON writes it (a control character takes six).
 pub(super) const EXCERPT_BYTES_MAX: usize = 4096;
@@ -79,7 +81,7 @@ impl DeadLetter<'_> {
 
 /// A digest in hexadecimal digits.
 pub(super) fn hex(digest: &[u8]) -> Vec<u8> {
-    digest.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+    hexadecimal(digest).into_bytes()
 }
 
 /// The start of a record that JSON writes within the limit; it ends between two characters.

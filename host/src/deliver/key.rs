@@ -1,9 +1,7 @@
 //! Idempotency keys: what a row is called, the same after any crash, so that receivers drop repeats.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
-use streamgauge_common::row::Identity;
+use streamgauge_common::{hexadecimal::hexadecimal, row::Identity};
 use streamgauge_engine::encode_key;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -64,11 +62,8 @@ impl Keys {
                 u64::from(partition.source.0) << 32 | u64::from(partition.number)
             }
         };
-        let mut key = String::with_capacity(2 * KEY_BYTES);
-        for byte in hash.finalize().iter().take(KEY_BYTES) {
-            // Writing to a string does not fail.
-            let _ = write!(key, "{byte:02x}");
-        }
+        let digest = hash.finalize();
+        let key = hexadecimal(digest.get(..KEY_BYTES).unwrap_or(&digest));
         Named { key, lane }
     }
 }

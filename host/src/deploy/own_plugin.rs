@@ -1,13 +1,13 @@
 //! The components of users that a program names: their files, their digests and what they may use.
 
 use std::{
-    fmt::Write as _,
     fs::File,
     io::{self, Read as _},
     time::Duration,
 };
 
 use sha2::{Digest as _, Sha256};
+use streamgauge_common::hexadecimal::hexadecimal;
 use streamgauge_component::{
     check::{Refusal, Refused},
     limits::{GuestLimits, Limits},
@@ -156,12 +156,4 @@ fn check(reducer: &Reducer) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

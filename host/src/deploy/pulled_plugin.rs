@@ -1,9 +1,11 @@
 //! The components of users that a program names in a registry: `FROM 'oci://REGISTRY/NAME:TAG@sha256:DIGEST'`.
 
-use std::{env, path::PathBuf};
+use std::env;
 
 use streamgauge_registry::{Kept, Location, PullError, pull as pull_from_registry};
 use streamgauge_sql::catalog::{PluginWarning, WrongPlugin};
+
+use crate::cache_folder::cache_folder;
 
 /// The bytes of a component that is not larger than one may be. A location without a digest gets a warning: the next start may find
 /// another component there.
@@ -13,7 +15,7 @@ pub(super) fn pull(
 ) -> Result<(Vec<u8>, Option<PluginWarning>), WrongPlugin> {
     let wrong = |message: String, help: Option<String>| WrongPlugin { option: None, message, help };
     let location: Location = location.parse().map_err(|error| wrong(format!("{error}"), None))?;
-    let pulled = pull_from_registry(&location, &kept(), bytes_max).map_err(|error| {
+    let pulled = pull_from_registry(&location, kept().as_ref(), bytes_max).map_err(|error| {
         let help = match &error {
             PullError::Registry(_) if location.digest().is_none() => Some(
                 "a location with a digest needs the registry only once: write NAME:TAG@sha256:DIGEST"
@@ -36,9 +38,7 @@ pub(super) fn pull(
     Ok((pulled.component, warning))
 }
 
-/// Where components of registries are kept between runs: `streamgauge/components` in the cache folder of the user.
-pub fn kept() -> Kept {
-    let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
-    Kept::new(cache.unwrap_or_else(env::temp_dir).join("streamgauge/components"))
+/// Where components of registries are kept between runs: `components` in the user's cache folder; none where there is no such folder.
+pub fn kept() -> Option<Kept> {
+    Some(Kept::new(cache_folder(|name| env::var_os(name))?.join("components")))
 }

@@ -177,7 +177,7 @@ fn a_folder_that_cannot_be_trusted_or_used_is_told_once_and_nothing_is_kept() {
         let expected = format!("machine code of plugins is not kept in {}: {why}", program.cache().display());
         assert!(said.starts_with(&expected), "{why}: {said}");
         assert_eq!(said.matches("machine code").count(), 1, "{said}");
-        assert!(said.contains("\nhelp: each run compiles plugins anew"), "{said}");
+        assert!(said.contains("\nhelp: each run compiles its plugins again"), "{said}");
     };
     let open = Program::new(reducer("avg"));
     fs::create_dir_all(open.cache()).unwrap();

@@ -45,7 +45,8 @@ pub(super) fn answer(interface: &str, function: &str) -> Answer {
             let halves = [0x2545_f491_4f6c_dd1d, 0x9e37_79b9_7f4a_7c15].map(Value::Number);
             Answer::Value(Value::Parts(halves.to_vec()))
         }
-        // A clock in UTC, no environment and arguments, no terminal, no directory, no text of an error, messages that nobody reads.
+        // Zero means: the time zone is UTC, there are no arguments, variables, terminals and directories, texts of errors are empty,
+        // and log messages are dropped.
         "wasi:clocks/timezone"
         | "wasi:cli/environment"
         | "wasi:cli/terminal-stdin"

@@ -1,6 +1,7 @@
 //! A folder that belongs to its user alone, and its files.
 //!
-//! All is done through the folder that was opened and looked at, so that nobody can put another one in its place.
+//! The folder is opened and checked once. All files are then opened relative to this open folder, so that another folder, put in its
+//! place later, is never used.
 
 use std::{
     fs::{DirBuilder, File},

@@ -15,11 +15,11 @@ use rustix::process::{
 use wasmtime::Engine;
 
 use crate::{
-    config::{Instances, config},
+    config::{MemoryImages, config},
     limits::is_systems,
 };
 
-/// The first argument of such a process. Three more follow: bytes of addresses, seconds of processor time, and [`Instances::argument`].
+/// The first argument of such a process. Three more follow: bytes of addresses, seconds of processor time, and [`MemoryImages::argument`].
 pub(super) const COMMAND: &str = "compile-plugin-in-this-process";
 
 /// Exit status: the component does not compile; standard error says why.
@@ -56,18 +56,18 @@ fn serve_with(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Faile
     let mut next = || arguments.next()?.into_string().ok();
     let (memory, seconds) =
         (next().and_then(|text| text.parse().ok()), next().and_then(|text| text.parse().ok()));
-    let (Some(memory), Some(seconds), Some(instances)) =
-        (memory, seconds, next().and_then(|text| Instances::of_argument(&text)))
+    let (Some(memory), Some(seconds), Some(images)) =
+        (memory, seconds, next().and_then(|text| MemoryImages::of_argument(&text)))
     else {
         return Err(unusable(format!(
-            "{COMMAND} takes the bytes and the seconds that it may use, and how many instances there will be"
+            "{COMMAND} takes the bytes and the seconds that it may use, and whether there are images of memories"
         )));
     };
     bound(memory, seconds).map_err(|error| unusable(format!("cannot set its limits: {error}")))?;
     let mut component = Vec::new();
     let read = io::stdin().lock().read_to_end(&mut component);
     read.map_err(|error| unusable(format!("cannot read the component: {error}")))?;
-    let compiled = Engine::new(&config(instances)).and_then(|engine| engine.precompile_component(&component));
+    let compiled = Engine::new(&config(images)).and_then(|engine| engine.precompile_component(&component));
     let code = compiled.map_err(|error| Failed {
         status: if is_systems(&error) { NO_MEMORY } else { REFUSED },
         why: format!("{error:#}"),

@@ -16,7 +16,7 @@ use std::{
 use rustix::process::{Resource, Signal, getrlimit};
 
 use super::{Bounds, child};
-use crate::{check::Refusal, config::Instances, limits::NO_MORE};
+use crate::{check::Refusal, config::MemoryImages, limits::NO_MORE};
 
 /// What is kept of the words of a process that failed.
 const WORDS_MAX: usize = 4 << 10;
@@ -50,11 +50,11 @@ pub(crate) fn compile(
     program: &Path,
     component: &[u8],
     bounds: &Bounds,
-    instances: Instances,
+    images: MemoryImages,
 ) -> Result<Vec<u8>, Refusal> {
     let ours = getrlimit(Resource::As).current.and_then(|most| usize::try_from(most).ok());
     let bounds = Bounds { memory: bounds.memory.min(ours.unwrap_or(usize::MAX)), ..*bounds };
-    let ended = run(command(program, &bounds, instances), component, &bounds).map_err(|error| {
+    let ended = run(command(program, &bounds, images), component, &bounds).map_err(|error| {
         let program = program.display();
         Refusal::Transient(format!("cannot be compiled: a process of {program} cannot be run: {error}"))
     })?;
@@ -114,14 +114,14 @@ fn talk(
     })
 }
 
-fn command(program: &Path, bounds: &Bounds, instances: Instances) -> Command {
+fn command(program: &Path, bounds: &Bounds, images: MemoryImages) -> Command {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = (bounds.memory / THREAD_BYTES).clamp(1, cores.min(THREADS_MAX));
     let mut command = Command::new(program);
     command
         .arg(child::COMMAND)
         .args([bounds.memory.to_string(), bounds.seconds.to_string()])
-        .arg(instances.argument())
+        .arg(images.argument())
         // Secrets are in the environment of the host.
         .env_clear()
         // Where the program's own libraries are.

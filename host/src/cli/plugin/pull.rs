@@ -24,14 +24,15 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let Options { location, output } = options;
-    let pulled =
-        pull(location, &kept_components(), Limits::default().component_bytes_max).map_err(|error| {
+    let pulled = pull(location, kept_components().as_ref(), Limits::default().component_bytes_max).map_err(
+        |error| {
             let text = format!("error: {location} {error}");
             match error {
                 PullError::Registry(_) => Failure::Runtime(text),
                 _ => Failure::Input(text),
             }
-        })?;
+        },
+    )?;
     files::replace(output, &pulled.component, None)
         .map_err(|error| Failure::Runtime(format!("error: cannot write {}: {error}", output.display())))?;
     let (shown, pinned) = (output.display(), location.at(&pulled.digest));

@@ -6,7 +6,11 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use reqwest::Url;
 use streamgauge_common::message::{Message, Payload};
-use streamgauge_component::{check::Refused, plugins::Plugins, sink::Encoder};
+use streamgauge_component::{
+    check::Refused,
+    plugins::Plugins,
+    sink::{Encoder, SinkInstance},
+};
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     catalog::WrongOption,
@@ -171,7 +175,7 @@ impl SinkConnector for HttpConnector {
             encoder,
             client,
             settings: settings(sink, self.gap, context.workers.limits()),
-            declared: Declared::of(&sink.options),
+            declared: Declared::of(&sink.options).with_body_options(body_options(&instance)),
             secrets: context.secrets.clone(),
             signing_name: match sink.options.get(&*signing_secret().name) {
                 Some(OptionValue::Secret(name)) => Some(name.clone()),
@@ -180,6 +184,12 @@ impl SinkConnector for HttpConnector {
         };
         Ok(Destination::Outbox(OutboxBinding::new(requests, worker)))
     }
+}
+
+/// The options of a component that may stand in its bodies: all that it describes but the address, which rows may hold as well.
+fn body_options(instance: &SinkInstance) -> Vec<String> {
+    let options = instance.described().options.iter();
+    options.map(|option| option.name.clone()).filter(|name| name != URL).collect()
 }
 
 impl HttpConnector {

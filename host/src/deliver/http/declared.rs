@@ -1,6 +1,6 @@
 //! Where a message goes, as the sink says it now: `{option:NAME}` in the URL, in header values and in the first member of a body is
-//! filled in when the message is sent. So a corrected URL, or a secret under another name, reaches the messages that wait, while their keys and bodies stay
-//! what they were when they were decided. Headers of the sink's WITH are added then, too: messages do not hold them.
+//! filled in when the message is sent. So a corrected URL, or a secret under another name, reaches the messages that wait, while
+//! their keys and the rest of their bodies stay what they were when they were decided. Headers of the sink's WITH are added then, too: messages do not hold them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,6 +20,8 @@ pub struct Declared {
     options: BTreeMap<String, Template>,
     /// What is added to each request: names and values.
     headers: Vec<(String, Template)>,
+    /// The options that may stand in a body.
+    in_body: Vec<String>,
 }
 
 impl Declared {
@@ -45,6 +47,13 @@ impl Declared {
         declared
     }
 
+    /// The same, where these options may stand in the first member of a body: those of which the component knows that they are no data.
+    #[must_use]
+    pub fn with_body_options(mut self, in_body: Vec<String>) -> Self {
+        self.in_body = in_body;
+        self
+    }
+
     /// What stands for an option in a request.
     pub fn placeholder(name: &str) -> String {
         format!("{OPENING}{name}}}")
@@ -66,10 +75,12 @@ impl Declared {
         })
     }
 
-    /// A body with its first member filled in, if that is `"NAME":"{option:NAME}"` of a secret: an API may want a key there. Nothing
-    /// else in a body is looked at, so what a row says is never taken for an option.
+    /// A body with its first member filled in, if that is `"NAME":"{option:NAME}"` of a secret that the component describes: an API may
+    /// want a key there. Nothing else in a body is looked at.
     fn body<'a>(&self, body: &'a [u8]) -> Body<'a> {
-        for (name, value) in self.options.iter().filter(|(_, value)| value.has_secret()) {
+        let may_stand =
+            |(name, value): &(&String, &Template)| self.in_body.contains(name) && value.has_secret();
+        for (name, value) in self.options.iter().filter(may_stand) {
             let member = format!("{{\"{name}\":\"{}\"", Self::placeholder(name));
             if let Some(rest) = body.strip_prefix(member.as_bytes()) {
                 return Body { front: Some((format!("{{\"{name}\":"), value.clone())), rest };
@@ -150,8 +161,10 @@ mod tests {
     fn the_first_member_of_a_body_is_filled_in_if_it_is_a_secret_of_the_same_name() {
         let declared = declared([
             ("key", OptionValue::Secret("KEY".into())),
+            ("signing_secret", OptionValue::Secret("SIGNING".into())),
             ("url", OptionValue::Text("http://h/".into())),
         ]);
+        let declared = declared.with_body_options(vec!["key".into(), "url".into()]);
         let body = |text: &str| {
             let request = Request { body: text.into(), ..request("{option:url}", "none") };
             let Body { front, rest } = declared.fill(&request).unwrap().body;
@@ -160,7 +173,13 @@ mod tests {
         let rest = r#","x":"{option:key}"}"#.to_owned();
         let filled = body(r#"{"key":"{option:key}","x":"{option:key}"}"#);
         assert_eq!(filled, (Some(r#"{"key":{secret:KEY}"#.to_owned()), rest));
-        for plain in [r#"{"url":"{option:url}"}"#, r#"{"x":"{option:key}"}"#, r#" {"key":"{option:key}"}"#] {
+        for plain in [
+            r#"{"url":"{option:url}"}"#,
+            r#"{"x":"{option:key}"}"#,
+            r#" {"key":"{option:key}"}"#,
+            // A column of this name: the component does not describe the option, so it is data.
+            r#"{"signing_secret":"{option:signing_secret}"}"#,
+        ] {
             assert_eq!(body(plain), (None, plain.to_owned()));
         }
     }
