@@ -69,7 +69,7 @@ pub enum BuildError {
     NoPlugin(#[from] AdaptError),
 }
 
-fn markers() -> String {
+pub(super) fn markers() -> String {
     let [others @ .., last] = Language::ALL.map(Language::marker);
     match others.is_empty() {
         true => last.to_owned(),
@@ -96,4 +96,15 @@ pub fn build(folder: &Path) -> Result<Built, BuildError> {
         false => adapt(&module.bytes)?,
     };
     Ok(Built { name: module.name, adapted })
+}
+
+/// The name of the project in a folder, which is that of its component.
+pub(super) fn name(folder: &Path, language: Language) -> Result<String, BuildError> {
+    match language {
+        Language::Rust => rust::name(folder),
+        Language::C => Ok(c::name(folder)),
+        Language::Go => Ok(go::name(folder)),
+        Language::JavaScript | Language::TypeScript => Ok(javascript::name_and_world(folder)?.0),
+        Language::Python => Ok(python::name_and_world(folder)?.0),
+    }
 }

@@ -60,6 +60,19 @@ impl Language {
         }
     }
 
+    /// The endings of the files that its tools read.
+    pub(super) const fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Rust => &["rs"],
+            Self::C => &["c", "h"],
+            Self::Go => &["go"],
+            Self::JavaScript => &["js", "mjs"],
+            // The compiler makes the files of JavaScript.
+            Self::TypeScript => &["ts"],
+            Self::Python => &["py"],
+        }
+    }
+
     /// The language of the project in a folder.
     pub(super) fn of(folder: &Path) -> Option<Self> {
         Self::ALL.into_iter().find(|language| folder.join(language.marker()).is_file())

@@ -7,11 +7,13 @@
 mod language;
 mod project;
 mod build;
+mod component_file;
 mod adapt;
 mod core_module;
 mod world;
 
 pub use adapt::{AdaptError, Adapted, adapt};
 pub use build::{BuildError, Built, build};
+pub use component_file::{NotBuilt, component_file};
 pub use language::{Kind, Language};
 pub use project::{Project, WrongName};

@@ -102,7 +102,8 @@ mod tests {
                 }
             }
             let has = |wanted: &str| project.files.iter().any(|(path, _)| path == wanted);
-            assert!(has(project.source) && has("README.md") && has("query.sql") && has(language.marker()));
+            let parts = [project.source, "README.md", "query.sql", "cases.json", language.marker()];
+            assert!(parts.into_iter().all(has), "{}", language.name());
             // No file of another language: the folder says which one it is.
             let markers = Language::ALL.into_iter().filter(|other| has(other.marker()));
             assert_eq!(markers.collect::<Vec<_>>(), [language]);

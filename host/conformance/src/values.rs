@@ -14,6 +14,17 @@ pub(crate) fn law_type(data_type: DataType) -> laws::DataType {
     }
 }
 
+/// A type as the host has it.
+pub(crate) fn host_type(data_type: laws::DataType) -> DataType {
+    match data_type {
+        laws::DataType::Boolean => DataType::Boolean,
+        laws::DataType::Int64 => DataType::Int64,
+        laws::DataType::Float64 => DataType::Float64,
+        laws::DataType::Timestamp => DataType::Timestamp,
+        laws::DataType::Text => DataType::Text,
+    }
+}
+
 /// A value as the laws have it.
 pub(crate) fn cell(value: Value) -> Cell {
     match value {

@@ -4,6 +4,7 @@ mod adapt;
 mod build;
 mod new;
 mod check;
+mod test;
 mod inspect;
 mod bench;
 mod push;
@@ -30,6 +31,8 @@ pub(super) struct Options {
 enum Command {
     /// Try every law of reducers or sinks on a component: exit status 1 if one does not hold
     Check(File),
+    /// Try the author's own cases on a component, rows in and results out: exit status 1 if one fails
+    Test(test::Options),
     /// Print what a component says about itself: signatures, parameters, sizes, imports, digest
     Inspect(File),
     /// Measure the calls of a reducer: nanoseconds a row and a group
@@ -62,6 +65,7 @@ struct File {
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     match &options.command {
         Command::Check(file) => check::run(file),
+        Command::Test(options) => test::run(options),
         Command::Inspect(file) => inspect::run(file),
         Command::Bench(file) => bench::run(file),
         Command::New(options) => new::run(options),

@@ -66,7 +66,13 @@ const LAYERS: [(&str, &str, &[&str]); 9] = [
     (
         "host/conformance",
         "streamgauge-conformance",
-        &["streamgauge-common", "streamgauge-engine", "streamgauge-component", "streamgauge-laws"],
+        &[
+            "streamgauge-common",
+            "streamgauge-engine",
+            "streamgauge-component",
+            "streamgauge-functions",
+            "streamgauge-laws",
+        ],
     ),
     ("host/authoring", "streamgauge-authoring", &[]),
     ("host/registry", "streamgauge-registry", &["streamgauge-common"]),

@@ -38,6 +38,7 @@ mod observed;
 mod noticed;
 mod panics;
 mod plugin;
+mod plugin_cases;
 mod plugin_adapt;
 mod plugin_project;
 mod plugin_languages;

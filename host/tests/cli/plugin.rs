@@ -16,7 +16,7 @@ pub(crate) mod counter;
 use counter::{Counter, counter as component, text};
 
 /// A folder with a reducer that is right, one that is wrong, and files that are none.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
     write("rows.wasm", &component(&Counter::default()));
@@ -30,12 +30,12 @@ fn folder() -> TempDir {
     folder
 }
 
-fn plugin(folder: &TempDir, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn plugin(folder: &TempDir, arguments: &[&str]) -> (i32, String, String) {
     outcome(streamgauge().current_dir(folder.path()).arg("plugin").args(arguments))
 }
 
 /// Compares with a file beside this one; `UPDATE_GOLDEN` writes it.
-fn golden(name: &str, text: &str) {
+pub(crate) fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/plugin").join(name);
     if env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, text).unwrap();

@@ -12,7 +12,11 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{outcome, plugin_project::target, streamgauge};
+use crate::{
+    outcome,
+    plugin_project::{REDUCER_CASES, SINK_CASES, target},
+    streamgauge,
+};
 
 /// What `plugin new` calls a language.
 #[derive(Clone, Copy, PartialEq)]
@@ -88,12 +92,14 @@ impl Project {
         self.run_in(&self.path(), arguments)
     }
 
-    /// Builds it and tries the laws.
-    fn build_and_check(&self, laws: usize) {
+    /// Builds it and tries its cases and the laws.
+    fn build_and_check(&self, cases: &str, laws: usize) {
         let name = self.language.name;
         let (exit, printed, said) = self.run(&["plugin", "build"]);
         assert_eq!(exit, 0, "{name}: {said}");
         assert!(printed.starts_with("./mine.wasm: a component of "), "{name}: {printed}");
+        let (exit, printed, said) = self.run(&["plugin", "test"]);
+        assert!(exit == 0 && printed.ends_with(cases), "{name}: {printed}{said}");
         let (exit, printed, said) = self.run(&["plugin", "check", "mine.wasm"]);
         assert_eq!(exit, 0, "{name}: {printed}{said}");
         assert!(printed.ends_with(&format!("all {laws} laws hold\n")), "{name}: {printed}");
@@ -188,13 +194,13 @@ fn check_requests(project: &Project) {
 
 fn reducer(language: Language) {
     let Some(project) = language.project("reducer") else { return };
-    project.build_and_check(20);
+    project.build_and_check(REDUCER_CASES, 20);
     check_rows(&project);
 }
 
 fn sink(language: Language) {
     let Some(project) = language.project("sink") else { return };
-    project.build_and_check(7);
+    project.build_and_check(SINK_CASES, 7);
     check_requests(&project);
 }
 

@@ -8,6 +8,12 @@ use std::{
 
 use crate::{outcome, streamgauge};
 
+/// How the report on the cases of a new reducer ends, in any language.
+pub(crate) const REDUCER_CASES: &str =
+    "all 4 cases pass, also with their rows in slices that were merged (9 divisions)\n";
+/// The same of a new sink.
+pub(crate) const SINK_CASES: &str = "all 2 cases pass\n";
+
 /// Where cargo builds: kept between runs of the tests.
 pub(crate) fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-projects")
@@ -38,7 +44,12 @@ fn a_new_project_builds_keeps_the_laws_and_runs_in_its_query() {
 
     let (exit, printed, said) = run(&project, &["plugin", "build"]);
     assert_eq!(exit, 0, "{said}");
-    assert!(printed.contains("next: streamgauge plugin check ./geo-mean.wasm"), "{printed}");
+    assert!(
+        printed.contains("next: streamgauge plugin test && streamgauge plugin check ./geo-mean.wasm"),
+        "{printed}"
+    );
+    let (exit, printed, said) = run(&project, &["plugin", "test"]);
+    assert!(exit == 0 && printed.ends_with(REDUCER_CASES), "{printed}{said}");
     let (exit, printed, _) = run(&project, &["plugin", "check", "geo-mean.wasm"]);
     assert!(exit == 0 && printed.ends_with("all 20 laws hold\n"), "{printed}");
 

@@ -12,7 +12,12 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{kept::answer, outcome, streamgauge};
+use crate::{
+    kept::answer,
+    outcome,
+    plugin_project::{REDUCER_CASES, SINK_CASES},
+    streamgauge,
+};
 
 /// A language, and what is said where its tools are not there.
 struct Toolchain {
@@ -66,9 +71,15 @@ fn built(toolchain: &Toolchain, kind: &str, laws: &str) -> Option<TempDir> {
         return None;
     }
     assert_eq!(exit, 0, "{said}");
-    assert!(printed.contains("next: streamgauge plugin check ./geo-mean.wasm"), "{printed}");
+    assert!(
+        printed.contains("next: streamgauge plugin test && streamgauge plugin check ./geo-mean.wasm"),
+        "{printed}"
+    );
     // The templates compile without a warning.
     assert!(!said.contains("warning"), "{said}");
+    let cases = if kind == "sink" { SINK_CASES } else { REDUCER_CASES };
+    let (exit, printed, said) = run(&project, &["plugin", "test"], &[]);
+    assert!(exit == 0 && printed.ends_with(cases), "{printed}{said}");
     let (exit, printed, _) = run(&project, &["plugin", "check", "geo-mean.wasm"], &[]);
     assert!(exit == 0 && printed.ends_with(laws), "{printed}");
     Some(folder)

@@ -61,7 +61,7 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, BuildError> {
 }
 
 /// The name in the Makefile, or else that of the folder.
-fn name(folder: &Path) -> String {
+pub(super) fn name(folder: &Path) -> String {
     let makefile = fs::read_to_string(folder.join("Makefile")).unwrap_or_default();
     let named = makefile.lines().find_map(|line| line.strip_prefix("NAME = "));
     // The name becomes that of a file.

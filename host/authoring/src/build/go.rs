@@ -30,7 +30,7 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
 }
 
 /// The last part of the module's path.
-fn name(folder: &Path) -> String {
+pub(super) fn name(folder: &Path) -> String {
     let manifest = fs::read_to_string(folder.join("go.mod")).unwrap_or_default();
     let path = manifest.lines().find_map(|line| line.strip_prefix("module "));
     let name = path.and_then(|path| path.trim().rsplit('/').next()).filter(|name| !name.is_empty());

@@ -14,12 +14,7 @@ const TOOL: tool::Tool = tool::Tool {
 
 /// Builds the component of a package.
 pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
-    let wrong =
-        |error: &dyn std::fmt::Display| BuildError::Tool(format!("its package.json cannot be read: {error}"));
-    let package = fs::read(folder.join("package.json")).map_err(|error| wrong(&error))?;
-    let package: Value = serde_json::from_slice(&package).map_err(|error| wrong(&error))?;
-    let text = |pointer: &str| package.pointer(pointer).and_then(Value::as_str);
-    let (name, world) = tool::name_and_world("package.json", text("/name"), text("/streamgauge/world"))?;
+    let (name, world) = name_and_world(folder)?;
     let output = tool::output(folder)?;
     // A plugin has no events to wait for, and gets nothing of WASI. The engine of `--opt-size` has tail calls, which plugins may not.
     let mut command = TOOL.command(folder);
@@ -27,4 +22,14 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     command.args(["--sync", "--stub-wasi", "--output", output]);
     TOOL.run(&mut command)?;
     tool::module(name, folder, output)
+}
+
+/// What package.json says.
+pub(super) fn name_and_world(folder: &Path) -> Result<(String, String), BuildError> {
+    let wrong =
+        |error: &dyn std::fmt::Display| BuildError::Tool(format!("its package.json cannot be read: {error}"));
+    let package = fs::read(folder.join("package.json")).map_err(|error| wrong(&error))?;
+    let package: Value = serde_json::from_slice(&package).map_err(|error| wrong(&error))?;
+    let text = |pointer: &str| package.pointer(pointer).and_then(Value::as_str);
+    tool::name_and_world("package.json", text("/name"), text("/streamgauge/world"))
 }

@@ -12,13 +12,7 @@ const TOOL: tool::Tool = tool::Tool {
 
 /// Builds the component of a project.
 pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
-    let project = fs::read_to_string(folder.join("pyproject.toml"))
-        .map_err(|error| BuildError::Tool(format!("its pyproject.toml cannot be read: {error}")))?;
-    let (name, world) = tool::name_and_world(
-        "pyproject.toml",
-        text_of(&project, "[project]", "name"),
-        text_of(&project, "[tool.streamgauge]", "world"),
-    )?;
+    let (name, world) = name_and_world(folder)?;
     let app = if world == "sink-plugin" { "app_sink" } else { "app_reducer" };
     let output = tool::output(folder)?;
     let mut command = TOOL.command(folder);
@@ -45,6 +39,17 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     }
     TOOL.run(&mut command)?;
     tool::module(name, folder, output)
+}
+
+/// What pyproject.toml says.
+pub(super) fn name_and_world(folder: &Path) -> Result<(String, String), BuildError> {
+    let project = fs::read_to_string(folder.join("pyproject.toml"))
+        .map_err(|error| BuildError::Tool(format!("its pyproject.toml cannot be read: {error}")))?;
+    tool::name_and_world(
+        "pyproject.toml",
+        text_of(&project, "[project]", "name"),
+        text_of(&project, "[tool.streamgauge]", "world"),
+    )
 }
 
 /// A text of a table of TOML that is written as `key = "text"`. Both keys are, in every project that `plugin new` makes.

@@ -41,6 +41,11 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     }
 }
 
+/// The name of the package.
+pub(super) fn name(folder: &Path) -> Result<String, BuildError> {
+    Ok(Package::of(&folder.join("Cargo.toml"))?.name)
+}
+
 fn no_cargo(why: io::Error) -> BuildError {
     BuildError::NoTool { tool: "cargo", why, help: "install Rust from https://rustup.rs" }
 }

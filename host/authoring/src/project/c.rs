@@ -7,20 +7,22 @@ use super::{
 use crate::language::Kind;
 
 /// The files of a reducer, with their places.
-const REDUCER: [(&str, &str); 6] = [
+const REDUCER: [(&str, &str); 7] = [
     ("plugin.c", include_str!("../../templates/c/reducer/plugin.c")),
     ("Makefile", include_str!("../../templates/c/Makefile")),
     ("README.md", include_str!("../../templates/c/reducer/README.md")),
     ("query.sql", include_str!("../../templates/rust/reducer/query.sql")),
+    ("cases.json", include_str!("../../templates/rust/reducer/cases.json")),
     ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
     (".gitignore", IGNORED),
 ];
 /// The files of a sink, with their places.
-const SINK: [(&str, &str); 6] = [
+const SINK: [(&str, &str); 7] = [
     ("plugin.c", include_str!("../../templates/c/sink/plugin.c")),
     ("Makefile", include_str!("../../templates/c/Makefile")),
     ("README.md", include_str!("../../templates/c/sink/README.md")),
     ("query.sql", include_str!("../../templates/c/sink/query.sql")),
+    ("cases.json", include_str!("../../templates/rust/sink/cases.json")),
     ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
     (".gitignore", IGNORED),
 ];

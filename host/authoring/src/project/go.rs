@@ -7,22 +7,24 @@ use super::{
 use crate::language::Kind;
 
 /// The files of a reducer, with their places.
-const REDUCER: [(&str, &str); 7] = [
+const REDUCER: [(&str, &str); 8] = [
     ("go.mod", include_str!("../../templates/go/go.mod")),
     ("plugin.go", include_str!("../../templates/go/reducer/plugin.go")),
     ("plugin_test.go", include_str!("../../templates/go/reducer/plugin_test.go")),
     ("README.md", include_str!("../../templates/go/reducer/README.md")),
     ("query.sql", include_str!("../../templates/rust/reducer/query.sql")),
+    ("cases.json", include_str!("../../templates/rust/reducer/cases.json")),
     ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
     (".gitignore", IGNORED),
 ];
 /// The files of a sink, with their places.
-const SINK: [(&str, &str); 7] = [
+const SINK: [(&str, &str); 8] = [
     ("go.mod", include_str!("../../templates/go/go.mod")),
     ("plugin.go", include_str!("../../templates/go/sink/plugin.go")),
     ("plugin_test.go", include_str!("../../templates/go/sink/plugin_test.go")),
     ("README.md", include_str!("../../templates/go/sink/README.md")),
     ("query.sql", include_str!("../../templates/c/sink/query.sql")),
+    ("cases.json", include_str!("../../templates/rust/sink/cases.json")),
     ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
     (".gitignore", IGNORED),
 ];

@@ -7,21 +7,23 @@ use super::{
 use crate::language::Kind;
 
 /// The files of a reducer, with their places.
-const REDUCER: [(&str, &str); 6] = [
+const REDUCER: [(&str, &str); 7] = [
     ("Cargo.toml", include_str!("../../templates/rust/reducer/Cargo.toml")),
     ("src/lib.rs", include_str!("../../templates/rust/reducer/lib.rs")),
     ("README.md", include_str!("../../templates/rust/reducer/README.md")),
     ("query.sql", include_str!("../../templates/rust/reducer/query.sql")),
+    ("cases.json", include_str!("../../templates/rust/reducer/cases.json")),
     ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
     (".gitignore", "/target\n*.wasm\n"),
 ];
 
 /// The files of a sink, with their places.
-const SINK: [(&str, &str); 6] = [
+const SINK: [(&str, &str); 7] = [
     ("Cargo.toml", include_str!("../../templates/rust/sink/Cargo.toml")),
     ("src/lib.rs", include_str!("../../templates/rust/sink/lib.rs")),
     ("README.md", include_str!("../../templates/rust/sink/README.md")),
     ("query.sql", include_str!("../../templates/rust/sink/query.sql")),
+    ("cases.json", include_str!("../../templates/rust/sink/cases.json")),
     ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
     (".gitignore", "/target\n*.wasm\n"),
 ];

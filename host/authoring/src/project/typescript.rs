@@ -4,25 +4,27 @@ use super::{Template, vendored::kit_and_contract};
 use crate::language::Kind;
 
 /// The files of a reducer, with their places.
-const REDUCER: [(&str, &str); 8] = [
+const REDUCER: [(&str, &str); 9] = [
     ("package.json", include_str!("../../templates/typescript/reducer/package.json")),
     ("tsconfig.json", include_str!("../../templates/typescript/tsconfig.json")),
     ("plugin.ts", include_str!("../../templates/typescript/reducer/plugin.ts")),
     ("plugin.test.js", include_str!("../../templates/javascript/reducer/plugin.test.js")),
     ("README.md", include_str!("../../templates/typescript/reducer/README.md")),
     ("query.sql", include_str!("../../templates/rust/reducer/query.sql")),
+    ("cases.json", include_str!("../../templates/rust/reducer/cases.json")),
     ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
     (".gitignore", "/node_modules\n/build\n/plugin.js\n*.wasm\n"),
 ];
 
 /// The files of a sink, with their places.
-const SINK: [(&str, &str); 8] = [
+const SINK: [(&str, &str); 9] = [
     ("package.json", include_str!("../../templates/typescript/sink/package.json")),
     ("tsconfig.json", include_str!("../../templates/typescript/tsconfig.json")),
     ("plugin.ts", include_str!("../../templates/typescript/sink/plugin.ts")),
     ("plugin.test.js", include_str!("../../templates/javascript/sink/plugin.test.js")),
     ("README.md", include_str!("../../templates/typescript/sink/README.md")),
     ("query.sql", include_str!("../../templates/rust/sink/query.sql")),
+    ("cases.json", include_str!("../../templates/rust/sink/cases.json")),
     ("requests.jsonl", include_str!("../../templates/rust/reducer/requests.jsonl")),
     (".gitignore", "/node_modules\n/build\n/plugin.js\n*.wasm\n"),
 ];

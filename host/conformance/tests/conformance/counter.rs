@@ -7,6 +7,8 @@ pub(crate) struct Counter<'a> {
     pub(crate) add: &'a str,
     pub(crate) merge: &'a str,
     pub(crate) release: &'a str,
+    /// `$bytes` are the states of a `restore`.
+    pub(crate) restore: &'a str,
     /// How its name ends.
     pub(crate) name: &'a str,
 }
@@ -21,6 +23,7 @@ impl Default for Counter<'_> {
             add: ADD,
             merge: "(i64.store (local.get $into) (i64.add (i64.load (local.get $into)) (i64.load (local.get $source))))",
             release: "(i64.store (local.get $state) (i64.const 0))",
+            restore: "(i64.store (local.get $state) (i64.load (i32.add (local.get $bytes) (i32.shl (local.get $index) (i32.const 3)))))",
             name: "probe_rows",
         }
     }
@@ -45,7 +48,7 @@ pub(crate) fn counter(counter: &Counter<'_>) -> Vec<u8> {
 }
 
 /// Its module as text.
-pub(crate) fn text(Counter { add, merge, release, name: text }: &Counter<'_>) -> String {
+pub(crate) fn text(Counter { add, merge, release, restore, name: text }: &Counter<'_>) -> String {
     let name = "streamgauge:plugin/reducer@0.2.0";
     let merge = each(&format!(
         "(local.set $into (local.get $state))
@@ -59,9 +62,7 @@ pub(crate) fn text(Counter { add, merge, release, name: text }: &Counter<'_>) ->
         "(i32.store (i32.add (local.get $ends) (i32.shl (local.get $index) (i32.const 2)))
             (i32.shl (i32.add (local.get $index) (i32.const 1)) (i32.const 3)))",
     );
-    let read = each(
-        "(i64.store (local.get $state) (i64.load (i32.add (local.get $bytes) (i32.shl (local.get $index) (i32.const 3)))))",
-    );
+    let read = each(restore);
     let lengths = each(
         "(if (i32.ne (call $at (local.get $ends) (local.get $index))
                 (i32.shl (i32.add (local.get $index) (i32.const 1)) (i32.const 3)))

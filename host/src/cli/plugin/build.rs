@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use streamgauge_authoring::build;
 
+use super::test::CASES;
 use crate::cli::{Failure, files, print};
 
 /// Options of `plugin build`.
@@ -25,7 +26,20 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     write(&output, &built.adapted.component)?;
     let told = built.adapted.told().map_or_else(String::new, |told| format!("; {told}"));
     let (shown, bytes) = (output.display(), built.adapted.component.len());
-    print(&format!("{shown}: a component of {bytes} bytes{told}\nnext: streamgauge plugin check {shown}\n"))
+    let next = next_test(options).unwrap_or_default();
+    print(&format!(
+        "{shown}: a component of {bytes} bytes{told}\nnext: {next}streamgauge plugin check {shown}\n"
+    ))
+}
+
+/// The test of a project that has cases, if its component is where the test looks for it.
+fn next_test(options: &Options) -> Option<String> {
+    let Options { folder, output } = options;
+    if output.is_some() || !folder.join(CASES).exists() {
+        return None;
+    }
+    let place = if folder == Path::new(".") { String::new() } else { format!(" {}", folder.display()) };
+    Some(format!("streamgauge plugin test{place} && "))
 }
 
 fn write(output: &Path, component: &[u8]) -> Result<(), Failure> {
