@@ -97,7 +97,7 @@ scripts:
 	.ci/tests/prometheus.sh
 	python3 -m unittest discover --start-directory plugins/sdk/tests/python
 	@if command -v node >/dev/null; then node --test plugins/sdk/tests/js; else $(call lacks,no Node.js here); fi
-	python3 .ci/tests/docs.py target/release/streamgauge docs/*.md
+	python3 .ci/tests/docs.py target/release/streamgauge docs/*.md docs/plugins/*.md
 	@if registry=$$(.ci/registry.sh); then .ci/tests/registry.py target/release/streamgauge "$$registry"; \
 	else $(call lacks,no docker-registry here and no Debian package to take it from); fi
 	@if "$(PYTHON)" -c 'import moto' 2>/dev/null; then "$(PYTHON)" .ci/tests/buckets.py target/release/streamgauge; \

