@@ -77,7 +77,7 @@ enum Command {
     Fmt(layout::Options),
     /// Show or remove what --state keeps, or go on with a topic that was made anew
     State(state::Options),
-    /// Check or inspect a reducer or sink: a WebAssembly component of streamgauge:plugin
+    /// Begin, build, test, check or inspect a reducer or sink of your own: a WebAssembly component of streamgauge:plugin
     Plugin(plugin::Options),
     /// Print the completions of a shell: bash, elvish, fish, powershell or zsh
     Completions(completions::Options),
