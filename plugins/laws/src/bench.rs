@@ -1,6 +1,13 @@
 //! What a law is tried with: instances that say which call stopped.
 
+mod instance;
+
+use std::cell::RefCell;
+
 use crate::{Accumulators, Evaluated, Row, Signature, Stop, magnitude, rows::SLOTS};
+
+use instance::Again;
+pub(crate) use instance::Instance;
 
 /// Opens accumulators in an instance of their own.
 pub(crate) type Open<'a> = dyn Fn() -> Result<Box<dyn Accumulators + 'a>, Stop> + 'a;
@@ -8,7 +15,9 @@ pub(crate) type Open<'a> = dyn Fn() -> Result<Box<dyn Accumulators + 'a>, Stop> 
 /// A signature with its parameters, ready to be opened.
 pub(crate) struct Bench<'a> {
     pub(crate) signature: &'a Signature,
-    pub(crate) open: &'a Open<'a>,
+    open: &'a Open<'a>,
+    /// The instances of all trials; none where each trial gets new ones.
+    instances: RefCell<Option<Vec<Instance<'a>>>>,
 }
 
 /// Why a law did not come to its end.
@@ -30,21 +39,49 @@ pub(crate) struct Difference {
 
 pub(crate) type Tried = Result<(), Broken>;
 
-/// Accumulators whose errors name the call.
-pub(crate) struct Instance<'a>(Box<dyn Accumulators + 'a>);
-
 /// All slots that rows go to.
 pub(crate) fn used_slots() -> Vec<u32> {
     (0..SLOTS).collect()
 }
 
 impl<'a> Bench<'a> {
-    /// A new instance.
-    pub(crate) fn open(&self) -> Result<Instance<'a>, Broken> {
-        (self.open)().map(Instance).map_err(|stop| Broken::Stopped("open", stop))
+    /// Each trial gets new instances.
+    pub(crate) fn new(signature: &'a Signature, open: &'a Open<'a>) -> Self {
+        Self { signature, open, instances: RefCell::new(None) }
     }
 
-    /// A new instance that was given the rows in one batch.
+    /// A trial gets instances of earlier trials where there are some: starting one takes milliseconds where it brings a whole language
+    /// along, and a released slot has to be as good as a new one anyway.
+    pub(crate) fn reusing(signature: &'a Signature, open: &'a Open<'a>) -> Self {
+        Self { signature, open, instances: RefCell::new(Some(Vec::new())) }
+    }
+
+    /// An instance whose slots are empty.
+    pub(crate) fn open(&self) -> Result<Instance<'a>, Broken> {
+        let open = || (self.open)().map(Instance::new).map_err(|stop| Broken::Stopped("open", stop));
+        let mut kept = self.instances.borrow_mut();
+        let Some(instances) = &mut *kept else { return open() };
+        if let Some(place) = instances.iter().position(Instance::is_idle) {
+            let mut idle = instances.swap_remove(place);
+            match idle.begin_again() {
+                Again::Ready => {
+                    instances.push(idle.clone());
+                    return Ok(idle);
+                }
+                Again::WornOut => {}
+                // Each further try might take as long.
+                Again::NotReleased => {
+                    *kept = None;
+                    return open();
+                }
+            }
+        }
+        let new = open()?;
+        instances.push(new.clone());
+        Ok(new)
+    }
+
+    /// An instance whose slots are empty but for the rows, which it was given in one batch.
     pub(crate) fn given(&self, rows: &[Row]) -> Result<Instance<'a>, Broken> {
         let mut instance = self.open()?;
         instance.give(rows)?;
@@ -87,6 +124,38 @@ impl<'a> Bench<'a> {
             _ => due.to_string(),
         };
         Err(Broken::Law(Difference { what: what.to_owned(), expected, got: came.to_string() }))
+    }
+}
+
+/// A signature, to be tried with new instances and with those of earlier trials.
+pub(crate) struct Benches<'a> {
+    /// What does not hold is told of these.
+    pub(crate) new: Bench<'a>,
+    /// None from when a used instance did not do what a new one does.
+    used: Option<Bench<'a>>,
+    /// What that was, and with which rows.
+    pub(crate) leak: Option<(Vec<Row>, Broken)>,
+}
+
+impl<'a> Benches<'a> {
+    pub(crate) fn new(signature: &'a Signature, open: &'a Open<'a>) -> Self {
+        let used = Some(Bench::reusing(signature, open));
+        Self { new: Bench::new(signature, open), used, leak: None }
+    }
+
+    /// Tries something on rows with used instances and, where it fails, again with new ones.
+    pub(crate) fn tried(&mut self, rows: &[Row], trial: impl Fn(&Bench<'_>, &[Row]) -> Tried) -> Tried {
+        let broken = match self.used.as_ref().map(|used| trial(used, rows)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(broken)) => Some(broken),
+            None => None,
+        };
+        let tried = trial(&self.new, rows);
+        if let (Ok(()), Some(broken)) = (&tried, broken) {
+            self.leak = Some((rows.to_vec(), broken));
+            self.used = None;
+        }
+        tried
     }
 }
 
@@ -139,36 +208,6 @@ fn bytes(state: &[u8], other: &[u8]) -> String {
     let shown: String = state.iter().skip(from).take(SHOWN).map(|byte| format!("{byte:02x} ")).collect();
     let place = if from == 0 { String::new() } else { format!(" from byte {from}") };
     format!("{} bytes{place}: {}", state.len(), shown.trim_end()).trim_end_matches([':', ' ']).to_owned()
-}
-
-impl Instance<'_> {
-    pub(crate) fn give(&mut self, rows: &[Row]) -> Tried {
-        self.0.accumulate(rows).map_err(|stop| Broken::Stopped("accumulate", stop))
-    }
-
-    pub(crate) fn merge(&mut self, into: &[u32], source: &[u32]) -> Tried {
-        self.0.merge(into, source).map_err(|stop| Broken::Stopped("merge", stop))
-    }
-
-    pub(crate) fn evaluate(&mut self, slots: &[u32]) -> Result<Vec<Evaluated>, Broken> {
-        self.0.evaluate(slots).map_err(|stop| Broken::Stopped("evaluate", stop))
-    }
-
-    pub(crate) fn snapshot(&mut self, slots: &[u32]) -> Result<Vec<Vec<u8>>, Broken> {
-        self.0.snapshot(slots).map_err(|stop| Broken::Stopped("snapshot", stop))
-    }
-
-    pub(crate) fn restore(&mut self, version: u32, slots: &[u32], states: &[Vec<u8>]) -> Tried {
-        self.0.restore(version, slots, states).map_err(|stop| Broken::Stopped("restore", stop))
-    }
-
-    pub(crate) fn release(&mut self, slots: &[u32]) -> Tried {
-        self.0.release(slots).map_err(|stop| Broken::Stopped("release", stop))
-    }
-
-    pub(crate) fn memory_bytes(&self) -> Option<usize> {
-        self.0.memory_bytes()
-    }
 }
 
 #[cfg(test)]

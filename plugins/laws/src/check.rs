@@ -2,7 +2,7 @@
 
 use crate::{
     Accumulators, Descriptor, Example, Law, Outcome, Reducer, Report, Row, Signature, Stop, Table, Verdict,
-    bench::{Bench, Broken, Difference},
+    bench::{Bench, Benches, Broken, Difference, Open},
     cases, describe, parameters, reducer, shrink,
     shrink::shrink_within,
     size,
@@ -64,7 +64,7 @@ fn check_calls(reducer: &dyn Reducer, number: u32, signature: &Signature) -> Rep
         let count = if index == 0 { CASES } else { CASES_OF_OTHERS };
         let open = || reducer.open(number, values);
         let shown = parameters::shown(signature, values);
-        let checked = check_opened(&Bench { signature, open: &open }, &shown, count);
+        let checked = check_opened(signature, &open, &shown, count);
         let goes_on = checked.holds();
         report.absorb(checked);
         if !goes_on {
@@ -79,15 +79,20 @@ pub fn check_signature<'a>(
     signature: &'a Signature,
     open: &'a (dyn Fn() -> Result<Box<dyn Accumulators + 'a>, Stop> + 'a),
 ) -> Report {
-    check_opened(&Bench { signature, open }, "", CASES)
+    check_opened(signature, open, "", CASES)
 }
 
 /// The laws of an opened signature.
-fn check_opened(bench: &Bench<'_>, parameters: &str, count: usize) -> Report {
+fn check_opened<'a>(
+    signature: &'a Signature,
+    open: &'a Open<'a>,
+    parameters: &'a str,
+    count: usize,
+) -> Report {
     let mut trials = Trials {
-        bench,
+        benches: Benches::new(signature, open),
         parameters,
-        cases: cases(bench.signature, count),
+        cases: cases(signature, count),
         report: Report { verdicts: Vec::new(), notes: Vec::new() },
         exhausted: None,
     };
@@ -95,6 +100,7 @@ fn check_opened(bench: &Bench<'_>, parameters: &str, count: usize) -> Report {
     for law in Law::ALL.into_iter().filter(|law| law.needs_rows() && *law != Law::Batches) {
         trials.law(law);
     }
+    trials.leak();
     trials.report.verdicts.sort_by_key(|verdict| verdict.law);
     trials.report
 }
@@ -106,8 +112,8 @@ impl Law {
     }
 }
 
-struct Trials<'a, 'b> {
-    bench: &'a Bench<'b>,
+struct Trials<'a> {
+    benches: Benches<'a>,
     parameters: &'a str,
     cases: Vec<Vec<Row>>,
     report: Report,
@@ -115,15 +121,38 @@ struct Trials<'a, 'b> {
     exhausted: Option<&'static str>,
 }
 
-impl Trials<'_, '_> {
+impl Trials<'_> {
+    /// A released slot that is not as good as a new one breaks the law of releasing, if that did not come upon it itself.
+    fn leak(&mut self) {
+        let Some((rows, broken)) = self.benches.leak.take() else { return };
+        let used =
+            "in an instance that was used before, all of whose slots were released: a new one does it right";
+        let difference = match broken {
+            Broken::Law(difference) => {
+                Difference { what: format!("{}; {used}", difference.what), ..difference }
+            }
+            Broken::Stopped(call, stop) => Difference {
+                what: format!("the rows were given, and other calls made; `{call}` stopped; {used}"),
+                expected: "an answer".to_owned(),
+                got: stop.to_string(),
+            },
+        };
+        let broken = self.broken(Some(&rows), difference);
+        let release = self.report.verdicts.iter_mut().filter(|verdict| verdict.law == Law::Release);
+        release
+            .filter(|verdict| verdict.outcome == Outcome::Holds)
+            .for_each(|verdict| verdict.outcome = broken.clone());
+    }
+
     /// Batches are taken. Rows that the reducer refuses one by one are left out of all other laws.
     fn batches(&mut self) {
         let whole = |rows: &[Row]| rows.iter().filter(|row| !row.has_null()).count();
         let mut refused: Option<String> = None;
         let mut taken = 0;
         let mut wrong = None;
+        let given = |bench: &Bench<'_>, rows: &[Row]| bench.given(rows).map(drop);
         for rows in &mut self.cases {
-            let why = match self.bench.given(rows).map(drop) {
+            let why = match self.benches.tried(rows, given) {
                 Err(Broken::Stopped(
                     "accumulate",
                     stop @ (Stop::Refused(_) | Stop::UnsupportedVersion(_)),
@@ -135,12 +164,12 @@ impl Trials<'_, '_> {
                     continue;
                 }
             };
-            let is_taken = |row: &Row| self.bench.given(std::slice::from_ref(row)).is_ok();
+            let is_taken = |row: &Row| self.benches.new.given(std::slice::from_ref(row)).is_ok();
             let before = rows.len();
             rows.retain(is_taken);
             taken += whole(rows);
             refused.get_or_insert(why.to_string());
-            if rows.len() == before || self.bench.given(rows).is_err() {
+            if rows.len() == before || self.benches.new.given(rows).is_err() {
                 wrong.get_or_insert((rows.clone(), why));
                 rows.clear();
             }
@@ -148,18 +177,18 @@ impl Trials<'_, '_> {
         if taken == 0
             && let Some(why) = &refused
         {
-            let row = cases(self.bench.signature, 1).into_iter().flatten().find(|row| !row.has_null());
+            let row = cases(self.benches.new.signature, 1).into_iter().flatten().find(|row| !row.has_null());
             wrong.get_or_insert((row.into_iter().collect(), Stop::Refused(why.clone())));
         }
         let outcome = wrong.map_or(Outcome::Holds, |(rows, why)| {
-            let fails = |rows: &[Row]| self.bench.given(rows).is_err().then_some(());
+            let fails = |rows: &[Row]| self.benches.new.given(rows).is_err().then_some(());
             let (rows, ()) = shrink(rows, (), fails);
             let what = "the rows were given in one batch".to_owned();
             let expected = "they are taken".to_owned();
             self.broken(Some(&rows), Difference { what, expected, got: why.to_string() })
         });
         if let (Outcome::Holds, Some(why)) = (&outcome, refused) {
-            let signature = self.bench.signature;
+            let signature = self.benches.new.signature;
             self.report
                 .notes
                 .push(format!("{signature} does not take some values, which were left out: {why}"));
@@ -203,10 +232,10 @@ impl Trials<'_, '_> {
         let Some(trial) = reducer::trial(law) else { return Outcome::Holds };
         let (mut tried, mut stopped) = (0, None);
         for rows in &self.cases {
-            match trial(self.bench, rows) {
+            match self.benches.tried(rows, trial) {
                 Ok(()) => tried += 1,
                 Err(Broken::Law(difference)) => {
-                    let fails = |rows: &[Row]| match trial(self.bench, rows) {
+                    let fails = |rows: &[Row]| match trial(&self.benches.new, rows) {
                         Err(Broken::Law(difference)) => Some(difference),
                         _ => None,
                     };
@@ -238,7 +267,7 @@ impl Trials<'_, '_> {
 
     /// What is told of a call that gave no answer while a law was tried on these rows.
     fn stopped(&mut self, law: Law, rows: Vec<Row>, call: &'static str, stop: Stop) -> Outcome {
-        let fails = |rows: &[Row]| match reducer::trial(law)?(self.bench, rows) {
+        let fails = |rows: &[Row]| match reducer::trial(law)?(&self.benches.new, rows) {
             Err(Broken::Stopped(call, stop)) => Some((call, stop)),
             _ => None,
         };
@@ -266,7 +295,7 @@ impl Trials<'_, '_> {
     }
 
     fn state_size(&mut self) -> Outcome {
-        match size::tried(self.bench, &self.cases) {
+        match size::tried(&self.benches.new, &self.cases) {
             Ok(()) => Outcome::Holds,
             Err(Broken::Law(difference)) => self.broken(None, difference),
             Err(Broken::Stopped(call, stop)) => {
@@ -278,7 +307,7 @@ impl Trials<'_, '_> {
     }
 
     fn broken(&self, rows: Option<&[Row]>, difference: Difference) -> Outcome {
-        Outcome::Broken(Box::new(example(self.bench.signature, self.parameters, rows, difference)))
+        Outcome::Broken(Box::new(example(self.benches.new.signature, self.parameters, rows, difference)))
     }
 }
 

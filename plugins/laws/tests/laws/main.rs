@@ -38,6 +38,7 @@ fn each_fault_is_told_as_the_law_that_it_breaks_and_as_no_other() {
         (Fault::EvaluateCounts, Law::Reads),
         (Fault::MergeMoves, Law::OtherSlots),
         (Fault::KeepsSum, Law::Release),
+        (Fault::ThirdRelease, Law::Release),
         (Fault::CutsSum, Law::SnapshotRestore),
         (Fault::RestoresHalf, Law::DamagedStates),
         (Fault::RestoreTraps, Law::DamagedStates),
