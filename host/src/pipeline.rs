@@ -253,7 +253,7 @@ impl Pipeline {
         if let Some(guard) = &self.source.skew_guard {
             reject_future(&mut batch, guard, clock::now_us());
         }
-        self.each_task(|task| task.take(INPUT, &batch));
+        self.each_task(|task| task.work(|task| task.take(INPUT, &batch)));
         if let (true, Some(rejoin)) = (run.is_primary, &self.source.rejoin) {
             run.catch_up.add(batch, rejoin);
         }
@@ -301,7 +301,7 @@ impl Pipeline {
                 && let Some(engine) = task.engine_mut()
             {
                 engine.idle(&partitions, silent_us);
-                task.close();
+                task.work(QueryTask::close);
             }
         });
     }
@@ -311,7 +311,7 @@ impl Pipeline {
         self.tasks
             .iter_mut()
             .filter(|task| task.has_undecided() && !task.is_blocked())
-            .for_each(QueryTask::close);
+            .for_each(|task| task.work(QueryTask::close));
     }
 
     /// Whether nothing can be taken now: a sink takes nothing more.
@@ -360,16 +360,34 @@ impl Pipeline {
             self.flush();
             for task in &mut self.tasks {
                 if task.sync_letters() {
-                    task.checkpoint(false);
+                    task.work(|task| task.checkpoint(false));
                 }
             }
         }
         self.tell_failures(&mut run.told);
         detach_failed(&mut self.tasks, tell);
+        self.detach_slow(tell);
         let is_unwanted = |task: &mut QueryTask| !task.context().subscription.is_wanted();
         let unwanted: Vec<QueryTask> = self.tasks.extract_if(.., is_unwanted).collect();
         if !unwanted.is_empty() {
             tell(PipelineEvent::Unwanted(unwanted));
+        }
+    }
+
+    /// Tasks that take too much of the time of the others go on by readers of their own.
+    fn detach_slow(&mut self, tell: &dyn Fn(PipelineEvent)) {
+        if self.source.once || self.tasks.iter().all(|task| task.is_slow() || !task.has_begun()) {
+            return;
+        }
+        for task in self.tasks.extract_if(.., |task| task.is_slow() && task.has_begun()) {
+            let (query, deployment) = (task.name(), &task.context().subscription.deployment);
+            info!(
+                deployment,
+                query,
+                "query '{query}': its plugins are slow, so it reads '{}' by a reader of its own",
+                self.source.name
+            );
+            tell(PipelineEvent::Detached(Box::new(task)));
         }
     }
 

@@ -52,6 +52,8 @@ struct TaskBuilder<'a> {
     subscription: &'a Subscription,
     /// Whether the query task has windows.
     windowed: bool,
+    /// Whether one of its queries calls an aggregate of CREATE AGGREGATE.
+    calls_own_plugins: bool,
 }
 
 impl Deployment<'_> {
@@ -103,6 +105,7 @@ impl Deployment<'_> {
             source,
             subscription,
             windowed: manifest.window.is_some(),
+            calls_own_plugins: false,
         };
         let running = self.query(query, columns.positions().to_vec(), &[], &mut task_builder, builder)?;
         if let Some((saved, _)) = &checkpoint {
@@ -127,6 +130,9 @@ impl Deployment<'_> {
         let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
             .starting_at(begin.start)
             .holding(columns);
+        if task_builder.calls_own_plugins {
+            task.may_be_slow();
+        }
         if let Some(store) = store {
             let (name, files) = (manifest.name.clone(), begin.files.clone());
             task.set_note_end(Box::new(move || inputs::note_read(&name, &files, &store)));
@@ -149,6 +155,8 @@ impl Deployment<'_> {
         let manifest = &query.plan.manifest;
         // From here on it is shown, in this order.
         task_builder.subscription.query(&manifest.name);
+        let mut calls = manifest.window.iter().flat_map(|window| &window.aggregates);
+        task_builder.calls_own_plugins |= calls.any(|call| call.plugin.is_some());
         let chain = [upstream, &[manifest]].concat();
         let groups_max = self.limits.max_groups;
         let operators = Operators::new(&manifest.operators, operators::names(&chain), groups_max);

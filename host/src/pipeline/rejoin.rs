@@ -123,6 +123,8 @@ impl Pipeline {
                 Todo::Take(tasks) => self.take_over(tasks, &offsets, run, tell),
                 Todo::GiveBack(tasks) => give_back(tasks, tell),
             }
+        } else if self.tasks.iter().any(QueryTask::is_slow) {
+            // It would make the others slow.
         } else if run.begun && run.since_rejoin.elapsed() >= REJOIN_EVERY {
             run.since_rejoin = Stopwatch::start();
             let ready = |task: &QueryTask| {

@@ -6,6 +6,7 @@ mod barriers;
 mod rewind;
 mod checkpoint;
 mod outcome;
+mod pace;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -32,7 +33,7 @@ use super::{
 };
 use crate::decode::{Batch, schema::ColumnTicket};
 
-use self::{life::TaskState, traps::Traps};
+use self::{life::TaskState, pace::Pace, traps::Traps};
 
 pub use self::outcome::TaskEnd;
 
@@ -82,6 +83,7 @@ pub struct QueryTask {
     state: TaskState,
     traps: Traps,
     no_rows: NoRowsWatch,
+    pace: Pace,
     /// Keeps how far its input was read, when that has ended.
     note_end: Option<NoteEnd>,
 }
@@ -126,8 +128,31 @@ impl QueryTask {
             state: TaskState::default(),
             traps: Traps::default(),
             no_rows: NoRowsWatch::default(),
+            pace: Pace::default(),
             note_end: None,
         }
+    }
+
+    /// It calls plugins of users: if they take too much of the time of the tasks that it shares a reader with, it leaves them.
+    pub fn may_be_slow(&mut self) {
+        self.pace.watch();
+    }
+
+    /// Does some of its work, which takes time of the tasks that it shares a reader with.
+    pub fn work(&mut self, work: impl FnOnce(&mut Self)) {
+        let Some(before) = self.pace.begin() else { return work(self) };
+        work(self);
+        self.pace.end(before);
+    }
+
+    /// A plugin took longer than a call may, or more memory.
+    pub fn exhausted(&mut self) {
+        self.pace.exhausted();
+    }
+
+    /// Whether it takes so much time that it is to go on by a reader of its own, and to stay there.
+    pub fn is_slow(&self) -> bool {
+        self.pace.is_slow()
     }
 
     /// Its windows, where it begins.

@@ -8,6 +8,7 @@ mod reducers;
 mod sinks;
 mod beside;
 mod alone;
+mod neighbour;
 
 /// A plugin that means harm.
 pub(crate) struct Hostile {

@@ -148,6 +148,9 @@ impl ThreadContext {
             if !task.count_trap(failure.batch, source.faults.traps_max) || self.stop.is_set() {
                 return Err(fault);
             }
+            if failure.fault.kind == FaultKind::Transient {
+                task.exhausted();
+            }
             let suspect =
                 failure.batch.filter(|_| failure.in_fold && failure.fault.kind == FaultKind::Deterministic);
             let name = task.name().to_owned();

@@ -1,0 +1,119 @@
+//! Whether a task takes too much of the time of the tasks that it shares a reader with.
+//!
+//! Tasks that are level share a reader and a thread, so one that is slow makes all of them slow. What is built in is fast; the plugins of
+//! users may be anything. A task that calls them and is slow goes on by a reader of its own, and stays there.
+
+use std::time::Duration;
+
+use streamgauge_common::clock::{Stopwatch, thread_cpu_ns};
+
+/// What one batch, or one window, may take.
+const AT_ONCE: Duration = Duration::from_millis(100);
+/// In each such period it may take half of the thread.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How much of the thread a task takes.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// None = it is not watched.
+    period: Option<Period>,
+    slow: bool,
+}
+
+/// What it has taken of the thread since a moment.
+#[derive(Debug)]
+struct Period {
+    since: Stopwatch,
+    taken: Duration,
+}
+
+/// What the thread had used when work began, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before(u64);
+
+impl Pace {
+    /// From now on it is watched.
+    pub(super) fn watch(&mut self) {
+        self.period = Some(Period::begin());
+    }
+
+    /// Work begins; none where nobody measures.
+    pub(super) fn begin(&self) -> Option<Before> {
+        self.period.is_some().then(|| Before(thread_cpu_ns()))
+    }
+
+    /// Work that has begun ends.
+    pub(super) fn end(&mut self, before: Before) {
+        let taken = Duration::from_nanos(thread_cpu_ns().saturating_sub(before.0));
+        let Some(period) = &mut self.period else { return };
+        period.taken += taken;
+        let over = period.since.elapsed() >= PERIOD;
+        self.slow |= taken > AT_ONCE || over && period.taken > period.since.elapsed() / 2;
+        if over {
+            *period = Period::begin();
+        }
+    }
+
+    /// One of its plugins took longer than a call may, or more memory: where it is watched, it is slow.
+    pub(super) fn exhausted(&mut self) {
+        self.slow |= self.period.is_some();
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.slow
+    }
+}
+
+impl Period {
+    fn begin() -> Self {
+        Self { since: Stopwatch::start(), taken: Duration::ZERO }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn works(pace: &mut Pace, millis: u64) {
+        let Some(before) = pace.begin() else { return };
+        let since = thread_cpu_ns();
+        while thread_cpu_ns() - since < millis * 1_000_000 {}
+        pace.end(before);
+    }
+
+    #[test]
+    fn what_takes_long_at_once_is_slow() {
+        let mut pace = Pace::default();
+        pace.watch();
+        works(&mut pace, 5);
+        assert!(!pace.is_slow());
+        works(&mut pace, 101);
+        assert!(pace.is_slow());
+        works(&mut pace, 1);
+        assert!(pace.is_slow(), "it stays so");
+    }
+
+    #[test]
+    fn what_is_not_watched_is_not_slow() {
+        let mut pace = Pace::default();
+        works(&mut pace, 101);
+        assert!(!pace.is_slow());
+    }
+
+    #[test]
+    fn what_takes_most_of_a_period_is_slow() {
+        let taken = |taken: u64| {
+            let mut pace = Pace::default();
+            pace.watch();
+            let period = pace.period.as_mut();
+            period.into_iter().for_each(|period| period.taken = Duration::from_millis(taken));
+            while pace.period.as_ref().is_some_and(|period| period.since.elapsed() < PERIOD) {
+                streamgauge_common::clock::pause(Duration::from_millis(20));
+            }
+            works(&mut pace, 1);
+            pace.is_slow()
+        };
+        assert!(!taken(100));
+        assert!(taken(5_000));
+    }
+}
