@@ -136,6 +136,8 @@ pub struct Signature {
     pub needs_time: bool,
     /// Whether a state grows without bound.
     pub growing: bool,
+    /// The bytes of a state, at most; none = it grows.
+    pub state_bytes_max: Option<u32>,
     /// The largest relative difference between two orders of merging; 0 = bit for bit.
     pub tolerance: f64,
     /// The version of the bytes that its states are kept in.

@@ -186,6 +186,9 @@ pub struct Aggregate {
     pub needs_time: bool,
     /// Whether a state grows without bound: its slices are merged when a window closes, not kept merged.
     pub growing: bool,
+    /// The bytes of a state, at most, as its plugin says; for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_bytes_max: Option<u32>,
     /// The type of the result.
     pub returns: DataType,
 }

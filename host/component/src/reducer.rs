@@ -33,15 +33,6 @@ pub struct ReducerComponent {
     indices: Indices,
 }
 
-/// What a reducer says about itself.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Described {
-    /// Its name, and how to call it.
-    pub reducer: catalog::Reducer,
-    /// What a slot takes at most, of each signature, in bytes; none = it grows with the values.
-    pub state_bytes_max: Vec<Option<u32>>,
-}
-
 /// An error that a reducer answered with; it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answered {
@@ -101,11 +92,11 @@ impl ReducerComponent {
     /// What the plugin says about itself.
     pub fn describe(&self) -> Result<catalog::Reducer, Fault> {
         let (mut guest, exports) = self.start()?;
-        Ok(describe(&mut guest, &exports)?.reducer)
+        describe(&mut guest, &exports)
     }
 
-    /// The same with the sizes of states, of several calls in an instance of its own.
-    pub fn describe_calls(&self, calls: usize) -> Result<Vec<Described>, Fault> {
+    /// The same, of several calls in an instance of its own.
+    pub fn describe_calls(&self, calls: usize) -> Result<Vec<catalog::Reducer>, Fault> {
         let (mut guest, exports) = self.start()?;
         (0..calls).map(|_| describe(&mut guest, &exports)).collect()
     }
@@ -218,7 +209,7 @@ impl Accumulators for ReducerInstance {
 }
 
 /// What a reducer says about itself.
-fn describe(guest: &mut Guest, exports: &Exports) -> Result<Described, Fault> {
+fn describe(guest: &mut Guest, exports: &Exports) -> Result<catalog::Reducer, Fault> {
     guest.call(|store| exports.describe(store))?.map_err(|what| guest.refuse(what))
 }
 

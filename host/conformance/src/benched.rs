@@ -107,6 +107,7 @@ fn measure(
         arguments: Vec::new(),
         needs_time: signature.needs_time,
         growing: signature.growing,
+        state_bytes_max: signature.state_bytes_max,
         returns: signature.returns,
     };
     let versions =
@@ -287,6 +288,7 @@ mod tests {
             returns: DataType::Float64,
             needs_time: true,
             growing: false,
+            state_bytes_max: None,
             tolerance: 0.0,
             state_version: 1,
             restores: Vec::new(),

@@ -5,7 +5,6 @@ use std::fmt;
 use serde_json::{Value, json};
 use streamgauge_component::{
     check::{Outline, Refusal},
-    reducer::Described,
     runtime::Runtime,
     sink,
 };
@@ -44,10 +43,7 @@ pub fn inspect(runtime: &Runtime, bytes: &[u8]) -> Result<Inspected, Refusal> {
     let (bytes, sha256) = (bytes.len(), digest(bytes));
     match loaded {
         Loaded::Reducer(component) => {
-            let described = component.describe_calls(1).map_err(asked)?.pop();
-            let described = described.map(|described: Described| descriptor(described));
-            let described =
-                described.ok_or_else(|| Refusal::Start("says nothing about itself".to_owned()))?;
+            let described = descriptor(component.describe().map_err(asked)?);
             Ok(Inspected {
                 kind: "reducer",
                 name: described.name,

@@ -1,7 +1,7 @@
 //! A reducer's component as the laws want it.
 
 use streamgauge_common::column::{Column, DataType, Texts};
-use streamgauge_component::reducer::{Answered, Described, ReducerComponent, ReducerInstance};
+use streamgauge_component::reducer::{Answered, ReducerComponent, ReducerInstance};
 use streamgauge_engine::{Accumulators as _, Fault, FaultKind, StateVersions};
 use streamgauge_laws::{Accumulators, Cell, Descriptor, Evaluated, Parameter, Reducer, Row, Signature, Stop};
 use streamgauge_sql::{catalog, manifest::Aggregate};
@@ -54,6 +54,7 @@ impl Reducer for Component<'_> {
             arguments: Vec::new(),
             needs_time: described.is_some_and(|described| described.needs_time),
             growing: described.is_some_and(|described| described.growing),
+            state_bytes_max: None,
             returns: described.map_or(DataType::Boolean, |described| described.returns),
         };
         let opened = self.component.try_open(&call, versions).map_err(stopped)?;
@@ -108,16 +109,14 @@ impl Accumulators for Instance {
 }
 
 /// What a description says, as the laws have it.
-pub(crate) fn descriptor(described: Described) -> Descriptor {
-    let Described { reducer, state_bytes_max } = described;
-    let signatures = reducer.signatures.into_iter().zip(state_bytes_max);
-    let signatures = signatures.map(|(signature, bytes_max)| Signature {
+pub(crate) fn descriptor(reducer: catalog::Reducer) -> Descriptor {
+    let signatures = reducer.signatures.into_iter().map(|signature| Signature {
         arguments: signature.arguments.into_iter().map(law_type).collect(),
         parameters: signature.parameters.into_iter().map(parameter).collect(),
         returns: law_type(signature.returns),
         needs_time: signature.needs_time,
         tolerance: signature.tolerance,
-        bytes_max,
+        bytes_max: signature.state_bytes_max,
         state_version: signature.state_version,
         restores: signature.restores,
     });

@@ -35,6 +35,7 @@ pub(crate) struct BoundAggregate {
     pub(crate) arguments: Vec<(Expr, String)>,
     pub(crate) needs_time: bool,
     pub(crate) growing: bool,
+    pub(crate) state_bytes_max: Option<u32>,
     pub(crate) returns: DataType,
 }
 
@@ -201,6 +202,7 @@ impl Expressions<'_> {
             parameters,
             needs_time: signature.needs_time,
             growing: signature.growing,
+            state_bytes_max: signature.state_bytes_max,
             returns: signature.returns,
         })
         .and_then(|aggregate| counted(aggregate, filter.is_some(), reducer, span))

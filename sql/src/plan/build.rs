@@ -70,6 +70,7 @@ fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {
         arguments: bound.arguments.iter().map(|(expr, text)| before.place(expr, text)).collect(),
         needs_time: bound.needs_time,
         growing: bound.growing,
+        state_bytes_max: bound.state_bytes_max,
         returns: bound.returns,
     }
 }

@@ -121,9 +121,13 @@ fn reducer(aggregate: &Aggregate, window: &Window, names: &Names<'_>) -> String 
     let parameters: Vec<String> = aggregate.parameters.iter().map(value).collect();
     let parameters =
         if parameters.is_empty() { String::new() } else { format!("; {}", parameters.join(", ")) };
-    let growing = if aggregate.growing { ", keeps every value" } else { "" };
+    let state = match (aggregate.growing, aggregate.state_bytes_max) {
+        (true, _) => ", its state grows with the values".to_owned(),
+        (false, Some(bytes)) => format!(", {bytes} bytes of state a group and slice"),
+        (false, None) => String::new(),
+    };
     let Aggregate { reducer, signature, returns, .. } = aggregate;
-    format!("reducer {reducer}#{signature}({}{parameters}) -> {returns}{growing}", arguments.join(", "))
+    format!("reducer {reducer}#{signature}({}{parameters}) -> {returns}{state}", arguments.join(", "))
 }
 
 /// Where a reducer of the user's own comes from, and what it may use where that is less than the host's limit.

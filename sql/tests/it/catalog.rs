@@ -215,6 +215,7 @@ fn signature(arguments: &[DataType], returns: DataType) -> Signature {
         returns,
         needs_time: false,
         growing: false,
+        state_bytes_max: None,
         tolerance: 0.0,
         state_version: 1,
         restores: Vec::new(),

@@ -2,7 +2,6 @@
 
 use streamgauge_sql::catalog;
 
-use super::Described;
 use crate::{
     bindings,
     columns::{lift_fields, lift_type},
@@ -21,31 +20,30 @@ macro_rules! version {
             use super::*;
             use $reducer as wit;
 
-            pub(in crate::reducer) fn lift(described: wit::Descriptor) -> Result<Described, String> {
+            pub(in crate::reducer) fn lift(described: wit::Descriptor) -> Result<catalog::Reducer, String> {
                 at_most(SIGNATURES_MAX, described.signatures.len(), "signatures")?;
-                let size = |signature: &wit::Signature| match signature.state {
-                    wit::StateSize::Bounded(bytes) => Some(bytes),
-                    wit::StateSize::Growing => None,
-                };
-                let state_bytes_max = described.signatures.iter().map(size).collect();
-                let reducer = catalog::Reducer {
+                Ok(catalog::Reducer {
                     name: words(&described.name),
                     version: words(&described.version),
                     docs: words(&described.docs),
                     signatures: described.signatures.into_iter().map(signature).collect::<Result<_, _>>()?,
-                };
-                Ok(Described { reducer, state_bytes_max })
+                })
             }
 
             fn signature(signature: wit::Signature) -> Result<catalog::Signature, String> {
                 at_most(ITEMS_MAX, signature.arguments.len(), "arguments of a signature")?;
                 at_most(ITEMS_MAX, signature.restores.len(), "versions of states")?;
+                let state_bytes_max = match signature.state {
+                    wit::StateSize::Bounded(bytes) => Some(bytes),
+                    wit::StateSize::Growing => None,
+                };
                 Ok(catalog::Signature {
                     arguments: signature.arguments.into_iter().map(lift_type).collect(),
                     parameters: lift_fields(signature.parameters, "parameters of a signature")?,
                     returns: lift_type(signature.returns),
                     needs_time: signature.needs_time,
-                    growing: matches!(signature.state, wit::StateSize::Growing),
+                    growing: state_bytes_max.is_none(),
+                    state_bytes_max,
                     tolerance: signature.tolerance,
                     state_version: signature.state_version,
                     restores: signature.restores,

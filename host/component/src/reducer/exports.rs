@@ -1,11 +1,12 @@
 //! The functions of a reducer, in each version of the contract.
 
+use streamgauge_sql::catalog;
 use wasmtime::{
     Result, Store,
     component::{Instance, InstancePre, ResourceAny},
 };
 
-use super::{Described, description};
+use super::description;
 use crate::{
     bindings::{
         columns::{
@@ -69,7 +70,7 @@ impl Exports {
     pub(super) fn describe(
         &self,
         store: &mut Store<Budget>,
-    ) -> Result<std::result::Result<Described, String>> {
+    ) -> Result<std::result::Result<catalog::Reducer, String>> {
         match self {
             Self::V0_2(exports) => exports.call_describe(store).map(description::v0_2::lift),
             Self::V0_1(exports) => exports.call_describe(store).map(description::v0_1::lift),

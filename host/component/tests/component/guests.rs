@@ -258,6 +258,7 @@ pub(crate) fn aggregate(reducer: &str, returns: DataType, parameters: Vec<Value>
         arguments: Vec::new(),
         needs_time: false,
         growing: false,
+        state_bytes_max: None,
         returns,
     }
 }

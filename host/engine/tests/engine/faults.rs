@@ -19,6 +19,7 @@ fn window(aggregates: usize) -> Window {
         arguments: vec![manifest::Column::Input(1)],
         needs_time: false,
         growing: false,
+        state_bytes_max: None,
         returns: DataType::Text,
     };
     let key = Key { column: manifest::Column::Input(2), data_type: DataType::Int64 };

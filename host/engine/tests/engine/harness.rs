@@ -58,6 +58,7 @@ fn aggregate(text: &str, needs_time: bool, growing: bool, returns: DataType) -> 
         arguments: vec![],
         needs_time,
         growing,
+        state_bytes_max: None,
         returns,
     }
 }
