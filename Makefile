@@ -36,6 +36,7 @@ setup-tests:
 build: setup
 	$(call step,build)
 	$(CARGO) build --release
+	@target/release/streamgauge compile-ahead-of-time >/dev/null
 
 demo: build
 	@target/release/streamgauge demo

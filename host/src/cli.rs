@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, each with its options and `run`.
 
 mod adhoc;
+pub mod ahead;
 mod check;
 mod compile;
 mod completions;

@@ -9,6 +9,9 @@ fn main() -> ExitCode {
     if let Some(compiled) = compiler::child::serve() {
         return compiled;
     }
+    if let Some(compiled) = streamgauge::cli::ahead::serve() {
+        return compiled;
+    }
     streamgauge::cli::process::prepare();
     streamgauge::cli::Cli::parse().run()
 }

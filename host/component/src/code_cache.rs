@@ -52,6 +52,11 @@ impl Key {
         Self(compatible.0.finalize().into())
     }
 
+    /// What it is.
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The name of its entry.
     fn name(&self) -> String {
         hexadecimal(&self.0) + folder::ENDING

@@ -1,5 +1,7 @@
 //! How guests are compiled.
 
+mod processor;
+
 use std::num::NonZeroUsize;
 
 use rustix::process::{Resource, getrlimit};
@@ -48,6 +50,7 @@ impl MemoryImages {
 /// Machine code that one process compiles is loaded by another one: both have this configuration.
 pub(super) fn config(images: MemoryImages) -> Config {
     let mut config = Config::new();
+    processor::set(&mut config);
     config
         .strategy(Strategy::Cranelift)
         .concurrency_support(false)

@@ -5,6 +5,7 @@
 //! from its host, and its memory and the time of each call have [`limits`]. Whatever it does wrong becomes a
 //! [`Fault`](streamgauge_engine::Fault): its instance is thrown away, the host goes on.
 
+pub mod ahead;
 mod bindings;
 mod cache;
 pub mod check;

@@ -20,6 +20,7 @@ use wasmtime::{
 };
 
 use super::{
+    ahead::AheadOfTime,
     cache::FunctionCache,
     check::{Refusal, Refused, World, check},
     code_cache::{CodeCache, Key},
@@ -43,6 +44,8 @@ pub struct Settings {
     pub compiler: Compiler,
     /// Where machine code is kept; none = nowhere.
     pub code_cache: Option<CodeCache>,
+    /// Machine code of what is part of the product.
+    pub ahead: AheadOfTime,
     /// What all calls of all guests may take in all, as those of a check; none = they may be called for ever.
     pub calls_time_max: Option<Duration>,
 }
@@ -94,8 +97,10 @@ impl Runtime {
         let functions = Arc::new(FunctionCache::new(settings.limits.function_cache_bytes));
         let images = MemoryImages::allowed();
         let mut config = config(images);
-        let engine = config.enable_incremental_compilation(functions).and_then(|config| Engine::new(config));
+        let engine =
+            config.enable_incremental_compilation(functions.clone()).and_then(|config| Engine::new(config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
+        settings.ahead.fill(&engine, &functions);
         let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
         let (calls_us, compiling, compiled) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
         let shared =
@@ -136,7 +141,10 @@ impl Runtime {
             return Ok(compiled.clone());
         }
         let component = match origin {
-            Origin::Own => self.kept_or(bytes, |keep| self.compile_here(bytes, origin, keep)),
+            Origin::Own => match self.ahead_of_time(bytes) {
+                Some(component) => Ok(component),
+                None => self.kept_or(bytes, |keep| self.compile_here(bytes, origin, keep)),
+            },
             Origin::Foreign => {
                 let _alone = self.shared.compiling.lock().unwrap_or_else(PoisonError::into_inner);
                 self.kept_or(bytes, |keep| self.compile_foreign(who, bytes, keep))
@@ -149,6 +157,13 @@ impl Runtime {
         let compiled = linked.map_err(refused)?;
         self.compiled().insert(bytes.into(), compiled.clone());
         Ok(compiled)
+    }
+
+    /// What was compiled when the binary was built.
+    fn ahead_of_time(&self, bytes: &[u8]) -> Option<Component> {
+        let RuntimeInner { engine, settings, .. } = &*self.shared;
+        let code = settings.ahead.get(engine, bytes)?;
+        load(engine, &code).ok()
     }
 
     /// Takes the machine code that is kept, or compiles a component. `compile` gets what keeps its machine code.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use streamgauge_component::{
+    ahead::AheadOfTime,
     code_cache::CodeCache,
     compiler::Compiler,
     runtime::{Runtime, Settings},
@@ -46,6 +47,7 @@ fn start(limits: &Limits, calls_time_max: Option<Duration>) -> Result<Runtime, F
     let settings = Settings {
         limits: limits.component(),
         compiler: Compiler::Program(program),
+        ahead: env::current_exe().map(|binary| AheadOfTime::of(&binary)).unwrap_or_default(),
         code_cache: folder.map(|folder| CodeCache::new(folder, bytes_max)),
         calls_time_max,
     };

@@ -7,6 +7,7 @@
 )]
 
 mod adhoc;
+mod ahead;
 mod aggregates;
 mod check;
 mod reject;
@@ -44,6 +45,8 @@ mod plugin_project;
 mod plugin_languages;
 mod compiling;
 mod hostile;
+#[path = "../common/real_broker.rs"]
+mod real_broker;
 mod plugin_toolchains;
 
 use std::process::{Command, Output};

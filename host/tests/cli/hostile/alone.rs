@@ -28,6 +28,7 @@ fn aggregate() -> Aggregate {
         arguments: Vec::new(),
         needs_time: false,
         growing: false,
+        state_bytes_max: None,
         returns: DataType::Int64,
     }
 }
