@@ -24,10 +24,23 @@ pub struct Project {
 
 /// A name that no plugin can have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "'{0}' cannot be the name of a plugin: use a lower-case letter, then letters, digits, `_` and `-`, 64 at most"
-)]
-pub struct WrongName(String);
+pub enum WrongName {
+    /// Other characters, or too many.
+    #[error(
+        "'{0}' cannot be the name of a plugin: use a lower-case letter, then letters, digits, `_` and `-`, 64 at most"
+    )]
+    Characters(String),
+    /// It means something else.
+    #[error(
+        "'{name}' cannot be the name of a project in {language}, where it means something else: choose another name, such as my_{name}"
+    )]
+    Reserved {
+        /// The name.
+        name: String,
+        /// The language.
+        language: &'static str,
+    },
+}
 
 /// What a language begins a project of a kind with.
 struct Template {
@@ -45,7 +58,7 @@ impl Project {
     /// # Errors
     /// A name that no plugin can have.
     pub fn new(language: Language, kind: Kind, name: &str) -> Result<Self, WrongName> {
-        check_name(name)?;
+        check_name(language, name)?;
         let template = match language {
             Language::Rust => rust::template(kind),
             Language::C => c::template(kind),
@@ -62,12 +75,85 @@ impl Project {
     }
 }
 
-fn check_name(name: &str) -> Result<(), WrongName> {
+fn check_name(language: Language, name: &str) -> Result<(), WrongName> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
-    match begins && name.chars().all(fits) && name.len() <= 64 {
-        true => Ok(()),
-        false => Err(WrongName(name.to_owned())),
+    if !(begins && name.chars().all(fits) && name.len() <= 64) {
+        return Err(WrongName::Characters(name.to_owned()));
+    }
+    let (name, reserved) = (name.to_owned(), reserved(language));
+    match reserved.contains(&name.as_str()) {
+        true => Err(WrongName::Reserved { name, language: language.name() }),
+        false => Ok(()),
+    }
+}
+
+/// Names that the tools of a language do not take, or take for something else. In the other languages the name of a project is text.
+fn reserved(language: Language) -> &'static [&'static str] {
+    match language {
+        // What `cargo new` refuses: keywords, and what belongs to Rust.
+        Language::Rust => &[
+            "abstract",
+            "alloc",
+            "as",
+            "async",
+            "await",
+            "become",
+            "box",
+            "break",
+            "const",
+            "continue",
+            "core",
+            "crate",
+            "do",
+            "dyn",
+            "else",
+            "enum",
+            "extern",
+            "false",
+            "final",
+            "fn",
+            "for",
+            "gen",
+            "if",
+            "impl",
+            "in",
+            "let",
+            "loop",
+            "macro",
+            "match",
+            "mod",
+            "move",
+            "mut",
+            "override",
+            "priv",
+            "proc-macro",
+            "proc_macro",
+            "pub",
+            "ref",
+            "return",
+            "self",
+            "static",
+            "std",
+            "struct",
+            "super",
+            "test",
+            "trait",
+            "true",
+            "try",
+            "type",
+            "typeof",
+            "unsafe",
+            "unsized",
+            "use",
+            "virtual",
+            "where",
+            "while",
+            "yield",
+        ],
+        // Modules of Go itself, and what its commands mean by such a word.
+        Language::Go => &["all", "cmd", "go", "main", "std", "toolchain"],
+        Language::C | Language::JavaScript | Language::TypeScript | Language::Python => &[],
     }
 }
 
@@ -78,10 +164,20 @@ mod tests {
     #[test]
     fn names_are_those_of_packages_and_functions() {
         for name in ["geomean", "geo-mean_2", "a"] {
-            assert_eq!(check_name(name), Ok(()));
+            assert_eq!(check_name(Language::Rust, name), Ok(()));
         }
         for name in ["", "2a", "-a", "Geo", "a b", "../a", "é", &"a".repeat(65)] {
-            assert!(check_name(name).is_err(), "{name}");
+            let wrong = Err(WrongName::Characters(name.to_owned()));
+            assert_eq!(check_name(Language::Rust, name), wrong);
+        }
+    }
+
+    #[test]
+    fn names_that_mean_something_else_in_a_language_are_refused_there() {
+        for (language, name) in [(Language::Rust, "core"), (Language::Rust, "fn"), (Language::Go, "go")] {
+            let text = check_name(language, name).unwrap_err().to_string();
+            assert!(text.ends_with(&format!("choose another name, such as my_{name}")), "{text}");
+            assert_eq!(check_name(Language::Python, name), Ok(()));
         }
     }
 

@@ -73,6 +73,16 @@ pub(super) fn check(
     }
 }
 
+/// What is wrong with a text that is no file.
+///
+/// # Errors
+/// What is not about the text.
+pub(super) fn problems_of(text: String) -> Result<Vec<Diagnostic>, Failure> {
+    let (text, limits) = (SourceText { name: String::new(), text }, Limits::default());
+    let found = diagnose(&[text], &Variables::default(), &plugins(&limits)?, &limits, Depth::Quick)?;
+    Ok(found.err().unwrap_or_default())
+}
+
 /// The program of some texts, or what is wrong with them.
 fn diagnose(
     texts: &[SourceText],

@@ -107,3 +107,30 @@ fn what_cannot_be_built_is_told_in_the_words_of_what_is_missing() {
     assert!(exit == 1 && said.contains("error[E0308]") && said.contains("cargo says why above"), "{said}");
     assert!(!path.join("plain.wasm").exists());
 }
+
+#[test]
+fn a_name_that_no_query_can_use_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        (
+            ["avg", "reducer"],
+            "a query cannot name a plugin 'avg': `avg` is built in\nhelp: choose another name, such as my_avg",
+        ),
+        (["p95", "reducer"], "a query cannot name a plugin 'p95'"),
+        (["select", "reducer"], "a query cannot name a plugin 'select'"),
+        (["kafka", "sink"], "a query cannot name a plugin 'kafka': `kafka` is built in"),
+        (
+            ["core", "reducer"],
+            "'core' cannot be the name of a project in Rust, where it means something else",
+        ),
+    ];
+    for ([name, kind], words) in cases {
+        let (exit, _, said) = run(folder.path(), &["plugin", "new", name, "--kind", kind]);
+        assert_eq!(exit, 2, "{said}");
+        assert!(said.contains(words), "{said}");
+        assert!(!folder.path().join(name).exists(), "{name}");
+    }
+    // What is a reducer's name is free for a sink.
+    let (exit, _, said) = run(folder.path(), &["plugin", "new", "avg", "--kind", "sink"]);
+    assert_eq!((exit, said.as_str()), (0, ""));
+}

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use clap::{Args, ValueEnum};
 use streamgauge_authoring::{Kind, Language, Project};
 
-use crate::cli::{Failure, print};
+use crate::cli::{Failure, print, program};
 
 /// Options of `plugin new`.
 #[derive(Debug, Args)]
@@ -67,6 +67,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let (language, kind) = (options.lang.language(), options.kind.kind());
     let project = Project::new(language, kind, &options.name)
         .map_err(|wrong| Failure::Usage(format!("error: {wrong}")))?;
+    check_name_in_sql(kind, &options.name)?;
     let folder = options.dir.clone().unwrap_or_else(|| PathBuf::from(&options.name));
     let shown = folder.display();
     let failed = |error: std::io::Error| Failure::Runtime(format!("error: cannot write {shown}: {error}"));
@@ -88,4 +89,27 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         project.source,
         project.next,
     ))
+}
+
+/// A query has to be able to name it: what is built in, and words of the language, cannot be named so.
+fn check_name_in_sql(kind: Kind, name: &str) -> Result<(), Failure> {
+    let statement = match kind {
+        Kind::Reducer => "CREATE AGGREGATE ",
+        Kind::Sink => "CREATE CONNECTOR ",
+    };
+    let function = name.replace('-', "_");
+    let mut problems = program::problems_of(format!("{statement}{function} FROM 'not-built-yet.wasm';"))?;
+    // That the file is not there yet is a problem behind the name.
+    let of_name = statement.len() + 1..=statement.len() + function.len();
+    problems.retain(|problem| of_name.contains(&problem.column));
+    match problems.into_iter().next() {
+        None => Ok(()),
+        Some(problem) => {
+            let help = problem.help.map_or(String::new(), |help| format!("\nhelp: {help}"));
+            Err(Failure::Usage(format!(
+                "error: a query cannot name a plugin '{name}': {}{help}",
+                problem.message
+            )))
+        }
+    }
 }
