@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::connector::OptionSpec;
-use crate::manifest::{Manifest, OptionValue, Sink};
+use crate::manifest::{Aggregate, Manifest, OptionValue, Sink};
 use crate::plugin::PluginFile;
 use crate::types::{DataType, Value};
 
@@ -19,6 +19,13 @@ pub trait Catalog {
 
     /// The connector of sinks of a file, which the program calls `name`.
     fn connector_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin>;
+
+    /// Why a reducer does not take the constants of a call; none where it does, or where that cannot be known now. The call has no
+    /// arguments yet.
+    fn wrong_parameters(&self, call: &Aggregate) -> Option<String> {
+        let _ = call;
+        None
+    }
 
     /// The names of the connectors, in lower case and in the order in which messages list them.
     fn connectors(&self, used_as: UsedAs) -> Vec<String>;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use streamgauge_component::plugins::Plugins;
+use streamgauge_engine::FaultKind;
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
     catalog::{Catalog, OwnPlugin, Reducer, SinkPlugin, UsedAs, WrongOption, WrongPlugin},
     connector::OptionSpec,
-    manifest::{Manifest, OptionValue, PluginFile, Sink},
+    manifest::{Aggregate, Manifest, OptionValue, PluginFile, Sink},
 };
 
 use super::{Connectors, own_plugin};
@@ -34,6 +35,12 @@ impl Catalog for HostCatalog<'_> {
 
     fn connector_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin> {
         own_plugin::connector(self.plugins, name, file)
+    }
+
+    fn wrong_parameters(&self, call: &Aggregate) -> Option<String> {
+        let fault = self.plugins.open(call).err()?;
+        // Time and memory may be there another time: the run will see.
+        (fault.kind == FaultKind::Deterministic).then(|| fault.to_string())
     }
 
     fn connectors(&self, used_as: UsedAs) -> Vec<String> {

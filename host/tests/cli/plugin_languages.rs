@@ -128,7 +128,7 @@ fn check_rows(project: &Project) {
     fs::write(project.path().join("wrong.sql"), query.replace("offset => 1", "offset => -1")).unwrap();
     let (exit, _, said) = project.run(&["run", "wrong.sql", "--input", "requests=requests.jsonl"]);
     assert!(
-        exit != 0 && said.contains("`offset` must be a number from 0 to 1000000"),
+        exit == 1 && said.contains("`offset` must be a number from 0 to 1000000"),
         "{name}: {exit} {said}"
     );
 }

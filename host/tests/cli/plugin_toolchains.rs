@@ -106,7 +106,7 @@ fn geometric_means(toolchain: &Toolchain) {
     let wrong = fs::read_to_string(project.join("query.sql")).unwrap().replace("offset => 1", "offset => -1");
     fs::write(project.join("wrong.sql"), wrong).unwrap();
     let (exit, _, said) = run(&project, &["run", "wrong.sql", "--input", "requests=requests.jsonl"], &[]);
-    assert!(exit != 0 && said.contains("`offset` must be a number from 0 to 1000000"), "{exit} {said}");
+    assert!(exit == 1 && said.contains("`offset` must be a number from 0 to 1000000"), "{exit} {said}");
 }
 
 /// The template of a sink posts each row to a receiver, and once more where that asks for it.

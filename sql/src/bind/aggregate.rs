@@ -17,6 +17,7 @@ use crate::catalog::Reducer;
 use crate::error::{Checked, Problem};
 use crate::errors::{Errors, both};
 use crate::expr::{Expr, Node};
+use crate::manifest::Aggregate;
 use crate::parse::name::nearest;
 use crate::parse::refused::WINDOWS;
 use crate::plugin::Plugin;
@@ -47,6 +48,22 @@ impl BoundAggregate {
         (&self.reducer, &self.plugin, self.signature, &self.parameters)
             == (&other.reducer, &other.plugin, other.signature, &other.parameters)
             && arguments(self) == arguments(other)
+    }
+
+    /// The call without its arguments, whose places are not known yet.
+    pub(crate) fn call(&self) -> Aggregate {
+        Aggregate {
+            text: self.text.clone(),
+            reducer: self.reducer.clone(),
+            plugin: self.plugin.clone(),
+            signature: self.signature,
+            parameters: self.parameters.clone(),
+            arguments: Vec::new(),
+            needs_time: self.needs_time,
+            growing: self.growing,
+            state_bytes_max: self.state_bytes_max,
+            returns: self.returns,
+        }
     }
 }
 
@@ -81,6 +98,11 @@ impl Expressions<'_> {
         // Inside of an aggregate any column may be named.
         self.named.truncate(named);
         let aggregate = BoundAggregate { plugin, ..bound? };
+        if !aggregate.parameters.is_empty()
+            && let Some(why) = self.functions.catalog.wrong_parameters(&aggregate.call())
+        {
+            return Err(Problem::new(span, why));
+        }
         let returns = aggregate.returns;
         let number = self.aggregates.iter().position(|known| known.same(&aggregate)).unwrap_or_else(|| {
             self.aggregates.push(aggregate);

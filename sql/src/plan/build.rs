@@ -61,18 +61,8 @@ fn windowed(before: &mut StageBuilder, select: BoundSelect, windows: Windows, ti
 }
 
 fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {
-    Aggregate {
-        text: bound.text.clone(),
-        reducer: bound.reducer.clone(),
-        plugin: bound.plugin.clone(),
-        signature: bound.signature,
-        parameters: bound.parameters.clone(),
-        arguments: bound.arguments.iter().map(|(expr, text)| before.place(expr, text)).collect(),
-        needs_time: bound.needs_time,
-        growing: bound.growing,
-        state_bytes_max: bound.state_bytes_max,
-        returns: bound.returns,
-    }
+    let arguments = bound.arguments.iter().map(|(expr, text)| before.place(expr, text)).collect();
+    Aggregate { arguments, ..bound.call() }
 }
 
 fn operator(before: &mut StageBuilder, bound: &BoundOperator) -> Operator {
