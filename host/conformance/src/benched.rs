@@ -24,6 +24,9 @@ const SLOTS: u32 = 100;
 const BATCHES: usize = 100;
 /// A measurement ends after this time, however few batches it had.
 const TIME_MAX: Duration = Duration::from_secs(2);
+/// Rows of one slot after which a row should take no longer than the first, and how many times as long is told.
+const GROWN_ROWS: usize = 4096;
+const SLOWER: f64 = 4.0;
 /// One row in so many has NULL, where some have.
 const NULL_EVERY: usize = 17;
 /// Microseconds since the epoch of the first row, where rows have times: 2026-01-01T00:00:00Z.
@@ -50,6 +53,8 @@ struct BenchedSignature {
 #[derive(Clone, Debug, PartialEq)]
 struct Measured {
     row: f64,
+    /// How many times as long a row takes in a slot that has [`GROWN_ROWS`] rows as in an empty one.
+    slower: f64,
     row_with_null: f64,
     merge: f64,
     evaluate: f64,
@@ -138,7 +143,35 @@ fn measure(
     }
     let (state_bytes, memory_bytes) =
         (states.bytes.len() / SLOTS as usize, given.memory_bytes().unwrap_or_default());
-    Ok(Measured { row, row_with_null, merge, evaluate, snapshot, restore, state_bytes, memory_bytes })
+    let (empty, grown) = match signature.growing {
+        true => grow(&mut component.open(&call, versions()).map_err(told)?, signature).map_err(told)?,
+        // A state that has a bound does not grow.
+        false => (1.0, 1.0),
+    };
+    let slower = grown / empty;
+    Ok(Measured { row, slower, row_with_null, merge, evaluate, snapshot, restore, state_bytes, memory_bytes })
+}
+
+/// Nanoseconds a row in a slot without rows, and in one that has many. Values are equal and times rise: what a state may keep runs of.
+fn grow(instance: &mut ReducerInstance, signature: &catalog::Signature) -> Result<(f64, f64), Fault> {
+    /// Small enough for what takes a time that grows with the square of the rows.
+    const PART: usize = 256;
+    let batch = columns_of(signature, PART, false, |_| 1);
+    let columns: Vec<&Column> = batch.iter().collect();
+    let (mut empty, mut grown) = (f64::INFINITY, f64::INFINITY);
+    for slot in 0..3 {
+        for part in 0..=GROWN_ROWS / PART {
+            let clock = Stopwatch::start();
+            instance.accumulate(&[slot; PART], &columns)?;
+            let took = nanos(clock.elapsed(), PART);
+            match part {
+                0 => empty = empty.min(took),
+                part if part == GROWN_ROWS / PART => grown = grown.min(took),
+                _ => {}
+            }
+        }
+    }
+    Ok((empty, grown))
 }
 
 /// Nanoseconds a row of the fastest batch. The states are emptied between two batches, as windows close.
@@ -185,10 +218,19 @@ fn nanos(took: Duration, items: usize) -> f64 {
 
 /// A batch: numbers from 1 to 1,000 without an order, a thousand words, times that rise by a millisecond.
 fn columns(signature: &catalog::Signature, with_null: bool) -> Vec<Column> {
-    let number = |row: usize| 1 + (row * 7919 % 1000) as i64;
+    columns_of(signature, ROWS, with_null, |row| 1 + (row * 7919 % 1000) as i64)
+}
+
+/// A batch of some numbers.
+fn columns_of(
+    signature: &catalog::Signature,
+    count: usize,
+    with_null: bool,
+    number: fn(usize) -> i64,
+) -> Vec<Column> {
     let time = |row: usize| START_US + row as i64 * 1000;
     let column = |data_type: DataType| {
-        let rows = 0..ROWS;
+        let rows = 0..count;
         let values = match data_type {
             DataType::Boolean => Values::Boolean(rows.map(|row| number(row) % 2 == 0).collect()),
             DataType::Int64 => Values::Int64(rows.map(number).collect()),
@@ -200,12 +242,12 @@ fn columns(signature: &catalog::Signature, with_null: bool) -> Vec<Column> {
                 Values::Text(texts)
             }
         };
-        let valid = with_null.then(|| (0..ROWS).map(|row| row % NULL_EVERY != 0).collect::<Bitmap>());
+        let valid = with_null.then(|| (0..count).map(|row| row % NULL_EVERY != 0).collect::<Bitmap>());
         Column { values, valid }
     };
     let mut columns: Vec<Column> = signature.arguments.iter().copied().map(column).collect();
     if signature.needs_time {
-        columns.push(Column { values: Values::Timestamp((0..ROWS).map(time).collect()), valid: None });
+        columns.push(Column { values: Values::Timestamp((0..count).map(time).collect()), valid: None });
     }
     columns
 }
@@ -217,6 +259,7 @@ impl Benched {
             Ok(measured) => json!({
                 "call": signature.call,
                 "row_ns": measured.row,
+                "slower_when_grown": measured.slower,
                 "row_with_null_ns": measured.row_with_null,
                 "merge_ns": measured.merge,
                 "evaluate_ns": measured.evaluate,
@@ -269,6 +312,14 @@ impl fmt::Display for Benched {
                 )?,
                 Err(why) => write!(f, "{call:width$}  not measured: {why}")?,
             }
+        }
+        let measured = self.signatures.iter().filter_map(|it| Some((&it.call, it.measured.as_ref().ok()?)));
+        for (call, Measured { slower, .. }) in measured.filter(|(_, measured)| measured.slower >= SLOWER) {
+            write!(
+                f,
+                "\nnote: {call}: a row takes {slower:.0} times as long in a group that has {GROWN_ROWS} rows as in a new one: do not walk or copy a \
+                 growing state for each row"
+            )?;
         }
         Ok(())
     }

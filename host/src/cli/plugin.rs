@@ -96,3 +96,8 @@ impl File {
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| Failure::Usage(format!("error: cannot read {}: {error}", path.display())))
 }
+
+/// A folder in a message about it.
+fn shown(folder: &Path) -> String {
+    if folder == Path::new(".") { "this folder".to_owned() } else { folder.display().to_string() }
+}

@@ -376,7 +376,8 @@ fn a_component_that_is_not_built_or_old_is_not_tested() {
     let folder = folder();
     let (exit, _, said) = plugin(&folder, &["test"]);
     assert!(
-        exit == 2 && said.starts_with("error: . has no project of a plugin: there is no Cargo.toml, "),
+        exit == 2
+            && said.starts_with("error: this folder has no project of a plugin: there is no Cargo.toml, "),
         "{said}"
     );
     assert!(said.ends_with("give the component instead: FILE.wasm\n"), "{said}");

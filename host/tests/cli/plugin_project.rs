@@ -83,7 +83,7 @@ fn what_cannot_be_built_is_told_in_the_words_of_what_is_missing() {
     }
     let (exit, _, said) = run(path, &["plugin", "build", "."]);
     assert!(
-        exit == 1 && said.contains("error: . has no project of a plugin: there is no Cargo.toml"),
+        exit == 1 && said.contains("error: this folder has no project of a plugin: there is no Cargo.toml"),
         "{said}"
     );
 
@@ -97,7 +97,9 @@ fn what_cannot_be_built_is_told_in_the_words_of_what_is_missing() {
     fs::write(path.join("src/lib.rs"), "pub fn f() -> u32 { 1 }\n").unwrap();
     let (exit, _, said) = run(path, &["plugin", "build"]);
     assert!(
-        exit == 1 && said.contains("error: . was built, but what came out does not say which world it has"),
+        exit == 1
+            && said
+                .contains("error: this folder was built, but what came out does not say which world it has"),
         "{said}"
     );
     assert!(said.contains("without `export_aggregate!`"), "{said}");

@@ -171,8 +171,9 @@ impl Law {
                 "let `merge` leave a state as it is if the other one has no values, and copy it if it has none itself"
             }
             Self::MergeCommutative | Self::MergeAssociative => {
-                "keep in the state what does not depend on an order (sums and counts instead of means; the event time for first \
-                 and last: `needs-time`), or declare a `tolerance` if the difference is rounding"
+                "keep in the state what does not depend on an order: sums and counts instead of means, and for first and last the \
+                 event time (`needs-time` of the signature; the kits have a type for it) with a rule for equal times. The rows of two \
+                 states may interleave in time. If the difference is rounding, declare a `tolerance`"
             }
             Self::MergeParts => {
                 "let `merge` do to two states what `accumulate` does with all their rows; if the difference is rounding, declare \

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use streamgauge_authoring::build;
 
-use super::test::CASES;
+use super::{shown, test::CASES};
 use crate::cli::{Failure, files, print};
 
 /// Options of `plugin build`.
@@ -21,7 +21,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let folder = options.folder.as_path();
-    let built = build(folder).map_err(|why| Failure::Input(format!("error: {} {why}", folder.display())))?;
+    let built = build(folder).map_err(|why| Failure::Input(format!("error: {} {why}", shown(folder))))?;
     let output = options.output.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", built.name)));
     write(&output, &built.adapted.component)?;
     let told = built.adapted.told().map_or_else(String::new, |told| format!("; {told}"));

@@ -10,7 +10,7 @@ use streamgauge_authoring::{NotBuilt, component_file};
 use streamgauge_component::check::Refusal;
 use streamgauge_conformance::{CaseFile, Untested, test};
 
-use super::bytes;
+use super::{bytes, shown};
 use crate::cli::{Failure, guests, limit_options::LimitOptions, print, print_json};
 
 /// The file of cases in a project.
@@ -77,13 +77,13 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 fn not_built(folder: &Path, why: &NotBuilt) -> Failure {
-    let shown = folder.display();
+    let shown = shown(folder);
     let help = match (why, folder == Path::new(".")) {
         (NotBuilt::Missing(_) | NotBuilt::Older { .. }, true) => {
             "\nhelp: run `streamgauge plugin build`".to_owned()
         }
         (NotBuilt::Missing(_) | NotBuilt::Older { .. }, false) => {
-            format!("\nhelp: run `streamgauge plugin build {shown}`")
+            format!("\nhelp: run `streamgauge plugin build {}`", folder.display())
         }
         _ => String::new(),
     };

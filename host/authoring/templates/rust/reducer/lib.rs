@@ -54,10 +54,7 @@ streamgauge_sdk::export_aggregate!(GeoMean);
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_sdk::{
-        Literal, Reducer,
-        laws::{check, fold},
-    };
+    use streamgauge_sdk::{Literal, laws::check};
 
     use super::*;
 
@@ -69,11 +66,9 @@ mod tests {
 
     #[test]
     fn the_mean_of_two_and_eight_is_four() {
-        let of = |values: &[f64]| {
-            let mut geomean = Plugin::open(0, &[Literal::Float64(0.0)]).unwrap();
-            fold(geomean.as_mut(), values).unwrap()
-        };
-        assert!((of(&[2.0, 8.0]).unwrap() - 4.0).abs() < 1e-12);
-        assert_eq!(of(&[]), None);
+        let (geomean, mut state) = (GeoMean { offset: 0.0 }, Logs::default());
+        assert_eq!(geomean.value(&state), None);
+        [2.0, 8.0].into_iter().for_each(|value| geomean.add(&mut state, (value,)));
+        assert!((geomean.value(&state).unwrap() - 4.0).abs() < 1e-12);
     }
 }
