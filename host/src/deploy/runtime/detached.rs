@@ -118,7 +118,8 @@ impl ThreadContext {
     }
 
     /// A task has failed: what it has decided still leaves.
-    fn fail(&self, task: QueryTask, why: &str, source: &Source) -> TaskEnd {
+    fn fail(&self, mut task: QueryTask, why: &str, source: &Source) -> TaskEnd {
+        task.flush();
         // Queries that read its rows and failed are told already.
         let mut failures = Vec::new();
         if task.query().failure().is_none() {
