@@ -16,6 +16,8 @@ use super::{
 
 /// Resources of one instance: a reducer has one, a sink one a query.
 const HANDLES_MAX: usize = 1000;
+/// How many functions of a trap are told.
+const FUNCTIONS_MAX: usize = 32;
 /// The longest text of a guest that is passed on to people.
 const WORDS_MAX: usize = 300;
 
@@ -47,6 +49,8 @@ pub(super) struct Guest {
     runtime: Runtime,
     limits: GuestLimits,
     store: Result<Store<Budget>, Fault>,
+    /// Where it was when it failed, the innermost function first.
+    functions: Vec<String>,
 }
 
 impl Guest {
@@ -62,7 +66,8 @@ impl Guest {
         store.limiter(|budget| budget);
         store.set_hostcall_fuel(runtime.limits().call_result_bytes_max);
         store.set_max_component_handles(HANDLES_MAX);
-        let mut guest = Self { who, runtime: runtime.clone(), limits, store: Ok(store) };
+        let mut guest =
+            Self { who, runtime: runtime.clone(), limits, store: Ok(store), functions: Vec::new() };
         let instance = guest.call(|store| compiled.instantiate(store))?;
         Ok((guest, instance))
     }
@@ -85,6 +90,7 @@ impl Guest {
             let refused = self.store.as_ref().ok().and_then(|store| store.data().refused());
             let (kind, what) = what_happened(&error, refused, self.runtime.limits(), self.limits);
             let fault = Fault { who: self.who.clone(), what, kind };
+            self.functions = functions(&error);
             self.store = Err(fault.clone());
             fault
         })
@@ -98,6 +104,11 @@ impl Guest {
     /// Whether it is lost: each call gives the same fault.
     pub(super) fn is_lost(&self) -> bool {
         self.store.is_err()
+    }
+
+    /// The functions in which it failed, the innermost first; none where it did not fail in a call.
+    pub(super) fn functions(&self) -> &[String] {
+        &self.functions
     }
 
     /// Bytes of its memories and tables; none where it is lost.
@@ -164,7 +175,23 @@ fn what_happened(
 
 /// The innermost function that has a name.
 fn function(backtrace: &WasmBacktrace) -> Option<String> {
-    backtrace.frames().iter().find_map(|frame| frame.func_name()).map(words)
+    backtrace.frames().iter().find_map(|frame| frame.func_name()).map(demangled)
+}
+
+/// A function's name as its author wrote it, where it is one of Rust's.
+fn demangled(name: &str) -> String {
+    // Without the hash that the compiler adds.
+    words(&format!("{:#}", rustc_demangle::demangle(name)))
+}
+
+/// All functions of a call that failed, by their names or numbers.
+fn functions(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let named = backtrace.frames().iter().map(|frame| match frame.func_name() {
+        Some(name) => demangled(name),
+        None => format!("function {} without a name", frame.func_index()),
+    });
+    named.take(FUNCTIONS_MAX).collect()
 }
 
 /// A guest's text as people may see it: one line, not too long, nothing that steers a terminal.
@@ -192,6 +219,13 @@ mod tests {
     fn time_outs_are_said_in_round_units() {
         assert_eq!(duration(Duration::from_secs(1)), "1 s");
         assert_eq!(duration(Duration::from_millis(1500)), "1500 ms");
+    }
+
+    #[test]
+    fn functions_of_rust_have_the_names_of_their_authors() {
+        assert_eq!(demangled("_ZN7geomean3add17hbe39d7234f5ce15cE"), "geomean::add");
+        assert_eq!(demangled("_RNvCsfLfy6EI15iL_7___rustc10rust_panic"), "__rustc::rust_panic");
+        assert_eq!(demangled("add"), "add");
     }
 
     #[test]

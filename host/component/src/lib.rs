@@ -21,3 +21,4 @@ pub mod query;
 pub mod reducer;
 pub mod runtime;
 pub mod sink;
+pub mod crash;

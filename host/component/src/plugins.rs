@@ -5,14 +5,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use sha2::{Digest as _, Sha256};
+use streamgauge_common::hexadecimal::hexadecimal;
 use streamgauge_engine::{Fault, StateVersions};
 use streamgauge_sql::{
     catalog::Reducer,
     manifest::{Aggregate, PluginFile},
+    types::DataType,
 };
 
 use super::{
     check::{Refusal, Refused},
+    crash::{CrashBundle, CrashLimits, CrashedCall, Opened},
     limits::GuestLimits,
     reducer::{ReducerComponent, ReducerInstance},
     runtime::Runtime,
@@ -76,10 +80,7 @@ impl Plugins {
     /// Opens the accumulators of an aggregate call.
     pub fn open(&self, aggregate: &Aggregate) -> Result<ReducerInstance, Fault> {
         let fault = |what: String| Fault::deterministic(format!("reducer `{}`", aggregate.reducer), what);
-        let loaded = match &aggregate.plugin {
-            Some(plugin) => self.own().get(&(aggregate.reducer.clone(), plugin.file.clone())).map(Arc::clone),
-            None => self.loaded(&aggregate.reducer)?,
-        };
+        let loaded = self.loaded_of(aggregate)?;
         let loaded = loaded.ok_or_else(|| fault("is not there".to_owned()))?;
         let signature = loaded.description.signatures.get(aggregate.signature as usize);
         match signature {
@@ -90,6 +91,40 @@ impl Plugins {
             }
             _ => Err(fault(format!("is not the one that `{}` was compiled for", aggregate.text))),
         }
+    }
+
+    /// A bundle of a call that failed of the reducer of an aggregate call; none where that is not there.
+    pub fn crash_bundle(
+        &self,
+        query: &str,
+        aggregate: &Aggregate,
+        crashed: CrashedCall,
+    ) -> Option<CrashBundle> {
+        let loaded = self.loaded_of(aggregate).ok()??;
+        let signature = loaded.description.signatures.get(aggregate.signature as usize)?;
+        let component = loaded.component.bytes();
+        let time = signature.needs_time.then_some(DataType::Timestamp);
+        let opened = Opened {
+            text: aggregate.text.clone(),
+            name: aggregate.reducer.clone(),
+            signature: aggregate.signature,
+            parameters: aggregate.parameters.clone(),
+            arguments: signature.arguments.iter().copied().chain(time).collect(),
+            returns: signature.returns,
+            state_version: signature.state_version,
+        };
+        Some(CrashBundle {
+            streamgauge: env!("CARGO_PKG_VERSION").to_owned(),
+            contract: loaded.component.contract().to_owned(),
+            query: query.to_owned(),
+            opened,
+            limits: CrashLimits { run: self.runtime.limits(), guest: loaded.component.limits() },
+            before: crashed.before,
+            call: crashed.call,
+            what: crashed.what,
+            sha256: hexadecimal(&Sha256::digest(component)),
+            component: Arc::clone(component),
+        })
     }
 
     /// The reducer of this lower-case name; none if there is none. An error is one of loading it.
@@ -158,6 +193,15 @@ impl Plugins {
     fn note_lacking(&self, refused: &Refused) {
         if matches!(refused.why, Refusal::Transient(_)) {
             self.lacking.get_or_init(|| refused.clone());
+        }
+    }
+
+    fn loaded_of(&self, aggregate: &Aggregate) -> Result<Option<Arc<Loaded>>, Refused> {
+        match &aggregate.plugin {
+            Some(plugin) => {
+                Ok(self.own().get(&(aggregate.reducer.clone(), plugin.file.clone())).map(Arc::clone))
+            }
+            None => self.loaded(&aggregate.reducer),
         }
     }
 

@@ -3,7 +3,7 @@
 mod description;
 mod exports;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use streamgauge_common::column::{Column, Texts};
 use streamgauge_engine::{Accumulators, Evaluated, Fault, StateVersions};
@@ -31,6 +31,7 @@ pub struct ReducerComponent {
     limits: GuestLimits,
     compiled: InstancePre<Budget>,
     indices: Indices,
+    bytes: Arc<[u8]>,
 }
 
 /// An error that a reducer answered with; it goes on.
@@ -86,7 +87,24 @@ impl ReducerComponent {
             );
             Refused { who: who.clone(), why }
         })?;
-        Ok(Self { runtime: runtime.clone(), who, limits, compiled, indices })
+        let bytes = runtime.bytes_of(bytes);
+        Ok(Self { runtime: runtime.clone(), who, limits, compiled, indices, bytes })
+    }
+
+    /// The bytes that it was compiled of.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// What it may use.
+    pub fn limits(&self) -> GuestLimits {
+        self.limits
+    }
+
+    /// The interface of the contract that it exports.
+    pub fn contract(&self) -> &'static str {
+        let version = ContractVersion::of(self.compiled.component(), World::Reducer);
+        version.unwrap_or(ContractVersion::V0_2).interface(World::Reducer)
     }
 
     /// What the plugin says about itself.
@@ -161,6 +179,11 @@ impl ReducerInstance {
             .guest
             .call(|store| exports.restore(store, self.accumulators, state_version, slots, states))?;
         Ok(done.map_err(Answered::from))
+    }
+
+    /// The functions in which a call failed, the innermost first; none where none did.
+    pub fn functions(&self) -> &[String] {
+        self.guest.functions()
     }
 
     /// Bytes of all memories and tables of the instance; none where it is lost.

@@ -65,7 +65,7 @@ struct RuntimeInner {
     /// Held while a component of others is compiled, so that what all of them take together is bounded.
     compiling: Mutex<()>,
     /// What was compiled, by its bytes: the same plugin in a hundred queries is compiled once.
-    compiled: Mutex<HashMap<Box<[u8]>, InstancePre<Budget>>>,
+    compiled: Mutex<HashMap<Arc<[u8]>, InstancePre<Budget>>>,
     /// Dropped with the runtime: that ends the ticker.
     _ticker: Sender<()>,
 }
@@ -166,6 +166,11 @@ impl Runtime {
         load(engine, &code).ok()
     }
 
+    /// The bytes of a guest that was compiled, which are kept once.
+    pub(super) fn bytes_of(&self, bytes: &[u8]) -> Arc<[u8]> {
+        self.compiled().get_key_value(bytes).map_or_else(|| bytes.into(), |(kept, _)| Arc::clone(kept))
+    }
+
     /// Takes the machine code that is kept, or compiles a component. `compile` gets what keeps its machine code.
     fn kept_or(
         &self,
@@ -236,7 +241,7 @@ impl Runtime {
         u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    fn compiled(&self) -> std::sync::MutexGuard<'_, HashMap<Box<[u8]>, InstancePre<Budget>>> {
+    fn compiled(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<[u8]>, InstancePre<Budget>>> {
         self.shared.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
