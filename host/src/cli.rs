@@ -2,6 +2,7 @@
 
 mod adhoc;
 pub mod ahead;
+mod cells;
 mod check;
 mod compile;
 mod completions;

@@ -12,6 +12,7 @@ mod option_page;
 mod operators;
 mod output_files;
 mod tasks;
+mod crash_bundles;
 mod runtime;
 mod secret;
 mod resources;
@@ -43,6 +44,7 @@ use self::{
     source::{ReadStart, columns},
 };
 use crate::{
+    crashes::CrashFolder,
     decode::{keys::KeyWatch, times::TimeWatch},
     deliver::{dead_letter::RecordText, output::Output},
     limits::Limits,
@@ -112,6 +114,8 @@ pub struct Deployment<'a> {
     pub dead_letter_records: RecordText,
     /// How long a file of dead letters may be.
     pub dead_letters_bytes_max: u64,
+    /// Where crash bundles are kept; none = with the state, where that is a local folder, else nowhere.
+    pub crash_bundles: Option<&'a Path>,
     /// Where the time of each step is added up.
     pub timings: &'a Arc<Timings>,
     /// What the console is; none = JSON Lines on standard output.
@@ -157,6 +161,7 @@ impl<'a> Deployment<'a> {
             dead_letters: None,
             dead_letter_records: RecordText::Excerpt,
             dead_letters_bytes_max: u64::MAX,
+            crash_bundles: None,
             timings,
             console: None,
             state: None,
@@ -215,6 +220,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
         begun: Vec::new(),
         created: Vec::new(),
         control: Arc::default(),
+        crashes: deployment.crash_folder(),
         resources,
     };
     let pipelines = match builder.put_together(deployment) {
@@ -306,6 +312,8 @@ struct DeploymentBuilder<'a> {
     created: Vec<String>,
     /// What is wanted of the deployment.
     control: Arc<Control>,
+    /// Where crash bundles are kept; none = nowhere.
+    crashes: Option<Arc<CrashFolder>>,
     /// What other deployments use as well.
     resources: &'a HostResources,
 }
@@ -433,12 +441,4 @@ impl Deployment<'_> {
 /// Whether columns enter a query's component.
 fn has_stages(manifest: &Manifest) -> bool {
     manifest.ingest.is_some() || manifest.emit.is_some()
-}
-
-/// Where each column that a query reads is among `names`.
-fn positions<'a>(manifest: &Manifest, names: impl Iterator<Item = &'a str> + Clone) -> Vec<usize> {
-    let place = |name: &str| names.clone().position(|other| other == name);
-    let places: Vec<usize> = manifest.columns.iter().filter_map(|field| place(&field.name)).collect();
-    debug_assert_eq!(places.len(), manifest.columns.len(), "the plan reads only what is there");
-    places
 }

@@ -24,6 +24,7 @@ pub mod logging;
 pub mod metrics;
 pub mod deploy;
 pub mod timings;
+pub mod crashes;
 pub mod monitor;
 pub mod summary;
 pub mod progress;

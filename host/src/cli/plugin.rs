@@ -7,6 +7,7 @@ mod check;
 mod test;
 mod inspect;
 mod bench;
+mod replay;
 mod push;
 mod pull;
 
@@ -37,6 +38,8 @@ enum Command {
     Inspect(File),
     /// Measure the calls of a reducer: nanoseconds a row and a group
     Bench(File),
+    /// Make the call of a crash bundle again: exit status 1 if it fails, 0 if it does not
+    Replay(replay::Options),
     /// Begin a project of a plugin that builds with the ordinary tools of its language
     New(new::Options),
     /// Build a plugin: run the tools of its language, and make a component of what they build
@@ -68,6 +71,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Command::Test(options) => test::run(options),
         Command::Inspect(file) => inspect::run(file),
         Command::Bench(file) => bench::run(file),
+        Command::Replay(options) => replay::run(options),
         Command::New(options) => new::run(options),
         Command::Build(options) => build::run(options),
         Command::Adapt(options) => adapt::run(options),

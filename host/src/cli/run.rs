@@ -81,6 +81,11 @@ pub(super) struct Options {
     /// PATH.1, and a new file begins
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     dead_letters_max_bytes: u64,
+    /// Keep crash bundles in this folder, of the first fault of each kind of a reducer: its component, and the call that failed with rows
+    /// and states. `streamgauge plugin replay` makes the call again. By default the folder is +crashes in the directory of --state. It
+    /// holds 8 bundles of at most 64 MiB
+    #[arg(long, value_name = "DIR")]
+    crash_bundles: Option<PathBuf>,
     /// Keep state in a directory, or in a bucket by its URL (s3://, gs://, az://). If the process ends at any moment, the next run with
     /// the same state resumes where this one was, and no row is lost. After a run that reached the end of its input there
     /// is nothing left to do
@@ -182,6 +187,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         dead_letters: options.dead_letters.as_deref(),
         dead_letter_records: options.dead_letter_records,
         dead_letters_bytes_max: options.dead_letters_max_bytes,
+        crash_bundles: options.crash_bundles.as_deref(),
         timings: &timings,
         console: None,
         state,

@@ -6,7 +6,7 @@ use streamgauge_common::{crash, message::Message};
 use streamgauge_engine::{Accumulators, Fault, Settings, StateSegment, StateVersions, WindowQuery};
 use streamgauge_sql::{
     Query,
-    manifest::{Input, Manifest, Source, Target},
+    manifest::{Aggregate, Input, Manifest, Source, Target},
 };
 use streamgauge_state::{
     backend::{AckNotifier, BackendSettings, CheckpointMetrics, StateBackend},
@@ -19,7 +19,6 @@ use super::{
     leftovers::{is_shown, undelivered},
     operators,
     output_files::{Named, Writer},
-    positions,
     recovered::KnownQuery,
     sinks::{CONSOLE, SinkBinding, open_output},
 };
@@ -69,8 +68,7 @@ impl Deployment<'_> {
     ) -> Result<Option<QueryTask>, DeployError> {
         let manifest = &query.plan.manifest;
         let open = self.opener(manifest);
-        let failed = |fault: Fault| DeployError::Runtime(format!("error: {fault}"));
-        let accumulators = open().map_err(failed)?;
+        let accumulators = open().map_err(unopened)?;
         let versions: Vec<_> = accumulators.iter().map(|calls| StateVersions::of(&**calls)).collect();
         let KnownQuery { timeline, goes_on, recovered, checkpoint, decisions, unacknowledged } =
             self.recover_query(manifest, source, &versions, builder)?;
@@ -129,6 +127,7 @@ impl Deployment<'_> {
         let (context, factory) = (Context::new(subscription.clone()), WindowFactory { settings, open });
         let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
             .starting_at(begin.start)
+            .keeping(self.crashes_of(manifest, builder))
             .holding(columns);
         if task_builder.calls_own_plugins {
             task.may_be_slow();
@@ -310,7 +309,7 @@ impl Deployment<'_> {
     /// Opens the accumulators of a query, as often as it is asked.
     fn opener(&self, manifest: &Manifest) -> OpenAggregates {
         let (plugins, timings) = (self.plugins.clone(), self.timings.clone());
-        let aggregates = manifest.window.as_ref().map(|window| window.aggregates.clone()).unwrap_or_default();
+        let aggregates = aggregates(manifest).to_vec();
         Arc::new(move || {
             let open = |aggregate| -> Result<Box<dyn Accumulators>, Fault> {
                 Ok(Box::new(Timed::new(plugins.open(aggregate)?, timings.clone())))
@@ -318,6 +317,24 @@ impl Deployment<'_> {
             aggregates.iter().map(open).collect()
         })
     }
+}
+
+/// Where each column that a query reads is among `names`.
+fn positions<'a>(manifest: &Manifest, names: impl Iterator<Item = &'a str> + Clone) -> Vec<usize> {
+    let place = |name: &str| names.clone().position(|other| other == name);
+    let places: Vec<usize> = manifest.columns.iter().filter_map(|field| place(&field.name)).collect();
+    debug_assert_eq!(places.len(), manifest.columns.len(), "the plan reads only what is there");
+    places
+}
+
+/// A reducer that cannot be opened.
+fn unopened(fault: Fault) -> DeployError {
+    DeployError::Runtime(format!("error: {fault}"))
+}
+
+/// The aggregate calls of a query.
+pub(super) fn aggregates(manifest: &Manifest) -> &[Aggregate] {
+    manifest.window.as_ref().map(|window| window.aggregates.as_slice()).unwrap_or_default()
 }
 
 /// Lets a query show how old its last checkpoint is.
@@ -336,7 +353,11 @@ fn set_windows(
 ) -> Result<(), String> {
     match checkpoint {
         Some((saved, segments)) => {
-            task.put_back(&saved, segments.iter()).map_err(|error| error.to_string())?;
+            let done = task.put_back_or_keep(&saved, &segments);
+            done.map_err(|error| match task.take_told() {
+                Some(told) => format!("{error}\nhelp: {told}"),
+                None => error.to_string(),
+            })?;
             crash::point("recovery.restored");
         }
         None => {

@@ -70,6 +70,12 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         beyond: "the file takes the place of `PATH.1`",
     },
     Elsewhere {
+        name: "crash bundles",
+        default: "8 in a folder, 64 MiB each",
+        by: "fixed: the first fault of each kind is enough to mend a plugin",
+        beyond: "no further one is written",
+    },
+    Elsewhere {
         name: "words and signs of a statement",
         default: "2,000, nested 50 deep",
         by: "fixed: what parses and plans a statement recurses as deep, and its stack is bounded",

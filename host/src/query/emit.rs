@@ -18,10 +18,12 @@ use super::{
 use crate::timings::Step;
 
 impl RunningQuery {
-    /// Decides the windows that are complete, as long as there is room for their rows.
+    /// Decides the windows that are complete, as long as there is room for their rows. In a replay of all of them they are only closed.
     pub fn close(&mut self, scope: &mut QueryContext<'_>) -> Result<(), TaskFailure> {
+        let is_live = scope.pass == Pass::Live;
         if let Some(windows) = &self.windows
             && let Some(end) = windows.engine.forces()
+            && is_live
         {
             scope.log.decide_forced(end, scope.offsets);
         }
@@ -34,7 +36,8 @@ impl RunningQuery {
             let (end, run) = (closed.window_end, closed.run);
             let cut_off = windows.engine.cut_off(end).filter(|_| run == 0);
             self.closed += u64::from(run == 0);
-            let pass = if scope.log.is_decided(end, run) { Pass::Replay } else { Pass::Live };
+            let is_new = is_live && !scope.log.is_decided(end, run);
+            let pass = if is_new { Pass::Live } else { Pass::Replay };
             let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
                 Ok(sent) => sent,
                 Err(task_failure) => {

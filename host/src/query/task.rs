@@ -5,6 +5,7 @@ mod traps;
 mod barriers;
 mod rewind;
 mod checkpoint;
+mod recording;
 mod outcome;
 mod pace;
 
@@ -19,7 +20,7 @@ use streamgauge_common::{
     partition::{Partition, SourceIndex},
     topic_id::TopicId,
 };
-use streamgauge_engine::{Accumulators, Fault, Pass, Settings, WindowQuery};
+use streamgauge_engine::{Accumulators, Fault, Settings, WindowQuery};
 use streamgauge_kafka::StartAt;
 use streamgauge_state::{
     decision::Verdict,
@@ -33,7 +34,7 @@ use super::{
 };
 use crate::decode::{Batch, schema::ColumnTicket};
 
-use self::{life::TaskState, pace::Pace, traps::Traps};
+use self::{life::TaskState, pace::Pace, recording::CrashKeeping, traps::Traps};
 
 pub use self::outcome::TaskEnd;
 
@@ -82,6 +83,7 @@ pub struct QueryTask {
     factory: WindowFactory,
     state: TaskState,
     traps: Traps,
+    crash_keeping: CrashKeeping,
     no_rows: NoRowsWatch,
     pace: Pace,
     /// Keeps how far its input was read, when that has ended.
@@ -127,6 +129,7 @@ impl QueryTask {
             factory,
             state: TaskState::default(),
             traps: Traps::default(),
+            crash_keeping: CrashKeeping::default(),
             no_rows: NoRowsWatch::default(),
             pace: Pace::default(),
             note_end: None,
@@ -309,8 +312,9 @@ impl QueryTask {
     fn close_windows(&mut self) {
         if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
+            let pass = self.pass();
             let Self { query, log, offsets, reported, context, .. } = self;
-            let done = query.close(&mut QueryContext { context, log, offsets, reported, pass: Pass::Live });
+            let done = query.close(&mut QueryContext { context, log, offsets, reported, pass });
             if let Err(task_failure) = done {
                 self.fail(task_failure);
             }
@@ -376,8 +380,9 @@ impl QueryTask {
         for (offset, why) in input.undated_future(self.query.columns()) {
             self.log.decide_verdict(partition, offset, Verdict::Future(why));
         }
+        let pass = self.pass();
         let Self { query, log, offsets, reported, context, .. } = self;
-        let scope = &mut QueryContext { context, log, offsets, reported, pass: Pass::Live };
+        let scope = &mut QueryContext { context, log, offsets, reported, pass };
         let left = query.take(&input, scope)?;
         assert!(left.is_empty(), "what is made of records is decided by the query that reads them");
         Ok(())

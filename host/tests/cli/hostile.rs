@@ -3,7 +3,7 @@
 //! Each is a right reducer or sink that does one thing else, or bytes that are made to hurt who reads or compiles them.
 
 mod bombs;
-mod calls;
+pub(crate) mod calls;
 mod reducers;
 mod sinks;
 mod beside;

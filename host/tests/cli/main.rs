@@ -47,6 +47,7 @@ mod compiling;
 mod hostile;
 #[path = "../common/real_broker.rs"]
 mod real_broker;
+mod crash_bundles;
 mod plugin_toolchains;
 
 use std::process::{Command, Output};

@@ -35,12 +35,12 @@ fn rebuilt(mut component: Vec<u8>) -> Vec<u8> {
     component
 }
 
-fn event(second: u32, model: &str, v: u32) -> String {
+pub(crate) fn event(second: u32, model: &str, v: u32) -> String {
     format!("{{\"model\":\"{model}\",\"v\":{v},\"ts\":\"2026-01-01T00:00:{second:02}Z\"}}\n")
 }
 
 /// A folder with `q/query.sql`, `q/plugins/mine.wasm` and events beside `q`.
-fn folder(component: &[u8], statements: &str) -> TempDir {
+pub(crate) fn folder(component: &[u8], statements: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("q/plugins")).unwrap();
     fs::write(folder.path().join("q/plugins/mine.wasm"), component).unwrap();

@@ -6,14 +6,13 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, Table, presets};
-use streamgauge_common::{
-    column::{Column, DataType, Value},
-    row::{Rows, write_json_value},
-    wakeup::Stop,
-};
+use streamgauge_common::{column::DataType, row::Rows, wakeup::Stop};
 use streamgauge_sql::manifest::Output;
 
-use crate::deliver::output::{Format, JsonLines};
+use crate::{
+    cli::cells::{cell, plain},
+    deliver::output::{Format, JsonLines},
+};
 
 /// How rows are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,24 +122,6 @@ fn heading(fields: &[Output]) -> Table {
         });
     }
     table
-}
-
-/// A value as JSON has it, texts without quotes.
-fn cell(column: &Column, row: usize) -> String {
-    match column.value(row) {
-        Value::Null => "NULL".to_owned(),
-        Value::Text(text) => plain(&text),
-        _ => {
-            let mut out = Vec::new();
-            write_json_value(&mut out, column, row);
-            String::from_utf8_lossy(&out).trim_matches('"').to_owned()
-        }
-    }
-}
-
-/// Control characters could change the terminal that shows the text.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]

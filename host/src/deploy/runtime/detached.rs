@@ -160,10 +160,14 @@ impl ThreadContext {
                 true => "its last checkpoint",
                 false => "its beginning",
             };
-            warn!(deployment, query = name, "query '{name}': {fault}; it goes back to {back}");
+            let hint = task.crash_hint(&failure.fault);
+            warn!(deployment, query = name, "query '{name}': {fault}; it goes back to {back}{hint}");
             let poison = match suspect {
-                Some(batch) => bisect::find(task, source, batch, &self.stop)?,
-                None => Vec::new(),
+                Some(batch) => bisect::find(task, source, (batch, &failure.fault), &self.stop)?,
+                None => {
+                    bisect::record(task, source, &failure, &self.stop)?;
+                    Vec::new()
+                }
             };
             // Told when it is durable.
             task.log().backend().iter().for_each(|backend| backend.wait());
@@ -187,7 +191,9 @@ impl ThreadContext {
             }
             let (checkpoint, parts) = task.last_checkpoint()?;
             task.go_back(&checkpoint.offsets)?;
-            task.put_back(&checkpoint, parts.iter()).map_err(|error| error.to_string())?;
+            let put_back = task.put_back_or_keep(&checkpoint, &parts);
+            task.tell_crashes();
+            put_back.map_err(|error| error.to_string())?;
         }
         (source.open)(&task.read_from(INPUT))
     }

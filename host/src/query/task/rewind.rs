@@ -61,7 +61,12 @@ impl QueryTask {
         let settings = Settings { emit_from_us: self.start_bounds.emit_from_us, ..self.factory.settings };
         let window_progress = checkpoint.window_progress.clone().unwrap_or_default();
         let engine = WindowQuery::restored(window, settings, &window_progress)?;
-        let mut windows = Windows { engine, accumulators: (self.factory.open)()? };
+        let accumulators = (self.factory.open)()?;
+        let accumulators = match &self.crash_keeping.recording {
+            Some(recording) => recording.of(accumulators),
+            None => accumulators,
+        };
+        let mut windows = Windows { engine, accumulators };
         // A state that was never written has the versions of today.
         let versions = match checkpoint.versions.as_slice() {
             [] => windows.state_versions(),

@@ -7,7 +7,7 @@ use crate::plugin::{
 
 /// A function that the host calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(crate) enum Call {
     Describe,
     Open,
     Accumulate,
@@ -65,10 +65,10 @@ const ITEMS: &str = "
     (table $table 1 funcref)";
 
 /// Runs for ever.
-pub(super) const LOOP: &str = "(loop $for_ever (br $for_ever))";
+pub(crate) const LOOP: &str = "(loop $for_ever (br $for_ever))";
 
 /// A reducer in which this code runs before and after what a function does. `$result` is what that gave, `$i` is free.
-pub(super) fn around(call: Call, before: &str, after: &str) -> Vec<u8> {
+pub(crate) fn around(call: Call, before: &str, after: &str) -> Vec<u8> {
     let (_, parameters, gives) = call.signature();
     let (right, export) = (text(&Counter::default()), call.export());
     let of_export = format!("(export \"{export}\")");
