@@ -173,9 +173,19 @@ fn what_happened(
     (FaultKind::Deterministic, what)
 }
 
-/// The innermost function that has a name.
+/// The innermost function that has a name, and is not of those by which a language panics.
 fn function(backtrace: &WasmBacktrace) -> Option<String> {
-    backtrace.frames().iter().find_map(|frame| frame.func_name()).map(demangled)
+    the_authors(backtrace.frames().iter().filter_map(|frame| frame.func_name()).map(demangled))
+}
+
+/// The innermost function of an author; of the language, where there are no others.
+fn the_authors(names: impl Iterator<Item = String>) -> Option<String> {
+    /// How the names begin of functions of Rust's libraries and of Go's runtime.
+    const OF_LANGUAGES: [&str; 7] =
+        ["core::", "std::", "alloc::", "__rustc::", "rust_begin_unwind", "rust_panic", "runtime."];
+    let names: Vec<String> = names.collect();
+    let is_authors = |name: &&String| !OF_LANGUAGES.iter().any(|start| name.starts_with(start));
+    names.iter().find(is_authors).or(names.first()).cloned()
 }
 
 /// A function's name as its author wrote it, where it is one of Rust's.
@@ -226,6 +236,16 @@ mod tests {
         assert_eq!(demangled("_ZN7geomean3add17hbe39d7234f5ce15cE"), "geomean::add");
         assert_eq!(demangled("_RNvCsfLfy6EI15iL_7___rustc10rust_panic"), "__rustc::rust_panic");
         assert_eq!(demangled("add"), "add");
+    }
+
+    #[test]
+    fn a_panic_is_named_by_the_function_that_panics() {
+        let named = |names: &[&str]| the_authors(names.iter().map(|name| (*name).to_owned()));
+        let panic = ["__rustc::rust_panic", "core::panicking::panic_fmt", "geomean::add", "cabi_post"];
+        assert_eq!(named(&panic).as_deref(), Some("geomean::add"));
+        assert_eq!(named(&panic[..2]).as_deref(), Some("__rustc::rust_panic"));
+        assert_eq!(named(&["add"]).as_deref(), Some("add"));
+        assert_eq!(named(&[]), None);
     }
 
     #[test]
