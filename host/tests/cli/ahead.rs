@@ -14,7 +14,8 @@ use crate::outcome;
 const QUERY: &str = "
 CREATE SOURCE s (v DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts)
 WITH (connector = 'file', path = 'events.jsonl', format = 'json');
-SELECT count(*) AS n, avg(v) AS mean, percentile(v, 50) AS middle FROM TUMBLE(s, ts, INTERVAL '10' SECOND);
+SELECT count(*) AS n, avg(v) AS mean, percentile(v, 50) AS middle FROM TUMBLE(s, ts, INTERVAL '10' SECOND)
+WHERE v > 0;
 ";
 const ROW: &str = "{\"n\":1,\"mean\":2.5,\"middle\":2.5}\n";
 
@@ -27,7 +28,11 @@ impl Copied {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        fs::copy(env!("CARGO_BIN_EXE_streamgauge"), path("streamgauge")).unwrap();
+        // By a process of its own: a process that another test starts meanwhile would have the file open for writing, and then it
+        // cannot be started.
+        let mut copy = Command::new("cp");
+        copy.arg(env!("CARGO_BIN_EXE_streamgauge")).arg(path("streamgauge"));
+        assert!(copy.status().unwrap().success());
         fs::write(path("query.sql"), QUERY).unwrap();
         fs::write(path("events.jsonl"), "{\"v\":2.5,\"ts\":\"2026-01-01T00:00:00Z\"}\n").unwrap();
         Self { folder }
@@ -59,7 +64,7 @@ impl Copied {
 fn plugins_of_the_product_are_not_compiled_again_where_they_were_compiled_ahead_of_time() {
     let copied = Copied::new();
     let (without, said) = copied.run();
-    assert_eq!(without, 3, "the query and two aggregates; count(*) is no plugin's work here");
+    assert_eq!(without, 4, "the query and three aggregates");
     assert!(!said.contains("is not used"), "{said}");
 
     let (status, path, said) = outcome(&mut copied.command(&["compile-ahead-of-time"]));
@@ -72,7 +77,7 @@ fn plugins_of_the_product_are_not_compiled_again_where_they_were_compiled_ahead_
     // Somebody else could have put anything there.
     fs::set_permissions(&ahead, Permissions::from_mode(0o666)).unwrap();
     let (with, said) = copied.run();
-    assert_eq!(with, 3);
+    assert_eq!(with, 4);
     assert!(said.contains("streamgauge.aot is not used: others than its owner may write to it"), "{said}");
     fs::set_permissions(&ahead, Permissions::from_mode(0o644)).unwrap();
 
@@ -83,7 +88,7 @@ fn plugins_of_the_product_are_not_compiled_again_where_they_were_compiled_ahead_
         other[damaged].iter_mut().for_each(|byte| *byte ^= 1);
         fs::write(&ahead, other).unwrap();
         let (with, said) = copied.run();
-        assert_eq!(with, 3);
+        assert_eq!(with, 4);
         assert_eq!(said.matches("is not used").count(), 1, "{said}");
         assert!(said.contains("it is damaged: build Streamgauge again"), "{said}");
     }

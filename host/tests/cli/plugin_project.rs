@@ -119,7 +119,7 @@ fn a_name_that_no_query_can_use_is_refused_before_anything_is_written() {
             "a query cannot name a plugin 'avg': `avg` is built in\nhelp: choose another name, such as my_avg",
         ),
         (["p95", "reducer"], "a query cannot name a plugin 'p95'"),
-        (["select", "reducer"], "a query cannot name a plugin 'select'"),
+        (["select", "reducer"], "a query cannot name a plugin 'select': `select` is a word of SQL"),
         (["kafka", "sink"], "a query cannot name a plugin 'kafka': `kafka` is built in"),
         (
             ["core", "reducer"],

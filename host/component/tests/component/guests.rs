@@ -97,6 +97,12 @@ pub(crate) const ENCODED: &str = "
 
 /// The description of a sink `probe` of version 1, without options.
 pub(crate) const DESCRIBED: &str = "(i32.const 60000)";
+/// The same with the option `url`, a text, which says where requests go.
+pub(crate) const DESCRIBED_WITH_URL: &str = "
+    (i32.store (i32.const 60024) (i32.const 60200)) (i32.store (i32.const 60028) (i32.const 1))
+    (i32.store (i32.const 60200) (i32.const 60100)) (i32.store (i32.const 60204) (i32.const 3))
+    (i32.store8 (i32.const 60208) (i32.const 4)) (i32.store (i32.const 60100) (i32.const 0x006c7275))
+    (i32.const 60000)";
 const DESCRIPTION: &str = r#"(data (i32.const 60000) "\80\ea\00\00\05\00\00\00\85\ea\00\00\01\00\00\00")
     (data (i32.const 60032) "probe1")"#;
 

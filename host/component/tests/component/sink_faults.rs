@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use streamgauge_common::{
-    column::Texts,
+    column::{DataType, Texts},
     message::{Request, Response},
 };
 use streamgauge_component::{
@@ -13,7 +13,7 @@ use streamgauge_component::{
 };
 use streamgauge_engine::{Fault, FaultKind};
 
-use crate::guests::{DESCRIBED, ENCODED, Reducer, Sink, reducer, sink};
+use crate::guests::{DESCRIBED, DESCRIBED_WITH_URL, ENCODED, Reducer, Sink, reducer, sink};
 
 fn start(guest: &Sink<'_>) -> SinkInstance {
     let limits = Limits { plugin_call_timeout: Duration::from_millis(100), ..Limits::default() };
@@ -244,6 +244,9 @@ fn a_sink_says_what_it_is() {
     let described = start(&Sink { describe: DESCRIBED, ..Sink::default() }).described().clone();
     let Descriptor { name, version, docs, options } = described;
     assert_eq!((name.as_str(), version.as_str(), docs.as_str(), options), ("probe", "1", "", vec![]));
+    let described = start(&Sink { describe: DESCRIBED_WITH_URL, ..Sink::default() }).described().clone();
+    let options: Vec<_> = described.options.iter().map(|it| (it.name.as_str(), it.data_type)).collect();
+    assert_eq!(options, [("url", DataType::Text)]);
 }
 
 #[test]

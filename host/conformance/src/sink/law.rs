@@ -1,6 +1,8 @@
 //! The laws of a sink by name.
 
+use streamgauge_common::column::DataType;
 use streamgauge_component::sink::{Descriptor, SinkComponent};
+use streamgauge_sql::catalog::Parameter;
 
 use super::trials::{self, Difference, Trial};
 
@@ -120,6 +122,10 @@ pub(super) fn description(component: &SinkComponent) -> Result<Descriptor, Box<D
     }
     if described.version.trim().is_empty() {
         return wrong("a version such as 1.0.0", "an empty one".to_owned());
+    }
+    let is_url = |option: &Parameter| option.name == "url" && option.data_type == DataType::Text;
+    if !component.answers_scrapes() && !described.options.iter().any(is_url) {
+        return wrong("an option `url` of type TEXT, which says where requests go", "none".to_owned());
     }
     for option in &described.options {
         if !is_name(&option.name) {

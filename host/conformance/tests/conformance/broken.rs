@@ -3,7 +3,7 @@
 use crate::{
     checked,
     counter::{ADD, Counter, counter},
-    guests::{DESCRIBED, ENCODED, Sink, sink},
+    guests::{DESCRIBED, DESCRIBED_WITH_URL, ENCODED, Sink, sink},
 };
 
 #[test]
@@ -60,7 +60,7 @@ fn a_wrong_sink_is_told_by_the_law_that_it_breaks() {
         (i32.store (i32.const 96) (i32.const 20000))
         (i32.store (i32.const 100) (i32.load offset=48 (local.get $arguments)))
         (i32.const 96)";
-    let probe = || Sink { describe: DESCRIBED, judge, ..Sink::default() };
+    let probe = || Sink { describe: DESCRIBED_WITH_URL, judge, ..Sink::default() };
     // No request where there is no delivery.
     let some = |then: &str| {
         format!(
@@ -77,6 +77,7 @@ fn a_wrong_sink_is_told_by_the_law_that_it_breaks() {
     let right = some("");
     let wrong = [
         ("describe", Sink { encode: &right, judge, ..Sink::default() }),
+        ("describe", Sink { describe: DESCRIBED, encode: &right, ..probe() }),
         ("encode", probe()),
         ("encode", Sink { encode: "unreachable", ..probe() }),
         ("keeps-nothing", Sink { encode: &counts, ..probe() }),
@@ -96,7 +97,8 @@ fn rows_for_a_sink_are_shown_under_the_names_of_their_columns() {
         (if (i32.load (i32.const 72)) (then (i32.store (i32.const 68) (i32.const 1024))
             (i32.store (i32.const 1068) (i32.const 1))))
         (i32.const 64)";
-    let text = checked(&sink(&Sink { encode: trapping, describe: DESCRIBED, ..Sink::default() })).to_string();
+    let text = checked(&sink(&Sink { encode: trapping, describe: DESCRIBED_WITH_URL, ..Sink::default() }))
+        .to_string();
     let rows = "\
   rows      slot  window_end  model  avg_latency  requests   slow
                0           0     ''          0.0         0  false

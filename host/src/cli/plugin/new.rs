@@ -91,25 +91,37 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     ))
 }
 
-/// A query has to be able to name it: what is built in, and words of the language, cannot be named so.
+/// A query has to be able to name it: what is built in, and words of SQL, cannot be named so.
 fn check_name_in_sql(kind: Kind, name: &str) -> Result<(), Failure> {
-    let statement = match kind {
-        Kind::Reducer => "CREATE AGGREGATE ",
-        Kind::Sink => "CREATE CONNECTOR ",
-    };
     let function = name.replace('-', "_");
-    let mut problems = program::problems_of(format!("{statement}{function} FROM 'not-built-yet.wasm';"))?;
+    let (statement, call) = match kind {
+        Kind::Reducer => (
+            "CREATE AGGREGATE ",
+            format!("SELECT {function}(v) AS v FROM TUMBLE(s, ts, INTERVAL '1' MINUTE);"),
+        ),
+        Kind::Sink => ("CREATE CONNECTOR ", String::new()),
+    };
+    let text = format!(
+        "{statement}{function} FROM 'not-built-yet.wasm';
+         CREATE SOURCE s (v DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts)
+         WITH (connector = 'file', path = 'none', format = 'json');
+         {call}"
+    );
+    let refused = |why: &str, help: &str| {
+        Err(Failure::Usage(format!("error: a query cannot name a plugin '{name}': {why}\nhelp: {help}")))
+    };
     // That the file is not there yet is a problem behind the name.
-    let of_name = statement.len() + 1..=statement.len() + function.len();
-    problems.retain(|problem| of_name.contains(&problem.column));
-    match problems.into_iter().next() {
-        None => Ok(()),
-        Some(problem) => {
-            let help = problem.help.map_or(String::new(), |help| format!("\nhelp: {help}"));
-            Err(Failure::Usage(format!(
-                "error: a query cannot name a plugin '{name}': {}{help}",
-                problem.message
-            )))
+    let name_ends = statement.len() + function.len();
+    for problem in program::problems_of(text)? {
+        let help = problem.help.unwrap_or_else(|| format!("choose another name, such as my_{function}"));
+        match problem.line {
+            1 if problem.column <= name_ends => return refused(&problem.message, &help),
+            1 => {}
+            _ => {
+                let help = format!("choose another name, such as my_{function}");
+                return refused(&format!("`{function}` is a word of SQL"), &help);
+            }
         }
     }
+    Ok(())
 }

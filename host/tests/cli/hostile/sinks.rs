@@ -5,14 +5,8 @@ use super::{
     Run::{self, Fails, GoesOn, Refused},
     calls::LOOP,
 };
-use crate::plugin::guests::{ENCODED, Sink, sink};
+use crate::plugin::guests::{DESCRIBED_WITH_URL, ENCODED, Sink, sink};
 
-/// The description of a sink with the option `url`, which a connector must have.
-const DESCRIBE: &str = "
-    (i32.store (i32.const 60024) (i32.const 60200)) (i32.store (i32.const 60028) (i32.const 1))
-    (i32.store (i32.const 60200) (i32.const 60100)) (i32.store (i32.const 60204) (i32.const 3))
-    (i32.store8 (i32.const 60208) (i32.const 4)) (i32.store (i32.const 60100) (i32.const 0x006c7275))
-    (i32.const 60000)";
 /// Takes all the memory that there is.
 const GROW: &str =
     "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
@@ -28,7 +22,7 @@ const ENCODE: &str = "
 
 /// A right sink: what a hostile one does otherwise is told by its fields.
 fn right() -> Sink<'static> {
-    Sink { describe: DESCRIBE, encode: ENCODE, url: "{option:url}", ..Sink::default() }
+    Sink { describe: DESCRIBED_WITH_URL, encode: ENCODE, url: "{option:url}", ..Sink::default() }
 }
 
 fn hostile(name: &'static str, guest: &Sink<'_>, run: Run, check: &'static str) -> Hostile {
