@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use streamgauge_common::clock::{Stopwatch, thread_cpu_ns};
 
-/// What one batch, or one window, may take.
-const AT_ONCE: Duration = Duration::from_millis(100);
-/// In each such period it may take half of the thread.
-const PERIOD: Duration = Duration::from_secs(1);
+/// What a task may take of the thread in a period: in one batch or in many.
+const MOST: Duration = Duration::from_millis(100);
+/// Half of the thread, for so short a time that the others are not late for long.
+const PERIOD: Duration = Duration::from_millis(200);
 
 /// How much of the thread a task takes.
 #[derive(Debug, Default)]
@@ -38,8 +38,12 @@ impl Pace {
     }
 
     /// Work begins; none where nobody measures.
-    pub(super) fn begin(&self) -> Option<Before> {
-        self.period.is_some().then(|| Before(thread_cpu_ns()))
+    pub(super) fn begin(&mut self) -> Option<Before> {
+        let period = self.period.as_mut()?;
+        if period.since.elapsed() >= PERIOD {
+            *period = Period::begin();
+        }
+        Some(Before(thread_cpu_ns()))
     }
 
     /// Work that has begun ends.
@@ -47,11 +51,7 @@ impl Pace {
         let taken = Duration::from_nanos(thread_cpu_ns().saturating_sub(before.0));
         let Some(period) = &mut self.period else { return };
         period.taken += taken;
-        let over = period.since.elapsed() >= PERIOD;
-        self.slow |= taken > AT_ONCE || over && period.taken > period.since.elapsed() / 2;
-        if over {
-            *period = Period::begin();
-        }
+        self.slow |= period.taken > MOST;
     }
 
     /// One of its plugins took longer than a call may, or more memory: where it is watched, it is slow.
@@ -81,10 +81,15 @@ mod tests {
         pace.end(before);
     }
 
-    #[test]
-    fn what_takes_long_at_once_is_slow() {
+    fn watched() -> Pace {
         let mut pace = Pace::default();
         pace.watch();
+        pace
+    }
+
+    #[test]
+    fn what_takes_long_at_once_is_slow() {
+        let mut pace = watched();
         works(&mut pace, 5);
         assert!(!pace.is_slow());
         works(&mut pace, 101);
@@ -101,19 +106,18 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_most_of_a_period_is_slow() {
-        let taken = |taken: u64| {
-            let mut pace = Pace::default();
-            pace.watch();
-            let period = pace.period.as_mut();
-            period.into_iter().for_each(|period| period.taken = Duration::from_millis(taken));
-            while pace.period.as_ref().is_some_and(|period| period.since.elapsed() < PERIOD) {
+    fn what_takes_most_of_a_period_is_slow_and_each_period_begins_at_nothing() {
+        let taken = |taken: u64, ended: bool| {
+            let mut pace = watched();
+            pace.period.as_mut().into_iter().for_each(|period| period.taken = Duration::from_millis(taken));
+            while ended && pace.period.as_ref().is_some_and(|period| period.since.elapsed() < PERIOD) {
                 streamgauge_common::clock::pause(Duration::from_millis(20));
             }
-            works(&mut pace, 1);
+            works(&mut pace, 10);
             pace.is_slow()
         };
-        assert!(!taken(100));
-        assert!(taken(5_000));
+        assert!(!taken(50, false));
+        assert!(taken(95, false));
+        assert!(!taken(95, true), "that was in the period before");
     }
 }

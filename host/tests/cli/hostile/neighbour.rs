@@ -17,7 +17,7 @@ use crate::{real_broker::broker, streamgauge};
 
 /// How often an event comes, and for how long. Each closes a window.
 const EVERY: Duration = Duration::from_millis(2);
-const TIME: Duration = Duration::from_secs(30);
+const TIME: Duration = Duration::from_secs(60);
 /// Before this event nothing counts: the process starts.
 const FIRST: usize = 500;
 /// The clocks of two threads and of the scheduler.
