@@ -55,6 +55,19 @@ struct TaskBuilder<'a> {
     calls_own_plugins: bool,
 }
 
+impl TaskBuilder<'_> {
+    /// Everything that an earlier run left for a sink has a statement that delivers it.
+    fn check_owed(&self, manifest: &Manifest) -> Result<(), DeployError> {
+        let owed = |messages: &&Vec<Arc<Message>>| !messages.iter().all(|message| is_shown(message));
+        match self.unacknowledged.iter().find(|(_, messages)| owed(messages)) {
+            None => Ok(()),
+            Some((name, messages)) => {
+                Err(undelivered(manifest, name, messages, "no statement of that name is there any more"))
+            }
+        }
+    }
+}
+
 impl Deployment<'_> {
     /// A query with everything that reads it; none if it has finished in an earlier run.
     pub(super) fn task(
@@ -109,12 +122,7 @@ impl Deployment<'_> {
         if let Some((saved, _)) = &checkpoint {
             self.check_operators(&running, saved, builder)?;
         }
-        let owed = |messages: &&Vec<Arc<Message>>| !messages.iter().all(|message| is_shown(message));
-        if let Some((name, messages)) =
-            task_builder.unacknowledged.iter().find(|(_, messages)| owed(messages))
-        {
-            return Err(undelivered(manifest, name, messages, "no statement of that name is there any more"));
-        }
+        task_builder.check_owed(manifest)?;
         let start_bounds = match &checkpoint {
             Some((saved, _)) => saved.start_bounds.clone(),
             None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
@@ -128,10 +136,8 @@ impl Deployment<'_> {
         let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
             .starting_at(begin.start)
             .keeping(self.crashes_of(manifest, builder))
+            .that_may_be_slow(task_builder.calls_own_plugins)
             .holding(columns);
-        if task_builder.calls_own_plugins {
-            task.may_be_slow();
-        }
         if let Some(store) = store {
             let (name, files) = (manifest.name.clone(), begin.files.clone());
             task.set_note_end(Box::new(move || inputs::note_read(&name, &files, &store)));

@@ -136,9 +136,14 @@ impl QueryTask {
         }
     }
 
-    /// It calls plugins of users: if they take too much of the time of the tasks that it shares a reader with, it leaves them.
-    pub fn may_be_slow(&mut self) {
-        self.pace.watch();
+    /// The same; where it calls plugins of users and they take too much of the time of the tasks that it shares a reader with, it leaves
+    /// these.
+    #[must_use]
+    pub fn that_may_be_slow(mut self, calls_own_plugins: bool) -> Self {
+        if calls_own_plugins {
+            self.pace.watch();
+        }
+        self
     }
 
     /// Does some of its work, which takes time of the tasks that it shares a reader with.

@@ -46,6 +46,7 @@ mod plugin_languages;
 mod compiling;
 mod hostile;
 #[path = "../common/real_broker.rs"]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod real_broker;
 mod crash_bundles;
 mod plugin_toolchains;

@@ -225,7 +225,10 @@ fn row(values: &[(String, Node)], columns: &[(String, DataType)]) -> Result<Row,
     Ok(Row { slot: 0, part: 0, arguments })
 }
 
-fn windows(fields: Fields<'_>, rows: usize) -> Result<Option<(Vec<i64>, Vec<i64>)>, String> {
+/// The starts and the ends of windows, one of each row.
+type Bounds = (Vec<i64>, Vec<i64>);
+
+fn windows(fields: Fields<'_>, rows: usize) -> Result<Option<Bounds>, String> {
     let Some(nodes) = fields.list("windows")? else { return Ok(None) };
     if nodes.len() != rows {
         return Err(format!("has {} `windows` for {rows} rows: write one a row", nodes.len()));

@@ -145,7 +145,7 @@ impl<'a> Trial<'a> {
         }
         let places = rows.min(PLACES_MAX - 1);
         // With 0 and all rows, so that there is an empty slot on either side.
-        let place = |number: usize| if places == 0 { 0 } else { number * rows / places };
+        let place = |number: usize| (number * rows).checked_div(places).unwrap_or(0);
         let mut divisions: Vec<Vec<usize>> =
             (0..=places).map(place).map(|place| vec![place, rows - place]).collect();
         if rows > 2 {

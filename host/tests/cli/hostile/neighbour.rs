@@ -48,11 +48,10 @@ fn program(brokers: &str, topic: &str, hostile: bool) -> String {
          SELECT count(*) AS n, sum(id) AS id FROM {window};"
     );
     if hostile {
-        program += &format!(
+        program +=
             "CREATE AGGREGATE hostile FROM 'hostile.wasm' WITH (memory = '64 MiB', call_timeout = '250 ms');
              CREATE SINK h WITH (connector = 'file', path = 'hostile.jsonl');
-             INSERT INTO h SELECT hostile() AS x FROM HOP(s, ts, INTERVAL '1' SECOND, INTERVAL '2' SECOND);"
-        );
+             INSERT INTO h SELECT hostile() AS x FROM HOP(s, ts, INTERVAL '1' SECOND, INTERVAL '2' SECOND);";
     }
     program
 }
