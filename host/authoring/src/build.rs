@@ -58,6 +58,9 @@ pub enum BuildError {
     /// The tool says what is wrong with the project.
     #[error("cannot be built: {0}")]
     Tool(String),
+    /// The author's source is wrong: where, and why in the last line.
+    #[error("cannot be built:\n{0}")]
+    Source(String),
     /// The tool said what is wrong itself.
     #[error("was not built: {0} says why above")]
     Told(&'static str),

@@ -54,6 +54,10 @@ pub(super) fn lift(column: ColumnResult, data_type: DataType, rows: usize) -> Re
 /// States that a guest gave, one a slot.
 pub(super) fn lift_states(states: BytesListResult, slots: usize) -> Result<Texts, String> {
     let BytesListResult { ends, bytes } = states;
+    if ends.is_empty() && slots > 0 && !bytes.is_empty() {
+        // `snapshot` has no error: this is how a guest tells why it gives no states.
+        return Err(format!("gave no states: {}", words(&String::from_utf8_lossy(&bytes))));
+    }
     if ends.len() != slots {
         return Err(format!("gave {} states of {} bytes for {slots} slots", ends.len(), bytes.len()));
     }
@@ -184,5 +188,21 @@ pub(super) fn error_text(error: &Error) -> String {
     match error {
         Error::Invalid(text) | Error::Corrupt(text) => words(text),
         Error::UnsupportedVersion(version) => format!("it cannot read states of version {version}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_without_states_says_why() {
+        let states = |ends: &[u32], text: &str| {
+            lift_states(BytesListResult { ends: ends.to_vec(), bytes: text.into() }, 2)
+        };
+        assert_eq!(states(&[], "`A.b` is U64\n").unwrap_err(), "gave no states: `A.b` is U64 ");
+        assert_eq!(states(&[], "").unwrap_err(), "gave 0 states of 0 bytes for 2 slots");
+        assert_eq!(states(&[1], "a").unwrap_err(), "gave 1 states of 1 bytes for 2 slots");
+        assert_eq!(states(&[1, 2], "ab").unwrap().len(), 2);
     }
 }

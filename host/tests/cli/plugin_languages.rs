@@ -9,12 +9,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
     outcome,
-    plugin_project::{REDUCER_CASES, SINK_CASES, target},
+    plugin_project::{REDUCER_CASES, SINK_CASES, check_geometric_means, target},
     streamgauge,
 };
 
@@ -106,24 +105,12 @@ impl Project {
     }
 }
 
-/// The rows of the reducer's query, compared with exact values: of 200 and 800, of 50, and of 100. A row with NULL counts as a request only.
+/// The rows of the reducer's query, compared with exact values.
 fn check_rows(project: &Project) {
     let name = project.language.name;
     let (exit, rows, said) = project.run(&["run", "query.sql", "--input", "requests=requests.jsonl"]);
     assert_eq!(exit, 0, "{name}: {said}");
-    let rows: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
-    let shifted = (201.0_f64 * 801.0).sqrt() - 1.0;
-    let due = [("large", 3, 400.0, shifted), ("small", 1, 50.0, 50.0), ("small", 1, 100.0, 100.0)];
-    assert_eq!(rows.len(), due.len(), "{name}: {rows:?}");
-    for (row, (model, requests, middle, shifted)) in rows.iter().zip(due) {
-        let near = |field: &str, exact: f64| (row[field].as_f64().unwrap() - exact).abs() < 1e-9 * exact;
-        assert_eq!(
-            (row["model"].as_str(), row["requests"].as_i64()),
-            (Some(model), Some(requests)),
-            "{name}"
-        );
-        assert!(near("middle", middle) && near("shifted", shifted), "{name}: {row}");
-    }
+    check_geometric_means(&rows);
     let query = fs::read_to_string(project.path().join("query.sql")).unwrap();
     fs::write(project.path().join("wrong.sql"), query.replace("offset => 1", "offset => -1")).unwrap();
     let (exit, _, said) = project.run(&["run", "wrong.sql", "--input", "requests=requests.jsonl"]);
@@ -263,31 +250,212 @@ fn a_tool_that_is_missing_is_named_with_where_to_get_it() {
     }
 }
 
+/// Puts other lines into the author's file of a project; each has to be there.
+fn change(project: &Project, file: &str, changes: &[(&str, &str)]) {
+    let source = project.path().join(file);
+    let mut text = fs::read_to_string(&source).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{file} has no {from}");
+        text = text.replace(from, to);
+    }
+    fs::write(&source, text).unwrap();
+}
+
+/// What a changed reducer says when its query runs.
+fn said_by_changed(project: &Project, file: &str, changes: &[(&str, &str)]) -> String {
+    let source = project.path().join(file);
+    let original = fs::read_to_string(&source).unwrap();
+    change(project, file, changes);
+    let (exit, _, said) = project.run(&["plugin", "build"]);
+    assert_eq!(exit, 0, "{said}");
+    fs::write(&source, original).unwrap();
+    project.run(&["run", "query.sql", "--input", "requests=requests.jsonl"]).2
+}
+
 #[test]
-fn an_error_of_an_author_is_told_with_its_text() {
-    for (language, file, sum, wrong, expected) in [
+fn an_error_of_an_author_is_told_with_its_text_and_line() {
+    // What is changed, and what is said of it: a name that is not there, a value that the state cannot have, and a state that is returned.
+    let cases = [
         (
             JAVASCRIPT,
             "plugin.js",
-            "state.count += 1;",
-            "state.count += nothing;",
-            "ReferenceError: nothing is not defined",
+            [
+                (
+                    "state.count += 1;",
+                    "state.count += nothing;",
+                    "refused a batch: ReferenceError: nothing is not defined (plugin.js, line ",
+                ),
+                (
+                    "state.count += 1;",
+                    "state.count += 0.5;",
+                    "refused a batch: TypeError: `state.count` is U64 and got 0.5 (number)",
+                ),
+                (
+                    "state.sum += other.sum;",
+                    "return { count: 1, sum: 2 };",
+                    "merge: TypeError: it must change `state` in place; its return value",
+                ),
+            ],
         ),
         (
             PYTHON,
             "plugin.py",
-            "state.count += 1",
-            "state.count += nothing",
-            "NameError: name 'nothing' is not defined",
+            [
+                (
+                    "state.count += 1\n",
+                    "state.count += nothing\n",
+                    "refused a batch: NameError: name 'nothing' is not defined (plugin.py, line ",
+                ),
+                (
+                    "state.count += 1\n",
+                    "state.count += \"1\" if state.count else 0.5\n",
+                    "refused a batch: `Logs.count` is U64 and got 0.5 (float) after `add`",
+                ),
+                (
+                    "state.sum += other.sum",
+                    "return Logs(1, 2.0)",
+                    "merge: `GeoMean.merge` must change `state` in place; its return value",
+                ),
+            ],
         ),
-    ] {
+    ];
+    for (language, file, cases) in cases {
         let Some(project) = language.project("reducer") else { continue };
-        let source = project.path().join(file);
-        let text = fs::read_to_string(&source).unwrap();
-        fs::write(&source, text.replace(sum, wrong)).unwrap();
+        for (from, to, expected) in cases {
+            let said = said_by_changed(&project, file, &[(from, to)]);
+            assert!(said.contains(expected), "{}: {said}", language.name);
+            assert!(!said.contains("trapped"), "{}: {said}", language.name);
+        }
+    }
+}
+
+/// How a sink of a language makes one request of the rows of a window: its file, and what is changed in it.
+type Batches = (Language, &'static str, &'static [(&'static str, &'static str)]);
+
+const BATCHES: [Batches; 2] = [
+    (
+        PYTHON,
+        "plugin.py",
+        &[
+            ("import Row, Sink, export", "import Sink, by_window, delivered, export"),
+            (
+                "    def request(self, row: Row):\n        text = \", \".join(f\"{column} {value}\" for column, value in row.texts())\n        \
+                 return post_json(self.url, {\"text\": text})\n",
+                "    def requests(self, rows):\n        for of in by_window(rows):\n            \
+                 names = sorted(f\"{row.texts()[1][1]} {(row.window or [0, 0])[1]}\" for row in of)\n            \
+                 yield post_json(self.url, {\"text\": names, \"nan\": float(\"nan\")}, key=of[0].key), of\n",
+            ),
+        ],
+    ),
+    (
+        JAVASCRIPT,
+        "plugin.js",
+        &[
+            ("import { TEXT,", "import { TEXT, byWindow,"),
+            (
+                "    request(row) {\n      const text = row.texts().map(([column, value]) => `${column} ${value}`).join(', ');\n      \
+                 return postJson(url, { text });\n    },\n",
+                "    *requests(rows) {\n      for (const of of byWindow(rows)) {\n        \
+                 const text = of.map((row) => `${row.texts()[1][1]} ${row.window?.[1]}`).sort();\n        \
+                 yield [postJson(url, { text, nan: NaN }, of[0].key), of];\n      }\n    },\n",
+            ),
+        ],
+    ),
+];
+
+/// Runs the query of a sink into a receiver of so many requests; gives their bodies, and what was said.
+fn delivered(project: &Project, requests: usize) -> (Vec<String>, String) {
+    let (url, took) = receiver(requests);
+    let mut command = streamgauge();
+    command.current_dir(project.path()).args(["run", "query.sql", "--input", "requests=requests.jsonl"]);
+    command.env("CHAT_URL", url).env("CHAT_PRIVATE", "true").stdin(Stdio::null());
+    let (_, _, said) = outcome(&mut command);
+    let mut bodies = took.join().unwrap();
+    bodies.sort();
+    (bodies, said)
+}
+
+#[test]
+fn rows_of_a_window_go_into_one_request() {
+    for (language, file, changes) in BATCHES {
+        let Some(project) = language.project("sink") else { continue };
+        change(&project, file, changes);
         let (exit, _, said) = project.run(&["plugin", "build"]);
         assert_eq!(exit, 0, "{said}");
-        let (_, _, said) = project.run(&["run", "query.sql", "--input", "requests=requests.jsonl"]);
-        assert!(said.contains(&format!("refused a batch: {expected}")), "{said}");
+        let (exit, printed, _) = project.run(&["plugin", "check", "mine.wasm"]);
+        assert!(exit == 0 && printed.ends_with("all 7 laws hold\n"), "{printed}");
+        let (bodies, said) = delivered(&project, 2);
+        let due = [
+            r#"{"text":["large 1767225660000000","small 1767225660000000"],"nan":null}"#,
+            r#"{"text":["small 1767225720000000"],"nan":null}"#,
+        ];
+        assert_eq!(bodies, due, "{}: {said}", language.name);
+        assert!(said.contains("dead_letters=0"), "{said}");
+    }
+}
+
+#[test]
+fn what_judge_may_not_return_is_told() {
+    for (language, file, from, to, expected) in [
+        (
+            PYTHON,
+            "plugin.py",
+            "\n\nexport(Chat)",
+            "\n    def judge(self, response):\n        return True\n\n\nexport(Chat)",
+            "the sink cannot judge the answer: `judge` returned bool: return delivered, retry(...) or rejected(...)",
+        ),
+        (
+            JAVASCRIPT,
+            "plugin.js",
+            "    request(row) {",
+            "    judge: () => true,\n    request(row) {",
+            "the sink cannot judge the answer: TypeError: `judge` returned true (boolean): return delivered, retry(...) or rejected(...)",
+        ),
+    ] {
+        let Some(project) = language.project("sink") else { continue };
+        change(&project, file, &[(from, to)]);
+        let (exit, _, said) = project.run(&["plugin", "build"]);
+        assert_eq!(exit, 0, "{said}");
+        // The first answer, 503, is judged as well: its row is a dead letter, and the two others are taken and judged.
+        let (bodies, said) = delivered(&project, 2);
+        assert_eq!(bodies.len(), 2, "{said}");
+        assert!(said.contains(expected) && said.contains("dead_letters=3"), "{}: {said}", language.name);
+    }
+}
+
+#[test]
+fn what_is_wrong_in_python_is_told_without_the_tool_and_with_the_reason_last() {
+    let Some(project) = PYTHON.project("reducer") else { return };
+    let source = project.path().join("plugin.py");
+    let original = fs::read_to_string(&source).unwrap();
+    for (from, to, expected) in [
+        (
+            "export(GeoMean)",
+            "nothing",
+            "error: this folder cannot be built:\n  File \"plugin.py\", line LINE, in <module>\n    nothing\nNameError: name 'nothing' is not defined\n",
+        ),
+        (
+            "    sum: float",
+            "    sum: set[float]",
+            "\n`Logs.sum`: set[float] has no place in a state: use list[float]\n",
+        ),
+        (
+            "    sum: float",
+            "    sum = 0.0",
+            "\n`Logs.sum` has no annotation, so it would not be kept: write `sum: float`, or `typing.ClassVar` for a constant\n",
+        ),
+        (
+            "def merge",
+            "def merges",
+            "\n`GeoMean` has no method `merge`: write `def merge(self, state: Logs, other: Logs)`\n",
+        ),
+        ("export(GeoMean)", "", "\nplugin.py names no aggregate: let it end with `export(YourClass)`\n"),
+    ] {
+        fs::write(&source, original.replace(from, to)).unwrap();
+        let line = original.lines().count();
+        let (exit, _, said) = project.run(&["plugin", "build"]);
+        assert_eq!(exit, 1, "{said}");
+        assert!(said.ends_with(&expected.replace("LINE", &line.to_string())), "{said}");
+        assert!(said.lines().count() < 8 && !said.contains("/1/"), "{said}");
     }
 }

@@ -19,6 +19,37 @@ pub(crate) fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-projects")
 }
 
+/// The rows of a new reducer's query, in any language, compared with exact values. The windows overlap: `merge` puts 50 and 100 together, and
+/// 200 and 800 with a NULL, which counts as a request only.
+pub(crate) fn check_geometric_means(rows: &str) {
+    let rows: Vec<serde_json::Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    let mean =
+        |one: f64, other: f64| Some(((one * other).sqrt(), ((one + 1.0) * (other + 1.0)).sqrt() - 1.0));
+    let due = [
+        ("00:30", "large", 2, mean(200.0, 800.0)),
+        ("01:00", "large", 3, mean(200.0, 800.0)),
+        ("01:00", "small", 1, mean(50.0, 50.0)),
+        ("01:30", "large", 1, None),
+        ("01:30", "small", 2, mean(50.0, 100.0)),
+        ("02:00", "small", 1, mean(100.0, 100.0)),
+    ];
+    assert_eq!(rows.len(), due.len(), "{rows:?}");
+    for (row, (end, model, requests, means)) in rows.iter().zip(due) {
+        let found = (row["window_end"].as_str(), row["model"].as_str(), row["requests"].as_i64());
+        let end = format!("2026-01-01T00:{end}.000Z");
+        assert_eq!(found, (Some(end.as_str()), Some(model), Some(requests)));
+        let near = |field: &str, exact: Option<f64>| match (row[field].as_f64(), exact) {
+            (Some(found), Some(exact)) => (found - exact).abs() < 1e-9 * exact,
+            (found, exact) => found == exact,
+        };
+        assert!(
+            near("middle", means.map(|(middle, _)| middle))
+                && near("shifted", means.map(|(_, shifted)| shifted)),
+            "{row}"
+        );
+    }
+}
+
 fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut command = streamgauge();
     command.current_dir(folder).args(arguments).stdin(Stdio::null());
@@ -55,15 +86,7 @@ fn a_new_project_builds_keeps_the_laws_and_runs_in_its_query() {
 
     let (exit, rows, said) = run(&project, &["run", "query.sql", "--input", "requests=requests.jsonl"]);
     assert_eq!(exit, 0, "{said}");
-    let rows: Vec<serde_json::Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
-    let number = |row: usize, field: &str| rows[row][field].as_f64().unwrap();
-    let near = |found: f64, exact: f64| assert!((found - exact).abs() < 1e-9 * exact, "{found} {exact}");
-    // Of 200 and 800; the row with NULL counts as a request only.
-    near(number(0, "middle"), 400.0);
-    near(number(0, "shifted"), (201.0_f64 * 801.0).sqrt() - 1.0);
-    near(number(1, "middle"), 50.0);
-    near(number(2, "middle"), 100.0);
-    assert_eq!((rows.len(), rows[0]["requests"].as_i64()), (3, Some(3)));
+    check_geometric_means(&rows);
 
     let wrong = fs::read_to_string(project.join("query.sql")).unwrap().replace("offset => 1", "offset => -1");
     fs::write(project.join("wrong.sql"), wrong).unwrap();

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{
     kept::answer,
     outcome,
-    plugin_project::{REDUCER_CASES, SINK_CASES},
+    plugin_project::{REDUCER_CASES, SINK_CASES, check_geometric_means},
     streamgauge,
 };
 
@@ -91,17 +91,7 @@ fn geometric_means(toolchain: &Toolchain) {
     let project = folder.path().join("project");
     let (exit, rows, said) = run(&project, &["run", "query.sql", "--input", "requests=requests.jsonl"], &[]);
     assert_eq!(exit, 0, "{said}");
-    let rows: Vec<serde_json::Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
-    let near = |row: usize, field: &str, exact: f64| {
-        let found = rows[row][field].as_f64().unwrap();
-        assert!((found - exact).abs() < 1e-9 * exact, "{found} {exact}");
-    };
-    // Of 200 and 800; the row with NULL counts as a request only.
-    near(0, "middle", 400.0);
-    near(0, "shifted", (201.0_f64 * 801.0).sqrt() - 1.0);
-    near(1, "middle", 50.0);
-    near(2, "middle", 100.0);
-    assert_eq!((rows.len(), rows[0]["requests"].as_i64()), (3, Some(3)));
+    check_geometric_means(&rows);
 
     let wrong = fs::read_to_string(project.join("query.sql")).unwrap().replace("offset => 1", "offset => -1");
     fs::write(project.join("wrong.sql"), wrong).unwrap();

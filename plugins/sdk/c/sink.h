@@ -1,4 +1,5 @@
-// A sink: it makes one POST of each row. Its source says what it is by these macros, includes this file, and then defines a function:
+// A sink: it makes a POST of each row, or of several. Its source says what it is by these macros, includes this file, and then defines
+// a function:
 //
 //   #define NAME "chat"                                       the connector's name; a program gives it a name of its own
 //   #define DOCS "..."                                        where it delivers to and how, in one line
@@ -11,6 +12,14 @@
 // judge_by_status(), unless the source defines JUDGE as the name of another function of this type:
 //
 //   static Outcome judge(const Response *response, const Options *options);
+//
+// For one request of several rows the source defines REQUESTS as the name of a function, and no request():
+//
+//   static size_t requests(Request *request, const Row *row, size_t left, const Options *options);
+//
+// It makes one request of the first rows of those that are left, and gives their number: rows_of_window(row, left, 50) are at most 50 of the
+// window of the first one, and row_behind(row, 1) is the next row. A call has rows of one window, or of none. A window of more than 8,192 rows
+// comes in several calls. The outcome of an answer holds for all rows of the request.
 //
 // fail("why") refuses the batch. Texts that are given to put_...() are copied.
 #ifndef STREAMGAUGE_SINK_H
@@ -64,7 +73,46 @@ typedef struct {
 // What has become of a row: delivered() and the like make one.
 typedef exports_streamgauge_plugin_sink_outcome_t Outcome;
 
+#ifdef REQUESTS
+static size_t REQUESTS(Request *request, const Row *row, size_t left, const Options *options);
+#else
 static void request(Request *request, const Row *row, const Options *options);
+#define REQUESTS sg_one_row
+static size_t sg_one_row(Request *made, const Row *row, size_t left, const Options *options) {
+  (void)left;
+  request(made, row, options);
+  return 1;
+}
+#endif
+
+// The row so many places behind another one.
+SG_MAYBE_UNUSED static Row row_behind(const Row *row, size_t count) {
+  Row behind = *row;
+  behind.number += count;
+  return behind;
+}
+
+// The start and end of the row's window, in microseconds since 1970; false = the query has no windows.
+SG_MAYBE_UNUSED static bool row_window(const Row *row, int64_t *start, int64_t *end) {
+  if (!row->rows->windows.is_some) return false;
+  *start = row->rows->windows.val.starts.ptr[row->number];
+  *end = row->rows->windows.val.ends.ptr[row->number];
+  return true;
+}
+
+// How many rows from this one on are of its window: `most` at most, and no more than are left.
+SG_MAYBE_UNUSED static size_t rows_of_window(const Row *row, size_t left, size_t most) {
+  int64_t start = 0, end = 0;
+  row_window(row, &start, &end);
+  size_t count = 1;
+  for (; count < left && count < most; count++) {
+    Row behind = row_behind(row, count);
+    int64_t other_start = 0, other_end = 0;
+    row_window(&behind, &other_start, &other_end);
+    if (other_start != start || other_end != end) break;
+  }
+  return count;
+}
 
 SG_MAYBE_UNUSED static Text sg_text(sg_string string) { return (Text){(const char *)string.ptr, string.len}; }
 
@@ -266,12 +314,16 @@ static void sg_header(exports_streamgauge_plugin_sink_list_pair_t *headers, cons
   headers->ptr[headers->len++] = (exports_streamgauge_plugin_sink_pair_t){sg_copy(text_of(name)), sg_copy(value)};
 }
 
-// The request of a row, with its idempotency key as a string of a structured header (RFC 8941).
-static void sg_encode(const sg_self *self, const Row *row, Text key, exports_streamgauge_plugin_sink_request_t *encoded) {
+// The request of a row or several, with the idempotency key of the first as a string of a structured header (RFC 8941). It gives their number.
+static size_t sg_encode(const sg_self *self, const Row *row, size_t left, Text key, exports_streamgauge_plugin_sink_request_t *encoded) {
   Request made = {0};
-  request(&made, row, &self->options);
+  size_t carried = REQUESTS(&made, row, left, &self->options);
+  if (carried < 1 || carried > left) {
+    fail("a request carries another number of rows than there are: it carries one at least, and at most those that are left");
+    carried = left;
+  }
   memset(encoded, 0, sizeof *encoded);
-  encoded->deliveries = 1;
+  encoded->deliveries = (uint32_t)carried;
   encoded->message.tag = EXPORTS_STREAMGAUGE_PLUGIN_SINK_MESSAGE_HTTP;
   exports_streamgauge_plugin_sink_http_request_t *http = &encoded->message.val.http;
   http->method = sg_copy(text_of("POST"));
@@ -283,6 +335,7 @@ static void sg_encode(const sg_self *self, const Row *row, Text key, exports_str
   free(quoted.bytes);
   http->body.ptr = (uint8_t *)made.body.bytes;
   http->body.len = made.body.length;
+  return carried;
 }
 
 bool exports_streamgauge_plugin_sink_method_encoder_encode(sg_self *self, exports_streamgauge_plugin_sink_deliveries_t *deliveries,
@@ -290,12 +343,12 @@ bool exports_streamgauge_plugin_sink_method_encoder_encode(sg_self *self, export
                                                            exports_streamgauge_plugin_sink_error_t *error) {
   if (deliveries->content.tag != EXPORTS_STREAMGAUGE_PLUGIN_SINK_CONTENT_ROWS) fail("takes rows, no alerts");
   size_t count = sg_failure ? 0 : deliveries->sequences.len;
-  *requests = (exports_streamgauge_plugin_sink_list_request_t){sg_zeros(count, sizeof *requests->ptr), count};
+  *requests = (exports_streamgauge_plugin_sink_list_request_t){sg_zeros(count, sizeof *requests->ptr), 0};
   const sg_rows *rows = &deliveries->content.val.rows;
   sg_column_TEXT keys = {deliveries->keys.ends.ptr, (const char *)deliveries->keys.bytes.ptr};
-  for (size_t number = 0; number < count; number++) {
+  for (size_t number = 0; number < count;) {
     Row row = {self->schema.columns.len, &self->schema, rows, number};
-    sg_encode(self, &row, sg_at_TEXT(&keys, number), &requests->ptr[number]);
+    number += sg_encode(self, &row, count - number, sg_at_TEXT(&keys, number), &requests->ptr[requests->len++]);
   }
   exports_streamgauge_plugin_sink_deliveries_free(deliveries);
   if (sg_succeeds(error)) return true;

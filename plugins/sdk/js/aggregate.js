@@ -3,7 +3,9 @@
 
 import { checkExact, column, invalid, runsWithoutNulls, told, values } from './columns.js';
 import { fields, given } from './parameter.js';
-import { Corrupt, Reader, Writer, struct } from './stored.js';
+import { shown } from './shown.js';
+import { Corrupt, Reader, Writer, checkState, struct } from './stored.js';
+import { encode } from './utf8.js';
 
 const isError = (thrown) => thrown !== null && typeof thrown === 'object' && typeof thrown.tag === 'string';
 
@@ -27,13 +29,19 @@ export function overloads(...ways) {
 /** An aggregate function as what the component exports. */
 export const aggregate = (way) => overloads(way);
 
-function signature({ row, returns, parameters = {}, state, tolerance = 0, stateVersion = 1 }) {
+function signature({ name, row, returns, parameters = {}, state, tolerance = 0, stateVersion = 1 }) {
+  const types = 'BOOLEAN, BIGINT, DOUBLE, TIMESTAMP or TEXT';
+  if (!Array.isArray(row) || row.some((type) => type?.sql === undefined)) {
+    throw new TypeError(`\`row\` of ${name} is an array of ${types}, such as [DOUBLE], and got ${shown(row)}`);
+  }
+  if (returns?.sql === undefined) throw new TypeError(`\`returns\` of ${name} is ${types}, and got ${shown(returns)}`);
+  if (state === null || typeof state !== 'object') throw new TypeError(`\`state\` of ${name} is an object of types, and got ${shown(state)}`);
   const needsTime = row.length > 0 && row[row.length - 1].isEventTime === true;
   const stored = struct(state);
-  const types = row.map(({ sql }) => sql);
+  const columns = row.map(({ sql }) => sql);
   const size = stored.size === undefined ? { tag: 'growing' } : { tag: 'bounded', val: 64 + 4 * stored.size };
   const described = {
-    arguments: needsTime ? types.slice(0, -1) : types,
+    arguments: needsTime ? columns.slice(0, -1) : columns,
     parameters: fields(parameters),
     returns: returns.sql,
     needsTime,
@@ -42,7 +50,7 @@ function signature({ row, returns, parameters = {}, state, tolerance = 0, stateV
     stateVersion,
     restores: [],
   };
-  return { described, stored, types };
+  return { described, stored, types: columns, fields: Object.keys(state) };
 }
 
 /** Adds the rows of some runs; a loop a number of arguments, so that nothing is made anew for each row. */
@@ -64,11 +72,14 @@ function addRows(logic, states, slots, columns, runs) {
 
 /** The states of one call of the function, each in a numbered slot. */
 class Slots {
-  constructor(way, { described, stored, types }, literals) {
+  constructor(way, { described, stored, types, fields: names }, literals) {
     this.described = described;
     this.stored = stored;
     this.types = types;
+    this.names = names;
     this.states = [];
+    // How many rows of the batch each slot was given.
+    this.counts = [];
     // What `merge` threw, by slot: the contract gives it no error, so that the next call which may have one tells it.
     this.broken = new Map();
     try {
@@ -77,11 +88,17 @@ class Slots {
       // An author's error says what to write instead, and needs no name of a class.
       throw thrown instanceof RangeError ? invalid(thrown.message) : refused(thrown);
     }
+    for (const method of ['add', 'merge', 'value']) {
+      if (typeof this.logic?.[method] !== 'function') throw invalid(`\`open\` of ${way.name} gives no function \`${method}\``);
+    }
   }
 
   reach(slots) {
     for (const slot of slots) {
-      while (this.states.length <= slot) this.states.push(this.stored.initial());
+      while (this.states.length <= slot) {
+        this.states.push(this.stored.initial());
+        this.counts.push(0);
+      }
     }
   }
 
@@ -89,14 +106,43 @@ class Slots {
     const { types } = this;
     if (columns.length !== types.length) throw invalid(`${types.length} arguments are due, not ${columns.length}`);
     for (const why of this.broken.values()) throw invalid(why);
-    this.reach(slots);
+    const batch = this.touch(slots);
     const runs = runsWithoutNulls(slots.length, columns);
     const found = types.map((type, place) => values(type, columns[place]));
     found.forEach((list, place) => checkExact(types[place], list, runs));
     try {
       addRows(this.logic, this.states, slots, found, runs);
+      this.check(batch);
     } catch (thrown) {
       throw refused(thrown);
+    }
+  }
+
+  /** Makes the slots of a batch. It gives each of them once, and how many rows it is given. */
+  touch(slots) {
+    const { counts, states } = this;
+    const touched = [];
+    for (let row = 0; row < slots.length; row++) {
+      const slot = slots[row];
+      if (slot >= states.length) this.reach([slot]);
+      if (counts[slot]++ === 0) touched.push(slot);
+    }
+    const rows = touched.map((slot) => counts[slot]);
+    for (const slot of touched) counts[slot] = 0;
+    return { touched, rows };
+  }
+
+  /** Finds values in states that cannot be stored while the rows that made them are known. Of long lists it looks at as many items as rows
+   * have come, so that a batch does not cost more the longer they are; `evaluate` looks at all of them. */
+  check({ touched, rows }) {
+    for (let place = 0; place < touched.length; place++) checkState(this.stored, this.states[touched[place]], rows[place]);
+  }
+
+  /** Refuses another state that `merge` returns. What a function of one expression returns is no such thing. */
+  refuseReturned(state, returned) {
+    if (returned === state || returned === null || typeof returned !== 'object') return;
+    if (this.names.every((name) => Object.hasOwn(returned, name))) {
+      throw new TypeError(`it must change \`state\` in place; its return value is ignored, and it returned ${shown(returned)}`);
     }
   }
 
@@ -106,8 +152,10 @@ class Slots {
     into.forEach((one, pair) => {
       // A source beyond the last slot is empty.
       if (source[pair] >= length) return;
+      if (this.broken.size > 0 && this.broken.has(source[pair])) this.broken.set(one, this.broken.get(source[pair]));
       try {
-        this.logic.merge(this.states[one], this.states[source[pair]]);
+        const returned = this.logic.merge(this.states[one], this.states[source[pair]]);
+        if (returned !== undefined) this.refuseReturned(this.states[one], returned);
       } catch (thrown) {
         this.broken.set(one, `merge: ${told(thrown)}`);
       }
@@ -119,7 +167,9 @@ class Slots {
     const results = Array.from(slots, (slot, row) => {
       try {
         if (this.broken.has(slot)) throw this.broken.get(slot);
-        return this.logic.value(this.states[slot] ?? this.stored.initial());
+        const state = this.states[slot] ?? this.stored.initial();
+        checkState(this.stored, state);
+        return this.logic.value(state);
       } catch (thrown) {
         failed.push({ row, why: told(thrown) });
         return null;
@@ -130,12 +180,25 @@ class Slots {
   }
 
   snapshot(slots) {
-    const writer = new Writer();
-    const ends = Array.from(slots, (slot) => {
-      this.stored.write(writer, this.states[slot] ?? this.stored.initial());
-      return writer.length;
-    });
-    return { ends, bytes: writer.bytes.slice(0, writer.length) };
+    try {
+      const writer = new Writer();
+      const ends = Array.from(slots, (slot) => {
+        if (this.broken.has(slot)) throw this.broken.get(slot);
+        const state = this.states[slot] ?? this.stored.initial();
+        try {
+          this.stored.write(writer, state);
+        } catch (thrown) {
+          // The engine's words name no field.
+          checkState(this.stored, state);
+          throw thrown;
+        }
+        return writer.length;
+      });
+      return { ends, bytes: writer.bytes.slice(0, writer.length) };
+    } catch (thrown) {
+      // The contract gives `snapshot` no error. Where no states come, the host tells the text in place of their bytes.
+      return { ends: [], bytes: encode(told(thrown)) };
+    }
   }
 
   restore(version, slots, { ends, bytes }) {

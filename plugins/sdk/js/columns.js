@@ -10,8 +10,28 @@ const TOO_LARGE = 'is beyond 2^53 and not exact in JavaScript';
 /** The error of a guest that refuses what it was given. */
 export const invalid = (text) => ({ tag: 'invalid', val: text });
 
-/** What was thrown, in words, for a user who sees no stack. */
-export const told = (thrown) => (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown));
+/** Files of this kit in a stack, in a project and where it is tested. */
+const KIT = /\/(streamgauge|js)\/(aggregate|columns|parameter|shown|sink|stored|utf8)\.js$/;
+
+/** The innermost function of the author's that this kit had called, with file and line; undefined where there is none. */
+function placeOf({ stack }) {
+  const found = [...String(stack).matchAll(/^\s*at (?:(.*) )?\(?([^\s()]+?):(\d+)(?::\d+)?\)?$/gm)];
+  const frames = found.map(([, name, file, line]) => ({ name, file, line }));
+  const ofKit = frames.map(({ file }) => KIT.test(file));
+  const at = ofKit.findIndex((isKit, place) => !isKit && ofKit.indexOf(true, place) >= 0);
+  if (at < 0) return undefined;
+  const { name, file, line } = frames[at];
+  const place = `${file.slice(file.lastIndexOf('/') + 1)}, line ${line}`;
+  const method = name?.slice(name.lastIndexOf('.') + 1);
+  return method === undefined || method === '<anonymous>' ? place : `${place}, in ${method}`;
+}
+
+/** What was thrown, in words, with the author's line that it comes from: for a user who sees no stack. */
+export function told(thrown) {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const place = placeOf(thrown);
+  return `${thrown.name}: ${thrown.message}${place === undefined ? '' : ` (${place})`}`;
+}
 
 /** Whether a bitmap has a row. */
 export const bit = (bitmap, row) => (bitmap[row >> 3] >> (row & 7)) & 1;

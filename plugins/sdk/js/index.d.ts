@@ -68,9 +68,9 @@ export interface Aggregate<R extends readonly Sql<any>[], S extends Named<any>, 
   state: S;
   /** Looks at the parameters of a call. A RangeError says what to write instead. */
   open(parameters: Struct<P>): {
-    /** Adds one row. */
+    /** Adds one row: changes `state`. */
     add(state: Struct<S>, ...row: Struct<R>): void;
-    /** Adds all rows of another state, which stays as it is. */
+    /** Adds all rows of another state: changes `state`, returns nothing and leaves `other` as it is, which is merged elsewhere, too. */
     merge(state: Struct<S>, other: Struct<S>): void;
     /** The result; null is NULL. */
     value(state: Struct<S>): V | null;
@@ -134,17 +134,27 @@ export interface RowSink<P extends Record<string, Parameter<any>>> {
   /** Looks at the options and columns. A RangeError says what to write instead. */
   open(options: Struct<P>, columns: { name: string; dataType: string }[]): {
     /** The request that carries a row. */
-    request(row: Row): Request;
-    /** What an answer means; without it, what HTTP says: see `judgeHttp`. */
+    request?(row: Row): Request;
+    /** In its place: the requests of a batch, each with the array of the rows that it carries, so that each row is in one of them, in order.
+     *
+     * A batch has rows of one window, or of none. A window of more than 8,192 rows comes in several batches, so in several requests. */
+    requests?(rows: Row[]): Iterable<[Request, Row[]]>;
+    /** What an answer means for all rows of its request; without it, what HTTP says: see `judgeHttp`. */
     judge?(response: Response): Outcome;
   };
 }
+/** Rows that stand one behind the other and are of one window, as arrays, of `most` rows at most. */
+export declare function byWindow(rows: Row[], most?: number): Row[][];
 export declare function rowSink<P extends Record<string, Parameter<any>> = {}>(sink: RowSink<P>): {
   columns: object;
   sink: { Encoder: unknown; describe(): unknown };
 };
+/** A POST of a JSON text; the key goes along as `Idempotency-Key`. */
 export declare function postJson(url: string, value: unknown, key?: string): Request;
 export declare function judgeHttp(response: Response): Outcome;
+/** The receiver has it. */
 export declare const delivered: Outcome;
+/** Send it again, not before so many milliseconds; null = as the host's back-off says. */
 export declare function retry(afterMs?: number | null): Outcome;
+/** The receiver will never take it, and why: the row becomes a dead letter with that text. */
 export declare function rejected(why: string): Outcome;

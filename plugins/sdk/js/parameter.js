@@ -25,10 +25,13 @@ export function fields(parameters) {
   }));
 }
 
+/** A bound in a message: 1e300. */
+const plain = (bound) => String(bound).replace('e+', 'e');
+
 function words({ type, within, above }) {
   const number = type.sql === 'int64' ? 'a whole number' : 'a number';
-  if (within !== undefined) return `${number} from ${within[0]} to ${within[1]}`;
-  return above === undefined ? WORDS[type.sql] : `${number} above ${above}`;
+  if (within !== undefined) return `${number} from ${plain(within[0])} to ${plain(within[1])}`;
+  return above === undefined ? WORDS[type.sql] : `${number} above ${plain(above)}`;
 }
 
 /** The values of a call by their names. One that does not fit is an error that says what to write. */

@@ -2,6 +2,7 @@
 
 import { invalid, nullable, texts, told } from './columns.js';
 import { fields, given } from './parameter.js';
+import { shown } from './shown.js';
 import { decode, encode } from './utf8.js';
 
 /** The longest start of a body that explains a rejection, in characters. */
@@ -15,6 +16,69 @@ export const retry = (afterMs = null) => ({ tag: 'retry', val: afterMs });
 
 /** The receiver will never take it. */
 export const rejected = (why) => ({ tag: 'rejected', val: why });
+
+/** Rows that stand one behind the other and are of one window, as arrays, of `most` rows at most. */
+export function byWindow(rows, most = Infinity) {
+  const groups = [];
+  let last;
+  for (const row of rows) {
+    const isSame = last !== undefined && String(last[0].window) === String(row.window);
+    if (isSame && last.length < most) {
+      last.push(row);
+    } else {
+      last = [row];
+      groups.push(last);
+    }
+  }
+  return groups;
+}
+
+/** The requests that a sink makes of rows, each with the number of rows that it carries: together all, in order. */
+function carried(logic, rows) {
+  if (logic.requests === undefined) return rows.map((row) => [checked(logic.request(row), 'request'), 1]);
+  const due = 'give each request with the array of its rows, such as `[postJson(...), rows]`';
+  const found = logic.requests(rows);
+  if (typeof found?.[Symbol.iterator] !== 'function') throw new TypeError(`\`requests\` returned ${shown(found)}: ${due}`);
+  const made = [];
+  let at = 0;
+  for (const item of found) {
+    if (!Array.isArray(item) || item.length !== 2 || !Array.isArray(item[1])) throw new TypeError(`\`requests\` gave ${shown(item)}: ${due}`);
+    const [request, of] = item;
+    checked(request, 'requests');
+    if (of.length === 0 || of.some((row, place) => row !== rows[at + place])) {
+      throw new TypeError(`\`requests\`: request ${made.length + 1} does not carry the rows from row ${at + 1} of ${rows.length} on: `
+        + 'each row goes into one request, in their order');
+    }
+    made.push([request, of.length]);
+    at += of.length;
+  }
+  if (at < rows.length) {
+    throw new TypeError(`\`requests\` left out the rows from row ${at + 1} of ${rows.length} on: each row goes into one request`);
+  }
+  return made;
+}
+
+function checked(request, method) {
+  const isText = (value) => typeof value === 'string';
+  const isRequest = request !== null && typeof request === 'object' && isText(request.url) && isText(request.method)
+    && request.body instanceof Uint8Array && Array.isArray(request.headers)
+    && request.headers.every((header) => isText(header?.name) && isText(header?.value));
+  if (!isRequest) {
+    throw new TypeError(`\`${method}\` gave ${shown(request)} where a request is due: postJson(...), or an object of method, url, headers `
+      + 'and body');
+  }
+  return request;
+}
+
+/** What a sink says that an answer means, if it is an outcome. */
+function judged(judge, response) {
+  const outcome = judge(response);
+  const { tag, val } = outcome ?? {};
+  const isRight = tag === 'delivered' || (tag === 'rejected' && typeof val === 'string')
+    || (tag === 'retry' && (val === null || (Number.isSafeInteger(val) && val >= 0)));
+  if (!isRight) throw new TypeError(`\`judge\` returned ${shown(outcome)}: return delivered, retry(...) or rejected(...)`);
+  return outcome;
+}
 
 /** A POST of a JSON text; the key goes along as `Idempotency-Key`. */
 export function postJson(url, value, key) {
@@ -87,7 +151,7 @@ function rowsOf(query, columns, { keys, content }) {
   });
 }
 
-/** A sink that makes one request a row, as what the component exports. */
+/** A sink that makes requests of rows, as what the component exports. */
 export function rowSink({ name, version = '0.1.0', docs, options = {}, open }) {
   class Encoder {
     static open(literals, { query, columns }) {
@@ -97,24 +161,28 @@ export function rowSink({ name, version = '0.1.0', docs, options = {}, open }) {
       try {
         made.logic = open(given(options, literals), columns);
       } catch (thrown) {
-        throw thrown.tag === undefined ? invalid(thrown instanceof RangeError ? thrown.message : told(thrown)) : thrown;
+        throw thrown?.tag === undefined ? invalid(thrown instanceof RangeError ? thrown.message : told(thrown)) : thrown;
+      }
+      if (typeof made.logic?.request !== 'function' && typeof made.logic?.requests !== 'function') {
+        throw invalid('`open` of the sink gives no function `request(row)`, and none `requests(rows)`');
       }
       return made;
     }
 
     encode(deliveries) {
       try {
-        const requests = rowsOf(this.query, this.columns, deliveries).map((row) => this.logic.request(row));
-        return requests.map((request) => ({ message: { tag: 'http', val: request }, deliveries: 1 }));
+        const requests = carried(this.logic, rowsOf(this.query, this.columns, deliveries));
+        return requests.map(([request, count]) => ({ message: { tag: 'http', val: request }, deliveries: count }));
       } catch (thrown) {
-        throw thrown.tag === undefined ? invalid(told(thrown)) : thrown;
+        throw thrown?.tag === undefined ? invalid(told(thrown)) : thrown;
       }
     }
 
     judge(request, response) {
       let outcome;
       try {
-        outcome = (this.logic.judge ?? judgeHttp)(response);
+        const { logic } = this;
+        outcome = judged(logic.judge === undefined ? judgeHttp : (answer) => logic.judge(answer), response);
       } catch (thrown) {
         outcome = rejected(`the sink cannot judge the answer: ${told(thrown)}`);
       }

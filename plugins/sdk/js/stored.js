@@ -12,8 +12,10 @@
 // | optional(T) | value or null | 1, and those of the value where there is one |
 // | list(T), map(K, V) | Array, Map | the number of items, seven bits a byte, and the items; those of a map by their keys |
 //
-// A number is exact to 2^53. A whole number of 8 bytes beyond it is written as 2^53, and reading a greater one is an error.
+// A value of another type is an error that names its field. A number is exact to 2^53. A whole number of 8 bytes beyond it is written as
+// 2^53, and reading a greater one is an error.
 
+import { shown } from './shown.js';
 import { compareBytes, decode, encode } from './utf8.js';
 
 /** Beyond it a number is not exact. */
@@ -100,12 +102,34 @@ function exact(value) {
   return Number(value);
 }
 
+/** Refuses a value that cannot be stored; `where` is its field. */
+function require(fits, words, value, where) {
+  if (!fits) throw new TypeError(`\`${where()}\` is ${words} and got ${shown(value)}`);
+}
+
+/** Whether a state can be stored; else an error that names the field. With `recent` only so many items at the end of each long list or map
+ * are looked at. */
+export const checkState = (type, state, recent) => type.check(state, atState, recent);
+const atState = () => 'state';
+
+const isWhole = (value) => typeof value === 'number' && Math.trunc(value) === value;
+const isNumber = (value) => typeof value === 'number';
+const isFlag = (value) => typeof value === 'boolean';
+
+/** A map up to this size is looked at as a whole after each batch of rows. */
+const WHOLE_MAX = 64;
+
 /** A type of a fixed number of bytes. */
-function fixed(sql, size, initial, write, read) {
+function fixed(words, isOf, sql, size, initial, write, read) {
   return {
+    words,
     sql,
     size,
     initial: () => initial,
+    isOf,
+    check(value, where) {
+      if (!isOf(value)) require(false, this.words, value, where);
+    },
     write(writer, value) {
       const at = writer.room(size);
       write(writer.view, at, value);
@@ -120,20 +144,26 @@ function flag(view, at) {
   return byte === 1;
 }
 
-export const BOOLEAN = fixed('boolean', 1, false, (view, at, value) => view.setUint8(at, value ? 1 : 0), flag);
-export const BIGINT = fixed('int64', 8, 0, whole, (view, at) => exact(view.getBigInt64(at, true)));
-export const TIMESTAMP = { ...BIGINT, sql: 'timestamp' };
-export const DOUBLE = fixed('float64', 8, 0, (view, at, value) => view.setFloat64(at, value, true), (view, at) => view.getFloat64(at, true));
-export const U8 = fixed(undefined, 1, 0, (view, at, value) => view.setUint8(at, value), (view, at) => view.getUint8(at));
-export const U32 = fixed(undefined, 4, 0, (view, at, value) => view.setUint32(at, value, true), (view, at) => view.getUint32(at, true));
-export const U64 = fixed(undefined, 8, 0, whole, (view, at) => exact(view.getBigUint64(at, true)));
+export const BOOLEAN = fixed('BOOLEAN', isFlag, 'boolean', 1, false, (view, at, value) => view.setUint8(at, value ? 1 : 0), flag);
+export const BIGINT = fixed('BIGINT', isWhole, 'int64', 8, 0, whole, (view, at) => exact(view.getBigInt64(at, true)));
+export const TIMESTAMP = { ...BIGINT, words: 'TIMESTAMP', sql: 'timestamp' };
+const readDouble = (view, at) => view.getFloat64(at, true);
+export const DOUBLE = fixed('DOUBLE', isNumber, 'float64', 8, 0, (view, at, value) => view.setFloat64(at, value, true), readDouble);
+export const U8 = fixed('U8', isWhole, undefined, 1, 0, (view, at, value) => view.setUint8(at, value), (view, at) => view.getUint8(at));
+const readU32 = (view, at) => view.getUint32(at, true);
+export const U32 = fixed('U32', isWhole, undefined, 4, 0, (view, at, value) => view.setUint32(at, value, true), readU32);
+export const U64 = fixed('U64', isWhole, undefined, 8, 0, whole, (view, at) => exact(view.getBigUint64(at, true)));
 /** The event time of a row, which is never NULL: the last column of `row`. */
 export const EVENT_TIME = { ...TIMESTAMP, isEventTime: true };
 
 export const TEXT = {
+  words: 'TEXT',
   sql: 'text',
   size: undefined,
   initial: () => '',
+  check(value, where) {
+    require(typeof value === 'string', this.words, value, where);
+  },
   write(writer, value) {
     const bytes = encode(value);
     writer.count(bytes.length);
@@ -152,7 +182,13 @@ const sum = (parts) => parts.reduce((total, { size }) => (total === undefined ||
 export function tuple(...parts) {
   return {
     size: sum(parts),
+    words: `tuple(${parts.map(({ words }) => words).join(', ')})`,
     initial: () => parts.map((part) => part.initial()),
+    // Texts of places are made where something is wrong only.
+    check(values, where, recent) {
+      require(Array.isArray(values) && values.length === parts.length, this.words, values, where);
+      parts.forEach((part, place) => part.check(values[place], () => `${where()}[${place}]`, recent));
+    },
     write: (writer, values) => parts.forEach((part, place) => part.write(writer, values[place])),
     read: (reader) => parts.map((part) => part.read(reader)),
   };
@@ -160,8 +196,25 @@ export function tuple(...parts) {
 
 export function struct(fields) {
   const entries = Object.entries(fields);
+  const [names, parts] = [Object.keys(fields), Object.values(fields)];
+  const count = names.length;
+  for (const [name, part] of entries) {
+    if (typeof part?.initial !== 'function') {
+      throw new TypeError(`the field \`${name}\` of a state is ${shown(part)}, which is no type: use BOOLEAN, BIGINT, DOUBLE, TIMESTAMP, TEXT, `
+        + 'U8, U32, U64, optional, list, map, tuple or struct');
+    }
+  }
   return {
-    size: sum(Object.values(fields)),
+    size: sum(parts),
+    words: 'struct',
+    check(value, where, recent) {
+      if (value === null || typeof value !== 'object') require(false, this.words, value, where);
+      for (let place = 0; place < count; place++) {
+        const part = parts[place];
+        const item = value[names[place]];
+        if (part.isOf === undefined || !part.isOf(item)) part.check(item, () => `${where()}.${names[place]}`, recent);
+      }
+    },
     initial() {
       const made = {};
       for (const [name, part] of entries) made[name] = part.initial();
@@ -181,7 +234,11 @@ export function struct(fields) {
 export function optional(part) {
   return {
     size: part.size === undefined ? undefined : 1 + part.size,
+    words: `optional(${part.words})`,
     initial: () => null,
+    check(value, where, recent) {
+      if (value !== null && value !== undefined) part.check(value, where, recent);
+    },
     write(writer, value) {
       const isThere = value !== null && value !== undefined;
       BOOLEAN.write(writer, isThere);
@@ -194,7 +251,14 @@ export function optional(part) {
 export function list(part) {
   return {
     size: undefined,
+    words: `list(${part.words})`,
     initial: () => [],
+    check(items, where, recent = Infinity) {
+      require(Array.isArray(items), this.words, items, where);
+      for (let place = Math.max(0, items.length - recent); place < items.length; place++) {
+        part.check(items[place], () => `${where()}[${place}]`, recent);
+      }
+    },
     write(writer, items) {
       writer.count(items.length);
       for (const item of items) part.write(writer, item);
@@ -216,7 +280,17 @@ export function map(key, value) {
   const compare = isText ? compareBytes : (one, other) => one - other;
   return {
     size: undefined,
+    words: `map(${key.words}, ${value.words})`,
     initial: () => new Map(),
+    check(items, where, recent) {
+      require(items instanceof Map, this.words, items, where);
+      // A map has no way to its last items; a large one is looked at when its result is asked for.
+      if (recent !== undefined && items.size > WHOLE_MAX) return;
+      for (const [name, item] of items) {
+        key.check(name, () => `a key of ${where()}`);
+        value.check(item, () => `${where()}[${JSON.stringify(name)}]`, recent);
+      }
+    },
     write(writer, items) {
       writer.count(items.size);
       const sorted = Array.from(items, ([name, item]) => [sortable(name), name, item]).sort((one, other) => compare(one[0], other[0]));

@@ -3,8 +3,9 @@
 import plugin  # noqa: F401
 from streamgauge.exported import signatures
 from streamgauge.guest.reducer import Reducer
+from streamgauge.told import Mistake
 
 if not signatures:
-    raise SystemExit("plugin.py names no aggregate: let it end with `export(YourClass)`")
+    raise Mistake("plugin.py names no aggregate: let it end with `export(YourClass)`")
 
 __all__ = ["Reducer"]

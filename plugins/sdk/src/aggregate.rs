@@ -207,8 +207,8 @@ impl Parameters<'_> {
             Ok(value) if bounds.contains(&value) => Ok(value),
             _ => Err(Error::Invalid(format!(
                 "`{name}` must be a number from {} to {}",
-                bounds.start(),
-                bounds.end()
+                bound(*bounds.start()),
+                bound(*bounds.end())
             ))),
         }
     }
@@ -247,6 +247,14 @@ impl Parameters<'_> {
             Some(Literal::Text(value)) => Ok(value),
             _ => Err(Error::Invalid(format!("`{name}` must be a text"))),
         }
+    }
+}
+
+/// A bound in a message: 1e300, and not its 301 digits.
+fn bound(value: f64) -> String {
+    match value.abs() {
+        0.0 | 1e-5..1e16 => value.to_string(),
+        _ => format!("{value:e}"),
     }
 }
 

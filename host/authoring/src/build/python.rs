@@ -1,5 +1,7 @@
 //! A plugin in Python: CPython, with the modules of the project in it.
 
+mod traceback;
+
 use std::{fs, path::Path};
 
 use super::{BuildError, Module, tool};
@@ -37,7 +39,8 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     {
         command.env("VIRTUAL_ENV", environment);
     }
-    TOOL.run(&mut command)?;
+    // An exception comes with 85 lines about the tool itself, so what it says is read before it is told.
+    TOOL.run_heard(&mut command, traceback::of_author)?;
     tool::module(name, folder, output)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -38,6 +39,33 @@ impl Tool {
         let status = started.map_err(|why| BuildError::NoTool { tool: self.name, why, help: self.help })?;
         if status.success() { Ok(()) } else { Err(BuildError::Told(self.name)) }
     }
+
+    /// Runs its command, whose output is told when it ends. Where it fails, `source` finds in it what is wrong in the author's source, which
+    /// is then told alone.
+    pub(super) fn run_heard(
+        &self,
+        command: &mut Command,
+        source: fn(&str) -> Option<String>,
+    ) -> Result<(), BuildError> {
+        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output();
+        let output = started.map_err(|why| BuildError::NoTool { tool: self.name, why, help: self.help })?;
+        let wrong = match output.status.success() {
+            true => None,
+            false => source(&String::from_utf8_lossy(&output.stderr)).map(BuildError::Source),
+        };
+        told(&output.stdout);
+        match wrong {
+            Some(wrong) => return Err(wrong),
+            None => told(&output.stderr),
+        }
+        if output.status.success() { Ok(()) } else { Err(BuildError::Told(self.name)) }
+    }
+}
+
+/// Passes on what a tool said.
+fn told(bytes: &[u8]) {
+    // Nobody may read standard error: then it is left untold.
+    let _ = std::io::stderr().write_all(bytes);
 }
 
 /// The file that a tool is to write to, as seen from the folder of the project. What an earlier build left there is removed.

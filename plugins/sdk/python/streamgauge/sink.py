@@ -2,9 +2,12 @@
 
 import dataclasses
 import datetime
+import itertools
 import json
+import math
 
 from .parameter import fields_of
+from .told import Mistake, shown
 
 #: The longest start of a body that explains a rejection, in characters.
 _WORDS_MAX = 200
@@ -82,16 +85,21 @@ delivered = Outcome("delivered")
 
 def retry(after_ms=None):
     """Send it again, not before so many milliseconds; None = as the host's back-off says."""
+    is_whole = isinstance(after_ms, int) and not isinstance(after_ms, bool) and 0 <= after_ms < 2**64
+    if after_ms is not None and not is_whole:
+        raise Mistake(f"`retry` takes whole milliseconds or None, and got {shown(after_ms)}")
     return Outcome("retry", after_ms)
 
 
 def rejected(why):
-    """The receiver will never take it."""
+    """The receiver will never take it, and why: the row becomes a dead letter with that text."""
+    if not isinstance(why, str):
+        raise Mistake(f"`rejected` takes the reason as a text, and got {shown(why)}")
     return Outcome("rejected", why)
 
 
 class Sink:
-    """Where rows are delivered to: one request a row."""
+    """Where rows are delivered to. `request` makes a request of each row; `requests`, in its place, makes them of several."""
 
     name: str
     version = "0.1.0"
@@ -104,18 +112,94 @@ class Sink:
         """The request that carries a row."""
         raise NotImplementedError
 
+    def requests(self, rows):
+        """The requests of a batch: yields each with the list of the rows that it carries, so that each row is in one of them, in order.
+
+        A batch has rows of one window, or of none. It ends with the window or before: a window of more than 8,192 rows comes in
+        several batches, so in several requests.
+        """
+        for row in rows:
+            yield self.request(row), [row]
+
     def judge(self, response):
-        """What an answer means; without this method it is what HTTP says."""
+        """What an answer means for all rows of its request; without this method it is what HTTP says."""
         return judge_http(response)
 
 
+def by_window(rows, most=None):
+    """Rows that stand one behind the other and are of one window, as lists, of `most` rows at most."""
+    for _, group in itertools.groupby(rows, key=lambda row: row.window):
+        found = list(group)
+        for start in range(0, len(found), most or len(found)):
+            yield found[start : start + (most or len(found))]
+
+
+def carried(sink, rows):
+    """The requests that a sink makes of rows, each with the number of rows that it carries: together all, in order."""
+    name, made, at = type(sink).__name__, [], 0
+    due = "yield each request with the list of its rows, such as `yield post_json(...), rows`"
+    found = sink.requests(rows)
+    if isinstance(found, Request) or not hasattr(found, "__iter__"):
+        raise Mistake(f"`{name}.requests` returned {shown(found)}: {due}")
+    for item in found:
+        if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], (list, tuple))):
+            raise Mistake(f"`{name}.requests` gave {shown(item)}: {due}")
+        request, of = item
+        _check_request(request, f"{name}.{'request' if type(sink).requests is Sink.requests else 'requests'}")
+        follow = rows[at : at + len(of)]
+        if not of or len(of) != len(follow) or any(one is not other for one, other in zip(of, follow)):
+            raise Mistake(
+                f"`{name}.requests`: request {len(made) + 1} does not carry the rows from row {at + 1} of {len(rows)} on: each row goes into "
+                "one request, in their order"
+            )
+        made.append((request, len(of)))
+        at += len(of)
+    if at < len(rows):
+        raise Mistake(f"`{name}.requests` left out the rows from row {at + 1} of {len(rows)} on: each row goes into one request")
+    return made
+
+
+def _check_request(request, where):
+    if not isinstance(request, Request):
+        raise Mistake(f"`{where}` gave {shown(request)} where a request is due: use post_json(...) or Request(...)")
+    for field, kind in [("url", str), ("body", (bytes, bytearray)), ("method", str)]:
+        value = getattr(request, field)
+        if not isinstance(value, kind):
+            raise Mistake(f"`{where}`: the {field} of its request is {'a text' if kind is str else 'bytes'} and got {shown(value)}")
+    for header in request.headers:
+        if not (isinstance(header, tuple) and len(header) == 2 and all(isinstance(part, str) for part in header)):
+            raise Mistake(f"`{where}`: a header is a pair of texts, such as (\"x-team\", \"a\"), and got {shown(header)}")
+
+
+def judged(sink, response):
+    """What a sink says that an answer means."""
+    outcome = sink.judge(response)
+    if not isinstance(outcome, Outcome):
+        raise Mistake(f"`judge` returned {type(outcome).__name__}: return delivered, retry(...) or rejected(...)")
+    return outcome
+
+
 def post_json(url, value, key=None):
-    """A POST of a JSON text; the key goes along as `Idempotency-Key`."""
+    """A POST of a JSON text, in which NaN and infinities are null; the key goes along as `Idempotency-Key`."""
     headers = [("content-type", "application/json")]
     if key is not None:
         escaped = key.replace("\\", "\\\\").replace('"', '\\"')
         headers.append(("idempotency-key", f'"{escaped}"'))
-    return Request(url, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), headers)
+    dumped = lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        text = dumped(value)
+    except ValueError:
+        text = dumped(_finite(value))
+    return Request(url, text.encode("utf-8", "replace"), headers)
+
+
+def _finite(value):
+    """A value of JSON, which has no NaN and no infinities."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key) if isinstance(key, float) else key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def judge_http(response):

@@ -11,14 +11,18 @@
 | `T | None` | 1, and those of the value where there is one |
 | `list[T]`, `str`, `dict[K, V]` | the number of items (of a text: of its bytes), seven bits a byte, and the items; those of a dict by their keys |
 
-Whole numbers that do not fit are cut to their lowest bits, as in the kit for Rust.
+Whole numbers that do not fit are cut to their lowest bits, as in the kit for Rust. Values of other types are an error that names their
+field.
 """
 
 import dataclasses
+import itertools
 import operator
 import struct
 import types
 import typing
+
+from .told import Mistake, shown
 
 
 class Corrupt(Exception):
@@ -75,17 +79,41 @@ def write_count(out, value):
     out.append(value)
 
 
+#: A table up to this size is looked at as a whole after each batch of rows.
+_WHOLE_MAX = 64
+
+
+def _is_whole(value):
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _require(fits, part, value, where):
+    if not fits:
+        raise Mistake(f"`{where}` is {part.words} and got {shown(value)}")
+
+
 class Number:
     """A number of fixed width."""
 
-    def __init__(self, code, zero):
+    def __init__(self, code, zero, words):
         self.packer = struct.Struct("<" + code)
         self.size = self.packer.size
         self.code = code
         self.zero = zero
+        self.words = words
 
     def default(self):
         return self.zero
+
+    def check(self, value, where, recent=None):
+        try:
+            self.packer.pack(value)
+        except (struct.error, OverflowError):
+            _require(self.code != "d" and _is_whole(value), self, value, where)
 
     def write(self, out, value):
         try:
@@ -106,9 +134,13 @@ class Wide:
     """A whole number of 16 bytes."""
 
     size = 16
+    words = "I128"
 
     def default(self):
         return 0
+
+    def check(self, value, where, recent=None):
+        _require(_is_whole(value), self, value, where)
 
     def write(self, out, value):
         out += (operator.index(value) & (1 << 128) - 1).to_bytes(16, "little")
@@ -121,9 +153,13 @@ class Flag:
     """True or false."""
 
     size = 1
+    words = "bool"
 
     def default(self):
         return False
+
+    def check(self, value, where, recent=None):
+        _require(isinstance(value, bool), self, value, where)
 
     def write(self, out, value):
         out.append(1 if value else 0)
@@ -139,9 +175,17 @@ class Text:
     """UTF-8."""
 
     size = None
+    words = "str"
 
     def default(self):
         return ""
+
+    def check(self, value, where, recent=None):
+        _require(isinstance(value, str), self, value, where)
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Mistake(f"`{where}` is a text with half of a surrogate pair, which is no UTF-8: {shown(value)}") from None
 
     def write(self, out, value):
         data = value.encode()
@@ -161,9 +205,14 @@ class Maybe:
     def __init__(self, part):
         self.part = part
         self.size = None if part.size is None else 1 + part.size
+        self.words = f"{part.words} | None"
 
     def default(self):
         return None
+
+    def check(self, value, where, recent=None):
+        if value is not None:
+            self.part.check(value, where, recent)
 
     def write(self, out, value):
         out.append(0 if value is None else 1)
@@ -174,6 +223,12 @@ class Maybe:
         return self.part.read(reader) if Flag().read(reader) else None
 
 
+def _fields(names):
+    if len(names) > 1:
+        return operator.attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
+
+
 class Parts:
     """Values one behind the other: a tuple, or the fields of a class."""
 
@@ -181,10 +236,12 @@ class Parts:
         self.parts = parts
         self.names = names
         self.make = make or (lambda *values: values)
+        self.words = make.__name__ if names is not None else f"tuple[{', '.join(part.words for part in parts)}]"
         sizes = [part.size for part in parts]
         self.size = None if None in sizes else sum(sizes)
         self.packer = None
-        self.values = None if names is None else [operator.attrgetter(name) for name in names]
+        # The fields of a class in one call.
+        self.values = None if names is None else _fields(names)
         if parts and all(isinstance(part, Number) for part in parts):
             # Numbers alone are packed and unpacked in one call.
             self.packer = struct.Struct("<" + "".join(part.code for part in parts))
@@ -192,8 +249,26 @@ class Parts:
     def default(self):
         return self.make(*[part.default() for part in self.parts])
 
+    def check(self, value, where=None, recent=None):
+        """Whether a value can be stored; else an error that names the field. With `recent` only so many items at the end of each long
+        list or dict are looked at."""
+        if self.names is None:
+            _require(isinstance(value, tuple) and len(value) == len(self.parts), self, value, where)
+            values = value
+        else:
+            _require(isinstance(value, self.make), self, value, where)
+            values = self.values(value)
+        if self.packer is not None:
+            try:
+                self.packer.pack(*values)
+                return
+            except (struct.error, OverflowError):
+                pass
+        for place, (part, item) in enumerate(zip(self.parts, values)):
+            part.check(item, f"{where}[{place}]" if self.names is None else f"{self.words}.{self.names[place]}", recent)
+
     def write(self, out, value):
-        values = value if self.values is None else [of(value) for of in self.values]
+        values = value if self.values is None else self.values(value)
         if self.packer is not None:
             try:
                 out += self.packer.pack(*values)
@@ -216,9 +291,23 @@ class Items:
 
     def __init__(self, part):
         self.part = part
+        self.words = f"list[{part.words}]"
 
     def default(self):
         return []
+
+    def check(self, value, where, recent=None):
+        _require(isinstance(value, list), self, value, where)
+        first = 0 if recent is None else max(0, len(value) - recent)
+        items = value[first:] if first else value
+        if isinstance(self.part, Number):
+            try:
+                struct.pack(f"<{len(items)}{self.part.code}", *items)
+                return
+            except (struct.error, OverflowError):
+                pass
+        for place, item in enumerate(items, first):
+            self.part.check(item, f"{where}[{place}]", recent)
 
     def write(self, out, value):
         write_count(out, len(value))
@@ -247,9 +336,17 @@ class Table:
     def __init__(self, key, value):
         self.key = key
         self.value = value
+        self.words = f"dict[{key.words}, {value.words}]"
 
     def default(self):
         return {}
+
+    def check(self, value, where, recent=None):
+        _require(isinstance(value, dict), self, value, where)
+        keys = value if recent is None or len(value) <= _WHOLE_MAX else itertools.islice(reversed(value), recent)
+        for key in keys:
+            self.key.check(key, f"a key of {where}")
+            self.value.check(value[key], f"{where}[{key!r}]", recent)
 
     def write(self, out, value):
         write_count(out, len(value))
@@ -269,39 +366,112 @@ class Table:
         return table
 
 
-_NUMBERS = {"u8": Number("B", 0), "u32": Number("I", 0), "u64": Number("Q", 0), "i128": Wide()}
-_TYPES = {bool: Flag(), int: Number("q", 0), float: Number("d", 0.0), str: Text(), Timestamp: Number("q", 0)}
+_NUMBERS = {"u8": Number("B", 0, "U8"), "u32": Number("I", 0, "U32"), "u64": Number("Q", 0, "U64"), "i128": Wide()}
+_TYPES = {
+    bool: Flag(), int: Number("q", 0, "int"), float: Number("d", 0.0, "float"), str: Text(), Timestamp: Number("q", 0, "Timestamp"),
+}
 ANNOTATIONS = "bool, int, float, str, Timestamp, U8, U32, U64, I128, tuple, list, dict, `T | None` and classes of @state"
+#: What to write instead of what has no place in a state.
+_INSTEAD = {
+    list: "list[float]", tuple: "tuple[float, int]", dict: "dict[str, float]", set: "list[float] or dict[str, bool]",
+    frozenset: "list[float] or dict[str, bool]", bytes: "str", complex: "tuple[float, float]",
+}
+_ANNOTATED = {bool: "bool", int: "int", float: "float", str: "str"}
 
 
-def stored(annotation):
-    """How values of an annotation become bytes."""
+def words_of(annotation):
+    """An annotation as an author writes it."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return typing.get_args(annotation)[1].upper()
+    return annotation.__name__ if isinstance(annotation, type) and not typing.get_args(annotation) else str(annotation)
+
+
+def _instead(annotation):
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (set, frozenset) and arguments and arguments[0] in (str, int, bool):
+        return f"use dict[{words_of(arguments[0])}, bool]"
+    if origin in (set, frozenset) and arguments:
+        return f"use list[{words_of(arguments[0])}]"
+    if origin is tuple and Ellipsis in arguments:
+        return f"use list[{words_of(arguments[0])}]"
+    if origin is dict:
+        return "keys are texts, whole numbers, times or booleans: dict[str, float]"
+    if annotation in _INSTEAD:
+        return f"use {_INSTEAD[annotation]}"
+    if isinstance(annotation, type) and annotation.__module__ not in ("builtins", "datetime", "decimal", "typing"):
+        return f"write @state above `class {annotation.__name__}`"
+    return f"use {ANNOTATIONS}"
+
+
+def stored(annotation, where=None):
+    """How values of an annotation become bytes; `where` is the field, for messages."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated and arguments[1] in _NUMBERS:
         return _NUMBERS[arguments[1]]
     if origin is tuple and Ellipsis not in arguments:
-        return Parts([stored(part) for part in arguments])
+        return Parts([stored(part, where) for part in arguments])
     if origin is list:
-        return Items(stored(arguments[0]))
+        return Items(stored(arguments[0], where))
     if origin is dict and arguments[0] is not float:
-        return Table(stored(arguments[0]), stored(arguments[1]))
+        return Table(stored(arguments[0], where), stored(arguments[1], where))
     if origin in (typing.Union, types.UnionType) and len(arguments) == 2 and types.NoneType in arguments:
         (part,) = (part for part in arguments if part is not types.NoneType)
-        return Maybe(stored(part))
-    if isinstance(annotation, type):
+        return Maybe(stored(part, where))
+    if isinstance(annotation, type) and origin is None:
         if annotation in _TYPES:
             return _TYPES[annotation]
-        if hasattr(annotation, "stored_as"):
+        if "stored_as" in vars(annotation):
             return annotation.stored_as
-    raise TypeError(f"{annotation!r} has no place in a state: use {ANNOTATIONS}")
+    place = "" if where is None else f"`{where}`: "
+    raise Mistake(f"{place}{words_of(annotation)} has no place in a state: {_instead(annotation)}")
+
+
+def annotations_of(of, where):
+    """The annotations of a class or function; where one names what is not there, an error that says where."""
+    try:
+        return typing.get_type_hints(of, include_extras=True)
+    except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        raise Mistake(f"`{where}`: an annotation cannot be read: {error}") from None
+
+
+def _check_annotated(cls, hints):
+    for name, value in vars(cls).items():
+        is_more = callable(value) or isinstance(value, (property, staticmethod, classmethod)) or name.startswith("__")
+        if name not in hints and not is_more:
+            kind = _ANNOTATED.get(type(value)) or _INSTEAD.get(type(value), "float")
+            raise Mistake(
+                f"`{cls.__name__}.{name}` has no annotation, so it would not be kept: write `{name}: {kind.split(' or ')[0]}`, "
+                "or `typing.ClassVar` for a constant"
+            )
+
+
+def _check_default(part, value, where):
+    """A default that a class gives to a field."""
+    if isinstance(value, (list, dict, set)):
+        words = "without a default it begins empty" if not value else "each state needs one of its own"
+        instead = f"{where.split('.')[1]}: {part.words}"
+        if value:
+            instead += f" = dataclasses.field(default_factory=lambda: {value!r})"
+        raise Mistake(f"`{where}` has the default {value!r}, which all states would share; {words}: write `{instead}`")
+    if isinstance(value, dataclasses.Field):
+        value = value.default if value.default_factory is dataclasses.MISSING else value.default_factory()
+    if value is dataclasses.MISSING:
+        return
+    part.check(value, where)
 
 
 def state(cls):
     """Makes a state of a class of annotated fields. A field without a default begins as 0, "", False, None, [] or {}."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    parts = [stored(hint) for hint in hints.values()]
+    if not isinstance(cls, type):
+        raise Mistake(f"@state stands above a class, and not above {shown(cls)}")
+    hints = annotations_of(cls, cls.__name__)
+    _check_annotated(cls, hints)
+    hints = {name: hint for name, hint in hints.items() if typing.ClassVar not in (hint, typing.get_origin(hint))}
+    parts = [stored(hint, f"{cls.__name__}.{name}") for name, hint in hints.items()]
     for name, part in zip(hints, parts):
-        if name not in vars(cls):
+        if name in vars(cls):
+            _check_default(part, vars(cls)[name], f"{cls.__name__}.{name}")
+        else:
             fresh = isinstance(part, (Items, Table)) or hasattr(part.default(), "__dataclass_fields__")
             setattr(cls, name, dataclasses.field(default_factory=part.default) if fresh else part.default())
     made = dataclasses.dataclass(slots=True)(cls)
@@ -312,7 +482,12 @@ def state(cls):
 def to_bytes(part, value):
     """The bytes of one state."""
     out = bytearray()
-    part.write(out, value)
+    try:
+        part.write(out, value)
+    except Exception:
+        # The packer's words name no field.
+        part.check(value)
+        raise
     return bytes(out)
 
 

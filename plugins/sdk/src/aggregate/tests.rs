@@ -153,6 +153,7 @@ fn parameters_are_asked_for_by_name_and_checked() {
     assert_eq!((given.positive("a"), given.within("a", 0.0..=1.5)), (Ok(1.5), Ok(1.5)));
     let wrong = |error: Result<f64, Error>| error.unwrap_err().to_string();
     assert_eq!(wrong(given.within("a", 0.0..=1.0)), "`a` must be a number from 0 to 1");
+    assert_eq!(wrong(given.within("a", -1e300..=1e-300)), "`a` must be a number from -1e300 to 1e-300");
     assert_eq!(wrong(given.finite("b")), "`b` must be a finite number");
     assert!(given.whole("b", 4..=5).is_err() && given.text("a").is_err() && given.flag("d").is_err());
     let negative = [Literal::Float64(-0.5), Literal::Int64(0), Literal::Null, Literal::Null];

@@ -6,10 +6,10 @@ import { test } from 'node:test';
 
 import { column, runsWithoutNulls } from '../../js/columns.js';
 import {
-  BIGINT, BOOLEAN, DOUBLE, EVENT_TIME, TEXT, U32, U64, U8, aggregate, fold, judgeHttp, list, map, optional, overloads, parameter,
-  struct, tuple,
+  BIGINT, BOOLEAN, DOUBLE, EVENT_TIME, TEXT, U32, U64, U8, aggregate, byWindow, delivered, fold, judgeHttp, list, map, optional, overloads,
+  parameter, postJson, rejected, retry, rowSink, struct, tuple,
 } from '../../js/index.js';
-import { Corrupt, Reader, Writer } from '../../js/stored.js';
+import { Corrupt, Reader, Writer, checkState } from '../../js/stored.js';
 import { decode, encode } from '../../js/utf8.js';
 
 const lines = readFileSync(new URL('../stored.txt', import.meta.url), 'utf8').split('\n').filter((line) => /^[a-z]/.test(line));
@@ -128,8 +128,13 @@ test('an error in merge is told by the next call that can', () => {
   const slots = broken.reducer.Accumulators.open(0, [{ tag: 'int64', val: 3 }]);
   slots.reach([1]);
   slots.merge([0], [1]);
-  assert.deepEqual(slots.evaluate([0, 1]).failed, [{ row: 0, why: 'merge: Error: no' }]);
-  assert.throws(() => slots.accumulate([], [{ rows: 0 }, { rows: 0 }]), { tag: 'invalid', val: 'merge: Error: no' });
+  const [{ row, why }] = slots.evaluate([0, 1]).failed;
+  assert.match(why, /^merge: Error: no \(kit\.test\.js, line \d+, in merge\)$/);
+  assert.equal(row, 0);
+  assert.throws(() => slots.accumulate([], [{ rows: 0 }, { rows: 0 }]), { tag: 'invalid', val: why });
+  // `snapshot` has no error: no states come, and the reason in place of their bytes.
+  const { ends, bytes: told } = slots.snapshot([1, 0]);
+  assert.deepEqual([ends, decode(told)], [[], why]);
   slots.release([0]);
   assert.deepEqual(slots.evaluate([0]).failed, []);
 });
@@ -148,4 +153,85 @@ test('a state begins anew for each slot', () => {
   type.initial().a.push(1);
   assert.deepEqual(type.initial(), { a: [], b: [0, false] });
   assert.equal(struct({ a: U8, b: optional(DOUBLE) }).size, 10);
+});
+
+test('a value of another type names its field', () => {
+  const type = struct({
+    count: U64, sum: DOUBLE, at: optional(BIGINT), name: TEXT, seen: map(TEXT, BIGINT), some: list(DOUBLE), best: tuple(DOUBLE, BOOLEAN),
+  });
+  checkState(type, { ...type.initial(), count: Infinity, sum: NaN, at: 5 });
+  const cases = [
+    ['count', 0.5, '`state.count` is U64 and got 0.5 (number)'], ['count', NaN, '`state.count` is U64 and got NaN (number)'],
+    ['count', undefined, '`state.count` is U64 and got undefined'], ['sum', '1', '`state.sum` is DOUBLE and got "1" (string)'],
+    ['at', 0.5, '`state.at` is BIGINT and got 0.5 (number)'], ['name', 7, '`state.name` is TEXT and got 7 (number)'],
+    ['seen', new Map([['a', 0.5]]), '`state.seen["a"]` is BIGINT and got 0.5 (number)'], ['seen', {}, '`state.seen` is map(TEXT, BIGINT) and got {} (object)'],
+    ['some', [1, 'x'], '`state.some[1]` is DOUBLE and got "x" (string)'], ['some', null, '`state.some` is list(DOUBLE) and got null'],
+    ['best', [1], '`state.best` is tuple(DOUBLE, BOOLEAN) and got [1] (array)'], ['best', [1, 1], '`state.best[1]` is BOOLEAN and got 1 (number)'],
+  ];
+  for (const [field, value, message] of cases) {
+    assert.throws(() => checkState(type, { ...type.initial(), [field]: value }), { name: 'TypeError', message });
+  }
+  const long = { ...type.initial(), some: ['x', ...Array(100).fill(1)] };
+  checkState(type, long, 100);
+  assert.throws(() => checkState(type, long), /some\[0\]/);
+});
+
+test('what is no type, and functions that are missing, are told with their place', () => {
+  assert.throws(() => aggregate({ ...latest, row: [5] }), { message: /^`row` of latest is an array of BOOLEAN, .* and got \[5\] \(array\)$/ });
+  assert.throws(() => aggregate({ ...latest, returns: U64 }), /`returns` of latest/);
+  assert.throws(() => aggregate({ ...latest, state: { count: 0 } }), /the field `count` of a state is 0 \(number\), which is no type/);
+  const without = aggregate({ ...latest, open: () => ({ add() {}, value: () => null }) });
+  assert.throws(() => without.reducer.Accumulators.open(0, [{ tag: 'int64', val: 3 }]), { val: '`open` of latest gives no function `merge`' });
+  const { sink } = rowSink({ name: 'none', docs: '', open: () => ({}) });
+  assert.throws(() => sink.Encoder.open([], { query: 'q', columns: [] }), { val: /no function `request\(row\)`/ });
+});
+
+test('merge that returns another state is refused, and one that is an expression is not', () => {
+  const made = (merge) => aggregate({ ...latest, open: () => ({ ...latest.open({ limit: 3 }), merge }) });
+  assert.throws(() => fold(made(() => ({ texts: [], last: null })), {}, [['a', 1], ['b', 2]], 2), /must change `state` in place; its return value/);
+  assert.equal(fold(made((state, other) => state.texts.push(...other.texts)), {}, [['a', 1], ['b', 2]], 2), 'a,b');
+});
+
+test('bounds are told in few digits', () => {
+  const wide = aggregate({ ...latest, parameters: { limit: parameter(DOUBLE, '', { or: 0, within: [-1e300, 1e6] }) } });
+  assert.throws(() => fold(wide, { limit: 1e7 }, []), { val: '`limit` must be a number from -1e300 to 1000000' });
+});
+
+/** The requests of rows with these windows, and a sink of some functions. */
+function encoded(logic, windows) {
+  const { sink } = rowSink({ name: 'batches', docs: '', open: () => logic });
+  const encoder = sink.Encoder.open([], { query: 'q', columns: [] });
+  const keys = { ends: windows.map((_, place) => place + 1), bytes: encode('abcdefghi'.slice(0, windows.length)) };
+  const val = {
+    columns: [], operations: windows.map(() => 'insert'), revisions: windows.map(() => 0),
+    windows: { starts: windows, ends: windows.map((start) => start + 1) },
+  };
+  const judge = (status) => encoder.judge({ deliveries: 2 }, { status, headers: [], body: new Uint8Array() });
+  return { requests: encoder.encode({ keys, content: { tag: 'rows', val } }), judge };
+}
+
+test('rows of a window go into one request', () => {
+  const requests = (rows) => byWindow(rows, 2).map((of) => [postJson('https://x', [of.length, NaN], of[0].key), of]);
+  const { requests: made } = encoded({ requests }, [0, 0, 0, 1]);
+  assert.deepEqual(made.map(({ deliveries }) => deliveries), [2, 1, 1]);
+  assert.equal(decode(made[0].message.val.body), '[2,null]');
+  assert.equal(made[1].message.val.headers[1].value, '"c"');
+  const post = postJson('https://x', 1);
+  for (const [wrong, words] of [
+    [(rows) => [[post, rows.slice(0, 2)]], 'left out the rows from row 3 of 4 on'], [(rows) => [[post, rows.slice(1)]], 'request 1 does not carry'],
+    [() => post, '`requests` returned {'], [() => [post], '`requests` gave {'], [(rows) => [[post, rows], [post, []]], 'request 2 does not carry'],
+    [() => undefined, '`requests` returned undefined'], [(rows) => [[{}, rows]], 'gave {} (object) where a request is due'],
+  ]) {
+    assert.throws(() => encoded({ requests: wrong }, [0, 0, 0, 1]), ({ tag, val }) => tag === 'invalid' && val.includes(words), words);
+  }
+});
+
+test('what judge may not return is told', () => {
+  const judged = (outcome) => encoded({ request: () => postJson('https://x', 1), judge: () => outcome }, [0]).judge(200);
+  for (const right of [delivered, retry(), retry(7), rejected('no')]) assert.deepEqual(judged(right), [right, right]);
+  for (const wrong of [true, undefined, retry, retry(1.5), rejected(5)]) {
+    const [{ tag, val }] = judged(wrong);
+    assert.equal(tag, 'rejected');
+    assert.match(val, /^the sink cannot judge the answer: TypeError: `judge` returned .*: return delivered, retry\(...\) or rejected/);
+  }
 });

@@ -21,6 +21,7 @@ static void add(State *state, const Row *row, const Parameters *parameters) {
   state->sum += log(row->x + parameters->offset);
 }
 
+// It adds `other`, which is merged elsewhere, too.
 static void merge(State *state, const State *other, const Parameters *parameters) {
   (void)parameters;
   state->count += other->count;

@@ -5,7 +5,7 @@
 #include "kit/sink.h"
 
 // Answers are judged as HTTP says: 2xx is delivered, 429 and 5xx are tried again, all others are rejected. `#define JUDGE judge` above, and a
-// function of this name, would do it otherwise.
+// function of this name, would do it otherwise; `#define REQUESTS requests` makes one request of several rows.
 static void request(Request *request, const Row *row, const Options *options) {
   Buffer message = {0};
   for (size_t column = 0; column < row->columns; column++) {

@@ -37,6 +37,7 @@ func (g *GeoMean) Add(state *Logs, row *Row) {
 	state.Sum += math.Log(row.X + g.Offset)
 }
 
+// Merge has two rules: it changes state, and leaves other as it is, which is merged elsewhere, too.
 func (g *GeoMean) Merge(state, other *Logs) {
 	state.Count += other.Count
 	state.Sum += other.Sum

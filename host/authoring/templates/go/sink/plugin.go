@@ -13,7 +13,8 @@ type Chat struct {
 }
 
 // Request is the request of a row. Answers are judged as HTTP says: 2xx is delivered, 429 and 5xx are tried again, all others are rejected.
-// A method Judge(response *streamgauge.Response) streamgauge.Outcome would do it otherwise.
+// A method Judge(response *streamgauge.Response) streamgauge.Outcome would do it otherwise. Requests, with ExportBatchSink, makes one
+// request of several rows.
 func (c *Chat) Request(row *streamgauge.Row) streamgauge.Request {
 	var parts []string
 	for column := range row.Len() {

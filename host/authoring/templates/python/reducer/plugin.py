@@ -27,6 +27,7 @@ class GeoMean(Aggregate):
         state.count += 1
         state.sum += ln(value + self.offset)
 
+    # Two rules: it changes `state` in place and returns nothing, and it leaves `other` as it is, which is merged elsewhere, too.
     def merge(self, state: Logs, other: Logs):
         state.count += other.count
         state.sum += other.sum

@@ -21,6 +21,7 @@ export const { columns, reducer } = aggregate({
       state.count += 1;
       state.sum += Math.log(value + offset);
     },
+    // Two rules: it changes `state`, and leaves `other` as it is, which is merged elsewhere, too.
     merge(state, other) {
       state.count += other.count;
       state.sum += other.sum;

@@ -20,11 +20,13 @@ type Deliveries struct {
 // Header is one of a request or response.
 type Header struct{ Name, Value string }
 
-// Request is one that the host sends for a row.
+// Request is one that the host sends for a row, or for several.
 type Request struct {
 	Method, URL string
 	Headers     []Header
 	Body        []byte
+	// Deliveries is how many rows it carries; the kit sets it.
+	Deliveries uint32
 }
 
 // Response is what a receiver answered.

@@ -5,6 +5,8 @@ from itertools import chain, compress, pairwise
 from componentize_py_types import Err
 from wit_world.exports import columns as c
 
+from ..told import Mistake, shown, told
+
 DATA_TYPES = {
     "boolean": c.DataType.BOOLEAN, "int64": c.DataType.INT64, "float64": c.DataType.FLOAT64,
     "timestamp": c.DataType.TIMESTAMP, "text": c.DataType.TEXT,
@@ -26,12 +28,6 @@ _BITS = [tuple(bool(byte >> bit & 1) for bit in range(8)) for byte in range(256)
 def invalid(text):
     """The error of a guest that refuses what it was given."""
     return Err(c.Error_Invalid(text))
-
-
-def told(error):
-    """An exception in words, for a user who sees no traceback."""
-    words = str(error)
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def bits(bitmap):
@@ -111,23 +107,25 @@ def bytes_list(items):
     return c.BytesList(ends, b"".join(items))
 
 
-def _whole(value):
-    value = int(value)
-    if not -(2**63) <= value < 2**63:
-        raise OverflowError(f"{value} does not fit into BIGINT")
-    return value
+#: Python's types of results. What is of another type would be stored as something else than the author meant.
+_RESULTS = {"boolean": bool, "int64": int, "float64": (float, int), "timestamp": int, "text": str}
 
 
-_CONVERTED = {"boolean": bool, "int64": _whole, "float64": float, "timestamp": _whole, "text": str}
+def _converted(data_type, value):
+    if not isinstance(value, _RESULTS[data_type]):
+        raise Mistake(f"`value` returned {shown(value)}, where {_SQL[data_type]} is due")
+    if data_type in ("int64", "timestamp") and not -(2**63) <= value < 2**63:
+        raise OverflowError(f"{shown(value)} does not fit into BIGINT")
+    return float(value) if data_type == "float64" else value
 
 
 def column(data_type, results):
     """A column of results, in which None is NULL, and the rows of which the result is of no use, with the reason."""
-    convert, failed, found = _CONVERTED[data_type], [], []
+    failed, found = [], []
     for row, result in enumerate(results):
         try:
-            found.append(None if result is None else convert(result))
-        except (ValueError, TypeError, OverflowError) as error:
+            found.append(None if result is None else _converted(data_type, result))
+        except (TypeError, OverflowError) as error:
             found.append(None)
             failed.append((row, told(error)))
     if data_type == "text":

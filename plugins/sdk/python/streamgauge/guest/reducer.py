@@ -1,6 +1,6 @@
 """The interface `reducer` of the contract for the aggregates that `export` named."""
 
-from collections import deque
+from collections import Counter, deque
 from itertools import starmap
 
 from componentize_py_types import Err
@@ -8,9 +8,11 @@ from wit_world import exports
 from wit_world.exports import columns as c
 from wit_world.exports import reducer as w
 
+from ..aggregate import refuse_returned
 from ..exported import signatures
 from ..stored import Corrupt, from_bytes, to_bytes
-from .columns import DATA_TYPES, bytes_list, column, field, given, invalid, told, values, without_nulls
+from ..told import Mistake, told
+from .columns import DATA_TYPES, bytes_list, column, field, given, invalid, values, without_nulls
 
 
 class Accumulators(w.Accumulators):
@@ -34,7 +36,7 @@ class Accumulators(w.Accumulators):
             raise invalid(str(error)) from None
         except Err:
             raise
-        except Exception as error:
+        except BaseException as error:
             raise invalid(told(error)) from None
 
     def _reach(self, slots):
@@ -53,10 +55,22 @@ class Accumulators(w.Accumulators):
         columns = [values(data_type, argument) for data_type, argument in zip(signature.types, arguments)]
         rows = zip(map(self.states.__getitem__, slots), *columns)
         try:
-            # A deque without room takes all rows, and nothing but `add` is run in Python for each of them.
-            deque(starmap(self.aggregate.add, without_nulls(rows, arguments)), maxlen=0)
-        except Exception as error:
+            # A deque takes all rows, and nothing but `add` is run in Python for each of them. What `add` returned stays in it.
+            returned = deque(filter(None, starmap(self.aggregate.add, without_nulls(rows, arguments))), maxlen=1)
+            refuse_returned(self.aggregate, "add", returned[0] if returned else None)
+            self._check(slots)
+        except BaseException as error:
             raise invalid(told(error)) from None
+
+    def _check(self, slots):
+        """Finds values in states that cannot be stored while the rows that made them are known. Of long lists it looks at as many items
+        as rows have come, so that a batch does not cost more the longer they are; `evaluate` looks at all of them."""
+        check, states = self.signature.stored.check, self.states
+        for slot, rows in Counter(slots).items():
+            try:
+                check(states[slot], recent=rows)
+            except Mistake as error:
+                raise Mistake(f"{error} after `add`") from None
 
     def merge(self, into, source):
         self._reach(into)
@@ -64,21 +78,27 @@ class Accumulators(w.Accumulators):
         for one, other in zip(into, source):
             if other < length:
                 try:
-                    merge(states[one], states[other])
-                except Exception as error:
+                    if other in self.broken:
+                        self.broken[one] = self.broken[other]
+                    returned = merge(states[one], states[other])
+                    if returned is not None:
+                        refuse_returned(self.aggregate, "merge", returned)
+                except BaseException as error:
                     self.broken[one] = f"merge: {told(error)}"
 
     def _value(self, slot, empty):
         if slot in self.broken:
-            raise RuntimeError(self.broken[slot])
-        return self.aggregate.value(self.states[slot] if slot < len(self.states) else empty)
+            raise Mistake(self.broken[slot])
+        state = self.states[slot] if slot < len(self.states) else empty
+        self.signature.stored.check(state)
+        return self.aggregate.value(state)
 
     def evaluate(self, slots):
         empty, results, failed = self.signature.state(), [], []
         for row, slot in enumerate(slots):
             try:
                 results.append(self._value(slot, empty))
-            except Exception as error:
+            except BaseException as error:
                 results.append(None)
                 failed.append((row, told(error)))
         packed, useless = column(self.signature.returns, results)
@@ -87,7 +107,13 @@ class Accumulators(w.Accumulators):
     def snapshot(self, slots):
         stored, states, empty = self.signature.stored, self.states, self.signature.state()
         length = len(states)
-        return bytes_list([to_bytes(stored, states[slot] if slot < length else empty) for slot in slots])
+        try:
+            for slot in self.broken.keys() & set(slots) if self.broken else ():
+                raise Mistake(self.broken[slot])
+            return bytes_list([to_bytes(stored, states[slot] if slot < length else empty) for slot in slots])
+        except BaseException as error:
+            # The contract gives `snapshot` no error. Where no states come, the host tells the text in place of their bytes.
+            return c.BytesList([], told(error).encode("utf-8", "replace"))
 
     def restore(self, state_version, slots, states):
         if state_version != self.signature.aggregate.state_version:
@@ -100,7 +126,7 @@ class Accumulators(w.Accumulators):
                 restored.append(from_bytes(self.signature.stored, states.bytes[start:end]))
             except Corrupt as error:
                 raise Err(c.Error_Corrupt(str(error))) from None
-            except Exception as error:
+            except BaseException as error:
                 raise Err(c.Error_Corrupt(told(error))) from None
             start = end
         self._reach(slots)

@@ -6,8 +6,9 @@ from wit_world.exports import sink as w
 
 from ..exported import exported
 from ..parameter import fields_of
-from ..sink import Column, Response, Row
-from .columns import NAMES, field, given, invalid, nullable, texts, told
+from ..sink import Column, Response, Row, carried, judged
+from ..told import told
+from .columns import NAMES, field, given, invalid, nullable, texts
 
 
 class Encoder(w.Encoder):
@@ -28,15 +29,15 @@ class Encoder(w.Encoder):
             raise invalid(str(error)) from None
         except Err:
             raise
-        except Exception as error:
+        except BaseException as error:
             raise invalid(told(error)) from None
 
     def encode(self, deliveries):
         if not isinstance(deliveries.content, w.Content_Rows):
             raise invalid("this sink takes rows, and no alerts")
         try:
-            return [self._request(row) for row in self._rows(deliveries)]
-        except Exception as error:
+            return [_request(*made) for made in carried(self.sink, list(self._rows(deliveries)))]
+        except BaseException as error:
             raise invalid(told(error)) from None
 
     def _rows(self, deliveries):
@@ -54,17 +55,11 @@ class Encoder(w.Encoder):
                 window=None if windows is None else (windows.starts[number], windows.ends[number]),
             )
 
-    def _request(self, row):
-        request = self.sink.request(row)
-        headers = [w.Pair(name, value) for name, value in request.headers]
-        http = w.HttpRequest(request.method, request.url, headers, request.body)
-        return w.Request(w.Message_Http(http), 1)
-
     def judge(self, request, response):
         headers = [(pair.name, pair.value) for pair in response.headers]
         try:
-            outcome = self.sink.judge(Response(response.status, headers, response.body))
-        except Exception as error:
+            outcome = judged(self.sink, Response(response.status, headers, response.body))
+        except BaseException as error:
             return [w.Outcome_Rejected(f"the sink cannot judge the answer: {told(error)}")] * request.deliveries
         made = {
             "delivered": lambda _: w.Outcome_Delivered(),
@@ -72,6 +67,12 @@ class Encoder(w.Encoder):
             "rejected": w.Outcome_Rejected,
         }[outcome.kind](outcome.detail)
         return [made] * request.deliveries
+
+
+def _request(request, deliveries):
+    headers = [w.Pair(name, value) for name, value in request.headers]
+    http = w.HttpRequest(request.method, request.url, headers, bytes(request.body))
+    return w.Request(w.Message_Http(http), deliveries)
 
 
 class Sink(exports.Sink):

@@ -67,7 +67,7 @@ func (e *Encoder) Encode(deliveries streamgauge_plugin_sink.Deliveries) wit_type
 		for _, header := range request.Headers {
 			post.Headers = append(post.Headers, streamgauge_plugin_sink.Pair{Name: header.Name, Value: header.Value})
 		}
-		lowered = append(lowered, streamgauge_plugin_sink.Request{Message: streamgauge_plugin_sink.MakeMessageHttp(post), Deliveries: 1})
+		lowered = append(lowered, streamgauge_plugin_sink.Request{Message: streamgauge_plugin_sink.MakeMessageHttp(post), Deliveries: request.Deliveries})
 	}
 	return wit_types.Ok[requests, streamgauge_plugin_columns.Error](lowered)
 }
