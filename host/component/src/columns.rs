@@ -54,9 +54,11 @@ pub(super) fn lift(column: ColumnResult, data_type: DataType, rows: usize) -> Re
 /// States that a guest gave, one a slot.
 pub(super) fn lift_states(states: BytesListResult, slots: usize) -> Result<Texts, String> {
     let BytesListResult { ends, bytes } = states;
-    if ends.is_empty() && slots > 0 && !bytes.is_empty() {
-        // `snapshot` has no error: this is how a guest tells why it gives no states.
-        return Err(format!("gave no states: {}", words(&String::from_utf8_lossy(&bytes))));
+    if ends.is_empty()
+        && slots > 0
+        && let Some(why) = reason(&bytes)
+    {
+        return Err(format!("gave no states: {}", words(why)));
     }
     if ends.len() != slots {
         return Err(format!("gave {} states of {} bytes for {slots} slots", ends.len(), bytes.len()));
@@ -191,6 +193,13 @@ pub(super) fn error_text(error: &Error) -> String {
     }
 }
 
+/// The text by which a guest tells why it gives no states: `snapshot` has no error. Other bytes are no text of an author.
+fn reason(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let is_text = |c: char| !c.is_control() || c.is_whitespace();
+    (!text.trim().is_empty() && text.chars().all(is_text)).then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +210,11 @@ mod tests {
             lift_states(BytesListResult { ends: ends.to_vec(), bytes: text.into() }, 2)
         };
         assert_eq!(states(&[], "`A.b` is U64\n").unwrap_err(), "gave no states: `A.b` is U64 ");
+        assert_eq!(
+            states(&[], "\0\0").unwrap_err(),
+            "gave 0 states of 2 bytes for 2 slots",
+            "this is no text"
+        );
         assert_eq!(states(&[], "").unwrap_err(), "gave 0 states of 0 bytes for 2 slots");
         assert_eq!(states(&[1], "a").unwrap_err(), "gave 1 states of 1 bytes for 2 slots");
         assert_eq!(states(&[1, 2], "ab").unwrap().len(), 2);
