@@ -48,15 +48,13 @@ impl AheadOfTime {
     /// Opens what belongs to a binary. Where there is nothing that can be trusted, everything is compiled when it is used.
     pub fn of(binary: &Path) -> Self {
         let path = path_of(binary);
-        let opened = Ahead::open(&path, binary);
-        let file = opened.unwrap_or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => None,
-            _ => {
+        let opened = Ahead::open(&path, binary).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
                 let path = path.display();
                 warn!("{path} is not used: {error}; plugins that are part of Streamgauge are compiled when they are used");
-                None
             }
         });
+        let file = opened.ok();
         Self { file, damage_told: AtomicBool::new(false) }
     }
 

@@ -15,7 +15,10 @@ use streamgauge_sql::{
     types::{DataType, Value},
 };
 
-use super::limits::{GuestLimits, Limits};
+use super::{
+    guest::{RAN_LONGER, TOOK_MORE_TIME, TRAPPED, WANTED_MORE_MEMORY},
+    limits::{GuestLimits, Limits, NO_MORE},
+};
 
 pub use self::{
     call::ReducerCall,
@@ -105,9 +108,9 @@ impl FaultClass {
     pub fn of(what: &str) -> Self {
         let begins = |words: &[&str]| words.iter().any(|words| what.starts_with(words));
         match () {
-            () if begins(&["trapped"]) => Self::Trap,
-            () if begins(&["ran longer than", "took more than"]) => Self::TimeOut,
-            () if begins(&["wanted more than", "got no more memory"]) => Self::Memory,
+            () if begins(&[TRAPPED]) => Self::Trap,
+            () if begins(&[RAN_LONGER, TOOK_MORE_TIME]) => Self::TimeOut,
+            () if begins(&[WANTED_MORE_MEMORY, NO_MORE]) => Self::Memory,
             () => Self::Answer,
         }
     }

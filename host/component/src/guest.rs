@@ -14,10 +14,18 @@ use super::{
     runtime::Runtime,
 };
 
+/// The first words of what a call failed of. Those of a lack of memory are [`NO_MORE`].
+pub(super) const TRAPPED: &str = "trapped";
+pub(super) const RAN_LONGER: &str = "ran longer than";
+pub(super) const TOOK_MORE_TIME: &str = "took more than";
+pub(super) const WANTED_MORE_MEMORY: &str = "wanted more than";
+
 /// Resources of one instance: a reducer has one, a sink one a query.
 const HANDLES_MAX: usize = 1000;
 /// How many functions of a trap are told.
 const FUNCTIONS_MAX: usize = 32;
+/// What a guest may hand over when it describes itself. Reading it takes time of the host, which no limit of the call's time ends.
+const DESCRIPTION_BYTES_MAX: usize = 32 << 20;
 /// The longest text of a guest that is passed on to people.
 const WORDS_MAX: usize = 300;
 
@@ -64,7 +72,6 @@ impl Guest {
         let memory = limits.memory.unwrap_or(runtime.limits().plugin_memory);
         let mut store = Store::new(compiled.engine(), Budget::new(memory));
         store.limiter(|budget| budget);
-        store.set_hostcall_fuel(runtime.limits().call_result_bytes_max);
         store.set_max_component_handles(HANDLES_MAX);
         let mut guest =
             Self { who, runtime: runtime.clone(), limits, store: Ok(store), functions: Vec::new() };
@@ -77,18 +84,36 @@ impl Guest {
         &mut self,
         run: impl FnOnce(&mut Store<Budget>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
+        self.call_giving(self.runtime.limits().call_result_bytes_max, run)
+    }
+
+    /// Asks the guest what it is, likewise.
+    pub(super) fn ask<T>(
+        &mut self,
+        run: impl FnOnce(&mut Store<Budget>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        self.call_giving(DESCRIPTION_BYTES_MAX.min(self.runtime.limits().call_result_bytes_max), run)
+    }
+
+    /// A call that hands over so many bytes at most.
+    fn call_giving<T>(
+        &mut self,
+        bytes_max: usize,
+        run: impl FnOnce(&mut Store<Budget>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
         let store = self.store.as_mut().map_err(|fault| fault.clone())?;
         let timeout = self.limits.call_timeout.unwrap_or(self.runtime.limits().plugin_call_timeout);
         store.set_epoch_deadline(Runtime::call_ticks(timeout));
+        store.set_hostcall_fuel(bytes_max);
         store.data_mut().begin_call();
         let called = self.runtime.timed(|| run(store)).map_err(|most| {
             let what =
-                format!("took more than {} in all its calls (--limit plugin_check_time)", duration(most));
+                format!("{TOOK_MORE_TIME} {} in all its calls (--limit plugin_check_time)", duration(most));
             Fault { who: self.who.clone(), what, kind: FaultKind::Transient }
         })?;
         called.map_err(|error| {
             let refused = self.store.as_ref().ok().and_then(|store| store.data().refused());
-            let (kind, what) = what_happened(&error, refused, self.runtime.limits(), self.limits);
+            let (kind, what) = what_happened(&error, refused, bytes_max, self.runtime.limits(), self.limits);
             let fault = Fault { who: self.who.clone(), what, kind };
             self.functions = functions(&error);
             self.store = Err(fault.clone());
@@ -133,6 +158,7 @@ impl Guest {
 fn what_happened(
     error: &wasmtime::Error,
     refused: Option<Refusal>,
+    bytes_max: usize,
     limits: Limits,
     own: GuestLimits,
 ) -> (FaultKind, String) {
@@ -142,7 +168,7 @@ fn what_happened(
             Some(timeout) => (timeout, "its option call_timeout"),
             None => (limits.plugin_call_timeout, "--limit plugin_call_timeout"),
         };
-        return (FaultKind::Transient, format!("ran longer than {} ({set_by})", duration(timeout)));
+        return (FaultKind::Transient, format!("{RAN_LONGER} {} ({set_by})", duration(timeout)));
     }
     if refused == Some(Refusal::System) || is_systems(error) {
         return (FaultKind::Transient, NO_MORE.to_owned());
@@ -152,21 +178,26 @@ fn what_happened(
             Some(memory) => (memory, "its option memory"),
             None => (limits.plugin_memory, "--limit plugin_memory"),
         };
-        return (FaultKind::Transient, format!("wanted more than {} of memory ({set_by})", spell(memory)));
+        return (
+            FaultKind::Transient,
+            format!("{WANTED_MORE_MEMORY} {} of memory ({set_by})", spell(memory)),
+        );
     }
     let what = match trap {
         Some(trap) => {
             let trap = trap.to_string();
             let trap = trap.trim_start_matches("wasm trap: ");
             let function = error.downcast_ref::<WasmBacktrace>().and_then(function);
-            function.map_or_else(|| format!("trapped: {trap}"), |name| format!("trapped in `{name}`: {trap}"))
+            function
+                .map_or_else(|| format!("{TRAPPED}: {trap}"), |name| format!("{TRAPPED} in `{name}`: {trap}"))
         }
         None => match error.root_cause().to_string() {
             // The runtime's error has no public type.
-            cause if cause.contains("fuel allocated for hostcalls has been exhausted") => format!(
-                "handed over more than {} in one call (--limit max_call_result_bytes)",
-                spell(limits.call_result_bytes_max)
-            ),
+            cause if cause.contains("fuel allocated for hostcalls has been exhausted") => {
+                let is_limit = bytes_max == limits.call_result_bytes_max;
+                let set_by = if is_limit { " (--limit max_call_result_bytes)" } else { "" };
+                format!("handed over more than {} in one call{set_by}", spell(bytes_max))
+            }
             cause => format!("broke its contract: {}", words(&cause)),
         },
     };

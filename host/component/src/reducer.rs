@@ -233,7 +233,7 @@ impl Accumulators for ReducerInstance {
 
 /// What a reducer says about itself.
 fn describe(guest: &mut Guest, exports: &Exports) -> Result<catalog::Reducer, Fault> {
-    guest.call(|store| exports.describe(store))?.map_err(|what| guest.refuse(what))
+    guest.ask(|store| exports.describe(store))?.map_err(|what| guest.refuse(what))
 }
 
 /// Values as the signature promises them, one a slot; else what is wrong with them.

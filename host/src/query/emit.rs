@@ -18,7 +18,7 @@ use super::{
 use crate::timings::Step;
 
 impl RunningQuery {
-    /// Decides the windows that are complete, as long as there is room for their rows. In a replay of all of them they are only closed.
+    /// Decides the windows that are complete, as long as there is room for their rows and time. In a replay of all of them they are only closed.
     pub fn close(&mut self, scope: &mut QueryContext<'_>) -> Result<(), TaskFailure> {
         let is_live = scope.pass == Pass::Live;
         if let Some(windows) = &self.windows
@@ -29,6 +29,7 @@ impl RunningQuery {
         }
         while self.failed.is_none()
             && scope.log.has_room()
+            && !scope.pauses()
             && let Some(windows) = &mut self.windows
         {
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;

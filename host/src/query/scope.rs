@@ -1,6 +1,6 @@
 //! What a statement works in, and why it cannot go on.
 
-use streamgauge_common::{offset::Offset, partition::Partition};
+use streamgauge_common::{clock::thread_cpu_ns, offset::Offset, partition::Partition};
 use streamgauge_engine::{Fault, Pass};
 use streamgauge_state::manifest::Offsets;
 
@@ -19,13 +19,20 @@ pub struct QueryContext<'a> {
     pub reported: &'a Offsets,
     /// Whether what is emitted was decided before.
     pub pass: Pass,
+    /// When to pause between two windows, as [`thread_cpu_ns`] counts; none = never.
+    pub pause_at: Option<u64>,
 }
 
 impl QueryContext<'_> {
     /// The same for rows of another pass.
     pub(super) fn with_pass(&mut self, pass: Pass) -> QueryContext<'_> {
-        let QueryContext { context, log, offsets, reported, .. } = self;
-        QueryContext { context, log, offsets, reported, pass }
+        let QueryContext { context, log, offsets, reported, pause_at, .. } = self;
+        QueryContext { context, log, offsets, reported, pass, pause_at: *pause_at }
+    }
+
+    /// Whether the next window is to wait: the others of the reader have waited long enough.
+    pub(super) fn pauses(&self) -> bool {
+        self.pause_at.is_some_and(|at| thread_cpu_ns() >= at)
     }
 
     /// Writes a dead letter of the rows that are emitted; `column` is the one that is to blame, if it is one.

@@ -317,9 +317,9 @@ impl QueryTask {
     fn close_windows(&mut self) {
         if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
-            let pass = self.pass();
+            let (pass, pause_at) = (self.pass(), self.pace.pause_at());
             let Self { query, log, offsets, reported, context, .. } = self;
-            let done = query.close(&mut QueryContext { context, log, offsets, reported, pass });
+            let done = query.close(&mut QueryContext { context, log, offsets, reported, pass, pause_at });
             if let Err(task_failure) = done {
                 self.fail(task_failure);
             }
@@ -387,7 +387,7 @@ impl QueryTask {
         }
         let pass = self.pass();
         let Self { query, log, offsets, reported, context, .. } = self;
-        let scope = &mut QueryContext { context, log, offsets, reported, pass };
+        let scope = &mut QueryContext { context, log, offsets, reported, pass, pause_at: None };
         let left = query.take(&input, scope)?;
         assert!(left.is_empty(), "what is made of records is decided by the query that reads them");
         Ok(())

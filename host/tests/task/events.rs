@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 use streamgauge::{
     decode::{
+        Batch,
         format::Format,
         json,
         layout::ColumnSpec,
@@ -24,8 +25,8 @@ use streamgauge::{
     },
     deploy::{Connectors, HostCatalog},
     query::{
-        Context, Counts, DecisionLog, Operators, QueryTask, RunningQuery, Subscription, WindowFactory,
-        Windows,
+        Context, Counts, DecisionLog, OpenAggregates, Operators, QueryTask, RunningQuery, Subscription,
+        WindowFactory, Windows,
     },
 };
 use streamgauge_common::{offset::Offset, partition::SourceIndex, row::Identity};
@@ -70,10 +71,11 @@ pub(crate) struct Scene {
     pub(crate) outbox: Outbox,
     pub(crate) schema: Arc<SharedSchema>,
     pub(crate) folder: tempfile::TempDir,
+    open: OpenAggregates,
 }
 
 impl Scene {
-    fn new(format: Format, statement: &str) -> Self {
+    pub(crate) fn new(format: Format, statement: &str) -> Self {
         Self::after(format, statement, RecoveredDecisions::default())
     }
 
@@ -119,7 +121,8 @@ impl Scene {
             let open = |aggregate| Ok(Box::new(plugins.open(aggregate)?) as Box<dyn Accumulators>);
             aggregates.iter().map(open).collect()
         };
-        let factory = WindowFactory { settings: Settings::default(), open: Arc::new(open) };
+        let open: OpenAggregates = Arc::new(open);
+        let factory = WindowFactory { settings: Settings::default(), open: open.clone() };
         let windows = manifest.window.as_ref().map(|window| Windows {
             engine: WindowQuery::new(window, Settings::default(), []).unwrap(),
             accumulators: (factory.open)().unwrap(),
@@ -142,21 +145,32 @@ impl Scene {
         let context = Context::new(Arc::new(subscription));
         let task = QueryTask::new(running, log, context, StartBounds::default(), Offsets::new(), factory)
             .holding(ticket);
-        Self { source, task, outbox, schema, folder }
+        Self { source, task, outbox, schema, folder, open }
     }
 
     /// Takes records of a partition, from an offset on.
     pub(crate) fn take(&mut self, partition: u32, first: usize, records: &[impl AsRef<str>]) {
-        let chunk = records::chunk(partition, first as i64, records);
-        let batch = PresentDecoder::new(self.schema.clone()).get().decode(chunk);
-        self.task.context_mut().counts.events += batch.events();
-        assert!(self.task.can_take(&batch));
+        let batch = self.batch(partition, first, records);
         self.task.take(SourceIndex::FIRST, &batch);
         assert_eq!(self.task.task_failure(), None);
     }
 
+    /// The batch of some records, which is counted.
+    pub(crate) fn batch(&mut self, partition: u32, first: usize, records: &[impl AsRef<str>]) -> Batch {
+        let chunk = records::chunk(partition, first as i64, records);
+        let batch = PresentDecoder::new(self.schema.clone()).get().decode(chunk);
+        self.task.context_mut().counts.events += batch.events();
+        assert!(self.task.can_take(&batch));
+        batch
+    }
+
+    /// The accumulators of its aggregate calls, anew.
+    pub(crate) fn open_aggregates(&self) -> Vec<Box<dyn Accumulators>> {
+        (self.open)().unwrap()
+    }
+
     /// The rows and the dead letters when partitions have ended.
-    fn end(mut self, partitions: &[u32]) -> (String, Vec<Json>, Counts) {
+    pub(crate) fn end(mut self, partitions: &[u32]) -> (String, Vec<Json>, Counts) {
         partitions.iter().for_each(|&partition| self.task.end(first(partition)));
         self.task.flush();
         self.task.context_mut().flush_letters();

@@ -18,4 +18,5 @@ mod room;
 mod tally;
 mod restores;
 mod shown;
+mod slow;
 mod lost_sinks;

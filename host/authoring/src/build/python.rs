@@ -39,7 +39,8 @@ pub(super) fn build(folder: &Path) -> Result<Module, BuildError> {
     {
         command.env("VIRTUAL_ENV", environment);
     }
-    // An exception comes with 85 lines about the tool itself, so what it says is read before it is told.
+    // The tool prints 85 lines of its own frames around an exception of the author. So its output is collected, and only the author's
+    // part is printed.
     TOOL.run_heard(&mut command, traceback::of_author)?;
     tool::module(name, folder, output)
 }

@@ -40,8 +40,8 @@ impl Tool {
         if status.success() { Ok(()) } else { Err(BuildError::Told(self.name)) }
     }
 
-    /// Runs its command, whose output is told when it ends. Where it fails, `source` finds in it what is wrong in the author's source, which
-    /// is then told alone.
+    /// Runs its command, collects its output and prints it at the end. If the command fails and `source` finds a mistake of the author in
+    /// the output, the error is that mistake, and the rest of the standard error is not printed.
     pub(super) fn run_heard(
         &self,
         command: &mut Command,
@@ -64,7 +64,7 @@ impl Tool {
 
 /// Passes on what a tool said.
 fn told(bytes: &[u8]) {
-    // Nobody may read standard error: then it is left untold.
+    // An error means that nobody reads standard error, so there is nobody to tell.
     let _ = std::io::stderr().write_all(bytes);
 }
 

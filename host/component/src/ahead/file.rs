@@ -41,7 +41,7 @@ impl Ahead {
     ///
     /// # Errors
     /// Where it is not there, is not one that a binary may trust, or is damaged.
-    pub(super) fn open(path: &Path, binary: &Path) -> io::Result<Option<Self>> {
+    pub(super) fn open(path: &Path, binary: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let (found, owner) = (file.metadata()?, fs::metadata(binary)?.uid());
         if found.uid() != owner && found.uid() != 0 {
@@ -51,10 +51,10 @@ impl Ahead {
             return Err(refused("others than its owner may write to it"));
         }
         let mut head = [0; HEAD_BYTES];
-        file.read_exact_at(&mut head, 0)?;
+        read(&file, &mut head, 0)?;
         let count = u64::from_le_bytes(part(&head, 40)).min(ENTRIES_MAX);
         let mut table = vec![0; count as usize * ENTRY_BYTES];
-        file.read_exact_at(&mut table, HEAD_BYTES as u64)?;
+        read(&file, &mut table, HEAD_BYTES as u64)?;
         if head != self::head(count, &table) {
             return Err(damaged());
         }
@@ -66,7 +66,7 @@ impl Ahead {
         let lies_within =
             |place: &Place| place.offset.checked_add(place.length).is_some_and(|end| end <= found.len());
         match places.values().all(lies_within) {
-            true => Ok(Some(Self { file, places })),
+            true => Ok(Self { file, places }),
             false => Err(damaged()),
         }
     }
@@ -78,7 +78,7 @@ impl Ahead {
     pub(super) fn read(&self, key: &Key) -> io::Result<Option<Vec<u8>>> {
         let Some(place) = self.places.get(key.bytes()) else { return Ok(None) };
         let mut code = vec![0; usize::try_from(place.length).map_err(io::Error::other)?];
-        self.file.read_exact_at(&mut code, place.offset)?;
+        read(&self.file, &mut code, place.offset)?;
         match Sha256::digest(&code)[..] == place.digest {
             true => Ok(Some(code)),
             false => Err(damaged()),
@@ -104,6 +104,14 @@ pub(super) fn write(path: &Path, entries: &[(Key, Vec<u8>)]) -> io::Result<()> {
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
     });
     written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// Fills a buffer; a file that ends before is damaged.
+fn read(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+    file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged(),
+        _ => error,
+    })
 }
 
 fn head(count: u64, table: &[u8]) -> [u8; HEAD_BYTES] {
@@ -146,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, [a, b, c]) = (folder.path().join("x.aot"), keys());
         write(&path, &[(a, b"machine".to_vec()), (b, b"code".to_vec())]).unwrap();
-        let file = Ahead::open(&path, folder.path()).unwrap().unwrap();
+        let file = Ahead::open(&path, folder.path()).unwrap();
         assert_eq!(file.read(&a).unwrap().as_deref(), Some(b"machine".as_slice()));
         assert_eq!(file.read(&b).unwrap().as_deref(), Some(b"code".as_slice()));
         assert_eq!(file.read(&c).unwrap(), None);
@@ -156,14 +164,14 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, &flipped).unwrap();
-            let Ok(Some(file)) = Ahead::open(&path, folder.path()) else { continue };
+            let Ok(file) = Ahead::open(&path, folder.path()) else { continue };
             let (a, b) = (file.read(&a), file.read(&b));
             assert!(a.is_err() ^ b.is_err(), "bit {bit}");
         }
         for length in 0..bytes.len() {
             fs::write(&path, &bytes[..length]).unwrap();
-            let opened = Ahead::open(&path, folder.path());
-            assert!(opened.is_err(), "{length} bytes");
+            let why = Ahead::open(&path, folder.path()).unwrap_err().to_string();
+            assert_eq!(why, damaged().to_string(), "{length} bytes");
         }
     }
 

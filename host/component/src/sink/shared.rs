@@ -55,7 +55,7 @@ impl SharedInstance {
     /// What the sink says about itself.
     pub(super) fn describe(&mut self) -> Result<Descriptor, Fault> {
         let Running { guest, exports } = &mut self.running;
-        guest.call(|store| exports.describe(store))?.map_err(|what| guest.refuse(what))
+        guest.ask(|store| exports.describe(store))?.map_err(|what| guest.refuse(what))
     }
 
     /// What is wrong with a call that was not made.

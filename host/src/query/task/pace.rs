@@ -17,6 +17,8 @@ const PERIOD: Duration = Duration::from_millis(200);
 pub(super) struct Pace {
     /// None = it is not watched.
     period: Option<Period>,
+    /// While it works, and is not slow yet: when it has taken as much as it may, as [`thread_cpu_ns`] counts.
+    pause_at: Option<u64>,
     slow: bool,
 }
 
@@ -43,15 +45,25 @@ impl Pace {
         if period.since.elapsed() >= PERIOD {
             *period = Period::begin();
         }
-        Some(Before(thread_cpu_ns()))
+        let now = thread_cpu_ns();
+        let left = u64::try_from(MOST.saturating_sub(period.taken).as_nanos()).unwrap_or(u64::MAX);
+        self.pause_at = (!self.slow).then(|| now.saturating_add(left));
+        Some(Before(now))
+    }
+
+    /// When its work is to pause, so that it can leave the others before it goes on: one batch may close any number of windows. Where it
+    /// has left them, or there is nowhere to go, it never pauses.
+    pub(super) fn pause_at(&self) -> Option<u64> {
+        self.pause_at
     }
 
     /// Work that has begun ends.
     pub(super) fn end(&mut self, before: Before) {
         let taken = Duration::from_nanos(thread_cpu_ns().saturating_sub(before.0));
+        self.pause_at = None;
         let Some(period) = &mut self.period else { return };
         period.taken += taken;
-        self.slow |= period.taken > MOST;
+        self.slow |= period.taken >= MOST;
     }
 
     /// One of its plugins took longer than a call may, or more memory: where it is watched, it is slow.
@@ -96,6 +108,8 @@ mod tests {
         assert!(pace.is_slow());
         works(&mut pace, 1);
         assert!(pace.is_slow(), "it stays so");
+        pace.begin();
+        assert_eq!(pace.pause_at(), None, "and goes on to the end of its work");
     }
 
     #[test]

@@ -251,7 +251,7 @@ fn say_too_much() -> Vec<Hostile> {
         hostile(
             "has arguments of a gigabyte",
             describe(amplified),
-            Refused("handed over more than 256 MiB in one call"),
+            Refused("handed over more than 32 MiB in one call"),
             "handed over more than",
         ),
         hostile("steers the terminal", describe(escapes), GoesOn, "all 20 laws hold"),
