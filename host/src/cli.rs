@@ -6,6 +6,7 @@ mod cells;
 mod check;
 mod compile;
 mod completions;
+mod config;
 mod demo;
 mod explain;
 mod failure;
@@ -18,9 +19,12 @@ mod option_list;
 mod plugin;
 pub mod process;
 mod program;
+mod remote;
 mod run;
+mod serve;
 mod set_options;
 mod state;
+mod token;
 
 use std::{
     fmt,
@@ -69,6 +73,34 @@ enum Command {
     Compile(compile::Options),
     /// Run query files over Kafka or over files
     Run(run::Options),
+    /// Run the host: deployments that are changed while it runs, by HTTP or the commands below
+    Serve(serve::Options),
+    /// Deploy query files to a host, or show what that would do
+    Deploy(remote::deploy::Options),
+    /// List the deployments of a host
+    List(remote::list::Options),
+    /// Show a deployment: its queries, its earlier versions, its SQL
+    Show(remote::show::Options),
+    /// Show the rows of a query as they come
+    Tail(remote::tail::Options),
+    /// Show the log of a host
+    Logs(remote::logs::Options),
+    /// Let a deployment read nothing more until it is resumed
+    Pause(remote::change::Options),
+    /// Let a paused deployment read on
+    Resume(remote::change::Options),
+    /// Go back to the version of a deployment before this one, with its states of then
+    Rollback(remote::change::Options),
+    /// Copy the states of a deployment
+    Savepoint(remote::change::Options),
+    /// End a deployment; its state is kept for a while
+    Drop(remote::drop::Options),
+    /// Ask whether a host answers: exit status 0 if it does
+    Health(remote::health::Options),
+    /// Check or show the configuration of the host
+    Config(config::Options),
+    /// Make tokens for the API of the host
+    Token(token::Options),
     /// Answer a SELECT over a file, or over what a topic holds now, and end: a table
     Query(adhoc::query::Options),
     /// Show the events of a source as they come, decoded
@@ -118,6 +150,20 @@ impl Command {
             Self::Explain(options) => explain::run(&options),
             Self::Compile(options) => compile::run(&options),
             Self::Run(options) => run::run(&options),
+            Self::Serve(options) => serve::run(&options),
+            Self::Deploy(options) => remote::deploy::run(&options),
+            Self::List(options) => remote::list::run(&options),
+            Self::Show(options) => remote::show::run(&options),
+            Self::Tail(options) => remote::tail::run(&options),
+            Self::Logs(options) => remote::logs::run(&options),
+            Self::Pause(options) => remote::change::run(&options, "pause", "paused"),
+            Self::Resume(options) => remote::change::run(&options, "resume", "runs again"),
+            Self::Rollback(options) => remote::change::run(&options, "rollback", "is rolled back"),
+            Self::Savepoint(options) => remote::change::run(&options, "savepoint", "has a savepoint"),
+            Self::Drop(options) => remote::drop::run(&options),
+            Self::Health(options) => remote::health::run(&options),
+            Self::Config(options) => config::run(&options),
+            Self::Token(options) => token::run(&options),
             Self::State(options) => state::run(&options),
             Self::Query(options) => adhoc::query::run(&options),
             Self::Tap(options) => adhoc::tap::run(&options),

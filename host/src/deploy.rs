@@ -13,6 +13,7 @@ mod operators;
 mod output_files;
 mod tasks;
 mod crash_bundles;
+mod plan;
 mod runtime;
 mod secret;
 mod resources;
@@ -46,25 +47,31 @@ use self::{
 use crate::{
     crashes::CrashFolder,
     decode::{keys::KeyWatch, times::TimeWatch},
-    deliver::{dead_letter::RecordText, output::Output},
+    deliver::{dead_letter::RecordText, http::secrets::Lookup, output::Output},
     limits::Limits,
     metrics::SourceMetrics,
+    permissions::Permissions,
     pipeline::{self, Pipeline},
     query::{Control, LateWatch, Progress, QueryTask, Subscription, UnreadColumns},
+    recent::Recent,
     timings::Timings,
 };
 
 pub use self::{
-    catalog::HostCatalog,
+    catalog::{HostCatalog, PlacedCatalog, PluginPlace},
     connectors::Connectors,
     error::DeployError,
     leftovers::{delivered, find},
     option_page::OptionPage,
-    pulled_plugin::kept as kept_components,
+    plan::{Action, PlannedQuery, ReadsFrom},
+    pulled_plugin::{kept as kept_components, pull as pull_component},
     resources::HostResources,
     runtime::{DeploymentEnd, Runtime, RuntimeError, RuntimeEvent, RuntimeStatus, State, Status, Tell},
 };
 pub use crate::deliver::workers::Workers;
+
+/// How many dead letters are kept for people, of a deployment's use of a source.
+const RECENT_LETTERS: usize = 100;
 
 /// `NAME=PATH`.
 #[derive(Clone, Debug)]
@@ -130,6 +137,12 @@ pub struct Deployment<'a> {
     pub drain_timeout: Duration,
     /// What becomes of a row with a column that cannot be read.
     pub unread_columns: UnreadColumns,
+    /// Gives secrets by name.
+    pub secrets: Arc<Lookup>,
+    /// What the operator lets it reach; none = what its user may.
+    pub permissions: Option<&'a Permissions>,
+    /// Whether the last rows of each query are kept for people.
+    pub keeps_recent_rows: bool,
     /// How long a bounded run may wait for Kafka at a time.
     pub connect_timeout: Duration,
     /// Whether that holds of one that is not bounded, too.
@@ -169,6 +182,9 @@ impl<'a> Deployment<'a> {
             checkpoints_kept: 2,
             drain_timeout: Duration::from_secs(30),
             unread_columns: UnreadColumns::default(),
+            secrets: Arc::new(secret::secret),
+            permissions: None,
+            keeps_recent_rows: false,
             connect_timeout: Duration::from_secs(60),
             gives_up: false,
             limits: &Limits::DEFAULT,
@@ -402,6 +418,7 @@ impl Deployment<'_> {
             deployment: self.name.to_owned(),
             source: source.name.clone(),
             dead_letters: letters,
+            recent_letters: self.keeps_recent_rows.then(|| Recent::new(RECENT_LETTERS)),
             tells_late: source.late_dead_letters,
             timings: self.timings.clone(),
             control: builder.control.clone(),

@@ -11,7 +11,8 @@
 //! 8. [`streamgauge_state`] keeps what must survive the process: the decision log and checkpoints.
 //!
 //! [`query`] is this way as one statement sees it; [`pipeline`] is the loop that names all steps; [`deploy`] puts programs together and
-//! runs them. What moves between the steps is a [column](streamgauge_common::column). [`cli`] is the command line.
+//! runs them. What moves between the steps is a [column](streamgauge_common::column). [`server`] is the host that runs many programs, as its
+//! [`config`] says; [`cli`] is the command line.
 
 pub mod source;
 pub mod decode;
@@ -20,12 +21,16 @@ pub mod deliver;
 pub mod pipeline;
 pub mod cache_folder;
 pub mod limits;
+pub mod permissions;
+pub mod recent;
 pub mod logging;
 pub mod metrics;
 pub mod deploy;
 pub mod timings;
 pub mod crashes;
 pub mod monitor;
+pub mod config;
+pub mod server;
 pub mod summary;
 pub mod progress;
 pub mod terminal;

@@ -26,7 +26,7 @@ use crate::{
 pub use self::{
     other_limits::{ELSEWHERE, Elsewhere},
     setting::{LimitError, Setting},
-    shown::{help, markdown},
+    shown::{help, markdown, value as shown_value},
 };
 
 /// What a limit counts.

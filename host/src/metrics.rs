@@ -62,6 +62,9 @@ metrics! {
     CHECKPOINTS: Counter in Count, "streamgauge_checkpoints_total", ["deployment", "query"], "checkpoints that are durable, of a query that reads a source and of those that read its rows";
     CHECKPOINT_SECONDS: Histogram in Seconds, "streamgauge_checkpoint_seconds", ["deployment", "query"], "how long each of them took to write";
     OUTBOX_ROWS: Gauge in Count, "streamgauge_outbox_rows", ["deployment", "query"], "rows in the query's outbox: decided, and not acknowledged by the sink; without those that a sink only keeps to show them";
+    DEPLOYMENTS: Gauge in Count, "streamgauge_deployment_state", ["deployment", "state"], "1 for the state in which the deployment is, 0 for the others (only of `serve`)";
+    LAG: Gauge in Count, "streamgauge_lag_records", ["deployment", "query"], "offsets between what the query has read and the ends of its partitions (only of `serve`)";
+    CHECKPOINT_AGE: Gauge in Seconds, "streamgauge_checkpoint_age_seconds", ["deployment", "query"], "how long ago the query's last checkpoint was written (only of `serve`)";
     REQUESTS: Counter in Count, "streamgauge_requests_total", ["deployment", "sink", "outcome"], "tries to send a message by HTTP, by what came of it: `accepted`, `retried` (it is tried again) or `rejected` (it becomes a dead letter)";
 }
 

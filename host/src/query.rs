@@ -22,6 +22,7 @@ mod strange_times;
 mod progress;
 mod query_progress;
 mod no_rows;
+mod recent;
 
 use std::sync::Arc;
 
@@ -52,6 +53,7 @@ pub use no_rows::NoRows;
 pub use operators::Operators;
 pub use progress::Progress;
 pub use query_progress::QueryProgress;
+pub use recent::RecentRows;
 pub use scope::{QueryContext, TaskFailure};
 pub use subscription::{Control, Subscription, UnreadColumns, Wanted};
 pub use task::{NoteEnd, OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
@@ -69,6 +71,8 @@ pub struct RunningQuery {
     /// Only where it reads rows of closed windows.
     operators: Operators,
     sink: Sink,
+    /// Its last rows, for people; none where nobody looks at them.
+    recent: Option<Arc<RecentRows>>,
     downstream: Vec<RunningQuery>,
     failed: Option<String>,
     cut_off: Option<CutOff>,
@@ -126,6 +130,7 @@ impl RunningQuery {
             columns,
             operators,
             sink: Sink::None,
+            recent: None,
             downstream: Vec::new(),
             failed: None,
             cut_off: None,
@@ -142,6 +147,11 @@ impl RunningQuery {
     /// Makes messages of the rows; they go to the outbox of this query's name.
     pub fn post_to(&mut self, encoder: Box<dyn Encode>) {
         self.sink = Sink::Outbox(encoder);
+    }
+
+    /// Shows the rows here as well.
+    pub fn show_in(&mut self, recent: Arc<RecentRows>) {
+        self.recent = Some(recent);
     }
 
     /// Lets another query read the rows.

@@ -3,6 +3,12 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use crate::{
+    error::SourceText,
+    parse::{BYTE_ORDER_MARK, is_word, tokens},
+};
 
 /// A file with a component, and what the program asks of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +50,36 @@ pub(crate) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// The components that files name in `CREATE AGGREGATE name FROM '...'` and `CREATE CONNECTOR name FROM '...'`, as they are written, in order
+/// and each once, whatever else is wrong in the files.
+pub fn named(files: &[SourceText]) -> Vec<String> {
+    let mut named: Vec<String> = Vec::new();
+    for file in files {
+        // A text that cannot be cut into tokens is reported where it is compiled.
+        let tokens = tokens::words(file.text.trim_start_matches(BYTE_ORDER_MARK)).unwrap_or_default();
+        for from in tokens.windows(5).filter_map(named_here) {
+            if !named.iter().any(|known| known == from) {
+                named.push(from.to_owned());
+            }
+        }
+    }
+    named
+}
+
+/// The text in `CREATE AGGREGATE name FROM '...'`.
+fn named_here(tokens: &[TokenWithSpan]) -> Option<&str> {
+    match tokens {
+        [create, kind, _, from, TokenWithSpan { token: Token::SingleQuotedString(name), .. }]
+            if is_word(&create.token, "create")
+                && (is_word(&kind.token, "aggregate") || is_word(&kind.token, "connector"))
+                && is_word(&from.token, "from") =>
+        {
+            Some(name)
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +104,17 @@ mod tests {
         for wrong in ["", &"a".repeat(63), &"a".repeat(65), &"g".repeat(64), &"é".repeat(32)] {
             assert!(!is_sha256(wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn components_are_found_in_files_that_are_wrong_otherwise() {
+        let file = |text: &str| SourceText { name: "q.sql".to_owned(), text: text.to_owned() };
+        let files = [
+            file("create aggregate g from 'a.wasm' WITH (x = ; CREATE CONNECTOR \"K\" FROM 'p/b.wasm';"),
+            file(
+                "-- CREATE AGGREGATE c FROM 'c.wasm'\nCREATE AGGREGATE g FROM 'a.wasm'; CREATE SINK s FROM 'd.wasm'",
+            ),
+        ];
+        assert_eq!(named(&files), ["a.wasm", "p/b.wasm"]);
     }
 }

@@ -30,6 +30,6 @@ pub use self::{
     producer::{Producer, Record},
     refused::{Depth, Role, wrong_property},
     settings::Connection,
-    source::{Event, KafkaSource, Position, Reading, StartAt},
+    source::{Event, KafkaSource, Position, Reading, StartAt, count_records},
     transactions::Transactions,
 };

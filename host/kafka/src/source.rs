@@ -6,6 +6,7 @@
 
 mod asking;
 mod builder;
+mod count;
 mod event;
 mod missing;
 mod positions;
@@ -40,6 +41,7 @@ use crate::{
 };
 
 pub use self::{
+    count::count_records,
     event::Event,
     positions::{Position, StartAt},
     reading::Reading,

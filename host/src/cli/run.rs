@@ -34,7 +34,7 @@ use crate::{
     },
     limits, logging,
     monitor::Monitor,
-    query::{Counts, Subscription, UnreadColumns},
+    query::{Counts, Subscription},
     summary::tell_totals,
     timings::Timings,
 };
@@ -173,11 +173,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let reading: Reading = Arc::default();
     let listens = |listen| reports.within(|| answer(listen, &limits, signals.stop(), &reading));
     let monitor = options.listen.map(listens).transpose()?;
+    let connectors = Connectors::default();
     let deployment = Deployment {
-        name: DEPLOYMENT,
-        program: &compiled.program,
-        plugins: &plugins,
-        connectors: &Connectors::default(),
         inputs: &options.input,
         outputs: &options.output,
         files: &files,
@@ -188,16 +185,13 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         dead_letter_records: options.dead_letter_records,
         dead_letters_bytes_max: options.dead_letters_max_bytes,
         crash_bundles: options.crash_bundles.as_deref(),
-        timings: &timings,
-        console: None,
         state,
         checkpoint_interval: options.checkpoint_interval,
         checkpoints_kept: usize::from(options.checkpoints_kept),
         drain_timeout: options.drain_timeout,
-        unread_columns: UnreadColumns::default(),
         connect_timeout: options.connect_timeout,
-        gives_up: false,
         limits: &limits,
+        ..Deployment::new(DEPLOYMENT, &compiled.program, &plugins, &connectors, &timings)
     };
     let resources = HostResources::new(&limits);
     let wired = reports.within(|| wire(&deployment, &resources))?;

@@ -34,6 +34,7 @@ use super::{
     scrape::ListenError,
     workers::Workers,
 };
+use crate::permissions::{Forbidden, Permissions};
 
 /// A kind of sink.
 pub trait SinkConnector: Send + Sync {
@@ -102,6 +103,8 @@ pub struct SinkContext<'a> {
     pub plugins: &'a Plugins,
     /// Gives secrets by name.
     pub secrets: &'a Arc<Lookup>,
+    /// What the operator lets sinks reach; none = what the user of the process may.
+    pub permissions: Option<&'a Permissions>,
     /// Threads, tasks and clients.
     pub workers: &'a mut Workers,
     /// Whether all that is read has an end.
@@ -197,6 +200,9 @@ pub enum SinkError {
         /// What to write.
         help: &'static str,
     },
+    /// The operator does not let it reach this.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// The options of Kafka cannot be used.
     #[error(transparent)]
     Kafka(#[from] ClientError),
@@ -238,6 +244,7 @@ impl SinkError {
             | Self::Secret { .. }
             | Self::Signing { .. }
             | Self::Url { .. }
+            | Self::Forbidden(_)
             | Self::Kafka(_)
             | Self::Columns(_)
             | Self::NoWindow

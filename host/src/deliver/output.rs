@@ -171,6 +171,11 @@ impl Output {
         Self { beside_progress, ..Self::new("standard output", Box::new(io::stdout())) }
     }
 
+    /// No place: lines are taken and gone.
+    pub fn nowhere() -> Self {
+        Self::new("nowhere", Box::new(io::sink()))
+    }
+
     /// Lines of another look.
     #[must_use]
     pub fn with_format(self, format: impl Format + 'static) -> Self {

@@ -12,6 +12,7 @@ use axum::{
 };
 use streamgauge_common::message::Response;
 use tokio::{net::TcpListener, select, sync::watch, time::sleep};
+use tokio_native_tls::TlsAcceptor;
 
 use self::connections::Connections;
 pub use self::connections::ScrapeLimits;
@@ -36,6 +37,7 @@ pub struct Scrape {
     address: SocketAddr,
     router: Router,
     limits: ScrapeLimits,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Scrape {
@@ -54,7 +56,13 @@ impl Scrape {
         let refused = |cause| ListenError { listen: listen.to_owned(), cause };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address, router, limits })
+        Ok(Self { listener, address, router, limits, tls: None })
+    }
+
+    /// The same, by TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: TlsAcceptor) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// Where it listens.
@@ -64,7 +72,7 @@ impl Scrape {
 
     /// Answers until `stop` is true or gone: then all connections are closed.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
-        let mut connections = Connections::new(self.router, self.limits);
+        let mut connections = Connections::new(self.router, self.limits, self.tls);
         loop {
             select! {
                 biased;

@@ -19,6 +19,7 @@ use tracing::{error, info};
 use super::{
     http::{
         client::{self, Client, ClientError},
+        resolver::Resolver,
         sender::Settings,
     },
     letters::DeadLetterQueue,
@@ -125,12 +126,16 @@ impl Workers {
     ///
     /// # Errors
     /// The system's TLS cannot be used.
-    pub fn client(&mut self, allow_private: bool) -> Result<Client, ClientError> {
+    pub fn client(&mut self, allow_private: bool, never_link_local: bool) -> Result<Client, ClientError> {
         let [public, private] = &mut self.clients;
         let slot = if allow_private { private } else { public };
         match slot {
             Some(client) => Ok(client.clone()),
-            None => Ok(slot.insert(Client::new(allow_private, self.limits.client)?).clone()),
+            None => {
+                let resolver = Resolver::new(allow_private);
+                let resolver = if never_link_local { resolver.never_link_local() } else { resolver };
+                Ok(slot.insert(Client::with_resolver(resolver, self.limits.client)?).clone())
+            }
         }
     }
 

@@ -6,12 +6,15 @@ use streamgauge_component::plugins::Plugins;
 use streamgauge_engine::FaultKind;
 use streamgauge_kafka::Depth;
 use streamgauge_sql::{
-    catalog::{Catalog, OwnPlugin, Reducer, SinkPlugin, UsedAs, WrongOption, WrongPlugin},
+    catalog::{Catalog, OwnPlugin, PluginWarning, Reducer, SinkPlugin, UsedAs, WrongOption, WrongPlugin},
     connector::OptionSpec,
     manifest::{Aggregate, Manifest, OptionValue, PluginFile, Sink},
 };
 
-use super::{Connectors, own_plugin};
+use super::{
+    Connectors,
+    own_plugin::{self, Anywhere},
+};
 
 /// The plugins and connectors of a host.
 #[derive(Clone, Copy)]
@@ -30,11 +33,11 @@ impl Catalog for HostCatalog<'_> {
     }
 
     fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<Reducer>, WrongPlugin> {
-        own_plugin::reducer(self.plugins, name, file)
+        own_plugin::reducer(self.plugins, &Anywhere, name, file)
     }
 
     fn connector_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin> {
-        own_plugin::connector(self.plugins, name, file)
+        own_plugin::connector(self.plugins, &Anywhere, name, file)
     }
 
     fn wrong_parameters(&self, call: &Aggregate) -> Option<String> {
@@ -79,5 +82,65 @@ impl Catalog for HostCatalog<'_> {
         let connector = self.connectors.of(sink)?;
         let why = connector.wrong_rows(sink, query, windowed, self.plugins)?;
         Some(format!("sink '{}': {why}", sink.name))
+    }
+}
+
+/// Where the components are that programs name: FROM 'file.wasm', FROM 'oci://...'.
+pub trait PluginPlace {
+    /// The bytes of a component that is not larger than one may be, and what the author of the program should know about where it is.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    fn read(&self, from: &str, bytes_max: usize) -> Result<(Vec<u8>, Option<PluginWarning>), WrongPlugin>;
+}
+
+/// What a host has, with the components of users in a place that its operator chose.
+#[derive(Clone, Copy)]
+pub struct PlacedCatalog<'a> {
+    /// The plugins and connectors of the host.
+    pub host: HostCatalog<'a>,
+    /// Where components of users are.
+    pub place: &'a dyn PluginPlace,
+}
+
+impl Catalog for PlacedCatalog<'_> {
+    fn reducer(&self, name: &str) -> Result<Option<Reducer>, String> {
+        self.host.reducer(name)
+    }
+
+    fn reducer_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<Reducer>, WrongPlugin> {
+        own_plugin::reducer(self.host.plugins, self.place, name, file)
+    }
+
+    fn connector_of(&self, name: &str, file: &PluginFile) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin> {
+        own_plugin::connector(self.host.plugins, self.place, name, file)
+    }
+
+    fn wrong_parameters(&self, call: &Aggregate) -> Option<String> {
+        self.host.wrong_parameters(call)
+    }
+
+    fn connectors(&self, used_as: UsedAs) -> Vec<String> {
+        self.host.connectors(used_as)
+    }
+
+    fn options(&self, used_as: UsedAs, connector: &str) -> Result<Vec<OptionSpec>, String> {
+        self.host.options(used_as, connector)
+    }
+
+    fn wrong_source_option(
+        &self,
+        connector: &str,
+        options: &BTreeMap<String, OptionValue>,
+    ) -> Option<WrongOption> {
+        self.host.wrong_source_option(connector, options)
+    }
+
+    fn wrong_sink_option(&self, sink: &Sink) -> Option<WrongOption> {
+        self.host.wrong_sink_option(sink)
+    }
+
+    fn wrong_rows(&self, sink: &Sink, query: &Manifest, windowed: bool) -> Option<String> {
+        self.host.wrong_rows(sink, query, windowed)
     }
 }

@@ -20,16 +20,17 @@ use streamgauge_sql::{
     size,
 };
 
-use super::pulled_plugin;
+use super::{catalog::PluginPlace, pulled_plugin};
 use crate::deliver::connectors::own;
 
 /// Reads, checks and compiles the reducer of a file, and asks it what it is.
 pub(super) fn reducer(
     plugins: &Plugins,
+    place: &dyn PluginPlace,
     name: &str,
     file: &PluginFile,
 ) -> Result<OwnPlugin<Reducer>, WrongPlugin> {
-    let Read { bytes, sha256, limits, warning } = Read::of(file, plugins.runtime().limits())?;
+    let Read { bytes, sha256, limits, warning } = Read::of(file, place, plugins.runtime().limits())?;
     let known = PluginFile { sha256: Some(sha256.clone()), ..file.clone() };
     let reducer = plugins.load_own(name, &known, &bytes, limits);
     let reducer = reducer.map_err(|refused| unusable(file, &refused.to_string(), help(&refused)))?;
@@ -40,10 +41,11 @@ pub(super) fn reducer(
 /// The same for a sink.
 pub(super) fn connector(
     plugins: &Plugins,
+    place: &dyn PluginPlace,
     name: &str,
     file: &PluginFile,
 ) -> Result<OwnPlugin<SinkPlugin>, WrongPlugin> {
-    let Read { bytes, sha256, limits, warning } = Read::of(file, plugins.runtime().limits())?;
+    let Read { bytes, sha256, limits, warning } = Read::of(file, place, plugins.runtime().limits())?;
     let known = PluginFile { sha256: Some(sha256.clone()), ..file.clone() };
     let loaded = plugins.load_own_sink(name, &known, &bytes, limits);
     let loaded = loaded.map_err(|refused| unusable(file, &refused.to_string(), help(&refused)))?;
@@ -51,6 +53,19 @@ pub(super) fn connector(
         own::options(&loaded).map_err(|why| unusable(file, &format!("sink `{name}` {why}"), None))?;
     let described = SinkPlugin { name: loaded.description.name.clone(), options };
     Ok(OwnPlugin { described, sha256, warning })
+}
+
+/// Files and registries, as the user of the process may read them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anywhere;
+
+impl PluginPlace for Anywhere {
+    fn read(&self, from: &str, bytes_max: usize) -> Result<(Vec<u8>, Option<PluginWarning>), WrongPlugin> {
+        match Location::is_meant(from) {
+            true => pulled_plugin::pull(from, bytes_max),
+            false => Ok((read(from, bytes_max)?, None)),
+        }
+    }
 }
 
 /// A file's bytes, and what its component may use.
@@ -63,12 +78,9 @@ struct Read {
 }
 
 impl Read {
-    fn of(file: &PluginFile, limits: Limits) -> Result<Self, WrongPlugin> {
+    fn of(file: &PluginFile, place: &dyn PluginPlace, limits: Limits) -> Result<Self, WrongPlugin> {
         let own = guest_limits(file, limits)?;
-        let (bytes, warning) = match Location::is_meant(&file.path) {
-            true => pulled_plugin::pull(&file.path, limits.component_bytes_max)?,
-            false => (read(&file.path, limits.component_bytes_max)?, None),
-        };
+        let (bytes, warning) = place.read(&file.path, limits.component_bytes_max)?;
         let found = hexadecimal(&Sha256::digest(&bytes));
         if let Some(pinned) = file.sha256.as_ref().filter(|pinned| **pinned != found) {
             return Err(WrongPlugin {

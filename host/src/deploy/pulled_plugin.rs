@@ -9,10 +9,7 @@ use crate::cache_folder::cache_folder;
 
 /// The bytes of a component that is not larger than one may be. A location without a digest gets a warning: the next start may find
 /// another component there.
-pub(super) fn pull(
-    location: &str,
-    bytes_max: usize,
-) -> Result<(Vec<u8>, Option<PluginWarning>), WrongPlugin> {
+pub fn pull(location: &str, bytes_max: usize) -> Result<(Vec<u8>, Option<PluginWarning>), WrongPlugin> {
     let wrong = |message: String, help: Option<String>| WrongPlugin { option: None, message, help };
     let location: Location = location.parse().map_err(|error| wrong(format!("{error}"), None))?;
     let pulled = pull_from_registry(&location, kept().as_ref(), bytes_max).map_err(|error| {

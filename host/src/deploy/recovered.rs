@@ -67,6 +67,7 @@ impl Deployment<'_> {
             })?;
         let Recovered {
             state,
+            identity,
             timeline,
             goes_on,
             checkpoint,
@@ -83,7 +84,8 @@ impl Deployment<'_> {
         self.check_and_write_limits(&manifest.name, &state.store, is_between)?;
         builder.notices.extend(notices.into_iter().map(|text| format!("query '{}': {text}", manifest.name)));
         builder.files.resumed |= checkpoint.is_some();
-        builder.files.identities.insert(timeline);
+        // What files hold was written in an earlier timeline where a savepoint was restored.
+        builder.files.identities.extend([identity, timeline]);
         builder.begun.extend(checkpoint.is_none().then(|| manifest.name.clone()));
         let unfinished = checkpoint.as_ref().filter(|(saved, _)| !saved.finished);
         builder.notices.extend(unfinished.map(|(saved, _)| resumed(&manifest.name, saved, checkpoint_us)));

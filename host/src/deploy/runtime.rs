@@ -145,8 +145,16 @@ impl Runtime {
     /// runtime's.
     pub fn deploy(&self, deployment: &Deployment<'_>) -> Result<(), DeployError> {
         self.check_free(deployment.name).map_err(|error| DeployError::Usage(format!("error: {error}")))?;
-        let wired = with_default(&self.dispatch, || wire(deployment, &self.resources))?;
+        let wired = self.wire(deployment)?;
         self.run(deployment.name, wired).map_err(|error| DeployError::Runtime(format!("error: {error}")))
+    }
+
+    /// Puts a program together; [`run`](Self::run) runs it.
+    ///
+    /// # Errors
+    /// A program that cannot be put together.
+    pub fn wire(&self, deployment: &Deployment<'_>) -> Result<Wired, DeployError> {
+        with_default(&self.dispatch, || wire(deployment, &self.resources))
     }
 
     /// Runs what was put together.
@@ -203,7 +211,7 @@ impl Runtime {
     ///
     /// # Errors
     /// The supervisor has ended before.
-    pub fn shut_down(self) -> Result<(), RuntimeError> {
+    pub fn shut_down(&self) -> Result<(), RuntimeError> {
         self.stop.set();
         self.ask(|answer| Message::ShutDown { answer })
     }

@@ -9,7 +9,7 @@ use streamgauge_component::{plugins::Plugins, sink::SinkInstance};
 use streamgauge_sql::manifest::Sink;
 use streamgauge_state::outbox::Outbox;
 
-use super::{Connectors, DeployError, Deployment, output_files::OutputFiles, secret::secret};
+use super::{Connectors, DeployError, Deployment, output_files::OutputFiles};
 use crate::deliver::{
     connector::{Destination, OutboxBinding, Route, SinkContext, SinkError, SinkWorker},
     connectors::file::{FileTarget, LineWorker},
@@ -19,6 +19,7 @@ use crate::deliver::{
     rejected::RejectedRows,
     workers::Workers,
 };
+use crate::permissions::Permissions;
 
 /// What the console is called.
 pub(super) const CONSOLE: &str = "the console";
@@ -29,6 +30,7 @@ pub(super) struct Sinks<'a> {
     connectors: &'a Connectors,
     plugins: &'a Plugins,
     secrets: Arc<Lookup>,
+    permissions: Option<&'a Permissions>,
     workers: Workers,
     input_ends: bool,
     instances: BTreeMap<String, Arc<SinkInstance>>,
@@ -63,7 +65,8 @@ impl<'a> Sinks<'a> {
             deployment: deployment.name,
             connectors: deployment.connectors,
             plugins: deployment.plugins,
-            secrets: Arc::new(secret),
+            secrets: deployment.secrets.clone(),
+            permissions: deployment.permissions,
             workers: workers.map_err(|error| DeployError::Runtime(format!("error: {error}")))?,
             input_ends: deployment.input_ends(),
             instances: BTreeMap::new(),
@@ -80,6 +83,7 @@ impl<'a> Sinks<'a> {
         let mut context = SinkContext {
             plugins: self.plugins,
             secrets: &self.secrets,
+            permissions: self.permissions,
             workers: &mut self.workers,
             input_ends: self.input_ends,
             instances: &mut self.instances,

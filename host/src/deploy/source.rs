@@ -15,7 +15,7 @@ use streamgauge_sql::{
     manifest::{Manifest, Source, Start},
 };
 
-use super::{DeployError, Deployment, secret::secret};
+use super::{DeployError, Deployment};
 use crate::{
     decode::{format, layout::ColumnSpec, schema::SharedSchema},
     pipeline::{self, OpenReader, SkewGuard, reader},
@@ -84,7 +84,7 @@ impl Deployment<'_> {
         let connector = self.connectors.source(&source.connector);
         let connector =
             connector.ok_or_else(|| unusable(&format!("there is no connector '{}'", source.connector)))?;
-        connector.open(source, &secret).map_err(|error| unusable(&error))
+        connector.open(source, &*self.secrets).map_err(|error| unusable(&error))
     }
 
     /// How a source is read.

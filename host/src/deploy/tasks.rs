@@ -33,7 +33,7 @@ use crate::{
     deploy::DeployError,
     metrics,
     query::{
-        Context, DecisionLog, OpenAggregates, Operators, QueryTask, RunningQuery, Subscription,
+        Context, DecisionLog, OpenAggregates, Operators, QueryTask, RecentRows, RunningQuery, Subscription,
         WindowFactory, Windows,
     },
     timings::Timed,
@@ -169,6 +169,10 @@ impl Deployment<'_> {
         assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
         builder.files.replayed.extend(task_builder.goes_on.then(|| manifest.name.clone()));
         let mut running = RunningQuery::new(manifest.clone(), component, None, columns, operators);
+        if self.keeps_recent_rows {
+            let keys = || RecentRows::new(Keys::new(task_builder.timeline, &manifest.name));
+            running.show_in(task_builder.subscription.query(&manifest.name).keep_recent(keys));
+        }
         match self.binding(manifest, task_builder, builder)? {
             None => {}
             Some((_, SinkBinding::Direct(output))) => running.send_to(output),
@@ -313,7 +317,7 @@ impl Deployment<'_> {
     }
 
     /// Opens the accumulators of a query, as often as it is asked.
-    fn opener(&self, manifest: &Manifest) -> OpenAggregates {
+    pub(super) fn opener(&self, manifest: &Manifest) -> OpenAggregates {
         let (plugins, timings) = (self.plugins.clone(), self.timings.clone());
         let aggregates = aggregates(manifest).to_vec();
         Arc::new(move || {

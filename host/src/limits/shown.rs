@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{ELSEWHERE, LIMITS, Unit};
 
 /// A value with its unit: `1,000,000`, `64 KiB`, `1 s`.
-pub(super) fn value(unit: Unit, value: u64) -> String {
+pub fn value(unit: Unit, value: u64) -> String {
     match unit {
         Unit::Count => grouped(value),
         Unit::Bytes if value == 1 => "1 byte".to_owned(),

@@ -120,6 +120,9 @@ impl RunningQuery {
             return Ok(sent);
         }
         let Manifest { name, output: fields, .. } = &self.manifest;
+        if let Some(recent) = self.recent.as_ref().filter(|_| !is_replay) {
+            context.timings().of(Step::Output, || recent.add(fields, rows));
+        }
         match &mut self.sink {
             _ if is_replay => {}
             Sink::None => {}

@@ -18,7 +18,10 @@ pub(super) use self::first::{Kind, PartlyUnread};
 use super::{QueryContext, QueryProgress, Subscription};
 use crate::{
     decode::layout::ColumnSpec,
-    deliver::{dead_letter::DeadLetter, output::OutputError},
+    deliver::{
+        dead_letter::{DeadLetter, RecordText},
+        output::OutputError,
+    },
     metrics::QueryMetrics,
     timings::{Step, Timings},
 };
@@ -53,6 +56,9 @@ impl Counts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueryIndex(pub(super) usize);
 
+/// How many dead letters of a batch are shown to people.
+const SHOWN_MAX: usize = 100;
+
 /// What a query task counts and says beside its rows.
 pub struct Context {
     /// Whom it works for.
@@ -81,6 +87,9 @@ struct Uncommitted {
     letter_labels: Vec<(Option<QueryIndex>, Reason)>,
     /// Those of events that are late: they are counted as late, not as dead letters.
     late_letters: Vec<u8>,
+    /// The first of them for people who look at them, each behind its query's name; and how many more there are.
+    shown: Vec<(String, String)>,
+    unshown: u64,
 }
 
 impl Context {
@@ -144,7 +153,7 @@ impl Context {
     /// have it. People are told of the first; `column` is the one that is to blame, if it is one.
     pub fn dead_letter(&mut self, letter: &DeadLetter<'_>, column: Option<&ColumnSpec>, pass: Pass) {
         let query = self.queries.iter().position(|(query, _)| query.name() == letter.query).map(QueryIndex);
-        let Uncommitted { letters: lines, letter_labels, late_letters, .. } = &mut self.uncommitted;
+        let Uncommitted { letter_labels, .. } = &mut self.uncommitted;
         let is_late = letter.reason == Reason::Late;
         if pass == Pass::Live || self.subscription.dead_letters.is_some() {
             if !is_late {
@@ -152,6 +161,17 @@ impl Context {
             }
             query.iter().for_each(|&query| self.first.note(query, letter, column, &self.subscription));
         }
+        let is_shown = pass == Pass::Live && self.subscription.recent_letters.is_some();
+        if is_shown && self.uncommitted.shown.len() < SHOWN_MAX {
+            let mut line = Vec::new();
+            DeadLetter { source: &self.subscription.source, ..letter.clone() }
+                .write(RecordText::Excerpt, &mut line);
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            self.uncommitted.shown.push((letter.query.to_owned(), line));
+        } else if is_shown {
+            self.uncommitted.unshown += 1;
+        }
+        let Uncommitted { letters: lines, late_letters, .. } = &mut self.uncommitted;
         if let Some(letters) = &self.subscription.dead_letters {
             let lines = if is_late { late_letters } else { lines };
             DeadLetter { source: &self.subscription.source, ..letter.clone() }
@@ -186,8 +206,11 @@ impl Context {
 
     /// What was counted is counted, and what was said stays said.
     pub fn commit(&mut self) {
-        let Uncommitted { counts, by_query, letters: lines, letter_labels, late_letters } =
+        let Uncommitted { counts, by_query, letters: lines, letter_labels, late_letters, shown, unshown } =
             std::mem::take(&mut self.uncommitted);
+        if let Some(recent) = self.subscription.recent_letters.as_ref().filter(|_| !shown.is_empty()) {
+            recent.add(unshown, shown.into_iter());
+        }
         self.counts.add(&counts);
         self.first.commit(&self.subscription);
         for (query, counts) in by_query {

@@ -11,7 +11,7 @@ use std::{
 use metrics::{Counter, CounterFn, Gauge, GaugeFn};
 use streamgauge_common::clock::Stopwatch;
 
-use super::{Counts, NoRows};
+use super::{Counts, NoRows, RecentRows};
 
 /// What [`QueryProgress::lag`] is where nobody knows.
 const UNKNOWN: u64 = u64::MAX;
@@ -27,6 +27,7 @@ pub struct QueryProgress {
     outbox: OnceLock<Arc<OutboxRows>>,
     checkpoints: OnceLock<Arc<Checkpoints>>,
     no_rows: Mutex<Option<NoRows>>,
+    recent: OnceLock<Arc<RecentRows>>,
 }
 
 impl QueryProgress {
@@ -42,6 +43,7 @@ impl QueryProgress {
             outbox: OnceLock::new(),
             checkpoints: OnceLock::new(),
             no_rows: Mutex::default(),
+            recent: OnceLock::new(),
         }
     }
 
@@ -106,6 +108,16 @@ impl QueryProgress {
     pub fn checkpoint_counter(&self, metric: Counter) -> Counter {
         let shown = self.checkpoints.get_or_init(|| Arc::new(Checkpoints { last: Mutex::default(), metric }));
         Counter::from_arc(shown.clone())
+    }
+
+    /// Its last rows; none where they are not kept.
+    pub fn recent(&self) -> Option<&Arc<RecentRows>> {
+        self.recent.get()
+    }
+
+    /// Keeps its last rows from now on; gives where.
+    pub fn keep_recent(&self, new: impl FnOnce() -> RecentRows) -> Arc<RecentRows> {
+        self.recent.get_or_init(|| Arc::new(new())).clone()
     }
 
     /// Why there are no rows yet; none where there are some, or where nothing is known. Only of a query that reads a source.

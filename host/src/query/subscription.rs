@@ -31,6 +31,7 @@ use crate::{
         times::TimeWatch,
     },
     deliver::letters::DeadLetterQueue,
+    recent::Recent,
     timings::Timings,
 };
 
@@ -45,6 +46,8 @@ pub struct Subscription {
     pub source: String,
     /// Where dead letters go; none = they are only counted.
     pub dead_letters: Option<Arc<DeadLetterQueue>>,
+    /// The last dead letters, for people, by query; none where nobody looks at them.
+    pub recent_letters: Option<Recent>,
     /// Whether late events become dead letters: `late_dead_letters` of the source.
     pub tells_late: bool,
     /// Where the time went.
@@ -82,6 +85,7 @@ impl Subscription {
             deployment: String::new(),
             source: source.to_owned(),
             dead_letters: None,
+            recent_letters: None,
             tells_late: true,
             timings: Arc::default(),
             control: Arc::default(),

@@ -112,6 +112,13 @@ impl StateFingerprint {
     }
 }
 
+/// The identity of the state that is there; an error if it has another meaning.
+pub(super) fn compare(store: &Store, fingerprint: &StateFingerprint) -> Result<u128, StateError> {
+    let file = store.shown_name(NAME);
+    let bytes = store.get(NAME)?.ok_or_else(|| StateError::damaged(&file, 0, "it is gone"))?;
+    read(&bytes, fingerprint, &file)
+}
+
 /// The identity of the state in a folder: that which is there, if it has this meaning, or a new one.
 pub(super) fn claim(store: &Store, fingerprint: &StateFingerprint) -> Result<u128, StateError> {
     let file = store.shown_name(NAME);

@@ -14,8 +14,10 @@
 //! 5. [`fingerprint`] says for which query a state may be used, [`statements`] what anonymous ones are called, [`admitted`] with which
 //!    limits it ran; [`decision`] is an entry of
 //!    the log; [`manifest`] is where a query stands, [`segment`] what it holds.
+//!    [`timeline`] is the course that a query's rows are on.
 //! 6. [`outbox`] holds what is decided and not acknowledged yet; [`backend`] writes log and checkpoints while the query runs, on
 //!    the threads of a [`pool`] that all queries share; [`recovery`] reads them when the query comes back.
+//! 7. [`deployment`] is what a host keeps of a deployment, [`savepoint`] a copy of the states of its queries.
 //!
 //! A file is either what was once written, whole, or it is refused: nothing here repairs, and nothing starts empty where
 //! something was.
@@ -32,6 +34,7 @@ pub mod checkpoint;
 pub mod fingerprint;
 pub mod statements;
 pub mod admitted;
+pub mod timeline;
 pub mod inputs;
 pub mod decision;
 pub mod manifest;
@@ -40,3 +43,5 @@ pub mod outbox;
 pub mod pool;
 pub mod backend;
 pub mod recovery;
+pub mod deployment;
+pub mod savepoint;

@@ -1,6 +1,7 @@
 //! From what was kept back to a query's state: the newest good checkpoint, and the decisions behind it.
 
 mod accept;
+mod fit;
 mod look;
 mod sections;
 
@@ -29,9 +30,11 @@ use super::{
     outbox::Acknowledged,
     rights, segment,
     store::Store,
+    timeline,
 };
 
 pub use accept::{AcceptError, accept_topic, source_of};
+pub use fit::{Fit, fit};
 pub use look::{Looked, is_state, look};
 pub use sections::{Section, Sections};
 
@@ -39,6 +42,8 @@ pub use sections::{Section, Sections};
 pub struct Recovered {
     /// What the state backend begins with.
     pub state: RecoveredState,
+    /// Whose state it is.
+    pub identity: u128,
     /// The course of its rows.
     pub timeline: u128,
     /// Whether an earlier run had this state, even if it came to no checkpoint.
@@ -90,6 +95,7 @@ pub fn open(
     let wide = store.local_folder().and_then(rights::close_folder);
     let goes_on = fingerprint::is_there(&store)?;
     let identity = fingerprint::claim(&store, fingerprint)?;
+    let timeline = timeline::of(&store, identity)?;
     crash::point("recovery.after_identity");
     check_newest(&store, identity, fingerprint)?;
     let log = Log::open(&store, identity)?;
@@ -142,8 +148,17 @@ pub fn open(
         acknowledged: acknowledged.clone(),
         generations,
     };
-    let timeline = identity;
-    Ok(Recovered { state, timeline, goes_on, checkpoint, checkpoint_us, decisions, unacknowledged, notices })
+    Ok(Recovered {
+        state,
+        identity,
+        timeline,
+        goes_on,
+        checkpoint,
+        checkpoint_us,
+        decisions,
+        unacknowledged,
+        notices,
+    })
 }
 
 /// Refuses states that the reducers cannot restore. Before the log is opened, which takes the state from a process that uses it;

@@ -14,7 +14,7 @@ use super::{
     store::Store,
 };
 
-const NAME: &str = "statements";
+pub(super) const NAME: &str = "statements";
 const LAYOUT: ObjectLayout =
     ObjectLayout { magic: b"SGSTMTS\0", formats: 1..=1, other: "it holds no statements" };
 

@@ -17,7 +17,7 @@ use streamgauge_common::offset::Offset;
 use crate::{client::Consumer, error::is_missing};
 
 /// How long one question to the brokers may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// From where to read a partition of which no offset is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(super) enum NoPosition {
 }
 
 impl NoPosition {
-    fn unanswered(error: KafkaError) -> Self {
+    pub(super) fn unanswered(error: KafkaError) -> Self {
         Self::Unanswered(error.to_string())
     }
 }

@@ -46,6 +46,8 @@ struct SignalState {
     watched: watch::Sender<bool>,
     /// How long the run may take to end once it has watched, in milliseconds.
     ends_within_ms: AtomicU64,
+    /// How often SIGHUP came, where it means something.
+    hang_ups: OnceLock<watch::Sender<u64>>,
     /// Which rows are not delivered, where a run knows.
     undelivered: OnceLock<Box<Undelivered>>,
 }
@@ -100,6 +102,11 @@ impl Signals {
         StopWatch(&self.shared)
     }
 
+    /// From now on SIGHUP means something: whoever has this is told of each.
+    pub(in crate::cli) fn hang_ups(&self) -> watch::Receiver<u64> {
+        self.shared.hang_ups.get_or_init(|| watch::Sender::new(0)).subscribe()
+    }
+
     /// What the thread that listens panicked with, if it did.
     pub(in crate::cli) fn panicked(&self) -> Option<String> {
         self.thread.panicked()
@@ -126,7 +133,7 @@ impl Heard {
     }
 
     /// Waits for one that is to end the run.
-    async fn end(&mut self) {
+    async fn end(&mut self, shared: &SignalState) {
         let Self { interrupt, terminate, hang_up, user: [first, second] } = self;
         loop {
             select! {
@@ -134,6 +141,10 @@ impl Heard {
                 _ = terminate.recv() => return,
                 _ = hang_up.recv() => {
                     crash::point("signals.hang_up");
+                    if let Some(hang_ups) = shared.hang_ups.get() {
+                        hang_ups.send_modify(|count| *count += 1);
+                        continue;
+                    }
                     tell_now("SIGHUP: its terminal is gone, or somebody sent it; the run goes on (SIGTERM ends it)\n");
                 }
                 _ = first.recv() => {}
@@ -144,11 +155,11 @@ impl Heard {
 }
 
 async fn pass_on(mut heard: Heard, shared: &SignalState) {
-    heard.end().await;
+    heard.end(shared).await;
     shared.stop.set();
     select! {
         // Somebody does not read our rows, or a guest runs to its time limit: who asks twice does not wait for it.
-        () = heard.end() => {
+        () = heard.end(shared) => {
             let undelivered = shared.undelivered.get().and_then(|undelivered| undelivered());
             undelivered.into_iter().for_each(|text| tell_now(&format!("interrupted twice: {text}\n")));
         }

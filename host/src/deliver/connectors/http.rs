@@ -38,6 +38,7 @@ use crate::deliver::{
     rejected::RejectedRows,
     workers::{DeliveryLimits, Workers},
 };
+use crate::permissions::Permissions;
 
 /// A connector whose component makes HTTP requests. The component describes its own options; the host states those that it
 /// reads itself.
@@ -165,10 +166,10 @@ impl SinkConnector for HttpConnector {
         })?;
         let encoder = component::encoder(&instance, sink, route.query).map_err(SinkError::Encoder)?;
         let encoder = Arc::new(encoder);
-        check_address(sink, &**context.secrets)?;
+        check_address(sink, &**context.secrets, context.permissions)?;
         check_headers(sink, &**context.secrets)?;
         self.check_secrets(sink, &**context.secrets)?;
-        let client = context.workers.client(allows_private(&sink.options))?;
+        let client = context.workers.client(allows_private(&sink.options), context.permissions.is_some())?;
         let requests =
             Requests { encoder: encoder.clone(), keys: route.keys.clone(), in_one_lane: self.in_one_lane };
         let worker = HttpWorker {
@@ -292,7 +293,7 @@ fn allows_private(options: &BTreeMap<String, OptionValue>) -> bool {
 }
 
 /// Refuses an address before the first row that the client would refuse at each request.
-fn check_address(sink: &Sink, secrets: &Lookup) -> Result<(), SinkError> {
+fn check_address(sink: &Sink, secrets: &Lookup, permissions: Option<&Permissions>) -> Result<(), SinkError> {
     let url = match sink.options.get(URL) {
         Some(OptionValue::Text(url)) => url.clone(),
         Some(OptionValue::Secret(name)) => {
@@ -302,7 +303,7 @@ fn check_address(sink: &Sink, secrets: &Lookup) -> Result<(), SinkError> {
     };
     match wrong_url(&url, allows_private(&sink.options)) {
         Some((why, help)) => Err(SinkError::Url { why, help }),
-        None => Ok(()),
+        None => Ok(permissions.map_or(Ok(()), |permissions| permissions.check_url(sink, &url))?),
     }
 }
 

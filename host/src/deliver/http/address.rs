@@ -80,6 +80,21 @@ pub fn forbidden_host(host: &str) -> Option<&'static str> {
     is_local.then_some("a loopback")
 }
 
+/// Whether an address is link-local or one at which a cloud answers its own machines, however it is written.
+pub fn is_link_local(address: IpAddr) -> bool {
+    let address = match address {
+        IpAddr::V6(address) => address.to_ipv4().map_or(IpAddr::V6(address), IpAddr::V4),
+        address => address,
+    };
+    matches!(forbidden(address), Some("a link-local" | "a cloud's internal"))
+}
+
+/// The same for the host of a parsed URL, where it is an address.
+pub fn is_never_reached(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().is_ok_and(is_link_local)
+}
+
 /// A URL as people are told of it: scheme, host and port alone, since what is behind them may be secret. `{secret:NAME}` is not
 /// filled in.
 pub fn shown(url: &str) -> String {

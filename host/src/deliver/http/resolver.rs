@@ -24,6 +24,7 @@ pub type Looking = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>
 #[derive(Clone)]
 pub struct Resolver {
     allow_private: bool,
+    never_link_local: bool,
     lookup: Arc<dyn Fn(String) -> Looking + Send + Sync>,
 }
 
@@ -54,7 +55,13 @@ impl Resolver {
         allow_private: bool,
         lookup: impl Fn(String) -> Looking + Send + Sync + 'static,
     ) -> Self {
-        Self { allow_private, lookup: Arc::new(lookup) }
+        Self { allow_private, never_link_local: false, lookup: Arc::new(lookup) }
+    }
+
+    /// Refuses link-local addresses, where clouds answer with credentials, whatever else is allowed.
+    #[must_use]
+    pub fn never_link_local(self) -> Self {
+        Self { never_link_local: true, ..self }
     }
 
     /// Whether all addresses may be reached.
@@ -67,7 +74,9 @@ impl Resolver {
         let mut found = (self.lookup)(host.to_owned()).await?;
         let mut refused = Unresolved::Nowhere;
         found.retain(|&address| match address::forbidden(address) {
-            Some(kind) if !self.allow_private => {
+            Some(kind)
+                if !self.allow_private || (self.never_link_local && address::is_link_local(address)) =>
+            {
                 refused = Unresolved::Forbidden(kind);
                 false
             }

@@ -22,11 +22,13 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     select,
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
+use tokio_native_tls::TlsAcceptor;
 
 /// What bounds the connections of those who ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,7 @@ const REQUEST_HEADERS_MAX: usize = 64;
 pub(super) struct Connections {
     router: Router,
     limits: ScrapeLimits,
+    tls: Option<TlsAcceptor>,
     tasks: JoinSet<u64>,
     /// By their numbers, in the order in which they were made.
     open: BTreeMap<u64, Open>,
@@ -80,9 +83,9 @@ struct Open {
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, limits: ScrapeLimits) -> Self {
+    pub(super) fn new(router: Router, limits: ScrapeLimits, tls: Option<TlsAcceptor>) -> Self {
         let (tasks, open) = (JoinSet::new(), BTreeMap::new());
-        Self { router, limits, tasks, open, last: 0, requests: Arc::default() }
+        Self { router, limits, tls, tasks, open, last: 0, requests: Arc::default() }
     }
 
     /// Serves one more. Where there are too many the one is closed that has been silent for longest, of those that never asked
@@ -101,9 +104,17 @@ impl Connections {
         let asked = request.clone();
         let note = move || asked.store(requests.fetch_add(1, Relaxed) + 1, Relaxed);
         let limits = self.limits;
-        let (router, seen) = (self.router.clone(), request.clone());
+        let (router, seen, tls) = (self.router.clone(), request.clone(), self.tls.clone());
         let task = self.tasks.spawn(async move {
-            serve(stream, router, &limits, note, &seen).await;
+            match tls {
+                None => serve(stream, router, &limits, note, &seen).await,
+                // Who does not shake hands in time is gone.
+                Some(tls) => {
+                    if let Ok(Ok(stream)) = timeout(limits.first_request_time, tls.accept(stream)).await {
+                        serve(stream, router, &limits, note, &seen).await;
+                    }
+                }
+            }
             number
         });
         self.open.insert(number, Open { task, request });
@@ -129,7 +140,7 @@ impl Connections {
 
 /// Answers on one connection. Its errors are the other side's.
 async fn serve(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     limits: &ScrapeLimits,
     note: impl Fn(),

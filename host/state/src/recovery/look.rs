@@ -13,13 +13,16 @@ use crate::{
     log::Log,
     manifest::{CheckpointManifest, TaskManifest},
     store::Store,
+    timeline,
 };
 
 /// What was found.
 #[derive(Debug)]
 pub struct Looked {
-    /// Whose state it is: rows' keys and the markers of files have it.
+    /// Whose state it is.
     pub identity: u128,
+    /// The course of its rows: their keys and the markers of files have it.
+    pub timeline: u128,
     /// What the query does, in a line.
     pub means: String,
     /// The newest checkpoint; none = nothing was decided.
@@ -35,7 +38,7 @@ impl Looked {
     /// which after a kill is more than the log says.
     pub fn undelivered(&self, has: impl Fn(&str) -> u64) -> u64 {
         let of_query = |(query, messages): (&String, &Vec<(u64, u32)>)| -> u64 {
-            let upto = has(&format!("{:032x}/{query}", self.identity));
+            let upto = has(&format!("{:032x}/{query}", self.timeline));
             messages.iter().filter(|(sequence, _)| *sequence > upto).map(|&(_, rows)| u64::from(rows)).sum()
         };
         self.unacknowledged.iter().map(of_query).sum()
@@ -50,10 +53,12 @@ pub fn is_state(store: &Store) -> Result<bool, StateError> {
 /// Reads what is kept in a folder of which [`is_state`] is true.
 pub fn look(store: &Store) -> Result<Looked, StateError> {
     let (identity, means) = fingerprint::look(store)?;
+    let timeline = timeline::of(store, identity)?;
     let Some(found) = Checkpoints::open(store, identity, 0)?.newest()? else {
         // Without a checkpoint nothing was sent: what is in the log was never decided.
         return Ok(Looked {
             identity,
+            timeline,
             means,
             task: None,
             checkpoint_us: None,
@@ -80,5 +85,5 @@ pub fn look(store: &Store) -> Result<Looked, StateError> {
         }
     }
     let checkpoint_us = store.put_at_us(&name)?;
-    Ok(Looked { identity, means, task: Some(manifest.task), checkpoint_us, unacknowledged })
+    Ok(Looked { identity, timeline, means, task: Some(manifest.task), checkpoint_us, unacknowledged })
 }

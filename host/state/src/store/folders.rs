@@ -4,7 +4,7 @@ use std::{fs, path::Path as FilePath};
 
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::{Store, name, place, sync_folder};
+use super::{Store, create_folder, name, place, sync_folder};
 use crate::error::StateError;
 
 /// Where a folder goes while it is removed: no name of a query becomes this segment.
@@ -22,6 +22,59 @@ impl Store {
             }
             place::Place::Bucket(_) => Self::open(place),
         }
+    }
+
+    /// A folder in this one that is of no name: it begins with `+`.
+    pub fn part(&self, segment: &'static str) -> Result<Self, StateError> {
+        debug_assert!(segment.starts_with('+'), "names have the other folders");
+        let part = self.at(segment)?;
+        part.local.as_deref().map_or(Ok(()), create_folder)?;
+        Ok(part)
+    }
+
+    /// Copies an object to another folder of the same place, if it is there.
+    pub(crate) fn copy_object(&self, name: &str, to: &Self) -> Result<(), StateError> {
+        let failed =
+            |cause| StateError::Object { doing: "copy", file: self.shown_name(name), cause: Box::new(cause) };
+        match (&self.local, &to.local) {
+            // Not as the object store copies in a directory, which is by another name for the same file: logs grow.
+            (Some(from), Some(folder)) => {
+                let (from, copied) = (from.join(name), folder.join(name));
+                if !from.exists() {
+                    return Ok(());
+                }
+                fs::copy(&from, &copied).map_err(StateError::file("copy", from.display()))?;
+                let synced = fs::File::open(&copied).and_then(|file| file.sync_all());
+                synced.map_err(StateError::file("sync", copied.display()))?;
+                sync_folder(folder)
+            }
+            _ => {
+                let (objects, path, copied) = (self.objects.clone(), self.path(name)?, to.path(name)?);
+                match self.runtime.run(async move { objects.copy(&path, &copied).await })? {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                    Err(cause) => Err(failed(cause)),
+                }
+            }
+        }
+    }
+
+    /// Copies all objects of this folder, and no folders in it, to another one of the same place. The object that says whose the others
+    /// are goes last.
+    pub(crate) fn copy_objects(&self, to: &Self) -> Result<(), StateError> {
+        let names: Vec<String> = self.list("")?.into_iter().map(|(name, _)| name).collect();
+        let (last, first): (Vec<_>, Vec<_>) =
+            names.into_iter().filter(|name| !name.starts_with('.')).partition(|name| name == "query");
+        first.iter().chain(&last).try_for_each(|name| self.copy_object(name, to))
+    }
+
+    /// Removes this folder with all folders in it.
+    pub(crate) fn remove_tree(self) -> Result<(), StateError> {
+        if self.local.is_none() {
+            for (_, folder) in self.folders()? {
+                folder.remove_tree()?;
+            }
+        }
+        self.remove()
     }
 
     /// The folders in this one, by the names that they were made for, ascending. (A name that is too long for a path is

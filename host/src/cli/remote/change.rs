@@ -1,0 +1,33 @@
+//! `streamgauge pause`, `resume`, `rollback` and `savepoint`.
+
+use clap::Args;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{HostOptions, Remote, Request};
+use crate::cli::{Failure, print_json, say};
+
+/// Options of these commands.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Options {
+    /// The deployment
+    name: String,
+    /// What is answered, as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    host: HostOptions,
+}
+
+pub(in crate::cli) fn run(options: &Options, change: &str, done: &str) -> Result<(), Failure> {
+    let name = options.name.as_str();
+    let request =
+        Request { method: Method::POST, path: &["deployments", name, change], query: &[], body: None };
+    let answer = Remote::new(&options.host)?.ask(request)?;
+    if options.json {
+        return print_json(&answer.json);
+    }
+    let version = answer.json.get("version").and_then(Value::as_u64).unwrap_or_default();
+    say(&format!("deployment '{name}' {done}: version {version}"));
+    Ok(())
+}

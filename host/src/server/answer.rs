@@ -1,0 +1,489 @@
+//! Answers requests: finds the route, checks who asks and what, reads the body, and lets the route answer.
+//!
+//! What routes do may block, so it is done on threads for that; `/livez` is answered without one, whatever else goes on.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
+use metrics_exporter_prometheus::PrometheusHandle;
+use streamgauge_sql::nearest;
+use tokio::{
+    select,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
+use tracing::{
+    Dispatch,
+    dispatcher::{get_default, with_default},
+    info, warn,
+};
+
+use super::{
+    access::{Denied, Tokens},
+    deployments::Deployments,
+    logs::Logs,
+    metrics, openapi,
+    problem::Problem,
+    routes::{Asked, BodyKind, Following, Parameter, ParameterKind, ROUTES, Reply, Route},
+};
+use crate::recent::Read;
+
+/// How often a stream without events says that it is there, and looks whether its query is another one.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many events are sent at once.
+const EVENTS_AT_ONCE: usize = 200;
+
+/// The API of a host.
+pub struct Api {
+    deployments: Arc<Deployments>,
+    /// None = everybody who reaches the address may do everything.
+    tokens: RwLock<Option<Tokens>>,
+    /// Whether only this machine should be asked: a page of a browser may not, under whatever name it reaches the address.
+    is_local: bool,
+    body_bytes_max: usize,
+    plugin_bytes_max: usize,
+    body_timeout: Duration,
+    recorded: PrometheusHandle,
+    logs: Logs,
+    openapi: Bytes,
+    dispatch: Dispatch,
+}
+
+impl Api {
+    /// Of these deployments. What it tells is told where this thread tells.
+    pub fn new(
+        deployments: Arc<Deployments>,
+        tokens: Option<Tokens>,
+        recorded: PrometheusHandle,
+        logs: Logs,
+    ) -> Self {
+        let config = deployments.config();
+        let server = &config.server;
+        let is_local = server.listen.ip().is_loopback() && tokens.is_none() && !server.insecure;
+        Self {
+            is_local,
+            tokens: RwLock::new(tokens),
+            body_bytes_max: server.body_bytes_max,
+            plugin_bytes_max: server.plugin_bytes_max,
+            body_timeout: server.body_timeout,
+            deployments,
+            recorded,
+            logs,
+            openapi: openapi::document().to_string().into(),
+            dispatch: get_default(Clone::clone),
+        }
+    }
+
+    /// Other tokens from now on.
+    pub fn set_tokens(&self, tokens: Option<Tokens>) {
+        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    /// Answers everything.
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new().fallback(move |request: Request| {
+            let api = self.clone();
+            async move { api.answer(request).await.unwrap_or_else(problem) }
+        })
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request) -> Result<Response, Problem> {
+        let (head, body) = request.into_parts();
+        let (path, method) = (head.uri.path(), head.method.as_str());
+        let (route, parts) = find(method, path)?;
+        if route.path == "/livez" {
+            return Ok(page(StatusCode::OK, super::routes::TEXT, "alive\n".into()));
+        }
+        let who = self.check(route, &head.headers)?;
+        let query = query(route, head.uri.query().unwrap_or_default())?;
+        let body = self.body(route, &head.headers, body).await?;
+        let last_event = head.headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let asked = Asked {
+            deployments: self.deployments.clone(),
+            logs: self.logs.clone(),
+            metrics: {
+                let recorded = self.recorded.clone();
+                Arc::new(move |deployments| metrics::page(&recorded, deployments))
+            },
+            openapi: self.openapi.clone(),
+            path: parts,
+            query,
+            body,
+            last_event,
+        };
+        let (handler, dispatch) = (route.handler, self.dispatch.clone());
+        let done = spawn_blocking(move || with_default(&dispatch, || handler(&asked))).await;
+        let done = done.map_err(|error| Problem::new(500, "bug", "A bug", error.to_string()))?;
+        if route.method != "GET" {
+            self.note(&who, method, path, &done);
+        }
+        Ok(match done? {
+            Reply::Json(status, value) => {
+                page(status_of(status), super::routes::JSON, value.to_string().into())
+            }
+            Reply::Page(status, kind, bytes) => page(status_of(status), kind, bytes),
+            Reply::Empty => page(StatusCode::NO_CONTENT, "", Bytes::new()),
+            Reply::Follow(following) => self.follow(following),
+        })
+    }
+
+    /// Who changed what: the audit log.
+    fn note(&self, who: &str, method: &str, path: &str, done: &Result<Reply, Problem>) {
+        with_default(&self.dispatch, || match done {
+            Ok(_) => info!(audit = true, token = who, method, path, "{who}: {method} {path}"),
+            Err(problem) => {
+                let (status, detail) = (problem.status, &problem.detail);
+                warn!(
+                    audit = true,
+                    token = who,
+                    method,
+                    path,
+                    status,
+                    "{who}: {method} {path} was refused ({status}): {detail}"
+                );
+            }
+        });
+    }
+
+    /// Whether a request may be made; gives whose token it has.
+    fn check(&self, route: &Route, headers: &HeaderMap) -> Result<String, Problem> {
+        let Some(scope) = route.scope else { return Ok(String::new()) };
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(tokens) = &*tokens else {
+            let is_foreign = self.is_local && !headers.get(header::HOST).is_some_and(is_local_host);
+            if is_foreign || (self.is_local && headers.contains_key(header::ORIGIN)) {
+                let detail = "without tokens only programs of this machine may ask, by its loopback address";
+                return Err(Problem::new(403, "forbidden", "It is not allowed", detail));
+            }
+            return Ok("anyone".to_owned());
+        };
+        let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        tokens.check(given, scope).map(str::to_owned).map_err(|denied| match denied {
+            Denied::Missing => {
+                let detail = "the request needs the header `Authorization: Bearer TOKEN`";
+                Problem::new(401, "token", "A token is needed", detail)
+            }
+            Denied::Unknown => Problem::new(401, "token", "A token is needed", "the token is not known"),
+            Denied::Scope(name, has) => {
+                let detail = format!("token '{name}' allows {}, and this needs {}", has.name(), scope.name());
+                Problem::new(403, "scope", "The token does not allow it", detail)
+            }
+        })
+    }
+
+    /// The body of a request. It is never larger in memory than it may be.
+    async fn body(&self, route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+        let Some(kind) = route.body else { return Ok(Bytes::new()) };
+        let given = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+        let given =
+            given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        let takes: &[&str] = kind.takes();
+        if let Some(given) = given.filter(|given| !takes.contains(&given.as_str())) {
+            let detail = format!("the body is {given}; it can be {}", takes.join(" or "));
+            return Err(Problem::new(415, "content-type", "The body is of another kind", detail));
+        }
+        let most = match kind {
+            BodyKind::Sql => self.body_bytes_max,
+            BodyKind::Component => self.plugin_bytes_max,
+        };
+        let too_large = || {
+            let detail = format!("the body is larger than {most} bytes");
+            Problem::new(413, "too-large", "The body is too large", detail)
+        };
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > most as u64) {
+            return Err(too_large());
+        }
+        let read = async {
+            let (mut bytes, mut parts) = (BytesMut::new(), body.into_data_stream());
+            while let Some(part) = parts.next().await {
+                let part =
+                    part.map_err(|error| Problem::bad_request(format!("the body ended early: {error}")))?;
+                if bytes.len() + part.len() > most {
+                    return Err(too_large());
+                }
+                bytes.extend_from_slice(&part);
+            }
+            Ok(bytes.freeze())
+        };
+        let late = |_| {
+            let detail = format!("the body did not arrive within {} s", self.body_timeout.as_secs_f64());
+            Problem::new(408, "timeout", "The body took too long", detail)
+        };
+        timeout(self.body_timeout, read).await.map_err(late)?
+    }
+
+    /// A stream of events that ends when whoever follows goes away, or the query is gone.
+    fn follow(self: &Arc<Self>, following: Following) -> Response {
+        let state = Some((self.clone(), following));
+        let events = stream::unfold(state, |state| async move {
+            let (api, mut following) = state?;
+            let mut silent = Duration::ZERO;
+            loop {
+                let mut watch = following.recent.watch();
+                let read = following.recent.since(following.from);
+                let text = events(&mut following, read);
+                if !text.is_empty() {
+                    return Some((
+                        Ok::<_, std::convert::Infallible>(Bytes::from(text)),
+                        Some((api, following)),
+                    ));
+                }
+                watch.borrow_and_update();
+                if following.recent.since(following.from).next > following.from {
+                    continue;
+                }
+                select! {
+                    changed = watch.changed() => {
+                        if changed.is_err() {
+                            return None;
+                        }
+                    }
+                    () = sleep(LOOK_EVERY) => {
+                        silent += LOOK_EVERY;
+                        api.renew(&mut following)?;
+                        if silent >= ALIVE_EVERY {
+                            return Some((Ok(Bytes::from_static(b": alive\n\n")), Some((api, following))));
+                        }
+                    }
+                }
+            }
+        });
+        let mut answer = Response::new(Body::from_stream(events));
+        let headers = answer.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
+    }
+
+    /// Follows the query of a later version of its deployment; none where there is no such query any more.
+    fn renew(&self, following: &mut Following) -> Option<()> {
+        let Some(name) = &following.query else { return Some(()) };
+        let (_, progress) = self.deployments.progress(name).ok()?;
+        let recent = progress.recent()?.recent();
+        if !Arc::ptr_eq(recent, &following.recent) {
+            following.recent = recent.clone();
+            following.from = 0;
+        }
+        Some(())
+    }
+}
+
+/// Some events, and where the stream goes on behind them.
+fn events(following: &mut Following, read: Read) -> String {
+    let mut text = String::new();
+    if read.dropped > 0 && following.only.is_none() {
+        text = format!("event: dropped\ndata: {{\"dropped\":{}}}\n\n", read.dropped);
+    }
+    following.from = read.next;
+    for (count, item) in read.items.into_iter().enumerate() {
+        if count == EVENTS_AT_ONCE {
+            following.from = item.number;
+            break;
+        }
+        if following.only.as_ref().is_none_or(|only| *only == item.key) {
+            text.push_str(&format!("id: {}\ndata: {}\n\n", item.key, item.json));
+        }
+    }
+    text
+}
+
+/// The route of a request, and the parts of its path.
+fn find(method: &str, path: &str) -> Result<(&'static Route, BTreeMap<&'static str, String>), Problem> {
+    let matching: Vec<_> =
+        ROUTES.iter().filter_map(|route| Some((route, parts(route.path, path)?))).collect();
+    let method = if method == "HEAD" { "GET" } else { method };
+    let allowed: Vec<&str> = matching.iter().map(|(route, _)| route.method).collect();
+    if allowed.is_empty() {
+        return Err(Problem::not_found(format!("there is no '{path}'; /openapi.json says what there is")));
+    }
+    matching.into_iter().find(|(route, _)| route.method == method).ok_or_else(|| {
+        let detail = format!("'{path}' takes {}", allowed.join(", "));
+        Problem::new(405, "method", "The method is not allowed", detail)
+    })
+}
+
+/// The parts of a path by their names, if it is of this form.
+fn parts(form: &'static str, path: &str) -> Option<BTreeMap<&'static str, String>> {
+    let mut parts = BTreeMap::new();
+    let (mut given, mut wanted) = (path.split('/'), form.split('/'));
+    loop {
+        match (given.next(), wanted.next()) {
+            (None, None) => return Some(parts),
+            (Some(text), Some(form)) => {
+                match form.strip_prefix('{').and_then(|form| form.strip_suffix('}')) {
+                    Some(name) => {
+                        let text = decoded(text).filter(|text| !text.is_empty())?;
+                        parts.insert(name, text);
+                    }
+                    None if text == form => {}
+                    None => return None,
+                }
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// A part of a path without its escapes.
+fn decoded(text: &str) -> Option<String> {
+    // As a value of a form, but that a plus is a plus.
+    let escaped = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    let (name, _) = form_urlencoded::parse(escaped.as_bytes()).next()?;
+    (!name.contains(char::REPLACEMENT_CHARACTER)).then(|| name.into_owned())
+}
+
+/// What stands behind the `?`, checked.
+fn query(route: &Route, text: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let mut query = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        let Some(known) = route.parameters.iter().find(|known| known.name == name) else {
+            let names: Vec<&str> = route.parameters.iter().map(|known| known.name).collect();
+            let help = match nearest(&name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => "it takes none".to_owned(),
+                None => format!("it takes {}", names.join(", ")),
+            };
+            return Err(Problem::bad_request(format!("there is no parameter `{name}` here; {help}")));
+        };
+        if let Some(expected) = misfit(known, &value) {
+            return Err(Problem::bad_request(format!("the parameter `{name}` is {expected}, not '{value}'")));
+        }
+        if query.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+            return Err(Problem::bad_request(format!("the parameter `{name}` is given twice")));
+        }
+    }
+    Ok(query)
+}
+
+fn misfit(parameter: &Parameter, value: &str) -> Option<String> {
+    match parameter.kind {
+        ParameterKind::Switch => (value != "true" && value != "false").then(|| "true or false".to_owned()),
+        ParameterKind::Count(least, most) => {
+            let fits = value.parse().is_ok_and(|count| (least..=most).contains(&count));
+            (!fits).then(|| format!("a whole number from {least} to {most}"))
+        }
+        ParameterKind::Text => None,
+    }
+}
+
+impl BodyKind {
+    /// The media types of such a body.
+    pub(super) fn takes(self) -> &'static [&'static str] {
+        match self {
+            Self::Sql => &["application/sql", "text/plain"],
+            Self::Component => &["application/wasm", "application/octet-stream"],
+        }
+    }
+}
+
+/// Whether the host that a request names is this machine, by a name that no name server gives to others.
+fn is_local_host(host: &HeaderValue) -> bool {
+    let Ok(host) = host.to_str() else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn page(status: StatusCode, kind: &'static str, bytes: Bytes) -> Response {
+    let mut answer = Response::new(Body::from(bytes));
+    *answer.status_mut() = status;
+    if !kind.is_empty() {
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+fn problem(problem: Problem) -> Response {
+    let text = serde_json::to_string(&problem).unwrap_or_default();
+    let mut answer = page(status_of(problem.status), "application/problem+json", text.into());
+    if problem.status == 401 {
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if problem.status == 405
+        && let Some((_, allowed)) = problem.detail.rsplit_once(" takes ")
+        && let Ok(allowed) = HeaderValue::from_str(allowed)
+    {
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_taken_apart() {
+        let found = |method, path| find(method, path).map(|(route, parts)| (route.id, parts));
+        let (id, parts) = found("GET", "/v1/deployments/a%20b").unwrap();
+        assert_eq!((id, parts["name"].as_str()), ("showDeployment", "a b"));
+        assert_eq!(found("HEAD", "/livez").unwrap().0, "livez");
+        assert_eq!(found("GET", "/v1/queries/d.q/rows").unwrap().1["query"], "d.q");
+        assert_eq!(found("GET", "/v1/queries/a+b=c&d").unwrap().1["query"], "a+b=c&d");
+        for path in [
+            "/",
+            "",
+            "/v1",
+            "/v1/deployments/",
+            "/v1/deployments/a/b",
+            "/v1/queries//rows",
+            "/v1/queries/%ff",
+        ] {
+            assert_eq!(found("GET", path).unwrap_err().status, 404, "{path}");
+        }
+        let wrong = found("PATCH", "/v1/deployments/a").unwrap_err();
+        assert_eq!(
+            (wrong.status, wrong.detail.as_str()),
+            (405, "'/v1/deployments/a' takes GET, PUT, DELETE")
+        );
+    }
+
+    #[test]
+    fn parameters_are_those_of_the_route() {
+        let rows = ROUTES.iter().find(|route| route.id == "rows").unwrap();
+        assert_eq!(query(rows, "limit=5&follow=true").unwrap().len(), 2);
+        for wrong in ["limit=x", "limit=1001", "limit=-1", "follow=1", "limits=5", "limit=1&limit=2", "x"] {
+            assert_eq!(query(rows, wrong).unwrap_err().status, 400, "{wrong}");
+        }
+        assert!(query(rows, "limits=5").unwrap_err().detail.contains("did you mean `limit`?"));
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_local() {
+        for (host, is_local) in [
+            ("localhost", true),
+            ("LocalHost:8420", true),
+            ("127.0.0.1:8420", true),
+            ("[::1]:8420", true),
+            ("localhost.evil.example", false),
+            ("evil.example:8420", false),
+            ("10.0.0.1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_local_host(&HeaderValue::from_str(host).unwrap()), is_local, "{host}");
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The deployments of a host: named query files, what runs of them, and what is kept of them.
+//!
+//! Changes are made one after the other. Each change is written to the record of its deployment ([`DeploymentRecord`]) before it is made, in
+//! such a way that a process that is killed meanwhile finishes it at its next start, or has not begun it. Whoever only looks does not wait
+//! for changes.
+
+mod change;
+mod compiling;
+mod shown;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use streamgauge_common::{clock, wakeup::Stop};
+use streamgauge_component::plugins::Plugins;
+use streamgauge_sql::Diagnostic;
+use streamgauge_state::{deployment::DeploymentRecord, error::StateError, savepoint, store::Store};
+use tracing::{error, info, warn};
+
+use super::{
+    plugins::{PluginStore, Uploaded},
+    shapes::Plan,
+};
+use crate::{
+    config::Config,
+    deploy::{Connectors, DeployError, DeploymentEnd, HostResources, Runtime, RuntimeError, RuntimeEvent},
+    permissions::Forbidden,
+    query::Subscription,
+};
+
+pub use self::change::Change;
+
+/// How many versions of a deployment are kept.
+const VERSIONS_MAX: usize = 10;
+
+/// Why something is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// No deployment can have this name.
+    #[error(
+        "'{0}' can be no name of a deployment: use 1 to 63 lower-case letters, digits, '-' and '_', beginning with a letter or a digit"
+    )]
+    Name(String),
+    /// There is no deployment of this name.
+    #[error("there is no deployment '{0}'")]
+    Unknown(String),
+    /// The SQL is wrong.
+    #[error("the SQL cannot be deployed")]
+    Sql(Vec<Diagnostic>),
+    /// The operator does not let it reach something.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The plan that was agreed to is not the plan any more.
+    #[error("the plan is not the one with this digest any more: look at it again")]
+    Stale(Box<Plan>),
+    /// States would be removed that nobody asked to remove.
+    #[error(
+        "the state of {0} does not fit and would be removed: ask for it with reset, or give the changed query another name"
+    )]
+    Unasked(String, Box<Plan>),
+    /// It cannot be done as things are.
+    #[error("{0}")]
+    Conflict(String),
+    /// A deployment that was dropped has state.
+    #[error(
+        "deployment '{0}' was dropped, and its state is kept: deploy it with restore to go on from that, or drop it with purge before"
+    )]
+    Dropped(String),
+    /// The program cannot be run as it is.
+    #[error("{0}")]
+    Unusable(String),
+    /// The state cannot be read or written.
+    #[error("{0}")]
+    State(#[from] StateError),
+    /// The runtime has ended.
+    #[error("{0}")]
+    Over(String),
+}
+
+/// How a deployment is, beside what the runtime knows of it.
+#[derive(Clone, Debug)]
+enum Phase {
+    /// The runtime has it.
+    Running,
+    /// Nothing runs: it was paused.
+    Paused,
+    /// Nothing runs: it could not be started, or all of it has failed.
+    Failed(String),
+    /// Nothing runs: all its input was read.
+    Finished,
+    /// Nothing runs: it was dropped.
+    Dropped,
+    /// It is being changed.
+    Changing,
+}
+
+/// What is known of a deployment.
+struct Known {
+    folder: Store,
+    record: DeploymentRecord,
+    phase: Phase,
+    subscriptions: Vec<Arc<Subscription>>,
+    /// What the last change did, in this process.
+    plan: Option<Plan>,
+}
+
+type AllKnown = Arc<Mutex<BTreeMap<String, Known>>>;
+
+/// The deployments of a host.
+pub struct Deployments {
+    runtime: Runtime,
+    root: Store,
+    plugins: Arc<Plugins>,
+    connectors: Connectors,
+    components: PluginStore,
+    config: RwLock<Arc<Config>>,
+    known: AllKnown,
+    /// Held while something is changed.
+    changes: Mutex<()>,
+}
+
+impl Deployments {
+    /// The deployments that a place keeps; none runs before [`start_all`](Self::start_all). All of them end where `stop` is set.
+    ///
+    /// # Errors
+    /// What is kept cannot be read, or the place holds something else.
+    pub fn open(root: Store, config: Config, plugins: Arc<Plugins>, stop: Stop) -> Result<Self, Refused> {
+        let known: AllKnown = Arc::default();
+        for (name, folder) in root.folders()? {
+            let Some(record) = DeploymentRecord::read(&folder)? else {
+                return Err(Refused::Conflict(format!(
+                    "'{}' holds '{name}', which is no deployment: it may be the state of `streamgauge run`; choose another place for the \
+                     state of this host",
+                    root.shown()
+                )));
+            };
+            let phase = match &record {
+                record if record.dropped_us.is_some() => Phase::Dropped,
+                record if record.paused => Phase::Paused,
+                _ => Phase::Changing,
+            };
+            let known_of = Known { folder, record, phase, subscriptions: Vec::new(), plan: None };
+            lock(&known).insert(name, known_of);
+        }
+        let (ended, stopped) = (known.clone(), stop.clone());
+        let tell = move |RuntimeEvent::Ended(name, end)| note_end(&ended, &name, &end, &stopped);
+        let resources = HostResources::new(&config.limits);
+        let runtime = Runtime::start(Arc::new(tell), stop, resources)
+            .map_err(|error| Refused::Over(format!("cannot start a thread: {error}")))?;
+        let components = PluginStore::new(&root, config.plugins_folder.clone())?;
+        Ok(Self {
+            runtime,
+            root,
+            plugins,
+            connectors: Connectors::default(),
+            components,
+            config: RwLock::new(Arc::new(config)),
+            known,
+            changes: Mutex::default(),
+        })
+    }
+
+    /// Starts all that were running, each for itself: one that cannot be started is shown as failed.
+    pub fn start_all(&self) {
+        let _changing = self.changing();
+        let names: Vec<String> = self
+            .lock()
+            .iter()
+            .filter(|(_, known)| known.record.dropped_us.is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in names {
+            if let Err(refused) = self.settle(&name) {
+                self.fail(&name, &refused);
+                continue;
+            }
+            let is_paused = self.lock().get(&name).is_some_and(|known| known.record.paused);
+            if is_paused {
+                self.set_phase(&name, Phase::Paused);
+            } else if let Err(refused) = self.start(&name, None) {
+                self.fail(&name, &refused);
+            }
+        }
+    }
+
+    /// What holds now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another configuration holds from now on, for what is deployed from now on.
+    pub fn set_config(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Why the runtime has ended, if a bug ended it.
+    pub fn panicked(&self) -> Option<String> {
+        self.runtime.panicked()
+    }
+
+    /// All deployments drain and end. Waits for them.
+    pub fn shut_down(&self) {
+        // Where the supervisor has failed that is told already.
+        drop(self.runtime.shut_down());
+    }
+
+    /// Removes the states of deployments that were dropped long enough ago.
+    pub fn forget_dropped(&self) {
+        let retention = i64::try_from(self.config().state.drop_retention.as_micros()).unwrap_or(i64::MAX);
+        let now = clock::now_us();
+        let due: Vec<String> = self
+            .lock()
+            .iter()
+            .filter(|(_, known)| {
+                known.record.dropped_us.is_some_and(|at| at.saturating_add(retention) <= now)
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in due {
+            let _changing = self.changing();
+            match self.purge(&name) {
+                Ok(()) => info!(
+                    deployment = name,
+                    "deployment '{name}': its state is removed, as it was dropped long enough ago"
+                ),
+                Err(refused) => {
+                    warn!(deployment = name, "deployment '{name}': its state cannot be removed: {refused}")
+                }
+            }
+        }
+    }
+
+    /// Removes all that is kept of a deployment of which nothing runs.
+    fn purge(&self, name: &str) -> Result<(), Refused> {
+        let folder = match self.lock().get(name) {
+            Some(known) => known.folder.clone(),
+            None => return Ok(()),
+        };
+        savepoint::remove_all(&folder)?;
+        for (_, query) in folder.folders()? {
+            query.remove()?;
+        }
+        // The last: what it says is true until then.
+        DeploymentRecord::remove(&folder)?;
+        folder.remove()?;
+        self.lock().remove(name);
+        self.prune_components()
+    }
+
+    /// Removes components that nobody names any more.
+    fn prune_components(&self) -> Result<(), Refused> {
+        let mut used = BTreeSet::new();
+        for known in self.lock().values() {
+            let plugins = known.record.versions.iter().flat_map(|version| &version.plugins);
+            used.extend(plugins.map(|(_, sha256)| sha256.clone()));
+        }
+        Ok(self.components.prune(&used)?)
+    }
+
+    /// Keeps a component under a name.
+    ///
+    /// # Errors
+    /// It is none, or it cannot be written.
+    pub fn upload(&self, name: &str, bytes: &[u8]) -> Result<Uploaded, Refused> {
+        let _changing = self.changing();
+        let uploaded = self.components.upload(name, bytes)?;
+        self.prune_components()?;
+        Ok(uploaded)
+    }
+
+    /// The plugins that were uploaded, and the deployments that use the bytes of each.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn uploaded(&self) -> Result<Vec<(Uploaded, Vec<String>)>, Refused> {
+        let uploaded = self.components.uploaded()?;
+        let known = self.lock();
+        let uses = |sha256: &str| {
+            let current = known.iter().filter(|(_, known)| {
+                let plugins = known.record.current().into_iter().flat_map(|version| &version.plugins);
+                plugins.into_iter().any(|(_, used)| used == sha256)
+            });
+            current.map(|(name, _)| name.clone()).collect()
+        };
+        Ok(uploaded.into_iter().map(|plugin| (plugin.clone(), uses(&plugin.sha256))).collect())
+    }
+
+    /// Removes a plugin's name; deployments that were deployed with it keep its bytes. Whether there was one.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove_plugin(&self, name: &str) -> Result<bool, Refused> {
+        let _changing = self.changing();
+        let was_there = self.components.remove(name)?;
+        self.prune_components()?;
+        Ok(was_there)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        lock(&self.known)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_phase(&self, name: &str, phase: Phase) {
+        if let Some(known) = self.lock().get_mut(name) {
+            known.phase = phase;
+        }
+    }
+
+    fn fail(&self, name: &str, refused: &Refused) {
+        let why = refused.in_words();
+        error!(deployment = name, "error: deployment '{name}' cannot be started: {why}");
+        self.set_phase(name, Phase::Failed(why));
+    }
+}
+
+impl Refused {
+    /// All that it says, on one line.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Sql(diagnostics) => {
+                let lines: Vec<String> = diagnostics
+                    .iter()
+                    .map(|found| format!("{}:{}:{}: {}", found.file, found.line, found.column, found.message))
+                    .collect();
+                lines.join("; ")
+            }
+            refused => refused.to_string(),
+        }
+    }
+}
+
+impl From<DeployError> for Refused {
+    fn from(error: DeployError) -> Self {
+        let (DeployError::Input(text) | DeployError::Usage(text) | DeployError::Runtime(text)) = error;
+        Self::Unusable(text.strip_prefix("error: ").unwrap_or(&text).to_owned())
+    }
+}
+
+impl From<RuntimeError> for Refused {
+    fn from(error: RuntimeError) -> Self {
+        match error {
+            RuntimeError::Unknown(name) => Self::Unknown(name),
+            RuntimeError::Over(why) => Self::Over(why),
+            error => Self::Conflict(error.to_string()),
+        }
+    }
+}
+
+fn lock(known: &AllKnown) -> MutexGuard<'_, BTreeMap<String, Known>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A deployment has ended by itself: what it was to do is done, or all of it has failed.
+fn note_end(known: &AllKnown, name: &str, end: &DeploymentEnd, stop: &Stop) {
+    let mut known = lock(known);
+    let Some(known) = known.get_mut(name).filter(|known| matches!(known.phase, Phase::Running)) else {
+        return;
+    };
+    known.phase = match in_words(&end.failures) {
+        // The host is ending: the next one goes on.
+        None if stop.is_set() => Phase::Changing,
+        None => {
+            info!(deployment = name, "deployment '{name}' has read all its input");
+            Phase::Finished
+        }
+        Some(why) => {
+            error!(deployment = name, "error: deployment '{name}' has ended: {why}");
+            Phase::Failed(why)
+        }
+    };
+}
+
+/// Who failed and why; none where nobody did.
+fn in_words(failures: &[(String, String)]) -> Option<String> {
+    let texts: Vec<String> = failures.iter().map(|(who, why)| format!("{who}: {why}")).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+/// Whether a text can be the name of a deployment.
+pub fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    (1..=63).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with(['-', '_'])
+}

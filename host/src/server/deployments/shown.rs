@@ -1,0 +1,186 @@
+//! How deployments and their queries are, as the API shows it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Deployments, Known, Phase, Refused, in_words};
+use crate::{
+    deploy::{RuntimeStatus, State, Status},
+    query::{QueryProgress, Subscription},
+    server::shapes::{self, Deployment, DeploymentDetail, DeploymentState, Query, time},
+};
+
+impl Deployments {
+    /// All of them, by name.
+    ///
+    /// # Errors
+    /// The runtime has ended.
+    pub fn list(&self) -> Result<Vec<Deployment>, Refused> {
+        let status = self.runtime.status()?;
+        Ok(self.lock().iter().map(|(name, known)| deployment(name, known, find(&status, name))).collect())
+    }
+
+    /// One of them, whole.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn detail(&self, name: &str) -> Result<DeploymentDetail, Refused> {
+        let status = self.runtime.status()?;
+        let known = self.lock();
+        let known = known.get(name).ok_or_else(|| Refused::Unknown(name.to_owned()))?;
+        let record = &known.record;
+        let current = record.current();
+        let earlier = record.versions.iter().rev().skip(1).map(|version| shapes::Version {
+            number: version.number,
+            deployed_at: time(version.deployed_us),
+            // Taken when the version behind it was deployed.
+            savepoint: record
+                .savepoints
+                .iter()
+                .rev()
+                .find(|savepoint| savepoint.version == version.number)
+                .map(|savepoint| savepoint.number),
+        });
+        let savepoints = record.savepoints.iter().rev().map(|savepoint| shapes::Savepoint {
+            number: savepoint.number,
+            taken_at: time(savepoint.taken_us),
+            version: savepoint.version,
+            asked: savepoint.asked,
+        });
+        Ok(DeploymentDetail {
+            deployment: deployment(name, known, find(&status, name)),
+            text: current.map(|version| version.text.clone()).unwrap_or_default(),
+            plugins: current.map(|version| version.plugins.iter().cloned().collect()).unwrap_or_default(),
+            versions: earlier.collect(),
+            savepoints: savepoints.collect(),
+            plan: known.plan.clone(),
+        })
+    }
+
+    /// All queries that run.
+    ///
+    /// # Errors
+    /// The runtime has ended.
+    pub fn queries(&self) -> Result<Vec<Query>, Refused> {
+        Ok(self.list()?.into_iter().flat_map(|deployment| deployment.queries).collect())
+    }
+
+    /// What a query shows of itself, and the use of its source. Its name is `DEPLOYMENT.QUERY`.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn progress(&self, name: &str) -> Result<(Arc<Subscription>, Arc<QueryProgress>), Refused> {
+        let unknown = || Refused::Unknown(name.to_owned());
+        let (deployment, query) = name.split_once('.').ok_or_else(unknown)?;
+        let known = self.lock();
+        let known = known.get(deployment).ok_or_else(unknown)?;
+        let mut queries = known.subscriptions.iter().flat_map(|subscription| {
+            subscription.queries().into_iter().map(|query| (subscription.clone(), query))
+        });
+        queries.find(|(_, progress)| progress.name() == query).ok_or_else(unknown)
+    }
+
+    /// How far each use of a source by a deployment is.
+    pub fn subscriptions(&self) -> BTreeMap<String, Vec<Arc<Subscription>>> {
+        let known = self.lock();
+        let running = known.iter().filter(|(_, known)| matches!(known.phase, Phase::Running));
+        running.map(|(name, known)| (name.clone(), known.subscriptions.clone())).collect()
+    }
+
+    /// Whether all deployments that should run do, and read. An error says which does not.
+    ///
+    /// # Errors
+    /// One is not past its recovery.
+    pub fn ready(&self) -> Result<(), String> {
+        for (name, known) in &*self.lock() {
+            match &known.phase {
+                Phase::Changing => return Err(format!("deployment '{name}' is being started")),
+                Phase::Running => {
+                    let mut waiting = known.subscriptions.iter().filter(|one| !one.progress.has_begun());
+                    if let Some(waiting) = waiting.next() {
+                        return Err(format!(
+                            "deployment '{name}': source '{}' is not read yet",
+                            waiting.source
+                        ));
+                    }
+                }
+                Phase::Paused | Phase::Failed(_) | Phase::Finished | Phase::Dropped => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a deployment reads all that it should, or will not by itself: it was paused, or has failed or finished. An error says why it
+    /// has failed.
+    ///
+    /// # Errors
+    /// Its failure.
+    pub fn is_settled(&self, name: &str) -> Result<bool, Refused> {
+        let shown = self.detail(name)?.deployment;
+        match shown.state {
+            DeploymentState::Starting => Ok(false),
+            DeploymentState::Failed => Err(Refused::Unusable(shown.reason.unwrap_or_default())),
+            _ => Ok(true),
+        }
+    }
+}
+
+fn find<'a>(status: &'a RuntimeStatus, name: &str) -> Option<&'a Status> {
+    status.deployments.iter().find(|status| status.name == name)
+}
+
+fn deployment(name: &str, known: &Known, status: Option<&Status>) -> Deployment {
+    let Known { record, phase, subscriptions, .. } = known;
+    let failures = status.map(|status| status.failures.as_slice()).unwrap_or_default();
+    let has_begun = subscriptions.iter().all(|subscription| subscription.progress.has_begun());
+    let (state, reason) = match (phase, status.map(|status| status.state)) {
+        (Phase::Dropped, _) => (DeploymentState::Dropped, None),
+        (Phase::Failed(why), _) => (DeploymentState::Failed, Some(why.clone())),
+        (Phase::Finished, _) => (DeploymentState::Finished, None),
+        (Phase::Paused, _) => (DeploymentState::Paused, in_words(failures)),
+        (Phase::Changing, Some(State::Leaving | State::Delivering)) => (DeploymentState::Ending, None),
+        (Phase::Changing, _) => (DeploymentState::Starting, None),
+        (Phase::Running, _) if !failures.is_empty() => (DeploymentState::Failed, in_words(failures)),
+        (Phase::Running, Some(State::Leaving | State::Delivering)) => (DeploymentState::Ending, None),
+        (Phase::Running, _) if !has_begun => (DeploymentState::Starting, None),
+        (Phase::Running, _) => (DeploymentState::Running, None),
+    };
+    let current = record.current();
+    let queries = subscriptions.iter().flat_map(|subscription| {
+        subscription.queries().into_iter().map(|progress| query(name, subscription, &progress, failures))
+    });
+    Deployment {
+        name: name.to_owned(),
+        state,
+        reason,
+        version: current.map(|version| version.number).unwrap_or_default(),
+        deployed_at: time(current.map(|version| version.deployed_us).unwrap_or_default()),
+        dropped_at: record.dropped_us.map(time),
+        queries: if record.dropped_us.is_some() { Vec::new() } else { queries.collect() },
+    }
+}
+
+fn query(
+    deployment: &str,
+    subscription: &Subscription,
+    progress: &QueryProgress,
+    failures: &[(String, String)],
+) -> Query {
+    let counts = progress.counts();
+    let who = format!("query '{}'", progress.name());
+    let whole = format!("source '{}'", subscription.source);
+    let failure = failures.iter().find(|(failed, _)| *failed == who || *failed == whole);
+    let watermark = Some(subscription.progress.watermark_us()).filter(|&us| us != i64::MIN && us != i64::MAX);
+    Query {
+        name: format!("{deployment}.{}", progress.name()),
+        source: subscription.source.clone(),
+        failure: failure.map(|(_, why)| why.clone()),
+        events: subscription.progress.events(),
+        rows: counts.rows,
+        late: counts.late,
+        dead_letters: counts.dead_letters,
+        lag: progress.lag(),
+        outbox_rows: progress.outbox_rows(),
+        checkpoint_age_seconds: progress.checkpoint_age().map(|age| age.as_secs_f64()),
+        watermark: watermark.map(time),
+    }
+}

@@ -1,0 +1,149 @@
+//! A folder as the source of truth: each file `NAME.sql` is the deployment NAME.
+//!
+//! The folder is looked at every now and then. A file that is new or has another text is deployed if that keeps or warms all states;
+//! otherwise it is shown as pending, with what to do. A deployment whose file has been gone for a while is dropped. A text is taken only
+//! if it was the same at two looks, so that a file that is being written is not deployed by halves; a folder that is replaced as a whole,
+//! as Kubernetes replaces a ConfigMap, is read through its link at each look.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use streamgauge_common::clock::Stopwatch;
+use tracing::{error, warn};
+
+use super::deployments::{Change, Deployments, Refused, is_name};
+
+/// What is known of a folder.
+pub struct Folder {
+    path: PathBuf,
+    files: BTreeMap<String, File>,
+    /// Deployments whose files are gone, and since when.
+    gone: BTreeMap<String, Stopwatch>,
+    /// What could not be read at the last look: it is told once.
+    trouble: Option<String>,
+}
+
+/// What is known of a file.
+struct File {
+    text: String,
+    /// Whether this text was dealt with, whatever came of it.
+    is_done: bool,
+}
+
+impl Folder {
+    /// Nothing was looked at yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, files: BTreeMap::new(), gone: BTreeMap::new(), trouble: None }
+    }
+
+    /// Looks at the folder, and makes the deployments like it.
+    pub fn look(&mut self, deployments: &Deployments, drop_after: Duration) {
+        let found = match read(&self.path) {
+            Ok(found) => found,
+            Err(cause) => {
+                let trouble = format!("cannot read the folder of queries '{}': {cause}", self.path.display());
+                if self.trouble.as_ref() != Some(&trouble) {
+                    error!("error: {trouble}; its deployments go on as they are");
+                }
+                self.trouble = Some(trouble);
+                return;
+            }
+        };
+        self.trouble = None;
+        let Ok(list) = deployments.list() else { return };
+        for (name, text) in &found {
+            let known = self.files.get_mut(name);
+            match known {
+                // Seen twice as it is.
+                Some(file) if file.text == *text => {
+                    if !file.is_done {
+                        file.is_done = true;
+                        deploy(deployments, name, text);
+                    }
+                }
+                _ => {
+                    self.files.insert(name.clone(), File { text: text.clone(), is_done: false });
+                }
+            }
+        }
+        self.files.retain(|name, _| found.contains_key(name));
+        self.gone.retain(|name, _| !found.contains_key(name));
+        for deployment in list.iter().filter(|deployment| deployment.dropped_at.is_none()) {
+            let name = &deployment.name;
+            if found.contains_key(name) {
+                continue;
+            }
+            let since = self.gone.entry(name.clone()).or_insert_with(|| {
+                warn!(
+                    deployment = name,
+                    "deployment '{name}': its file is gone from the folder; it is dropped in {} s if the file does not come back",
+                    drop_after.as_secs_f64()
+                );
+                Stopwatch::start()
+            });
+            if since.elapsed() >= drop_after {
+                if let Err(refused) = deployments.drop_deployment(name, false) {
+                    error!(deployment = name, "error: deployment '{name}' cannot be dropped: {refused}");
+                }
+                self.gone.remove(name);
+            }
+        }
+    }
+}
+
+/// Deploys a file as far as no state is lost.
+fn deploy(deployments: &Deployments, name: &str, text: &str) {
+    // A file that comes back is the deployment that was dropped.
+    let change = Change { restore: true, ..Change::default() };
+    match deployments.deploy(name, text, &change) {
+        Ok(_) => {}
+        Err(Refused::Unasked(queries, plan)) => {
+            let reasons: Vec<String> = plan
+                .queries
+                .iter()
+                .filter(|query| query.action == super::shapes::PlannedAction::Reset)
+                .map(|query| format!("query '{}': {}", query.name, query.reason))
+                .collect();
+            warn!(
+                deployment = name,
+                pending = true,
+                help = format!("streamgauge deploy {name}.sql --reset QUERY applies it"),
+                "deployment '{name}': the changed file is not applied, as the state of {queries} does not fit: {}",
+                reasons.join("; ")
+            );
+        }
+        Err(refused) => {
+            error!(
+                deployment = name,
+                pending = true,
+                "error: deployment '{name}': the file is not applied: {}",
+                refused.in_words()
+            );
+        }
+    }
+}
+
+/// The texts of the files NAME.sql in a folder. Those whose names no deployment can have are left out.
+fn read(folder: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".sql")) else {
+            continue;
+        };
+        if !is_name(name) || path.is_dir() {
+            continue;
+        }
+        match fs::read_to_string(&path) {
+            Ok(text) => drop(found.insert(name.to_owned(), text)),
+            // Taken away since the folder was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+        }
+    }
+    Ok(found)
+}

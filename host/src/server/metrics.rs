@@ -1,0 +1,100 @@
+//! The page of metrics: what was recorded, what is looked up when it is asked for, and the process itself.
+
+use std::{fmt::Write as _, fs};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::{
+    deployments::Deployments,
+    shapes::{DeploymentState, Query},
+};
+use crate::metrics::{CHECKPOINT_AGE, DEPLOYMENTS, LAG, Metric};
+
+/// The page, in the text format of Prometheus.
+pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> String {
+    let mut text = recorded.render();
+    // Where the runtime has ended nothing is known of them.
+    let list = deployments.list().unwrap_or_default();
+    let states = [
+        (DeploymentState::Starting, "starting"),
+        (DeploymentState::Running, "running"),
+        (DeploymentState::Paused, "paused"),
+        (DeploymentState::Ending, "ending"),
+        (DeploymentState::Failed, "failed"),
+        (DeploymentState::Finished, "finished"),
+        (DeploymentState::Dropped, "dropped"),
+    ];
+    head(&mut text, &DEPLOYMENTS);
+    for deployment in &list {
+        for (state, name) in states {
+            let value = u8::from(deployment.state == state);
+            let deployment = escaped(&deployment.name);
+            line(
+                &mut text,
+                &DEPLOYMENTS,
+                &format!("deployment=\"{deployment}\",state=\"{name}\""),
+                f64::from(value),
+            );
+        }
+    }
+    let queries: Vec<&Query> = list.iter().flat_map(|deployment| &deployment.queries).collect();
+    let mut gauge = |metric: &Metric, value: &dyn Fn(&Query) -> Option<f64>| {
+        head(&mut text, metric);
+        for query in &queries {
+            let (deployment, name) = query.name.split_once('.').unwrap_or(("", &query.name));
+            if let Some(value) = value(query) {
+                let labels = format!("deployment=\"{}\",query=\"{}\"", escaped(deployment), escaped(name));
+                line(&mut text, metric, &labels, value);
+            }
+        }
+    };
+    gauge(&LAG, &|query| query.lag.map(|lag| lag as f64));
+    gauge(&CHECKPOINT_AGE, &|query| query.checkpoint_age_seconds);
+    process(&mut text);
+    text
+}
+
+fn head(text: &mut String, metric: &Metric) {
+    let Metric { name, meaning, .. } = metric;
+    // Writing to a text does not fail.
+    let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} gauge");
+}
+
+fn line(text: &mut String, metric: &Metric, labels: &str, value: f64) {
+    let _ = writeln!(text, "{}{{{labels}}} {value}", metric.name);
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// What the system says of the process, by the names that all programs use (proc(5)). What it does not say is left out.
+fn process(text: &mut String) {
+    let mut metric = |name: &str, kind: &str, meaning: &str, value: Option<f64>| {
+        if let Some(value) = value {
+            let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} {kind}\n{name} {value}");
+        }
+    };
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program stands in parentheses and may hold anything.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
+    let page = rustix::param::page_size() as f64;
+    let cpu = field(11).zip(field(12)).map(|(user, system)| (user + system) / ticks);
+    metric("process_cpu_seconds_total", "counter", "processor time in seconds", cpu);
+    metric("process_threads", "gauge", "threads", field(17));
+    metric("process_virtual_memory_bytes", "gauge", "addresses in bytes", field(20));
+    metric("process_resident_memory_bytes", "gauge", "memory in bytes", field(21).map(|pages| pages * page));
+    let boot = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let boot = boot.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<f64>().ok());
+    let start = boot.zip(field(19)).map(|(boot, since)| boot + since / ticks);
+    metric("process_start_time_seconds", "gauge", "when it started, in seconds since the epoch", start);
+    let open = fs::read_dir("/proc/self/fd").ok().map(|files| files.count() as f64);
+    metric("process_open_fds", "gauge", "open files", open);
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let most = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse::<f64>().ok());
+    metric("process_max_fds", "gauge", "files that may be open", most);
+}

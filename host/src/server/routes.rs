@@ -1,0 +1,629 @@
+//! The API: every route with what it needs, takes and answers.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+use streamgauge_common::clock;
+
+use super::{
+    access::Scope,
+    deployments::{Change, Deployments, Refused},
+    logs::Logs,
+    plugins::{is_component, is_plugin_name},
+    problem::{Mistake, Problem},
+    shapes::{self, DeploymentList, PluginList, QueryList, Rows},
+};
+use crate::recent::{Read, Recent};
+
+/// How long `wait=true` waits.
+const WAIT: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A route.
+pub struct Route {
+    /// `GET`, `PUT`, `POST` or `DELETE`.
+    pub method: &'static str,
+    /// Its path; a part in braces stands for any text.
+    pub path: &'static str,
+    /// What a token must allow; none = nobody needs a token.
+    pub scope: Option<Scope>,
+    /// What programs call it.
+    pub id: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// What may stand behind the `?`.
+    pub parameters: &'static [Parameter],
+    /// What its body is.
+    pub body: Option<BodyKind>,
+    /// What is answered where all is well: status, shape, and in words.
+    pub answers: &'static [(u16, Shape, &'static str)],
+    /// The statuses of problem documents.
+    pub problems: &'static [u16],
+    /// Does it.
+    pub(super) handler: fn(&Asked) -> Result<Reply, Problem>,
+}
+
+/// What may stand behind the `?`.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it can be.
+    pub kind: ParameterKind,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// What a parameter can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// `true` or `false`.
+    Switch,
+    /// A whole number in this range.
+    Count(u64, u64),
+    /// Any text.
+    Text,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyKind {
+    /// SQL.
+    Sql,
+    /// A component.
+    Component,
+}
+
+/// What an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Nothing.
+    Empty,
+    /// Words.
+    Text,
+    /// The page of Prometheus.
+    Metrics,
+    /// Any JSON.
+    Json,
+    /// Rows, or with `follow` a stream of events.
+    Rows,
+    /// Log lines, the same.
+    Logs,
+    /// All deployments.
+    DeploymentList,
+    /// A deployment.
+    Deployment,
+    /// A plan, or a deployment.
+    PlanOrDeployment,
+    /// All queries.
+    QueryList,
+    /// A query.
+    Query,
+    /// All plugins.
+    PluginList,
+    /// A plugin.
+    Plugin,
+}
+
+/// What is asked.
+pub(super) struct Asked {
+    pub(super) deployments: Arc<Deployments>,
+    pub(super) logs: Logs,
+    pub(super) metrics: Arc<dyn Fn(&Deployments) -> String + Send + Sync>,
+    pub(super) openapi: Bytes,
+    /// By the part of the path that they stand for.
+    pub(super) path: BTreeMap<&'static str, String>,
+    /// Those of the route, checked.
+    pub(super) query: BTreeMap<String, String>,
+    pub(super) body: Bytes,
+    /// The number behind which a stream goes on, as the one who follows said.
+    pub(super) last_event: Option<String>,
+}
+
+/// What is answered.
+pub(super) enum Reply {
+    Json(u16, Value),
+    Page(u16, &'static str, Bytes),
+    /// Events as they come.
+    Follow(Following),
+    Empty,
+}
+
+/// What is followed.
+pub(super) struct Following {
+    pub(super) recent: Arc<Recent>,
+    pub(super) from: u64,
+    /// Only these, by their key.
+    pub(super) only: Option<String>,
+    /// The query whose rows they are: a later version of its deployment has others.
+    pub(super) query: Option<String>,
+}
+
+const PLAN: Parameter = Parameter {
+    name: "plan",
+    kind: ParameterKind::Switch,
+    meaning: "answer what would be done, and do nothing",
+};
+const PLAN_DIGEST: Parameter = Parameter {
+    name: "plan_digest",
+    kind: ParameterKind::Text,
+    meaning: "do exactly the plan with this digest, or refuse",
+};
+const RESET: Parameter = Parameter {
+    name: "reset",
+    kind: ParameterKind::Text,
+    meaning: "queries whose states are removed, with commas between them",
+};
+const RESTORE: Parameter = Parameter {
+    name: "restore",
+    kind: ParameterKind::Switch,
+    meaning: "go on with the state of a deployment of this name that was dropped",
+};
+const WAIT_FOR: Parameter = Parameter {
+    name: "wait",
+    kind: ParameterKind::Switch,
+    meaning: "answer when all sources are read, after 60 s at the latest",
+};
+const PURGE: Parameter =
+    Parameter { name: "purge", kind: ParameterKind::Switch, meaning: "remove the state at once" };
+const LIMIT: Parameter = Parameter {
+    name: "limit",
+    kind: ParameterKind::Count(0, 1000),
+    meaning: "how many at most, the newest; a stream begins with so many",
+};
+const FOLLOW: Parameter = Parameter {
+    name: "follow",
+    kind: ParameterKind::Switch,
+    meaning: "answer a stream of server-sent events: `data` is one, `id` its key; an event `dropped` says how many were too old",
+};
+const OF_DEPLOYMENT: Parameter =
+    Parameter { name: "deployment", kind: ParameterKind::Text, meaning: "only lines about this deployment" };
+
+const fn get(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    shape: Shape,
+    handler: fn(&Asked) -> Result<Reply, Problem>,
+) -> Route {
+    Route {
+        method: "GET",
+        path,
+        scope: Some(Scope::Read),
+        id,
+        summary,
+        parameters: &[],
+        body: None,
+        answers: match shape {
+            Shape::Text => &[(200, Shape::Text, "yes")],
+            Shape::Metrics => &[(200, Shape::Metrics, "the metrics")],
+            Shape::Json => &[(200, Shape::Json, "the document")],
+            Shape::Rows => &[(200, Shape::Rows, "the rows")],
+            Shape::Logs => &[(200, Shape::Logs, "the lines")],
+            Shape::DeploymentList => &[(200, Shape::DeploymentList, "all deployments")],
+            Shape::Deployment => &[(200, Shape::Deployment, "the deployment")],
+            Shape::QueryList => &[(200, Shape::QueryList, "all queries")],
+            Shape::Query => &[(200, Shape::Query, "the query")],
+            Shape::PluginList => &[(200, Shape::PluginList, "all plugins")],
+            Shape::Plugin => &[(200, Shape::Plugin, "the plugin")],
+            Shape::Empty | Shape::PlanOrDeployment => &[],
+        },
+        problems: &[404],
+        handler,
+    }
+}
+
+const fn post(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    handler: fn(&Asked) -> Result<Reply, Problem>,
+) -> Route {
+    Route {
+        method: "POST",
+        path,
+        scope: Some(Scope::Deploy),
+        id,
+        summary,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Shape::Deployment, "the deployment as it is now")],
+        problems: &[404, 409, 422],
+        handler,
+    }
+}
+
+/// All routes.
+pub const ROUTES: &[Route] = &[
+    Route {
+        scope: None,
+        problems: &[],
+        ..get("/livez", "livez", "Whether the process answers", Shape::Text, livez)
+    },
+    Route {
+        scope: None,
+        problems: &[],
+        answers: &[(200, Shape::Text, "ready"), (503, Shape::Text, "not ready: why")],
+        ..get(
+            "/readyz",
+            "readyz",
+            "Whether every deployment that should run reads its sources",
+            Shape::Text,
+            readyz,
+        )
+    },
+    Route { problems: &[], ..get("/metrics", "metrics", "Metrics for Prometheus", Shape::Metrics, metrics) },
+    Route { problems: &[], ..get("/openapi.json", "openapi", "This document", Shape::Json, openapi) },
+    Route {
+        problems: &[],
+        ..get("/v1/deployments", "listDeployments", "All deployments", Shape::DeploymentList, list)
+    },
+    get(
+        "/v1/deployments/{name}",
+        "showDeployment",
+        "A deployment: its SQL, its queries and earlier versions",
+        Shape::Deployment,
+        show,
+    ),
+    Route {
+        method: "PUT",
+        path: "/v1/deployments/{name}",
+        scope: Some(Scope::Deploy),
+        id: "putDeployment",
+        summary: "Deploys SQL, or says what that would do. Equal SQL changes nothing",
+        parameters: &[PLAN, PLAN_DIGEST, RESET, RESTORE, WAIT_FOR],
+        body: Some(BodyKind::Sql),
+        answers: &[
+            (
+                200,
+                Shape::PlanOrDeployment,
+                "with `plan`: the plan; else the deployment, changed or as it was",
+            ),
+            (201, Shape::Deployment, "the deployment is new"),
+        ],
+        problems: &[409, 422],
+        handler: put,
+    },
+    Route {
+        method: "DELETE",
+        path: "/v1/deployments/{name}",
+        scope: Some(Scope::Deploy),
+        id: "dropDeployment",
+        summary: "Ends a deployment; its state is kept for a while",
+        parameters: &[PURGE],
+        body: None,
+        answers: &[(204, Shape::Empty, "it is dropped")],
+        problems: &[404, 409],
+        handler: delete,
+    },
+    post("/v1/deployments/{name}/pause", "pauseDeployment", "Reads nothing more until it is resumed", pause),
+    post("/v1/deployments/{name}/resume", "resumeDeployment", "Reads on", resume),
+    post(
+        "/v1/deployments/{name}/rollback",
+        "rollBackDeployment",
+        "Goes back to the version before, with its states of then; rows since then come again",
+        rollback,
+    ),
+    post(
+        "/v1/deployments/{name}/savepoint",
+        "takeSavepoint",
+        "Copies its states; the copy is kept until the deployment is gone",
+        savepoint,
+    ),
+    Route { problems: &[], ..get("/v1/queries", "listQueries", "All queries", Shape::QueryList, queries) },
+    get("/v1/queries/{query}", "showQuery", "A query, DEPLOYMENT.QUERY", Shape::Query, query),
+    Route {
+        parameters: &[LIMIT, FOLLOW],
+        ..get(
+            "/v1/queries/{query}/rows",
+            "rows",
+            "The last rows of a query that are in memory",
+            Shape::Rows,
+            rows,
+        )
+    },
+    Route {
+        parameters: &[LIMIT],
+        ..get(
+            "/v1/queries/{query}/dead-letters",
+            "deadLetters",
+            "The last dead letters of a query that are in memory",
+            Shape::Rows,
+            dead_letters,
+        )
+    },
+    Route {
+        parameters: &[LIMIT, FOLLOW, OF_DEPLOYMENT],
+        problems: &[],
+        ..get("/v1/logs", "logs", "The last log lines", Shape::Logs, logs)
+    },
+    Route {
+        problems: &[],
+        ..get("/v1/plugins", "listPlugins", "The plugins that were uploaded", Shape::PluginList, plugins)
+    },
+    get("/v1/plugins/{plugin}", "showPlugin", "A plugin that was uploaded", Shape::Plugin, plugin),
+    Route {
+        method: "PUT",
+        path: "/v1/plugins/{plugin}",
+        scope: Some(Scope::Admin),
+        id: "putPlugin",
+        summary: "Uploads a component; deployments that name it from now on use it",
+        parameters: &[],
+        body: Some(BodyKind::Component),
+        answers: &[(200, Shape::Plugin, "the plugin")],
+        problems: &[422],
+        handler: put_plugin,
+    },
+    Route {
+        method: "DELETE",
+        path: "/v1/plugins/{plugin}",
+        scope: Some(Scope::Admin),
+        id: "deletePlugin",
+        summary: "Removes a plugin's name; deployments that use it keep it",
+        parameters: &[],
+        body: None,
+        answers: &[(204, Shape::Empty, "it is gone")],
+        problems: &[404],
+        handler: delete_plugin,
+    },
+];
+
+impl Asked {
+    fn part(&self, name: &str) -> &str {
+        self.path.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.query.get(name).is_some_and(|value| value == "true")
+    }
+
+    fn count(&self, name: &str, default: usize) -> usize {
+        self.query.get(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+
+    fn text(&self) -> Result<&str, Problem> {
+        let text = std::str::from_utf8(&self.body);
+        text.map_err(|error| {
+            Problem::bad_request(format!("the SQL is not UTF-8 behind byte {}", error.valid_up_to()))
+        })
+    }
+
+    /// The deployment as it is now.
+    fn shown(&self, status: u16) -> Result<Reply, Problem> {
+        json(status, &self.deployments.detail(self.part("name"))?)
+    }
+}
+
+fn json(status: u16, value: &impl Serialize) -> Result<Reply, Problem> {
+    match serde_json::to_value(value) {
+        Ok(value) => Ok(Reply::Json(status, value)),
+        Err(error) => Err(Problem::new(500, "bug", "The answer cannot be written", error.to_string())),
+    }
+}
+
+fn livez(_: &Asked) -> Result<Reply, Problem> {
+    Ok(Reply::Page(200, TEXT, "alive\n".into()))
+}
+
+fn readyz(asked: &Asked) -> Result<Reply, Problem> {
+    Ok(match asked.deployments.ready() {
+        Ok(()) => Reply::Page(200, TEXT, "ready\n".into()),
+        Err(why) => Reply::Page(503, TEXT, format!("not ready: {why}\n").into()),
+    })
+}
+
+fn metrics(asked: &Asked) -> Result<Reply, Problem> {
+    Ok(Reply::Page(200, METRICS, (asked.metrics)(&asked.deployments).into()))
+}
+
+fn openapi(asked: &Asked) -> Result<Reply, Problem> {
+    Ok(Reply::Page(200, JSON, asked.openapi.clone()))
+}
+
+fn list(asked: &Asked) -> Result<Reply, Problem> {
+    json(200, &DeploymentList { deployments: asked.deployments.list()? })
+}
+
+fn show(asked: &Asked) -> Result<Reply, Problem> {
+    asked.shown(200)
+}
+
+fn put(asked: &Asked) -> Result<Reply, Problem> {
+    let (name, text) = (asked.part("name"), asked.text()?);
+    let resets = asked.query.get("reset").map(String::as_str).unwrap_or_default();
+    let resets: Vec<String> =
+        resets.split(',').map(str::trim).filter(|reset| !reset.is_empty()).map(str::to_owned).collect();
+    if asked.is_set("plan") {
+        return json(200, &asked.deployments.plan(name, text, &resets)?);
+    }
+    let plan_digest = asked.query.get("plan_digest").cloned();
+    let change = Change { plan_digest, resets, restore: asked.is_set("restore") };
+    let changed = asked.deployments.deploy(name, text, &change)?;
+    if asked.is_set("wait") {
+        let since = clock::Stopwatch::start();
+        while !asked.deployments.is_settled(name)? && since.elapsed() < WAIT {
+            clock::pause(LOOK_EVERY);
+        }
+    }
+    asked.shown(if changed.is_new { 201 } else { 200 })
+}
+
+fn delete(asked: &Asked) -> Result<Reply, Problem> {
+    asked.deployments.drop_deployment(asked.part("name"), asked.is_set("purge"))?;
+    Ok(Reply::Empty)
+}
+
+fn pause(asked: &Asked) -> Result<Reply, Problem> {
+    asked.deployments.pause(asked.part("name"))?;
+    asked.shown(200)
+}
+
+fn resume(asked: &Asked) -> Result<Reply, Problem> {
+    asked.deployments.resume(asked.part("name"))?;
+    asked.shown(200)
+}
+
+fn rollback(asked: &Asked) -> Result<Reply, Problem> {
+    asked.deployments.rollback(asked.part("name"))?;
+    asked.shown(200)
+}
+
+fn savepoint(asked: &Asked) -> Result<Reply, Problem> {
+    asked.deployments.savepoint(asked.part("name"))?;
+    asked.shown(200)
+}
+
+fn queries(asked: &Asked) -> Result<Reply, Problem> {
+    json(200, &QueryList { queries: asked.deployments.queries()? })
+}
+
+fn query(asked: &Asked) -> Result<Reply, Problem> {
+    let name = asked.part("query");
+    let found = asked.deployments.queries()?.into_iter().find(|query| query.name == name);
+    json(200, &found.ok_or_else(|| Problem::not_found(format!("there is no query '{name}'")))?)
+}
+
+fn rows(asked: &Asked) -> Result<Reply, Problem> {
+    let name = asked.part("query");
+    let (_, progress) = asked
+        .deployments
+        .progress(name)
+        .map_err(|_| Problem::not_found(format!("there is no query '{name}'")))?;
+    let recent = progress.recent().map(|rows| rows.recent().clone());
+    let recent = recent.unwrap_or_else(|| Arc::new(Recent::new(1)));
+    if !asked.is_set("follow") {
+        return self::recent(&recent.last(asked.count("limit", 100)), None);
+    }
+    let from = match asked.last_event.as_deref().and_then(|key| recent.behind(key)) {
+        Some(from) => from,
+        None => begin(&recent.last(asked.count("limit", 0))),
+    };
+    Ok(Reply::Follow(Following { recent, from, only: None, query: Some(name.to_owned()) }))
+}
+
+fn dead_letters(asked: &Asked) -> Result<Reply, Problem> {
+    let name = asked.part("query");
+    let (subscription, progress) = asked
+        .deployments
+        .progress(name)
+        .map_err(|_| Problem::not_found(format!("there is no query '{name}'")))?;
+    let Some(letters) = &subscription.recent_letters else {
+        return json(200, &Rows { rows: Vec::new(), dropped: 0 });
+    };
+    let mut read = letters.last(letters.items_max());
+    read.items.retain(|item| item.key == progress.name());
+    let over = read.items.len().saturating_sub(asked.count("limit", 100));
+    read.items.drain(..over);
+    read.dropped = progress.counts().dead_letters.saturating_sub(read.items.len() as u64);
+    recent(&read, None)
+}
+
+fn logs(asked: &Asked) -> Result<Reply, Problem> {
+    let recent = asked.logs.recent();
+    let only = asked.query.get("deployment").cloned();
+    if asked.is_set("follow") {
+        let from = begin(&recent.last(asked.count("limit", 0)));
+        return Ok(Reply::Follow(Following { recent: recent.clone(), from, only, query: None }));
+    }
+    self::recent(&recent.last(asked.count("limit", 100)), only.as_deref())
+}
+
+fn begin(read: &Read) -> u64 {
+    read.items.first().map_or(read.next, |item| item.number)
+}
+
+fn recent(read: &Read, only: Option<&str>) -> Result<Reply, Problem> {
+    let items = read.items.iter().filter(|item| only.is_none_or(|only| item.key == only));
+    let rows = items
+        .map(|item| serde_json::from_str(&item.json).unwrap_or_else(|_| Value::from(item.json.as_str())));
+    json(200, &Rows { rows: rows.collect(), dropped: read.dropped })
+}
+
+fn plugins(asked: &Asked) -> Result<Reply, Problem> {
+    let plugins = asked.deployments.uploaded()?;
+    let plugins = plugins.into_iter().map(|(uploaded, used_by)| shapes::Plugin {
+        name: uploaded.name,
+        sha256: uploaded.sha256,
+        bytes: uploaded.bytes,
+        used_by,
+    });
+    json(200, &PluginList { plugins: plugins.collect() })
+}
+
+fn plugin(asked: &Asked) -> Result<Reply, Problem> {
+    let name = asked.part("plugin");
+    let found = asked.deployments.uploaded()?.into_iter().find(|(uploaded, _)| uploaded.name == name);
+    let (uploaded, used_by) =
+        found.ok_or_else(|| Problem::not_found(format!("there is no plugin '{name}'")))?;
+    json(
+        200,
+        &shapes::Plugin { name: uploaded.name, sha256: uploaded.sha256, bytes: uploaded.bytes, used_by },
+    )
+}
+
+fn put_plugin(asked: &Asked) -> Result<Reply, Problem> {
+    let name = asked.part("plugin");
+    if !is_plugin_name(name) {
+        let detail =
+            format!("'{name}' can be no name of a plugin: use 1 to 64 letters, digits, '_', '-' and '.'");
+        return Err(Problem::new(422, "name", "The name cannot be used", detail));
+    }
+    if !is_component(&asked.body) {
+        let detail = "the bytes are no WebAssembly component; `streamgauge plugin build` makes one";
+        return Err(Problem::new(422, "component", "The component cannot be used", detail));
+    }
+    let name = name.strip_suffix(".wasm").unwrap_or(name);
+    let uploaded = asked.deployments.upload(name, &asked.body)?;
+    json(
+        200,
+        &shapes::Plugin {
+            name: uploaded.name,
+            sha256: uploaded.sha256,
+            bytes: uploaded.bytes,
+            used_by: Vec::new(),
+        },
+    )
+}
+
+fn delete_plugin(asked: &Asked) -> Result<Reply, Problem> {
+    let name = asked.part("plugin");
+    match asked.deployments.remove_plugin(name)? {
+        true => Ok(Reply::Empty),
+        false => Err(Problem::not_found(format!("there is no plugin '{name}'"))),
+    }
+}
+
+/// Words.
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+/// The text format of Prometheus.
+pub(super) const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// JSON.
+pub(super) const JSON: &str = "application/json";
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let detail = refused.to_string();
+        match refused {
+            Refused::Unknown(_) => Self::not_found(detail),
+            Refused::Name(_) => Self::new(422, "name", "The name cannot be used", detail),
+            Refused::Sql(diagnostics) => Self {
+                diagnostics: diagnostics.iter().map(Mistake::from).collect(),
+                ..Self::new(422, "sql", "The SQL is wrong", detail)
+            },
+            Refused::Forbidden(_) => Self::new(422, "forbidden", "The operator does not allow it", detail),
+            Refused::Stale(plan) => {
+                Self { plan: Some(*plan), ..Self::new(409, "stale-plan", "The plan is stale", detail) }
+            }
+            Refused::Unasked(_, plan) => {
+                Self { plan: Some(*plan), ..Self::new(409, "reset", "A state would be removed", detail) }
+            }
+            Refused::Conflict(_) => Self::new(409, "conflict", "It cannot be done as things are", detail),
+            Refused::Dropped(_) => Self::new(409, "dropped", "A deployment of that name was dropped", detail),
+            Refused::Unusable(_) => Self::new(422, "unusable", "It cannot be run", detail),
+            Refused::State(_) => Self::new(500, "state", "The state cannot be used", detail),
+            Refused::Over(_) => Self::new(503, "over", "The host is ending", detail),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The commands that ask a host.
+
+use std::fs;
+
+use crate::host::{Host, write};
+
+#[track_caller]
+fn run(host: &Host, arguments: &[&str], status: i32) -> (String, String) {
+    let output = host.command(arguments);
+    let (out, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {out}{told}");
+    (out, told)
+}
+
+#[test]
+fn a_file_is_deployed_shown_changed_and_dropped() {
+    let host = Host::of_files();
+    let files = host.files();
+    write(&files.join("in.jsonl"), &[r#"{"n":1,"t":"x"}"#, r#"{"n":2,"t":null}"#]);
+    let sql = |condition: &str| {
+        format!(
+            "CREATE SOURCE f (n BIGINT, t TEXT) WITH (connector = 'file', path = '{}/in.jsonl', format = 'json');\n\
+             SELECT n, t FROM f {condition};\n",
+            files.display()
+        )
+    };
+    let file = host.folder.path().join("numbers.sql");
+    fs::write(&file, sql("")).unwrap();
+    let (plan, _) = run(&host, &["deploy", "numbers.sql", "--plan"], 0);
+    assert!(
+        plan.starts_with(
+            "deployment 'numbers' is new\n  warm  select_1  it reads source 'f' from its oldest record\nplan "
+        ),
+        "{plan}"
+    );
+    let (_, told) = run(&host, &["deploy", "numbers.sql", "--wait"], 0);
+    assert!(told.starts_with("deployment 'numbers': version 1, "), "{told}");
+    host.until_state("numbers", "finished");
+    let (list, _) = run(&host, &["list"], 0);
+    let words: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[1], ["numbers", "finished", "1", "1", "2", "2", "0"], "{list}");
+    let (rows, _) = run(&host, &["tail", "numbers", "--no-follow"], 0);
+    assert_eq!(rows, "n         t\n1         x\n2         NULL\n");
+    let (rows, _) = run(&host, &["tail", "numbers.select_1", "--no-follow", "--json", "-n", "1"], 0);
+    assert_eq!(rows, "{\"n\":2,\"t\":null}\n");
+    let (text, _) = run(&host, &["show", "numbers", "--sql"], 0);
+    assert_eq!(text, sql(""));
+    let (shown, _) = run(&host, &["show", "numbers"], 0);
+    assert!(shown.starts_with("deployment 'numbers': finished, version 1 since "), "{shown}");
+
+    fs::write(&file, "CREATE SOURCE f (n BIGNT) WITH (connector = 'file');\n").unwrap();
+    let (_, told) = run(&host, &["deploy", "numbers.sql"], 1);
+    assert!(told.contains("numbers.sql:1:20: error: "), "{told}");
+    assert!(told.contains("CREATE SOURCE f (n BIGNT)"), "the line is shown: {told}");
+    let (json, _) = run(&host, &["list", "--json"], 0);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["deployments"][0]["version"], 1);
+    run(&host, &["savepoint", "numbers"], 0);
+    let (_, told) = run(&host, &["rollback", "numbers"], 1);
+    assert!(told.contains("has no version before this one"), "{told}");
+    let (logs, _) = run(&host, &["logs", "numbers"], 0);
+    assert!(logs.contains("deployment 'numbers': version 1 runs"), "{logs}");
+    run(&host, &["drop", "numbers"], 0);
+    let (_, told) = run(&host, &["show", "none"], 1);
+    assert!(told.contains("there is no deployment 'none'"), "{told}");
+    let (_, told) = run(&host, &["deploy", "numbers.sql", "--host", "http://127.0.0.1:1"], 3);
+    assert!(told.contains("cannot be asked") && told.contains("streamgauge serve"), "{told}");
+}
+
+#[test]
+fn the_configuration_is_checked_and_shown() {
+    let host = Host::new("");
+    let file = host.folder.path().join("c.toml");
+    fs::write(&file, "[server]\nlisten = \"127.0.0.1:9000\"\n").unwrap();
+    let (out, told) = run(&host, &["config", "check", "--config", "c.toml"], 0);
+    assert_eq!((out.as_str(), told.as_str()), ("", ""));
+    let (shown, _) = run(&host, &["config", "show", "--config", "c.toml"], 0);
+    assert!(shown.contains("listen = \"127.0.0.1:9000\"  # c.toml:2\n"), "{shown}");
+    assert!(shown.contains("checkpoint_interval = \"5s\"  # default\n"), "{shown}");
+    fs::write(&file, "[server]\nlisen = 1\n").unwrap();
+    let (_, told) = run(&host, &["config", "check", "--config", "c.toml"], 1);
+    assert!(told.starts_with("c.toml:2:1: error: there is no key `server.lisen`"), "{told}");
+    let (schema, _) = run(&host, &["config", "schema"], 0);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["properties"]["server"]["properties"]["insecure"]["default"], false);
+}
