@@ -114,7 +114,7 @@ golden:
 soak: build
 	$(call step,soak: $(SOAK_KILLS) kills)
 	STREAMGAUGE_KILLS=$(SOAK_KILLS) STREAMGAUGE_SOAK=$(or $(SOAK_LOG),$(CURDIR)/target/soak.log) .ci/with-kafka.sh \
-	  $(CARGO) test --release --workspace --test kills --test stalls --test cli -- --ignored --nocapture --test-threads 1
+	  $(CARGO) test --release --workspace --test kills --test stalls --test cli --test serve -- --ignored --nocapture --test-threads 1
 
 bench: build
 	$(call step,bench: $(BENCH_EVENTS) events)

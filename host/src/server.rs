@@ -12,6 +12,7 @@ pub mod deployments;
 pub mod folder;
 pub mod logs;
 mod metrics;
+pub mod panics;
 pub mod openapi;
 pub mod plan;
 pub mod plugins;

@@ -6,6 +6,7 @@
 
 use std::{
     any::Any,
+    cell::RefCell,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError},
@@ -16,6 +17,25 @@ use tokio::runtime::Runtime;
 use tracing::instrument::WithSubscriber as _;
 
 use super::telling::as_here;
+
+thread_local! {
+    /// Whom this thread works for.
+    static WORKS_FOR: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Does some work for somebody: a panic in it is theirs.
+pub fn working_for<T>(who: &str, work: impl FnOnce() -> T) -> T {
+    WORKS_FOR.with_borrow_mut(|works_for| works_for.get_or_insert_default().replace_range(.., who));
+    let done = work();
+    // After a panic it stays: whoever tells of it asks.
+    WORKS_FOR.with_borrow_mut(|works_for| works_for.iter_mut().for_each(String::clear));
+    done
+}
+
+/// Whom this thread works for; none where that is nobody.
+pub fn works_for() -> Option<String> {
+    WORKS_FOR.with_borrow(|works_for| works_for.clone().filter(|who| !who.is_empty()))
+}
 
 /// Does some work; an error is the text of its panic. What the work has changed must not be used any more after one.
 ///

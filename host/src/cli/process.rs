@@ -8,8 +8,10 @@
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     env,
-    io::{IsTerminal, stderr},
+    fs::File,
+    io::{IsTerminal, Write as _, stderr},
     panic::{self, PanicHookInfo},
+    path::PathBuf,
     process,
     sync::{
         OnceLock,
@@ -43,6 +45,25 @@ const NO_MORE: &str =
 
 /// Where state is kept: unknown before a run begins, none where a run keeps nothing.
 static STATE: OnceLock<Option<String>> = OnceLock::new();
+
+/// Where it is noted whose work panicked; none where nobody looks.
+static PANICS: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on a panic is noted in a file of this folder that is named as whose work it was.
+pub(super) fn note_panics(folder: PathBuf) {
+    // One host a process.
+    let _ = PANICS.set(folder);
+}
+
+/// Notes whose work panicked. Nothing is said where that fails: the process ends anyway.
+fn note_panic(text: &str) {
+    let (Some(folder), Some(who)) = (PANICS.get(), panics::works_for()) else { return };
+    let file = File::options().create(true).append(true).open(folder.join(who));
+    if let Ok(mut file) = file {
+        drop(writeln!(file, "{} {}", clock::now_us(), text.replace('\n', " ")));
+        drop(file.sync_all());
+    }
+}
 
 /// For `main`, before anything else.
 pub fn prepare() {
@@ -100,6 +121,7 @@ fn end(info: &PanicHookInfo<'_>) {
         clock::pause(2 * TOLD_WITHIN);
         process::abort();
     }
+    note_panic(panics::text(info.payload()));
     tell_now(&last_words(info));
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {

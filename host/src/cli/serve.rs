@@ -148,7 +148,10 @@ impl<'a> Host<'a> {
         })?;
         let (listen, connections_max) = (config.server.listen, config.server.connections_max);
         let opened = Deployments::open(root, config, plugins, signals.stop().clone());
-        let deployments = Arc::new(opened.map_err(|refused: Refused| failed(&refused))?);
+        let deployments: Arc<Deployments> = Arc::new(opened.map_err(|refused: Refused| failed(&refused))?);
+        if let Some(folder) = deployments.panics().folder() {
+            process::note_panics(folder.to_owned());
+        }
         let api = Arc::new(Api::new(deployments.clone(), tokens, recorded.clone(), logs));
         let (answering, answered) = watch::channel(false);
         let limits = ScrapeLimits { connections_max, request_time: REQUEST_TIME, ..ScrapeLimits::default() };

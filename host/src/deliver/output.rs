@@ -48,6 +48,16 @@ impl Format for JsonLines {
     }
 }
 
+/// Rows are no lines: nobody reads them.
+struct NoLines;
+
+impl Format for NoLines {
+    fn write(&self, _: &mut Vec<u8>, _: &str, _: &[manifest::Output], _: &Rows) {}
+}
+
+/// What no place is called.
+const NOWHERE: &str = "nowhere";
+
 /// How much waits before it is handed on without being asked for.
 const WAITING_BYTES: usize = 1 << 16;
 
@@ -173,7 +183,12 @@ impl Output {
 
     /// No place: lines are taken and gone.
     pub fn nowhere() -> Self {
-        Self::new("nowhere", Box::new(io::sink()))
+        Self { format: Box::new(NoLines), ..Self::new(NOWHERE, Box::new(io::sink())) }
+    }
+
+    /// Whether it is no place.
+    pub fn is_nowhere(&self) -> bool {
+        self.name == NOWHERE
     }
 
     /// Lines of another look.

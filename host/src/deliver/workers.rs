@@ -71,27 +71,19 @@ pub struct Workers {
 
 impl Workers {
     /// No worker yet.
-    ///
-    /// # Errors
-    /// Where the system gives no threads.
-    pub fn new(limits: DeliveryLimits) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("deliver")
-            .enable_all()
-            .build()?;
+    pub fn new(limits: DeliveryLimits) -> Self {
         let (cancel, _) = watch::channel(false);
-        Ok(Self {
+        Self {
             limits,
             stop: Stop::default(),
             cancel,
-            runtime: Some(runtime),
+            runtime: None,
             threads: Vec::new(),
             rejected: Arc::default(),
             silent: Arc::default(),
             last_words: Vec::new(),
             clients: [None, None],
-        })
+        }
     }
 
     /// What bounds deliveries.
@@ -157,16 +149,35 @@ impl Workers {
         Ok(())
     }
 
+    /// What tasks run in; it is started with the first of them.
+    fn runtime(&mut self) -> io::Result<&Runtime> {
+        let started = match self.runtime.take() {
+            Some(runtime) => runtime,
+            None => tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name("deliver")
+                .enable_all()
+                .build()?,
+        };
+        Ok(self.runtime.insert(started))
+    }
+
     /// Starts a task that works on an outbox until it is drained or told to stop. Its panic fails the outbox.
-    pub fn task<F>(&self, outbox: &Outbox, work: impl FnOnce(watch::Receiver<bool>) -> F)
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn task<F>(
+        &mut self,
+        outbox: &Outbox,
+        work: impl FnOnce(watch::Receiver<bool>) -> F,
+    ) -> io::Result<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let left = outbox.clone();
-        if let Some(runtime) = &self.runtime {
-            let work = work(self.cancel.subscribe());
-            panics::attend(runtime, work, move |why| left.fail(format!("who delivers: {why}")));
-        }
+        let work = work(self.cancel.subscribe());
+        panics::attend(self.runtime()?, work, move |why| left.fail(format!("who delivers: {why}")));
+        Ok(())
     }
 
     /// Starts a task that answers requests to a sink. `begin` gives the task; it is waited for, so that an address that cannot be
@@ -175,17 +186,18 @@ impl Workers {
     /// # Errors
     /// Those of `begin`.
     pub fn answer<F, E>(
-        &self,
+        &mut self,
         sink: &str,
         broken: &'static str,
         begin: impl AsyncFnOnce(watch::Receiver<bool>) -> Result<F, E>,
     ) -> Result<(), E>
     where
         F: Future<Output = ()> + Send + 'static,
+        E: From<io::Error>,
     {
-        let Some(runtime) = &self.runtime else { return Ok(()) };
-        let work = runtime.block_on(begin(self.cancel.subscribe()))?;
-        let (sink, silent) = (sink.to_owned(), self.silent.clone());
+        let (sink, silent, cancel) = (sink.to_owned(), self.silent.clone(), self.cancel.subscribe());
+        let runtime = self.runtime()?;
+        let work = runtime.block_on(begin(cancel))?;
         panics::attend(runtime, work, move |why| {
             let who = format!("sink '{sink}'");
             error!(sink, "{who} {broken}: {why}");

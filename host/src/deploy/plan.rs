@@ -29,6 +29,15 @@ pub enum Action {
     Drop,
 }
 
+/// Whether it is asked how many records are read again: brokers take a while to say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// It is.
+    Asked,
+    /// It is not.
+    Unasked,
+}
+
 /// Where a query begins to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadsFrom {
@@ -60,11 +69,11 @@ pub struct PlannedQuery {
 }
 
 impl Deployment<'_> {
-    /// What running this program would do to the states of its store. Nothing is changed.
+    /// What running this program would do to the states of its store. Nothing is changed. `counts` says whether brokers are asked.
     ///
     /// # Errors
     /// A program that no state can be kept for; states that cannot be read.
-    pub fn plan(&self) -> Result<Vec<PlannedQuery>, DeployError> {
+    pub fn plan(&self, counts: Counts) -> Result<Vec<PlannedQuery>, DeployError> {
         let Some(store) = &self.state else { return Ok(Vec::new()) };
         let named = identity::name(self.program, store)?;
         let program = &named.program;
@@ -89,7 +98,9 @@ impl Deployment<'_> {
                     action,
                     source: source.name.clone(),
                     reads_from,
-                    records: reads_from.and_then(|_| self.records(source, begin.start)),
+                    records: reads_from
+                        .filter(|_| counts == Counts::Asked)
+                        .and_then(|_| self.records(source, begin.start)),
                     readers: readers(manifest, &needed),
                     undelivered: 0,
                 });

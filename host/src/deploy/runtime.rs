@@ -287,7 +287,7 @@ mod tests {
         let (tell, ended) = bounded(1);
         let tell = move |RuntimeEvent::Ended(_, end)| tell.send(end).unwrap();
         let runtime = Runtime::start(Arc::new(tell), Stop::default(), HostResources::default()).unwrap();
-        let mut workers = Workers::new(DeliveryLimits::default()).unwrap();
+        let mut workers = Workers::new(DeliveryLimits::default());
         let rows = workers.rejections(["d", "source", "query", "sink"], None);
         let outbox = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
         let ((rejected, look), (go_on, looked)) = (bounded(0), bounded(0));

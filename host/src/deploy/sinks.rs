@@ -56,22 +56,18 @@ pub(super) enum SinkBinding {
 
 impl<'a> Sinks<'a> {
     /// No sink is open yet.
-    ///
-    /// # Errors
-    /// Where the system gives no threads.
-    pub(super) fn new(deployment: &Deployment<'a>) -> Result<Self, DeployError> {
-        let workers = Workers::new(deployment.limits.delivery());
-        Ok(Self {
+    pub(super) fn new(deployment: &Deployment<'a>) -> Self {
+        Self {
             deployment: deployment.name,
             connectors: deployment.connectors,
             plugins: deployment.plugins,
             secrets: deployment.secrets.clone(),
             permissions: deployment.permissions,
-            workers: workers.map_err(|error| DeployError::Runtime(format!("error: {error}")))?,
+            workers: Workers::new(deployment.limits.delivery()),
             input_ends: deployment.input_ends(),
             instances: BTreeMap::new(),
             waiting: Vec::new(),
-        })
+        }
     }
 
     /// Where the rows of a query go, as the sink says.

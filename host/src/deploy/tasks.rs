@@ -213,7 +213,11 @@ impl Deployment<'_> {
             Destination::Console => {
                 let console = files.console();
                 files.add_target(Some(&console));
-                open_output(console, None, &route, files)?
+                match console.is_nowhere() {
+                    // Nobody would acknowledge anything.
+                    true => SinkBinding::Direct(console),
+                    false => open_output(console, None, &route, files)?,
+                }
             }
             Destination::File(target) => {
                 let FileTarget { path, mode, rotation } = &target;

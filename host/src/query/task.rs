@@ -17,6 +17,7 @@ use std::{
 use streamgauge_common::{
     crash::{self, Phase},
     offset::Offset,
+    panics,
     partition::{Partition, SourceIndex},
     topic_id::TopicId,
 };
@@ -148,9 +149,12 @@ impl QueryTask {
 
     /// Does some of its work, which takes time of the tasks that it shares a reader with.
     pub fn work(&mut self, work: impl FnOnce(&mut Self)) {
-        let Some(before) = self.pace.begin() else { return work(self) };
-        work(self);
-        self.pace.end(before);
+        let subscription = self.context.subscription.clone();
+        panics::working_for(&subscription.deployment, || {
+            let Some(before) = self.pace.begin() else { return work(self) };
+            work(self);
+            self.pace.end(before);
+        });
     }
 
     /// A plugin took longer than a call may, or more memory.

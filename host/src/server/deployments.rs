@@ -16,10 +16,11 @@ use std::{
 use streamgauge_common::{clock, wakeup::Stop};
 use streamgauge_component::plugins::Plugins;
 use streamgauge_sql::Diagnostic;
-use streamgauge_state::{deployment::DeploymentRecord, error::StateError, savepoint, store::Store};
+use streamgauge_state::{deployment::DeploymentRecord, error::StateError, recovery, savepoint, store::Store};
 use tracing::{error, info, warn};
 
 use super::{
+    panics::Panics,
     plugins::{PluginStore, Uploaded},
     shapes::Plan,
 };
@@ -115,6 +116,7 @@ pub struct Deployments {
     plugins: Arc<Plugins>,
     connectors: Connectors,
     components: PluginStore,
+    panics: Panics,
     config: RwLock<Arc<Config>>,
     known: AllKnown,
     /// Held while something is changed.
@@ -150,12 +152,15 @@ impl Deployments {
         let runtime = Runtime::start(Arc::new(tell), stop, resources)
             .map_err(|error| Refused::Over(format!("cannot start a thread: {error}")))?;
         let components = PluginStore::new(&root, config.plugins_folder.clone())?;
+        let panics =
+            Panics::new(&root).map_err(|error| Refused::Over(format!("cannot note panics: {error}")))?;
         Ok(Self {
             runtime,
             root,
             plugins,
             connectors: Connectors::default(),
             components,
+            panics,
             config: RwLock::new(Arc::new(config)),
             known,
             changes: Mutex::default(),
@@ -177,12 +182,29 @@ impl Deployments {
                 continue;
             }
             let is_paused = self.lock().get(&name).is_some_and(|known| known.record.paused);
-            if is_paused {
+            if let Some(why) = self.forbidden(&name) {
+                error!(deployment = name, "error: deployment '{name}' is not started: {why}");
+                self.set_phase(&name, Phase::Failed(why));
+            } else if is_paused {
                 self.set_phase(&name, Phase::Paused);
             } else if let Err(refused) = self.start(&name, None) {
                 self.fail(&name, &refused);
             }
         }
+    }
+
+    /// Why a deployment is not started: its work made the host panic, and it has come no further since.
+    fn forbidden(&self, name: &str) -> Option<String> {
+        let folder = self.lock().get(name)?.folder.clone();
+        let queries = folder.folders().ok()?;
+        let progress =
+            queries.into_iter().filter_map(|(_, query)| recovery::look(&query).ok()?.checkpoint_us).max();
+        self.panics.forbids(name, progress)
+    }
+
+    /// Where it is noted whose work panics.
+    pub fn panics(&self) -> &Panics {
+        &self.panics
     }
 
     /// What holds now.

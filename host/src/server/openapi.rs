@@ -41,6 +41,7 @@ pub fn document() -> Value {
 
 fn generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12()
+        .for_serialize()
         .with(|settings| {
             settings.definitions_path = "/components/schemas".into();
             settings.meta_schema = None;

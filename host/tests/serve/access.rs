@@ -165,3 +165,53 @@ fn what_the_operator_does_not_allow_is_refused_however_it_is_written() {
     }
     assert_eq!(host.get("/v1/deployments").json()["deployments"].as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn by_tls_only_those_are_answered_who_speak_it() {
+    let mut host = Host::new("");
+    let at = |name: &str| host.folder.path().join(name).display().to_string();
+    let (certificate, key) = (at("cert.pem"), at("key.pem"));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args([
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let tokens = tokens(&host);
+    let file = at("tokens.toml");
+    host.start_with(&[
+        ("STREAMGAUGE_SERVER_TLS_CERT", &certificate),
+        ("STREAMGAUGE_SERVER_TLS_KEY", &key),
+        ("STREAMGAUGE_SERVER_TOKENS", &file),
+    ]);
+    host.token = Some(tokens[0].1.clone());
+    let port = host.address().rsplit(':').next().unwrap();
+    let url = format!("https://localhost:{port}");
+    let list = host.command(&["list", "--host", &url, "--ca-cert", &certificate]);
+    assert!(list.status.success(), "{list:?}");
+    let unknown = host.command(&["list", "--host", &url]);
+    assert_eq!(unknown.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("certificate"), "{unknown:?}");
+    let plain = host.command(&["list", "--host", &format!("http://localhost:{port}")]);
+    assert_eq!(plain.status.code(), Some(3), "{plain:?}");
+    assert!(host.end().success());
+}

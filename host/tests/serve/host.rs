@@ -100,8 +100,9 @@ impl Host {
         self.address = loop {
             let log = self.log();
             let said = log.get(usize::try_from(from).unwrap()..).unwrap_or_default();
-            if let Some((_, rest)) = said.split_once(" answers at http://") {
-                break rest.split('"').next().unwrap().to_owned();
+            if let Some((_, rest)) = said.split_once(" answers at http") {
+                let address = rest.trim_start_matches('s').trim_start_matches("://");
+                break address.split('"').next().unwrap().to_owned();
             }
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none() && since.elapsed() < PATIENCE, "{ended:?}: {said}");
@@ -135,6 +136,16 @@ impl Host {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let since = Stopwatch::start();
+        while child.try_wait().unwrap().is_none() {
+            assert!(since.elapsed() < PATIENCE, "it does not end: {}", self.log());
+            clock::pause(Duration::from_millis(5));
+        }
     }
 
     /// Ends it well.

@@ -220,3 +220,39 @@ fn a_place_that_holds_something_else_is_refused() {
     assert_eq!(refused.status.code(), Some(3), "{told}");
     assert!(told.contains("'some query', which is no deployment"), "{told}");
 }
+
+#[test]
+fn a_deployment_that_makes_the_host_panic_again_and_again_is_not_started() {
+    let mut host = with_input();
+    host.put("counts", "", &sql(&host, "", "")).is(201);
+    host.until_state("counts", "finished");
+    host.ask("DELETE", "/v1/deployments/counts?purge=true", "").is(204);
+    host.put("other", "", &sql(&host, "", "").replace("out.jsonl", "other.jsonl")).is(201);
+    host.until_state("other", "finished");
+    assert!(host.end().success());
+    for turn in 1..=3 {
+        host.start_with(&[("STREAMGAUGE_PANIC", "close.decided")]);
+        if turn == 1 {
+            // It may panic before it can answer.
+            drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                host.put("counts", "", &sql(&host, "", ""))
+            })));
+        }
+        host.wait();
+    }
+    host.start_with(&[("STREAMGAUGE_PANIC", "close.decided")]);
+    host.until_state("counts", "failed");
+    let reason = host.deployment("counts")["reason"].to_string();
+    assert!(reason.contains("made the host panic 3 times"), "{reason}");
+    host.until_state("other", "finished");
+    assert!(host.end().success());
+    host.start();
+    host.until_state("counts", "failed");
+    host.put("counts", "", &sql(&host, "", "")).is(200);
+    host.until_state("counts", "finished");
+    assert_eq!(
+        fs::read_to_string(host.files().join("out.jsonl")).unwrap().lines().count(),
+        6,
+        "each deployment's rows once"
+    );
+}

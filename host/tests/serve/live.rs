@@ -137,3 +137,56 @@ fn changes_and_kills_under_load_lose_nothing_and_repeat_only_what_was_rolled_bac
         ["running", "running", "running", "running", "running", "running", "dropped", "running"]
     );
 }
+
+/// Kills the host at random moments, also in the middle of changes, `kills` times; the rows of every deployment are those of the oracle.
+fn kills_at_random(name: &str, kills: usize) {
+    let Some(mut scene) = Scene::start(name) else { return };
+    let traffic = scene.traffic();
+    let names: Vec<String> = (0..8).map(|number| format!("d{number}")).collect();
+    let file = |name: &str| format!("{name}.jsonl");
+    for name in &names {
+        scene.host.put(name, "", &scene.sql(&file(name), "", "")).is(201);
+    }
+    scene.until_rows("d7.jsonl", 1);
+    for kill in 0..kills {
+        let changed = names[kill % names.len()].clone();
+        let having = format!("HAVING count(*) > 0 AND count(*) < {}", 1_000_000 + kill);
+        let (sql, address) = (scene.sql(&file(&changed), "", &having), scene.host.address().to_owned());
+        // Who is killed does not answer.
+        let change = std::thread::spawn(move || {
+            let put = format!(
+                "PUT /v1/deployments/{changed} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                sql.len()
+            );
+            let stream = std::net::TcpStream::connect(&address);
+            drop(stream.map(|mut stream| {
+                use std::io::{Read as _, Write as _};
+                drop(stream.write_all(put.as_bytes()).and_then(|()| stream.write_all(sql.as_bytes())));
+                drop(stream.read_to_end(&mut Vec::new()));
+            }));
+        });
+        clock::pause(Duration::from_millis(fastrand::u64(0..1500)));
+        scene.host.kill();
+        change.join().unwrap();
+        scene.host.start();
+    }
+    let events = traffic.finish();
+    close(&scene.brokers, &scene.topic, PARTITIONS, &events);
+    for name in &names {
+        scene.until_rows(&file(name), events.windows().len());
+        assert_eq!(scene.rows(&file(name)), (events.windows().clone(), 0), "{name}");
+    }
+    let log = scene.host.log();
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[test]
+fn kills_in_the_middle_of_changes_lose_and_repeat_nothing() {
+    kills_at_random("kills", 4);
+}
+
+#[test]
+#[ignore = "takes minutes: make soak"]
+fn a_hundred_kills_in_the_middle_of_changes_lose_and_repeat_nothing() {
+    kills_at_random("hundred-kills", 100);
+}

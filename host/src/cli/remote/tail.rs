@@ -127,7 +127,7 @@ mod tests {
         let mut table = RowTable::default();
         assert_eq!(table.lines(r#"{"model":"a","n":1}"#), "model     n\na         1\n");
         assert_eq!(table.lines(r#"{"model":"abcdefghijk","n":null}"#), "abcdefghijk  NULL\n");
-        assert_eq!(table.lines(r#"{"model":"b\u001b[2J","n":2}"#), "b\u{fffd}[2J       2\n");
+        assert_eq!(table.lines(r#"{"model":"b\u001b[2J","n":2}"#), "b\u{fffd}[2J        2\n");
         assert_eq!(table.lines(r#"{"x":1}"#), "x\n1\n");
     }
 }

@@ -259,8 +259,7 @@ impl SinkWorker for HttpWorker {
         let requests = rejected.requests();
         let sink = Arc::new(ResponseClassifier::new(encoder, rejected));
         let sender = Sender { outbox, client, settings, declared, sink, secrets, signing, requests };
-        workers.task(&left, |stop| sender.run(stop));
-        Ok(())
+        Ok(workers.task(&left, |stop| sender.run(stop))?)
     }
 }
 

@@ -122,8 +122,9 @@ fn answer_scrapes(
             ..Response::default()
         })
     };
+    let limits = workers.limits().scrape;
     workers.answer(&sink.name, "answers no scrapes any more", async |stop| {
-        let scrape = Scrape::bind(&address, workers.limits().scrape, Arc::new(render)).await?;
+        let scrape = Scrape::bind(&address, limits, Arc::new(render)).await?;
         let (name, address) = (&sink.name, scrape.address());
         info!(sink = name, "sink '{name}' answers scrapes at http://{address}/metrics");
         Ok(scrape.serve(stop))

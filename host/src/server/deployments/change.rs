@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use streamgauge_common::clock;
+use streamgauge_common::{clock, panics};
 use streamgauge_state::{
     deployment::{DeploymentRecord, Savepoint, Version},
     savepoint,
@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::{Deployments, Known, Phase, Refused, VERSIONS_MAX, compiling::Ready, is_name};
 use crate::{
-    deploy::RuntimeError,
+    deploy::{Counts, RuntimeError},
     server::{
         plan::{Planned, unasked},
         shapes::Plan,
@@ -47,7 +47,7 @@ impl Deployments {
     pub fn plan(&self, name: &str, text: &str, resets: &[String]) -> Result<Plan, Refused> {
         check_name(name)?;
         let ready = self.compile(name, text, None)?;
-        self.plan_of(name, text, &ready, resets)
+        self.plan_of(name, text, &ready, resets, Counts::Asked)
     }
 
     /// Deploys a text: a new deployment, or another version of one. An equal text changes nothing.
@@ -66,7 +66,7 @@ impl Deployments {
         if is_dropped && !change.restore {
             return Err(Refused::Dropped(name.to_owned()));
         }
-        let plan = self.plan_of(name, text, &ready, &change.resets)?;
+        let plan = self.plan_of(name, text, &ready, &change.resets, Counts::Unasked)?;
         if change.plan_digest.as_ref().is_some_and(|digest| *digest != plan.digest) {
             return Err(Refused::Stale(Box::new(plan)));
         }
@@ -110,19 +110,26 @@ impl Deployments {
         is_kept && !failed
     }
 
-    fn plan_of(&self, name: &str, text: &str, ready: &Ready, resets: &[String]) -> Result<Plan, Refused> {
+    fn plan_of(
+        &self,
+        name: &str,
+        text: &str,
+        ready: &Ready,
+        resets: &[String],
+        counts: Counts,
+    ) -> Result<Plan, Refused> {
         let found = self.lock().get(name).map(|known| {
             let current = known.record.current().cloned();
             (known.folder.clone(), current)
         });
         let queries = match &found {
             Some((folder, _)) => {
-                self.with(name, &ready.compiled.program, folder, |deployment| deployment.plan())?
+                self.with(name, &ready.compiled.program, folder, |deployment| deployment.plan(counts))?
             }
             // Nothing is created where nothing is deployed.
             None => {
                 let empty = Store::memory()?;
-                self.with(name, &ready.compiled.program, &empty, |deployment| deployment.plan())?
+                self.with(name, &ready.compiled.program, &empty, |deployment| deployment.plan(counts))?
             }
         };
         let current = found.and_then(|(_, current)| current);
@@ -152,6 +159,7 @@ impl Deployments {
         let folder = self.root.folder(name)?;
         let known = self.lock().get(name).map(|known| known.record.clone());
         let before = known.clone().unwrap_or_default();
+        self.panics.forget(name);
         self.stop(name)?;
         let mut record = before.clone();
         record.dropped_us = None;
@@ -353,7 +361,6 @@ impl Deployments {
     /// There is none, or its state cannot be removed.
     pub fn drop_deployment(&self, name: &str, purge: bool) -> Result<(), Refused> {
         let _changing = self.changing();
-        check_name(name)?;
         let found = self.lock().get(name).map(|known| (known.folder.clone(), known.record.clone()));
         let Some((folder, mut record)) = found else { return Err(Refused::Unknown(name.to_owned())) };
         if record.dropped_us.is_none() {
@@ -438,8 +445,10 @@ impl Deployments {
             Some(ready) => ready,
             None => self.compile(name, &version.text, Some(&version.plugins))?,
         };
-        let wired =
-            self.with(name, &ready.compiled.program, &folder, |deployment| self.runtime.wire(deployment))?;
+        // A panic while it is put together is its own as well.
+        let wired = panics::working_for(name, || {
+            self.with(name, &ready.compiled.program, &folder, |deployment| self.runtime.wire(deployment))
+        })?;
         let subscriptions = wired.subscriptions();
         if let Some(known) = self.lock().get_mut(name) {
             known.phase = Phase::Running;
