@@ -57,6 +57,8 @@ pub(super) struct Remote {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) json: Value,
+    /// The same as it came: an object's fields in their order.
+    pub(super) text: String,
 }
 
 /// A request.
@@ -126,9 +128,9 @@ impl Remote {
             let response = self.send(request, ANSWER_TIME).await?;
             let status = response.status().as_u16();
             let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-            let json = serde_json::from_slice(&bytes)
-                .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
-            Ok(Answer { status, json })
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let json = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.as_str()));
+            Ok(Answer { status, json, text })
         })
     }
 

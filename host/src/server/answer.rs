@@ -131,9 +131,7 @@ impl Api {
             self.note(&who, method, path, &done);
         }
         Ok(match done? {
-            Reply::Json(status, value) => {
-                page(status_of(status), super::routes::JSON, value.to_string().into())
-            }
+            Reply::Json(status, text) => page(status_of(status), super::routes::JSON, text.into()),
             Reply::Page(status, kind, bytes) => page(status_of(status), kind, bytes),
             Reply::Empty => page(StatusCode::NO_CONTENT, "", Bytes::new()),
             Reply::Follow(following) => self.follow(following),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use streamgauge_common::clock;
 
 use super::{
@@ -124,7 +124,7 @@ pub(super) struct Asked {
 
 /// What is answered.
 pub(super) enum Reply {
-    Json(u16, Value),
+    Json(u16, String),
     Page(u16, &'static str, Bytes),
     /// Events as they come.
     Follow(Following),
@@ -397,8 +397,8 @@ impl Asked {
 }
 
 fn json(status: u16, value: &impl Serialize) -> Result<Reply, Problem> {
-    match serde_json::to_value(value) {
-        Ok(value) => Ok(Reply::Json(status, value)),
+    match serde_json::to_string(value) {
+        Ok(text) => Ok(Reply::Json(status, text)),
         Err(error) => Err(Problem::new(500, "bug", "The answer cannot be written", error.to_string())),
     }
 }
@@ -536,8 +536,8 @@ fn begin(read: &Read) -> u64 {
 
 fn recent(read: &Read, only: Option<&str>) -> Result<Reply, Problem> {
     let items = read.items.iter().filter(|item| only.is_none_or(|only| item.key == only));
-    let rows = items
-        .map(|item| serde_json::from_str(&item.json).unwrap_or_else(|_| Value::from(item.json.as_str())));
+    // Each is a JSON object.
+    let rows = items.filter_map(|item| RawValue::from_string(item.json.clone()).ok());
     json(200, &Rows { rows: rows.collect(), dropped: read.dropped })
 }
 

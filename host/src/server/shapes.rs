@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use streamgauge_functions::format_timestamp;
 
 /// A time in microseconds since the epoch, as it is shown.
@@ -140,11 +140,12 @@ pub struct Query {
     pub watermark: Option<String>,
 }
 
-/// The last rows of a query, or its last dead letters.
+/// The last rows of a query, or its last dead letters. Their fields are in the order of the SELECT list.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Rows {
     /// Each as a sink gets it.
-    pub rows: Vec<Value>,
+    #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
+    pub rows: Vec<Box<RawValue>>,
     /// How many before them are not in memory any more.
     pub dropped: u64,
 }

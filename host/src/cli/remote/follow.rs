@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 use tokio::time::sleep;
 
 use super::{Remote, Request};
@@ -101,8 +102,17 @@ impl Remote {
         }
         let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Err(self.failure(&super::Answer { status, json }, &[]))
+        Err(self.failure(&super::Answer { status, json, text: String::new() }, &[]))
     }
+}
+
+/// Those that the host has in memory, as `rows` of an answer.
+pub(super) fn kept(answer: &str) -> Vec<Box<RawValue>> {
+    #[derive(Default, Deserialize)]
+    struct Kept {
+        rows: Vec<Box<RawValue>>,
+    }
+    serde_json::from_str::<Kept>(answer).unwrap_or_default().rows
 }
 
 fn dropped(data: &str) -> u64 {

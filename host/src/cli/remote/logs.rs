@@ -3,7 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{HostOptions, Remote, Request, follow::Event};
+use super::{
+    HostOptions, Remote, Request,
+    follow::{Event, kept},
+};
 use crate::cli::{Failure, cells::plain, print, say};
 
 /// Options of `logs`.
@@ -34,8 +37,7 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     };
     if !options.follow {
         let answer = remote.ask(Request { query: &query, ..Request::get(&["logs"]) })?;
-        let lines = answer.json.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
-        return lines.iter().try_for_each(|line| show(&line.to_string()));
+        return kept(&answer.text).iter().try_for_each(|item| show(item.get()));
     }
     remote.follow(&["logs"], &query, |event| {
         match event {

@@ -1,9 +1,18 @@
 //! `streamgauge tail`: the rows of a query as they come.
 
-use clap::Args;
-use serde_json::{Map, Value};
+use std::fmt;
 
-use super::{HostOptions, Remote, Request, follow::Event};
+use clap::Args;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
+
+use super::{
+    HostOptions, Remote, Request,
+    follow::{Event, kept},
+};
 use crate::cli::{Failure, cells::plain, print, say};
 
 /// The least width of a column.
@@ -39,8 +48,7 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     };
     if options.no_follow {
         let answer = remote.ask(Request { query: &limit, ..Request::get(&path) })?;
-        let rows = answer.json.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
-        return rows.iter().try_for_each(|row| show(&row.to_string()));
+        return kept(&answer.text).iter().try_for_each(|item| show(item.get()));
     }
     remote.follow(&path, &limit, |event| {
         match event {
@@ -82,7 +90,7 @@ struct RowTable {
 
 impl RowTable {
     fn lines(&mut self, row: &str) -> String {
-        let row: Map<String, Value> = serde_json::from_str(row).unwrap_or_default();
+        let Fields(row) = serde_json::from_str(row).unwrap_or_default();
         let cells: Vec<(String, String)> =
             row.iter().map(|(name, value)| (plain(name), cell(value))).collect();
         let is_same = self.columns.len() == cells.len()
@@ -110,6 +118,32 @@ impl RowTable {
     }
 }
 
+/// The fields of an object in their order.
+#[derive(Default)]
+struct Fields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Ordered;
+        impl<'de> Visitor<'de> for Ordered {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Ordered)
+    }
+}
+
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
@@ -125,9 +159,9 @@ mod tests {
     #[test]
     fn columns_keep_their_places_and_grow() {
         let mut table = RowTable::default();
-        assert_eq!(table.lines(r#"{"model":"a","n":1}"#), "model     n\na         1\n");
-        assert_eq!(table.lines(r#"{"model":"abcdefghijk","n":null}"#), "abcdefghijk  NULL\n");
-        assert_eq!(table.lines(r#"{"model":"b\u001b[2J","n":2}"#), "b\u{fffd}[2J        2\n");
+        assert_eq!(table.lines(r#"{"model":"a","b":1}"#), "model     b\na         1\n");
+        assert_eq!(table.lines(r#"{"model":"abcdefghijk","b":null}"#), "abcdefghijk  NULL\n");
+        assert_eq!(table.lines(r#"{"model":"b\u001b[2J","b":2}"#), "b\u{fffd}[2J        2\n");
         assert_eq!(table.lines(r#"{"x":1}"#), "x\n1\n");
     }
 }
