@@ -74,7 +74,7 @@ COPY target/image/ /
 FROM ${RUST} AS build
 RUN set -eu; \
     apt-get -q update; \
-    DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends g++ make pkg-config libssl-dev zlib1g-dev python3-minimal
+    DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends g++ make pkg-config libssl-dev zlib1g-dev python3
 WORKDIR /src
 COPY . .
 RUN make build && .ci/pack.sh /out

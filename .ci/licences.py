@@ -21,8 +21,12 @@ DEPTH_MAX = 3
 
 def parts():
     """The packages that are compiled into the binary or run while it is built, without those of tests."""
-    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "x86_64-unknown-linux-gnu"]
-    metadata = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"]
+    # A build does not download the crates that only tests need, but cargo wants to see their manifests, too.
+    done = subprocess.run([*command, "--offline"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if done.returncode != 0:
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    metadata = json.loads(done.stdout)
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     own = set(metadata["workspace_members"])
