@@ -24,7 +24,7 @@ skip = printf '!!! SKIPPED: %s\n' '$(1)'
 # A tool that set-up should have installed: `make ci` fails without it, elsewhere the step is skipped.
 lacks = if [ -n "$(STRICT)" ]; then printf '!!! MISSING: %s\n' '$(1)'; exit 1; else $(call skip,$(1)); fi
 
-.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak bench bench-state bench-latency
+.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak image bench bench-state bench-latency
 
 setup:
 	@.ci/setup.sh build
@@ -96,6 +96,7 @@ scripts:
 	@for script in .ci/*.sh .ci/tests/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 	.ci/tests/kafka.sh
 	.ci/tests/prometheus.sh
+	.ci/tests/deploy.sh
 	python3 -m unittest discover --start-directory plugins/sdk/tests/python
 	@if command -v node >/dev/null; then node --test plugins/sdk/tests/js; else $(call lacks,no Node.js here); fi
 	python3 .ci/tests/docs.py target/release/streamgauge docs/*.md docs/plugins/*.md
@@ -115,6 +116,11 @@ soak: build
 	$(call step,soak: $(SOAK_KILLS) kills)
 	STREAMGAUGE_KILLS=$(SOAK_KILLS) STREAMGAUGE_SOAK=$(or $(SOAK_LOG),$(CURDIR)/target/soak.log) .ci/with-kafka.sh \
 	  $(CARGO) test --release --workspace --test kills --test stalls --test cli --test serve -- --ignored --nocapture --test-threads 1
+
+# The container image: packed from the binary, started, killed and started again. Not part of the gate: it installs buildah and podman.
+image: build
+	$(call step,image)
+	.ci/image.sh
 
 bench: build
 	$(call step,bench: $(BENCH_EVENTS) events)
