@@ -41,7 +41,7 @@ use crate::logging::{self, LogFormat};
 
 /// SQL window queries, compiled to WebAssembly components, over Kafka.
 #[derive(Debug, Parser)]
-#[command(name = "streamgauge", version, about, after_help = EXIT_STATUS)]
+#[command(name = "streamgauge", version, long_version = LONG_VERSION, about, after_help = EXIT_STATUS)]
 pub struct Cli {
     /// When diagnostics are coloured: on a terminal where NO_COLOR is not set, always, or never
     #[arg(long, global = true, value_name = "auto|always|never", default_value_t = ColorChoice::Auto, hide_possible_values = true)]
@@ -49,6 +49,14 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit ",
+    env!("STREAMGAUGE_COMMIT"),
+    "\nplugins streamgauge:plugin@0.2.0, and 0.1.0\nengine wasmtime ",
+    env!("STREAMGAUGE_ENGINE")
+);
 
 const EXIT_STATUS: &str = "\
 Rows go to standard output, everything else to standard error.
@@ -127,6 +135,7 @@ impl Command {
             Self::Run(options) => options.log.format(),
             Self::Query(options) => options.log.format(),
             Self::Tap(options) => options.log.format(),
+            Self::Serve(options) => options.log_format(),
             _ => LogFormat::Text,
         }
     }

@@ -10,7 +10,7 @@ mod schema;
 mod settings;
 mod shown;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, io::IsTerminal as _, net::SocketAddr, path::PathBuf, time::Duration};
 
 use tracing::Level;
 
@@ -154,6 +154,7 @@ impl Config {
             log: Log {
                 format: match settings.text("log.format").as_deref() {
                     Some("text") => LogFormat::Text,
+                    Some("auto") if std::io::stderr().is_terminal() => LogFormat::Text,
                     _ => LogFormat::Json,
                 },
                 level: match settings.text("log.level").as_deref() {

@@ -10,7 +10,7 @@ mod shown;
 use metrics::Unit;
 
 pub use self::{
-    handles::{QueryMetrics, RequestMetrics, SourceMetrics, checkpoints, outbox_rows, rejected_rows},
+    handles::{QueryMetrics, RequestMetrics, SourceMetrics, checkpoints, outbox_rows, rejected_rows, starts},
     shown::{describe, markdown},
 };
 
@@ -61,10 +61,13 @@ metrics! {
     FAULTS: Counter in Count, "streamgauge_faults_total", ["deployment", "query"], "calls of plugins that failed: the query goes back to its checkpoint; where it reads a view, it fails";
     CHECKPOINTS: Counter in Count, "streamgauge_checkpoints_total", ["deployment", "query"], "checkpoints that are durable, of a query that reads a source and of those that read its rows";
     CHECKPOINT_SECONDS: Histogram in Seconds, "streamgauge_checkpoint_seconds", ["deployment", "query"], "how long each of them took to write";
+    CHECKPOINT_BYTES: Counter in Bytes, "streamgauge_checkpoint_bytes_total", ["deployment", "query"], "bytes that were written for checkpoints: what has changed since the checkpoint before, and its manifest";
     OUTBOX_ROWS: Gauge in Count, "streamgauge_outbox_rows", ["deployment", "query"], "rows in the query's outbox: decided, and not acknowledged by the sink; without those that a sink only keeps to show them";
     DEPLOYMENTS: Gauge in Count, "streamgauge_deployment_state", ["deployment", "state"], "1 for the state in which the deployment is, 0 for the others (only of `serve`)";
     LAG: Gauge in Count, "streamgauge_lag_records", ["deployment", "query"], "offsets between what the query has read and the ends of its partitions (only of `serve`)";
     CHECKPOINT_AGE: Gauge in Seconds, "streamgauge_checkpoint_age_seconds", ["deployment", "query"], "how long ago the query's last checkpoint was written (only of `serve`)";
+    CPU_SECONDS: Counter in Seconds, "streamgauge_cpu_seconds_total", ["deployment", "step"], "processor time of the deployment's work by step, of which `reducers` and `query` are plugins and compiled SQL; what decodes is counted once for all that share a reader (only of `serve`)";
+    STARTS: Counter in Count, "streamgauge_deployment_starts_total", ["deployment"], "how often the deployment was started in this process: at the start of the host, and at each change (only of `serve`)";
     REQUESTS: Counter in Count, "streamgauge_requests_total", ["deployment", "sink", "outcome"], "tries to send a message by HTTP, by what came of it: `accepted`, `retried` (it is tried again) or `rejected` (it becomes a dead letter)";
 }
 
@@ -81,7 +84,9 @@ mod tests {
         for Metric { name, kind, unit, labels, meaning } in METRICS {
             assert!(name.starts_with("streamgauge_"), "{name}");
             assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
-            assert_eq!(name.ends_with("_seconds"), *unit == Unit::Seconds, "{name}");
+            let is_of = |word: &str| name.trim_end_matches("_total").ends_with(word);
+            assert_eq!(is_of("_seconds"), *unit == Unit::Seconds, "{name}");
+            assert_eq!(is_of("_bytes"), *unit == Unit::Bytes, "{name}");
             assert_eq!(labels.first(), Some(&"deployment"), "{name}: runs are told apart");
             assert!(!meaning.contains('|'), "{name}: it is a cell of a table");
         }

@@ -74,10 +74,12 @@ impl Recent {
         self.count.send_replace(count);
     }
 
-    /// The newest, at most so many.
+    /// The newest, at most so many. Dropped are those that are not kept any more.
     pub fn last(&self, items_max: usize) -> Read {
         let kept = self.lock();
-        kept.read(kept.count.saturating_sub(items_max as u64), 0)
+        let mut read = kept.read(kept.count.saturating_sub(items_max as u64), 0);
+        read.dropped = kept.items.front().map_or(kept.count, |item| item.number);
+        read
     }
 
     /// Those from a number on; of these the ones that are gone are counted.
@@ -137,7 +139,7 @@ mod tests {
         assert!(watched.has_changed().unwrap());
         let read = recent.last(2);
         let texts: Vec<&str> = read.items.iter().map(|item| item.json.as_str()).collect();
-        assert_eq!((texts, read.dropped, read.next), (vec!["1", "2"], 1, 3));
+        assert_eq!((texts, read.dropped, read.next), (vec!["1", "2"], 0, 3));
         assert_eq!(recent.behind("k1"), Some(2));
         assert_eq!(recent.behind("other"), None);
         add(&recent, 3..5000);

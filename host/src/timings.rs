@@ -79,6 +79,13 @@ impl Timings {
     }
 }
 
+impl Timings {
+    /// What each step took so far, by its name.
+    pub fn by_step(&self) -> impl Iterator<Item = (&'static str, Duration)> + '_ {
+        STEPS.into_iter().map(|(step, name)| (name, Duration::from_nanos(self.spent_ns(step))))
+    }
+}
+
 impl fmt::Display for Timings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cpu_ms")?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Args;
+use openssl::pkey::PKey;
 use streamgauge_common::{panics::Attended, wakeup::Stop};
 use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::{mpsc::unbounded_channel, watch};
@@ -66,6 +67,11 @@ impl Options {
                 .map_err(|wrong| Failure::Usage(format!("error: {option}: {}", wrong.message)))?;
         }
         Ok(settings)
+    }
+
+    /// What lines look like, also before anything is started.
+    pub(super) fn log_format(&self) -> LogFormat {
+        self.read().map_or(LogFormat::Text, |config| config.log.format)
     }
 
     fn read(&self) -> Result<Config, Failure> {
@@ -278,6 +284,10 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
     };
     let read = |path: &Path| fs::read(path).map_err(|error: io::Error| wrong(path, &error));
     let (chain, secret) = (read(certificate)?, read(key)?);
+    // In whichever of its forms a key is: the library takes one of them.
+    let secret = PKey::private_key_from_pem(&secret).and_then(|key| key.private_key_to_pem_pkcs8());
+    let secret = secret
+        .map_err(|error| wrong(key, &format!("it is no private key in PEM without a password: {error}")))?;
     let identity = Identity::from_pkcs8(&chain, &secret).map_err(|error| wrong(certificate, &error))?;
     let acceptor = native_tls::TlsAcceptor::builder(identity)
         .min_protocol_version(Some(native_tls::Protocol::Tlsv12))

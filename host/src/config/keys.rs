@@ -51,7 +51,7 @@ pub const KEYS: &[Key] = &[
         "where the API, /metrics and the probes answer; an address other than loopback needs tokens and TLS, or `insecure`",
     ),
     key("server.tls_cert", Kind::Path, None, "the certificate chain, in PEM"),
-    key("server.tls_key", Kind::Path, None, "its private key, in PEM (PKCS #8)"),
+    key("server.tls_key", Kind::Path, None, "its private key, in PEM, without a password"),
     key(
         "server.tokens",
         Kind::Path,
@@ -135,9 +135,9 @@ pub const KEYS: &[Key] = &[
     key("secrets.folder", Kind::Path, None, "a folder with one file for each secret, named as the secret"),
     key(
         "log.format",
-        Kind::Word(&["json", "text"]),
-        Some("json"),
-        "what a line on standard error looks like",
+        Kind::Word(&["auto", "json", "text"]),
+        Some("auto"),
+        "what a line on standard error looks like; auto is words on a terminal, and JSON elsewhere",
     ),
     key("log.level", Kind::Word(&["warn", "info", "debug"]), Some("info"), "up to which level is told"),
     key(

@@ -6,7 +6,7 @@ use super::{
     keys::{self, KEYS, Kind},
     settings::{Settings, all_keys, variable},
 };
-use crate::limits::{LIMITS, shown_value};
+use crate::limits::{LIMITS, Unit, shown_value};
 
 impl Settings {
     /// What holds, as a file, with where each value comes from.
@@ -25,8 +25,11 @@ impl Settings {
                 Some((value, origin)) => format!("{name} = {value}  # {origin}"),
                 None => match LIMITS.iter().find(|limit| Some(limit.name) == key.strip_prefix("limits.")) {
                     Some(limit) => {
-                        let value = shown_value(limit.unit, limit.of(&self.limits));
-                        format!("{name} = {value:?}  # default")
+                        let value = match limit.unit {
+                            Unit::Count => limit.of(&self.limits).to_string(),
+                            unit => format!("{:?}", shown_value(unit, limit.of(&self.limits))),
+                        };
+                        format!("{name} = {value}  # default")
                     }
                     None => format!("# {name} is not set"),
                 },

@@ -119,3 +119,12 @@ fn the_schema_has_every_key() {
         assert!(schema["properties"][section]["properties"][name].is_object(), "{key}");
     }
 }
+
+#[test]
+fn what_is_shown_can_be_read_again() {
+    let text = "[server]\nlisten = \"127.0.0.1:9\"\n[limits]\nmax_groups = 5\n[allow]\nenv = [\"A\"]\n[allow.secret_hosts]\nX = [\"h\"]\n";
+    for text in ["", text] {
+        let settings = Settings::read(Some(("a.toml", text)), [].into_iter()).unwrap();
+        assert_eq!(read(&settings.shown(), &[]).unwrap(), Config::new(&settings).unwrap());
+    }
+}

@@ -7,8 +7,8 @@ use streamgauge_common::reason::Reason;
 use streamgauge_state::backend::CheckpointMetrics;
 
 use super::{
-    CHECKPOINT_SECONDS, CHECKPOINTS, DEAD_LETTERS, EVENTS, FAULTS, Kind, LATE_EVENTS, Metric, OUTBOX_ROWS,
-    PARTLY_LATE_EVENTS, REQUESTS, ROWS, WATERMARK,
+    CHECKPOINT_BYTES, CHECKPOINT_SECONDS, CHECKPOINTS, DEAD_LETTERS, EVENTS, FAULTS, Kind, LATE_EVENTS,
+    Metric, OUTBOX_ROWS, PARTLY_LATE_EVENTS, REQUESTS, ROWS, STARTS, WATERMARK,
 };
 
 const METADATA: Metadata<'static> = Metadata::new("streamgauge", Level::INFO, None);
@@ -103,7 +103,13 @@ pub fn checkpoints(deployment: &str, query: &str) -> CheckpointMetrics {
     CheckpointMetrics {
         written: CHECKPOINTS.counter(&labels),
         seconds: CHECKPOINT_SECONDS.histogram(&labels),
+        bytes: CHECKPOINT_BYTES.counter(&labels),
     }
+}
+
+/// Counts the starts of a deployment.
+pub fn starts(deployment: &str) -> Counter {
+    STARTS.counter(&[deployment])
 }
 
 /// Shows the rows in the outbox of a query.

@@ -73,7 +73,7 @@ mod tests {
         let shown = RecentRows::new(Keys::new(7, "q"));
         shown.add(&fields, &rows(0..3));
         let read = shown.recent().last(1);
-        assert_eq!((read.items[0].json.as_str(), read.dropped), (r#"{"n":2}"#, 2));
+        assert_eq!((read.items[0].json.as_str(), read.dropped), (r#"{"n":2}"#, 0));
         assert_eq!(read.items[0].key, Keys::new(7, "q").name(&rows(2..3).identity, 0).key);
         shown.add(&fields, &rows(3..5000));
         let read = shown.recent().last(ROWS_MAX);

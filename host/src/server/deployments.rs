@@ -1,6 +1,6 @@
 //! The deployments of a host: named query files, what runs of them, and what is kept of them.
 //!
-//! Changes are made one after the other. Each change is written to the record of its deployment ([`DeploymentRecord`]) before it is made, in
+//! Changes of a deployment are made one after the other, those of several side by side. Each change is written to the record of its deployment ([`DeploymentRecord`]) before it is made, in
 //! such a way that a process that is killed meanwhile finishes it at its next start, or has not begun it. Whoever only looks does not wait
 //! for changes.
 
@@ -10,7 +10,7 @@ mod shown;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use streamgauge_common::{clock, wakeup::Stop};
@@ -119,8 +119,10 @@ pub struct Deployments {
     panics: Panics,
     config: RwLock<Arc<Config>>,
     known: AllKnown,
-    /// Held while something is changed.
-    changes: Mutex<()>,
+    /// By deployment: held while it is changed.
+    changes: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    /// Read by whoever needs components that no record names yet; who removes components writes.
+    components_used: RwLock<()>,
 }
 
 impl Deployments {
@@ -132,9 +134,13 @@ impl Deployments {
         let known: AllKnown = Arc::default();
         for (name, folder) in root.folders()? {
             let Some(record) = DeploymentRecord::read(&folder)? else {
+                // What a file system has of its own, as `lost+found`, is left alone.
+                if !recovery::is_state(&folder)? {
+                    continue;
+                }
                 return Err(Refused::Conflict(format!(
-                    "'{}' holds '{name}', which is no deployment: it may be the state of `streamgauge run`; choose another place for the \
-                     state of this host",
+                    "'{}' holds the state of a query '{name}', and no deployment: it is the state of `streamgauge run`; choose another \
+                     place for the state of this host",
                     root.shown()
                 )));
             };
@@ -164,12 +170,12 @@ impl Deployments {
             config: RwLock::new(Arc::new(config)),
             known,
             changes: Mutex::default(),
+            components_used: RwLock::default(),
         })
     }
 
     /// Starts all that were running, each for itself: one that cannot be started is shown as failed.
     pub fn start_all(&self) {
-        let _changing = self.changing();
         let names: Vec<String> = self
             .lock()
             .iter()
@@ -177,6 +183,8 @@ impl Deployments {
             .map(|(name, _)| name.clone())
             .collect();
         for name in names {
+            let changing = self.changing(&name);
+            let _changing = lock_change(&changing);
             if let Err(refused) = self.settle(&name) {
                 self.fail(&name, &refused);
                 continue;
@@ -241,7 +249,8 @@ impl Deployments {
             .map(|(name, _)| name.clone())
             .collect();
         for name in due {
-            let _changing = self.changing();
+            let changing = self.changing(&name);
+            let _changing = lock_change(&changing);
             match self.purge(&name) {
                 Ok(()) => info!(
                     deployment = name,
@@ -273,6 +282,8 @@ impl Deployments {
 
     /// Removes components that nobody names any more.
     fn prune_components(&self) -> Result<(), Refused> {
+        // Another time, where somebody needs components now.
+        let Ok(_unused) = self.components_used.try_write() else { return Ok(()) };
         let mut used = BTreeSet::new();
         for known in self.lock().values() {
             let plugins = known.record.versions.iter().flat_map(|version| &version.plugins);
@@ -286,10 +297,8 @@ impl Deployments {
     /// # Errors
     /// It is none, or it cannot be written.
     pub fn upload(&self, name: &str, bytes: &[u8]) -> Result<Uploaded, Refused> {
-        let _changing = self.changing();
-        let uploaded = self.components.upload(name, bytes)?;
-        self.prune_components()?;
-        Ok(uploaded)
+        let _using = self.using_components();
+        Ok(self.components.upload(name, bytes)?)
     }
 
     /// The plugins that were uploaded, and the deployments that use the bytes of each.
@@ -314,7 +323,6 @@ impl Deployments {
     /// # Errors
     /// It cannot be removed.
     pub fn remove_plugin(&self, name: &str) -> Result<bool, Refused> {
-        let _changing = self.changing();
         let was_there = self.components.remove(name)?;
         self.prune_components()?;
         Ok(was_there)
@@ -324,8 +332,17 @@ impl Deployments {
         lock(&self.known)
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is held while a deployment is changed: each waits for its own changes only.
+    fn changing(&self, name: &str) -> Arc<Mutex<()>> {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that nobody holds or waits for are made anew.
+        changes.retain(|_, held| Arc::strong_count(held) > 1);
+        changes.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// Held by whoever needs components that no record names yet.
+    fn using_components(&self) -> RwLockReadGuard<'_, ()> {
+        self.components_used.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set_phase(&self, name: &str, phase: Phase) {
@@ -372,6 +389,10 @@ impl From<RuntimeError> for Refused {
             error => Self::Conflict(error.to_string()),
         }
     }
+}
+
+fn lock_change(changing: &Mutex<()>) -> MutexGuard<'_, ()> {
+    changing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lock(known: &AllKnown) -> MutexGuard<'_, BTreeMap<String, Known>> {

@@ -9,6 +9,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,6 +17,10 @@ use streamgauge_common::clock::Stopwatch;
 use tracing::{error, warn};
 
 use super::deployments::{Change, Deployments, Refused, is_name};
+use crate::config::Config;
+
+/// After how long a file that was refused is tried again: what it needs, a topic's certificate or a plugin, may be there by then.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// What is known of a folder.
 pub struct Folder {
@@ -30,8 +35,16 @@ pub struct Folder {
 /// What is known of a file.
 struct File {
     text: String,
-    /// Whether this text was dealt with, whatever came of it.
-    is_done: bool,
+    /// When this text was dealt with, whatever came of it; none = not yet.
+    done: Option<Done>,
+}
+
+/// What came of a text.
+struct Done {
+    is_applied: bool,
+    /// The configuration that held then: another one may allow what this one did not.
+    config: Arc<Config>,
+    since: Stopwatch,
 }
 
 impl Folder {
@@ -60,13 +73,19 @@ impl Folder {
             match known {
                 // Seen twice as it is.
                 Some(file) if file.text == *text => {
-                    if !file.is_done {
-                        file.is_done = true;
-                        deploy(deployments, name, text);
+                    let config = deployments.config();
+                    let is_due = file.done.as_ref().is_none_or(|done| {
+                        let is_worth_it =
+                            !Arc::ptr_eq(&done.config, &config) || done.since.elapsed() >= AGAIN_AFTER;
+                        !done.is_applied && is_worth_it
+                    });
+                    if is_due {
+                        let is_applied = deploy(deployments, name, text);
+                        file.done = Some(Done { is_applied, config, since: Stopwatch::start() });
                     }
                 }
                 _ => {
-                    self.files.insert(name.clone(), File { text: text.clone(), is_done: false });
+                    self.files.insert(name.clone(), File { text: text.clone(), done: None });
                 }
             }
         }
@@ -95,12 +114,12 @@ impl Folder {
     }
 }
 
-/// Deploys a file as far as no state is lost.
-fn deploy(deployments: &Deployments, name: &str, text: &str) {
+/// Deploys a file as far as no state is lost; whether it is as the file says.
+fn deploy(deployments: &Deployments, name: &str, text: &str) -> bool {
     // A file that comes back is the deployment that was dropped.
     let change = Change { restore: true, ..Change::default() };
     match deployments.deploy(name, text, &change) {
-        Ok(_) => {}
+        Ok(_) => true,
         Err(Refused::Unasked(queries, plan)) => {
             let reasons: Vec<String> = plan
                 .queries
@@ -115,6 +134,7 @@ fn deploy(deployments: &Deployments, name: &str, text: &str) {
                 "deployment '{name}': the changed file is not applied, as the state of {queries} does not fit: {}",
                 reasons.join("; ")
             );
+            false
         }
         Err(refused) => {
             error!(
@@ -123,6 +143,7 @@ fn deploy(deployments: &Deployments, name: &str, text: &str) {
                 "error: deployment '{name}': the file is not applied: {}",
                 refused.in_words()
             );
+            false
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     deployments::Deployments,
     shapes::{DeploymentState, Query},
 };
-use crate::metrics::{CHECKPOINT_AGE, DEPLOYMENTS, LAG, Metric};
+use crate::metrics::{CHECKPOINT_AGE, CPU_SECONDS, DEPLOYMENTS, Kind, LAG, Metric};
 
 /// The page, in the text format of Prometheus.
 pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> String {
@@ -50,14 +50,24 @@ pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> St
     };
     gauge(&LAG, &|query| query.lag.map(|lag| lag as f64));
     gauge(&CHECKPOINT_AGE, &|query| query.checkpoint_age_seconds);
+    head(&mut text, &CPU_SECONDS);
+    for (deployment, subscriptions) in deployments.subscriptions() {
+        // All sources of a deployment count at one place.
+        let Some(first) = subscriptions.first() else { continue };
+        for (step, spent) in first.timings.by_step() {
+            let labels = format!("deployment=\"{}\",step=\"{step}\"", escaped(&deployment));
+            line(&mut text, &CPU_SECONDS, &labels, spent.as_secs_f64());
+        }
+    }
     process(&mut text);
     text
 }
 
 fn head(text: &mut String, metric: &Metric) {
     let Metric { name, meaning, .. } = metric;
+    let kind = if metric.kind == Kind::Counter { "counter" } else { "gauge" };
     // Writing to a text does not fail.
-    let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} gauge");
+    let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} {kind}");
 }
 
 fn line(text: &mut String, metric: &Metric, labels: &str, value: f64) {

@@ -443,7 +443,7 @@ fn put(asked: &Asked) -> Result<Reply, Problem> {
     let changed = asked.deployments.deploy(name, text, &change)?;
     if asked.is_set("wait") {
         let since = clock::Stopwatch::start();
-        while !asked.deployments.is_settled(name)? && since.elapsed() < WAIT {
+        while matches!(asked.deployments.is_settled(name), Ok(false)) && since.elapsed() < WAIT {
             clock::pause(LOOK_EVERY);
         }
     }

@@ -125,12 +125,14 @@ pub struct CheckpointMetrics {
     pub written: Counter,
     /// How long each took to write, in seconds.
     pub seconds: Histogram,
+    /// How many bytes were written for them: what has changed since the one before, and the manifest.
+    pub bytes: Counter,
 }
 
 impl Default for CheckpointMetrics {
     /// Nothing is counted.
     fn default() -> Self {
-        Self { written: Counter::noop(), seconds: Histogram::noop() }
+        Self { written: Counter::noop(), seconds: Histogram::noop(), bytes: Counter::noop() }
     }
 }
 

@@ -125,6 +125,10 @@ impl Options {
 /// A deployment that has failed is a failure of the command that waited for it.
 fn tell_failures(deployment: &Value) -> Result<(), Failure> {
     match deployment.get("state").and_then(Value::as_str) {
+        Some("starting") => Err(Failure::Runtime(
+            "error: not all sources are read after 60 s; `streamgauge logs` says what is waited for"
+                .to_owned(),
+        )),
         Some("failed") => {
             let why = deployment.get("reason").and_then(Value::as_str).unwrap_or_default();
             Err(Failure::Runtime(format!("error: {why}")))

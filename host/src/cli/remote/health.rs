@@ -29,7 +29,9 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     loop {
         let failure = match remote.probe(if options.ready { "readyz" } else { "livez" }) {
             Ok((200, text)) => return print(&text),
-            Ok((_, text)) => Failure::Runtime(format!("error: {}", text.trim_end())),
+            Ok((_, text)) => Failure::Input(format!("error: {}", text.trim_end())),
+            // Containers know 0 and 1 only.
+            Err(Failure::Runtime(text)) => Failure::Input(text),
             Err(failure) => failure,
         };
         if options.wait.is_none_or(|wait| since.elapsed() >= wait) {

@@ -10,9 +10,10 @@ use streamgauge_state::{
 };
 use tracing::{info, warn};
 
-use super::{Deployments, Known, Phase, Refused, VERSIONS_MAX, compiling::Ready, is_name};
+use super::{Deployments, Known, Phase, Refused, VERSIONS_MAX, compiling::Ready, is_name, lock_change};
 use crate::{
     deploy::{Counts, RuntimeError},
+    metrics,
     server::{
         plan::{Planned, unasked},
         shapes::Plan,
@@ -46,6 +47,7 @@ impl Deployments {
     /// The text cannot be deployed.
     pub fn plan(&self, name: &str, text: &str, resets: &[String]) -> Result<Plan, Refused> {
         check_name(name)?;
+        let _using = self.using_components();
         let ready = self.compile(name, text, None)?;
         self.plan_of(name, text, &ready, resets, Counts::Asked)
     }
@@ -57,7 +59,9 @@ impl Deployments {
     /// then everything is as before.
     pub fn deploy(&self, name: &str, text: &str, change: &Change) -> Result<Changed, Refused> {
         check_name(name)?;
-        let _changing = self.changing();
+        let changing = self.changing(name);
+        let _changing = lock_change(&changing);
+        let using = self.using_components();
         let ready = self.compile(name, text, None)?;
         let (is_known, is_dropped) = match self.lock().get(name) {
             Some(known) => (true, known.record.dropped_us.is_some()),
@@ -88,6 +92,8 @@ impl Deployments {
             return Ok(Changed { is_new: false, plan });
         }
         self.apply(name, text, ready, &plan)?;
+        drop(using);
+        self.prune_components()?;
         if let Some(known) = self.lock().get_mut(name) {
             known.plan = Some(plan.clone());
         }
@@ -185,7 +191,7 @@ impl Deployments {
         self.keep(name, &folder, record)?;
         let started = self.settle(name).and_then(|()| self.start(name, Some(ready)));
         match started {
-            Ok(()) => self.prune_components(),
+            Ok(()) => Ok(()),
             Err(refused) => {
                 self.take_back(name, &folder, known, savepoint);
                 Err(refused)
@@ -233,7 +239,8 @@ impl Deployments {
     /// # Errors
     /// There is no version before, or its savepoint is gone.
     pub fn rollback(&self, name: &str) -> Result<(), Refused> {
-        let _changing = self.changing();
+        let changing = self.changing(name);
+        let _changing = lock_change(&changing);
         let (folder, before) = self.find(name)?;
         let [.., earlier, current] = before.versions.as_slice() else {
             return Err(Refused::Conflict(format!("deployment '{name}' has no version before this one")));
@@ -283,7 +290,8 @@ impl Deployments {
     /// # Errors
     /// The copy cannot be made.
     pub fn savepoint(&self, name: &str) -> Result<u64, Refused> {
-        let _changing = self.changing();
+        let changing = self.changing(name);
+        let _changing = lock_change(&changing);
         let (folder, mut record) = self.find(name)?;
         let runs = matches!(self.lock().get(name).map(|known| known.phase.clone()), Some(Phase::Running));
         let version = record.current().map(|current| current.number).unwrap_or_default();
@@ -308,7 +316,8 @@ impl Deployments {
     /// # Errors
     /// It does not run.
     pub fn pause(&self, name: &str) -> Result<(), Refused> {
-        let _changing = self.changing();
+        let changing = self.changing(name);
+        let _changing = lock_change(&changing);
         let (folder, mut record) = self.find(name)?;
         if record.paused {
             return Ok(());
@@ -325,15 +334,21 @@ impl Deployments {
         Ok(())
     }
 
-    /// Reads on.
+    /// Reads on; one that has failed is started again.
     ///
     /// # Errors
-    /// It was not paused.
+    /// It was not paused and has not failed, or it cannot be started.
     pub fn resume(&self, name: &str) -> Result<(), Refused> {
-        let _changing = self.changing();
+        let changing = self.changing(name);
+        let _changing = lock_change(&changing);
         let (folder, mut record) = self.find(name)?;
         if !record.paused {
-            return self.check_runs(name, "resumed");
+            if self.is_healthy(name) {
+                return self.check_runs(name, "resumed");
+            }
+            self.panics.forget(name);
+            self.stop(name)?;
+            return self.start(name, None).inspect_err(|refused| self.fail(name, refused));
         }
         record.paused = false;
         record.write(&folder)?;
@@ -360,7 +375,8 @@ impl Deployments {
     /// # Errors
     /// There is none, or its state cannot be removed.
     pub fn drop_deployment(&self, name: &str, purge: bool) -> Result<(), Refused> {
-        let _changing = self.changing();
+        let changing = self.changing(name);
+        let _changing = lock_change(&changing);
         let found = self.lock().get(name).map(|known| (known.folder.clone(), known.record.clone()));
         let Some((folder, mut record)) = found else { return Err(Refused::Unknown(name.to_owned())) };
         if record.dropped_us.is_none() {
@@ -454,7 +470,9 @@ impl Deployments {
             known.phase = Phase::Running;
             known.subscriptions = subscriptions;
         }
-        Ok(self.runtime.run(name, wired)?)
+        self.runtime.run(name, wired)?;
+        metrics::starts(name).increment(1);
+        Ok(())
     }
 
     fn take_savepoint(

@@ -71,7 +71,7 @@ impl Deployments {
         work: impl FnOnce(&Deployment<'_>) -> T,
     ) -> T {
         let config = self.config();
-        let timings = Arc::new(Timings::default());
+        let timings = Arc::new(Timings::new(true));
         let usual = Deployment::new(name, program, &self.plugins, &self.connectors, &timings);
         work(&Deployment {
             state: Some(folder.clone()),

@@ -95,7 +95,10 @@ impl Deployments {
             match &known.phase {
                 Phase::Changing => return Err(format!("deployment '{name}' is being started")),
                 Phase::Running => {
-                    let mut waiting = known.subscriptions.iter().filter(|one| !one.progress.has_begun());
+                    let mut waiting = known.subscriptions.iter().filter(|one| {
+                        // What has failed is shown as failed, and begins no more by itself.
+                        !one.progress.has_begun() && one.failure.get().is_none()
+                    });
                     if let Some(waiting) = waiting.next() {
                         return Err(format!(
                             "deployment '{name}': source '{}' is not read yet",

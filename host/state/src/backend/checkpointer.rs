@@ -117,7 +117,8 @@ impl Checkpointer {
         let since = Stopwatch::start();
         let mut by_owner: BTreeMap<Owner, Vec<&StateSegment>> = BTreeMap::new();
         parts.iter().for_each(|part| by_owner.entry(Owner::of(part)).or_default().push(part));
-        let bytes = by_owner.values().map(|parts| segment::encode(parts)).collect();
+        let bytes: Vec<Vec<u8>> = by_owner.values().map(|parts| segment::encode(parts)).collect();
+        let sections_bytes: u64 = bytes.iter().map(|section| section.len() as u64).sum();
         // The log was synced after the last checkpoint, so this process still owns the state and may remove generations. One less
         // is kept here, since the next is about to be written.
         let surplus = (self.kept.len() + 1).saturating_sub(self.generations.max(2));
@@ -138,9 +139,11 @@ impl Checkpointer {
             "after a change of state versions every part is captured as a whole"
         );
         let bytes = manifest.encode(&self.sections.places());
+        let written = sections_bytes + bytes.len() as u64;
         let generation = self.checkpoints.finish(begun, &bytes)?;
         let took = since.elapsed();
         self.metrics.written.increment(1);
+        self.metrics.bytes.increment(written);
         self.metrics.seconds.record(took.as_secs_f64());
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         debug!(generation, took_ms, "{} is written", self.checkpoints.shown_name(generation));
