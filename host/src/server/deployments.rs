@@ -185,6 +185,14 @@ impl Deployments {
         for name in names {
             let changing = self.changing(&name);
             let _changing = lock_change(&changing);
+            // Somebody may have changed it before it was its turn.
+            let is_due = self
+                .lock()
+                .get(&name)
+                .is_some_and(|known| matches!(known.phase, Phase::Changing | Phase::Paused));
+            if !is_due {
+                continue;
+            }
             if let Err(refused) = self.settle(&name) {
                 self.fail(&name, &refused);
                 continue;

@@ -62,8 +62,8 @@ fn a_deployment_begins_shows_its_rows_and_comes_back_after_a_kill() {
     let written = fs::read_to_string(host.files().join("out.jsonl")).unwrap();
     assert_eq!(written.lines().collect::<Vec<_>>(), rows);
     let shown = host.get("/v1/queries/counts.counts/rows").is(200).json();
-    let text = host.get("/v1/queries/counts.counts/rows").body;
-    assert!(text.contains(rows[0]), "fields are in their order: {text}");
+    let body = host.get("/v1/queries/counts.counts/rows").body;
+    assert!(body.contains(rows[0]), "fields are in their order: {body}");
     let rows: Vec<Value> = rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
     assert_eq!(shown, json!({"rows": rows, "dropped": 0}));
     let last = host.get("/v1/queries/counts.insert_out_1/rows?limit=1").json();

@@ -322,8 +322,12 @@ impl Deployments {
         if record.paused {
             return Ok(());
         }
-        self.check_runs(name, "paused")?;
-        self.runtime.pause(name)?;
+        let is_yet_to_start =
+            self.lock().get(name).is_some_and(|known| matches!(known.phase, Phase::Changing));
+        if !is_yet_to_start {
+            self.check_runs(name, "paused")?;
+            self.runtime.pause(name)?;
+        }
         record.paused = true;
         record.write(&folder)?;
         if let Some(known) = self.lock().get_mut(name) {
