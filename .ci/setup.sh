@@ -41,6 +41,8 @@ missing_packages() {
   has_venv || echo python3-venv
   has node || echo nodejs
   has npm || echo npm
+  has curl || echo curl
+  has openssl || echo openssl
 }
 
 install_missing() {
