@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, io::IsTerminal as _, net::SocketAddr, path::Pat
 
 use tracing::Level;
 
-use crate::{limits::Limits, logging::LogFormat, permissions::Permissions};
+use crate::{deliver::permissions::Permissions, limits::Limits, logging::LogFormat};
 
 pub use self::{
     schema::schema,

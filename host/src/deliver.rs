@@ -2,7 +2,8 @@
 //!
 //! A [`connector`] says what a kind of sink is; the [`connectors`] of the product are one file each. They are made of what
 //! follows: rows are [`encode`]d once, under their [`key`]s; [`workers`] write them as [`lines`], produce them to [`kafka`],
-//! send them over [`http`], or answer a [`scrape`] with them; [`rejected`] messages go to the dead [`letters`].
+//! send them over [`http`], or answer a [`scrape`] with them; [`rejected`] messages go to the dead [`letters`]. Where programs of a host may
+//! send to, its operator's [`permissions`] say.
 
 pub mod connector;
 pub mod connectors;
@@ -10,6 +11,7 @@ pub mod key;
 pub mod encode;
 pub mod workers;
 pub mod http;
+pub mod permissions;
 pub mod scrape;
 pub mod dead_letter;
 pub mod letters;

@@ -47,10 +47,9 @@ use self::{
 use crate::{
     crashes::CrashFolder,
     decode::{keys::KeyWatch, times::TimeWatch},
-    deliver::{dead_letter::RecordText, http::secrets::Lookup, output::Output},
+    deliver::{dead_letter::RecordText, http::secrets::Lookup, output::Output, permissions::Permissions},
     limits::Limits,
     metrics::SourceMetrics,
-    permissions::Permissions,
     pipeline::{self, Pipeline},
     query::{Control, LateWatch, Progress, QueryTask, Subscription, UnreadColumns},
     recent::Recent,
@@ -215,6 +214,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
     check_once(deployment)?;
     files::check_overwrite(deployment)?;
     let needed = needed(program);
+    check_chains(&needed)?;
     let components = deployment.components(&needed)?;
     let pool = deployment.state.is_some().then(|| resources.state_pool(deployment)).transpose()?;
     let tasks = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));
@@ -268,6 +268,29 @@ fn needed(program: &Program) -> Vec<&Query> {
     }
     needed.reverse();
     needed
+}
+
+/// How many views may read each other's rows one behind the other: each calls the next.
+const CHAIN_MAX: usize = 100;
+
+/// Refuses views that read views too often.
+fn check_chains(needed: &[&Query]) -> Result<(), DeployError> {
+    let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+    for query in needed {
+        let Manifest { name, input, .. } = &query.plan.manifest;
+        let depth = match input {
+            Input::View(view) => depths.get(view.as_str()).map_or(1, |depth| depth + 1),
+            Input::Source(_) => 0,
+        };
+        if depth > CHAIN_MAX {
+            return Err(DeployError::Input(format!(
+                "error: query '{name}' reads a view that reads a view, and so on: more than {CHAIN_MAX} one behind the other\n\
+                 help: compute in one SELECT what several do now"
+            )));
+        }
+        depths.insert(name, depth);
+    }
+    Ok(())
 }
 
 fn check_names(kind: &str, flag: &str, bindings: &[Binding], names: &[&str]) -> Result<(), DeployError> {

@@ -21,7 +21,6 @@ pub mod deliver;
 pub mod pipeline;
 pub mod cache_folder;
 pub mod limits;
-pub mod permissions;
 pub mod recent;
 pub mod logging;
 pub mod metrics;

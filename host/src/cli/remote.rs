@@ -79,7 +79,11 @@ impl<'a> Request<'a> {
 impl Remote {
     pub(super) fn new(options: &HostOptions) -> Result<Self, Failure> {
         let usage = |why: String| Failure::Usage(format!("error: --host {}: {why}", options.host));
-        let base = Url::parse(&options.host).map_err(|error| usage(error.to_string()))?;
+        let host = match options.host.contains("://") {
+            true => options.host.clone(),
+            false => format!("http://{}", options.host),
+        };
+        let base = Url::parse(&host).map_err(|error| usage(error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
             return Err(usage("write it as http://127.0.0.1:8420".to_owned()));
         }

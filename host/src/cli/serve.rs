@@ -10,7 +10,11 @@ use std::{
 
 use clap::Args;
 use openssl::pkey::PKey;
-use streamgauge_common::{panics::Attended, wakeup::Stop};
+use streamgauge_common::{
+    clock::{self, Stopwatch},
+    panics::Attended,
+    wakeup::Stop,
+};
 use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::{mpsc::unbounded_channel, watch};
 use tokio_native_tls::{
@@ -19,7 +23,7 @@ use tokio_native_tls::{
 };
 use tracing::{dispatcher::with_default, error, info, warn};
 
-use super::{Failure, process, program, run::Signals, say};
+use super::{Failure, cells::plain, process, program, run::Signals, say};
 use crate::{
     config::{Config, Reloaded, Settings, WrongSetting},
     deliver::scrape::{Scrape, ScrapeLimits},
@@ -28,6 +32,8 @@ use crate::{
     server::{Api, Deployments, Refused, access::Tokens, folder::Folder, logs::Logs},
 };
 
+/// How long another process may take to let go of the state.
+const LOCK_WITHIN: Duration = Duration::from_secs(5);
 /// How often it is looked how the host is.
 const TICK: Duration = Duration::from_millis(500);
 /// How often states of dropped deployments are looked for whose time has come.
@@ -146,7 +152,7 @@ impl<'a> Host<'a> {
         }
         let tls =
             config.server.tls.as_ref().map(|(certificate, key)| acceptor(certificate, key)).transpose()?;
-        let root = Store::open(&config.state.url).map_err(|error| match error {
+        let root = open_state(&config.state.url).map_err(|error| match error {
             StateError::InUse { .. } => Failure::Runtime(format!("error: {error}")),
             error => Failure::Input(format!(
                 "error: {error}\nhelp: the host keeps its state in `state.url` of the configuration; --state DIR names another place"
@@ -233,6 +239,13 @@ impl<'a> Host<'a> {
             }
         };
         match tokens(&config) {
+            Ok(None) if self.api.has_tokens() => {
+                error!(
+                    "error: the configuration is not read again, and stays as it was: it names no tokens, and the host was started with some; \
+                        without any it has to be started anew"
+                );
+                return;
+            }
             Ok(tokens) => self.api.set_tokens(tokens),
             Err(wrong) => {
                 error!("error: the configuration is not read again, and stays as it was: {wrong}");
@@ -248,11 +261,24 @@ impl<'a> Host<'a> {
     }
 }
 
+/// Opens the state. A host that was killed may not be gone yet: its lock is waited for.
+fn open_state(url: &str) -> Result<Store, StateError> {
+    let since = Stopwatch::start();
+    loop {
+        match Store::open(url) {
+            Err(StateError::InUse { .. }) if since.elapsed() < LOCK_WITHIN => {
+                clock::pause(Duration::from_millis(50))
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// Starts all deployments, then keeps them as the folder says and removes what is not needed any more.
 fn keep(deployments: &Deployments, folder: Option<PathBuf>, stop: &Stop) {
     deployments.start_all();
     let mut folder = folder.map(Folder::new);
-    let mut tidied = streamgauge_common::clock::Stopwatch::start();
+    let mut tidied = Stopwatch::start();
     while !stop.is_set() {
         let config = deployments.config();
         if let Some(folder) = &mut folder {
@@ -260,12 +286,12 @@ fn keep(deployments: &Deployments, folder: Option<PathBuf>, stop: &Stop) {
         }
         if tidied.elapsed() >= TIDY_EVERY {
             deployments.forget_dropped();
-            tidied = streamgauge_common::clock::Stopwatch::start();
+            tidied = Stopwatch::start();
         }
         // In steps, so that the end is noticed.
-        let since = streamgauge_common::clock::Stopwatch::start();
+        let since = Stopwatch::start();
         while since.elapsed() < config.queries.interval && !stop.is_set() {
-            streamgauge_common::clock::pause(Duration::from_millis(100).min(config.queries.interval));
+            clock::pause(Duration::from_millis(100).min(config.queries.interval));
         }
     }
 }
@@ -337,9 +363,11 @@ fn serve(
 fn in_words(line: &str) -> String {
     let Ok(fields) = serde_json::from_str::<serde_json::Value>(line) else { return line.to_owned() };
     let text = |name: &str| fields.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+    // Who asks the host may have chosen parts of it: no line is made of them.
+    let text = |name: &str| plain(text(name));
     let error = if text("level") == "error" { "error: " } else { "" };
     let help = match text("help") {
-        "" => String::new(),
+        help if help.is_empty() => String::new(),
         help => format!("\nhelp: {help}"),
     };
     format!("{error}{}{help}", text("message"))

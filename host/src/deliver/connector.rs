@@ -34,7 +34,7 @@ use super::{
     scrape::ListenError,
     workers::Workers,
 };
-use crate::permissions::{Forbidden, Permissions};
+use crate::deliver::permissions::{Forbidden, Permissions};
 
 /// A kind of sink.
 pub trait SinkConnector: Send + Sync {
@@ -61,6 +61,12 @@ pub trait SinkConnector: Send + Sync {
 
     /// The file that a sink writes to, where the sink is one of files.
     fn file(&self, sink: &Sink) -> Option<FileTarget> {
+        let _ = sink;
+        None
+    }
+
+    /// The address that a sink listens on, where it answers those who ask.
+    fn listens(&self, sink: &Sink) -> Option<String> {
         let _ = sink;
         None
     }

@@ -13,7 +13,7 @@ use streamgauge_state::{
     store::Store,
 };
 
-use super::{DeployError, Deployment, identity, leftovers::delivered, needed};
+use super::{DeployError, Deployment, check_chains, identity, leftovers::delivered, needed};
 use crate::source::connector::SourceInput;
 
 /// What becomes of the state of a query.
@@ -78,6 +78,7 @@ impl Deployment<'_> {
         let named = identity::name(self.program, store)?;
         let program = &named.program;
         let needed = needed(program);
+        check_chains(&needed)?;
         let has = delivered(store);
         let mut planned = Vec::new();
         for source in &program.sources {
@@ -112,8 +113,10 @@ impl Deployment<'_> {
             if !recovery::is_state(&folder).map_err(|error| failed(&error))? {
                 continue;
             }
-            let looked = recovery::look(&folder).map_err(|error| failed(&error))?;
-            let undelivered = looked.undelivered(&has);
+            let undelivered = match recovery::look(&folder) {
+                Err(error) if is_broken(&error) => 0,
+                looked => looked.map_err(|error| failed(&error))?.undelivered(&has),
+            };
             match runs {
                 Some(query) => query.undelivered = undelivered,
                 None => planned.push(PlannedQuery {
@@ -142,7 +145,12 @@ impl Deployment<'_> {
         if !folder.is_of(&manifest.name) {
             return Ok(Action::Begin);
         }
-        Ok(match recovery::fit(&folder, &fingerprint).map_err(|error| failed(&error))? {
+        let fit = match recovery::fit(&folder, &fingerprint) {
+            // Nothing can go on from it.
+            Err(error) if is_broken(&error) => return Ok(Action::Reset(error.to_string())),
+            fit => fit.map_err(|error| failed(&error))?,
+        };
+        Ok(match fit {
             Fit::New => Action::Begin,
             Fit::Same => Action::Keep,
             Fit::Changed(changes) => Action::Reset(changes),
@@ -157,6 +165,11 @@ impl Deployment<'_> {
             SourceInput::Files(_) => None,
         }
     }
+}
+
+/// Whether nothing can go on from a state.
+fn is_broken(error: &StateError) -> bool {
+    error.is_damage() || matches!(error, StateError::NoneIntact { .. })
 }
 
 fn failed(error: &StateError) -> DeployError {

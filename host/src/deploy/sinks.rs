@@ -10,6 +10,7 @@ use streamgauge_sql::manifest::Sink;
 use streamgauge_state::outbox::Outbox;
 
 use super::{Connectors, DeployError, Deployment, output_files::OutputFiles};
+use crate::deliver::permissions::Permissions;
 use crate::deliver::{
     connector::{Destination, OutboxBinding, Route, SinkContext, SinkError, SinkWorker},
     connectors::file::{FileTarget, LineWorker},
@@ -19,7 +20,6 @@ use crate::deliver::{
     rejected::RejectedRows,
     workers::Workers,
 };
-use crate::permissions::Permissions;
 
 /// What the console is called.
 pub(super) const CONSOLE: &str = "the console";

@@ -2,6 +2,8 @@
 //!
 //! What routes do may block, so it is done on threads for that; `/livez` is answered without one, whatever else goes on.
 
+mod follow;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
@@ -16,13 +18,13 @@ use axum::{
     response::Response,
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use metrics_exporter_prometheus::PrometheusHandle;
 use streamgauge_sql::nearest;
 use tokio::{
-    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tracing::{
     Dispatch,
@@ -36,15 +38,13 @@ use super::{
     logs::Logs,
     metrics, openapi,
     problem::Problem,
-    routes::{Asked, BodyKind, Following, Parameter, ParameterKind, ROUTES, Reply, Route},
+    routes::{Asked, BodyKind, Parameter, ParameterKind, ROUTES, Reply, Route},
 };
-use crate::recent::Read;
 
-/// How often a stream without events says that it is there, and looks whether its query is another one.
-const ALIVE_EVERY: Duration = Duration::from_secs(15);
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How many events are sent at once.
-const EVENTS_AT_ONCE: usize = 200;
+/// How many requests that only look, and how many that change something, are worked on at the same time. Those that look wait for their
+/// turn; the others are refused beyond it, so that their bodies take no memory.
+const LOOKS_MAX: usize = 32;
+const CHANGES_MAX: usize = 16;
 
 /// The API of a host.
 pub struct Api {
@@ -60,6 +60,8 @@ pub struct Api {
     logs: Logs,
     openapi: Bytes,
     dispatch: Dispatch,
+    looks: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
 }
 
 impl Api {
@@ -84,7 +86,14 @@ impl Api {
             logs,
             openapi: openapi::document().to_string().into(),
             dispatch: get_default(Clone::clone),
+            looks: Arc::new(Semaphore::new(LOOKS_MAX)),
+            changes: Arc::new(Semaphore::new(CHANGES_MAX)),
         }
+    }
+
+    /// Whether there are tokens.
+    pub fn has_tokens(&self) -> bool {
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Other tokens from now on.
@@ -107,9 +116,12 @@ impl Api {
         if route.path == "/livez" {
             return Ok(page(StatusCode::OK, super::routes::TEXT, "alive\n".into()));
         }
-        let who = self.check(route, &head.headers)?;
-        let query = query(route, head.uri.query().unwrap_or_default())?;
-        let body = self.body(route, &head.headers, body).await?;
+        let told = |problem: &Problem| self.note_refused("nobody", method, path, problem);
+        let who = self.check(route, &head.headers).inspect_err(told)?;
+        let told = |problem: &Problem| self.note_refused(&who, method, path, problem);
+        let query = query(route, head.uri.query().unwrap_or_default()).inspect_err(told)?;
+        let permit = self.permit(route).await.inspect_err(told)?;
+        let body = self.body(route, &head.headers, body).await.inspect_err(told)?;
         let last_event = head.headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
         let asked = Asked {
             deployments: self.deployments.clone(),
@@ -125,7 +137,12 @@ impl Api {
             last_event,
         };
         let (handler, dispatch) = (route.handler, self.dispatch.clone());
-        let done = spawn_blocking(move || with_default(&dispatch, || handler(&asked))).await;
+        let work = move || {
+            // Held as long as it works, also where nobody waits for the answer any more.
+            let _permit = permit;
+            with_default(&dispatch, || handler(&asked))
+        };
+        let done = spawn_blocking(work).await;
         let done = done.map_err(|error| Problem::new(500, "bug", "A bug", error.to_string()))?;
         if route.method != "GET" {
             self.note(&who, method, path, &done);
@@ -138,21 +155,42 @@ impl Api {
         })
     }
 
+    /// A request's turn.
+    async fn permit(&self, route: &Route) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if route.method == "GET" {
+            return Ok(self.looks.clone().acquire_owned().await.ok());
+        }
+        self.changes.clone().try_acquire_owned().map(Some).map_err(|_| {
+            let detail = format!("{CHANGES_MAX} changes are being made; ask again when one is done");
+            Problem::new(503, "busy", "The host is busy", detail)
+        })
+    }
+
     /// Who changed what: the audit log.
     fn note(&self, who: &str, method: &str, path: &str, done: &Result<Reply, Problem>) {
-        with_default(&self.dispatch, || match done {
-            Ok(_) => info!(audit = true, token = who, method, path, "{who}: {method} {path}"),
-            Err(problem) => {
-                let (status, detail) = (problem.status, &problem.detail);
-                warn!(
-                    audit = true,
-                    token = who,
-                    method,
-                    path,
-                    status,
-                    "{who}: {method} {path} was refused ({status}): {detail}"
-                );
-            }
+        match done {
+            Ok(_) => with_default(&self.dispatch, || {
+                info!(audit = true, token = who, method, path, "{who}: {method} {path}");
+            }),
+            Err(problem) => self.note_refused(who, method, path, problem),
+        }
+    }
+
+    /// The same of what was refused; who only looks is not told of.
+    fn note_refused(&self, who: &str, method: &str, path: &str, problem: &Problem) {
+        if matches!(method, "GET" | "HEAD") {
+            return;
+        }
+        with_default(&self.dispatch, || {
+            let (status, detail) = (problem.status, &problem.detail);
+            warn!(
+                audit = true,
+                token = who,
+                method,
+                path,
+                status,
+                "{who}: {method} {path} was refused ({status}): {detail}"
+            );
         });
     }
 
@@ -224,80 +262,6 @@ impl Api {
         };
         timeout(self.body_timeout, read).await.map_err(late)?
     }
-
-    /// A stream of events that ends when whoever follows goes away, or the query is gone.
-    fn follow(self: &Arc<Self>, following: Following) -> Response {
-        let state = Some((self.clone(), following));
-        let events = stream::unfold(state, |state| async move {
-            let (api, mut following) = state?;
-            let mut silent = Duration::ZERO;
-            loop {
-                let mut watch = following.recent.watch();
-                let read = following.recent.since(following.from);
-                let text = events(&mut following, read);
-                if !text.is_empty() {
-                    return Some((
-                        Ok::<_, std::convert::Infallible>(Bytes::from(text)),
-                        Some((api, following)),
-                    ));
-                }
-                watch.borrow_and_update();
-                if following.recent.since(following.from).next > following.from {
-                    continue;
-                }
-                select! {
-                    changed = watch.changed() => {
-                        if changed.is_err() {
-                            return None;
-                        }
-                    }
-                    () = sleep(LOOK_EVERY) => {
-                        silent += LOOK_EVERY;
-                        api.renew(&mut following)?;
-                        if silent >= ALIVE_EVERY {
-                            return Some((Ok(Bytes::from_static(b": alive\n\n")), Some((api, following))));
-                        }
-                    }
-                }
-            }
-        });
-        let mut answer = Response::new(Body::from_stream(events));
-        let headers = answer.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        answer
-    }
-
-    /// Follows the query of a later version of its deployment; none where there is no such query any more.
-    fn renew(&self, following: &mut Following) -> Option<()> {
-        let Some(name) = &following.query else { return Some(()) };
-        let (_, progress) = self.deployments.progress(name).ok()?;
-        let recent = progress.recent()?.recent();
-        if !Arc::ptr_eq(recent, &following.recent) {
-            following.recent = recent.clone();
-            following.from = 0;
-        }
-        Some(())
-    }
-}
-
-/// Some events, and where the stream goes on behind them.
-fn events(following: &mut Following, read: Read) -> String {
-    let mut text = String::new();
-    if read.dropped > 0 && following.only.is_none() {
-        text = format!("event: dropped\ndata: {{\"dropped\":{}}}\n\n", read.dropped);
-    }
-    following.from = read.next;
-    for (count, item) in read.items.into_iter().enumerate() {
-        if count == EVENTS_AT_ONCE {
-            following.from = item.number;
-            break;
-        }
-        if following.only.as_ref().is_none_or(|only| *only == item.key) {
-            text.push_str(&format!("id: {}\ndata: {}\n\n", item.key, item.json));
-        }
-    }
-    text
 }
 
 /// The route of a request, and the parts of its path.

@@ -6,11 +6,14 @@
 
 mod change;
 mod compiling;
+mod components;
+mod operations;
+mod running;
 mod shown;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use streamgauge_common::{clock, wakeup::Stop};
@@ -19,15 +22,11 @@ use streamgauge_sql::Diagnostic;
 use streamgauge_state::{deployment::DeploymentRecord, error::StateError, recovery, savepoint, store::Store};
 use tracing::{error, info, warn};
 
-use super::{
-    panics::Panics,
-    plugins::{PluginStore, Uploaded},
-    shapes::Plan,
-};
+use super::{panics::Panics, plugins::PluginStore, shapes::Plan};
 use crate::{
     config::Config,
+    deliver::permissions::Forbidden,
     deploy::{Connectors, DeployError, DeploymentEnd, HostResources, Runtime, RuntimeError, RuntimeEvent},
-    permissions::Forbidden,
     query::Subscription,
 };
 
@@ -133,7 +132,18 @@ impl Deployments {
     pub fn open(root: Store, config: Config, plugins: Arc<Plugins>, stop: Stop) -> Result<Self, Refused> {
         let known: AllKnown = Arc::default();
         for (name, folder) in root.folders()? {
-            let Some(record) = DeploymentRecord::read(&folder)? else {
+            let read = match DeploymentRecord::read(&folder) {
+                Err(error) if error.is_damage() => {
+                    let phase = Phase::Failed(error.to_string());
+                    error!(deployment = name, "error: deployment '{name}' is not started: {error}");
+                    let record = DeploymentRecord::default();
+                    let known_of = Known { folder, record, phase, subscriptions: Vec::new(), plan: None };
+                    lock(&known).insert(name, known_of);
+                    continue;
+                }
+                read => read?,
+            };
+            let Some(record) = read else {
                 // What a file system has of its own, as `lost+found`, is left alone.
                 if !recovery::is_state(&folder)? {
                     continue;
@@ -288,54 +298,6 @@ impl Deployments {
         self.prune_components()
     }
 
-    /// Removes components that nobody names any more.
-    fn prune_components(&self) -> Result<(), Refused> {
-        // Another time, where somebody needs components now.
-        let Ok(_unused) = self.components_used.try_write() else { return Ok(()) };
-        let mut used = BTreeSet::new();
-        for known in self.lock().values() {
-            let plugins = known.record.versions.iter().flat_map(|version| &version.plugins);
-            used.extend(plugins.map(|(_, sha256)| sha256.clone()));
-        }
-        Ok(self.components.prune(&used)?)
-    }
-
-    /// Keeps a component under a name.
-    ///
-    /// # Errors
-    /// It is none, or it cannot be written.
-    pub fn upload(&self, name: &str, bytes: &[u8]) -> Result<Uploaded, Refused> {
-        let _using = self.using_components();
-        Ok(self.components.upload(name, bytes)?)
-    }
-
-    /// The plugins that were uploaded, and the deployments that use the bytes of each.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    pub fn uploaded(&self) -> Result<Vec<(Uploaded, Vec<String>)>, Refused> {
-        let uploaded = self.components.uploaded()?;
-        let known = self.lock();
-        let uses = |sha256: &str| {
-            let current = known.iter().filter(|(_, known)| {
-                let plugins = known.record.current().into_iter().flat_map(|version| &version.plugins);
-                plugins.into_iter().any(|(_, used)| used == sha256)
-            });
-            current.map(|(name, _)| name.clone()).collect()
-        };
-        Ok(uploaded.into_iter().map(|plugin| (plugin.clone(), uses(&plugin.sha256))).collect())
-    }
-
-    /// Removes a plugin's name; deployments that were deployed with it keep its bytes. Whether there was one.
-    ///
-    /// # Errors
-    /// It cannot be removed.
-    pub fn remove_plugin(&self, name: &str) -> Result<bool, Refused> {
-        let was_there = self.components.remove(name)?;
-        self.prune_components()?;
-        Ok(was_there)
-    }
-
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
         lock(&self.known)
     }
@@ -346,11 +308,6 @@ impl Deployments {
         // Those that nobody holds or waits for are made anew.
         changes.retain(|_, held| Arc::strong_count(held) > 1);
         changes.entry(name.to_owned()).or_default().clone()
-    }
-
-    /// Held by whoever needs components that no record names yet.
-    fn using_components(&self) -> RwLockReadGuard<'_, ()> {
-        self.components_used.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set_phase(&self, name: &str, phase: Phase) {

@@ -14,6 +14,7 @@ use std::{
 };
 
 use streamgauge_common::clock::Stopwatch;
+use streamgauge_state::bytes::checksum;
 use tracing::{error, warn};
 
 use super::deployments::{Change, Deployments, Refused, is_name};
@@ -30,6 +31,8 @@ pub struct Folder {
     gone: BTreeMap<String, Stopwatch>,
     /// What could not be read at the last look: it is told once.
     trouble: Option<String>,
+    /// Files that are not deployed, with why: each is told once.
+    ignored: BTreeMap<PathBuf, String>,
 }
 
 /// What is known of a file.
@@ -50,12 +53,12 @@ struct Done {
 impl Folder {
     /// Nothing was looked at yet.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, files: BTreeMap::new(), gone: BTreeMap::new(), trouble: None }
+        Self { path, files: BTreeMap::new(), gone: BTreeMap::new(), trouble: None, ignored: BTreeMap::new() }
     }
 
     /// Looks at the folder, and makes the deployments like it.
     pub fn look(&mut self, deployments: &Deployments, drop_after: Duration) {
-        let found = match read(&self.path) {
+        let (found, ignored) = match read(&self.path) {
             Ok(found) => found,
             Err(cause) => {
                 let trouble = format!("cannot read the folder of queries '{}': {cause}", self.path.display());
@@ -67,6 +70,11 @@ impl Folder {
             }
         };
         self.trouble = None;
+        for (path, why) in &ignored {
+            if self.ignored.get(path) != Some(why) {
+                warn!("the folder of queries: {} is ignored: {why}", path.display());
+            }
+        }
         let Ok(list) = deployments.list() else { return };
         for (name, text) in &found {
             let known = self.files.get_mut(name);
@@ -89,11 +97,16 @@ impl Folder {
                 }
             }
         }
+        // A file that cannot be read now is not gone.
+        let unread: Vec<String> =
+            ignored.keys().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+        self.ignored = ignored;
         self.files.retain(|name, _| found.contains_key(name));
         self.gone.retain(|name, _| !found.contains_key(name));
         for deployment in list.iter().filter(|deployment| deployment.dropped_at.is_none()) {
             let name = &deployment.name;
-            if found.contains_key(name) {
+            // Those that never came from a file are somebody else's.
+            if found.contains_key(name) || unread.contains(name) || !deployments.is_of_file(name) {
                 continue;
             }
             let since = self.gone.entry(name.clone()).or_insert_with(|| {
@@ -117,7 +130,12 @@ impl Folder {
 /// Deploys a file as far as no state is lost; whether it is as the file says.
 fn deploy(deployments: &Deployments, name: &str, text: &str) -> bool {
     // A file that comes back is the deployment that was dropped.
-    let change = Change { restore: true, ..Change::default() };
+    let file = checksum(text.as_bytes());
+    if deployments.is_from(name, file) {
+        // What was deployed or rolled back since is wanted as it is.
+        return true;
+    }
+    let change = Change { restore: true, keeps_pause: true, file: Some(file), ..Change::default() };
     match deployments.deploy(name, text, &change) {
         Ok(_) => true,
         Err(Refused::Unasked(queries, plan)) => {
@@ -148,23 +166,25 @@ fn deploy(deployments: &Deployments, name: &str, text: &str) -> bool {
     }
 }
 
-/// The texts of the files NAME.sql in a folder. Those whose names no deployment can have are left out.
-fn read(folder: &Path) -> io::Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
+/// The texts of the files NAME.sql in a folder, by name; and files that are none, with why.
+fn read(folder: &Path) -> io::Result<(BTreeMap<String, String>, BTreeMap<PathBuf, String>)> {
+    let (mut found, mut ignored) = (BTreeMap::new(), BTreeMap::new());
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".sql")) else {
-            continue;
-        };
-        if !is_name(name) || path.is_dir() {
+        let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".sql"));
+        // What begins with a dot is somebody's own, as Kubernetes' folders are.
+        let Some(name) = name.filter(|name| !name.starts_with('.')) else { continue };
+        if !is_name(name) {
+            let why = Refused::Name(name.to_owned()).to_string();
+            ignored.insert(path, why);
             continue;
         }
         match fs::read_to_string(&path) {
             Ok(text) => drop(found.insert(name.to_owned(), text)),
             // Taken away since the folder was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+            Err(error) => drop(ignored.insert(path, error.to_string())),
         }
     }
-    Ok(found)
+    Ok((found, ignored))
 }

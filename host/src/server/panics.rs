@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use streamgauge_common::clock;
 use streamgauge_state::store::Store;
 
 /// The folder.
@@ -55,11 +56,43 @@ impl Panics {
         ))
     }
 
+    /// A deployment is being started: until this is dropped it counts as a panic, for what ends the process without one, as a stack that
+    /// overflows does.
+    pub fn starting(&self, deployment: &str) -> Starting {
+        let file = self.0.as_ref().map(|folder| folder.join(deployment));
+        let before = file.as_ref().map(|file| fs::read(file).unwrap_or_default()).unwrap_or_default();
+        if let Some(file) = &file {
+            let note = format!("{} it ended the process while it was started\n", clock::now_us());
+            // Where it cannot be written nothing is noted.
+            drop(fs::write(file, [before.as_slice(), note.as_bytes()].concat()));
+        }
+        Starting { file, before }
+    }
+
     /// Nothing is noted of a deployment any more.
     pub fn forget(&self, deployment: &str) {
         if let Some(folder) = &self.0 {
             // It may never have been noted.
             drop(fs::remove_file(folder.join(deployment)));
+        }
+    }
+}
+
+/// A deployment that is being started.
+#[must_use]
+#[derive(Debug)]
+pub struct Starting {
+    file: Option<PathBuf>,
+    before: Vec<u8>,
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        let Some(file) = &self.file else { return };
+        // As it was; what cannot be written counts once too often.
+        match self.before.is_empty() {
+            true => drop(fs::remove_file(file)),
+            false => drop(fs::write(file, &self.before)),
         }
     }
 }
@@ -84,8 +117,14 @@ mod tests {
         assert!(panics.forbids("d", Some(5)).is_some());
         assert_eq!(panics.forbids("d", Some(15)), None, "it came further since the first");
         assert_eq!(panics.forbids("e", None), None);
+        drop(panics.starting("d"));
+        assert_eq!(panics.forbids("d", Some(15)), None, "it is as it was");
+        std::mem::forget(panics.starting("d"));
+        assert!(panics.forbids("d", Some(15)).unwrap().contains("while it was started"));
         panics.forget("d");
         panics.forget("d");
+        drop(panics.starting("d"));
+        assert!(!panics.folder().unwrap().join("d").exists());
         assert_eq!(panics.forbids("d", None), None);
         let bucket = Panics::new(&Store::memory().unwrap()).unwrap();
         assert_eq!((bucket.folder(), bucket.forbids("d", None)), (None, None));

@@ -1,25 +1,22 @@
 //! The API: every route with what it needs, takes and answers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod handlers;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde_json::value::RawValue;
-use streamgauge_common::clock;
 
+use self::handlers::{
+    dead_letters, delete, delete_plugin, list, livez, logs, metrics, openapi, pause, plugin, plugins, put,
+    put_plugin, queries, query, readyz, resume, rollback, rows, savepoint, show,
+};
 use super::{
     access::Scope,
-    deployments::{Change, Deployments, Refused},
+    deployments::{Deployments, Refused},
     logs::Logs,
-    plugins::{is_component, is_plugin_name},
     problem::{Mistake, Problem},
-    shapes::{self, DeploymentList, PluginList, QueryList, Rows},
 };
-use crate::recent::{Read, Recent};
-
-/// How long `wait=true` waits.
-const WAIT: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+use crate::recent::Recent;
 
 /// A route.
 pub struct Route {
@@ -369,231 +366,6 @@ pub const ROUTES: &[Route] = &[
         handler: delete_plugin,
     },
 ];
-
-impl Asked {
-    fn part(&self, name: &str) -> &str {
-        self.path.get(name).map(String::as_str).unwrap_or_default()
-    }
-
-    fn is_set(&self, name: &str) -> bool {
-        self.query.get(name).is_some_and(|value| value == "true")
-    }
-
-    fn count(&self, name: &str, default: usize) -> usize {
-        self.query.get(name).and_then(|value| value.parse().ok()).unwrap_or(default)
-    }
-
-    fn text(&self) -> Result<&str, Problem> {
-        let text = std::str::from_utf8(&self.body);
-        text.map_err(|error| {
-            Problem::bad_request(format!("the SQL is not UTF-8 behind byte {}", error.valid_up_to()))
-        })
-    }
-
-    /// The deployment as it is now.
-    fn shown(&self, status: u16) -> Result<Reply, Problem> {
-        json(status, &self.deployments.detail(self.part("name"))?)
-    }
-}
-
-fn json(status: u16, value: &impl Serialize) -> Result<Reply, Problem> {
-    match serde_json::to_string(value) {
-        Ok(text) => Ok(Reply::Json(status, text)),
-        Err(error) => Err(Problem::new(500, "bug", "The answer cannot be written", error.to_string())),
-    }
-}
-
-fn livez(_: &Asked) -> Result<Reply, Problem> {
-    Ok(Reply::Page(200, TEXT, "alive\n".into()))
-}
-
-fn readyz(asked: &Asked) -> Result<Reply, Problem> {
-    Ok(match asked.deployments.ready() {
-        Ok(()) => Reply::Page(200, TEXT, "ready\n".into()),
-        Err(why) => Reply::Page(503, TEXT, format!("not ready: {why}\n").into()),
-    })
-}
-
-fn metrics(asked: &Asked) -> Result<Reply, Problem> {
-    Ok(Reply::Page(200, METRICS, (asked.metrics)(&asked.deployments).into()))
-}
-
-fn openapi(asked: &Asked) -> Result<Reply, Problem> {
-    Ok(Reply::Page(200, JSON, asked.openapi.clone()))
-}
-
-fn list(asked: &Asked) -> Result<Reply, Problem> {
-    json(200, &DeploymentList { deployments: asked.deployments.list()? })
-}
-
-fn show(asked: &Asked) -> Result<Reply, Problem> {
-    asked.shown(200)
-}
-
-fn put(asked: &Asked) -> Result<Reply, Problem> {
-    let (name, text) = (asked.part("name"), asked.text()?);
-    let resets = asked.query.get("reset").map(String::as_str).unwrap_or_default();
-    let resets: Vec<String> =
-        resets.split(',').map(str::trim).filter(|reset| !reset.is_empty()).map(str::to_owned).collect();
-    if asked.is_set("plan") {
-        return json(200, &asked.deployments.plan(name, text, &resets)?);
-    }
-    let plan_digest = asked.query.get("plan_digest").cloned();
-    let change = Change { plan_digest, resets, restore: asked.is_set("restore") };
-    let changed = asked.deployments.deploy(name, text, &change)?;
-    if asked.is_set("wait") {
-        let since = clock::Stopwatch::start();
-        while matches!(asked.deployments.is_settled(name), Ok(false)) && since.elapsed() < WAIT {
-            clock::pause(LOOK_EVERY);
-        }
-    }
-    asked.shown(if changed.is_new { 201 } else { 200 })
-}
-
-fn delete(asked: &Asked) -> Result<Reply, Problem> {
-    asked.deployments.drop_deployment(asked.part("name"), asked.is_set("purge"))?;
-    Ok(Reply::Empty)
-}
-
-fn pause(asked: &Asked) -> Result<Reply, Problem> {
-    asked.deployments.pause(asked.part("name"))?;
-    asked.shown(200)
-}
-
-fn resume(asked: &Asked) -> Result<Reply, Problem> {
-    asked.deployments.resume(asked.part("name"))?;
-    asked.shown(200)
-}
-
-fn rollback(asked: &Asked) -> Result<Reply, Problem> {
-    asked.deployments.rollback(asked.part("name"))?;
-    asked.shown(200)
-}
-
-fn savepoint(asked: &Asked) -> Result<Reply, Problem> {
-    asked.deployments.savepoint(asked.part("name"))?;
-    asked.shown(200)
-}
-
-fn queries(asked: &Asked) -> Result<Reply, Problem> {
-    json(200, &QueryList { queries: asked.deployments.queries()? })
-}
-
-fn query(asked: &Asked) -> Result<Reply, Problem> {
-    let name = asked.part("query");
-    let found = asked.deployments.queries()?.into_iter().find(|query| query.name == name);
-    json(200, &found.ok_or_else(|| Problem::not_found(format!("there is no query '{name}'")))?)
-}
-
-fn rows(asked: &Asked) -> Result<Reply, Problem> {
-    let name = asked.part("query");
-    let (_, progress) = asked
-        .deployments
-        .progress(name)
-        .map_err(|_| Problem::not_found(format!("there is no query '{name}'")))?;
-    let recent = progress.recent().map(|rows| rows.recent().clone());
-    let recent = recent.unwrap_or_else(|| Arc::new(Recent::new(1)));
-    if !asked.is_set("follow") {
-        return self::recent(&recent.last(asked.count("limit", 100)), None);
-    }
-    let from = match asked.last_event.as_deref().and_then(|key| recent.behind(key)) {
-        Some(from) => from,
-        None => begin(&recent.last(asked.count("limit", 0))),
-    };
-    Ok(Reply::Follow(Following { recent, from, only: None, query: Some(name.to_owned()) }))
-}
-
-fn dead_letters(asked: &Asked) -> Result<Reply, Problem> {
-    let name = asked.part("query");
-    let (subscription, progress) = asked
-        .deployments
-        .progress(name)
-        .map_err(|_| Problem::not_found(format!("there is no query '{name}'")))?;
-    let Some(letters) = &subscription.recent_letters else {
-        return json(200, &Rows { rows: Vec::new(), dropped: 0 });
-    };
-    let mut read = letters.last(letters.items_max());
-    read.items.retain(|item| item.key == progress.name());
-    let over = read.items.len().saturating_sub(asked.count("limit", 100));
-    read.items.drain(..over);
-    read.dropped = progress.counts().dead_letters.saturating_sub(read.items.len() as u64);
-    recent(&read, None)
-}
-
-fn logs(asked: &Asked) -> Result<Reply, Problem> {
-    let recent = asked.logs.recent();
-    let only = asked.query.get("deployment").cloned();
-    if asked.is_set("follow") {
-        let from = begin(&recent.last(asked.count("limit", 0)));
-        return Ok(Reply::Follow(Following { recent: recent.clone(), from, only, query: None }));
-    }
-    self::recent(&recent.last(asked.count("limit", 100)), only.as_deref())
-}
-
-fn begin(read: &Read) -> u64 {
-    read.items.first().map_or(read.next, |item| item.number)
-}
-
-fn recent(read: &Read, only: Option<&str>) -> Result<Reply, Problem> {
-    let items = read.items.iter().filter(|item| only.is_none_or(|only| item.key == only));
-    // Each is a JSON object.
-    let rows = items.filter_map(|item| RawValue::from_string(item.json.clone()).ok());
-    json(200, &Rows { rows: rows.collect(), dropped: read.dropped })
-}
-
-fn plugins(asked: &Asked) -> Result<Reply, Problem> {
-    let plugins = asked.deployments.uploaded()?;
-    let plugins = plugins.into_iter().map(|(uploaded, used_by)| shapes::Plugin {
-        name: uploaded.name,
-        sha256: uploaded.sha256,
-        bytes: uploaded.bytes,
-        used_by,
-    });
-    json(200, &PluginList { plugins: plugins.collect() })
-}
-
-fn plugin(asked: &Asked) -> Result<Reply, Problem> {
-    let name = asked.part("plugin");
-    let found = asked.deployments.uploaded()?.into_iter().find(|(uploaded, _)| uploaded.name == name);
-    let (uploaded, used_by) =
-        found.ok_or_else(|| Problem::not_found(format!("there is no plugin '{name}'")))?;
-    json(
-        200,
-        &shapes::Plugin { name: uploaded.name, sha256: uploaded.sha256, bytes: uploaded.bytes, used_by },
-    )
-}
-
-fn put_plugin(asked: &Asked) -> Result<Reply, Problem> {
-    let name = asked.part("plugin");
-    if !is_plugin_name(name) {
-        let detail =
-            format!("'{name}' can be no name of a plugin: use 1 to 64 letters, digits, '_', '-' and '.'");
-        return Err(Problem::new(422, "name", "The name cannot be used", detail));
-    }
-    if !is_component(&asked.body) {
-        let detail = "the bytes are no WebAssembly component; `streamgauge plugin build` makes one";
-        return Err(Problem::new(422, "component", "The component cannot be used", detail));
-    }
-    let name = name.strip_suffix(".wasm").unwrap_or(name);
-    let uploaded = asked.deployments.upload(name, &asked.body)?;
-    json(
-        200,
-        &shapes::Plugin {
-            name: uploaded.name,
-            sha256: uploaded.sha256,
-            bytes: uploaded.bytes,
-            used_by: Vec::new(),
-        },
-    )
-}
-
-fn delete_plugin(asked: &Asked) -> Result<Reply, Problem> {
-    let name = asked.part("plugin");
-    match asked.deployments.remove_plugin(name)? {
-        true => Ok(Reply::Empty),
-        false => Err(Problem::not_found(format!("there is no plugin '{name}'"))),
-    }
-}
 
 /// Words.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";

@@ -28,7 +28,7 @@ pub struct Deployment {
     pub name: String,
     /// How it is.
     pub state: DeploymentState,
-    /// Why it has failed, or why its queries have.
+    /// Why it has failed, or why its queries have; what it waits for where it starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The version that runs.

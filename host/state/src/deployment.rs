@@ -8,7 +8,7 @@
 //! ```text
 //! "SGDEPLM\0"  format u32  paused u8  dropped (u8, i64)  reset count u64 {str}*  restore (u8, u64)
 //! count u64  { number u64  deployed_us i64  savepoint (u8, u64)  text str  plugins count u64 { name str  sha256 str }* }*
-//! count u64  { number u64  taken_us i64  version u64  asked u8 }*  checksum u64
+//! count u64  { number u64  taken_us i64  version u64  asked u8 }*  file (u8, u64)  checksum u64
 //! ```
 
 use super::{
@@ -37,6 +37,8 @@ pub struct DeploymentRecord {
     pub versions: Vec<Version>,
     /// Its savepoints, oldest first.
     pub savepoints: Vec<Savepoint>,
+    /// The checksum of the file from which it was deployed last; none = it never came from a file of the folder.
+    pub file: Option<u64>,
 }
 
 /// A text that was deployed.
@@ -73,6 +75,11 @@ impl DeploymentRecord {
         self.versions.last()
     }
 
+    /// The number of the version behind the newest.
+    pub fn next_version(&self) -> u64 {
+        self.versions.iter().map(|version| version.number).max().unwrap_or_default() + 1
+    }
+
     /// What is kept in a folder; none where the folder is of no deployment.
     ///
     /// # Errors
@@ -99,7 +106,7 @@ impl DeploymentRecord {
     }
 
     fn encode(&self, out: &mut Writer) {
-        let Self { paused, dropped_us, reset, restore, versions, savepoints } = self;
+        let Self { paused, dropped_us, reset, restore, versions, savepoints, file } = self;
         out.bool(*paused);
         out.bool(dropped_us.is_some());
         out.i64(dropped_us.unwrap_or_default());
@@ -125,6 +132,7 @@ impl DeploymentRecord {
             out.u64(*version);
             out.bool(*asked);
         }
+        optional(out, *file);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -142,7 +150,8 @@ impl DeploymentRecord {
         };
         let savepoints = (0..count).map(savepoint).collect::<Result<_, Malformed>>()?;
         let dropped_us = is_dropped.then_some(dropped);
-        Ok(Self { paused, dropped_us, reset, restore, versions, savepoints })
+        let file = read_optional(input)?;
+        Ok(Self { paused, dropped_us, reset, restore, versions, savepoints, file })
     }
 }
 
@@ -189,6 +198,7 @@ mod tests {
             restore: Some(3),
             versions: vec![version(1, None), version(4, Some(9))],
             savepoints: vec![Savepoint { number: 9, taken_us: 8, version: 1, asked: false }],
+            file: Some(3),
         };
         for record in [DeploymentRecord::default(), record] {
             record.write(&store).unwrap();

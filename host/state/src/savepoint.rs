@@ -31,7 +31,13 @@ pub fn take(deployment: &Store, number: u64) -> Result<(), StateError> {
 /// # Errors
 /// They cannot be read or written.
 pub fn restore(deployment: &Store, number: u64, on: Timeline) -> Result<(), StateError> {
-    let savepoint = folder(deployment, number)?;
+    let Some((_, savepoint)) = deployment.part(FOLDER)?.existing(&number.to_string())? else {
+        return Err(StateError::Missing {
+            folder: deployment.shown().to_owned(),
+            what: format!("savepoint {number}"),
+            help: "bring it back from a backup, or deploy the text again",
+        });
+    };
     for (_, query) in deployment.folders()? {
         if recovery::is_state(&query)? {
             query.remove()?;
@@ -44,6 +50,14 @@ pub fn restore(deployment: &Store, number: u64, on: Timeline) -> Result<(), Stat
         }
     }
     Ok(())
+}
+
+/// Whether there is a savepoint of this number.
+///
+/// # Errors
+/// They cannot be listed.
+pub fn is_there(deployment: &Store, number: u64) -> Result<bool, StateError> {
+    Ok(deployment.part(FOLDER)?.existing(&number.to_string())?.is_some())
 }
 
 /// Removes a savepoint; it may be gone already.
@@ -118,6 +132,9 @@ mod tests {
             assert_ne!(query.get(timeline::NAME).unwrap().unwrap(), first);
             remove(&deployment, 2).unwrap();
             remove(&deployment, 2).unwrap();
+            assert!(is_there(&deployment, 1).unwrap() && !is_there(&deployment, 2).unwrap());
+            assert!(restore(&deployment, 2, Timeline::Same).is_err());
+            assert_eq!(deployment.folders().unwrap().len(), 2, "nothing was removed");
             restore(&deployment, 1, Timeline::Same).unwrap();
             remove_all(&deployment).unwrap();
             assert_eq!(deployment.folders().unwrap().len(), 1, "the states stay");

@@ -84,3 +84,35 @@ fn a_folder_that_kubernetes_replaces_is_followed() {
     host.until("one is changed", || host.deployment("a")["version"] == 2);
     host.until("the other is dropped", || names(&host) == ["a"]);
 }
+
+#[test]
+fn what_was_deployed_over_a_file_stays_until_the_file_changes() {
+    let mut host = host();
+    let files = host.files();
+    let queries = files.join("queries");
+    fs::write(queries.join("one.sql"), sql(&files, "")).unwrap();
+    fs::write(queries.join("bad.sql"), b"\xff").unwrap();
+    host.until("it is deployed", || names(&host) == ["one"]);
+    host.until("a file that is no text is told of", || host.log().contains("bad.sql is ignored"));
+    let other = sql(&files, "").replace("SELECT * FROM counts", "SELECT n FROM counts");
+    host.put("one", "", &other).is(200);
+    host.put("mine", "", &sql(&files, "")).is(201);
+    host.kill();
+    host.start();
+    host.until("both are there", || names(&host) == ["mine", "one"]);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert_eq!(
+        host.deployment("one")["text"],
+        serde_json::Value::from(other.as_str()),
+        "the file has not changed"
+    );
+    assert_eq!(names(&host), ["mine", "one"], "what never came from a file is not dropped");
+    host.ask("POST", "/v1/deployments/one/pause", "").is(200);
+    fs::write(queries.join("one.sql"), sql(&files, "WHERE n > 0").replace("WHERE n > 0", "")).unwrap();
+    let third = sql(&files, "").replace("SELECT * FROM counts", "SELECT window_end FROM counts");
+    fs::write(queries.join("one.sql"), &third).unwrap();
+    host.until("the change is there", || {
+        host.deployment("one")["text"] == serde_json::Value::from(third.as_str())
+    });
+    assert_eq!(host.state_of("one"), "paused", "a file does not end a pause");
+}

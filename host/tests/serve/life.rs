@@ -262,3 +262,86 @@ fn a_deployment_that_makes_the_host_panic_again_and_again_is_not_started() {
         "each deployment's rows once"
     );
 }
+
+#[test]
+fn what_a_kill_leaves_of_a_deployment_that_was_begun_or_purged_stops_nobody() {
+    let mut host = with_input();
+    assert!(host.end().success());
+    let state = host.folder.path().join("state");
+    fs::create_dir_all(state.join("begun")).unwrap();
+    fs::write(state.join("begun/deployment#1"), "").unwrap();
+    fs::create_dir_all(state.join("purged/+outputs")).unwrap();
+    fs::write(state.join("purged/statements"), "x").unwrap();
+    fs::create_dir_all(state.join("damaged")).unwrap();
+    fs::write(state.join("damaged/deployment"), "x").unwrap();
+    host.start();
+    host.until_state("damaged", "failed");
+    assert_eq!(
+        host.put("damaged", "", &sql(&host, "", "")).is(409).json()["type"],
+        "urn:streamgauge:problem:conflict"
+    );
+    host.ask("DELETE", "/v1/deployments/damaged?purge=true", "").is(204);
+    for name in ["begun", "purged", "damaged"] {
+        host.get(&format!("/v1/deployments/{name}")).is(404);
+        let text = sql(&host, "", "").replace("out.jsonl", &format!("{name}.jsonl"));
+        host.put(name, "", &text).is(201);
+        host.until_state(name, "finished");
+    }
+}
+
+#[test]
+fn a_rollback_whose_savepoint_is_gone_is_refused_and_removes_nothing() {
+    let host = with_input();
+    host.put("counts", "", &sql(&host, "", "")).is(201);
+    host.until_state("counts", "finished");
+    host.put("counts", "", &sql(&host, "", "HAVING count(*) > 0")).is(200);
+    host.until_state("counts", "finished");
+    let state = host.folder.path().join("state/counts");
+    fs::remove_dir_all(state.join("+savepoints/1")).unwrap();
+    let refused = host.ask("POST", "/v1/deployments/counts/rollback", "").is(409).json();
+    assert!(refused["detail"].as_str().unwrap().contains("savepoint 1"), "{refused}");
+    assert_eq!(
+        (host.deployment("counts")["version"].as_u64(), host.state_of("counts").as_str()),
+        (Some(2), "finished")
+    );
+    assert!(state.join("counts/query").exists());
+}
+
+#[test]
+fn states_that_are_damaged_are_reset_where_that_is_asked_for() {
+    let mut host = with_input();
+    host.put("counts", "", &sql(&host, "", "")).is(201);
+    host.until_state("counts", "finished");
+    assert!(host.end().success());
+    let state = host.folder.path().join("state/counts/counts");
+    for entry in fs::read_dir(&state).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with("checkpoint-") {
+            fs::write(path, "damaged").unwrap();
+        }
+    }
+    host.start();
+    host.until_state("counts", "failed");
+    let plan = host.put("counts", "?plan=true", &sql(&host, "", "")).is(200).json();
+    assert_eq!(actions(&plan), [("counts".to_owned(), "reset".to_owned())]);
+    host.put("counts", "?reset=counts", &sql(&host, "", "")).is(200);
+    host.until_state("counts", "finished");
+}
+
+#[test]
+fn views_that_read_views_too_often_are_refused_and_end_nothing() {
+    let host = with_input();
+    let files = host.files();
+    let mut text = format!(
+        "CREATE SOURCE f (model TEXT) WITH (connector = 'file', path = '{}/in.jsonl', format = 'json');\nCREATE VIEW v0 AS SELECT model FROM f;\n",
+        files.display()
+    );
+    for number in 1..400 {
+        text.push_str(&format!("CREATE VIEW v{number} AS SELECT model FROM v{};\n", number - 1));
+    }
+    let deep = format!("{text}SELECT model FROM v399;");
+    assert!(host.put("deep", "", &deep).is(422).body.contains("one behind the other"));
+    let text = format!("{text}SELECT model FROM v99;");
+    host.put("deep", "", &text).is(201);
+    host.until_state("deep", "finished");
+}

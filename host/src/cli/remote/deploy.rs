@@ -76,7 +76,7 @@ impl Options {
         paths: &[PathBuf],
     ) -> Result<(), Failure> {
         for (text, path) in texts.iter().zip(paths) {
-            upload(remote, text, path)?;
+            self.upload(remote, text, path)?;
         }
         let sql = texts.iter().map(|text| text.text.as_str()).collect::<Vec<_>>().join("\n");
         let mut query = Vec::new();
@@ -137,30 +137,40 @@ fn tell_failures(deployment: &Value) -> Result<(), Failure> {
     }
 }
 
-/// Uploads the components that a file names, as far as the host does not have them.
-fn upload(remote: &Remote, text: &SourceText, path: &Path) -> Result<(), Failure> {
-    for from in plugin::named(std::slice::from_ref(text)) {
-        if from.starts_with(plugin::REGISTRY) {
-            continue;
+impl Options {
+    /// Uploads the components that a file names, as far as the host does not have them. Where only a plan is asked for, none of the host's is
+    /// replaced.
+    fn upload(&self, remote: &Remote, text: &SourceText, path: &Path) -> Result<(), Failure> {
+        for from in plugin::named(std::slice::from_ref(text)) {
+            if from.starts_with(plugin::REGISTRY) {
+                continue;
+            }
+            let file = path.parent().unwrap_or(Path::new("")).join(&from);
+            // It may be in the host's folder: the host says if it is not there.
+            let Ok(bytes) = fs::read(&file) else { continue };
+            let name = Path::new(&from).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = name.strip_suffix(".wasm").unwrap_or(name);
+            let has = remote.ask_all(Request::get(&["plugins", name]))?;
+            let sha256 = hexadecimal(&Sha256::digest(&bytes));
+            if has.status == 200 && has.json.get("sha256").and_then(Value::as_str) == Some(&sha256) {
+                continue;
+            }
+            if self.plan && has.status == 200 {
+                say(&format!(
+                    "plugin '{name}' of the host differs from {}: the plan is made with that of the host, and a deploy uploads this one",
+                    file.display()
+                ));
+                continue;
+            }
+            let request = Request {
+                method: Method::PUT,
+                path: &["plugins", name],
+                query: &[],
+                body: Some(("application/wasm", bytes)),
+            };
+            remote.ask(request)?;
+            say(&format!("plugin '{name}' is uploaded: {}", file.display()));
         }
-        let file = path.parent().unwrap_or(Path::new("")).join(&from);
-        // It may be in the host's folder: the host says if it is not there.
-        let Ok(bytes) = fs::read(&file) else { continue };
-        let name = Path::new(&from).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let name = name.strip_suffix(".wasm").unwrap_or(name);
-        let has = remote.ask_all(Request::get(&["plugins", name]))?;
-        let sha256 = hexadecimal(&Sha256::digest(&bytes));
-        if has.status == 200 && has.json.get("sha256").and_then(Value::as_str) == Some(&sha256) {
-            continue;
-        }
-        let request = Request {
-            method: Method::PUT,
-            path: &["plugins", name],
-            query: &[],
-            body: Some(("application/wasm", bytes)),
-        };
-        remote.ask(request)?;
-        say(&format!("plugin '{name}' is uploaded: {}", file.display()));
+        Ok(())
     }
-    Ok(())
 }

@@ -24,6 +24,7 @@ use tracing::info;
 
 use self::response_classifier::ResponseClassifier;
 use super::component;
+use crate::deliver::permissions::Permissions;
 use crate::deliver::{
     connector::{Destination, OutboxBinding, Route, SinkConnector, SinkContext, SinkError, SinkWorker},
     encode::Requests,
@@ -38,7 +39,6 @@ use crate::deliver::{
     rejected::RejectedRows,
     workers::{DeliveryLimits, Workers},
 };
-use crate::permissions::Permissions;
 
 /// A connector whose component makes HTTP requests. The component describes its own options; the host states those that it
 /// reads itself.

@@ -58,6 +58,10 @@ impl SinkConnector for PrometheusConnector {
         Ok([listen()].into_iter().chain(described).collect())
     }
 
+    fn listens(&self, sink: &Sink) -> Option<String> {
+        listen().text(&sink.options).map(str::to_owned)
+    }
+
     fn wrong_option(&self, options: &BTreeMap<String, OptionValue>, _: Depth) -> Option<WrongOption> {
         let Some(OptionValue::Text(prefix)) = options.get(PREFIX) else { return None };
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');

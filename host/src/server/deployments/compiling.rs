@@ -44,7 +44,11 @@ impl Deployments {
         if let Some(nothing) = compiled.writes_nowhere {
             return Err(Refused::Sql(vec![nothing]));
         }
-        config.allow.permissions.check(&compiled.program, &self.files(&compiled.program))?;
+        config.allow.permissions.check(
+            &compiled.program,
+            &self.files(&compiled.program),
+            &self.listens(&compiled.program),
+        )?;
         Ok(Ready { compiled, plugins: place.used() })
     }
 
@@ -60,6 +64,14 @@ impl Deployments {
             files.extend(target.map(|target| (format!("sink '{}'", sink.name), target.path)));
         }
         files
+    }
+
+    /// The addresses that a program's sinks listen on, with which do.
+    fn listens(&self, program: &Program) -> Vec<(String, String)> {
+        let listens = program.sinks.iter().filter_map(|sink| {
+            Some((format!("sink '{}'", sink.name), self.connectors.of(sink)?.listens(sink)?))
+        });
+        listens.collect()
     }
 
     /// Does something with a program as it would be run.

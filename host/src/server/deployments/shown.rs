@@ -79,6 +79,18 @@ impl Deployments {
         queries.find(|(_, progress)| progress.name() == query).ok_or_else(unknown)
     }
 
+    /// Whether a deployment that is not dropped was made as a file of the folder with this checksum says.
+    pub fn is_from(&self, name: &str, file: u64) -> bool {
+        let known = self.lock();
+        let known = known.get(name).filter(|known| known.record.dropped_us.is_none());
+        known.is_some_and(|known| known.record.file == Some(file))
+    }
+
+    /// Whether a deployment ever came from a file of the folder.
+    pub fn is_of_file(&self, name: &str) -> bool {
+        self.lock().get(name).is_some_and(|known| known.record.file.is_some())
+    }
+
     /// How far each use of a source by a deployment is.
     pub fn subscriptions(&self) -> BTreeMap<String, Vec<Arc<Subscription>>> {
         let known = self.lock();
@@ -144,7 +156,13 @@ fn deployment(name: &str, known: &Known, status: Option<&Status>) -> Deployment 
         (Phase::Changing, _) => (DeploymentState::Starting, None),
         (Phase::Running, _) if !failures.is_empty() => (DeploymentState::Failed, in_words(failures)),
         (Phase::Running, Some(State::Leaving | State::Delivering)) => (DeploymentState::Ending, None),
-        (Phase::Running, _) if !has_begun => (DeploymentState::Starting, None),
+        (Phase::Running, _) if !has_begun => {
+            let waiting = subscriptions.iter().find(|subscription| !subscription.progress.has_begun());
+            let why = waiting.map(|waiting| {
+                format!("source '{}' is not read yet; the log says what it waits for", waiting.source)
+            });
+            (DeploymentState::Starting, why)
+        }
         (Phase::Running, _) => (DeploymentState::Running, None),
     };
     let current = record.current();

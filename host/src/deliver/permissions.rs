@@ -4,6 +4,7 @@
 //! and public hosts are open unless the operator lists some.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Component, Path, PathBuf},
 };
@@ -14,7 +15,7 @@ use streamgauge_sql::{
     manifest::{OptionValue, Sink},
 };
 
-use crate::deliver::http::address::{forbidden_host, is_never_reached};
+use super::http::address::{forbidden_host, is_never_reached};
 
 /// What programs may reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,28 +47,35 @@ pub struct Forbidden {
 }
 
 impl Permissions {
-    /// Refuses what a program names as it stands. `files` are those that its sources read and its sinks write, with who does.
+    /// Refuses what a program names as it stands. `files` are those that its sources read and its sinks write, `listens` are the addresses
+    /// that its sinks listen on, each with who does.
     ///
     /// # Errors
     /// The first thing that is not allowed.
-    pub fn check(&self, program: &Program, files: &[(String, PathBuf)]) -> Result<(), Forbidden> {
+    pub fn check(
+        &self,
+        program: &Program,
+        files: &[(String, PathBuf)],
+        listens: &[(String, String)],
+    ) -> Result<(), Forbidden> {
         for (who, path) in files {
             self.check_file(who, path)?;
+        }
+        for (who, address) in listens {
+            if !self.listen.contains(address) {
+                let what = format!("{who}: to listen on '{address}'");
+                return Err(Forbidden { what, setting: "listen" });
+            }
         }
         for source in &program.sources {
             let who = format!("source '{}'", source.name);
             if let Some(path) = &source.dead_letters {
                 self.check_file(&format!("{who}: `dead_letters`"), Path::new(path))?;
             }
-            for (key, value) in &source.options {
-                self.check_option(&who, key, value)?;
-            }
+            self.check_options(&who, &source.options)?;
         }
         for sink in &program.sinks {
-            let who = format!("sink '{}'", sink.name);
-            for (key, value) in &sink.options {
-                self.check_option(&who, key, value)?;
-            }
+            self.check_options(&format!("sink '{}'", sink.name), &sink.options)?;
             if let Some(OptionValue::Text(url)) = sink.options.get("url") {
                 self.check_url(sink, url)?;
             }
@@ -75,26 +83,56 @@ impl Permissions {
         Ok(())
     }
 
-    fn check_option(&self, who: &str, key: &str, value: &OptionValue) -> Result<(), Forbidden> {
-        let OptionValue::Text(text) = value else { return Ok(()) };
-        match key {
-            "brokers" | "bootstrap_servers" | "kafka.bootstrap.servers" => self.check_brokers(who, text),
-            "listen" if !self.listen.contains(text) => {
-                Err(Forbidden { what: format!("{who}: to listen on '{text}'"), setting: "listen" })
+    fn check_options(&self, who: &str, options: &BTreeMap<String, OptionValue>) -> Result<(), Forbidden> {
+        for (key, value) in options {
+            let OptionValue::Text(text) = value else { continue };
+            if ["brokers", "bootstrap_servers", "kafka.bootstrap.servers"].contains(&key.as_str()) {
+                self.check_brokers(who, text, options)?;
+            } else if key.ends_with(".location") {
+                self.check_file(&format!("{who}: `{key}`"), Path::new(text))?;
             }
-            key if key.ends_with(".location") => self.check_file(&format!("{who}: `{key}`"), Path::new(text)),
-            _ => Ok(()),
         }
+        Ok(())
     }
 
-    fn check_brokers(&self, who: &str, brokers: &str) -> Result<(), Forbidden> {
-        let Some(allowed) = &self.brokers else { return Ok(()) };
+    fn check_brokers(
+        &self,
+        who: &str,
+        brokers: &str,
+        options: &BTreeMap<String, OptionValue>,
+    ) -> Result<(), Forbidden> {
         for broker in brokers.split(',').map(str::trim).filter(|broker| !broker.is_empty()) {
-            // A protocol may stand before it: SSL://host:port.
-            let broker = broker.rsplit_once("://").map_or(broker, |(_, broker)| broker);
-            let host = broker.rsplit_once(':').map_or(broker, |(host, _)| host);
-            if !allowed.iter().any(|one| one.eq_ignore_ascii_case(broker) || matches_host(one, host)) {
-                return Err(Forbidden { what: format!("{who}: broker '{broker}'"), setting: "brokers" });
+            let forbidden = || Forbidden { what: format!("{who}: broker '{broker}'"), setting: "brokers" };
+            // A protocol may stand before it: SSL://host:port. What else has a slash the client might read in another way.
+            let address = broker.split_once("://").map_or(broker, |(_, address)| address);
+            if address.contains('/') {
+                return Err(forbidden());
+            }
+            let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+            if is_never_reached(host) {
+                return Err(Forbidden { setting: "nothing", ..forbidden() });
+            }
+            let allows = |one: &String| one.eq_ignore_ascii_case(address) || matches_host(one, host);
+            if self.brokers.as_ref().is_some_and(|allowed| !allowed.iter().any(allows)) {
+                return Err(forbidden());
+            }
+            self.check_secrets(who, host, options)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to send secrets to a host that they are not bound to.
+    fn check_secrets(
+        &self,
+        who: &str,
+        host: &str,
+        options: &BTreeMap<String, OptionValue>,
+    ) -> Result<(), Forbidden> {
+        for name in options.values().flat_map(OptionValue::secrets) {
+            let bound = self.secret_hosts.iter().find(|(bound, _)| bound == name);
+            if bound.is_some_and(|(_, hosts)| !hosts.iter().any(|one| matches_host(one, host))) {
+                let what = format!("{who}: to send secret '{name}' to '{host}'");
+                return Err(Forbidden { what, setting: "secret_hosts" });
             }
         }
         Ok(())
@@ -123,18 +161,13 @@ impl Permissions {
         if !is_private && self.url_hosts.as_ref().is_some_and(|hosts| !is_one_of(hosts)) {
             return Err(Forbidden { what: format!("{who}: to send to '{host}'"), setting: "url_hosts" });
         }
-        for name in sink.options.values().flat_map(OptionValue::secrets) {
-            let bound = self.secret_hosts.iter().find(|(bound, _)| bound == name);
-            if bound.is_some_and(|(_, hosts)| !is_one_of(hosts)) {
-                let what = format!("{who}: to send secret '{name}' to '{host}'");
-                return Err(Forbidden { what, setting: "secret_hosts" });
-            }
-        }
-        Ok(())
+        self.check_secrets(&who, &host, &sink.options)
     }
 
     fn check_file(&self, who: &str, path: &Path) -> Result<(), Forbidden> {
-        match self.file_roots.iter().any(|root| is_beneath(root, path)) {
+        // Whoever opens a pipe waits for its other side.
+        let is_file = fs::metadata(path).map_or(true, |there| there.is_file());
+        match is_file && self.file_roots.iter().any(|root| is_beneath(root, path)) {
             true => Ok(()),
             false => Err(Forbidden {
                 what: format!("{who}: the file '{}'", path.display()),
@@ -172,8 +205,6 @@ fn is_beneath(root: &Path, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use streamgauge_sql::manifest::Sink;
 
     use super::*;
@@ -211,7 +242,7 @@ mod tests {
     fn what_is_private_is_closed_and_what_is_link_local_stays_so() {
         let refused = |permissions: &Permissions, options: &[(&str, &str)]| {
             let sink = sink(options);
-            permissions.check(&program(vec![sink]), &[]).err().map(|forbidden| forbidden.setting)
+            permissions.check(&program(vec![sink]), &[], &[]).err().map(|forbidden| forbidden.setting)
         };
         let closed = Permissions::default();
         assert_eq!(refused(&closed, &[("url", "https://hooks.example/x")]), None);
@@ -241,7 +272,12 @@ mod tests {
         let secret = |url| [("url", url), ("signing_secret", "$TOKEN")];
         assert_eq!(refused(&bound, &secret("https://hooks.example/")), None);
         assert_eq!(refused(&bound, &secret("https://evil.example/")), Some("secret_hosts"));
-        assert_eq!(refused(&closed, &[("listen", "127.0.0.1:9464")]), Some("listen"));
+        let listens = [("sink".to_owned(), "127.0.0.1:9464".to_owned())];
+        assert_eq!(closed.check(&program(Vec::new()), &[], &listens).unwrap_err().setting, "listen");
+        let brokers = |brokers| [("brokers", brokers), ("kafka.sasl.password", "$TOKEN")];
+        assert_eq!(refused(&bound, &brokers("hooks.example:9092")), None);
+        assert_eq!(refused(&bound, &brokers("evil.example:9092")), Some("secret_hosts"));
+        assert_eq!(refused(&closed, &[("brokers", "169.254.169.254:80")]), Some("nothing"));
     }
 
     #[test]
@@ -256,9 +292,12 @@ mod tests {
             ("SSL://kafka:9092", true),
             ("kafka:9093", false),
             ("kafka:9092,evil:9092", false),
+            ("PLAINTEXT://evil:8590/://kafka:9092", false),
+            ("evil:8590/.x.kafka:1", false),
+            ("SSL://PLAINTEXT://kafka:9092", false),
         ] {
             let program = program(vec![sink(&[("brokers", brokers)])]);
-            assert_eq!(permissions.check(&program, &[]).is_ok(), fits, "{brokers}");
+            assert_eq!(permissions.check(&program, &[], &[]).is_ok(), fits, "{brokers}");
         }
     }
 
@@ -270,7 +309,8 @@ mod tests {
         std::os::unix::fs::symlink("/etc", root.join("out")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", root.join("in/link")).unwrap();
         let permissions = Permissions { file_roots: vec![root.clone()], ..Permissions::default() };
-        let fits = |path: PathBuf| permissions.check(&program(Vec::new()), &[("s".into(), path)]).is_ok();
+        let fits =
+            |path: PathBuf| permissions.check(&program(Vec::new()), &[("s".into(), path)], &[]).is_ok();
         assert!(fits(root.join("a.jsonl")));
         assert!(fits(root.join("in/b.jsonl")));
         for path in [
@@ -286,8 +326,8 @@ mod tests {
             assert!(!fits(path.clone()), "{}", path.display());
         }
         let none = Permissions::default();
-        assert!(none.check(&program(Vec::new()), &[("s".into(), root.join("a"))]).is_err());
+        assert!(none.check(&program(Vec::new()), &[("s".into(), root.join("a"))], &[]).is_err());
         let located = program(vec![sink(&[("kafka.ssl.ca.location", "/etc/ssl/ca.pem")])]);
-        assert!(permissions.check(&located, &[]).is_err());
+        assert!(permissions.check(&located, &[], &[]).is_err());
     }
 }

@@ -1,0 +1,163 @@
+//! What runs of a deployment and what is kept of it: the steps that changes are made of.
+
+use std::mem;
+
+use streamgauge_common::{clock, panics};
+use streamgauge_state::{
+    deployment::{DeploymentRecord, Savepoint},
+    savepoint,
+    store::Store,
+};
+use tracing::warn;
+
+use super::{Deployments, Known, Phase, Refused, compiling::Ready};
+use crate::{deploy::RuntimeError, metrics};
+
+/// Whether somebody asked for a savepoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Yes,
+    No,
+}
+
+impl Deployments {
+    /// A deployment that is not dropped.
+    pub(super) fn find(&self, name: &str) -> Result<(Store, DeploymentRecord), Refused> {
+        let known = self.lock();
+        let known = known.get(name).filter(|known| known.record.dropped_us.is_none());
+        let known = known.ok_or_else(|| Refused::Unknown(name.to_owned()))?;
+        Ok((known.folder.clone(), known.record.clone()))
+    }
+
+    pub(super) fn check_runs(&self, name: &str, wanted: &str) -> Result<(), Refused> {
+        let phase = self.lock().get(name).map(|known| known.phase.clone());
+        let is = match phase {
+            Some(Phase::Running) => return Ok(()),
+            Some(Phase::Failed(_)) => "has failed",
+            Some(Phase::Finished) => "has finished",
+            Some(Phase::Paused) => "is paused",
+            _ => "does not run",
+        };
+        Err(Refused::Conflict(format!("deployment '{name}' {is}: it cannot be {wanted}")))
+    }
+
+    /// Ends what runs of a deployment.
+    pub(super) fn stop(&self, name: &str) -> Result<(), Refused> {
+        self.set_phase(name, Phase::Changing);
+        match self.runtime.drop_deployment(name) {
+            Ok(_) | Err(RuntimeError::Unknown(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps a record, as what is known, too.
+    pub(super) fn keep(&self, name: &str, folder: &Store, record: DeploymentRecord) -> Result<(), Refused> {
+        record.write(folder)?;
+        let mut known = self.lock();
+        let known = known.entry(name.to_owned()).or_insert_with(|| Known {
+            folder: folder.clone(),
+            record: DeploymentRecord::default(),
+            phase: Phase::Changing,
+            subscriptions: Vec::new(),
+            plan: None,
+        });
+        known.record = record;
+        Ok(())
+    }
+
+    /// Does what the record of a deployment of which nothing runs says is to be done before its newest version runs.
+    pub(super) fn settle(&self, name: &str) -> Result<(), Refused> {
+        let (folder, mut record) = self.find(name)?;
+        if let Some(number) = record.restore {
+            savepoint::restore(&folder, number, savepoint::Timeline::New)?;
+        }
+        for query in &record.reset {
+            if let Some((_, state)) = folder.existing(query)? {
+                state.remove()?;
+            }
+        }
+        let was = (mem::take(&mut record.reset), record.restore.take());
+        match was {
+            (resets, None) if resets.is_empty() => Ok(()),
+            _ => self.keep(name, &folder, record),
+        }
+    }
+
+    /// Runs the newest version of a deployment; `ready` is that, where it is compiled already.
+    pub(super) fn start(&self, name: &str, ready: Option<Ready>) -> Result<(), Refused> {
+        let (folder, record) = self.find(name)?;
+        let Some(version) = record.current() else { return Err(Refused::Unknown(name.to_owned())) };
+        let ready = match ready {
+            Some(ready) => ready,
+            None => self.compile(name, &version.text, Some(&version.plugins))?,
+        };
+        // A panic while it is put together is its own as well; what ends the process without one is noted by this.
+        let _starting = self.panics.starting(name);
+        let wired = panics::working_for(name, || {
+            self.with(name, &ready.compiled.program, &folder, |deployment| self.runtime.wire(deployment))
+        })?;
+        let subscriptions = wired.subscriptions();
+        if let Some(known) = self.lock().get_mut(name) {
+            known.phase = Phase::Running;
+            known.subscriptions = subscriptions;
+        }
+        self.runtime.run(name, wired)?;
+        metrics::starts(name).increment(1);
+        Ok(())
+    }
+
+    pub(super) fn take_savepoint(
+        &self,
+        folder: &Store,
+        record: &mut DeploymentRecord,
+        version: u64,
+        asked: Asked,
+    ) -> Result<u64, Refused> {
+        let number = record.savepoints.iter().map(|one| one.number).max().unwrap_or_default() + 1;
+        savepoint::take(folder, number)?;
+        record.savepoints.push(Savepoint {
+            number,
+            taken_us: clock::now_us(),
+            version,
+            asked: asked == Asked::Yes,
+        });
+        Ok(number)
+    }
+
+    /// Of the savepoints that nobody asked for the newest are kept: the record forgets the others, whose numbers these are.
+    pub(super) fn forget_old_savepoints(&self, record: &mut DeploymentRecord) -> Vec<u64> {
+        let kept = self.config().state.savepoints_kept;
+        let unasked: Vec<u64> =
+            record.savepoints.iter().filter(|one| !one.asked).map(|one| one.number).collect();
+        let old: Vec<u64> = unasked.iter().rev().skip(kept).copied().collect();
+        record.savepoints.retain(|one| !old.contains(&one.number));
+        old
+    }
+
+    /// How a deployment is.
+    pub(super) fn phase(&self, name: &str) -> Option<Phase> {
+        self.lock().get(name).map(|known| known.phase.clone())
+    }
+
+    /// A deployment is as it was before it was stopped, as far as that can be.
+    pub(super) fn go_on(&self, name: &str, before: Option<Phase>) {
+        match before {
+            Some(Phase::Running) => {
+                if let Err(refused) = self.start(name, None) {
+                    self.fail(name, &refused);
+                }
+            }
+            Some(phase) => self.set_phase(name, phase),
+            None => {}
+        }
+    }
+}
+
+/// Removes savepoints that no record names.
+pub(super) fn remove_savepoints(folder: &Store, numbers: &[u64]) {
+    for number in numbers {
+        if let Err(error) = savepoint::remove(folder, *number) {
+            warn!("savepoint {number} of {} cannot be removed: {error}", folder.shown());
+        }
+    }
+}
