@@ -6,6 +6,7 @@ mod catalog;
 mod own_plugin;
 mod pulled_plugin;
 mod files;
+mod needed;
 mod identity;
 mod leftovers;
 mod option_page;
@@ -40,6 +41,7 @@ use tracing::{info, warn};
 
 use self::{
     identity::Named,
+    needed::{check_chains, needed},
     output_files::{LetterSettings, OutputFiles},
     sinks::Sinks,
     source::{ReadStart, columns},
@@ -251,46 +253,6 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
     notices.iter().for_each(|text| info!(deployment = deployment.name, "{text}"));
     warnings.iter().for_each(|text| warn!(deployment = deployment.name, "{text}"));
     Ok(Wired { pipelines, workers: Some(sinks.start()?), control })
-}
-
-/// The queries that write somewhere, and the views that they read: nothing else runs.
-fn needed(program: &Program) -> Vec<&Query> {
-    let mut wanted: Vec<&str> = Vec::new();
-    let mut needed: Vec<&Query> = Vec::new();
-    for query in program.queries.iter().rev() {
-        let Manifest { name, target, input, .. } = &query.plan.manifest;
-        if *target != Target::View || wanted.contains(&name.as_str()) {
-            needed.push(query);
-            if let Input::View(view) = input {
-                wanted.push(view);
-            }
-        }
-    }
-    needed.reverse();
-    needed
-}
-
-/// How many views may read each other's rows one behind the other: each calls the next.
-const CHAIN_MAX: usize = 100;
-
-/// Refuses views that read views too often.
-fn check_chains(needed: &[&Query]) -> Result<(), DeployError> {
-    let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
-    for query in needed {
-        let Manifest { name, input, .. } = &query.plan.manifest;
-        let depth = match input {
-            Input::View(view) => depths.get(view.as_str()).map_or(1, |depth| depth + 1),
-            Input::Source(_) => 0,
-        };
-        if depth > CHAIN_MAX {
-            return Err(DeployError::Input(format!(
-                "error: query '{name}' reads a view that reads a view, and so on: more than {CHAIN_MAX} one behind the other\n\
-                 help: compute in one SELECT what several do now"
-            )));
-        }
-        depths.insert(name, depth);
-    }
-    Ok(())
 }
 
 fn check_names(kind: &str, flag: &str, bindings: &[Binding], names: &[&str]) -> Result<(), DeployError> {

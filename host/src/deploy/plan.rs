@@ -13,7 +13,11 @@ use streamgauge_state::{
     store::Store,
 };
 
-use super::{DeployError, Deployment, check_chains, identity, leftovers::delivered, needed};
+use super::{
+    DeployError, Deployment, identity,
+    leftovers::delivered,
+    needed::{check_chains, needed},
+};
 use crate::source::connector::SourceInput;
 
 /// What becomes of the state of a query.

@@ -75,6 +75,7 @@ fn tokens_are_read_again_and_changes_are_told_with_who_made_them() {
     let (mut host, tokens) = with_tokens();
     host.token = Some(tokens[1].1.clone());
     host.put("x", "", "SELECT 1").is(422);
+    host.until("it is in the log", || host.log().contains("\"audit\":true"));
     let log = host.log();
     let audit = log.lines().find(|line| line.contains("\"audit\":true")).expect("it is in the log");
     assert!(

@@ -107,12 +107,17 @@ fn what_was_deployed_over_a_file_stays_until_the_file_changes() {
         "the file has not changed"
     );
     assert_eq!(names(&host), ["mine", "one"], "what never came from a file is not dropped");
-    host.ask("POST", "/v1/deployments/one/pause", "").is(200);
-    fs::write(queries.join("one.sql"), sql(&files, "WHERE n > 0").replace("WHERE n > 0", "")).unwrap();
-    let third = sql(&files, "").replace("SELECT * FROM counts", "SELECT window_end FROM counts");
-    fs::write(queries.join("one.sql"), &third).unwrap();
-    host.until("the change is there", || {
-        host.deployment("one")["text"] == serde_json::Value::from(third.as_str())
-    });
-    assert_eq!(host.state_of("one"), "paused", "a file does not end a pause");
+    let waits = |column: &str| {
+        format!(
+            "CREATE SOURCE s (n BIGINT, m BIGINT) WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json');
+             SELECT {column} FROM s;"
+        )
+    };
+    fs::write(queries.join("waits.sql"), waits("n")).unwrap();
+    host.until("it is deployed", || names(&host).contains(&"waits".to_owned()));
+    host.until_state("waits", "starting");
+    host.ask("POST", "/v1/deployments/waits/pause", "").is(200);
+    fs::write(queries.join("waits.sql"), waits("n + 1 AS n")).unwrap();
+    host.until("the change is there", || host.deployment("waits")["version"] == 2);
+    assert_eq!(host.state_of("waits"), "paused", "a file does not end a pause");
 }
