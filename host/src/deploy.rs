@@ -34,7 +34,7 @@ use std::{
 use streamgauge_component::{plugins::Plugins, query::QueryComponent};
 use streamgauge_sql::{
     Program, Query,
-    manifest::{Input, Manifest, Source, Target},
+    manifest::{Input, Manifest, Source},
 };
 use streamgauge_state::{pool::StatePool, statements, store::Store};
 use tracing::{info, warn};

@@ -11,13 +11,14 @@ pub fn schema() -> Value {
     for key in KEYS {
         let (section, name) = key.name.split_once('.').unwrap_or(("", key.name));
         let mut property = property(key.kind);
-        property["description"] = key.meaning.into();
+        set(&mut property, "description", key.meaning.into());
         if let Some(default) = key.default {
-            property["default"] = match key.kind {
+            let default = match key.kind {
                 Kind::Switch => (default == "true").into(),
                 Kind::Count(..) => default.parse::<u64>().map_or(Value::Null, Value::from),
                 _ => default.into(),
             };
+            set(&mut property, "default", default);
         }
         add(&mut sections, section, name, property);
     }
@@ -38,7 +39,15 @@ fn add(sections: &mut Map<String, Value>, section: &str, name: &str, property: V
     let section = sections
         .entry(section)
         .or_insert_with(|| json!({"type": "object", "additionalProperties": false, "properties": {}}));
-    section["properties"][name] = property;
+    if let Some(properties) = section.get_mut("properties") {
+        set(properties, name, property);
+    }
+}
+
+fn set(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
 }
 
 fn property(kind: Kind) -> Value {

@@ -149,7 +149,7 @@ impl Settings {
         let Some(section) = section.filter(|_| variable != "STREAMGAUGE_SECRETS_DIR") else { return Ok(()) };
         let key = format!("{section}.{}", name.get(section.len() + 1..).unwrap_or_default());
         // Others set variables that begin like ours, as Kubernetes does for a service: one that is spelled like no key is left alone.
-        let is_known = all_keys().iter().any(|known| *known == key);
+        let is_known = all_keys().contains(&key);
         if !is_known && nearest(&key, all_keys().iter().map(String::as_str)).is_none() {
             return Ok(());
         }

@@ -16,7 +16,7 @@ pub fn document() -> Value {
     for route in ROUTES {
         let operation = operation(route, &mut generator);
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
-        path[route.method.to_ascii_lowercase()] = operation;
+        set(path, &route.method.to_ascii_lowercase(), operation);
     }
     let problem = schema_of::<Problem>(&mut generator);
     json!({
@@ -59,7 +59,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let mut answer = json!({"description": meaning});
         let content = content(*shape, generator);
         if !content.is_empty() {
-            answer["content"] = content.into();
+            set(&mut answer, "content", content.into());
         }
         answers.insert(status.to_string(), answer);
     }
@@ -92,16 +92,24 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             };
             ((*kind).to_owned(), json!({"schema": schema}))
         });
-        operation["requestBody"] = json!({"required": true, "content": kinds.collect::<Map<_, _>>()});
+        let body = json!({"required": true, "content": kinds.collect::<Map<_, _>>()});
+        set(&mut operation, "requestBody", body);
     }
-    operation["security"] = match route.scope {
+    let security = match route.scope {
         Some(scope) => {
-            operation["x-scope"] = scope.name().into();
+            set(&mut operation, "x-scope", scope.name().into());
             json!([{"token": []}, {}])
         }
         None => json!([]),
     };
+    set(&mut operation, "security", security);
     operation
+}
+
+fn set(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
 }
 
 fn parameter(parameter: &Parameter) -> Value {

@@ -23,7 +23,7 @@ pub struct Problem {
     pub diagnostics: Vec<Mistake>,
     /// The plan, where it is stale or resets a state that nobody asked to reset.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Plan>,
+    pub plan: Option<Box<Plan>>,
 }
 
 /// A mistake in SQL; places count from 1, in characters.

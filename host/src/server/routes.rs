@@ -386,10 +386,10 @@ impl From<Refused> for Problem {
             },
             Refused::Forbidden(_) => Self::new(422, "forbidden", "The operator does not allow it", detail),
             Refused::Stale(plan) => {
-                Self { plan: Some(*plan), ..Self::new(409, "stale-plan", "The plan is stale", detail) }
+                Self { plan: Some(plan), ..Self::new(409, "stale-plan", "The plan is stale", detail) }
             }
             Refused::Unasked(_, plan) => {
-                Self { plan: Some(*plan), ..Self::new(409, "reset", "A state would be removed", detail) }
+                Self { plan: Some(plan), ..Self::new(409, "reset", "A state would be removed", detail) }
             }
             Refused::Conflict(_) => Self::new(409, "conflict", "It cannot be done as things are", detail),
             Refused::Dropped(_) => Self::new(409, "dropped", "A deployment of that name was dropped", detail),

@@ -100,7 +100,7 @@ fn what_was_deployed_over_a_file_stays_until_the_file_changes() {
     host.kill();
     host.start();
     host.until("both are there", || names(&host) == ["mine", "one"]);
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    streamgauge_common::clock::pause(std::time::Duration::from_millis(2500));
     assert_eq!(
         host.deployment("one")["text"],
         serde_json::Value::from(other.as_str()),
