@@ -52,7 +52,7 @@ LABEL org.opencontainers.image.title="streamgauge" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=root /image /
-# State and machine code are in two folders of the volume: the host takes every folder beside its state for a deployment.
+# State and machine code are in two folders of the volume.
 # An address other than loopback needs tokens and TLS, or STREAMGAUGE_SERVER_INSECURE=true; the image makes that choice for nobody.
 ENV STREAMGAUGE_STATE_URL=/var/lib/streamgauge/state \
     STREAMGAUGE_PLUGIN_CACHE=/var/lib/streamgauge/compiled \
