@@ -124,7 +124,8 @@ fn parameter(parameter: &Parameter) -> Value {
 fn content(shape: Shape, generator: &mut SchemaGenerator) -> Map<String, Value> {
     let json_of = |schema: Value| [("application/json".to_owned(), json!({"schema": schema}))];
     let text = json!({"schema": {"type": "string"}});
-    let events = ("text/event-stream".to_owned(), text.clone());
+    // A stream has events, each of which has data as the JSON has it.
+    let events = ("text/event-stream".to_owned(), json!({"schema": {}}));
     match shape {
         Shape::Empty => Map::new(),
         Shape::Text | Shape::Metrics => [("text/plain".to_owned(), text)].into_iter().collect(),

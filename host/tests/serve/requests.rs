@@ -27,6 +27,9 @@ fn what_cannot_be_understood_is_said_so() {
     }
     host.ask("PUT", "/v1/plugins/x", "no component").is(422);
     host.get("/v1/plugins/x").is(404);
+    for name in ["x", "%1E", "..%2Fx", "%C3%87"] {
+        host.ask("DELETE", &format!("/v1/plugins/{name}"), "").is(404);
+    }
     let page = host.get("/openapi.json").is(200).json();
     assert_eq!(page["openapi"], "3.1.0");
 }

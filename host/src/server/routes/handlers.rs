@@ -258,7 +258,7 @@ pub(super) fn put_plugin(asked: &Asked) -> Result<Reply, Problem> {
 
 pub(super) fn delete_plugin(asked: &Asked) -> Result<Reply, Problem> {
     let name = asked.part("plugin");
-    match asked.deployments.remove_plugin(name)? {
+    match is_plugin_name(name) && asked.deployments.remove_plugin(name)? {
         true => Ok(Reply::Empty),
         false => Err(Problem::not_found(format!("there is no plugin '{name}'"))),
     }
