@@ -92,10 +92,12 @@ impl Deployments {
             None => self.compile(name, &version.text, Some(&version.plugins))?,
         };
         // A panic while it is put together is its own as well; what ends the process without one is noted by this.
-        let _starting = self.panics.starting(name);
+        let starting = self.panics.starting(name);
         let wired = panics::working_for(name, || {
             self.with(name, &ready.compiled.program, &folder, |deployment| self.runtime.wire(deployment))
         })?;
+        // Before anything of it runs: from then on its panics are noted.
+        drop(starting);
         let subscriptions = wired.subscriptions();
         if let Some(known) = self.lock().get_mut(name) {
             known.phase = Phase::Running;
