@@ -69,7 +69,43 @@ unit() {
   say 'systemd reads the unit'
 }
 
+# A host with a deployment, scraped by a real Prometheus with the rules.
+scraped() {
+  local tools work host prometheus
+  tools=$(.ci/prometheus.sh) || { lacks 'no prometheus here, and no Debian package to take it from'; return; }
+  work=$(mktemp -d)
+  printf '{"n":1}\n' >"$work/in.jsonl"
+  echo "CREATE SOURCE f (n BIGINT) WITH (connector = 'file', path = '$work/in.jsonl', format = 'json'); SELECT n FROM f;" >"$work/numbers.sql"
+  STREAMGAUGE_ALLOW_FILE_ROOTS=$work "$streamgauge" serve --listen 127.0.0.1:8421 --state "$work/state" 2>"$work/host.log" &
+  host=$!
+  export STREAMGAUGE_HOST=http://127.0.0.1:8421
+  "$streamgauge" health --wait 30s >/dev/null
+  "$streamgauge" deploy "$work/numbers.sql" 2>/dev/null
+  curl --silent --fail "$STREAMGAUGE_HOST/metrics" | "$tools/promtool" check metrics
+  cat >"$work/prometheus.yaml" <<YAML
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: ['$PWD/$deploy/prometheus/rules.yaml']
+scrape_configs: [{job_name: streamgauge, static_configs: [{targets: ['127.0.0.1:8421']}]}]
+YAML
+  "$tools/prometheus" --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/data" --web.listen-address=127.0.0.1:9491 2>"$work/prometheus.log" &
+  prometheus=$!
+  local found=''
+  for _ in $(seq 100); do
+    found=$(curl --silent --get --data-urlencode 'query=streamgauge_deployment_state{deployment="numbers",state="finished"} == 1' \
+      http://127.0.0.1:9491/api/v1/query || true)
+    case $found in *'"numbers"'*) break ;; esac
+    sleep 0.2
+  done
+  kill "$host" "$prometheus"
+  wait "$host" "$prometheus" || { echo "deploy: the host or Prometheus ended badly: $(tail -3 "$work"/*.log)"; exit 1; }
+  case $found in *'"numbers"'*) ;; *) echo "deploy: Prometheus has no state of the deployment: $found"; exit 1 ;; esac
+  rm -r "$work"
+  unset STREAMGAUGE_HOST
+  say 'a real Prometheus scrapes a host, and promtool finds nothing to say about its metrics'
+}
+
 rules
+scraped
 configurations
 metrics
 unit
