@@ -11,7 +11,7 @@ fn main() {
     println!("cargo::rustc-env=STREAMGAUGE_ENGINE={}", engine().unwrap_or_else(|| "unknown".to_owned()));
 }
 
-/// The commit as whoever builds says, or as git does; a source archive has none.
+/// The commit that is built: that of `STREAMGAUGE_COMMIT`, or else that of git. In a source archive, which has no git, it is `unknown`.
 fn commit() -> String {
     let said = env::var("STREAMGAUGE_COMMIT").ok().filter(|commit| !commit.is_empty());
     let asked = || {

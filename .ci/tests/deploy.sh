@@ -6,6 +6,8 @@ cd "$(dirname "$0")/../.."
 
 streamgauge=${STREAMGAUGE_BINARY:-target/release/streamgauge}
 deploy=examples/deploy
+# What a check started ends with this script, also when the check fails.
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 
 say() { echo "deploy: $*"; }
 lacks() {

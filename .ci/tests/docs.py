@@ -16,6 +16,7 @@ the test fails if STRICT is set.
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,6 +76,15 @@ def components(binary):
     return newest.parent if newest else None
 
 
+def end_what_was_started(folder):
+    # A document that starts a command in the background keeps its process id in a file *.pid.
+    for file in Path(folder).glob("*.pid"):
+        try:
+            os.kill(int(file.read_text()), signal.SIGTERM)
+        except (ProcessLookupError, ValueError):
+            pass  # it has ended
+
+
 def check(document, binary):
     count, source = 0, document.read_text()
     with tempfile.TemporaryDirectory() as folder:
@@ -92,6 +102,7 @@ def check(document, binary):
                     command, _, expected = part.partition("\n")
                     found = run(command, folder, binary)
                     if alike(found) != alike(expected):
+                        end_what_was_started(folder)
                         sys.exit(f"{document}: `{command}` prints\n{found}instead of\n{expected}")
                     count += 1
     if count == 0:

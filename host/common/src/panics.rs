@@ -19,7 +19,7 @@ use tracing::instrument::WithSubscriber as _;
 use super::telling::as_here;
 
 thread_local! {
-    /// Whom this thread works for.
+    /// The deployment for which this thread works now.
     static WORKS_FOR: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -27,12 +27,12 @@ thread_local! {
 pub fn working_for<T>(who: &str, work: impl FnOnce() -> T) -> T {
     WORKS_FOR.with_borrow_mut(|works_for| works_for.get_or_insert_default().replace_range(.., who));
     let done = work();
-    // After a panic it stays: whoever tells of it asks.
+    // Not reached after a panic: the panic hook still reads the name.
     WORKS_FOR.with_borrow_mut(|works_for| works_for.iter_mut().for_each(String::clear));
     done
 }
 
-/// Whom this thread works for; none where that is nobody.
+/// The deployment for which this thread works now; none where it works for no deployment.
 pub fn works_for() -> Option<String> {
     WORKS_FOR.with_borrow(|works_for| works_for.clone().filter(|who| !who.is_empty()))
 }

@@ -46,7 +46,7 @@ const NO_MORE: &str =
 /// Where state is kept: unknown before a run begins, none where a run keeps nothing.
 static STATE: OnceLock<Option<String>> = OnceLock::new();
 
-/// Where it is noted whose work panicked; none where nobody looks.
+/// The folder in which panics are noted by deployment; unset in every command but `serve`.
 static PANICS: OnceLock<PathBuf> = OnceLock::new();
 
 /// From now on a panic is noted in a file of this folder that is named as whose work it was.

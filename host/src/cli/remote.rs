@@ -25,7 +25,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// A change may wait for deliveries, and `--wait` for sources.
 const ANSWER_TIME: Duration = Duration::from_secs(300);
 
-/// Where the host is, and who asks.
+/// The options of every command that calls a host: its URL, the token and the certificate.
 #[derive(Debug, Args)]
 pub(super) struct HostOptions {
     /// The host

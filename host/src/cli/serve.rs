@@ -118,10 +118,12 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let waiting = waiting.map_err(|error| Failure::Runtime(format!("error: {error}")))?;
     with_default(&dispatch, || {
-        let host = Host::start(options, config, &signals, logs)?;
-        let noticing = signals.watch_stop(host.deployments.config().state.drain_timeout, || None);
-        let done = waiting.block_on(host.run(&signals, &mut lines));
-        drop(noticing);
+        let done = Host::start(options, config, &signals, logs).and_then(|host| {
+            let noticing = signals.watch_stop(host.deployments.config().state.drain_timeout, || None);
+            let done = waiting.block_on(host.run(&signals, &mut lines));
+            drop(noticing);
+            done
+        });
         while let Ok(line) = lines.try_recv() {
             say(&line);
         }

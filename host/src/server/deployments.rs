@@ -1,8 +1,8 @@
 //! The deployments of a host: named query files, what runs of them, and what is kept of them.
 //!
-//! Changes of a deployment are made one after the other, those of several side by side. Each change is written to the record of its deployment ([`DeploymentRecord`]) before it is made, in
-//! such a way that a process that is killed meanwhile finishes it at its next start, or has not begun it. Whoever only looks does not wait
-//! for changes.
+//! Changes of a deployment are made one after the other, those of several side by side. Each change is
+//! written to the record of its deployment ([`DeploymentRecord`]) before it is made: a process that is killed meanwhile finishes the change
+//! at its next start, or has not begun it. Requests that only read do not wait for changes.
 
 mod change;
 mod compiling;
@@ -219,13 +219,15 @@ impl Deployments {
         }
     }
 
-    /// Why a deployment is not started: its work made the host panic, and it has come no further since.
+    /// Why a deployment is not started: its work ended the host several times, and it has come no further since.
     fn forbidden(&self, name: &str) -> Option<String> {
         let folder = self.lock().get(name)?.folder.clone();
-        let queries = folder.folders().ok()?;
-        let progress =
-            queries.into_iter().filter_map(|(_, query)| recovery::look(&query).ok()?.checkpoint_us).max();
-        self.panics.forbids(name, progress)
+        // Read only where panics are noted.
+        let progress_us = || {
+            let queries = folder.folders().ok()?;
+            queries.into_iter().filter_map(|(_, query)| recovery::look(&query).ok()?.checkpoint_us).max()
+        };
+        self.panics.forbids(name, progress_us)
     }
 
     /// Where it is noted whose work panics.

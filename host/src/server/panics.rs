@@ -40,9 +40,9 @@ impl Panics {
 
     /// Why a deployment is not to be started; none where it is. `progress_us` is when it last came further, in microseconds since the
     /// epoch: panics before that count no more.
-    pub fn forbids(&self, deployment: &str, progress_us: Option<i64>) -> Option<String> {
+    pub fn forbids(&self, deployment: &str, progress_us: impl FnOnce() -> Option<i64>) -> Option<String> {
         let text = fs::read_to_string(self.0.as_ref()?.join(deployment)).ok()?;
-        let since = progress_us.unwrap_or(i64::MIN);
+        let since = progress_us().unwrap_or(i64::MIN);
         let noted = text.lines().filter_map(|line| line.split_once(' '));
         let counting: Vec<&str> = noted
             .filter(|(at, _)| at.parse::<i64>().is_ok_and(|at| at > since))
@@ -51,7 +51,7 @@ impl Panics {
         let last = counting.last().filter(|_| counting.len() >= PANICS_MAX)?;
         let count = counting.len();
         Some(format!(
-            "its work made the host panic {count} times, one after the other: {last}; this is a bug, please report it. Deploying it again \
+            "its work ended the host {count} times, one after the other: {last}; this is a bug, please report it. Deploying it again \
              starts it again"
         ))
     }
@@ -107,26 +107,29 @@ mod tests {
         let root = Store::open(folder.path().join("state").to_str().unwrap()).unwrap();
         let panics = Panics::new(&root).unwrap();
         let note = |text: &str| fs::write(panics.folder().unwrap().join("d"), text).unwrap();
-        assert_eq!(panics.forbids("d", None), None);
+        assert_eq!(panics.forbids("d", || None), None);
         note("10 a\n20 b\n");
-        assert_eq!(panics.forbids("d", None), None);
+        assert_eq!(panics.forbids("d", || None), None);
         note("10 a\n20 b\n30 index out of bounds\n");
         assert!(
-            panics.forbids("d", None).unwrap().contains("3 times, one after the other: index out of bounds")
+            panics
+                .forbids("d", || None)
+                .unwrap()
+                .contains("3 times, one after the other: index out of bounds")
         );
-        assert!(panics.forbids("d", Some(5)).is_some());
-        assert_eq!(panics.forbids("d", Some(15)), None, "it came further since the first");
-        assert_eq!(panics.forbids("e", None), None);
+        assert!(panics.forbids("d", || Some(5)).is_some());
+        assert_eq!(panics.forbids("d", || Some(15)), None, "it came further since the first");
+        assert_eq!(panics.forbids("e", || None), None);
         drop(panics.starting("d"));
-        assert_eq!(panics.forbids("d", Some(15)), None, "it is as it was");
+        assert_eq!(panics.forbids("d", || Some(15)), None, "it is as it was");
         std::mem::forget(panics.starting("d"));
-        assert!(panics.forbids("d", Some(15)).unwrap().contains("while it was started"));
+        assert!(panics.forbids("d", || Some(15)).unwrap().contains("while it was started"));
         panics.forget("d");
         panics.forget("d");
         drop(panics.starting("d"));
         assert!(!panics.folder().unwrap().join("d").exists());
-        assert_eq!(panics.forbids("d", None), None);
+        assert_eq!(panics.forbids("d", || None), None);
         let bucket = Panics::new(&Store::memory().unwrap()).unwrap();
-        assert_eq!((bucket.folder(), bucket.forbids("d", None)), (None, None));
+        assert_eq!((bucket.folder(), bucket.forbids("d", || None)), (None, None));
     }
 }

@@ -208,7 +208,7 @@ impl PluginPlace for Place<'_> {
     fn read(&self, from: &str, bytes_max: usize) -> Result<(Vec<u8>, Option<PluginWarning>), WrongPlugin> {
         let failed = |error: StateError| wrong(format!("component '{from}': {error}"), "");
         let pinned = self.pins.and_then(|pins| pins.iter().find(|(name, _)| name == from));
-        let (bytes, warning) = match pinned {
+        let (bytes, warning, sha256) = match pinned {
             Some((_, sha256)) => {
                 let kept = self.plugins.objects.get(sha256).map_err(failed)?;
                 let gone = || {
@@ -217,11 +217,23 @@ impl PluginPlace for Place<'_> {
                         "deploy it again",
                     )
                 };
-                (kept.ok_or_else(gone)?.to_vec(), None)
+                let bytes = kept.ok_or_else(gone)?.to_vec();
+                if hexadecimal(&Sha256::digest(&bytes)) != *sha256 {
+                    return Err(wrong(
+                        format!(
+                            "the bytes of component '{from}' are damaged in the state: their SHA-256 is not {sha256}"
+                        ),
+                        "bring the state back from a backup",
+                    ));
+                }
+                (bytes, None, sha256.clone())
             }
-            None => self.read_new(from, bytes_max)?,
+            None => {
+                let (bytes, warning) = self.read_new(from, bytes_max)?;
+                let sha256 = self.plugins.keep(&bytes).map_err(failed)?;
+                (bytes, warning, sha256)
+            }
         };
-        let sha256 = self.plugins.keep(&bytes).map_err(failed)?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).push((from.to_owned(), sha256));
         Ok((bytes, warning))
     }
@@ -259,6 +271,9 @@ mod tests {
         assert!(plugins.place(None, &[]).read("geo.wasm", 3).is_err());
         plugins.prune(&[first.sha256.clone()].into()).unwrap();
         assert_eq!(plugins.place(Some(&used), &[]).read("geo.wasm", 10).unwrap().0, b"one");
+        plugins.objects.put(&first.sha256, b"two".to_vec()).unwrap();
+        let damaged = plugins.place(Some(&used), &[]).read("geo.wasm", 10).unwrap_err();
+        assert!(damaged.message.contains("damaged"), "{}", damaged.message);
         plugins.prune(&BTreeSet::new()).unwrap();
         assert!(plugins.place(Some(&used), &[]).read("geo.wasm", 10).is_err());
         assert_eq!(plugins.uploaded().unwrap(), [Uploaded { name: "geo".into(), ..second }]);

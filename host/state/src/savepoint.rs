@@ -68,6 +68,20 @@ pub fn remove(deployment: &Store, number: u64) -> Result<(), StateError> {
     folder(deployment, number)?.remove_tree()
 }
 
+/// Removes the savepoints of a deployment whose numbers are not among `kept`.
+///
+/// # Errors
+/// They cannot be listed or removed.
+pub fn remove_all_but(deployment: &Store, kept: &[u64]) -> Result<(), StateError> {
+    for (name, savepoint) in deployment.part(FOLDER)?.folders()? {
+        let is_kept = name.parse().is_ok_and(|number| kept.contains(&number));
+        if !is_kept {
+            savepoint.remove_tree()?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes all savepoints of a deployment.
 ///
 /// # Errors

@@ -249,7 +249,7 @@ fn a_deployment_that_makes_the_host_panic_again_and_again_is_not_started() {
     host.start_with(&[("STREAMGAUGE_PANIC", "close.decided")]);
     host.until_state("counts", "failed");
     let reason = host.deployment("counts")["reason"].to_string();
-    assert!(reason.contains("made the host panic 3 times"), "{reason}");
+    assert!(reason.contains("ended the host 3 times"), "{reason}");
     host.until_state("other", "finished");
     assert!(host.end().success());
     host.start();
@@ -305,6 +305,40 @@ fn a_rollback_whose_savepoint_is_gone_is_refused_and_removes_nothing() {
         (Some(2), "finished")
     );
     assert!(state.join("counts/query").exists());
+}
+
+#[test]
+fn old_savepoints_go_when_the_version_after_them_runs_and_not_before() {
+    let mut host = with_input();
+    assert!(host.end().success());
+    host.start_with(&[("STREAMGAUGE_STATE_SAVEPOINTS_KEPT", "1")]);
+    let savepoints = |host: &Host| -> Vec<String> {
+        let folder = host.folder.path().join("state/counts/+savepoints");
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    host.put("counts", "", &sql(&host, "", "")).is(201);
+    host.until_state("counts", "finished");
+    host.put("counts", "", &sql(&host, "", "HAVING count(*) > 0")).is(200);
+    host.until_state("counts", "finished");
+    assert_eq!(savepoints(&host), ["1"]);
+    host.ask("POST", "/v1/deployments/counts/rollback", "").is(200);
+    host.until_state("counts", "finished");
+    assert_eq!(host.deployment("counts")["version"].as_u64(), Some(3));
+    assert_eq!(savepoints(&host), ["1", "2"], "the one that was restored, and the newest");
+    // A version whose file cannot be opened does not start: everything is as before.
+    let unusable = sql(&host, "", "").replace("out.jsonl", "folder");
+    fs::create_dir(host.files().join("folder")).unwrap();
+    let refused = host.ask("PUT", "/v1/deployments/counts", &unusable);
+    assert!(refused.status >= 400, "{}", refused.body);
+    assert_eq!(host.deployment("counts")["version"].as_u64(), Some(3));
+    assert_eq!(savepoints(&host), ["1", "2"], "they are as they were");
+    host.put("counts", "", &sql(&host, "", "HAVING count(*) > 1")).is(200);
+    assert_eq!(savepoints(&host), ["3"]);
 }
 
 #[test]

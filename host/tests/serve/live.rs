@@ -186,7 +186,7 @@ fn kills_in_the_middle_of_changes_lose_and_repeat_nothing() {
 }
 
 #[test]
-#[ignore = "takes minutes: make soak"]
+#[ignore = "takes a minute and a half: make soak"]
 fn a_hundred_kills_in_the_middle_of_changes_lose_and_repeat_nothing() {
     kills_at_random("hundred-kills", 100);
 }

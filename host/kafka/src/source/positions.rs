@@ -59,7 +59,7 @@ pub(super) enum NoPosition {
 }
 
 impl NoPosition {
-    pub(super) fn unanswered(error: KafkaError) -> Self {
+    fn unanswered(error: KafkaError) -> Self {
         Self::Unanswered(error.to_string())
     }
 }

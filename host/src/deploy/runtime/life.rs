@@ -88,6 +88,8 @@ impl Life {
                 self.working += std::mem::take(&mut self.parked);
                 Ok(Todo::AskToEnd)
             }
+            // It ends already.
+            (State::Leaving | State::Delivering, Happening::Drop) => Ok(Todo::Nothing),
             // It was asked to be parked before the deployment was dropped.
             (State::Leaving, Happening::Parked(_)) => Ok(Todo::AskToEnd),
             (State::Running | State::Pausing, Happening::Parked(count)) => {
@@ -137,7 +139,8 @@ mod tests {
         assert_eq!(life.on(Happening::Resume), Ok(Todo::Unpark));
         assert_eq!(life, Life { state: State::Running, working: 2, parked: 0 });
         assert_eq!(life.on(Happening::Ended(2)), Ok(Todo::StopDelivering));
-        assert_eq!(life.on(Happening::Drop), Err(NotNow));
+        assert_eq!(life.on(Happening::Drop), Ok(Todo::Nothing), "it ends already");
+        assert_eq!(life.state, State::Delivering);
     }
 
     #[test]
@@ -154,6 +157,7 @@ mod tests {
             assert_eq!(life.state, before);
             assert_eq!(life.on(Happening::Drop), Ok(Todo::AskToEnd));
             assert_eq!(life, Life { state: State::Leaving, working: 2, parked: 0 });
+            assert_eq!(life.on(Happening::Drop), Ok(Todo::Nothing), "it ends already");
             assert_eq!(life.on(Happening::Ended(1)), Ok(Todo::Nothing));
             assert_eq!(life.on(Happening::Ended(1)), Ok(Todo::StopDelivering), "{before:?}");
             assert_eq!(life.state, State::Delivering);

@@ -9,10 +9,7 @@ use streamgauge_state::{
 use tracing::info;
 
 use super::{
-    Deployments, Phase, Refused, VERSIONS_MAX,
-    compiling::Ready,
-    is_name, lock_change,
-    running::{Asked, remove_savepoints},
+    Deployments, Phase, Refused, VERSIONS_MAX, compiling::Ready, is_name, lock_change, running::Asked,
 };
 use crate::{
     deploy::Counts,
@@ -214,7 +211,11 @@ impl Deployments {
             }
             false => self.start(name, Some(ready)),
         });
-        started.inspect_err(|_| self.take_back(name, &folder, known, savepoint))
+        match started {
+            Ok(()) => self.remove_forgotten_savepoints(name),
+            Err(_) => self.take_back(name, &folder, known, savepoint),
+        }
+        started
     }
 
     /// Ends what runs, and keeps a record with one more version, behind a savepoint of the version before. What cannot be kept is not
@@ -237,10 +238,8 @@ impl Deployments {
             record.versions.push(next(savepoint));
             let over = record.versions.len().saturating_sub(VERSIONS_MAX);
             record.versions.drain(..over);
-            let old = self.forget_old_savepoints(&mut record);
+            self.forget_old_savepoints(&mut record);
             self.keep(name, folder, record)?;
-            // What no record names any more may go.
-            remove_savepoints(folder, &old);
             Ok(savepoint)
         };
         let begun: Result<Option<u64>, Refused> = begun();

@@ -48,6 +48,7 @@ impl Deployments {
             self.take_back(name, &folder, Some(before), taken);
             return Err(refused);
         }
+        self.remove_forgotten_savepoints(name);
         if let Some(known) = self.lock().get_mut(name) {
             known.plan = None;
         }

@@ -126,14 +126,26 @@ impl Deployments {
         Ok(number)
     }
 
-    /// Of the savepoints that nobody asked for the newest are kept: the record forgets the others, whose numbers these are.
-    pub(super) fn forget_old_savepoints(&self, record: &mut DeploymentRecord) -> Vec<u64> {
+    /// The record forgets old savepoints. It keeps those that somebody asked for, the newest of the others, and the one that is to be
+    /// restored.
+    pub(super) fn forget_old_savepoints(&self, record: &mut DeploymentRecord) {
         let kept = self.config().state.savepoints_kept;
-        let unasked: Vec<u64> =
-            record.savepoints.iter().filter(|one| !one.asked).map(|one| one.number).collect();
-        let old: Vec<u64> = unasked.iter().rev().skip(kept).copied().collect();
+        let unasked = record.savepoints.iter().filter(|one| !one.asked).map(|one| one.number);
+        let old: Vec<u64> =
+            unasked.rev().skip(kept).filter(|number| record.restore != Some(*number)).collect();
         record.savepoints.retain(|one| !old.contains(&one.number));
-        old
+    }
+
+    /// Removes the savepoints that the record of a deployment does not name. Called when its newest version has started: until then it may
+    /// go back to a record that names them.
+    pub(super) fn remove_forgotten_savepoints(&self, name: &str) {
+        let Ok((folder, record)) = self.find(name) else { return };
+        let kept: Vec<u64> = record.savepoints.iter().map(|one| one.number).collect();
+        if let Err(error) = savepoint::remove_all_but(&folder, &kept) {
+            warn!(
+                "old savepoints of deployment '{name}' cannot be removed; the next deploy tries again: {error}"
+            );
+        }
     }
 
     /// How a deployment is.
@@ -151,15 +163,6 @@ impl Deployments {
             }
             Some(phase) => self.set_phase(name, phase),
             None => {}
-        }
-    }
-}
-
-/// Removes savepoints that no record names.
-pub(super) fn remove_savepoints(folder: &Store, numbers: &[u64]) {
-    for number in numbers {
-        if let Err(error) = savepoint::remove(folder, *number) {
-            warn!("savepoint {number} of {} cannot be removed: {error}", folder.shown());
         }
     }
 }

@@ -167,9 +167,10 @@ pub(super) fn dead_letters(asked: &Asked) -> Result<Reply, Problem> {
     };
     let mut read = letters.last(letters.items_max());
     read.items.retain(|item| item.key == progress.name());
+    // Those that are not kept any more; a limit drops nothing.
+    read.dropped = progress.counts().dead_letters.saturating_sub(read.items.len() as u64);
     let over = read.items.len().saturating_sub(asked.count("limit", 100));
     read.items.drain(..over);
-    read.dropped = progress.counts().dead_letters.saturating_sub(read.items.len() as u64);
     recent(&read)
 }
 
