@@ -44,7 +44,7 @@ demo: build
 ci: export STRICT := 1
 ci: setup-tests check
 
-check: fmt-check deny advisories clippy build test doc scripts examples
+check: fmt-check deny advisories clippy build test doc scripts examples image
 	$(call step,all green)
 
 fmt:
@@ -117,10 +117,11 @@ soak: build
 	STREAMGAUGE_KILLS=$(SOAK_KILLS) STREAMGAUGE_SOAK=$(or $(SOAK_LOG),$(CURDIR)/target/soak.log) .ci/with-kafka.sh \
 	  $(CARGO) test --release --workspace --test kills --test stalls --test cli --test serve -- --ignored --nocapture --test-threads 1
 
-# The container image: packed from the binary, started, killed and started again. Not part of the gate: it installs buildah and podman.
+# The container image: packed from the binary, started, killed and started again. It installs buildah and podman; where no container can
+# run, or they cannot be installed, it is skipped.
 image: build
 	$(call step,image)
-	.ci/image.sh
+	STREAMGAUGE_ALLOW_SKIP=1 .ci/image.sh
 
 bench: build
 	$(call step,bench: $(BENCH_EVENTS) events)

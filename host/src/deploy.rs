@@ -11,6 +11,7 @@ mod identity;
 mod leftovers;
 mod option_page;
 mod operators;
+mod over_views;
 mod output_files;
 mod tasks;
 mod crash_bundles;

@@ -11,6 +11,8 @@ mod fold;
 mod late;
 mod emit;
 mod operators;
+mod over_view;
+mod order;
 mod cut_off;
 mod letters;
 mod log;
@@ -26,8 +28,9 @@ mod recent;
 
 use std::sync::Arc;
 
-use columns::{among, arguments, expression, kept, pick, words};
+use columns::{Picked, among, arguments, expression, kept, pick, words};
 use fold::fold;
+use order::OrderedRows;
 use streamgauge_common::{
     column::{Bitmap, Column},
     reason::Reason,
@@ -51,6 +54,7 @@ pub use letters::{Context, Counts, QueryIndex};
 pub use log::{DecisionLog, REMEMBERED_MAX};
 pub use no_rows::NoRows;
 pub use operators::Operators;
+pub use over_view::OverView;
 pub use progress::Progress;
 pub use query_progress::QueryProgress;
 pub use recent::RecentRows;
@@ -66,6 +70,10 @@ pub struct RunningQuery {
     /// None where no column enters it: every row passes and nothing is computed.
     component: Option<QueryComponent>,
     windows: Option<Windows>,
+    /// Only with ORDER BY.
+    ordered: Option<OrderedRows>,
+    /// Only where it has windows and reads a view.
+    over_view: Option<OverView>,
     /// Where each of the manifest's columns is in what comes in: its position in the source's schema, or in a view's output.
     columns: Vec<usize>,
     /// Only where it reads rows of closed windows.
@@ -123,10 +131,12 @@ impl RunningQuery {
     ) -> Self {
         debug_assert_eq!(manifest.columns.len(), columns.len(), "every column has a place");
         Self {
+            ordered: manifest.order.clone().map(OrderedRows::new),
             manifest,
             index: QueryIndex::default(),
             component,
             windows,
+            over_view: None,
             columns,
             operators,
             sink: Sink::None,
@@ -137,6 +147,11 @@ impl RunningQuery {
             closed: 0,
             unwanted: 0,
         }
+    }
+
+    /// Its windows are over the rows of a view.
+    pub fn over_view(&mut self, over_view: OverView) {
+        self.over_view = Some(over_view);
     }
 
     /// Writes the rows to an output as they are decided.
@@ -293,13 +308,20 @@ impl RunningQuery {
                 kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(rejected as usize, false);
             }
             let column = |place| given.column(place).or_else(|| column(place));
-            let picked = pick(&self.manifest.output, kept.as_ref(), column)?;
-            let numbers: Vec<u32> = match &picked.rows {
+            let Picked { columns: output, rows: picked } =
+                pick(&self.manifest.output, kept.as_ref(), column)?;
+            let numbers: Vec<u32> = match &picked {
                 Some(rows) => rows.iter().filter_map(|&row| number(row)).collect(),
                 None => (0..len as u32).filter_map(number).collect(),
             };
-            let rows =
-                Rows { columns: picked.columns, len: numbers.len(), identity: input.identity(&numbers) };
+            let identity = input.identity(&numbers);
+            let mut rows = Rows { columns: output, len: numbers.len(), identity };
+            if let Some(ordered) = &mut self.ordered {
+                match ordered.take(picked.as_deref(), rows, input.ends_window, column)? {
+                    Some(all) => rows = all,
+                    None => return Ok(Vec::new()),
+                }
+            }
             return self.emit_rows(input, rows, scope);
         };
         let folded = fold(windows, (self.index, &self.manifest), input, kept.as_ref(), column, scope);

@@ -1,6 +1,8 @@
 //! Step 2: names, types and conversions. Statements are bound in order; each sees those before it.
 
 mod relation;
+mod row_view;
+mod named_query;
 mod source;
 mod sink;
 mod plugin;
@@ -11,6 +13,7 @@ mod headers;
 mod kafka;
 mod query;
 mod output;
+mod order;
 mod over;
 mod window;
 mod within_group;
@@ -43,10 +46,12 @@ use crate::parse::select::Select;
 use crate::parse::statement::{Body, SinkDef};
 use crate::variables::Variables;
 use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
-use relation::{Relation, RelationColumn, RelationKind};
+use named_query::Hidden;
+use relation::{Relation, RelationColumn, RelationKind, RowView, TimeRole};
 use value::GivenOptions;
 
 pub(crate) use aggregate::BoundAggregate;
+pub(crate) use order::{BoundOrder, BoundOrderKey};
 pub(crate) use over::BoundOperator;
 pub(crate) use query::{Behind, BoundOutput, BoundSelect, Computed};
 pub(crate) use window::Windows;
@@ -81,6 +86,16 @@ pub(crate) struct Binder<'a> {
     own_connectors: Vec<OwnConnector>,
     /// Names of queries.
     names: Vec<String>,
+    /// Queries of WITH that the statement which is bound may read.
+    named: Vec<Relation>,
+    /// How many queries that one stands in which is bound.
+    depth: usize,
+    /// Queries in queries that run as views.
+    hidden: Vec<Hidden>,
+    /// Those of the statement which is bound.
+    before: Vec<BoundQuery>,
+    /// Views that are read in the place of a source by the queries over them.
+    pub(crate) inlined: Vec<String>,
     pub(crate) warnings: Vec<Problem>,
     /// Which of the program's files is read.
     pub(crate) file: usize,
@@ -113,6 +128,11 @@ impl<'a> Binder<'a> {
             own_aggregates: Vec::new(),
             own_connectors: Vec::new(),
             names,
+            named: Vec::new(),
+            depth: 0,
+            hidden: Vec::new(),
+            before: Vec::new(),
+            inlined: Vec::new(),
             warnings,
             file: 0,
             file_name: "",
@@ -125,8 +145,16 @@ impl<'a> Binder<'a> {
         self.broken.push(name);
     }
 
-    /// Binds a statement; the definitions of sources and sinks give no query.
-    pub(crate) fn bind(&mut self, statement: &Statement) -> Checked<Option<BoundQuery>> {
+    /// Binds a statement; the definitions of sources and sinks give no query, and one with queries in it may give several, in the order in
+    /// which they read each other.
+    pub(crate) fn bind(&mut self, statement: &Statement) -> Checked<Vec<BoundQuery>> {
+        let query = self.bind_own(statement);
+        let mut queries = std::mem::take(&mut self.before);
+        queries.extend(query?);
+        Ok(queries)
+    }
+
+    fn bind_own(&mut self, statement: &Statement) -> Checked<Option<BoundQuery>> {
         match &statement.body {
             Body::CreateSource(def) => self.create_source(def).map(|()| None),
             Body::CreateSink(def) => self.create_sink(def).map(|()| None),
@@ -162,15 +190,16 @@ impl<'a> Binder<'a> {
             *Problem::new(span, message).help(help)
         }));
         let time = source.watermark.map(|watermark| watermark.column);
-        let columns = def.columns.iter();
-        let columns = columns.map(|column| RelationColumn {
+        let columns = def.columns.iter().enumerate();
+        let columns = columns.map(|(at, column)| RelationColumn {
             name: column.name.clone(),
             data_type: column.data_type,
-            is_window_end: false,
+            role: if time == Some(at) { TimeRole::EventTime } else { TimeRole::None },
         });
         let (name, columns) = (def.name.text.clone(), columns.collect());
         let input = Input::Source(name.clone());
-        self.relations.push(Relation { name, kind: RelationKind::Source { time }, input, columns });
+        let kind = RelationKind::Source { time };
+        self.relations.push(Relation { name, kind, input, columns, is_named: false });
         self.sources.push(source);
         Ok(())
     }
@@ -231,19 +260,28 @@ impl<'a> Binder<'a> {
         }
         self.names.push(file.clone());
         let query = self.query(file.clone(), select, sql, Target::View)?;
-        let output = query.select.output.iter();
-        let columns = output.map(|output| RelationColumn {
-            name: output.name.clone(),
-            data_type: output.expr.data_type,
-            is_window_end: output.is_window_end,
-        });
-        self.relations.push(Relation {
-            name: name.text.clone(),
-            kind: RelationKind::View,
-            input: Input::View(file),
-            columns: columns.collect(),
-        });
+        let columns = query.select.output.iter().map(RelationColumn::of).collect();
+        let kind = self.view_kind(&query);
+        let (name, input) = (name.text.clone(), Input::View(file));
+        self.relations.push(Relation { name, kind, input, columns, is_named: false });
         Ok(query)
+    }
+
+    /// What the rows of a view are.
+    fn view_kind(&self, query: &BoundQuery) -> RelationKind {
+        let read = self.relations.iter().find(|relation| relation.input == query.input);
+        let select = query.select.clone();
+        match read.map(|read| (read, &read.kind)) {
+            Some(_) if select.windows.is_some() => RelationKind::WindowView,
+            Some((source, RelationKind::Source { .. })) => {
+                RelationKind::RowView(Box::new(RowView { source: source.clone(), select }))
+            }
+            Some((view, RelationKind::RowView(inner))) => {
+                let select = row_view::through(select, view, inner);
+                RelationKind::RowView(Box::new(RowView { source: inner.source.clone(), select }))
+            }
+            Some((_, RelationKind::WindowView)) | None => RelationKind::WindowView,
+        }
     }
 
     /// A name becomes a file and a field of metrics, and must be new.
@@ -281,9 +319,40 @@ impl<'a> Binder<'a> {
     }
 
     fn query(&mut self, name: String, select: &Select, sql: &str, target: Target) -> Checked<BoundQuery> {
+        self.query_and_relation(name, select, sql, target).map(|(query, _)| query)
+    }
+
+    /// A query, and what it reads.
+    fn query_and_relation(
+        &mut self,
+        name: String,
+        select: &Select,
+        sql: &str,
+        target: Target,
+    ) -> Checked<(BoundQuery, Relation)> {
+        let known = self.named.len();
+        let with = self.bind_with(&select.with, sql);
+        let query = with.and_then(|()| self.single_query(name, select, sql, target));
+        self.named.truncate(known);
+        query
+    }
+
+    /// A query without its WITH.
+    fn single_query(
+        &mut self,
+        name: String,
+        select: &Select,
+        sql: &str,
+        target: Target,
+    ) -> Checked<(BoundQuery, Relation)> {
         let mut errors = Errors::default();
         let (relation, windows) = match &select.from.relation {
             Written::Named(name) => (self.find(name)?, None),
+            Written::Query(inner, span) => {
+                let unnamed = Name { text: "subquery".to_owned(), quoted: false, span: *span };
+                let name = select.from.alias.as_ref().unwrap_or(&unnamed);
+                (self.bind_named(name, inner, sql)?, None)
+            }
             Written::Window(call) => {
                 let (relation, windows) = match window::arguments(call) {
                     Ok(arguments) => {
@@ -306,20 +375,18 @@ impl<'a> Binder<'a> {
         };
         let select = query::bind(functions, select, &relation, windows, &mut self.warnings);
         let ((), select) = both(errors.end(), select)?;
+        let (relation, select) = self.read_through(relation, select);
         let columns = relation.columns.iter();
         let columns =
             columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
-        Ok(BoundQuery {
-            name,
-            sql: sql.to_owned(),
-            input: relation.input.clone(),
-            columns: columns.collect(),
-            select,
-            target,
-        })
+        let (input, columns) = (relation.input.clone(), columns.collect());
+        Ok((BoundQuery { name, sql: sql.to_owned(), input, columns, select, target }, relation))
     }
 
     fn find(&self, name: &Name) -> Checked<Relation> {
+        if let Some(relation) = self.named.iter().rev().find(|relation| name.means(&relation.name)) {
+            return Ok(relation.clone());
+        }
         if let Some(relation) = self.relations.iter().find(|relation| name.means(&relation.name)) {
             return Ok(relation.clone());
         }

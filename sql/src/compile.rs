@@ -82,8 +82,11 @@ pub fn compile_within(
                 }
             }
             let bound = statement.and_then(|statement| {
-                let Some(query) = binder.bind(&statement)? else { return Ok(None) };
-                let query = Query { plan: build(query), file: number };
+                let bound = binder.bind(&statement)?.into_iter();
+                let mut bound: Vec<Query> =
+                    bound.map(|query| Query { plan: build(query), file: number }).collect();
+                let Some(query) = bound.pop() else { return Ok(None) };
+                queries.append(&mut bound);
                 sink_rows::check(&query, &queries, &binder, catalog, statement.span)?;
                 Ok(Some(query))
             });
@@ -113,7 +116,7 @@ pub fn compile_within(
         return Err(diagnostics);
     }
     debug_assert!(views_exist(&queries), "every view that is read is a query before");
-    let unread = if writes { unread(&views, &queries) } else { Vec::new() };
+    let unread = if writes { unread(&views, &queries, &binder.inlined) } else { Vec::new() };
     let Binder { sources, sinks, .. } = binder;
     Ok(Compiled {
         program: Program { sources, sinks, queries },
@@ -141,7 +144,7 @@ fn views_exist(queries: &[Query]) -> bool {
     })
 }
 
-fn unread(views: &[(&SourceText, Name)], queries: &[Query]) -> Vec<Diagnostic> {
+fn unread(views: &[(&SourceText, Name)], queries: &[Query], inlined: &[String]) -> Vec<Diagnostic> {
     let is_read = |view: &str| {
         let inputs = queries.iter().map(|query| &query.plan.manifest.input);
         inputs
@@ -149,6 +152,7 @@ fn unread(views: &[(&SourceText, Name)], queries: &[Query]) -> Vec<Diagnostic> {
                 Input::View(read) => Some(read),
                 Input::Source(_) => None,
             })
+            .chain(inlined)
             .any(|read| *read == view.to_lowercase())
     };
     let warning = |(file, name): &(&SourceText, Name)| {

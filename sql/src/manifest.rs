@@ -4,6 +4,7 @@
 //! numbers are positions in the lists named in their docs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,9 @@ pub struct Manifest {
     pub operators: Vec<Operator>,
     /// The SELECT list.
     pub output: Vec<Output>,
+    /// ORDER BY and LIMIT, of the rows of a window; none = they come by their groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<WindowOrder>,
     /// Where rows go.
     pub target: Target,
 }
@@ -230,6 +234,44 @@ pub struct Output {
     pub data_type: DataType,
     /// Where its value is.
     pub column: Column,
+}
+
+/// How the rows of a window are ordered, and how many of them come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowOrder {
+    /// What rows are compared by, the first first; equal rows keep their order, which is that of their groups.
+    pub keys: Vec<OrderKey>,
+    /// How many rows come; none = all.
+    pub limit: Option<u32>,
+}
+
+impl fmt::Display for WindowOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, OrderKey { text, descending, nulls_first, .. }) in self.keys.iter().enumerate() {
+            let comma = if at == 0 { "by " } else { ", " };
+            let order = if *descending { " DESC" } else { "" };
+            let nulls = match (descending, nulls_first) {
+                (true, false) => " NULLS LAST",
+                (false, true) => " NULLS FIRST",
+                _ => "",
+            };
+            write!(f, "{comma}{text}{order}{nulls}")?;
+        }
+        self.limit.map_or(Ok(()), |rows| write!(f, ", the first {rows}"))
+    }
+}
+
+/// One item of ORDER BY.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderKey {
+    /// As it was written, for people.
+    pub text: String,
+    /// Where its value is, as the SELECT list sees it.
+    pub column: Column,
+    /// DESC.
+    pub descending: bool,
+    /// Whether NULLs come before values.
+    pub nulls_first: bool,
 }
 
 /// The formats of records: the words that `format` takes.

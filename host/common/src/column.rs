@@ -250,6 +250,28 @@ impl Column {
         }
     }
 
+    /// Appends the rows of a column of the same type.
+    ///
+    /// # Panics
+    /// Where it is of another type: columns are typed by the plan.
+    pub fn append(&mut self, other: &Self) {
+        let rows = self.len();
+        match (&mut self.values, &other.values) {
+            (Values::Boolean(values), Values::Boolean(more)) => more.iter().for_each(|bit| values.push(bit)),
+            (Values::Int64(values), Values::Int64(more))
+            | (Values::Timestamp(values), Values::Timestamp(more)) => values.extend_from_slice(more),
+            (Values::Float64(values), Values::Float64(more)) => values.extend_from_slice(more),
+            (Values::Text(values), Values::Text(more)) => {
+                (0..more.len()).for_each(|row| values.push(more.get(row)));
+            }
+            _ => unreachable!("a {} column was given one of {}", self.data_type(), other.data_type()),
+        }
+        if self.valid.is_some() || other.valid.is_some() {
+            let valid = self.valid.get_or_insert_with(|| Bitmap::filled(rows, true));
+            (0..other.len()).for_each(|row| valid.push(other.is_valid(row)));
+        }
+    }
+
     /// The named rows, in the order they are named.
     pub fn take(&self, rows: &[u32]) -> Self {
         fn pick<T: Copy + Default>(values: &[T], rows: &[u32]) -> Vec<T> {
@@ -277,6 +299,23 @@ impl Column {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_appended_column_has_the_rows_of_both() {
+        let values = [Value::Null, Value::Text("ä".into()), Value::Text(String::new()), Value::Null];
+        for at in 0..=values.len() {
+            let column = |values: &[Value]| {
+                let mut column = Column::empty(DataType::Text);
+                values.iter().for_each(|value| column.push(value));
+                column
+            };
+            let (before, behind) = values.split_at(at);
+            let mut both = column(before);
+            both.append(&column(behind));
+            let found: Vec<Value> = (0..both.len()).map(|row| both.value(row)).collect();
+            assert_eq!(found, values, "divided at {at}");
+        }
+    }
 
     #[test]
     fn a_bitmap_has_one_bit_a_row_and_clears_the_rest() {

@@ -91,6 +91,21 @@ impl Identity {
 }
 
 impl Rows {
+    /// Appends other rows of the same window.
+    ///
+    /// # Panics
+    /// Where they are of records: these are never gathered.
+    pub fn append(&mut self, other: &Self) {
+        self.columns.iter_mut().zip(&other.columns).for_each(|(column, more)| column.append(more));
+        self.len += other.len;
+        match (&mut self.identity, &other.identity) {
+            (Identity::Window { keys, .. }, Identity::Window { keys: more, .. }) => {
+                keys.iter_mut().zip(more).for_each(|(key, more)| key.append(more));
+            }
+            _ => unreachable!("rows of windows"),
+        }
+    }
+
     /// The named rows, in the order they are named.
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> Self {

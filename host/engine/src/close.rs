@@ -99,6 +99,11 @@ impl Close {
         self.slicing.first_slice(self.first_window.max(next))
     }
 
+    /// Every row before a time has come, in all partitions.
+    pub(super) fn complete(&mut self, time: i64) {
+        self.source.complete(time);
+    }
+
     /// A partition has ended; `own` was its own watermark.
     pub(super) fn end(&mut self, partition: Partition, own: i64) {
         if own != NEVER && own != FOREVER {

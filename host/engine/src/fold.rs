@@ -128,6 +128,13 @@ impl Fold {
         self.partitions.entry(partition).or_insert_with(PartitionState::new).end(&self.slicing);
     }
 
+    /// Every row before a time has come, in all partitions.
+    pub(super) fn complete(&mut self, time: i64) {
+        for partition in self.partitions.values_mut() {
+            partition.complete(time, &self.slicing);
+        }
+    }
+
     /// A partition's own watermark: its largest event time less the delay.
     pub(super) fn watermark(&self, partition: Partition) -> i64 {
         self.partitions.get(&partition).map_or(NEVER, |partition| partition.watermark)

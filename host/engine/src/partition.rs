@@ -292,7 +292,12 @@ impl PartitionState {
 
     /// Expects no more rows.
     pub(super) fn end(&mut self, slicing: &Slicing) {
-        self.watermark = FOREVER;
+        self.complete(FOREVER, slicing);
+    }
+
+    /// Expects no more rows before a time.
+    pub(super) fn complete(&mut self, time: i64, slicing: &Slicing) {
+        self.watermark = self.watermark.max(time);
         self.expire(slicing);
     }
 

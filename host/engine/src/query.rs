@@ -152,6 +152,13 @@ impl WindowQuery {
         self.close.end(partition, own);
     }
 
+    /// Every row before a time has come, in all partitions: of the rows of a view this is known when the windows that they are of are
+    /// closed. [`i64::MAX`] = no row comes any more.
+    pub fn complete(&mut self, time: i64) {
+        self.fold.complete(time);
+        self.close.complete(time);
+    }
+
     /// The greatest event time, where the input has ended and a window that ends at `window_end` closed for that reason alone: what
     /// would have come into it is not known.
     pub fn cut_off(&self, window_end: i64) -> Option<i64> {

@@ -1,4 +1,4 @@
-//! What survives: the state of a query in segments, each of one partition, or of one operator and shard.
+//! What survives: the state of a query in segments, each of one partition, or of one shard of the rows of a view.
 //!
 //! A part is what a partition folded into one slice or one late accumulator's place, before anything was merged: what close
 //! makes of it, the stacks, is made again from the parts, by the same merges in the same order, so with the same bits. A
@@ -21,6 +21,8 @@ pub enum SegmentId {
     Fold(FoldSegment),
     /// What an operator keeps of the groups of a shard.
     Operator(OperatorSegment),
+    /// What windows over a view folded of a shard's rows.
+    View(ViewSegment),
 }
 
 /// What a partition folded into one slice or one late accumulator's place, before any merge.
@@ -39,6 +41,17 @@ pub struct OperatorSegment {
     pub operator: u64,
     /// The shard: see [`shard_of`](super::shard_of).
     pub shard: u32,
+}
+
+/// What windows over a view folded of the rows of a shard into one slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ViewSegment {
+    /// Which windows of the query's readers: a hash of what they are and of which rows.
+    pub windows: u64,
+    /// The shard of the rows' groups in the view: see [`shard_of`](super::shard_of).
+    pub shard: u32,
+    /// Where in time it lies.
+    pub kind: SegmentKind,
 }
 
 /// Where in time a part lies.

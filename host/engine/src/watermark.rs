@@ -82,6 +82,12 @@ impl SourceWatermark {
         self.follow();
     }
 
+    /// Every row before a time has come, in all partitions.
+    pub(super) fn complete(&mut self, time: i64) {
+        self.partitions.values_mut().for_each(|watermark| watermark.observe(time));
+        self.follow();
+    }
+
     /// Whether some partition's own watermark has not reached a time.
     pub(super) fn is_ahead_of_a_partition(&self, time: i64) -> bool {
         self.partitions.values().any(|watermark| watermark.at < time)

@@ -1,10 +1,11 @@
-//! What the state of an operator means: which rows it has seen, and what it keeps of them.
+//! What the state of an operator, or of windows over a view, means: which rows it has seen, and what it keeps of them.
 //!
 //! An operator reads the rows that a query makes of its windows, often through other statements. Its state fits no other rows, so
 //! it is known in checkpoints by all that decides which rows come: HAVING and each WHERE on the way, and what the columns are that
 //! these and PARTITION BY name.
 
 use streamgauge_sql::manifest::{Column, Manifest, Operator, OperatorFunction, Stage};
+use streamgauge_state::fingerprint::StateFingerprint;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The operators of the last of these statements, each of which reads the one before it: ids and meanings.
@@ -15,6 +16,24 @@ pub(super) fn names(chain: &[&Manifest]) -> Vec<(u64, String)> {
         (xxh3_64(meaning.as_bytes()), meaning)
     };
     manifest.operators.iter().map(named).collect()
+}
+
+/// The windows of the last of these statements, each of which reads the one before it: id and meaning; none where it has no windows.
+pub(super) fn over_view(chain: &[&Manifest]) -> Option<(u64, String)> {
+    let (last, upstream) = chain.split_last()?;
+    last.window.as_ref()?;
+    // A reducer's state version is no part of what windows mean.
+    let fingerprint = StateFingerprint::of(last, None, &[]);
+    let words: Vec<&str> = fingerprint.words().lines().collect();
+    let mut text = format!("'{}': {}", last.name, words.join(", "));
+    for (index, field) in last.columns.iter().enumerate() {
+        let definition = definition(last, upstream, Column::Input(index));
+        if definition != field.name {
+            text.push_str(&format!(", {} = {definition}", field.name));
+        }
+    }
+    push_rows(&mut text, upstream);
+    Some((xxh3_64(text.as_bytes()), text))
 }
 
 fn meaning(chain: &[&Manifest], operator: &Operator) -> String {
@@ -28,21 +47,36 @@ fn meaning(chain: &[&Manifest], operator: &Operator) -> String {
         .map(|key| format!("{} {}", definition(last, upstream, key.column), key.data_type))
         .collect();
     let mut text = format!("'{}': {function} of each ({})", last.name, keys.join(", "));
+    push_rows(&mut text, upstream);
+    push_filter(&mut text, last, upstream);
+    text
+}
+
+/// Which rows come of these statements, each of which reads the one before it.
+fn push_rows(text: &mut String, chain: &[&Manifest]) {
     for (index, manifest) in chain.iter().enumerate() {
         let upstream = chain.get(..index).unwrap_or_default();
-        let (stage, word) = match manifest.window {
-            Some(_) => (manifest.emit.as_ref(), "HAVING"),
-            None => (manifest.ingest.as_ref(), "WHERE"),
-        };
-        // The last one's name is there already.
-        if index + 1 < chain.len() {
-            text.push_str(&format!(", rows of '{}'", manifest.name));
+        // What the first one's windows are is in the state's own fingerprint.
+        match over_view(chain.get(..=index).unwrap_or_default()).filter(|_| index > 0) {
+            Some((_, windows)) => text.push_str(&format!(", rows of {windows}")),
+            None => text.push_str(&format!(", rows of '{}'", manifest.name)),
         }
-        if let Some(filter) = stage.and_then(filter) {
-            text.push_str(&format!(" {word} {filter}{}", inputs(manifest, upstream, stage)));
-        }
+        push_filter(text, manifest, upstream);
     }
-    text
+}
+
+fn push_filter(text: &mut String, manifest: &Manifest, upstream: &[&Manifest]) {
+    let (stage, word) = match manifest.window {
+        Some(_) => (manifest.emit.as_ref(), "HAVING"),
+        None => (manifest.ingest.as_ref(), "WHERE"),
+    };
+    if let Some(filter) = stage.and_then(filter) {
+        text.push_str(&format!(" {word} {filter}{}", inputs(manifest, upstream, stage)));
+    }
+    // Which rows there are depends on it.
+    if let Some(order) = manifest.order.as_ref().filter(|order| order.limit.is_some()) {
+        text.push_str(&format!(" ordered {order}"));
+    }
 }
 
 /// WHERE or HAVING.

@@ -12,7 +12,7 @@ use streamgauge_common::clock;
 use streamgauge_kafka::{Reading, StartAt};
 use streamgauge_sql::{
     Query,
-    manifest::{Manifest, Source, Start},
+    manifest::{Input, Manifest, Source, Start, Target},
 };
 
 use super::{DeployError, Deployment};
@@ -37,8 +37,7 @@ pub(super) struct ReadStart {
 impl Deployment<'_> {
     /// From where a source is read, with relative times made absolute.
     pub(super) fn start(&self, source: &Source, tasks: &[&Query]) -> ReadStart {
-        let longest_us =
-            tasks.iter().filter_map(|query| Some(query.plan.manifest.window.as_ref()?.kind.size_us())).max();
+        let longest_us = tasks.iter().map(|query| self.longest_chain_us(&query.plan.manifest)).max();
         let files = Arc::new(InputFiles::new(self.input_files(source)));
         let from_start = self.bounded || !self.inputs.is_empty() || !files.is_empty();
         let now_us = clock::now_us();
@@ -52,6 +51,18 @@ impl Deployment<'_> {
             Start::Default => at(now_us.saturating_sub(longest_us.unwrap_or(0))),
         };
         ReadStart { start, emit_from_us, files }
+    }
+
+    /// How long it takes until a row of the last query that reads this one's rows is whole: the sizes of the windows along the chain.
+    fn longest_chain_us(&self, manifest: &Manifest) -> i64 {
+        let own = manifest.window.as_ref().map_or(0, |window| window.kind.size_us());
+        let mut readers: Vec<&Manifest> = Vec::new();
+        if manifest.target == Target::View {
+            let queries = self.program.queries.iter().map(|query| &query.plan.manifest);
+            readers.extend(queries.filter(|reader| reader.input == Input::View(manifest.name.clone())));
+        }
+        let longest = readers.into_iter().map(|reader| self.longest_chain_us(reader)).max().unwrap_or(0);
+        own.saturating_add(longest)
     }
 
     /// The files that a source is read from; none where it is not read from files.

@@ -19,6 +19,7 @@ use super::{
     leftovers::{is_shown, undelivered},
     operators,
     output_files::{Named, Writer},
+    over_views::{Upstream, covered_from_us},
     recovered::KnownQuery,
     sinks::{CONSOLE, SinkBinding, open_output},
 };
@@ -33,8 +34,8 @@ use crate::{
     deploy::DeployError,
     metrics,
     query::{
-        Context, DecisionLog, OpenAggregates, Operators, QueryTask, RecentRows, RunningQuery, Subscription,
-        WindowFactory, Windows,
+        Context, DecisionLog, OpenAggregates, Operators, QueryTask, RecentRows, RunningQuery,
+        Subscription, WindowFactory, Windows,
     },
     timings::Timed,
 };
@@ -51,6 +52,8 @@ struct TaskBuilder<'a> {
     subscription: &'a Subscription,
     /// Whether the query task has windows.
     windowed: bool,
+    /// The checkpoint that it goes on from.
+    saved: Option<&'a TaskManifest>,
     /// Whether one of its queries calls an aggregate of CREATE AGGREGATE.
     calls_own_plugins: bool,
 }
@@ -116,27 +119,31 @@ impl Deployment<'_> {
             source,
             subscription,
             windowed: manifest.window.is_some(),
+            saved,
             calls_own_plugins: false,
         };
-        let running = self.query(query, columns.positions().to_vec(), &[], &mut task_builder, builder)?;
+        let start_bounds = match saved {
+            Some(saved) => saved.start_bounds.clone(),
+            None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
+        };
+        let upstream = Upstream { chain: &[], covered_from_us: start_bounds.emit_from_us };
+        let running = self.query(query, columns.positions().to_vec(), upstream, &mut task_builder, builder)?;
+        task_builder.check_owed(manifest)?;
+        let outboxes = task_builder.outboxes;
+        let calls_own_plugins = task_builder.calls_own_plugins;
         if let Some((saved, _)) = &checkpoint {
             self.check_operators(&running, saved, builder)?;
         }
-        task_builder.check_owed(manifest)?;
-        let start_bounds = match &checkpoint {
-            Some((saved, _)) => saved.start_bounds.clone(),
-            None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
-        };
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
         let settings = Settings { delay_us, groups_max: self.limits.max_groups, ..Settings::default() };
         let at = checkpoint.as_ref().map(|(saved, _)| saved.offsets.clone()).unwrap_or_default();
-        let log = DecisionLog::new(backend, task_builder.outboxes, decisions)
+        let log = DecisionLog::new(backend, outboxes, decisions)
             .remembering(self.limits.max_remembered);
         let (context, factory) = (Context::new(subscription.clone()), WindowFactory { settings, open });
         let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
             .starting_at(begin.start)
             .keeping(self.crashes_of(manifest, builder))
-            .that_may_be_slow(task_builder.calls_own_plugins)
+            .that_may_be_slow(calls_own_plugins)
             .holding(columns);
         if let Some(store) = store {
             let (name, files) = (manifest.name.clone(), begin.files.clone());
@@ -153,7 +160,7 @@ impl Deployment<'_> {
         &self,
         query: &Query,
         columns: Vec<usize>,
-        upstream: &[&Manifest],
+        upstream: Upstream<'_>,
         task_builder: &mut TaskBuilder<'_>,
         builder: &mut DeploymentBuilder<'_>,
     ) -> Result<RunningQuery, DeployError> {
@@ -162,13 +169,19 @@ impl Deployment<'_> {
         task_builder.subscription.query(&manifest.name);
         let mut calls = manifest.window.iter().flat_map(|window| &window.aggregates);
         task_builder.calls_own_plugins |= calls.any(|call| call.plugin.is_some());
-        let chain = [upstream, &[manifest]].concat();
+        let chain = [upstream.chain, &[manifest]].concat();
         let groups_max = self.limits.max_groups;
+        let is_durable = task_builder.ack_notifier.is_some();
+        let over_view = self.over_view(&chain, upstream.covered_from_us, task_builder.saved, is_durable)?;
+        let covered_from_us = covered_from_us(manifest, &upstream, over_view.as_ref());
         let operators = Operators::new(&manifest.operators, operators::names(&chain), groups_max);
         let component = builder.components.remove(&manifest.name);
         assert_eq!(component.is_some(), has_stages(manifest), "each query is wired once");
         builder.files.replayed.extend(task_builder.goes_on.then(|| manifest.name.clone()));
         let mut running = RunningQuery::new(manifest.clone(), component, None, columns, operators);
+        if let Some(over_view) = over_view {
+            running.over_view(over_view);
+        }
         if self.keeps_recent_rows {
             let keys = || RecentRows::new(Keys::new(task_builder.timeline, &manifest.name));
             running.show_in(task_builder.subscription.query(&manifest.name).keep_recent(keys));
@@ -184,7 +197,8 @@ impl Deployment<'_> {
             if reader.plan.manifest.input == Input::View(manifest.name.clone()) {
                 let names = manifest.output.iter().map(|output| output.name.as_str());
                 let columns = positions(&reader.plan.manifest, names);
-                running.add_downstream(self.query(reader, columns, &chain, task_builder, builder)?);
+                let upstream = Upstream { chain: &chain, covered_from_us };
+                running.add_downstream(self.query(reader, columns, upstream, task_builder, builder)?);
             }
         }
         Ok(running)
@@ -342,7 +356,7 @@ fn positions<'a>(manifest: &Manifest, names: impl Iterator<Item = &'a str> + Clo
 }
 
 /// A reducer that cannot be opened.
-fn unopened(fault: Fault) -> DeployError {
+pub(super) fn unopened(fault: Fault) -> DeployError {
     DeployError::Runtime(format!("error: {fault}"))
 }
 
@@ -380,7 +394,7 @@ fn set_windows(
             if task.log().is_durable() {
                 engine.track_changes();
             }
-            task.begin_windows(Windows { engine, accumulators });
+            task.begin_windows(Windows { engine, accumulators }).map_err(|error| error.to_string())?;
         }
     }
     Ok(())

@@ -230,7 +230,7 @@ fn close_again(task: &mut QueryTask, source: &Source, stop: &Stop) -> Result<(),
     // What idle partitions brought about is done again where all others stand where they stood.
     reached.keys().for_each(|&partition| task.reached_end(partition));
     task.close();
-    if task.task_failure().is_none() && task.engine_mut().is_some_and(|engine| !engine.is_mid_window()) {
+    if task.task_failure().is_none() && !task.query().is_mid_window() {
         drop(task.snapshot(&BTreeSet::new()));
     }
     Ok(())

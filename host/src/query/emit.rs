@@ -12,7 +12,7 @@ use streamgauge_state::decision::SinkBatch;
 
 use super::{
     CutOff, InputBatch, QueryContext, RunningQuery, Sink, TaskFailure,
-    columns::{arguments, constant, expression, kept, pick, words},
+    columns::{Picked, arguments, constant, expression, kept, pick, words},
     letters,
 };
 use crate::timings::Step;
@@ -21,23 +21,31 @@ impl RunningQuery {
     /// Decides the windows that are complete, as long as there is room for their rows and time. In a replay of all of them they are only closed.
     pub fn close(&mut self, scope: &mut QueryContext<'_>) -> Result<(), TaskFailure> {
         let is_live = scope.pass == Pass::Live;
+        let over_view = self.over_view.as_ref().map(|over_view| over_view.id);
         if let Some(windows) = &self.windows
+            && over_view.is_none()
             && let Some(end) = windows.engine.forces()
             && is_live
         {
             scope.log.decide_forced(end, scope.offsets);
         }
-        while self.failed.is_none()
-            && scope.log.has_room()
-            && !scope.pauses()
-            && let Some(windows) = &mut self.windows
-        {
+        loop {
+            // First what waited for room: windows over the rows of windows that are closed.
+            self.close_over_views(None, scope)?;
+            if self.failed.is_some() || !scope.log.has_room() || scope.pauses() {
+                break;
+            }
+            let Some(windows) = &mut self.windows else { break };
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
-            let Some(closed) = closed else { break };
+            let Some(closed) = closed else {
+                let upto = windows.engine.watermark();
+                self.close_over_views(Some(upto), scope)?;
+                break;
+            };
             let (end, run) = (closed.window_end, closed.run);
             let cut_off = windows.engine.cut_off(end).filter(|_| run == 0);
             self.closed += u64::from(run == 0);
-            let is_new = is_live && !scope.log.is_decided(end, run);
+            let is_new = is_live && !scope.log.is_decided(over_view, end, run);
             let pass = if is_new { Pass::Live } else { Pass::Replay };
             let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
                 Ok(sent) => sent,
@@ -49,14 +57,44 @@ impl RunningQuery {
             };
             if pass == Pass::Live {
                 crash::point("close.decided");
-                scope.log.decide_window(end, run, sent);
+                scope.log.decide_window(over_view, end, run, sent);
                 if let Some(last_event) = cut_off {
                     self.cut_off.get_or_insert(CutOff::at(last_event, end)).windows += 1;
                 }
             }
             scope.context.commit();
+            if closed.is_last {
+                self.close_over_views(Some(end), scope)?;
+            }
         }
         Ok(())
+    }
+
+    /// Closes the complete windows over the rows of this query. All windows of this query that end at or before `upto` are closed; none =
+    /// as many as were before.
+    fn close_over_views(
+        &mut self,
+        upto: Option<i64>,
+        scope: &mut QueryContext<'_>,
+    ) -> Result<(), TaskFailure> {
+        for reader in &mut self.downstream {
+            match (&reader.over_view, &mut reader.windows) {
+                (Some(_), Some(windows)) => {
+                    upto.into_iter().for_each(|upto| windows.engine.complete(upto));
+                    reader.close(scope)?;
+                }
+                _ => reader.close_over_views(upto, scope)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a window of this query or of its readers is complete and its rows are not all decided: there was no room for them.
+    pub(super) fn has_complete_window(&self) -> bool {
+        let own = self.windows.as_ref().is_some_and(|windows| windows.engine.has_complete_window());
+        // A reader that has failed decides nothing more.
+        let mut readers = self.downstream.iter().filter(|reader| reader.failed.is_none());
+        own || readers.any(Self::has_complete_window)
     }
 
     /// Step 6: HAVING and the SELECT list over the groups of a complete window.
@@ -95,29 +133,44 @@ impl RunningQuery {
             manifest::Column::Computed(index) => selected.columns.get(index),
             place => behind(place),
         };
-        let picked = pick(&self.manifest.output, kept.as_ref(), column)?;
+        let Picked { columns, rows: picked } = pick(&self.manifest.output, kept.as_ref(), column)?;
         let identity = Identity::Window {
             start_us: closed.window_start,
             end_us: closed.window_end,
             forced: closed.forced,
             keys: closed.rows.keys.clone(),
         };
-        let identity = match &picked.rows {
+        let identity = match &picked {
             Some(rows) => identity.take(rows),
             None => identity,
         };
-        let rows =
-            Rows { columns: picked.columns, len: picked.rows.map_or(len, |rows| rows.len()), identity };
-        self.deliver(&rows, scope)
+        let rows = Rows { columns, len: picked.as_ref().map_or(len, Vec::len), identity };
+        let rows = match &mut self.ordered {
+            None => rows,
+            Some(ordered) => match ordered.take(picked.as_deref(), rows, closed.is_last, column)? {
+                Some(all) => all,
+                None => return Ok(Vec::new()),
+            },
+        };
+        self.deliver(&rows, closed.is_last, scope)
     }
 
     /// Step 7: on to the sink and to the readers. What was decided before is not sent again, and goes only to readers with
     /// operators: these follow a replay.
-    fn deliver(&mut self, rows: &Rows, scope: &mut QueryContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
+    fn deliver(
+        &mut self,
+        rows: &Rows,
+        ends_window: bool,
+        scope: &mut QueryContext<'_>,
+    ) -> Result<Vec<SinkBatch>, TaskFailure> {
         let context = &mut *scope.context;
         let (mut sent, is_replay) = (Vec::new(), scope.pass == Pass::Replay);
-        if rows.len == 0 || self.failed.is_some() {
+        if self.failed.is_some() {
             return Ok(sent);
+        }
+        if rows.len == 0 {
+            // Readers that gather a window's rows have to know of its end.
+            return if ends_window { self.hand_on(rows, ends_window, scope) } else { Ok(sent) };
         }
         let Manifest { name, output: fields, .. } = &self.manifest;
         if let Some(recent) = self.recent.as_ref().filter(|_| !is_replay) {
@@ -143,10 +196,23 @@ impl RunningQuery {
                 context.count_rows(self.index, rows.len as u64);
             }
         }
-        let input = InputBatch::of_rows(rows, &self.manifest.output);
+        sent.extend(self.hand_on(rows, ends_window, scope)?);
+        Ok(sent)
+    }
+
+    /// Gives rows to the readers that take them.
+    fn hand_on(
+        &mut self,
+        rows: &Rows,
+        ends_window: bool,
+        scope: &mut QueryContext<'_>,
+    ) -> Result<Vec<SinkBatch>, TaskFailure> {
+        let mut sent = Vec::new();
+        let input = InputBatch::of_rows(rows, &self.manifest.output, ends_window);
         for reader in self.downstream.iter_mut().filter(|reader| reader.failed.is_none()) {
-            let is_stateful = reader.is_stateful();
-            if is_replay && !is_stateful {
+            let (is_stateful, gathers) = (reader.is_stateful(), reader.gathers());
+            let follows = scope.pass == Pass::Live || is_stateful;
+            if !gathers && (rows.len == 0 || !follows) {
                 continue;
             }
             match reader.take(&input, scope) {
@@ -170,14 +236,15 @@ impl RunningQuery {
         scope: &mut QueryContext<'_>,
     ) -> Result<Vec<SinkBatch>, TaskFailure> {
         let Some((partition, next)) = input.behind() else {
-            return self.deliver(&rows, scope);
+            return self.deliver(&rows, input.ends_window, scope);
         };
         let Identity::Records { offsets, .. } = &rows.identity else { unreachable!("rows of records") };
         let decided = offsets.partition_point(|&offset| offset < scope.log.passed(partition));
         let sent = match decided {
-            0 => self.deliver(&rows, scope)?,
+            0 => self.deliver(&rows, false, scope)?,
             decided => {
-                self.deliver(&rows.take(&(decided as u32..rows.len as u32).collect::<Vec<_>>()), scope)?
+                let new: Vec<u32> = (decided as u32..rows.len as u32).collect();
+                self.deliver(&rows.take(&new), false, scope)?
             }
         };
         if next > scope.log.passed(partition) {

@@ -4,7 +4,11 @@ use streamgauge_common::column::{Bitmap, Column};
 use streamgauge_engine::{Fault, FoldBatch, Folded};
 use streamgauge_sql::manifest::{self, Manifest};
 
-use super::{InputBatch, QueryContext, QueryIndex, Windows, columns::lost};
+use super::{
+    InputBatch, Origin, QueryContext, QueryIndex, Windows,
+    columns::{constant, lost},
+    over_view,
+};
 
 /// Folds the rows of a batch that are kept; the others only move the watermark.
 pub(super) fn fold<'a>(
@@ -16,7 +20,10 @@ pub(super) fn fold<'a>(
     scope: &mut QueryContext<'_>,
 ) -> Result<Folded, Fault> {
     let Some(window) = &manifest.window else { return Ok(Folded::default()) };
-    let times = column(manifest::Column::Input(window.time)).ok_or_else(|| lost(window.time))?;
+    let declared = column(manifest::Column::Input(window.time)).ok_or_else(|| lost(window.time))?;
+    // A row of a view is in the window that has the last instant of its own.
+    let of_view = input.window_end().map(|end| constant(end.saturating_sub(1), declared.len()));
+    let times = of_view.as_ref().unwrap_or(declared);
     let keys = window
         .keys
         .iter()
@@ -38,6 +45,9 @@ pub(super) fn fold<'a>(
         })
         .collect::<Result<Vec<_>, Fault>>()?;
     let batch = FoldBatch { times, kept, keys: &keys, arguments: &arguments };
+    if let Origin::View(_, identity) = input.origin {
+        return scope.context.grouping(|| over_view::fold(windows, &batch, identity));
+    }
     let partition = input.partition();
     let folded =
         scope.context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;

@@ -32,6 +32,8 @@ pub struct InputBatch<'a> {
     pub len: usize,
     /// Where they are from.
     pub origin: Origin<'a>,
+    /// Whether they are the last rows of their window.
+    pub ends_window: bool,
     rejects: &'a [Reject],
     /// What was decided of single records before.
     judged: Vec<Reject>,
@@ -80,6 +82,7 @@ impl<'a> InputBatch<'a> {
             columns: InputColumns::Shared(&batch.columns),
             len: batch.rows.len(),
             origin: Origin::Records(partition, &batch.chunk, &batch.rows),
+            ends_window: false,
             rejects: &batch.rejects,
             judged: vec![],
             quarantined: vec![],
@@ -87,12 +90,13 @@ impl<'a> InputBatch<'a> {
     }
 
     /// Rows of a view.
-    pub fn of_rows(rows: &'a Rows, names: &'a [manifest::Output]) -> Self {
+    pub fn of_rows(rows: &'a Rows, names: &'a [manifest::Output], ends_window: bool) -> Self {
         let origin = Origin::View(names, &rows.identity);
         Self {
             columns: InputColumns::View(&rows.columns),
             len: rows.len,
             origin,
+            ends_window,
             rejects: &[],
             judged: vec![],
             quarantined: vec![],

@@ -120,9 +120,13 @@ impl DecisionLog {
         &self.sequences
     }
 
-    /// Whether a run of groups was decided before.
-    pub fn is_decided(&self, window_end: i64, run: u32) -> bool {
-        self.decided.run.is_some_and(|decided| (window_end, run) <= decided)
+    /// Whether a run of groups was decided before: of windows over a source, or of those over a view that `over_view` names.
+    pub fn is_decided(&self, over_view: Option<u64>, window_end: i64, run: u32) -> bool {
+        let decided = match over_view {
+            None => self.decided.run,
+            Some(windows) => self.decided.over_views.get(&windows).copied(),
+        };
+        decided.is_some_and(|decided| (window_end, run) <= decided)
     }
 
     /// Records of a partition before this offset were decided before.
@@ -131,10 +135,24 @@ impl DecisionLog {
     }
 
     /// A run of groups of a complete window is decided.
-    pub fn decide_window(&mut self, window_end: i64, run: u32, sent: Vec<SinkBatch>) {
-        debug_assert!(!self.is_decided(window_end, run), "a run is decided once");
-        self.decided.run = Some((window_end, run));
-        self.decide(Decision::Closed { window_end, run, sent });
+    pub fn decide_window(
+        &mut self,
+        over_view: Option<u64>,
+        window_end: i64,
+        run: u32,
+        sent: Vec<SinkBatch>,
+    ) {
+        debug_assert!(!self.is_decided(over_view, window_end, run), "a run is decided once");
+        match over_view {
+            None => {
+                self.decided.run = Some((window_end, run));
+                self.decide(Decision::Closed { window_end, run, sent });
+            }
+            Some(windows) => {
+                self.decided.over_views.insert(windows, (window_end, run));
+                self.decide(Decision::OverViewClosed { windows, window_end, run, sent });
+            }
+        }
     }
 
     /// Rows of records before `next` are decided.
@@ -243,7 +261,9 @@ impl DecisionLog {
     fn decide(&mut self, mut decision: Decision) {
         let bytes = self.backend.is_some().then(|| decision.encode());
         let sent = match &mut decision {
-            Decision::Closed { sent, .. } | Decision::RowsEmitted { sent, .. } => std::mem::take(sent),
+            Decision::Closed { sent, .. }
+            | Decision::OverViewClosed { sent, .. }
+            | Decision::RowsEmitted { sent, .. } => std::mem::take(sent),
             _ => Vec::new(),
         };
         let mut releases = Vec::new();

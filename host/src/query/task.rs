@@ -21,11 +21,11 @@ use streamgauge_common::{
     partition::{Partition, SourceIndex},
     topic_id::TopicId,
 };
-use streamgauge_engine::{Accumulators, Fault, Settings, WindowQuery};
+use streamgauge_engine::{Accumulators, Fault, RestoreError, Settings, WindowQuery};
 use streamgauge_kafka::StartAt;
 use streamgauge_state::{
     decision::Verdict,
-    manifest::{Offsets, PartitionProgress, StartBounds},
+    manifest::{Offsets, PartitionProgress, StartBounds, TaskManifest},
     outbox::Outbox,
 };
 
@@ -168,8 +168,12 @@ impl QueryTask {
     }
 
     /// Its windows, where it begins.
-    pub fn begin_windows(&mut self, windows: Windows) {
+    ///
+    /// # Errors
+    /// A reducer of windows over a view that cannot be started.
+    pub fn begin_windows(&mut self, windows: Windows) -> Result<(), RestoreError> {
         self.query.replace_windows(Some(windows));
+        self.query.put_back_over_views(&TaskManifest::default(), std::iter::empty())
     }
 
     /// The same, whose columns are decoded for as long as it lives.
@@ -337,7 +341,7 @@ impl QueryTask {
 
     /// Whether a window is complete and its rows are not all decided: there was no room for them.
     fn has_complete_window(&self) -> bool {
-        self.query.windows().is_some_and(|windows| windows.engine.has_complete_window())
+        self.query.has_complete_window()
     }
 
     fn fold(&mut self, source: SourceIndex, batch: &Batch) {

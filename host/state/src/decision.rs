@@ -29,6 +29,17 @@ pub enum Decision {
         /// The rows, as messages.
         sent: Vec<SinkBatch>,
     },
+    /// The same of windows over a view.
+    OverViewClosed {
+        /// Which windows: their id in the names of segments.
+        windows: u64,
+        /// Where the window ends.
+        window_end: i64,
+        /// Which run of its groups, from 0.
+        run: u32,
+        /// The rows, as messages.
+        sent: Vec<SinkBatch>,
+    },
     /// Rows that are of no window.
     RowsEmitted {
         /// The partition.
@@ -91,6 +102,7 @@ const PASSED: u8 = 3;
 const VERDICT: u8 = 4;
 const ACKNOWLEDGED: u8 = 5;
 const CAPTURED: u8 = 6;
+const OVER_VIEW_CLOSED: u8 = 7;
 
 impl Decision {
     /// As bytes.
@@ -108,6 +120,13 @@ impl Decision {
             }
             Self::Closed { window_end, run, sent } => {
                 out.u8(CLOSED);
+                out.i64(*window_end);
+                out.u32(*run);
+                write_sent(&mut out, sent);
+            }
+            Self::OverViewClosed { windows, window_end, run, sent } => {
+                out.u8(OVER_VIEW_CLOSED);
+                out.u64(*windows);
                 out.i64(*window_end);
                 out.u32(*run);
                 write_sent(&mut out, sent);
@@ -148,6 +167,12 @@ impl Decision {
             CLOSED => {
                 Self::Closed { window_end: input.i64()?, run: input.u32()?, sent: read_sent(&mut input)? }
             }
+            OVER_VIEW_CLOSED => Self::OverViewClosed {
+                windows: input.u64()?,
+                window_end: input.i64()?,
+                run: input.u32()?,
+                sent: read_sent(&mut input)?,
+            },
             PASSED => Self::RowsEmitted {
                 partition: read_partition(&mut input)?,
                 next: read_offset(&mut input)?,

@@ -106,6 +106,11 @@ impl StateFingerprint {
         !self.versions.is_empty()
     }
 
+    /// It in words, a line each.
+    pub fn words(&self) -> &str {
+        &self.text
+    }
+
     /// A checksum of it.
     pub fn digest(&self) -> u64 {
         checksum(self.text.as_bytes())

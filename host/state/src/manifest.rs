@@ -33,6 +33,17 @@ pub struct Decided {
     pub forced: Option<i64>,
     /// By partition: the offset behind the last record whose row is of no window.
     pub passed: BTreeMap<Partition, Offset>,
+    /// As `run`, of windows over views, by the ids that their segments have.
+    pub over_views: BTreeMap<u64, (i64, u32)>,
+}
+
+/// What is kept of windows over a view beside their segments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OverViewProgress {
+    /// The versions of their reducers' states.
+    pub versions: Vec<u32>,
+    /// Windows that start before it are not emitted; none = all are.
+    pub emit_from_us: Option<i64>,
 }
 
 /// What was fixed when the query was first started.
@@ -65,8 +76,10 @@ pub struct TaskManifest {
     pub versions: Vec<u32>,
     /// The parts that belong to the state.
     pub kept: Vec<SegmentId>,
-    /// The operators of the query and of those that read its rows, by the ids that segments have: what each keeps.
+    /// The operators and windows over views of the queries that read its rows, by the ids that segments have: what each keeps.
     pub operators: BTreeMap<u64, String>,
+    /// Of those the windows over views.
+    pub over_views: BTreeMap<u64, OverViewProgress>,
     /// Whether its input has ended and everything is decided.
     pub finished: bool,
 }
@@ -132,18 +145,22 @@ impl CheckpointManifest {
         out.u64(sections.len() as u64);
         sections.iter().for_each(|section| section.encode(out));
         out.u128(task.start_bounds.topic_id.map_or(0, TopicId::bits));
-        // What was written before there were operators keeps its bytes.
-        if !task.operators.is_empty() {
+        // What was written before there were operators, or windows over views, keeps its bytes.
+        let has_over_views = !task.over_views.is_empty() || !task.decided.over_views.is_empty();
+        if !task.operators.is_empty() || has_over_views {
             write_map(out, &task.operators, |out, &id, meaning| {
                 out.u64(id);
                 out.str(meaning);
             });
         }
+        if has_over_views {
+            write_over_views(out, task);
+        }
         writer.into_bytes()
     }
 
     /// The manifest in these bytes, and where the sections of its state are. The first manifests ended behind the sections, later
-    /// ones behind the topic's id.
+    /// ones behind the topic's id, or behind the operators.
     pub fn decode(bytes: &[u8]) -> Result<(Self, Vec<SectionRef>), Malformed> {
         let mut reader = Reader::new(bytes);
         let input = &mut reader;
@@ -153,7 +170,7 @@ impl CheckpointManifest {
         let offsets = map(input, 13, |input| {
             Ok((read_partition(input)?, PartitionProgress { next: read_offset(input)?, done: input.bool()? }))
         })?;
-        let decided = Decided::read(input)?;
+        let mut decided = Decided::read(input)?;
         let sequences = map(input, 16, |input| Ok((input.str()?.to_owned(), input.u64()?)))?;
         let acknowledged = map(input, 24, |input| Ok((input.str()?.to_owned(), read_acknowledged(input)?)))?;
         let verdicts = map(input, 21, |input| {
@@ -169,6 +186,14 @@ impl CheckpointManifest {
             0 => BTreeMap::new(),
             _ => map(input, 16, |input| Ok((input.u64()?, input.str()?.to_owned())))?,
         };
+        let over_views = match input.left() {
+            0 => BTreeMap::new(),
+            _ => {
+                let progress = map(input, 17, read_over_view)?;
+                decided.over_views = map(input, 20, |input| Ok((input.u64()?, (input.i64()?, input.u32()?))))?;
+                progress
+            }
+        };
         reader.finish()?;
         let task = TaskManifest {
             start_bounds: StartBounds { emit_from_us, ends, topic_id },
@@ -180,6 +205,7 @@ impl CheckpointManifest {
             versions,
             kept,
             operators,
+            over_views,
             finished,
         };
         Ok((Self { task, log: LogPosition { index, needed_from, acknowledged } }, sections))
@@ -207,8 +233,29 @@ impl Decided {
             run,
             forced,
             passed: map(input, 12, |input| Ok((read_partition(input)?, read_offset(input)?)))?,
+            over_views: BTreeMap::new(),
         })
     }
+}
+
+fn write_over_views(out: &mut Writer, task: &TaskManifest) {
+    write_map(out, &task.over_views, |out, &id, OverViewProgress { versions, emit_from_us }| {
+        out.u64(id);
+        out.u64(versions.len() as u64);
+        versions.iter().for_each(|&version| out.u32(version));
+        write_optional(out, *emit_from_us);
+    });
+    write_map(out, &task.decided.over_views, |out, &id, &(window_end, run)| {
+        out.u64(id);
+        out.i64(window_end);
+        out.u32(run);
+    });
+}
+
+fn read_over_view(input: &mut Reader<'_>) -> Result<(u64, OverViewProgress), Malformed> {
+    let (id, versions) = (input.u64()?, list(input, 4, Reader::u32)?);
+    let emit_from_us = if input.bool()? { Some(input.i64()?) } else { None };
+    Ok((id, OverViewProgress { versions, emit_from_us }))
 }
 
 fn write_optional(out: &mut Writer, number: Option<i64>) {
@@ -263,7 +310,7 @@ fn map<'a, K: Ord, V>(
 mod tests {
     use super::*;
     use streamgauge_common::partition::SourceIndex;
-    use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentKind, SliceNumber, WindowNumber};
+    use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentKind, SliceNumber, ViewSegment, WindowNumber};
 
     fn first(number: u32) -> Partition {
         SourceIndex::FIRST.partition(number)
@@ -284,7 +331,15 @@ mod tests {
     #[test]
     fn manifests_of_earlier_versions_have_no_topic_and_no_operators() {
         let operators = BTreeMap::from([(7, "'n': row_number of each (model TEXT)".to_owned())]);
-        let newest = with(TopicId::new(7), operators).encode(&[SECTION]);
+        let third = with(TopicId::new(7), operators);
+        let mut newest = third.clone();
+        newest.task.over_views.insert(7, OverViewProgress { versions: vec![2], emit_from_us: Some(-1) });
+        newest.task.decided.over_views.insert(7, (60, 1));
+        let (newest_bytes, third_bytes) = (newest.encode(&[SECTION]), third.encode(&[SECTION]));
+        assert!(newest_bytes.starts_with(&third_bytes), "a state without windows over views has the bytes that it had");
+        assert_eq!(CheckpointManifest::decode(&newest_bytes), Ok((newest, vec![SECTION])));
+        assert_eq!(CheckpointManifest::decode(&third_bytes), Ok((third, vec![SECTION])));
+        let newest = newest_bytes;
         let second = with(TopicId::new(7), BTreeMap::new()).encode(&[SECTION]);
         assert!(newest.starts_with(&second), "a state without operators has the bytes that it had");
         let (manifest, sections) = CheckpointManifest::decode(&second).unwrap();
@@ -292,7 +347,7 @@ mod tests {
         let first = &second[..second.len() - 16];
         let (manifest, sections) = CheckpointManifest::decode(first).unwrap();
         assert_eq!((manifest, sections), (with(None, BTreeMap::new()), vec![SECTION]));
-        let earlier = [first.len(), second.len()];
+        let earlier = [first.len(), second.len(), third_bytes.len()];
         for length in (0..newest.len()).filter(|length| !earlier.contains(length)) {
             assert!(CheckpointManifest::decode(&newest[..length]).is_err(), "cut at {length}");
         }
@@ -316,6 +371,7 @@ mod tests {
                 run: Some((60, 2)),
                 forced: Some(-1),
                 passed: [(first(0), Offset(3)), (other(0), Offset(2))].into(),
+                over_views: [(6, (120, 0))].into(),
             },
             sequences: [("insert_a_1".into(), 12)].into(),
             verdicts: [
@@ -339,8 +395,14 @@ mod tests {
                     kind: SegmentKind::Slice(SliceNumber(7)),
                 }),
                 SegmentId::Operator(OperatorSegment { operator: 5, shard: 63 }),
+                SegmentId::View(ViewSegment {
+                    windows: 6,
+                    shard: 1,
+                    kind: SegmentKind::Slice(SliceNumber(-2)),
+                }),
             ],
             operators: BTreeMap::from([(5, "'n': row_number".to_owned())]),
+            over_views: [(6, OverViewProgress { versions: vec![1, 4], emit_from_us: None })].into(),
             finished: true,
         };
         let acknowledged = Acknowledged { upto: 3, beyond: [(5, 5), (7, 9)].into() };
@@ -351,12 +413,14 @@ mod tests {
         };
         for manifest in [CheckpointManifest { task, log }, CheckpointManifest::default()] {
             let bytes = manifest.encode(&[SECTION, SECTION]);
-            let without_operators = {
-                let task = TaskManifest { operators: BTreeMap::new(), ..manifest.task.clone() };
-                CheckpointManifest { task, ..manifest.clone() }.encode(&[SECTION, SECTION]).len()
-            };
+            let mut earlier = manifest.clone();
+            earlier.task.over_views.clear();
+            earlier.task.decided.over_views.clear();
+            let without_over_views = earlier.encode(&[SECTION, SECTION]).len();
+            earlier.task.operators.clear();
+            let without_operators = earlier.encode(&[SECTION, SECTION]).len();
             assert_eq!(CheckpointManifest::decode(&bytes), Ok((manifest, vec![SECTION, SECTION])));
-            let earlier = [without_operators - 16, without_operators];
+            let earlier = [without_operators - 16, without_operators, without_over_views];
             for length in (0..bytes.len()).filter(|length| !earlier.contains(length)) {
                 assert!(CheckpointManifest::decode(&bytes[..length]).is_err(), "cut at {length}");
             }

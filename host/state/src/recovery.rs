@@ -242,6 +242,13 @@ impl Replay {
                 }
                 self.send(entry.index, sent);
             }
+            Decision::OverViewClosed { windows, window_end, run, sent } => {
+                if is_new {
+                    let decided = self.decisions.decided.over_views.entry(windows).or_insert((window_end, run));
+                    *decided = (window_end, run).max(*decided);
+                }
+                self.send(entry.index, sent);
+            }
             Decision::RowsEmitted { partition, next, sent } => {
                 if is_new {
                     let passed = self.decisions.decided.passed.entry(partition).or_insert(next);

@@ -2,7 +2,7 @@
 
 use streamgauge_common::{column::Texts, partition::SourceIndex};
 use streamgauge_engine::{
-    FoldSegment, OperatorSegment, SegmentId, SegmentKind, SliceNumber, StateSegment, WindowNumber,
+    FoldSegment, OperatorSegment, SegmentId, SegmentKind, SliceNumber, StateSegment, ViewSegment, WindowNumber,
 };
 
 use super::bytes::{Malformed, Reader, Writer, read_partition, write_partition};
@@ -11,6 +11,7 @@ const SLICE: u8 = 1;
 const LATE: u8 = 2;
 const COUNTED: u8 = 3;
 const OPERATOR: u8 = 4;
+const VIEW: u8 = 5;
 
 /// Parts one behind the other.
 pub fn encode(parts: &[&StateSegment]) -> Vec<u8> {
@@ -55,43 +56,61 @@ pub(super) fn write_id(out: &mut Writer, id: &SegmentId) {
     match *id {
         SegmentId::Fold(FoldSegment { partition, kind }) => {
             write_partition(out, partition);
-            match kind {
-                SegmentKind::Slice(slice) => {
-                    out.u8(SLICE);
-                    out.i64(slice.0);
-                }
-                SegmentKind::Late { window, slice } => {
-                    out.u8(LATE);
-                    out.i64(window.0);
-                    out.i64(slice.0);
-                }
-                SegmentKind::Counted(slice) => {
-                    out.u8(COUNTED);
-                    out.i64(slice.0);
-                }
-            }
+            write_kind(out, kind);
         }
         SegmentId::Operator(OperatorSegment { operator, shard }) => {
             write_partition(out, SourceIndex::FIRST.partition(shard));
             out.u8(OPERATOR);
             out.u64(operator);
         }
+        SegmentId::View(ViewSegment { windows, shard, kind }) => {
+            write_partition(out, SourceIndex::FIRST.partition(shard));
+            out.u8(VIEW);
+            out.u64(windows);
+            write_kind(out, kind);
+        }
+    }
+}
+
+fn write_kind(out: &mut Writer, kind: SegmentKind) {
+    match kind {
+        SegmentKind::Slice(slice) => {
+            out.u8(SLICE);
+            out.i64(slice.0);
+        }
+        SegmentKind::Late { window, slice } => {
+            out.u8(LATE);
+            out.i64(window.0);
+            out.i64(slice.0);
+        }
+        SegmentKind::Counted(slice) => {
+            out.u8(COUNTED);
+            out.i64(slice.0);
+        }
     }
 }
 
 pub(super) fn read_id(input: &mut Reader<'_>) -> Result<SegmentId, Malformed> {
     let partition = read_partition(input)?;
-    let kind = match input.u8()? {
+    let (shard, is_first) = (partition.number, partition.source == SourceIndex::FIRST);
+    Ok(match input.u8()? {
+        OPERATOR if is_first => SegmentId::Operator(OperatorSegment { operator: input.u64()?, shard }),
+        VIEW if is_first => {
+            let windows = input.u64()?;
+            let kind = input.u8()?;
+            SegmentId::View(ViewSegment { windows, shard, kind: read_kind(kind, input)? })
+        }
+        kind => SegmentId::Fold(FoldSegment { partition, kind: read_kind(kind, input)? }),
+    })
+}
+
+fn read_kind(kind: u8, input: &mut Reader<'_>) -> Result<SegmentKind, Malformed> {
+    Ok(match kind {
         SLICE => SegmentKind::Slice(SliceNumber(input.i64()?)),
         LATE => SegmentKind::Late { window: WindowNumber(input.i64()?), slice: SliceNumber(input.i64()?) },
         COUNTED => SegmentKind::Counted(SliceNumber(input.i64()?)),
-        OPERATOR if partition.source == SourceIndex::FIRST => {
-            let shard = partition.number;
-            return Ok(SegmentId::Operator(OperatorSegment { operator: input.u64()?, shard }));
-        }
         kind => return Err(input.malformed(format!("no part has kind {kind}"))),
-    };
-    Ok(SegmentId::Fold(FoldSegment { partition, kind }))
+    })
 }
 
 fn write_texts(out: &mut Writer, texts: &Texts) {
@@ -135,11 +154,13 @@ mod tests {
             }),
             any::<i64>().prop_map(|slice| SegmentKind::Counted(SliceNumber(slice))),
         ];
+        let view = (any::<u64>(), 0..1_u32 << 31, kind.clone())
+            .prop_map(|(windows, shard, kind)| SegmentId::View(ViewSegment { windows, shard, kind }));
         let folded = (partitions(), kind)
             .prop_map(|(partition, kind)| SegmentId::Fold(FoldSegment { partition, kind }));
         let operator = (any::<u64>(), 0..1_u32 << 31)
             .prop_map(|(operator, shard)| SegmentId::Operator(OperatorSegment { operator, shard }));
-        let id = prop_oneof![folded, operator];
+        let id = prop_oneof![folded, operator, view];
         let part = (id, any::<bool>(), texts(), prop::collection::vec(texts(), 0..3));
         let part = part.prop_map(|(id, whole, keys, states)| StateSegment { id, whole, keys, states });
         prop::collection::vec(part, 0..5)

@@ -17,6 +17,7 @@ mod scripts;
 mod operators;
 mod own_plugins;
 mod outputs;
+mod over_views;
 mod changed;
 mod ends;
 mod kept;

@@ -217,7 +217,8 @@ impl<'a> Expressions<'a> {
                 None => problem,
             }
         })?;
-        match self.scope.find(&name)? {
+        // With the view before it `window_end` is the view's own, and not that of the windows over it.
+        match self.scope.column(&name)?.or(self.scope.find(&name)?) {
             Some(meaning) => self.meaning(meaning, name.span),
             None => Err(self.scope.unknown(&name, name.span)),
         }

@@ -5,6 +5,7 @@ use sqlparser::ast::Expr as Ast;
 use super::expression::Expressions;
 use super::function::call_name;
 use super::query::{Behind, BoundOutput};
+use super::relation::TimeRole;
 use super::scope::Meaning;
 use crate::error::{Checked, Problem};
 use crate::errors::{Errors, both};
@@ -54,12 +55,12 @@ impl<'a> Outputs<'a> {
             Err(problem) => problem,
         };
         let expr = Expr { node: Node::Literal(Value::Null), data_type: DataType::Text };
-        let (text, is_window_end) = (String::new(), false);
+        let (text, role) = (String::new(), TimeRole::None);
         let named = match alias {
-            Some(alias) => self.add(BoundOutput { name: alias.clone(), expr, text, is_window_end }),
+            Some(alias) => self.add(BoundOutput { name: alias.clone(), expr, text, role }),
             None => {
                 let name = Name { text: String::new(), quoted: true, span: written.span };
-                self.list.push(BoundOutput { name, expr, text, is_window_end });
+                self.list.push(BoundOutput { name, expr, text, role });
                 Ok(())
             }
         };
@@ -79,14 +80,14 @@ impl<'a> Outputs<'a> {
             None if self.names.is_some() => Name { text: String::new(), quoted: false, span: written.span },
             None => default_name(expressions, written, self.list.len() + 1)?,
         };
-        let is_window_end = match (&expr.node, expressions.scope.windows) {
-            (&Node::Column(at), Some(_)) => at == Behind::END,
+        let role = match (&expr.node, expressions.scope.windows) {
+            (&Node::Column(Behind::END), Some(_)) => TimeRole::WindowEnd,
             (&Node::Column(at), None) => {
-                expressions.scope.relation.columns.get(at).is_some_and(|column| column.is_window_end)
+                expressions.scope.relation.columns.get(at).map_or(TimeRole::None, |column| column.role)
             }
-            _ => false,
+            _ => TimeRole::None,
         };
-        self.add(BoundOutput { name, expr, text: written.expr.to_string(), is_window_end })
+        self.add(BoundOutput { name, expr, text: written.expr.to_string(), role })
     }
 
     pub(super) fn add(&mut self, mut output: BoundOutput) -> Checked<()> {

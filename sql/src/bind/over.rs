@@ -9,6 +9,7 @@ use sqlparser::tokenizer::Span;
 use super::expression::{Clause, Expressions};
 use super::function::call_name;
 use super::query::Computed;
+use super::relation::RelationColumn;
 use super::scope::Meaning;
 use crate::error::{Checked, Problem};
 use crate::expr::{Expr, Node};
@@ -56,7 +57,7 @@ pub(super) fn bind(
     if !no_arguments || call.filter.is_some() || !call.within_group.is_empty() {
         return Err(Problem::new(span, "row_number takes no arguments").help(USAGE));
     }
-    if expressions.scope.relation.columns.iter().all(|column| !column.is_window_end) {
+    if expressions.scope.relation.columns.iter().all(|column| !column.is_window_end()) {
         let relation = expressions.scope.relation.describe();
         return Err(Problem::new(
             span,
@@ -98,7 +99,7 @@ pub(super) fn bind(
 fn check_order(expressions: &Expressions<'_>, spec: &WindowSpec, span: Span) -> Checked<()> {
     let ends = |ident| -> Checked<bool> {
         let Some(Meaning::Column(at)) = expressions.scope.find(&Name::new(ident))? else { return Ok(false) };
-        Ok(expressions.scope.relation.columns.get(at).is_some_and(|column| column.is_window_end))
+        Ok(expressions.scope.relation.columns.get(at).is_some_and(RelationColumn::is_window_end))
     };
     let is_window_end = match spec.order_by.as_slice() {
         [

@@ -5,10 +5,11 @@ use sqlparser::tokenizer::Span;
 
 use super::aggregate::BoundAggregate;
 use super::expression::{Alias, Clause, Expressions};
+use super::order::{self, BoundOrder};
 use super::output::Outputs;
 use super::over::{self, BoundOperator};
 use super::plugin::Functions;
-use super::relation::Relation;
+use super::relation::{Relation, TimeRole};
 use super::scope::{Meaning, Scope};
 use super::window::Windows;
 use crate::error::{Checked, Problem};
@@ -31,6 +32,8 @@ pub(crate) struct BoundSelect {
     pub(crate) keys: Vec<Computed>,
     pub(crate) aggregates: Vec<BoundAggregate>,
     pub(crate) having: Option<Computed>,
+    /// Over the columns that `output` is over.
+    pub(crate) order: Option<BoundOrder>,
     /// Row by row only: their values stand behind the columns of the relation.
     pub(crate) operators: Vec<BoundOperator>,
     pub(crate) output: Vec<BoundOutput>,
@@ -42,8 +45,7 @@ pub(crate) struct BoundOutput {
     pub(crate) name: Name,
     pub(crate) expr: Expr,
     pub(crate) text: String,
-    /// Whether its values are the ends of the windows that the rows are of.
-    pub(crate) is_window_end: bool,
+    pub(crate) role: TimeRole,
 }
 
 /// The numbers of the columns behind the windows: start, end, keys, aggregates.
@@ -113,9 +115,11 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
         };
         errors.keep(added);
     }
+    let order = order::bind(expressions, select, |_, expr| Ok(expr));
+    let order = errors.keep(order).flatten();
     let (keys, aggregates) = (Vec::new(), Vec::new());
     let ((), output) = both(errors.end(), output.finish())?;
-    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having: None, operators, output })
+    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having: None, order, operators, output })
 }
 
 /// GROUP BY or HAVING of a query without windows.
@@ -147,7 +151,7 @@ fn all(
             text: name.text.clone(),
             name,
             expr,
-            is_window_end: column.is_window_end,
+            role: column.role,
         })?;
     }
     Ok(())
@@ -219,10 +223,15 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
     let having = having
         .and_then(|(condition, named)| errors.keep(behind(expressions, keys.as_deref(), condition, &named)));
     let having = having.zip(select.having.as_ref().map(|written| written.expr.to_string()));
+    let order = order::bind(expressions, select, |expressions, expr| {
+        let named = std::mem::take(&mut expressions.named);
+        behind(expressions, keys.as_deref(), expr, &named)
+    });
+    let order = errors.keep(order).flatten();
     let ((), output) = both(errors.end(), output.finish())?;
     let (keys, operators) = (keys.unwrap_or_default(), Vec::new());
     let aggregates = std::mem::take(&mut expressions.aggregates);
-    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, operators, output })
+    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, order, operators, output })
 }
 
 fn star(item: &Item) -> Option<Span> {
@@ -291,7 +300,7 @@ fn key(
 }
 
 /// `GROUP BY 3`: the third item of the SELECT list.
-fn ordinal<'a>(written: &Written, select: &'a Select) -> Checked<Option<&'a Ast>> {
+pub(super) fn ordinal<'a>(written: &Written, select: &'a Select) -> Checked<Option<&'a Ast>> {
     let Ast::Value(value) = &written.expr else { return Ok(None) };
     let AstValue::Number(digits, _) = &value.value else { return Ok(None) };
     let item = digits.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).and_then(|n| select.items.get(n));

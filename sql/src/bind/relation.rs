@@ -1,5 +1,6 @@
 //! What a query can read: sources and views.
 
+use super::query::{BoundOutput, BoundSelect};
 use crate::manifest::Input;
 use crate::parse::name::Name;
 use crate::types::DataType;
@@ -13,16 +14,39 @@ pub(crate) struct Relation {
     /// As manifests name it: a view by the name of its query.
     pub(crate) input: Input,
     pub(crate) columns: Vec<RelationColumn>,
+    /// Whether it is a query of WITH or in FROM, which only its statement knows.
+    pub(crate) is_named: bool,
 }
 
 /// Which of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum RelationKind {
     /// With the column of its WATERMARK.
     Source {
         time: Option<usize>,
     },
-    View,
+    /// Rows of windows.
+    WindowView,
+    /// Rows of a source.
+    RowView(Box<RowView>),
+}
+
+/// A view without windows, over a source.
+#[derive(Clone, Debug)]
+pub(crate) struct RowView {
+    pub(crate) source: Relation,
+    pub(crate) select: BoundSelect,
+}
+
+/// Whether a column's values are times by which windows can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeRole {
+    /// They are values like others.
+    None,
+    /// They are the event times of a source's WATERMARK, unchanged.
+    EventTime,
+    /// They are the ends of the windows that the rows are of.
+    WindowEnd,
 }
 
 /// A column that a query can name.
@@ -30,18 +54,43 @@ pub(crate) enum RelationKind {
 pub(crate) struct RelationColumn {
     pub(crate) name: Name,
     pub(crate) data_type: DataType,
+    pub(crate) role: TimeRole,
+}
+
+impl RelationColumn {
+    /// A column of a query's result.
+    pub(crate) fn of(output: &BoundOutput) -> Self {
+        let BoundOutput { name, expr, role, .. } = output;
+        Self { name: name.clone(), data_type: expr.data_type, role: *role }
+    }
+
     /// Whether its values are the ends of the windows that the rows are of.
-    pub(crate) is_window_end: bool,
+    pub(crate) fn is_window_end(&self) -> bool {
+        self.role == TimeRole::WindowEnd
+    }
 }
 
 impl Relation {
     pub(crate) fn is_view(&self) -> bool {
-        self.kind == RelationKind::View
+        !matches!(self.kind, RelationKind::Source { .. })
+    }
+
+    /// Whether its rows are of windows.
+    pub(crate) fn has_window_rows(&self) -> bool {
+        match &self.kind {
+            RelationKind::Source { .. } => false,
+            RelationKind::WindowView => true,
+            RelationKind::RowView(view) => view.source.has_window_rows(),
+        }
     }
 
     /// In words of an error.
     pub(crate) fn describe(&self) -> String {
-        let kind = if self.is_view() { "view" } else { "source" };
+        let kind = match self.kind {
+            RelationKind::Source { .. } => "source",
+            _ if self.is_named => "query",
+            _ => "view",
+        };
         format!("the {kind} `{}`", self.name)
     }
 }

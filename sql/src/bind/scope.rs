@@ -35,6 +35,11 @@ impl Scope<'_> {
                 return Ok(Some(Meaning::WindowEnd));
             }
         }
+        self.column(name)
+    }
+
+    /// The column of the relation that has this name; `None` if there is none.
+    pub(super) fn column(&self, name: &Name) -> Checked<Option<Meaning>> {
         let columns = self.relation.columns.iter().enumerate();
         let found: Vec<usize> =
             columns.filter(|(_, column)| name.means(&column.name.text)).map(|(at, _)| at).collect();

@@ -2,7 +2,7 @@
 
 use sqlparser::tokenizer::Span;
 
-use super::relation::{Relation, RelationKind};
+use super::relation::{Relation, RelationKind, TimeRole};
 use crate::error::{Checked, Problem};
 use crate::errors::both;
 use crate::manifest::WindowKind;
@@ -222,9 +222,9 @@ impl<'a> Arguments<'a> {
                 Problem::new(span, "expected the column with the event time").help(spelling(self.call))
             );
         };
-        let RelationKind::Source { time } = relation.kind else {
-            return Err(Problem::new(span, "windows over a view are not in the language yet")
-                .help("aggregate in the view itself: it can read FROM TUMBLE(source, ts, size)"));
+        let time = match relation.kind {
+            RelationKind::Source { time } => time,
+            RelationKind::WindowView | RelationKind::RowView(_) => return time_of_view(name, relation, span),
         };
         let names = relation.columns.iter().map(|column| column.name.text.as_str());
         let Some(column) = name.position_in(names.clone()) else {
@@ -285,4 +285,30 @@ impl<'a> Arguments<'a> {
         }
         Ok((*micros, span))
     }
+}
+
+/// The column of a view by which windows are made: the end of the windows that its rows are of, or the event time of the source whose
+/// rows it selects.
+fn time_of_view(name: &Name, view: &Relation, span: Span) -> Checked<usize> {
+    let (wanted, what) = match view.has_window_rows() {
+        false => (TimeRole::EventTime, "the column of the source's WATERMARK, unchanged"),
+        true => (TimeRole::WindowEnd, "the end of its own windows"),
+    };
+    let names = view.columns.iter().map(|column| column.name.text.as_str());
+    let at = name.position_in(names.clone());
+    if let Some(at) = at
+        && view.columns.get(at).is_some_and(|column| column.role == wanted)
+    {
+        return Ok(at);
+    }
+    let problem = match at {
+        Some(_) => format!("windows over {} are made by {what}, and `{}` is not that", view.describe(), name.text),
+        None => format!("{} has no column `{}`; windows over it are made by {what}", view.describe(), name.text),
+    };
+    let known = view.columns.iter().find(|column| column.role == wanted);
+    Err(Problem::new(span, problem).help(match (known, wanted) {
+        (Some(column), _) => format!("write `{}`", column.name.text),
+        (None, TimeRole::EventTime) => format!("select that column in {}", view.describe()),
+        (None, _) => format!("select window_end in {}", view.describe()),
+    }))
 }

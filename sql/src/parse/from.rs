@@ -7,7 +7,7 @@ use super::cursor::Cursor;
 use super::duration;
 use super::name::Name;
 use super::refused;
-use super::select;
+use super::select::{self, Select};
 use crate::error::{Checked, Problem};
 
 /// Where a query reads.
@@ -22,6 +22,8 @@ pub(crate) struct From {
 pub(crate) enum Relation {
     Named(Name),
     Window(WindowCall),
+    /// `(SELECT ...)`
+    Query(Box<Select>, Span),
 }
 
 /// `HOP(...)` or `TUMBLE(...)`.
@@ -63,7 +65,7 @@ pub(crate) enum ArgumentValue {
 
 pub(super) fn parse(cursor: &mut Cursor) -> Checked<From> {
     if *cursor.peek() == Token::LParen {
-        return Err(refused::subquery(cursor.span()));
+        return subquery(cursor);
     }
     let relation = if cursor.at_word("table") && *cursor.peek_nth(1) == Token::LParen {
         cursor.advance();
@@ -87,6 +89,22 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<From> {
     match refused::behind_from(cursor) {
         Some(problem) => Err(problem),
         None => Ok(From { relation, alias }),
+    }
+}
+
+/// `(SELECT ...) AS name`
+fn subquery(cursor: &mut Cursor) -> Checked<From> {
+    let start = cursor.span();
+    cursor.advance();
+    if !cursor.at_word("select") && !cursor.at_word("with") {
+        return Err(Problem::new(start, "a name in FROM stands without parentheses").help("write FROM source"));
+    }
+    let select = select::parse_inner(cursor)?;
+    let span = cursor.since(start);
+    let alias = select::alias(cursor, "an alias")?;
+    match refused::behind_from(cursor) {
+        Some(problem) => Err(problem),
+        None => Ok(From { relation: Relation::Query(Box::new(select), span), alias }),
     }
 }
 

@@ -11,11 +11,6 @@ use crate::expr::Comparison;
 type Row = (&'static [&'static str], &'static str, &'static str);
 
 const STATEMENTS: &[Row] = &[
-    (
-        &["with"],
-        "common table expressions are not in the language",
-        "write CREATE VIEW name AS SELECT ... and read that view",
-    ),
     (&["from"], "a query begins with SELECT", "write SELECT ... FROM ..."),
     (&["values"], "rows come from sources, not from VALUES", "write SELECT ... FROM a source"),
     (&["drop"], "a file only creates: what it does not name is not there", "leave the statement out"),
@@ -82,11 +77,10 @@ const CLAUSES: &[Row] = &[
     (&["notnull"], "the operator NOTNULL is not in the language", "write IS NOT NULL"),
     (
         &["order", "by"],
-        "ORDER BY is not in the language",
-        "leave it out: rows come ordered by window_end, window_start and the group's keys; `streamgauge query --rows N` shows the \
-         first N",
+        "ORDER BY stands behind HAVING, once",
+        "write SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ...",
     ),
-    (&["limit"], "LIMIT is not in the language: a stream has no end", FIRST_ROWS),
+    (&["limit"], "LIMIT stands behind ORDER BY, once", "write ORDER BY column DESC LIMIT 10: of each window's rows"),
     (&["offset"], "OFFSET is not in the language: a stream has no end", "select with WHERE or HAVING"),
     (&["fetch"], "FETCH is not in the language: a stream has no end", FIRST_ROWS),
     (
@@ -351,19 +345,23 @@ pub(super) fn group(cursor: &Cursor) -> Option<Box<Problem>> {
 }
 
 pub(super) fn subquery(span: Span) -> Box<Problem> {
-    Problem::new(span, "subqueries are not in the language")
-        .help("write CREATE VIEW name AS SELECT ... and read that view")
+    Problem::new(span, "a subquery stands in FROM or behind WITH, not here")
+        .help("write WITH name AS (SELECT ...) SELECT ... FROM name, or CREATE VIEW name AS SELECT ... and read that view")
 }
 
-/// Queries inside of a query, found before anything recurses into them.
+/// Queries inside of a query where none may stand, found before anything recurses into them.
 pub(super) fn subqueries(tokens: &[TokenWithSpan]) -> Checked<()> {
-    let inner = |pair: &[TokenWithSpan]| match pair {
-        [open, word] => {
-            open.token == Token::LParen && ["select", "with"].iter().any(|begin| is_word(&word.token, begin))
-        }
-        _ => false,
+    let begins = |open: &TokenWithSpan, word: &TokenWithSpan| {
+        open.token == Token::LParen && ["select", "with"].iter().any(|begin| is_word(&word.token, begin))
     };
-    match tokens.windows(2).find(|pair| inner(pair)).and_then(|pair| pair.last()) {
+    let may_stand_behind =
+        |before: &TokenWithSpan| ["as", "from"].iter().any(|word| is_word(&before.token, word));
+    let first = tokens.first_chunk().filter(|[open, word]| begins(open, word)).map(|[_, word]| word);
+    let misplaced = tokens.windows(3).find_map(|three| match three {
+        [before, open, word] if begins(open, word) && !may_stand_behind(before) => Some(word),
+        _ => None,
+    });
+    match first.or(misplaced) {
         Some(word) => Err(subquery(word.span)),
         None => Ok(()),
     }

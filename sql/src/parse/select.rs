@@ -6,21 +6,32 @@ use sqlparser::tokenizer::{Span, Token};
 use super::cursor::{Cursor, is_word};
 use super::from::{self, From};
 use super::name::Name;
+use super::order::{self, OrderBy};
 use super::refused;
 use crate::error::{Checked, Problem};
 
 /// A query as it was written.
 #[derive(Clone, Debug)]
 pub(crate) struct Select {
+    /// WITH: queries that this one may read by name.
+    pub(crate) with: Vec<NamedQuery>,
     pub(crate) items: Vec<Item>,
     pub(crate) from: From,
     pub(crate) filter: Option<Written>,
     pub(crate) group_by: Vec<Written>,
     pub(crate) having: Option<Written>,
+    pub(crate) order_by: Option<OrderBy>,
     /// `INSERT INTO sink (a, b)`: the names of the result's columns, in their order.
     pub(crate) names: Option<Vec<Name>>,
     /// From SELECT to the end.
     pub(crate) span: Span,
+}
+
+/// `name AS (SELECT ...)` in WITH.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedQuery {
+    pub(crate) name: Name,
+    pub(crate) select: Select,
 }
 
 /// An expression with the whole of its place.
@@ -45,9 +56,53 @@ const WHERE: &str = "write WHERE condition, such as WHERE x > 0";
 const GROUP_BY: &str = "write GROUP BY column, ...";
 const HAVING: &str = "write HAVING condition, such as HAVING count(*) > 10";
 const CLAUSES: &str =
-    "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ..., each once, and ends with `;`";
+    "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ..., each once, and ends with `;`";
+
+const NAMED: &str = "write WITH name AS (SELECT ... FROM source) SELECT ... FROM name";
 
 pub(super) fn parse(cursor: &mut Cursor) -> Checked<Select> {
+    let select = query(cursor)?;
+    if !cursor.at_end() {
+        return Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`;`")).or_help(CLAUSES));
+    }
+    Ok(select)
+}
+
+/// A query in parentheses, behind the opening one.
+pub(super) fn parse_inner(cursor: &mut Cursor) -> Checked<Select> {
+    let select = query(cursor)?;
+    match cursor.accept(&Token::RParen) {
+        true => Ok(select),
+        false => Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`)`")).or_help(CLAUSES)),
+    }
+}
+
+/// A query with its WITH, as far as it goes.
+fn query(cursor: &mut Cursor) -> Checked<Select> {
+    let start = cursor.span();
+    let mut with = Vec::new();
+    if cursor.accept_word("with") {
+        if cursor.at_word("recursive") {
+            return Err(Problem::new(cursor.span(), "a query cannot read itself").help(NAMED));
+        }
+        with = list(cursor, named).map_err(|problem| problem.or_help(NAMED))?;
+    }
+    let select = single(cursor)?;
+    Ok(Select { with, span: cursor.since(start), ..select })
+}
+
+fn named(cursor: &mut Cursor) -> Checked<NamedQuery> {
+    let name = cursor.name("the name of a query")?;
+    if *cursor.peek() == Token::LParen {
+        return Err(Problem::new(cursor.span(), "a query takes its column names from its SELECT")
+            .help("name them there with AS"));
+    }
+    cursor.expect_word("as")?;
+    cursor.expect(&Token::LParen)?;
+    parse_inner(cursor).map(|select| NamedQuery { name, select })
+}
+
+fn single(cursor: &mut Cursor) -> Checked<Select> {
     let start = cursor.span();
     if !cursor.at_word("select") {
         return Err(refused::statement(cursor).unwrap_or_else(|| cursor.unexpected("SELECT")));
@@ -75,11 +130,9 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<Select> {
         Vec::new()
     };
     let having = condition(cursor, "having").map_err(|problem| problem.or_help(HAVING))?;
+    let order_by = order::parse(cursor)?;
     let _default = cursor.accept_words(&["emit", "on", "window", "close"]);
-    if !cursor.at_end() {
-        return Err(refused::clause(cursor).unwrap_or_else(|| cursor.unexpected("`;`")).or_help(CLAUSES));
-    }
-    Ok(Select { items, from, filter, group_by, having, names: None, span: cursor.since(start) })
+    Ok(Select { with: Vec::new(), items, from, filter, group_by, having, order_by, names: None, span: cursor.since(start) })
 }
 
 /// WHERE or HAVING, if it comes next.
@@ -119,7 +172,7 @@ fn item(cursor: &mut Cursor) -> Checked<Item> {
     Ok(Item::Expr(Box::new(written), alias))
 }
 
-fn written(cursor: &mut Cursor) -> Checked<Written> {
+pub(super) fn written(cursor: &mut Cursor) -> Checked<Written> {
     let start = cursor.span();
     let expr = cursor.expr()?;
     Ok(Written { expr, span: cursor.since(start) })

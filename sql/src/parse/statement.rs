@@ -49,12 +49,9 @@ pub(super) fn parse(piece: Piece) -> Checked<Statement> {
         .iter()
         .any(|word| tokens.get(1).is_some_and(|t| is_word(&t.token, word)));
     if !is_definition {
-        let is_select = !tokens.first().is_some_and(|token| is_word(&token.token, "with"));
-        if is_select {
-            refused::subqueries(&tokens)?;
-            refused::filters(&tokens)?;
-            refused::calls_of_options(&tokens)?;
-        }
+        refused::subqueries(&tokens)?;
+        refused::filters(&tokens)?;
+        refused::calls_of_options(&tokens)?;
         clear_keywords(&mut tokens);
     }
     let mut cursor = Cursor::new(tokens, end);
@@ -80,7 +77,7 @@ fn in_backticks(name: &TokenWithSpan, mut cursor: Cursor) -> Box<Problem> {
 }
 
 fn body(cursor: &mut Cursor) -> Checked<Body> {
-    if cursor.at_word("select") {
+    if cursor.at_word("select") || cursor.at_word("with") {
         return select::parse(cursor).map(Body::Select);
     }
     if cursor.accept_word("insert") {

@@ -2,9 +2,14 @@
 
 use super::Plan;
 use super::stage::{StageBuilder, collect};
-use crate::bind::{Behind, BoundAggregate, BoundOperator, BoundOutput, BoundQuery, BoundSelect, Windows};
+use crate::bind::{
+    Behind, BoundAggregate, BoundOperator, BoundOrder, BoundOrderKey, BoundOutput, BoundQuery, BoundSelect,
+    Windows,
+};
 use crate::expr::{Code, Expr};
-use crate::manifest::{Aggregate, Column, FORMAT, Field, Key, Manifest, Operator, Output, Stage, Window};
+use crate::manifest::{
+    Aggregate, Column, FORMAT, Field, Key, Manifest, Operator, OrderKey, Output, Stage, Window, WindowOrder,
+};
 use crate::types::DataType;
 
 pub(crate) fn build(query: BoundQuery) -> Plan {
@@ -21,7 +26,12 @@ pub(crate) fn build(query: BoundQuery) -> Plan {
     let operators = select.operators.iter().map(|bound| operator(&mut before, bound)).collect();
     let sides = match select.windows {
         Some(windows) => windowed(&mut before, select, windows, place(windows.time)),
-        None => Sides { window: None, emit: None, output: outputs(&mut before, &select.output) },
+        None => Sides {
+            window: None,
+            emit: None,
+            output: outputs(&mut before, &select.output),
+            order: order(&mut before, select.order.as_ref()),
+        },
     };
     let (ingest, ingest_code) = before.finish().unzip();
     let (emit, emit_code) = sides.emit.unzip();
@@ -36,6 +46,7 @@ pub(crate) fn build(query: BoundQuery) -> Plan {
         emit,
         operators,
         output: sides.output,
+        order: sides.order,
         target,
     };
     Plan { manifest, ingest: ingest_code, emit: emit_code }
@@ -46,6 +57,7 @@ struct Sides {
     window: Option<Window>,
     emit: Option<(Stage, Code)>,
     output: Vec<Output>,
+    order: Option<WindowOrder>,
 }
 
 fn windowed(before: &mut StageBuilder, select: BoundSelect, windows: Windows, time: usize) -> Sides {
@@ -55,9 +67,10 @@ fn windowed(before: &mut StageBuilder, select: BoundSelect, windows: Windows, ti
     let aggregates: Vec<Aggregate> = select.aggregates.iter().map(|bound| aggregate(before, bound)).collect();
     let mut behind = StageBuilder::new(behind(&keys, &aggregates), select.having);
     let output = outputs(&mut behind, &select.output);
+    let order = order(&mut behind, select.order.as_ref());
     let kind = windows.kind;
     assert!(0 < kind.slide_us() && kind.slide_us() <= kind.size_us(), "the binder checks the windows");
-    Sides { window: Some(Window { kind, time, keys, aggregates }), emit: behind.finish(), output }
+    Sides { window: Some(Window { kind, time, keys, aggregates }), emit: behind.finish(), output, order }
 }
 
 fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {
@@ -90,6 +103,16 @@ fn outputs(stage: &mut StageBuilder, list: &[BoundOutput]) -> Vec<Output> {
     list.iter().map(output).collect()
 }
 
+fn order(stage: &mut StageBuilder, order: Option<&BoundOrder>) -> Option<WindowOrder> {
+    let BoundOrder { keys, limit } = order?;
+    let key = |key: &BoundOrderKey| {
+        let BoundOrderKey { value: (expr, text), descending, nulls_first } = key;
+        let column = stage.place(expr, text);
+        OrderKey { text: text.clone(), column, descending: *descending, nulls_first: *nulls_first }
+    };
+    Some(WindowOrder { keys: keys.iter().map(key).collect(), limit: *limit })
+}
+
 /// The columns of the input that the query reads, in their order.
 fn columns_read(select: &mut BoundSelect, count: usize) -> Vec<usize> {
     let mut used = Vec::new();
@@ -100,7 +123,10 @@ fn columns_read(select: &mut BoundSelect, count: usize) -> Vec<usize> {
     select.aggregates.iter_mut().flat_map(|found| &mut found.arguments).for_each(|(expr, _)| add(expr));
     match select.windows {
         Some(windows) => used.push(windows.time),
-        None => select.output.iter_mut().for_each(|output| add(&mut output.expr)),
+        None => {
+            select.output.iter_mut().for_each(|output| add(&mut output.expr));
+            select.order.iter_mut().flat_map(|order| &mut order.keys).for_each(|key| add(&mut key.value.0));
+        }
     }
     // What operators give stands behind the columns of the input.
     used.retain(|&at| at < count);

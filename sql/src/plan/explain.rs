@@ -39,6 +39,9 @@ impl fmt::Display for Plan {
             let value = names.column(output.column);
             writeln!(f, "  {label:<7} {} {} = {value}", output.name, output.data_type)?;
         }
+        if let Some(order) = &manifest.order {
+            writeln!(f, "  order   {order} in each window")?;
+        }
         match &manifest.target {
             Target::View => write!(f, "  to      the queries that read {}", manifest.name),
             Target::Sink(name) => write!(f, "  to      sink {name}"),

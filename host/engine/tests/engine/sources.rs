@@ -89,7 +89,7 @@ fn a_snapshot_keeps_them_apart() {
     assert_eq!((*watermark, partitions), (21, &vec![(both[0], 35), (both[1], 21)]));
     let owner = |id: &SegmentId| match id {
         SegmentId::Fold(FoldSegment { partition, kind }) => (*partition, kind.slice()),
-        SegmentId::Operator(_) => unreachable!("there is none"),
+        SegmentId::Operator(_) | SegmentId::View(_) => unreachable!("there is none"),
     };
     let open: Vec<_> = snapshot.kept.iter().map(owner).filter(|&(_, slice)| slice.0 >= 2).collect();
     assert_eq!(open, [(both[0], SliceNumber(3)), (both[1], SliceNumber(2))], "each has its own slices");

@@ -37,6 +37,7 @@ impl QueryTask {
             versions,
             kept: kept.into_iter().collect(),
             operators: self.query.operator_names(),
+            over_views: self.query.over_views(),
             finished,
         };
         self.traps.pass(&self.offsets);

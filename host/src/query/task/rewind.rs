@@ -47,7 +47,8 @@ impl QueryTask {
         let windows = self.windows(checkpoint, segments.clone().filter(is_folded))?;
         self.query.replace_windows(windows);
         self.query.restart_lost()?;
-        let mut operators = segments.filter(|segment| !is_folded(segment));
+        self.query.put_back_over_views(checkpoint, segments.clone())?;
+        let mut operators = segments.filter(|segment| matches!(segment.id, SegmentId::Operator(_)));
         operators.try_for_each(|segment| self.query.put_back_operator(segment))
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use streamgauge_common::{clock::Stopwatch, partition::Partition};
-use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
+use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment, ViewSegment};
 use tracing::debug;
 
 use super::{
@@ -41,7 +41,9 @@ impl Owner {
     fn of(segment: &StateSegment) -> Self {
         match segment.id {
             SegmentId::Fold(FoldSegment { partition, .. }) => Self::Partition(partition),
-            SegmentId::Operator(OperatorSegment { shard, .. }) => Self::Shard(shard),
+            SegmentId::Operator(OperatorSegment { shard, .. }) | SegmentId::View(ViewSegment { shard, .. }) => {
+                Self::Shard(shard)
+            }
         }
     }
 }
