@@ -16,6 +16,7 @@ pub fn manifest(ingest: Option<&Code>, emit: Option<&Code>) -> Manifest {
         window: None,
         emit: emit.map(stage),
         operators: vec![],
+        order: None,
         output: vec![],
         target: Target::Console,
     }

@@ -210,6 +210,7 @@ pub(crate) fn manifest(computed: &[DataType]) -> Manifest {
         window: None,
         emit: Some(stage),
         operators: vec![],
+        order: None,
         output: Vec::new(),
         target: Target::Console,
     }

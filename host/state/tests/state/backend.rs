@@ -39,6 +39,7 @@ fn open(store: &Store) -> Recovered {
         window: None,
         emit: None,
         operators: vec![],
+        order: None,
         output: Vec::new(),
         target: Target::Console,
     };
