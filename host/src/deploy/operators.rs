@@ -4,7 +4,12 @@
 //! it is known in checkpoints by all that decides which rows come: HAVING and each WHERE on the way, and what the columns are that
 //! these and PARTITION BY name.
 
-use streamgauge_sql::manifest::{Column, Manifest, Operator, OperatorFunction, Stage};
+use std::collections::BTreeMap;
+
+use streamgauge_sql::{
+    Query,
+    manifest::{Column, Input, Manifest, Operator, OperatorFunction, Stage},
+};
 use streamgauge_state::fingerprint::StateFingerprint;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -34,6 +39,19 @@ pub(super) fn over_view(chain: &[&Manifest]) -> Option<(u64, String)> {
     }
     push_rows(&mut text, upstream);
     Some((xxh3_64(text.as_bytes()), text))
+}
+
+/// What is kept beside the windows over a source by the last of these statements and by those that read its rows: by id.
+pub(super) fn kept(chain: &[&Manifest], queries: &[&Query]) -> BTreeMap<u64, String> {
+    let Some(last) = chain.last() else { return BTreeMap::new() };
+    let mut all: BTreeMap<u64, String> = names(chain).into_iter().collect();
+    // The windows of the first one are what the state itself is.
+    all.extend(over_view(chain).filter(|_| chain.len() > 1));
+    let reads = |query: &&&Query| query.plan.manifest.input == Input::View(last.name.clone());
+    for reader in queries.iter().filter(reads) {
+        all.extend(kept(&[chain, &[&reader.plan.manifest]].concat(), queries));
+    }
+    all
 }
 
 fn meaning(chain: &[&Manifest], operator: &Operator) -> String {

@@ -1,5 +1,7 @@
 //! What a program would do to the states that are kept, before anything is done.
 
+use std::collections::BTreeMap;
+
 use streamgauge_engine::StateVersions;
 use streamgauge_kafka::{StartAt, count_records};
 use streamgauge_sql::{
@@ -17,6 +19,7 @@ use super::{
     DeployError, Deployment, identity,
     leftovers::delivered,
     needed::{check_chains, needed},
+    operators,
 };
 use crate::source::connector::SourceInput;
 
@@ -91,7 +94,7 @@ impl Deployment<'_> {
             let begin = self.start(source, &tasks);
             for task in &tasks {
                 let manifest = &task.plan.manifest;
-                let action = self.action(manifest, source, store)?;
+                let action = self.action(manifest, source, store, &needed)?;
                 let begins = !matches!(action, Action::Keep);
                 let reads_from = begins.then_some(match begin.start {
                     StartAt::Earliest => ReadsFrom::Earliest,
@@ -137,7 +140,13 @@ impl Deployment<'_> {
         Ok(planned)
     }
 
-    fn action(&self, manifest: &Manifest, source: &Source, store: &Store) -> Result<Action, DeployError> {
+    fn action(
+        &self,
+        manifest: &Manifest,
+        source: &Source,
+        store: &Store,
+        needed: &[&Query],
+    ) -> Result<Action, DeployError> {
         let open = self.opener(manifest);
         let accumulators = open()
             .map_err(|fault| DeployError::Runtime(format!("error: query '{}': {fault}", manifest.name)))?;
@@ -156,7 +165,10 @@ impl Deployment<'_> {
         };
         Ok(match fit {
             Fit::New => Action::Begin,
-            Fit::Same => Action::Keep,
+            Fit::Same => match lost(&folder, &operators::kept(&[manifest], needed))? {
+                Some(lost) => Action::Reset(lost),
+                None => Action::Keep,
+            },
             Fit::Changed(changes) => Action::Reset(changes),
         })
     }
@@ -169,6 +181,18 @@ impl Deployment<'_> {
             SourceInput::Files(_) => None,
         }
     }
+}
+
+/// What a state holds of operators and windows over views that the program does not have; none where it has all.
+fn lost(folder: &Store, kept: &BTreeMap<u64, String>) -> Result<Option<String>, DeployError> {
+    let looked = recovery::look(folder).map_err(|error| failed(&error))?;
+    let operators = looked.task.map(|task| task.operators).unwrap_or_default();
+    let lost: Vec<&str> = operators
+        .iter()
+        .filter(|(id, _)| !kept.contains_key(id))
+        .map(|(_, meaning)| meaning.as_str())
+        .collect();
+    Ok((!lost.is_empty()).then(|| format!("changed or gone: {}", lost.join("; "))))
 }
 
 /// Whether nothing can go on from a state.

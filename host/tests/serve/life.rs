@@ -117,6 +117,39 @@ fn a_mistake_is_told_with_its_place_and_disturbs_nothing() {
 }
 
 #[test]
+fn other_windows_over_a_view_are_a_reset_of_the_view_that_has_their_state() {
+    let host = with_input();
+    let over = |size: &str, having: &str| {
+        sql(&host, "", having).replace(
+            "SELECT * FROM counts",
+            &format!("SELECT window_end, sum(n) AS n FROM TUMBLE(counts, window_end, INTERVAL '{size}') GROUP BY window_end"),
+        )
+    };
+    host.put("counts", "", &over("1 hour", "")).is(201);
+    host.until_state("counts", "finished");
+    let planned = |text: &str| {
+        let plan = host.put("counts", "?plan=true", text).is(200).json();
+        let reason = plan["queries"][0]["reason"].as_str().unwrap_or_default().to_owned();
+        (actions(&plan), reason)
+    };
+    let kept = [("counts".to_owned(), "keep".to_owned())];
+    let reset = [("counts".to_owned(), "reset".to_owned())];
+    let same = over("1 hour", "").replace("sum(n) AS n", "sum(n) AS total");
+    assert_eq!(planned(&same).0, kept, "the SELECT list of the outer windows");
+    for changed in [over("2 hours", ""), over("1 hour", "HAVING count(*) > 1"), sql(&host, "", "")] {
+        let (actions, reason) = planned(&changed);
+        assert_eq!(actions, reset, "{changed}");
+        assert!(reason.contains("changed or gone") && reason.contains("windows of 3600 s"), "{reason}");
+        assert_eq!(host.put("counts", "", &changed).is(409).json()["type"], "urn:streamgauge:problem:reset");
+    }
+    host.put("counts", "?reset=counts", &over("2 hours", "")).is(200);
+    host.until_state("counts", "finished");
+    let written = fs::read_to_string(host.files().join("out.jsonl")).unwrap();
+    let ends: Vec<&str> = written.lines().map(|line| &line[15..31]).collect();
+    assert_eq!(ends, ["2026-01-01T01:00", "2026-01-01T02:00"], "{written}");
+}
+
+#[test]
 fn what_state_depends_on_is_reset_only_where_that_is_asked_for() {
     let mut host = with_input();
     host.put("counts", "", &sql(&host, "", "")).is(201);

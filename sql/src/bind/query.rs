@@ -1,6 +1,6 @@
 //! A SELECT: what is computed before the windows, in them and behind them.
 
-use sqlparser::ast::{Expr as Ast, Value as AstValue};
+use sqlparser::ast::{self, Expr as Ast, Value as AstValue};
 use sqlparser::tokenizer::Span;
 
 use super::aggregate::BoundAggregate;
@@ -124,14 +124,52 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
 
 /// GROUP BY or HAVING of a query without windows.
 fn misplaced(expressions: &Expressions<'_>, select: &Select) -> Option<Box<Problem>> {
-    let clauses = [(select.group_by.first(), "GROUP BY"), (select.having.as_ref(), "HAVING")];
-    let (written, name) =
-        clauses.into_iter().find_map(|(written, name)| written.map(|written| (written, name)))?;
+    let span = |written: &Written| written.span;
+    let clauses = [
+        (select.group_by.first().map(span), "GROUP BY"),
+        (select.having.as_ref().map(span), "HAVING"),
+        (select.distinct, "SELECT DISTINCT"),
+    ];
+    let (span, name) = clauses.into_iter().find_map(|(span, name)| span.map(|span| (span, name)))?;
     let help = match expressions.scope.relation.is_view() {
         true => "group in the view; select its rows with WHERE",
         false => "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
     };
-    Some(Problem::new(written.span, format!("{name} needs a window: a stream has no end")).help(help))
+    Some(Problem::new(span, format!("{name} needs a window: a stream has no end")).help(help))
+}
+
+/// `count(*)`.
+fn count_all() -> Ast {
+    let argument = ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard);
+    let arguments = ast::FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![argument],
+        clauses: Vec::new(),
+    };
+    Ast::Function(ast::Function {
+        name: ast::ObjectName::from(vec![ast::Ident::new("count")]),
+        uses_odbc_syntax: false,
+        parameters: ast::FunctionArguments::None,
+        args: ast::FunctionArguments::List(arguments),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// The groups of SELECT DISTINCT: each row of its list is one.
+fn distinct(select: &Select) -> Checked<Vec<Written>> {
+    let Some(span) = select.distinct else { return Ok(Vec::new()) };
+    if !select.group_by.is_empty() {
+        return Err(Problem::new(span, "DISTINCT stands beside GROUP BY, which gives one row a group already")
+            .help("leave DISTINCT out, and name all columns of GROUP BY in the SELECT list"));
+    }
+    let written = |item: &Item| match item {
+        Item::Expr(written, _) => Some(Written::clone(written)),
+        Item::All(..) => None,
+    };
+    Ok(select.items.iter().filter_map(written).collect())
 }
 
 /// `*`: every column of the relation.
@@ -179,7 +217,8 @@ struct Part<'s> {
 fn parts<'s>(expressions: &mut Expressions<'_>, select: &'s Select) -> Parts<'s> {
     let mut errors = Errors::default();
     let mut known = Vec::new();
-    for written in &select.group_by {
+    let distinct = errors.keep(distinct(select)).unwrap_or_default();
+    for written in select.group_by.iter().chain(&distinct) {
         errors.keep(key(expressions, select, written, &mut known));
     }
     let is_complete = errors.is_empty();
@@ -206,6 +245,13 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
                 "name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)",
             ),
         );
+    }
+    let groups = !select.group_by.is_empty() || select.distinct.is_some();
+    if groups && keys.is_some() && errors.is_empty() && expressions.aggregates.is_empty() {
+        // A group is there because it has rows, so its rows are counted.
+        let counted = Written { expr: count_all(), span: select.span };
+        errors.keep(expressions.whole(&counted, Clause::Group));
+        expressions.named.clear();
     }
     if errors.is_empty() && expressions.aggregates.is_empty() && items.iter().all(|item| item.expr.is_ok()) {
         errors.push(

@@ -44,11 +44,6 @@ const CREATES: &[Row] = &[
         "CREATE ALERT is not in the language yet",
         "INSERT INTO sink SELECT ... FROM view WHERE condition sends each row for which the condition holds",
     ),
-    (
-        &["or", "replace"],
-        "a file is the whole program: nothing is replaced",
-        "write CREATE without OR REPLACE",
-    ),
     (&["materialized"], "every view is kept up to date as events come", "write CREATE VIEW"),
     (&["temporary", "view"], "a view lives as long as its program", "write CREATE VIEW"),
     (&["temp", "view"], "a view lives as long as its program", "write CREATE VIEW"),
@@ -273,11 +268,6 @@ fn find(rows: &[Row], cursor: &Cursor) -> Option<Box<Problem>> {
 
 pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
     let rows: &[Row] = &[
-        (
-            &["distinct"],
-            "SELECT DISTINCT is not in the language",
-            "GROUP BY with the columns over a window gives each of them once a window",
-        ),
         (&["all"], "SELECT ALL is not in the language", "write SELECT"),
         (&["top"], "TOP is not in the language: a stream has no end", FIRST_ROWS),
     ];

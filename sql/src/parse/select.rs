@@ -15,6 +15,8 @@ use crate::error::{Checked, Problem};
 pub(crate) struct Select {
     /// WITH: queries that this one may read by name.
     pub(crate) with: Vec<NamedQuery>,
+    /// SELECT DISTINCT: where the word stands.
+    pub(crate) distinct: Option<Span>,
     pub(crate) items: Vec<Item>,
     pub(crate) from: From,
     pub(crate) filter: Option<Written>,
@@ -108,6 +110,7 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
         return Err(refused::statement(cursor).unwrap_or_else(|| cursor.unexpected("SELECT")));
     }
     cursor.advance();
+    let distinct = distinct(cursor);
     if let Some(problem) = refused::behind_select(cursor) {
         return Err(problem);
     }
@@ -132,7 +135,15 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
     let having = condition(cursor, "having").map_err(|problem| problem.or_help(HAVING))?;
     let order_by = order::parse(cursor)?;
     let _default = cursor.accept_words(&["emit", "on", "window", "close"]);
-    Ok(Select { with: Vec::new(), items, from, filter, group_by, having, order_by, names: None, span: cursor.since(start) })
+    Ok(Select { with: Vec::new(), distinct, items, from, filter, group_by, having, order_by, names: None, span: cursor.since(start) })
+}
+
+/// DISTINCT, unless it is the name of a column.
+fn distinct(cursor: &mut Cursor) -> Option<Span> {
+    let behind = cursor.peek_nth(1);
+    let is_column = matches!(behind, Token::Comma | Token::Period | Token::EOF) || is_word(behind, "from");
+    let span = cursor.span();
+    (!is_column && cursor.accept_word("distinct")).then_some(span)
 }
 
 /// WHERE or HAVING, if it comes next.

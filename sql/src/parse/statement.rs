@@ -45,9 +45,11 @@ pub(super) fn parse(piece: Piece) -> Checked<Statement> {
     if let Some(token) = backtick(&tokens) {
         return Err(in_backticks(token, Cursor::new(tokens.clone(), end)));
     }
+    // CREATE kind, or CREATE OR REPLACE kind.
+    let kind = if tokens.get(1).is_some_and(|token| is_word(&token.token, "or")) { 3 } else { 1 };
     let is_definition = ["source", "sink", "aggregate", "connector"]
         .iter()
-        .any(|word| tokens.get(1).is_some_and(|t| is_word(&t.token, word)));
+        .any(|word| tokens.get(kind).is_some_and(|token| is_word(&token.token, word)));
     if !is_definition {
         refused::subqueries(&tokens)?;
         refused::filters(&tokens)?;
@@ -95,6 +97,8 @@ fn body(cursor: &mut Cursor) -> Checked<Body> {
 const KINDS: [&str; 5] = ["SOURCE", "SINK", "VIEW", "AGGREGATE", "CONNECTOR"];
 
 fn create(cursor: &mut Cursor) -> Checked<Body> {
+    // A file is the whole program, and a deployment takes the place of the one before: that is what CREATE does.
+    cursor.accept_words(&["or", "replace"]);
     if cursor.accept_word("source") {
         return source::parse(cursor)
             .map(Body::CreateSource)
