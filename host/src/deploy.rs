@@ -45,7 +45,7 @@ use self::{
     needed::{check_chains, needed},
     output_files::{LetterSettings, OutputFiles},
     sinks::Sinks,
-    source::{ReadStart, columns},
+    source::{ReadStart, columns, register},
 };
 use crate::{
     crashes::CrashFolder,
@@ -422,8 +422,8 @@ impl Deployment<'_> {
         });
         let mut levels: Vec<Vec<QueryTask>> = Vec::new();
         for task in tasks {
-            let ticket = schema.register(&columns(source, &task.plan.manifest));
-            let Some(task) = self.task(task, source, ticket, &begin, &subscription, builder)? else {
+            let columns = register(&schema, source, &task.plan.manifest, &builder.needed);
+            let Some(task) = self.task(task, source, columns, &begin, &subscription, builder)? else {
                 continue;
             };
             match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {

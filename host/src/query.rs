@@ -60,7 +60,7 @@ pub use query_progress::QueryProgress;
 pub use recent::RecentRows;
 pub use scope::{QueryContext, TaskFailure};
 pub use subscription::{Control, Subscription, UnreadColumns, Wanted};
-pub use task::{NoteEnd, OpenAggregates, QueryTask, ReadFrom, TaskEnd, WindowFactory};
+pub use task::{NoteEnd, OpenAggregates, QueryTask, ReadFrom, TaskColumns, TaskEnd, WindowFactory};
 
 /// A statement at work.
 pub struct RunningQuery {
@@ -82,6 +82,8 @@ pub struct RunningQuery {
     /// Its last rows, for people; none where nobody looks at them.
     recent: Option<Arc<RecentRows>>,
     downstream: Vec<RunningQuery>,
+    /// Takes the events that are late for all windows, where they go to a sink.
+    late: Option<Box<RunningQuery>>,
     failed: Option<String>,
     cut_off: Option<CutOff>,
     /// Windows with rows that it has closed in this process.
@@ -142,6 +144,7 @@ impl RunningQuery {
             sink: Sink::None,
             recent: None,
             downstream: Vec::new(),
+            late: None,
             failed: None,
             cut_off: None,
             closed: 0,
@@ -174,11 +177,21 @@ impl RunningQuery {
         self.downstream.push(reader);
     }
 
+    /// Lets another query take the events that are late for all windows.
+    pub fn send_late_to(&mut self, late: RunningQuery) {
+        self.late = Some(Box::new(late));
+    }
+
+    /// The queries that read its rows or its late events.
+    fn readers_mut(&mut self) -> impl Iterator<Item = &mut RunningQuery> {
+        self.downstream.iter_mut().chain(self.late.as_deref_mut())
+    }
+
     /// Numbers this query and its readers behind those that have these names, and adds theirs.
     fn number(&mut self, names: &mut Vec<String>) {
         self.index = QueryIndex(names.len());
         names.push(self.name().to_owned());
-        self.downstream.iter_mut().for_each(|reader| reader.number(names));
+        self.readers_mut().for_each(|reader| reader.number(names));
     }
 
     /// What it was compiled to.
@@ -194,6 +207,11 @@ impl RunningQuery {
     /// Where its columns are in what comes in.
     pub(super) fn columns(&self) -> &[usize] {
         &self.columns
+    }
+
+    /// Where the columns of its late events are in what comes in; none where nobody takes these.
+    pub(super) fn late_columns(&self) -> Option<&[usize]> {
+        self.late.as_deref().map(|late| late.columns.as_slice())
     }
 
     /// What its windows are, if it has any.
@@ -218,7 +236,7 @@ impl RunningQuery {
         {
             self.failed = context.check(output.flush());
         }
-        self.downstream.iter_mut().for_each(|reader| reader.flush(context));
+        self.readers_mut().for_each(|reader| reader.flush(context));
     }
 
     /// Rotates files that are old, while no rows come.
@@ -228,13 +246,14 @@ impl RunningQuery {
         {
             self.failed = context.check(output.rotate_if_old());
         }
-        self.downstream.iter_mut().for_each(|reader| reader.rotate_old_files(context));
+        self.readers_mut().for_each(|reader| reader.rotate_old_files(context));
     }
 
     /// The queries that failed, with why: this one and its readers.
     pub fn failures(&self) -> Vec<(&str, &str)> {
         let own = self.failed.as_deref().map(|why| (self.name(), why));
-        own.into_iter().chain(self.downstream.iter().flat_map(Self::failures)).collect()
+        let readers = self.downstream.iter().chain(self.late.as_deref());
+        own.into_iter().chain(readers.flat_map(Self::failures)).collect()
     }
 
     /// Its windows that the end of the input has cut off.
@@ -337,12 +356,38 @@ impl RunningQuery {
         }
         scope.context.subscription.late.note(&folded.late_rows);
         self.unwanted += folded.unwanted;
-        if scope.context.wants_late(self.index) {
+        if let Some(late) = &mut self.late {
+            let rows: Vec<u32> = folded.late_rows.iter().filter_map(|late| number(late.row)).collect();
+            late.take_late(input, &rows, scope)?;
+        } else if scope.context.wants_late(self.index) {
             for late in folded.late_rows {
                 input.dead_letter(row(late.row), name, Reason::Late, &late::message(&late), scope);
             }
         }
         Ok(Vec::new())
+    }
+
+    /// Sends these rows as they are: they were late for all windows of the query whose late events it takes.
+    fn take_late(
+        &mut self,
+        input: &InputBatch<'_>,
+        rows: &[u32],
+        scope: &mut QueryContext<'_>,
+    ) -> Result<(), TaskFailure> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let columns = input.columns_at(&self.columns)?;
+        let column = |place| match place {
+            manifest::Column::Input(index) => columns.get(index).copied(),
+            _ => None,
+        };
+        let picked = pick(&self.manifest.output, None, column)?.columns;
+        let columns = picked.iter().map(|column| column.take(rows)).collect();
+        let rows = Rows { columns, len: rows.len(), identity: input.identity(rows) };
+        let left = self.emit_rows(input, rows, scope)?;
+        debug_assert!(left.is_empty(), "rows of records are decided here");
+        Ok(())
     }
 
     /// Step 2: WHERE and computed columns. Also gives which rows go on; none = all.

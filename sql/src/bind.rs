@@ -3,6 +3,7 @@
 mod relation;
 mod row_view;
 mod named_query;
+mod late_data;
 mod source;
 mod sink;
 mod plugin;
@@ -94,6 +95,8 @@ pub(crate) struct Binder<'a> {
     hidden: Vec<Hidden>,
     /// Those of the statement which is bound.
     before: Vec<BoundQuery>,
+    /// Queries that read what the statement which is bound leaves over.
+    behind: Vec<BoundQuery>,
     /// Views that are read in the place of a source by the queries over them.
     pub(crate) inlined: Vec<String>,
     pub(crate) warnings: Vec<Problem>,
@@ -132,6 +135,7 @@ impl<'a> Binder<'a> {
             depth: 0,
             hidden: Vec::new(),
             before: Vec::new(),
+            behind: Vec::new(),
             inlined: Vec::new(),
             warnings,
             file: 0,
@@ -149,8 +153,9 @@ impl<'a> Binder<'a> {
     /// which they read each other.
     pub(crate) fn bind(&mut self, statement: &Statement) -> Checked<Vec<BoundQuery>> {
         let query = self.bind_own(statement);
-        let mut queries = std::mem::take(&mut self.before);
+        let (mut queries, behind) = (std::mem::take(&mut self.before), std::mem::take(&mut self.behind));
         queries.extend(query?);
+        queries.extend(behind);
         Ok(queries)
     }
 
@@ -319,7 +324,10 @@ impl<'a> Binder<'a> {
     }
 
     fn query(&mut self, name: String, select: &Select, sql: &str, target: Target) -> Checked<BoundQuery> {
-        self.query_and_relation(name, select, sql, target).map(|(query, _)| query)
+        let (query, relation) = self.query_and_relation(name, select, sql, target)?;
+        let late = self.bind_late_data(select, &query, &relation)?;
+        self.behind.extend(late);
+        Ok(query)
     }
 
     /// A query, and what it reads.

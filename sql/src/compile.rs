@@ -82,16 +82,15 @@ pub fn compile_within(
                 }
             }
             let bound = statement.and_then(|statement| {
-                let bound = binder.bind(&statement)?.into_iter();
-                let mut bound: Vec<Query> =
-                    bound.map(|query| Query { plan: build(query), file: number }).collect();
-                let Some(query) = bound.pop() else { return Ok(None) };
-                queries.append(&mut bound);
-                sink_rows::check(&query, &queries, &binder, catalog, statement.span)?;
-                Ok(Some(query))
+                for query in binder.bind(&statement)? {
+                    let query = Query { plan: build(query), file: number };
+                    sink_rows::check(&query, &queries, &binder, catalog, statement.span)?;
+                    queries.push(query);
+                }
+                Ok(())
             });
             match bound {
-                Ok(query) => queries.extend(query),
+                Ok(()) => {}
                 Err(problem) => {
                     declares.into_iter().for_each(|name| binder.mark_broken(name));
                     for problem in problem.split().into_iter().filter(|problem| !problem.follows) {
@@ -140,6 +139,10 @@ fn views_exist(queries: &[Query]) -> bool {
             .take(at)
             .map(|before| &before.plan.manifest)
             .any(|before| before.name == *name && before.target == Target::View),
+        Input::Late(name) => {
+            let mut before = queries.iter().take(at).map(|before| &before.plan.manifest);
+            before.any(|before| before.name == *name && before.window.is_some())
+        }
         Input::Source(_) => true,
     })
 }
@@ -150,7 +153,7 @@ fn unread(views: &[(&SourceText, Name)], queries: &[Query], inlined: &[String]) 
         inputs
             .filter_map(|input| match input {
                 Input::View(read) => Some(read),
-                Input::Source(_) => None,
+                Input::Source(_) | Input::Late(_) => None,
             })
             .chain(inlined)
             .any(|read| *read == view.to_lowercase())

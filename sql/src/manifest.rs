@@ -57,6 +57,18 @@ pub enum Input {
     Source(String),
     /// A view that stands before it in the program, by name; its rows are taken as they are decided.
     View(String),
+    /// The events that are late for all windows of a query that stands before it, by the query's name: LATE DATA TO.
+    Late(String),
+}
+
+impl Input {
+    /// The query whose rows, or late events, are read; none for a source.
+    pub fn query(&self) -> Option<&str> {
+        match self {
+            Self::Source(_) => None,
+            Self::View(query) | Self::Late(query) => Some(query),
+        }
+    }
 }
 
 /// Where a query's rows go.

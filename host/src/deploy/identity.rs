@@ -39,8 +39,17 @@ pub(super) fn name(program: &Program, store: &Store) -> Result<Named, DeployErro
     let assigned = statements::assign(known.as_deref().unwrap_or_default(), &fresh);
     let mut program = program.clone();
     let anonymous = program.queries.iter_mut().filter(|query| is_anonymous(query));
+    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     for (query, statement) in anonymous.zip(&assigned) {
-        query.plan.manifest.name.clone_from(&statement.name);
+        let name = std::mem::replace(&mut query.plan.manifest.name, statement.name.clone());
+        renamed.insert(name, statement.name.clone());
+    }
+    for query in &mut program.queries {
+        if let Input::Late(of) = &mut query.plan.manifest.input
+            && let Some(name) = renamed.get(of)
+        {
+            of.clone_from(name);
+        }
     }
     let before = known.clone().unwrap_or_default();
     let mut keep: BTreeMap<String, Statement> =
@@ -60,7 +69,7 @@ fn known_by(query: &Query, program: &Program) -> Statement {
     let manifest = &query.plan.manifest;
     let source = match &manifest.input {
         Input::Source(name) => program.sources.iter().find(|source| source.name == *name),
-        Input::View(_) => None,
+        Input::View(_) | Input::Late(_) => None,
     };
     // A reducer's state version is no part of what a statement means.
     let fingerprint = StateFingerprint::of(manifest, source, &[]).digest();

@@ -17,9 +17,7 @@ pub(super) fn needed(program: &Program) -> Vec<&Query> {
         let Manifest { name, target, input, .. } = &query.plan.manifest;
         if *target != Target::View || wanted.contains(&name.as_str()) {
             needed.push(query);
-            if let Input::View(view) = input {
-                wanted.push(view);
-            }
+            wanted.extend(input.query());
         }
     }
     needed.reverse();
@@ -35,7 +33,7 @@ pub(super) fn check_chains(needed: &[&Query]) -> Result<(), DeployError> {
     for query in needed {
         let Manifest { name, input, .. } = &query.plan.manifest;
         let depth = match input {
-            Input::View(view) => depths.get(view.as_str()).map_or(1, |depth| depth + 1),
+            Input::View(view) | Input::Late(view) => depths.get(view.as_str()).map_or(1, |depth| depth + 1),
             Input::Source(_) => 0,
         };
         if depth > CHAIN_MAX {

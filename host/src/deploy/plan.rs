@@ -208,9 +208,8 @@ fn failed(error: &StateError) -> DeployError {
 fn readers(manifest: &Manifest, needed: &[&Query]) -> Vec<String> {
     let mut readers: Vec<String> = Vec::new();
     for query in needed {
-        if let Input::View(view) = &query.plan.manifest.input
-            && (*view == manifest.name || readers.contains(view))
-        {
+        let read = query.plan.manifest.input.query();
+        if read.is_some_and(|read| *read == manifest.name || readers.iter().any(|known| known == read)) {
             readers.push(query.plan.manifest.name.clone());
         }
     }

@@ -19,6 +19,7 @@ use super::{DeployError, Deployment};
 use crate::{
     decode::{format, layout::ColumnSpec, schema::SharedSchema},
     pipeline::{self, OpenReader, SkewGuard, reader},
+    query::TaskColumns,
     source::{connector::SourceInput, input_file::InputFiles},
 };
 
@@ -184,6 +185,21 @@ pub(super) fn schema(source: &Source, record_bytes_max: usize) -> Result<Arc<Sha
         DeployError::Input(format!("error: source '{name}': there is no format '{format}' here"))
     })?;
     Ok(SharedSchema::new(format, record_bytes_max))
+}
+
+/// Lets the columns be decoded that a query and the one that takes its late events read.
+pub(super) fn register(
+    schema: &Arc<SharedSchema>,
+    source: &Source,
+    manifest: &Manifest,
+    needed: &[&Query],
+) -> TaskColumns {
+    let late = Input::Late(manifest.name.clone());
+    let late = needed.iter().find(|query| query.plan.manifest.input == late);
+    TaskColumns {
+        own: schema.register(&columns(source, manifest)),
+        late: late.map(|late| schema.register(&columns(source, &late.plan.manifest))),
+    }
 }
 
 /// The columns that a query reads, in its order.

@@ -24,7 +24,6 @@ use super::{
     sinks::{CONSOLE, SinkBinding, open_output},
 };
 use crate::{
-    decode::schema::ColumnTicket,
     deliver::{
         connector::{Destination, OutboxBinding, Route},
         connectors::file::FileTarget,
@@ -35,7 +34,7 @@ use crate::{
     metrics,
     query::{
         Context, DecisionLog, OpenAggregates, Operators, QueryTask, RecentRows, RunningQuery,
-        Subscription, WindowFactory, Windows,
+        Subscription, TaskColumns, WindowFactory, Windows,
     },
     timings::Timed,
 };
@@ -54,6 +53,8 @@ struct TaskBuilder<'a> {
     windowed: bool,
     /// The checkpoint that it goes on from.
     saved: Option<&'a TaskManifest>,
+    /// Where the columns of late events are.
+    late_columns: Vec<usize>,
     /// Whether one of its queries calls an aggregate of CREATE AGGREGATE.
     calls_own_plugins: bool,
 }
@@ -77,7 +78,7 @@ impl Deployment<'_> {
         &self,
         query: &Query,
         source: &Source,
-        columns: ColumnTicket,
+        columns: TaskColumns,
         begin: &ReadStart,
         subscription: &Arc<Subscription>,
         builder: &mut DeploymentBuilder<'_>,
@@ -120,6 +121,7 @@ impl Deployment<'_> {
             subscription,
             windowed: manifest.window.is_some(),
             saved,
+            late_columns: columns.late.as_ref().map(|late| late.positions().to_vec()).unwrap_or_default(),
             calls_own_plugins: false,
         };
         let start_bounds = match saved {
@@ -127,7 +129,7 @@ impl Deployment<'_> {
             None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
         };
         let upstream = Upstream { chain: &[], covered_from_us: start_bounds.emit_from_us };
-        let running = self.query(query, columns.positions().to_vec(), upstream, &mut task_builder, builder)?;
+        let running = self.query(query, columns.own.positions().to_vec(), upstream, &mut task_builder, builder)?;
         task_builder.check_owed(manifest)?;
         let outboxes = task_builder.outboxes;
         let calls_own_plugins = task_builder.calls_own_plugins;
@@ -201,6 +203,11 @@ impl Deployment<'_> {
                 running.add_downstream(self.query(reader, columns, upstream, task_builder, builder)?);
             }
         }
+        let late = Input::Late(manifest.name.clone());
+        if let Some(late) = builder.needed.iter().copied().find(|query| query.plan.manifest.input == late) {
+            let (columns, upstream) = (task_builder.late_columns.clone(), Upstream { chain: &[], covered_from_us: None });
+            running.send_late_to(self.query(late, columns, upstream, task_builder, builder)?);
+        }
         Ok(running)
     }
 
@@ -213,7 +220,7 @@ impl Deployment<'_> {
     ) -> Result<Option<(String, SinkBinding)>, DeployError> {
         let route = Route {
             query: manifest,
-            windowed: task_builder.windowed,
+            windowed: task_builder.windowed && !matches!(manifest.input, Input::Late(_)),
             keys: Keys::new(task_builder.timeline, &manifest.name),
             identity: task_builder.ack_notifier.is_some().then_some(task_builder.timeline),
         };

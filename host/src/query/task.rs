@@ -61,7 +61,7 @@ pub struct ReadFrom {
 pub struct QueryTask {
     query: RunningQuery,
     /// Keeps the columns that it reads decoded.
-    _columns: Option<ColumnTicket>,
+    _columns: Option<TaskColumns>,
     log: DecisionLog,
     context: Context,
     start_bounds: StartBounds,
@@ -89,6 +89,14 @@ pub struct QueryTask {
     pace: Pace,
     /// Keeps how far its input was read, when that has ended.
     note_end: Option<NoteEnd>,
+}
+
+/// The right to the columns that a query task reads.
+pub struct TaskColumns {
+    /// Those of the query.
+    pub own: ColumnTicket,
+    /// Those of its late events, where these go to a sink.
+    pub late: Option<ColumnTicket>,
 }
 
 /// How the windows of a query are made.
@@ -178,14 +186,14 @@ impl QueryTask {
 
     /// The same, whose columns are decoded for as long as it lives.
     #[must_use]
-    pub fn holding(self, columns: ColumnTicket) -> Self {
-        debug_assert_eq!(columns.positions(), self.query.columns(), "these are the columns that it reads");
+    pub fn holding(self, columns: TaskColumns) -> Self {
+        debug_assert_eq!(columns.own.positions(), self.query.columns(), "these are the columns that it reads");
         Self { _columns: Some(columns), ..self }
     }
 
     /// Whether a batch was decoded with all columns that it reads: one that was read before it registered them may not be.
     pub fn can_take(&self, batch: &Batch) -> bool {
-        batch.has(self.query.columns())
+        batch.has(self.query.columns()) && self.query.late_columns().is_none_or(|late| batch.has(late))
     }
 
     /// The query's name.

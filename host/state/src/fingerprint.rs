@@ -40,8 +40,10 @@ impl StateFingerprint {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{words}");
         };
-        let (Input::Source(from) | Input::View(from)) = &manifest.input;
-        line(format!("reads {from}"));
+        line(match &manifest.input {
+            Input::Source(from) | Input::View(from) => format!("reads {from}"),
+            Input::Late(from) => format!("reads late events of {from}"),
+        });
         for field in &manifest.columns {
             let declared =
                 source.and_then(|source| source.columns.iter().find(|column| column.name == field.name));

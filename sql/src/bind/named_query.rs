@@ -34,6 +34,10 @@ impl Binder<'_> {
 
     /// A query in a query, as a relation.
     pub(super) fn bind_named(&mut self, name: &Name, select: &Select, sql: &str) -> Checked<Relation> {
+        if let Some(to) = &select.late_to {
+            return Err(Problem::new(to.span, "LATE DATA TO stands in a statement, not in a query in it")
+                .help("write CREATE VIEW name AS SELECT ... LATE DATA TO sink, and read that view"));
+        }
         if self.depth >= DEPTH_MAX {
             return Err(Problem::new(name.span, format!("more than {DEPTH_MAX} queries inside each other"))
                 .help("write CREATE VIEW name AS SELECT ... for some of them"));
@@ -115,7 +119,7 @@ pub(crate) struct Hidden {
 
 /// What the state of a query with windows means: all but HAVING, the SELECT list and the order.
 fn meaning(input: &Input, select: &BoundSelect) -> String {
-    let (Input::Source(from) | Input::View(from)) = input;
+    let (Input::Source(from) | Input::View(from) | Input::Late(from)) = input;
     let mut text = format!("reads {from}\n");
     // Writing to a string does not fail.
     let mut line = |word: &str, of: &str| drop(writeln!(text, "{word} {of}"));

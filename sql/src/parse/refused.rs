@@ -105,8 +105,8 @@ const CLAUSES: &[Row] = &[
     ),
     (
         &["late", "data"],
-        "LATE DATA TO is not in the language yet",
-        "leave it out: late events are counted, and are dead letters with the reason late",
+        "LATE DATA TO stands at the end of a query, once",
+        "write SELECT ... FROM ... GROUP BY ... HAVING ... LATE DATA TO sink",
     ),
     (
         &["window", "tumbling"],

@@ -23,6 +23,8 @@ pub(crate) struct Select {
     pub(crate) group_by: Vec<Written>,
     pub(crate) having: Option<Written>,
     pub(crate) order_by: Option<OrderBy>,
+    /// LATE DATA TO: the name of a sink.
+    pub(crate) late_to: Option<Name>,
     /// `INSERT INTO sink (a, b)`: the names of the result's columns, in their order.
     pub(crate) names: Option<Vec<Name>>,
     /// From SELECT to the end.
@@ -57,6 +59,7 @@ const FROM: &str = "write FROM source, or FROM TUMBLE(source, ts, INTERVAL '1' M
 const WHERE: &str = "write WHERE condition, such as WHERE x > 0";
 const GROUP_BY: &str = "write GROUP BY column, ...";
 const HAVING: &str = "write HAVING condition, such as HAVING count(*) > 10";
+const LATE_TO: &str = "write LATE DATA TO sink";
 const CLAUSES: &str =
     "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ..., each once, and ends with `;`";
 
@@ -135,7 +138,11 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
     let having = condition(cursor, "having").map_err(|problem| problem.or_help(HAVING))?;
     let order_by = order::parse(cursor)?;
     let _default = cursor.accept_words(&["emit", "on", "window", "close"]);
-    Ok(Select { with: Vec::new(), distinct, items, from, filter, group_by, having, order_by, names: None, span: cursor.since(start) })
+    let late_to = match cursor.accept_words(&["late", "data", "to"]) {
+        true => Some(cursor.name("the name of a sink").map_err(|problem| problem.or_help(LATE_TO))?),
+        false => None,
+    };
+    Ok(Select { with: Vec::new(), distinct, items, from, filter, group_by, having, order_by, late_to, names: None, span: cursor.since(start) })
 }
 
 /// DISTINCT, unless it is the name of a column.

@@ -17,6 +17,7 @@ impl fmt::Display for Plan {
         let input = match &manifest.input {
             Input::Source(name) => format!("source {name}"),
             Input::View(name) => format!("view {name}"),
+            Input::Late(name) => format!("late events of {name}"),
         };
         writeln!(f, "  read    {input}: {}", fields(&manifest.columns))?;
         let names = Names(manifest);

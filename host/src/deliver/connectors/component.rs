@@ -86,7 +86,7 @@ pub(super) fn encoder(instance: &SinkInstance, sink: &Sink, query: &Manifest) ->
     // A view is what people named; the statement that sends its rows has only a number.
     let name = match &query.input {
         Input::View(view) => view,
-        Input::Source(_) => &query.name,
+        Input::Source(_) | Input::Late(_) => &query.name,
     };
     instance.open(&given.collect::<Vec<_>>(), name, &query.output)
 }
