@@ -91,14 +91,18 @@ enum Command {
     Show(remote::show::Options),
     /// Show the rows of a query as they come
     Tail(remote::tail::Options),
+    /// Show the last dead letters of a query: what could not be used of its input, and why
+    DeadLetters(remote::dead_letters::Options),
     /// Show the log of a host
     Logs(remote::logs::Options),
     /// Let a deployment read nothing more until it is resumed
     Pause(remote::change::Options),
     /// Let a paused deployment read on
     Resume(remote::change::Options),
-    /// Go back to the version of a deployment before this one, with its states of then
-    Rollback(remote::change::Options),
+    /// Go back to an earlier version of a deployment, with its states of then
+    Rollback(remote::rollback::Options),
+    /// Let a deployment go on with a topic that was deleted and made anew
+    AcceptTopic(remote::accept_topic::Options),
     /// Copy the states of a deployment
     Savepoint(remote::change::Options),
     /// End a deployment; its state is kept for a while
@@ -164,10 +168,12 @@ impl Command {
             Self::List(options) => remote::list::run(&options),
             Self::Show(options) => remote::show::run(&options),
             Self::Tail(options) => remote::tail::run(&options),
+            Self::DeadLetters(options) => remote::dead_letters::run(&options),
             Self::Logs(options) => remote::logs::run(&options),
             Self::Pause(options) => remote::change::run(&options, "pause", "paused"),
             Self::Resume(options) => remote::change::run(&options, "resume", "runs again"),
-            Self::Rollback(options) => remote::change::run(&options, "rollback", "is rolled back"),
+            Self::Rollback(options) => remote::rollback::run(&options),
+            Self::AcceptTopic(options) => remote::accept_topic::run(&options),
             Self::Savepoint(options) => remote::change::run(&options, "savepoint", "has a savepoint"),
             Self::Drop(options) => remote::drop::run(&options),
             Self::Health(options) => remote::health::run(&options),

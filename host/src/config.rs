@@ -17,7 +17,7 @@ use tracing::Level;
 use crate::{deliver::permissions::Permissions, limits::Limits, logging::LogFormat};
 
 pub use self::{
-    schema::schema,
+    schema::{schema, set},
     settings::{Origin, Settings, Value, WrongSetting},
     shown::markdown,
 };
@@ -209,8 +209,12 @@ impl Config {
 
     /// What changes when another configuration takes its place while the host runs, and what would need a restart.
     pub fn reload(&self, new: &Self) -> Reloaded {
+        // The certificate is read again from wherever it is now; TLS itself does not come or go.
+        let is_as_tls = self.server.tls.is_some() == new.server.tls.is_some();
+        let tls = if is_as_tls { self.server.tls.clone() } else { new.server.tls.clone() };
+        let server = Server { tokens: self.server.tokens.clone(), tls, ..new.server.clone() };
         let fixed: [(&'static str, bool); 6] = [
-            ("server", self.server != Server { tokens: self.server.tokens.clone(), ..new.server.clone() }),
+            ("server", self.server != server),
             ("state", self.state != new.state),
             ("limits", self.limits != new.limits),
             ("log", self.log != new.log),

@@ -32,6 +32,8 @@ pub struct Crashes {
     plugins: Arc<Plugins>,
     query: String,
     aggregates: Vec<Aggregate>,
+    /// How bundles can be kept where they are not.
+    hint: &'static str,
     /// Faults of which it was tried to keep a bundle, or that people were told how to.
     seen: BTreeSet<(String, FaultClass)>,
 }
@@ -54,7 +56,13 @@ impl Crashes {
         aggregates: &[Aggregate],
     ) -> Self {
         let (query, aggregates) = (query.to_owned(), aggregates.to_vec());
-        Self { folder, plugins, query, aggregates, seen: BTreeSet::new() }
+        Self { folder, plugins, query, aggregates, hint: HINT, seen: BTreeSet::new() }
+    }
+
+    /// The same, where people are told otherwise how bundles can be kept.
+    #[must_use]
+    pub fn hinting(self, hint: Option<&'static str>) -> Self {
+        Self { hint: hint.unwrap_or(self.hint), ..self }
     }
 
     /// Whether a fault is the first of its kind, and there is a place for its bundle.
@@ -68,7 +76,7 @@ impl Crashes {
             return "";
         }
         self.seen.insert(kind(fault));
-        HINT
+        self.hint
     }
 
     fn is_new(&self, fault: &Fault) -> bool {

@@ -2,6 +2,7 @@
 
 mod error;
 mod connectors;
+mod advice;
 mod catalog;
 mod own_plugin;
 mod pulled_plugin;
@@ -60,6 +61,7 @@ use crate::{
 };
 
 pub use self::{
+    advice::Advice,
     catalog::{HostCatalog, PlacedCatalog, PluginPlace},
     connectors::Connectors,
     error::DeployError,
@@ -143,6 +145,8 @@ pub struct Deployment<'a> {
     pub secrets: Arc<Lookup>,
     /// What the operator lets it reach; none = what its user may.
     pub permissions: Option<&'a Permissions>,
+    /// What people are told to do.
+    pub advice: Advice,
     /// Whether the last rows of each query are kept for people.
     pub keeps_recent_rows: bool,
     /// How long a bounded run may wait for Kafka at a time.
@@ -186,6 +190,7 @@ impl<'a> Deployment<'a> {
             unread_columns: UnreadColumns::default(),
             secrets: Arc::new(secret::secret),
             permissions: None,
+            advice: Advice::default(),
             keeps_recent_rows: false,
             connect_timeout: Duration::from_secs(60),
             gives_up: false,
@@ -214,7 +219,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
     check_names("source", "--input", inputs, &names.collect::<Vec<_>>())?;
     let sinks = program.sinks.iter().map(|sink| sink.name.as_str());
     check_names("sink", "--output", outputs, &sinks.collect::<Vec<_>>())?;
-    check_once(deployment)?;
+    files::check_once(deployment)?;
     files::check_overwrite(deployment)?;
     let needed = needed(program);
     check_chains(&needed)?;
@@ -226,6 +231,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
         deployment.console.clone(),
         deployment.read().into_iter(),
         deployment.state.as_ref(),
+        deployment.advice,
     );
     files.left = left;
     let mut builder = DeploymentBuilder {
@@ -270,28 +276,6 @@ fn check_names(kind: &str, flag: &str, bindings: &[Binding], names: &[&str]) -> 
                 path.display()
             )));
         }
-    }
-    Ok(())
-}
-
-/// A sink has one output, and standard input one reader.
-fn check_once(deployment: &Deployment<'_>) -> Result<(), DeployError> {
-    for (index, Binding { name, path }) in deployment.outputs.iter().enumerate() {
-        let earlier = deployment.outputs.iter().take(index);
-        if earlier.into_iter().any(|earlier| earlier.name.eq_ignore_ascii_case(name)) {
-            let path = path.display();
-            return Err(DeployError::Usage(format!(
-                "error: --output {name}={path}: the sink '{name}' has an output already\n\
-                 help: a sink sends its rows to one place"
-            )));
-        }
-    }
-    let inputs = deployment.program.sources.iter().flat_map(|source| deployment.input_files(source));
-    if inputs.filter(|path| path == Path::new("-")).count() > 1 {
-        return Err(DeployError::Usage(
-            "error: standard input is read twice\nhelp: only one input can be -; give the others files"
-                .into(),
-        ));
     }
     Ok(())
 }

@@ -10,7 +10,9 @@ mod shown;
 use metrics::Unit;
 
 pub use self::{
-    handles::{QueryMetrics, RequestMetrics, SourceMetrics, checkpoints, outbox_rows, rejected_rows, starts},
+    handles::{
+        QueryMetrics, RequestMetrics, SourceMetrics, checkpoints, close_seconds, outbox_rows, rejected_rows,
+    },
     shown::{describe, markdown},
 };
 
@@ -62,9 +64,12 @@ metrics! {
     CHECKPOINTS: Counter in Count, "streamgauge_checkpoints_total", ["deployment", "query"], "checkpoints that are durable, of a query that reads a source and of those that read its rows";
     CHECKPOINT_SECONDS: Histogram in Seconds, "streamgauge_checkpoint_seconds", ["deployment", "query"], "how long each of them took to write";
     CHECKPOINT_BYTES: Counter in Bytes, "streamgauge_checkpoint_bytes_total", ["deployment", "query"], "bytes that were written for checkpoints: what has changed since the checkpoint before, and its manifest";
+    CLOSE_SECONDS: Histogram in Seconds, "streamgauge_close_duration_seconds", ["deployment", "query"], "how long it took to close windows: from the arrival of the event that completes them (or from when the source was found idle) until all their rows are decided; once for all windows that are complete at the same time";
     OUTBOX_ROWS: Gauge in Count, "streamgauge_outbox_rows", ["deployment", "query"], "rows in the query's outbox: decided, and not acknowledged by the sink; without those that a sink only keeps to show them";
+    OUTBOX_AGE: Gauge in Seconds, "streamgauge_outbox_age_seconds", ["deployment", "query", "sink"], "how long the oldest of these rows has waited in this process; 0 where none waits (only of `serve`)";
     DEPLOYMENTS: Gauge in Count, "streamgauge_deployment_state", ["deployment", "state"], "1 for the state in which the deployment is, 0 for the others (only of `serve`)";
     LAG: Gauge in Count, "streamgauge_lag_records", ["deployment", "query"], "offsets between what the query has read and the ends of its partitions (only of `serve`)";
+    WATERMARK_DELAY: Gauge in Seconds, "streamgauge_watermark_delay_seconds", ["deployment", "source", "partition"], "how far the watermark of a partition is behind the clock; it also grows while nothing is written to the partition. Of a source with more than 32 partitions only the largest one is shown, as partition `max` (only of `serve`)";
     CHECKPOINT_AGE: Gauge in Seconds, "streamgauge_checkpoint_age_seconds", ["deployment", "query"], "how long ago the query's last checkpoint was written (only of `serve`)";
     CPU_SECONDS: Counter in Seconds, "streamgauge_cpu_seconds_total", ["deployment", "step"], "processor time of the deployment's work by step, of which `reducers` and `query` are plugins and compiled SQL; what decodes is counted once for all that share a reader (only of `serve`)";
     STARTS: Counter in Count, "streamgauge_deployment_starts_total", ["deployment"], "how often the deployment was started in this process: at the start of the host, and at each change (only of `serve`)";

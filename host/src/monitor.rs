@@ -3,8 +3,13 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, http::StatusCode, response::IntoResponse, routing::get};
-use metrics::SetRecorderError;
+use axum::{
+    Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+    routing::get,
+};
+use metrics::{SetRecorderError, with_local_recorder};
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
@@ -15,19 +20,21 @@ use tokio::{
     sync::watch,
     time::interval,
 };
+use tokio_native_tls::TlsAcceptor;
 
 use crate::{
     deliver::scrape::{ListenError, Scrape, ScrapeLimits},
-    metrics::CHECKPOINT_SECONDS,
+    metrics::{Kind, METRICS, describe},
 };
 
 /// Bounds of the buckets of times, in seconds.
 const SECONDS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0];
 /// How often what was recorded is added up, where nobody asks for it: until then each value takes memory.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
-const TEXT: [(&str, &str); 1] = [("content-type", "text/plain; charset=utf-8")];
-/// The text format of Prometheus.
-const PAGE: [(&str, &str); 1] = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
+/// The media type of words.
+pub const TEXT: &str = "text/plain; charset=utf-8";
+/// That of a page of metrics: the text format of Prometheus.
+pub const METRICS_PAGE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Whether everything that should be read is; an error says what is not. It may not block.
 pub type Ready = dyn Fn() -> Result<(), String> + Send + Sync;
@@ -69,8 +76,40 @@ pub fn record() -> Result<PrometheusHandle, MonitorError> {
 
 /// A recorder of the metrics that [`crate::metrics`] names.
 fn recorder() -> Result<PrometheusRecorder, MonitorError> {
-    let times = Matcher::Full(CHECKPOINT_SECONDS.name.to_owned());
-    Ok(PrometheusBuilder::new().set_buckets_for_metric(times, &SECONDS)?.build_recorder())
+    let mut builder = PrometheusBuilder::new();
+    for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Histogram) {
+        builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), &SECONDS)?;
+    }
+    Ok(builder.build_recorder())
+}
+
+/// What is counted of one part of the process, which may go before the process does.
+pub struct Registry {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+impl Registry {
+    /// Nothing is counted yet.
+    ///
+    /// # Errors
+    /// A bug in the buckets.
+    pub fn new() -> Result<Self, MonitorError> {
+        let recorder = recorder()?;
+        with_local_recorder(&recorder, describe);
+        let handle = recorder.handle();
+        Ok(Self { recorder, handle })
+    }
+
+    /// The handles of metrics that `work` makes count here.
+    pub fn count<T>(&self, work: impl FnOnce() -> T) -> T {
+        with_local_recorder(&self.recorder, work)
+    }
+
+    /// What was counted.
+    pub fn recorded(&self) -> &PrometheusHandle {
+        &self.handle
+    }
 }
 
 impl Monitor {
@@ -84,12 +123,32 @@ impl Monitor {
         recorded: PrometheusHandle,
         ready: Arc<Ready>,
     ) -> Result<Self, MonitorError> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         let pages = pages(recorded.clone(), ready);
-        let scrape = runtime.block_on(Scrape::with_routes(&listen.to_string(), limits, pages))?;
+        Self::with_routes("monitor", listen, limits, None, pages, move || recorded.run_upkeep())
+    }
+
+    /// The same with other pages, on a thread of this name. With a certificate it answers by TLS: a connection gets the one that holds
+    /// when it is made. `upkeep` adds up what was recorded.
+    ///
+    /// # Errors
+    /// The address is taken; the system gives no thread.
+    pub fn with_routes(
+        name: &'static str,
+        listen: SocketAddr,
+        limits: ScrapeLimits,
+        certificate: Option<watch::Receiver<TlsAcceptor>>,
+        routes: Router,
+        upkeep: impl Fn() + Send + 'static,
+    ) -> Result<Self, MonitorError> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let scrape = runtime.block_on(Scrape::with_routes(&listen.to_string(), limits, routes))?;
+        let scrape = match certificate {
+            Some(certificate) => scrape.with_tls(certificate),
+            None => scrape,
+        };
         let address = scrape.address();
         let (stop, stopped) = watch::channel(false);
-        let thread = Attended::start("monitor", move || answer(&runtime, scrape, stopped, &recorded))?;
+        let thread = Attended::start(name, move || answer(&runtime, scrape, stopped, upkeep))?;
         Ok(Self { address, stop, thread })
     }
 
@@ -110,12 +169,12 @@ impl Drop for Monitor {
     }
 }
 
-fn answer(runtime: &Runtime, scrape: Scrape, stopped: watch::Receiver<bool>, recorded: &PrometheusHandle) {
+fn answer(runtime: &Runtime, scrape: Scrape, stopped: watch::Receiver<bool>, upkeep: impl Fn()) {
     let keep_up = async {
         let mut due = interval(UPKEEP_EVERY);
         loop {
             due.tick().await;
-            recorded.run_upkeep();
+            upkeep();
         }
     };
     runtime.block_on(async {
@@ -127,21 +186,22 @@ fn answer(runtime: &Runtime, scrape: Scrape, stopped: watch::Receiver<bool>, rec
 }
 
 fn pages(recorded: PrometheusHandle, ready: Arc<Ready>) -> Router {
+    let text = || [(CONTENT_TYPE, TEXT)];
     let metrics = move || async move {
         crash::point("monitor.render");
-        (PAGE, recorded.render())
+        ([(CONTENT_TYPE, METRICS_PAGE)], recorded.render())
     };
     let readyz = move || async move {
         match ready() {
-            Ok(()) => (StatusCode::OK, TEXT, "ready\n".to_owned()).into_response(),
+            Ok(()) => (StatusCode::OK, text(), "ready\n".to_owned()).into_response(),
             Err(why) => {
-                (StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {why}\n")).into_response()
+                (StatusCode::SERVICE_UNAVAILABLE, text(), format!("not ready: {why}\n")).into_response()
             }
         }
     };
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/livez", get(|| async { (TEXT, "alive\n") }))
+        .route("/livez", get(move || async move { (text(), "alive\n") }))
         .route("/readyz", get(readyz))
 }
 
@@ -153,10 +213,8 @@ mod tests {
         sync::atomic::{AtomicBool, Ordering::SeqCst},
     };
 
-    use metrics::with_local_recorder;
-
     use super::*;
-    use crate::metrics::{QueryMetrics, checkpoints, describe};
+    use crate::metrics::{QueryMetrics, checkpoints};
 
     /// The status and the body of a page.
     fn ask(monitor: &Monitor, path: &str) -> (u16, String) {

@@ -10,6 +10,7 @@ pub mod reader;
 mod skew_guard;
 pub mod bisect;
 mod letters;
+mod notices;
 mod rejoin;
 
 use std::{
@@ -165,10 +166,10 @@ impl Pipeline {
             Event::Asked => self.set_idle_baseline(),
             Event::EndsNow(ends) => self.each_task(|task| task.set_ends_now(INPUT, &ends)),
             Event::Idle { partitions, silent } => self.idle(&partitions, silent),
-            Event::Waits(text) => warn!(source = self.source.name, "{text}"),
-            Event::GoesOn(text) => info!(source = self.source.name, "{text}"),
+            Event::Waits(text) => self.warn_of_source(&text),
+            Event::GoesOn(text) => self.tell_of_source(&text),
             Event::Failed(why) => {
-                error!(source = self.source.name, "error: source '{}' failed: {why}", self.source.name);
+                self.tell_source_failed(&why);
                 self.each_task(|task| drop(task.context().subscription.failure.set(why.clone())));
                 run.input = Input::Failed(why);
             }
@@ -268,7 +269,7 @@ impl Pipeline {
         let Some(id) = id else {
             let text = "its brokers give topics no ids, so a topic that is deleted and made anew is noticed only where it does not have \
                         the next offset";
-            return warn!(source = self.source.name, "source '{}': {text}", self.source.name);
+            return self.warn_of_source(&format!("source '{}': {text}", self.source.name));
         };
         for task in &mut self.tasks {
             if task.set_topic(id) && task.log().backend().is_some_and(StateBackend::has_checkpoint) {

@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    iter,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -90,6 +91,18 @@ impl Recent {
     /// The number behind that of a key; none if that is not kept.
     pub fn behind(&self, key: &str) -> Option<u64> {
         self.lock().items.iter().rev().find(|item| item.key == key).map(|item| item.number + 1)
+    }
+
+    /// So many more that are gone already.
+    pub fn count(&self, uncounted: u64) {
+        if uncounted > 0 {
+            self.add(uncounted, iter::empty());
+        }
+    }
+
+    /// Whether somebody waits for more of them.
+    pub fn is_followed(&self) -> bool {
+        self.count.receiver_count() > 0
     }
 
     /// Tells how many there were, whenever that changes.

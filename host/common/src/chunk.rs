@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::offset::Offset;
+use crate::{clock::Stopwatch, offset::Offset};
 
 /// How much is read at a time. No row depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Chunk {
     pub offsets: Vec<Offset>,
     /// When each record reached its broker, in microseconds since the epoch; empty where nobody says (files).
     pub arrived_us: Vec<i64>,
+    /// Since when this process has the first of them; none where nobody measures how long rows take (tests).
+    pub received: Option<Stopwatch>,
 }
 
 impl Chunk {
@@ -89,6 +91,7 @@ impl Chunk {
             spans: self.spans.get(records.clone()).unwrap_or_default().to_vec(),
             offsets: self.offsets.get(records.clone()).unwrap_or_default().to_vec(),
             arrived_us: self.arrived_us.get(records).unwrap_or_default().to_vec(),
+            received: self.received,
         }
     }
 }

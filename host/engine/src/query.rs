@@ -14,7 +14,7 @@ use super::{
     slice::{BadWindow, Slicing, WindowNumber},
     slot::SlotAllocator,
     states::States,
-    watermark::{FOREVER, SourceWatermark},
+    watermark::{FOREVER, NEVER, SourceWatermark},
 };
 
 /// What a query is told beside its windows.
@@ -99,6 +99,11 @@ impl WindowQuery {
     /// The source's watermark, in microseconds since the epoch: `i64::MIN` = none yet, `i64::MAX` = the end.
     pub fn watermark(&self) -> i64 {
         self.close.source.at()
+    }
+
+    /// A partition's own watermark; none before its first event, and behind its end.
+    pub fn watermark_of(&self, partition: Partition) -> Option<i64> {
+        Some(self.fold.watermark(partition)).filter(|&at| at != NEVER && at != FOREVER)
     }
 
     /// `max_groups`, of a partition.

@@ -1,6 +1,8 @@
 //! The commands that ask a host: how it is reached, and what its answers mean here.
 
+pub(super) mod accept_topic;
 pub(super) mod change;
+pub(super) mod dead_letters;
 pub(super) mod deploy;
 pub(super) mod drop;
 pub(super) mod follow;
@@ -8,6 +10,7 @@ pub(super) mod health;
 pub(super) mod list;
 pub(super) mod logs;
 pub(super) mod plan;
+pub(super) mod rollback;
 pub(super) mod show;
 pub(super) mod tail;
 
@@ -168,6 +171,24 @@ impl Remote {
             asking = asking.header("content-type", kind).body(bytes);
         }
         asking
+    }
+
+    /// The whole name of a query, of which the name of its deployment alone may be given where it has one query.
+    pub(super) fn query(&self, given: &str) -> Result<String, Failure> {
+        if given.contains('.') {
+            return Ok(given.to_owned());
+        }
+        let answer = self.ask(Request::get(&["deployments", given]))?;
+        let queries = answer.json.get("queries").and_then(Value::as_array).cloned().unwrap_or_default();
+        let names: Vec<&str> = queries.iter().filter_map(|query| query.get("name")?.as_str()).collect();
+        match names.as_slice() {
+            [only] => Ok((*only).to_owned()),
+            [] => Err(Failure::Input(format!("error: deployment '{given}' has no query that runs"))),
+            names => Err(Failure::Usage(format!(
+                "error: deployment '{given}' has several queries\nhelp: name one: {}",
+                names.join(", ")
+            ))),
+        }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {

@@ -1,34 +1,31 @@
 //! `streamgauge serve`: the host, with many deployments in one process.
 
+mod certificate;
+
 use std::{
-    env, fs, io,
-    net::SocketAddr,
+    env, fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use clap::Args;
-use openssl::pkey::PKey;
 use streamgauge_common::{
     clock::{self, Stopwatch},
     panics::Attended,
     wakeup::Stop,
 };
 use streamgauge_state::{error::StateError, store::Store};
-use tokio::sync::{mpsc::unbounded_channel, watch};
-use tokio_native_tls::{
-    TlsAcceptor,
-    native_tls::{self, Identity},
-};
+use tokio::sync::mpsc::unbounded_channel;
 use tracing::{dispatcher::with_default, error, info, warn};
 
+use self::certificate::Certificate;
 use super::{Failure, cells::plain, process, program, run::Signals, say};
 use crate::{
     config::{Config, Reloaded, Settings, WrongSetting},
-    deliver::scrape::{Scrape, ScrapeLimits},
+    deliver::scrape::ScrapeLimits,
     logging::{self, LogFormat},
-    monitor,
+    monitor::{self, Monitor, MonitorError},
     server::{Api, Deployments, Refused, access::Tokens, folder::Folder, logs::Logs},
 };
 
@@ -136,10 +133,11 @@ struct Host<'a> {
     options: &'a Options,
     deployments: Arc<Deployments>,
     api: Arc<Api>,
-    /// Threads that must not end before the host does, with what they do.
-    threads: Vec<(&'static str, Attended)>,
-    /// The API goes on while deployments drain.
-    answering: watch::Sender<bool>,
+    certificate: Option<Certificate>,
+    /// Answers requests, also while deployments drain.
+    monitor: Monitor,
+    /// Keeps the deployments as the folder says.
+    keeper: Attended,
 }
 
 impl<'a> Host<'a> {
@@ -152,8 +150,7 @@ impl<'a> Host<'a> {
         if tokens.is_none() && config.server.insecure {
             warn!("everybody who reaches {} may do everything: there are no tokens", config.server.listen);
         }
-        let tls =
-            config.server.tls.as_ref().map(|(certificate, key)| acceptor(certificate, key)).transpose()?;
+        let certificate = Certificate::read(&config)?;
         let root = open_state(&config.state.url).map_err(|error| match error {
             StateError::InUse { .. } => Failure::Runtime(format!("error: {error}")),
             error => Failure::Input(format!(
@@ -167,19 +164,26 @@ impl<'a> Host<'a> {
             process::note_panics(folder.to_owned());
         }
         let api = Arc::new(Api::new(deployments.clone(), tokens, recorded.clone(), logs));
-        let (answering, answered) = watch::channel(false);
         let limits = ScrapeLimits { connections_max, request_time: REQUEST_TIME, ..ScrapeLimits::default() };
-        let (server, address) = serve(listen, limits, tls, api.clone(), answered, recorded)?;
+        let tls = certificate.as_ref().map(Certificate::follow);
+        let (scheme, counted) = (if tls.is_some() { "https" } else { "http" }, deployments.clone());
+        let upkeep = move || {
+            recorded.run_upkeep();
+            counted.registries().iter().for_each(|registry| registry.recorded().run_upkeep());
+        };
+        let monitor = Monitor::with_routes("api", listen, limits, tls, api.clone().router(), upkeep);
+        let monitor = monitor.map_err(|error| match error {
+            MonitorError::Listen(error) => Failure::Input(format!("error: {error}")),
+            error => failed(&error),
+        })?;
         // After the address is known to be ours: another host with this state would have been refused before.
         let starting = deployments.clone();
         let folder = deployments.config().queries.folder.clone();
         let stop = signals.stop().clone();
         let keeper = Attended::start("deployments", move || keep(&starting, folder, &stop));
         let keeper = keeper.map_err(|error| failed(&format!("cannot start a thread: {error}")))?;
-        info!("streamgauge {} answers at {address}", env!("CARGO_PKG_VERSION"));
-        let threads =
-            vec![("the thread that answers requests", server), ("the thread that keeps deployments", keeper)];
-        Ok(Self { options, deployments, api, threads, answering })
+        info!("streamgauge {} answers at {scheme}://{}", env!("CARGO_PKG_VERSION"), monitor.address());
+        Ok(Self { options, deployments, api, certificate, monitor, keeper })
     }
 
     /// Until the host is to end, and all of it has.
@@ -215,7 +219,7 @@ impl<'a> Host<'a> {
                 }
             }
         }
-        self.answering.send_replace(true);
+        drop(self.monitor);
         info!("the host has ended");
         match failure {
             None => Ok(()),
@@ -225,8 +229,8 @@ impl<'a> Host<'a> {
 
     /// Which thread has panicked, with why.
     fn lost(&self, signals: &Signals) -> Option<(&'static str, String)> {
-        let mut threads = self.threads.iter().map(|(who, thread)| (*who, thread.panicked()));
-        let lost = threads.find_map(|(who, why)| Some((who, why?)));
+        let answers = || Some(("the thread that answers requests", self.monitor.panicked()?));
+        let lost = answers().or_else(|| Some(("the thread that keeps deployments", self.keeper.panicked()?)));
         let deaf = || Some(("the thread that hears signals", signals.panicked()?));
         lost.or_else(deaf).or_else(|| Some(("the supervisor", self.deployments.panicked()?)))
     }
@@ -254,6 +258,7 @@ impl<'a> Host<'a> {
                 return;
             }
         }
+        self.certificate.iter().for_each(|certificate| certificate.reload(&config));
         let Reloaded { config, needs_restart } = self.deployments.config().reload(&config);
         self.deployments.set_config(config);
         info!("the configuration was read again; it holds for what is deployed from now on");
@@ -304,61 +309,6 @@ fn tokens(config: &Config) -> Result<Option<Tokens>, Failure> {
     read.map_err(|error| {
         Failure::Input(format!("error: cannot read the tokens in {}: {error}", path.display()))
     })
-}
-
-fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
-    let wrong = |path: &Path, error: &dyn std::fmt::Display| {
-        Failure::Input(format!("error: TLS: {}: {error}", path.display()))
-    };
-    let read = |path: &Path| fs::read(path).map_err(|error: io::Error| wrong(path, &error));
-    let (chain, secret) = (read(certificate)?, read(key)?);
-    // In whichever of its forms a key is: the library takes one of them.
-    let secret = PKey::private_key_from_pem(&secret).and_then(|key| key.private_key_to_pem_pkcs8());
-    let secret = secret
-        .map_err(|error| wrong(key, &format!("it is no private key in PEM without a password: {error}")))?;
-    let identity = Identity::from_pkcs8(&chain, &secret).map_err(|error| wrong(certificate, &error))?;
-    let acceptor = native_tls::TlsAcceptor::builder(identity)
-        .min_protocol_version(Some(native_tls::Protocol::Tlsv12))
-        .build()
-        .map_err(|error| wrong(certificate, &error))?;
-    Ok(acceptor.into())
-}
-
-/// Answers requests on a thread of its own until `answered` is true.
-fn serve(
-    listen: SocketAddr,
-    limits: ScrapeLimits,
-    tls: Option<TlsAcceptor>,
-    api: Arc<Api>,
-    answered: watch::Receiver<bool>,
-    recorded: metrics_exporter_prometheus::PrometheusHandle,
-) -> Result<(Attended, String), Failure> {
-    let failed = |error: io::Error| Failure::Runtime(format!("error: cannot start a thread: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let scrape = runtime.block_on(Scrape::with_routes(&listen.to_string(), limits, api.router()));
-    let scrape = scrape.map_err(|error| Failure::Input(format!("error: {error}")))?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let address = format!("{scheme}://{}", scrape.address());
-    let scrape = match tls {
-        Some(tls) => scrape.with_tls(tls),
-        None => scrape,
-    };
-    let work = move || {
-        runtime.block_on(async {
-            let keep_up = async {
-                let mut due = tokio::time::interval(Duration::from_secs(5));
-                loop {
-                    due.tick().await;
-                    recorded.run_upkeep();
-                }
-            };
-            tokio::select! {
-                () = scrape.serve(answered) => {}
-                () = keep_up => {}
-            }
-        });
-    };
-    Ok((Attended::start("api", work).map_err(failed)?, address))
 }
 
 /// A log line in words.

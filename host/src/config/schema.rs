@@ -44,7 +44,8 @@ fn add(sections: &mut Map<String, Value>, section: &str, name: &str, property: V
     }
 }
 
-fn set(object: &mut Value, key: &str, value: Value) {
+/// Sets a member of an object; what is none stays as it is.
+pub fn set(object: &mut Value, key: &str, value: Value) {
     if let Some(object) = object.as_object_mut() {
         object.insert(key.to_owned(), value);
     }

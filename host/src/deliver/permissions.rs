@@ -5,7 +5,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
+    net::{IpAddr, ToSocketAddrs as _},
     path::{Component, Path, PathBuf},
 };
 
@@ -15,7 +16,7 @@ use streamgauge_sql::{
     manifest::{OptionValue, Sink},
 };
 
-use super::http::address::{forbidden_host, is_never_reached};
+use super::http::address::{forbidden_host, is_link_local, is_never_reached};
 
 /// What programs may reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +109,7 @@ impl Permissions {
             if address.contains('/') {
                 return Err(forbidden());
             }
-            let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+            let host = host_of(broker);
             if is_never_reached(host) {
                 return Err(Forbidden { setting: "nothing", ..forbidden() });
             }
@@ -175,6 +176,39 @@ impl Permissions {
             }),
         }
     }
+}
+
+/// Refuses brokers of which a name leads to a link-local address, where clouds answer with credentials: asked when a client is about
+/// to be opened. `lookup` gives the addresses of a name; one that has none now is left to the client, which looks for it until it has.
+///
+/// # Errors
+/// The first broker that is not allowed.
+pub fn check_resolved(
+    who: &str,
+    brokers: &str,
+    lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>>,
+) -> Result<(), Forbidden> {
+    for broker in brokers.split(',').map(str::trim).filter(|broker| !broker.is_empty()) {
+        let host = host_of(broker);
+        let leads = || lookup(host).is_ok_and(|found| found.into_iter().any(is_link_local));
+        if is_never_reached(host) || leads() {
+            let what = format!("{who}: broker '{broker}', whose address is link-local,");
+            return Err(Forbidden { what, setting: "nothing" });
+        }
+    }
+    Ok(())
+}
+
+/// The addresses of a name, as the system knows them.
+pub fn look_up(name: &str) -> io::Result<Vec<IpAddr>> {
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    Ok((bare, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
+}
+
+/// The host of a broker. A protocol may stand before it, and a port behind it.
+fn host_of(broker: &str) -> &str {
+    let address = broker.split_once("://").map_or(broker, |(_, address)| address);
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }
 
 /// Whether a host is the one that is allowed; `*.domain` are all hosts of a domain.
@@ -299,6 +333,34 @@ mod tests {
             let program = program(vec![sink(&[("brokers", brokers)])]);
             assert_eq!(permissions.check(&program, &[], &[]).is_ok(), fits, "{brokers}");
         }
+    }
+
+    #[test]
+    fn names_of_brokers_that_lead_to_link_local_addresses_are_refused() {
+        let lookup = |name: &str| match name {
+            "public" => Ok(vec!["192.0.2.1".parse().unwrap()]),
+            "private" => Ok(vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()]),
+            "metadata" => Ok(vec!["192.0.2.1".parse().unwrap(), "169.254.169.254".parse().unwrap()]),
+            "six" => Ok(vec!["fe80::1".parse().unwrap()]),
+            "mapped" => Ok(vec!["::ffff:169.254.1.1".parse().unwrap()]),
+            _ => Err(io::Error::other("no such name")),
+        };
+        let refused = |brokers: &str| check_resolved("source 's'", brokers, lookup).err();
+        for brokers in ["public:9092", "SSL://private:1, public", "unknown:9092", "", "10.0.0.1:9092"] {
+            assert_eq!(refused(brokers), None, "{brokers}");
+        }
+        for brokers in
+            ["metadata:80", "public:1,SSL://six:1", "mapped", "169.254.169.254:80", "[fe80::1]:9092"]
+        {
+            assert_eq!(refused(brokers).map(|forbidden| forbidden.setting), Some("nothing"), "{brokers}");
+        }
+        let told = refused("public:1, metadata:80").unwrap().to_string();
+        assert!(
+            told.starts_with("source 's': broker 'metadata:80', whose address is link-local, is not allowed"),
+            "{told}"
+        );
+        assert!(look_up("localhost").unwrap().iter().all(IpAddr::is_loopback));
+        assert_eq!(look_up("[::1]").unwrap(), ["::1".parse::<IpAddr>().unwrap()]);
     }
 
     #[test]

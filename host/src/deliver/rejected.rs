@@ -43,11 +43,24 @@ impl DeliveryEvents for RejectedRows {
     }
 
     fn down(&self, why: &str) {
-        warn!(query = self.query, sink = self.sink, "sink '{}'{}: {why}", self.sink, self.at);
+        warn!(
+            deployment = self.deployment,
+            query = self.query,
+            sink = self.sink,
+            "sink '{}'{}: {why}",
+            self.sink,
+            self.at
+        );
     }
 
     fn back(&self) {
-        info!(query = self.query, sink = self.sink, "sink '{}' takes rows again", self.sink);
+        info!(
+            deployment = self.deployment,
+            query = self.query,
+            sink = self.sink,
+            "sink '{}' takes rows again",
+            self.sink
+        );
     }
 }
 
@@ -86,9 +99,20 @@ impl RejectedRows {
         let sink = &self.sink;
         match trouble {
             SinkHealth::Began { why, rows } => {
-                warn!(query = self.query, sink, rows, "sink '{sink}': {why}; {rows} rows wait");
+                warn!(
+                    deployment = self.deployment,
+                    query = self.query,
+                    sink,
+                    rows,
+                    "sink '{sink}': {why}; {rows} rows wait"
+                );
             }
-            SinkHealth::Over => info!(query = self.query, sink, "sink '{sink}' takes rows again"),
+            SinkHealth::Over => info!(
+                deployment = self.deployment,
+                query = self.query,
+                sink,
+                "sink '{sink}' takes rows again"
+            ),
         }
     }
 
@@ -96,8 +120,10 @@ impl RejectedRows {
     pub fn unjudged(&self, fault: &Fault, status: u16) {
         let sink = &self.sink;
         warn!(
+            deployment = self.deployment,
             query = self.query,
-            sink, "sink '{sink}': {fault}, while it judged the answer {status}; its status decides alone"
+            sink,
+            "sink '{sink}': {fault}, while it judged the answer {status}; its status decides alone"
         );
     }
 
@@ -105,7 +131,12 @@ impl RejectedRows {
     pub fn tell(&self, message: &Message, why: &str) -> bool {
         if !self.told.swap(true, Relaxed) {
             let sink = &self.sink;
-            warn!(query = self.query, sink, "sink '{sink}' rejects rows, they become dead letters: {why}");
+            warn!(
+                deployment = self.deployment,
+                query = self.query,
+                sink,
+                "sink '{sink}' rejects rows, they become dead letters: {why}"
+            );
         }
         let rows = u64::from(message.rows);
         let Some(letters) = &self.letters else {

@@ -37,7 +37,7 @@ pub struct Scrape {
     address: SocketAddr,
     router: Router,
     limits: ScrapeLimits,
-    tls: Option<TlsAcceptor>,
+    tls: Option<watch::Receiver<TlsAcceptor>>,
 }
 
 impl Scrape {
@@ -59,9 +59,9 @@ impl Scrape {
         Ok(Self { listener, address, router, limits, tls: None })
     }
 
-    /// The same, by TLS.
+    /// The same, by TLS: a connection gets the certificate that holds when it is made.
     #[must_use]
-    pub fn with_tls(self, tls: TlsAcceptor) -> Self {
+    pub fn with_tls(self, tls: watch::Receiver<TlsAcceptor>) -> Self {
         Self { tls: Some(tls), ..self }
     }
 

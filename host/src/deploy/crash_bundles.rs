@@ -20,6 +20,8 @@ impl Deployment<'_> {
 
     /// What is kept of the faults of a query's reducers.
     pub(super) fn crashes_of(&self, manifest: &Manifest, builder: &DeploymentBuilder<'_>) -> Crashes {
-        Crashes::new(builder.crashes.clone(), self.plugins.clone(), &manifest.name, aggregates(manifest))
+        let crashes = builder.crashes.clone();
+        Crashes::new(crashes, self.plugins.clone(), &manifest.name, aggregates(manifest))
+            .hinting(self.advice.keeping_bundles())
     }
 }

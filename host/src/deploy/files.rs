@@ -1,10 +1,10 @@
 //! Which files a program reads, and which may be emptied.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use streamgauge_sql::manifest::OptionValue;
 
-use super::{Deployment, secret::secrets_folder};
+use super::{Binding, Deployment, secret::secrets_folder};
 use crate::deploy::DeployError;
 
 impl Deployment<'_> {
@@ -42,6 +42,28 @@ pub(super) fn check_overwrite(wiring: &Deployment<'_>) -> Result<(), DeployError
         return Err(DeployError::Usage(format!(
             "error: --overwrite {name}: {why}\nhelp: name a sink of connector 'file', or one with an --output"
         )));
+    }
+    Ok(())
+}
+
+/// A sink has one output, and standard input one reader.
+pub(super) fn check_once(deployment: &Deployment<'_>) -> Result<(), DeployError> {
+    for (index, Binding { name, path }) in deployment.outputs.iter().enumerate() {
+        let earlier = deployment.outputs.iter().take(index);
+        if earlier.into_iter().any(|earlier| earlier.name.eq_ignore_ascii_case(name)) {
+            let path = path.display();
+            return Err(DeployError::Usage(format!(
+                "error: --output {name}={path}: the sink '{name}' has an output already\n\
+                 help: a sink sends its rows to one place"
+            )));
+        }
+    }
+    let inputs = deployment.program.sources.iter().flat_map(|source| deployment.input_files(source));
+    if inputs.filter(|path| path == Path::new("-")).count() > 1 {
+        return Err(DeployError::Usage(
+            "error: standard input is read twice\nhelp: only one input can be -; give the others files"
+                .into(),
+        ));
     }
     Ok(())
 }

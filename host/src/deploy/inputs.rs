@@ -10,7 +10,7 @@ use streamgauge_state::{
 };
 use tracing::warn;
 
-use super::{Deployment, leftovers::removal};
+use super::Deployment;
 use crate::{
     deploy::DeployError,
     pipeline,
@@ -110,7 +110,8 @@ impl Deployment<'_> {
     }
 
     fn other_file(&self, query: &str, why: &str, known: &KnownFile) -> DeployError {
-        let removal = self.state.as_ref().map(|store| removal(store, query)).unwrap_or_default();
+        let removal = |store| self.advice.removal(self.name, store, query);
+        let removal = self.state.as_ref().map(removal).unwrap_or_default();
         DeployError::Runtime(format!(
             "error: query '{query}': its state was in the middle of a file that is not what it was: {why}\n\
              help: bring the file back as it was, which was read as '{}'; or, to begin the query anew, first: {removal}",

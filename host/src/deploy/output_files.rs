@@ -31,7 +31,7 @@ use crate::{
         output::Output,
         rotation::{Rotation, begun_us},
     },
-    deploy::DeployError,
+    deploy::{Advice, DeployError},
 };
 
 pub(super) use self::{
@@ -50,6 +50,8 @@ pub(super) struct OutputFiles {
     inputs: BTreeMap<FileId, PathBuf>,
     /// Where state is kept, as people know it and as the file system does.
     state: Option<(String, Option<PathBuf>)>,
+    /// What people are told to do.
+    advice: Advice,
     /// Where rows go, by statement; none = to a sink that is no output.
     targets: Vec<Option<Arc<Output>>>,
     /// Whether some query goes on from an earlier run.
@@ -93,6 +95,7 @@ impl OutputFiles {
         console: Option<Arc<Output>>,
         inputs: impl Iterator<Item = PathBuf>,
         state: Option<&Store>,
+        advice: Advice,
     ) -> Self {
         let inputs = inputs.filter_map(|path| Some((regular_file(&path)?, path))).collect();
         let state =
@@ -102,6 +105,7 @@ impl OutputFiles {
             files: BTreeMap::new(),
             inputs,
             state,
+            advice,
             targets: Vec::new(),
             resumed: false,
             replayed: BTreeSet::new(),
@@ -287,20 +291,20 @@ impl OutputFiles {
         }
         let mark = place.lines.as_ref().and_then(|lines| lines.mark());
         let known = place.known(length, mark.as_ref(), &self.identities)?;
-        let sinks = || place.writers.iter().map(|writer| format!("--overwrite {}", writer.sink));
+        let sinks: Vec<String> = place.writers.iter().map(|writer| writer.sink.clone()).collect();
         match known.fate(&place.writers) {
             Fate::Broken(why) => {
                 let marker = place.lines.as_ref().and_then(|lines| lines.marked_in()).unwrap_or_default();
                 Err(DeployError::Runtime(format!(
                     "error: cannot go on with {path}: {why}\n\
-                     help: bring the file and {}.* back as they were; or keep the file elsewhere and begin it anew with {}",
+                     help: bring the file and {}.* back as they were; or {}",
                     marker.display(),
-                    sinks().collect::<Vec<_>>().join(" ")
+                    self.advice.anew(&sinks)
                 )))
             }
             Fate::Added(writer, tail) => {
                 let written = mark.map_or(0, |mark| mark.length);
-                Err(DeployError::Input(place.added(&writer, tail, [written, length - written])))
+                Err(DeployError::Input(place.added(&writer, tail, [written, length - written], self.advice)))
             }
             Fate::Unknown(writer) => Err(DeployError::Input(self.unknown(place, &writer, length))),
             fate => Ok(fate),

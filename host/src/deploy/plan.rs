@@ -177,7 +177,10 @@ impl Deployment<'_> {
     fn records(&self, source: &Source, start: StartAt) -> Option<u64> {
         let connector = self.connectors.source(&source.connector)?;
         match connector.open(source, &*self.secrets).ok()? {
-            SourceInput::Topic(connection, topic) => count_records(&connection, &topic, start),
+            SourceInput::Topic(connection, topic) => {
+                self.check_brokers(source, &connection.brokers).ok()?;
+                count_records(&connection, &topic, start)
+            }
             SourceInput::Files(_) => None,
         }
     }

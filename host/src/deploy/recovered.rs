@@ -15,7 +15,7 @@ use streamgauge_state::{
     store::Store,
 };
 
-use super::{Deployment, DeploymentBuilder, leftovers::removal, resumed::resumed};
+use super::{Deployment, DeploymentBuilder, resumed::resumed};
 use crate::{deploy::DeployError, metrics, query::RunningQuery};
 
 /// What is known of a query before it runs.
@@ -150,14 +150,16 @@ impl Deployment<'_> {
         Err(DeployError::Runtime(format!(
             "error: query '{query}': it was killed, and what it had decided since its last checkpoint must be decided in the same way \
              again: max_groups and max_record_bytes cannot be changed now\n\
-             help: run it with --limit max_groups={groups_max} --limit max_record_bytes={record_bytes_max} until it ends or is \
-             interrupted once; then they can be changed"
+             help: {}; then they can be changed",
+            self.advice
+                .limits(&[("max_groups", groups_max as u64), ("max_record_bytes", record_bytes_max as u64)])
         )))
     }
 
     /// What to do where a query means something else than its state.
     fn help_for_changed(&self, manifest: &Manifest) -> String {
-        let removal = self.state.as_ref().map(|store| removal(store, &manifest.name)).unwrap_or_default();
+        let removal = |store| self.advice.removal(self.name, store, &manifest.name);
+        let removal = self.state.as_ref().map(removal).unwrap_or_default();
         let given = match manifest.target {
             Target::View => "give the new query a name of its own",
             _ => {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use streamgauge_common::clock;
-use streamgauge_kafka::{Reading, StartAt};
+use streamgauge_kafka::{Connection, Reading, StartAt};
 use streamgauge_sql::{
     Query,
     manifest::{Input, Manifest, Source, Start, Target},
@@ -18,6 +18,7 @@ use streamgauge_sql::{
 use super::{DeployError, Deployment};
 use crate::{
     decode::{format, layout::ColumnSpec, schema::SharedSchema},
+    deliver::permissions::{Forbidden, check_resolved, look_up},
     pipeline::{self, OpenReader, SkewGuard, reader},
     query::TaskColumns,
     source::{connector::SourceInput, input_file::InputFiles},
@@ -96,7 +97,17 @@ impl Deployment<'_> {
         let connector = self.connectors.source(&source.connector);
         let connector =
             connector.ok_or_else(|| unusable(&format!("there is no connector '{}'", source.connector)))?;
-        connector.open(source, &*self.secrets).map_err(|error| unusable(&error))
+        let input = connector.open(source, &*self.secrets).map_err(|error| unusable(&error))?;
+        if let SourceInput::Topic(connection, _) = &input {
+            self.check_brokers(source, &connection.brokers).map_err(|forbidden| unusable(&forbidden))?;
+        }
+        Ok(input)
+    }
+
+    /// Refuses brokers whose names lead where no program of a host may go.
+    pub(super) fn check_brokers(&self, source: &Source, brokers: &str) -> Result<(), Forbidden> {
+        let who = format!("source '{}'", source.name);
+        self.permissions.map_or(Ok(()), |_| check_resolved(&who, brokers, look_up))
     }
 
     /// How a source is read.
@@ -124,34 +135,7 @@ impl Deployment<'_> {
         let timings = self.timings.clone();
         let limits = self.limits.reader();
         let open: OpenReader = match self.input(source, paths)? {
-            SourceInput::Topic(connection, topic) => {
-                let (name, bounded) = (source.name.clone(), self.bounded);
-                let gives_up = self.bounded || self.gives_up;
-                let connect_timeout = gives_up.then_some(self.connect_timeout);
-                let leader_timeout = self.limits.leader_timeout;
-                let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
-                Box::new(move |from| {
-                    let offsets = from.offsets.clone();
-                    // A partition that was not there is new: all that it has is.
-                    let start = if offsets.is_empty() { from.start } else { StartAt::Earliest };
-                    let reading = Reading {
-                        source: name.clone(),
-                        topic: topic.clone(),
-                        offsets,
-                        start,
-                        bounded,
-                        ends: from.ends.clone(),
-                        chunks: limits.chunks,
-                        leader_timeout,
-                        topic_id: from.topic_id,
-                        idle_timeout,
-                        connect_timeout,
-                    };
-                    let (schema, timings) = (schema.clone(), timings.clone());
-                    reader::kafka(&name, &connection, reading, limits.queue_batches, schema, timings)
-                        .map_err(|error| error.to_string())
-                })
-            }
+            SourceInput::Topic(connection, topic) => self.topic(source, connection, topic, schema),
             SourceInput::Files(_) => {
                 let files = files.clone();
                 Box::new(move |from| {
@@ -169,6 +153,52 @@ impl Deployment<'_> {
             checkpoint_interval: self.checkpoint_interval,
             drain_timeout: self.drain_timeout,
             faults: self.limits.faults(),
+        })
+    }
+
+    /// Opens readers of a topic.
+    fn topic(
+        &self,
+        source: &Source,
+        connection: Connection,
+        topic: String,
+        schema: Arc<SharedSchema>,
+    ) -> OpenReader {
+        let (timings, limits) = (self.timings.clone(), self.limits.reader());
+        let (name, bounded) = (source.name.clone(), self.bounded);
+        let is_guarded = self.permissions.is_some();
+        let accepting = self.advice.accepting(&name);
+        let gives_up = self.bounded || self.gives_up;
+        let connect_timeout = gives_up.then_some(self.connect_timeout);
+        let leader_timeout = self.limits.leader_timeout;
+        let idle_timeout = Duration::from_micros(source.idle_timeout_us.max(0).cast_unsigned());
+        Box::new(move |from| {
+            // The name may lead elsewhere since.
+            if is_guarded {
+                let who = format!("source '{name}'");
+                check_resolved(&who, &connection.brokers, look_up)
+                    .map_err(|forbidden| forbidden.to_string())?;
+            }
+            let offsets = from.offsets.clone();
+            // A partition that was not there is new: all that it has is.
+            let start = if offsets.is_empty() { from.start } else { StartAt::Earliest };
+            let reading = Reading {
+                source: name.clone(),
+                accepting: accepting.clone(),
+                topic: topic.clone(),
+                offsets,
+                start,
+                bounded,
+                ends: from.ends.clone(),
+                chunks: limits.chunks,
+                leader_timeout,
+                topic_id: from.topic_id,
+                idle_timeout,
+                connect_timeout,
+            };
+            let (schema, timings) = (schema.clone(), timings.clone());
+            reader::kafka(&name, &connection, reading, limits.queue_batches, schema, timings)
+                .map_err(|error| error.to_string())
         })
     }
 }

@@ -185,7 +185,8 @@ impl Deployment<'_> {
             running.over_view(over_view);
         }
         if self.keeps_recent_rows {
-            let keys = || RecentRows::new(Keys::new(task_builder.timeline, &manifest.name));
+            let keys =
+                || RecentRows::new(Keys::new(task_builder.timeline, &manifest.name), manifest.output.clone());
             running.show_in(task_builder.subscription.query(&manifest.name).keep_recent(keys));
         }
         match self.binding(manifest, task_builder, builder)? {
@@ -332,6 +333,7 @@ impl Deployment<'_> {
         let shown = task_builder.subscription.query(&name);
         let outbox = Outbox::new(Bounds { keeps_last, ..self.limits.outbox() }, acknowledged, note)
             .shown_in(shown.outbox_gauge(metrics::outbox_rows(self.name, &name)));
+        shown.watch_outbox(sink, outbox.age());
         task_builder.ack_notifier.iter().for_each(|ack_notifier| ack_notifier.watch(&name, &outbox));
         outbox.push(unacknowledged);
         let of = [task_builder.source.name.as_str(), name.as_str(), sink];

@@ -7,8 +7,8 @@ use streamgauge_common::reason::Reason;
 use streamgauge_state::backend::CheckpointMetrics;
 
 use super::{
-    CHECKPOINT_BYTES, CHECKPOINT_SECONDS, CHECKPOINTS, DEAD_LETTERS, EVENTS, FAULTS, Kind, LATE_EVENTS,
-    Metric, OUTBOX_ROWS, PARTLY_LATE_EVENTS, REQUESTS, ROWS, STARTS, WATERMARK,
+    CHECKPOINT_BYTES, CHECKPOINT_SECONDS, CHECKPOINTS, CLOSE_SECONDS, DEAD_LETTERS, EVENTS, FAULTS, Kind,
+    LATE_EVENTS, Metric, OUTBOX_ROWS, PARTLY_LATE_EVENTS, REQUESTS, ROWS, WATERMARK,
 };
 
 const METADATA: Metadata<'static> = Metadata::new("streamgauge", Level::INFO, None);
@@ -107,9 +107,9 @@ pub fn checkpoints(deployment: &str, query: &str) -> CheckpointMetrics {
     }
 }
 
-/// Counts the starts of a deployment.
-pub fn starts(deployment: &str) -> Counter {
-    STARTS.counter(&[deployment])
+/// Shows how long it takes to close windows of a query.
+pub fn close_seconds(deployment: &str, query: &str) -> Histogram {
+    CLOSE_SECONDS.histogram(&[deployment, query])
 }
 
 /// Shows the rows in the outbox of a query.

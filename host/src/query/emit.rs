@@ -174,7 +174,7 @@ impl RunningQuery {
         }
         let Manifest { name, output: fields, .. } = &self.manifest;
         if let Some(recent) = self.recent.as_ref().filter(|_| !is_replay) {
-            context.timings().of(Step::Output, || recent.add(fields, rows));
+            context.timings().of(Step::Output, || recent.add(rows));
         }
         match &mut self.sink {
             _ if is_replay => {}

@@ -6,8 +6,9 @@ mod not_json;
 mod time_patterns;
 mod token;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use metrics::Histogram;
 use streamgauge_common::{column::Column, reason::Reason, row::write_json};
 use streamgauge_component::query::Failure;
 use streamgauge_engine::{Closed, Pass};
@@ -22,7 +23,7 @@ use crate::{
         dead_letter::{DeadLetter, RecordText},
         output::OutputError,
     },
-    metrics::QueryMetrics,
+    metrics::{QueryMetrics, close_seconds},
     timings::{Step, Timings},
 };
 
@@ -71,6 +72,8 @@ pub struct Context {
     uncommitted: Uncommitted,
     /// What the task's queries show and count; none where nobody hears of it.
     queries: Vec<(Arc<QueryProgress>, QueryMetrics)>,
+    /// How long closing windows takes.
+    close_seconds: Histogram,
     /// Of which dead letters people are told.
     first: FirstLetters,
 }
@@ -101,6 +104,7 @@ impl Context {
             wrote: false,
             uncommitted: Uncommitted::default(),
             queries: Vec::new(),
+            close_seconds: Histogram::noop(),
             first: FirstLetters::default(),
         }
     }
@@ -111,6 +115,16 @@ impl Context {
         let shown =
             |name: String| (subscription.query(&name), QueryMetrics::new(&subscription.deployment, &name));
         self.queries = names.into_iter().map(shown).collect();
+    }
+
+    /// Shows how long it takes to close windows: those of this query.
+    pub(super) fn time_closes(&mut self, query: &str) {
+        self.close_seconds = close_seconds(&self.subscription.deployment, query);
+    }
+
+    /// All windows that were complete are decided, so long after there was what completed them.
+    pub(super) fn note_closed(&self, took: Duration) {
+        self.close_seconds.record(took.as_secs_f64());
     }
 
     /// What the query that reads the source shows of itself; none where nobody hears of it.

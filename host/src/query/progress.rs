@@ -25,6 +25,8 @@ pub struct Progress {
     has_begun: AtomicBool,
     /// Records whose events are counted: several readers may read them, and a query that went back reads them again.
     counted: Mutex<BTreeMap<Partition, Runs>>,
+    /// The watermarks of its partitions, in microseconds.
+    partitions: Mutex<BTreeMap<Partition, i64>>,
     metrics: SourceMetrics,
 }
 
@@ -45,6 +47,7 @@ impl Progress {
             watermark_us: AtomicI64::new(i64::MIN),
             has_begun: AtomicBool::new(false),
             counted: Mutex::default(),
+            partitions: Mutex::default(),
             metrics,
         }
     }
@@ -108,6 +111,18 @@ impl Progress {
     pub(super) fn count(&self, rows: u64, dead_letters: u64) {
         self.rows.fetch_add(rows, Relaxed);
         self.dead_letters.fetch_add(dead_letters, Relaxed);
+    }
+
+    /// The watermark of a partition, as a query sees it; that of the query which has read furthest is kept.
+    pub(super) fn set_partition_watermark(&self, partition: Partition, watermark_us: i64) {
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = partitions.entry(partition).or_insert(watermark_us);
+        *at = watermark_us.max(*at);
+    }
+
+    /// The watermarks of its partitions, in microseconds; of those of which there was no event there is none.
+    pub fn partition_watermarks(&self) -> BTreeMap<Partition, i64> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The least watermark is this one now.

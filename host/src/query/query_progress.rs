@@ -10,6 +10,7 @@ use std::{
 
 use metrics::{Counter, CounterFn, Gauge, GaugeFn};
 use streamgauge_common::clock::Stopwatch;
+use streamgauge_state::outbox::OutboxAge;
 
 use super::{Counts, NoRows, RecentRows};
 
@@ -25,6 +26,8 @@ pub struct QueryProgress {
     dead_letters: Arc<AtomicU64>,
     lag: AtomicU64,
     outbox: OnceLock<Arc<OutboxRows>>,
+    /// The sink that its outbox is for, and how old what waits there is.
+    outbox_age: OnceLock<(String, OutboxAge)>,
     checkpoints: OnceLock<Arc<Checkpoints>>,
     no_rows: Mutex<Option<NoRows>>,
     recent: OnceLock<Arc<RecentRows>>,
@@ -41,6 +44,7 @@ impl QueryProgress {
             dead_letters: Arc::default(),
             lag: AtomicU64::new(UNKNOWN),
             outbox: OnceLock::new(),
+            outbox_age: OnceLock::new(),
             checkpoints: OnceLock::new(),
             no_rows: Mutex::default(),
             recent: OnceLock::new(),
@@ -89,6 +93,18 @@ impl QueryProgress {
     /// Rows that are decided and wait for its sink; none where its rows are written as they are decided.
     pub fn outbox_rows(&self) -> Option<u64> {
         self.outbox.get().map(|shown| shown.rows.load(Relaxed))
+    }
+
+    /// The sink that its rows wait for, and how long the oldest has waited in this process; none where it has no outbox.
+    pub fn outbox_age(&self) -> Option<(&str, Duration)> {
+        let (sink, age) = self.outbox_age.get()?;
+        Some((sink, age.oldest()?))
+    }
+
+    /// Shows how old what waits for a sink is.
+    pub fn watch_outbox(&self, sink: &str, age: OutboxAge) {
+        // A query has one outbox, which is put together once.
+        self.outbox_age.get_or_init(|| (sink.to_owned(), age));
     }
 
     /// What its outbox is to move: the metric, and with it what is shown here.

@@ -15,6 +15,7 @@ use std::{
 };
 
 use streamgauge_common::{
+    clock::Stopwatch,
     crash::{self, Phase},
     offset::Offset,
     panics,
@@ -87,6 +88,8 @@ pub struct QueryTask {
     crash_keeping: CrashKeeping,
     no_rows: NoRowsWatch,
     pace: Pace,
+    /// Since when there is what completes the windows that are being closed; none where none are.
+    completing: Option<Stopwatch>,
     /// Keeps how far its input was read, when that has ended.
     note_end: Option<NoteEnd>,
 }
@@ -121,6 +124,9 @@ impl QueryTask {
         let mut names = Vec::new();
         query.number(&mut names);
         context.name_queries(names);
+        if query.manifest().window.is_some() {
+            context.time_closes(query.name());
+        }
         Self {
             query,
             _columns: None,
@@ -141,6 +147,7 @@ impl QueryTask {
             crash_keeping: CrashKeeping::default(),
             no_rows: NoRowsWatch::default(),
             pace: Pace::default(),
+            completing: None,
             note_end: None,
         }
     }
@@ -334,10 +341,18 @@ impl QueryTask {
         if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
             let (pass, pause_at) = (self.pass(), self.pace.pause_at());
+            let since = *self.completing.get_or_insert_with(Stopwatch::start);
             let Self { query, log, offsets, reported, context, .. } = self;
+            let before = log.decided().run;
             let done = query.close(&mut QueryContext { context, log, offsets, reported, pass, pause_at });
             if let Err(task_failure) = done {
                 self.fail(task_failure);
+            } else if !self.has_complete_window() {
+                self.completing = None;
+                // In a replay everything was decided before.
+                if self.log.decided().run != before {
+                    self.context.note_closed(since.elapsed());
+                }
             }
         }
     }
@@ -375,6 +390,12 @@ impl QueryTask {
             Ok(()) => {
                 self.context.commit();
                 self.offsets.insert(partition, PartitionProgress { next: last.next(), done: false });
+                if let Some(at) =
+                    self.query.windows().and_then(|windows| windows.engine.watermark_of(partition))
+                {
+                    self.context.subscription.progress.set_partition_watermark(partition, at);
+                }
+                self.completing = self.completing.or(batch.chunk.received);
                 // The windows close behind it: what they say of positions includes this batch.
                 self.close_windows();
             }

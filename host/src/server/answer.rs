@@ -40,11 +40,17 @@ use super::{
     problem::Problem,
     routes::{Asked, BodyKind, Reply, Route},
 };
+use crate::monitor::TEXT;
 
 /// How many requests that only look, and how many that change something, are worked on at the same time. Those that look wait for their
 /// turn; the others are refused beyond it, so that their bodies take no memory.
 const LOOKS_MAX: usize = 32;
 const CHANGES_MAX: usize = 16;
+
+/// The kind of problem of those that are refused.
+const BUSY: &str = "urn:streamgauge:problem:busy";
+/// After how many seconds they should ask again: a change takes less where nothing waits for deliveries.
+const RETRY_AFTER_S: &str = "1";
 
 /// The API of a host.
 pub struct Api {
@@ -114,7 +120,7 @@ impl Api {
         let (path, method) = (head.uri.path(), head.method.as_str());
         let (route, parts) = find(method, path)?;
         if route.path == "/livez" {
-            return Ok(page(StatusCode::OK, super::routes::TEXT, "alive\n".into()));
+            return Ok(page(StatusCode::OK, TEXT, "alive\n".into()));
         }
         let told = |problem: &Problem| self.note_refused("nobody", method, path, problem);
         let who = self.check(route, &head.headers).inspect_err(told)?;
@@ -302,6 +308,9 @@ fn page(status: StatusCode, kind: &'static str, bytes: Bytes) -> Response {
 fn problem(problem: Problem) -> Response {
     let text = serde_json::to_string(&problem).unwrap_or_default();
     let mut answer = page(status_of(problem.status), "application/problem+json", text.into());
+    if problem.kind == BUSY {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+    }
     if problem.status == 401 {
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -317,6 +326,16 @@ fn problem(problem: Problem) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_refused_as_the_host_is_busy_is_told_when_to_ask_again() {
+        let retry_after = |kind: &str| {
+            let answer = problem(Problem::new(503, kind, "", ""));
+            answer.headers().get(header::RETRY_AFTER).map(|after| after.to_str().unwrap().to_owned())
+        };
+        assert_eq!(retry_after("busy").as_deref(), Some("1"));
+        assert_eq!(retry_after("over"), None, "it is ending");
+    }
 
     #[test]
     fn only_names_of_this_machine_are_local() {

@@ -8,8 +8,10 @@ mod change;
 mod compiling;
 mod components;
 mod operations;
+mod rollback;
 mod running;
 mod shown;
+mod unfinished;
 
 use std::{
     collections::BTreeMap,
@@ -27,6 +29,7 @@ use crate::{
     config::Config,
     deliver::permissions::Forbidden,
     deploy::{Connectors, DeployError, DeploymentEnd, HostResources, Runtime, RuntimeError, RuntimeEvent},
+    monitor::Registry,
     query::Subscription,
 };
 
@@ -104,6 +107,16 @@ struct Known {
     subscriptions: Vec<Arc<Subscription>>,
     /// What the last change did, in this process.
     plan: Option<Plan>,
+    /// How often it was started in this process.
+    starts: u64,
+    /// What is counted of a version, by its number: its queries are not those of the next one. It goes with the deployment.
+    registry: Option<(u64, Arc<Registry>)>,
+}
+
+impl Known {
+    fn new(folder: Store, record: DeploymentRecord, phase: Phase) -> Self {
+        Self { folder, record, phase, subscriptions: Vec::new(), plan: None, starts: 0, registry: None }
+    }
 }
 
 type AllKnown = Arc<Mutex<BTreeMap<String, Known>>>;
@@ -137,8 +150,7 @@ impl Deployments {
                     let phase = Phase::Failed(error.to_string());
                     error!(deployment = name, "error: deployment '{name}' is not started: {error}");
                     let record = DeploymentRecord::default();
-                    let known_of = Known { folder, record, phase, subscriptions: Vec::new(), plan: None };
-                    lock(&known).insert(name, known_of);
+                    lock(&known).insert(name, Known::new(folder, record, phase));
                     continue;
                 }
                 read => read?,
@@ -159,8 +171,7 @@ impl Deployments {
                 record if record.paused => Phase::Paused,
                 _ => Phase::Changing,
             };
-            let known_of = Known { folder, record, phase, subscriptions: Vec::new(), plan: None };
-            lock(&known).insert(name, known_of);
+            lock(&known).insert(name, Known::new(folder, record, phase));
         }
         let (ended, stopped) = (known.clone(), stop.clone());
         let tell = move |RuntimeEvent::Ended(name, end)| note_end(&ended, &name, &end, &stopped);
@@ -203,19 +214,7 @@ impl Deployments {
             if !is_due {
                 continue;
             }
-            if let Err(refused) = self.settle(&name) {
-                self.fail(&name, &refused);
-                continue;
-            }
-            let is_paused = self.lock().get(&name).is_some_and(|known| known.record.paused);
-            if let Some(why) = self.forbidden(&name) {
-                error!(deployment = name, "error: deployment '{name}' is not started: {why}");
-                self.set_phase(&name, Phase::Failed(why));
-            } else if is_paused {
-                self.set_phase(&name, Phase::Paused);
-            } else if let Err(refused) = self.start(&name, None) {
-                self.fail(&name, &refused);
-            }
+            self.start_kept(&name);
         }
     }
 
@@ -315,6 +314,14 @@ impl Deployments {
     fn set_phase(&self, name: &str, phase: Phase) {
         if let Some(known) = self.lock().get_mut(name) {
             known.phase = phase;
+        }
+    }
+
+    /// Nothing of a deployment is shown on the page of metrics any more.
+    fn note_dropped(&self, name: &str) {
+        if let Some(known) = self.lock().get_mut(name) {
+            known.phase = Phase::Dropped;
+            (known.starts, known.registry) = (0, None);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::recent::Recent;
 /// How many lines are kept.
 const LINES_MAX: usize = 1000;
 
-/// The last log lines, each by the deployment that it is about.
+/// The last log lines, each by the deployments that it is about: their names with commas between them, which no name has.
 #[derive(Clone, Debug)]
 pub struct Logs(Arc<Recent>);
 
@@ -20,14 +20,43 @@ impl Default for Logs {
 impl Logs {
     /// One more line, which is a JSON object.
     pub fn add(&self, line: &str) {
-        let deployment = serde_json::from_str::<serde_json::Value>(line)
-            .ok()
-            .and_then(|line| Some(line.get("deployment")?.as_str()?.to_owned()));
-        self.0.add(0, [(deployment.unwrap_or_default(), line.to_owned())].into_iter());
+        let fields = serde_json::from_str::<serde_json::Value>(line).unwrap_or_default();
+        // A line about a source that several deployments share is about each of them.
+        let about = ["deployment", "deployments"].into_iter().find_map(|name| fields.get(name)?.as_str());
+        self.0.add(0, [(about.unwrap_or_default().to_owned(), line.to_owned())].into_iter());
     }
 
     /// The lines.
     pub fn recent(&self) -> &Arc<Recent> {
         &self.0
+    }
+}
+
+/// Whether a line that is kept by these deployments is about one of them.
+pub fn is_about(deployments: &str, deployment: &str) -> bool {
+    deployments.split(',').any(|name| name == deployment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_about_a_source_is_about_each_deployment_that_reads_it() {
+        let logs = Logs::default();
+        for line in [
+            r#"{"message":"a","deployment":"one"}"#,
+            r#"{"message":"b","source":"s","deployments":"one,two"}"#,
+            r#"{"message":"c"}"#,
+            "no JSON",
+        ] {
+            logs.add(line);
+        }
+        let read = logs.recent().last(10);
+        let about =
+            |name: &str| -> Vec<bool> { read.items.iter().map(|item| is_about(&item.key, name)).collect() };
+        assert_eq!(about("one"), [true, true, false, false]);
+        assert_eq!(about("two"), [false, true, false, false]);
+        assert_eq!(about("tw"), [false; 4]);
     }
 }

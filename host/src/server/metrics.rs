@@ -1,18 +1,28 @@
 //! The page of metrics: what was recorded, what is looked up when it is asked for, and the process itself.
 
-use std::{fmt::Write as _, fs};
+mod families;
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, iter};
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use streamgauge_common::{clock, partition::Partition};
 
 use super::{
     deployments::Deployments,
     shapes::{DeploymentState, Query},
 };
-use crate::metrics::{CHECKPOINT_AGE, CPU_SECONDS, DEPLOYMENTS, Kind, LAG, Metric};
+use crate::metrics::{
+    CHECKPOINT_AGE, CPU_SECONDS, DEPLOYMENTS, Kind, LAG, Metric, OUTBOX_AGE, STARTS, WATERMARK_DELAY,
+};
+
+/// Of how many partitions of a source the delay is shown one by one.
+const PARTITIONS_MAX: usize = 32;
 
 /// The page, in the text format of Prometheus.
 pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> String {
-    let mut text = recorded.render();
+    let counted = deployments.registries();
+    let counted = counted.iter().map(|registry| registry.recorded().render());
+    let mut text = families::joined(iter::once(recorded.render()).chain(counted));
     // Where the runtime has ended nothing is known of them.
     let list = deployments.list().unwrap_or_default();
     let states = [
@@ -22,10 +32,10 @@ pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> St
         (DeploymentState::Ending, "ending"),
         (DeploymentState::Failed, "failed"),
         (DeploymentState::Finished, "finished"),
-        (DeploymentState::Dropped, "dropped"),
     ];
     head(&mut text, &DEPLOYMENTS);
-    for deployment in &list {
+    // What was dropped is not watched any more.
+    for deployment in list.iter().filter(|deployment| deployment.state != DeploymentState::Dropped) {
         for (state, name) in states {
             let value = u8::from(deployment.state == state);
             let deployment = escaped(&deployment.name);
@@ -50,8 +60,31 @@ pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> St
     };
     gauge(&LAG, &|query| query.lag.map(|lag| lag as f64));
     gauge(&CHECKPOINT_AGE, &|query| query.checkpoint_age_seconds);
+    head(&mut text, &OUTBOX_AGE);
+    for query in &queries {
+        let (deployment, name) = query.name.split_once('.').unwrap_or(("", &query.name));
+        if let Some((sink, age)) = query.sink.as_deref().zip(query.outbox_age_seconds) {
+            let [deployment, name, sink] = [deployment, name, sink].map(escaped);
+            let labels = format!("deployment=\"{deployment}\",query=\"{name}\",sink=\"{sink}\"");
+            line(&mut text, &OUTBOX_AGE, &labels, age);
+        }
+    }
+    head(&mut text, &STARTS);
+    for (deployment, starts) in deployments.starts() {
+        line(&mut text, &STARTS, &format!("deployment=\"{}\"", escaped(&deployment)), starts as f64);
+    }
+    let subscriptions = deployments.subscriptions();
+    head(&mut text, &WATERMARK_DELAY);
+    for (deployment, source) in
+        subscriptions.iter().flat_map(|(deployment, all)| all.iter().map(move |one| (deployment, one)))
+    {
+        let labels = format!("deployment=\"{}\",source=\"{}\"", escaped(deployment), escaped(&source.source));
+        for (partition, delay) in delays(&source.progress.partition_watermarks(), clock::now_us()) {
+            line(&mut text, &WATERMARK_DELAY, &format!("{labels},partition=\"{partition}\""), delay);
+        }
+    }
     head(&mut text, &CPU_SECONDS);
-    for (deployment, subscriptions) in deployments.subscriptions() {
+    for (deployment, subscriptions) in subscriptions {
         // All sources of a deployment count at one place.
         let Some(first) = subscriptions.first() else { continue };
         for (step, spent) in first.timings.by_step() {
@@ -61,6 +94,15 @@ pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> St
     }
     process(&mut text);
     text
+}
+
+/// How far the watermark of each partition is behind the clock, in seconds; of many partitions only the largest.
+fn delays(watermarks: &BTreeMap<Partition, i64>, now_us: i64) -> Vec<(String, f64)> {
+    let delay = |at: &i64| now_us.saturating_sub(*at) as f64 / 1e6;
+    match watermarks.values().min() {
+        Some(least) if watermarks.len() > PARTITIONS_MAX => vec![("max".to_owned(), delay(least))],
+        _ => watermarks.iter().map(|(partition, at)| (partition.number.to_string(), delay(at))).collect(),
+    }
 }
 
 fn head(text: &mut String, metric: &Metric) {
@@ -107,4 +149,21 @@ fn process(text: &mut String) {
         .lines()
         .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse::<f64>().ok());
     metric("process_max_fds", "gauge", "files that may be open", most);
+}
+
+#[cfg(test)]
+mod tests {
+    use streamgauge_common::partition::SourceIndex;
+
+    use super::*;
+
+    #[test]
+    fn partitions_have_their_delays_and_of_many_the_largest_is_shown() {
+        let partition = |number| SourceIndex::FIRST.partition(number);
+        let few = [(partition(0), 1_000_000), (partition(7), 4_000_000)].into_iter().collect();
+        assert_eq!(delays(&few, 5_000_000), [("0".to_owned(), 4.0), ("7".to_owned(), 1.0)]);
+        let many = (0..33).map(|number| (partition(number), i64::from(number) * 1_000_000)).collect();
+        assert_eq!(delays(&many, 40_000_000), [("max".to_owned(), 40.0)]);
+        assert_eq!(delays(&BTreeMap::new(), 1), []);
+    }
 }

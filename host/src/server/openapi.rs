@@ -8,6 +8,7 @@ use super::{
     routes::{Parameter, ParameterKind, ROUTES, Route, Shape},
     shapes,
 };
+use crate::config::set;
 
 /// The document.
 pub fn document() -> Value {
@@ -31,10 +32,20 @@ pub fn document() -> Value {
         "components": {
             "schemas": generator.take_definitions(true),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "responses": {"Problem": {
-                "description": "what is wrong",
-                "content": {"application/problem+json": {"schema": problem}},
-            }},
+            "responses": {
+                "Problem": {
+                    "description": "what is wrong",
+                    "content": {"application/problem+json": {"schema": problem}},
+                },
+                "Busy": {
+                    "description": "the host is ending, or too many changes are being made; then it says when to ask again",
+                    "headers": {"Retry-After": {
+                        "description": "after how many seconds to ask again, where the host is busy",
+                        "schema": {"type": "integer"},
+                    }},
+                    "content": {"application/problem+json": {"schema": problem}},
+                },
+            },
         },
     })
 }
@@ -68,6 +79,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     problems.extend(if route.body.is_some() { [400, 408, 413, 415].as_slice() } else { &[] });
     // States cannot be read, or the host is ending.
     problems.extend([500, 503]);
+    if route.method != "GET" && !answers.contains_key("503") {
+        answers.insert("503".to_owned(), json!({"$ref": "#/components/responses/Busy"}));
+    }
     for status in problems {
         answers
             .entry(status.to_string())
@@ -104,12 +118,6 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     };
     set(&mut operation, "security", security);
     operation
-}
-
-fn set(object: &mut Value, key: &str, value: Value) {
-    if let Some(object) = object.as_object_mut() {
-        object.insert(key.to_owned(), value);
-    }
 }
 
 fn parameter(parameter: &Parameter) -> Value {
@@ -164,6 +172,8 @@ mod tests {
             let operation = &document["paths"][route.path][route.method.to_ascii_lowercase()];
             assert_eq!(operation["operationId"], route.id);
             assert!(!operation["responses"].as_object().unwrap().is_empty());
+            let busy = operation["responses"]["503"]["$ref"] == "#/components/responses/Busy";
+            assert_eq!(busy, route.method != "GET", "{}: only changes are refused", route.path);
         }
         let mut left = vec![&document];
         while let Some(value) = left.pop() {

@@ -5,10 +5,11 @@ mod handlers;
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use self::handlers::{
-    dead_letters, delete, delete_plugin, list, livez, logs, metrics, openapi, pause, plugin, plugins, put,
-    put_plugin, queries, query, readyz, resume, rollback, rows, savepoint, show,
+    accept_topic, dead_letters, delete, delete_plugin, list, livez, logs, metrics, openapi, pause, plugin,
+    plugins, put, put_plugin, queries, query, readyz, resume, rollback, rows, savepoint, show,
 };
 use super::{
     access::Scope,
@@ -131,8 +132,10 @@ pub(super) enum Reply {
 /// What is followed.
 pub(super) struct Following {
     pub(super) recent: Arc<Recent>,
+    /// Tells of more of them; as long as it is held they are there as they come.
+    pub(super) watch: watch::Receiver<u64>,
     pub(super) from: u64,
-    /// Only these, by their key.
+    /// Only log lines about this deployment.
     pub(super) only: Option<String>,
     /// The query whose rows they are: a later version of its deployment has others.
     pub(super) query: Option<String>,
@@ -162,6 +165,21 @@ const WAIT_FOR: Parameter = Parameter {
     name: "wait",
     kind: ParameterKind::Switch,
     meaning: "answer when all sources are read, after 60 s at the latest",
+};
+const ROLLBACK_TO: Parameter = Parameter {
+    name: "to",
+    kind: ParameterKind::Count(1, u64::MAX),
+    meaning: "the number of the version; without it the one before this one, or before the one that this one repeats",
+};
+const OF_SOURCE: Parameter = Parameter {
+    name: "source",
+    kind: ParameterKind::Text,
+    meaning: "the source, as the SQL calls it; it is required",
+};
+const FROM_START: Parameter = Parameter {
+    name: "from_start",
+    kind: ParameterKind::Switch,
+    meaning: "read the new topic from its start; without it, from the offsets up to which the old one was read",
 };
 const PURGE: Parameter =
     Parameter { name: "purge", kind: ParameterKind::Switch, meaning: "remove the state at once" };
@@ -297,12 +315,24 @@ pub const ROUTES: &[Route] = &[
     },
     post("/v1/deployments/{name}/pause", "pauseDeployment", "Reads nothing more until it is resumed", pause),
     post("/v1/deployments/{name}/resume", "resumeDeployment", "Reads on", resume),
-    post(
-        "/v1/deployments/{name}/rollback",
-        "rollBackDeployment",
-        "Goes back to the version before, with its states of then; rows since then come again",
-        rollback,
-    ),
+    Route {
+        parameters: &[ROLLBACK_TO],
+        ..post(
+            "/v1/deployments/{name}/rollback",
+            "rollBackDeployment",
+            "Goes back to an earlier version, with its states of then; rows since then come again",
+            rollback,
+        )
+    },
+    Route {
+        parameters: &[OF_SOURCE, FROM_START],
+        ..post(
+            "/v1/deployments/{name}/accept-topic",
+            "acceptTopic",
+            "Lets its queries go on with the topic of a source although that was deleted and made anew",
+            accept_topic,
+        )
+    },
     post(
         "/v1/deployments/{name}/savepoint",
         "takeSavepoint",
@@ -367,10 +397,6 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
-/// Words.
-pub(super) const TEXT: &str = "text/plain; charset=utf-8";
-/// The text format of Prometheus.
-pub(super) const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// JSON.
 pub(super) const JSON: &str = "application/json";
 

@@ -72,8 +72,13 @@ pub struct DeploymentDetail {
     pub text: String,
     /// The components that it names: the SHA-256 of each by the name in FROM.
     pub plugins: BTreeMap<String, String>,
-    /// Earlier versions that it can be rolled back to, newest first.
+    /// Earlier versions, newest first. It can be rolled back to those of which there is a savepoint.
     pub versions: Vec<Version>,
+    /// The version that this one repeats, where it came of a rollback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u64>,
+    /// The version that a rollback goes to; null where there is none before this one.
+    pub rolls_back_to: Option<u64>,
     /// Its savepoints, newest first.
     pub savepoints: Vec<Savepoint>,
     /// What the last change did.
@@ -88,8 +93,11 @@ pub struct Version {
     pub number: u64,
     /// When it was deployed.
     pub deployed_at: String,
-    /// The savepoint that holds its states.
+    /// The savepoint that holds its states; null where that is gone.
     pub savepoint: Option<u64>,
+    /// The version that it repeats, where it came of a rollback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u64>,
 }
 
 /// A copy of the states of a deployment.
@@ -134,6 +142,10 @@ pub struct Query {
     pub lag: Option<u64>,
     /// Rows that are decided and not acknowledged by the sink; null where it has no outbox.
     pub outbox_rows: Option<u64>,
+    /// The sink that they wait for; null where it has no outbox.
+    pub sink: Option<String>,
+    /// How long the oldest of them has waited in this process, in seconds; 0 where none waits.
+    pub outbox_age_seconds: Option<f64>,
     /// How old its last checkpoint is, in seconds; null where this process wrote none.
     pub checkpoint_age_seconds: Option<f64>,
     /// Up to which event time its input is complete; null where no event was read.

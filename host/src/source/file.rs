@@ -11,6 +11,7 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use streamgauge_common::{
     chunk::{Chunk, ChunkLimits},
+    clock::Stopwatch,
     offset::Offset,
 };
 
@@ -124,8 +125,12 @@ impl FileSource {
 
     /// The records of the block's whole lines, as many as go into one chunk.
     fn take_records(&mut self) -> Chunk {
-        let mut chunk =
-            Chunk { partition: self.partition, bytes: Arc::clone(&self.block.bytes), ..Chunk::default() };
+        let mut chunk = Chunk {
+            partition: self.partition,
+            bytes: Arc::clone(&self.block.bytes),
+            received: Some(Stopwatch::start()),
+            ..Chunk::default()
+        };
         while chunk.len() < self.limits.records_max {
             let Some((mut start, end)) = self.take_line() else { break };
             let mut line = self.block.bytes.get(start..end).unwrap_or_default();

@@ -5,10 +5,11 @@
 //! outbox; whoever waits for one to change is a listener of it ([`Outbox::add_listener`]).
 
 mod life;
+mod waiting_times;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -19,7 +20,10 @@ use streamgauge_common::{
 };
 use tokio::sync::Notify;
 
-use self::life::{Life, Load};
+use self::{
+    life::{Life, Load},
+    waiting_times::WaitingTimes,
+};
 
 /// How much may wait: beyond it the query takes no more events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +102,20 @@ pub(super) struct Acknowledgements {
     shared: Arc<Shared>,
 }
 
+/// Shows how long the oldest message of an outbox has waited, for as long as the outbox is there.
+#[derive(Clone)]
+pub struct OutboxAge(Weak<Shared>);
+
+impl OutboxAge {
+    /// How long it has waited in this process; zero where none is waited for, none where the outbox is gone.
+    pub fn oldest(&self) -> Option<Duration> {
+        let shared = self.0.upgrade()?;
+        let queue = shared.lock();
+        let waits = queue.rows_waited_for(&shared.bounds) > 0;
+        Some(queue.times.oldest().filter(|_| waits).unwrap_or_default())
+    }
+}
+
 struct Shared {
     bounds: Bounds,
     queue: Mutex<Queue>,
@@ -113,6 +131,8 @@ struct Queue {
     life: Life,
     /// Not yet taken.
     waiting: VecDeque<Arc<Message>>,
+    /// Since when what is not acknowledged waits.
+    times: WaitingTimes,
     /// Of all that is not acknowledged.
     rows: usize,
     bytes: usize,
@@ -136,6 +156,7 @@ impl Outbox {
         let queue = Queue {
             life: Life::default(),
             waiting: VecDeque::new(),
+            times: WaitingTimes::default(),
             rows: 0,
             bytes: 0,
             in_flight: 0,
@@ -177,6 +198,7 @@ impl Outbox {
                 queue.rows += message.rows as usize;
                 queue.bytes += message.bytes();
                 queue.in_flight += 1;
+                queue.times.push(message.sequence);
                 queue.waiting.push_back(message);
             }
         }
@@ -239,6 +261,8 @@ impl Outbox {
             queue.in_flight -= 1;
         }
         queue.changes += 1;
+        let upto = queue.acknowledged.upto;
+        queue.times.forget(upto);
         queue.carry(&self.shared.bounds);
         self.show(&queue);
         (self.on_acknowledged)(&queue.acknowledged);
@@ -259,6 +283,11 @@ impl Outbox {
     /// Rows that are waited for: not acknowledged, not only kept, and somebody reads them.
     pub fn rows(&self) -> usize {
         self.lock().rows_waited_for(&self.shared.bounds)
+    }
+
+    /// Shows how long the oldest message has waited. It does not keep the outbox.
+    pub fn age(&self) -> OutboxAge {
+        OutboxAge(Arc::downgrade(&self.shared))
     }
 
     /// Shows in the gauge what [`Outbox::rows`] gives; under the lock, so that the last change is shown last.

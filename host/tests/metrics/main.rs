@@ -152,8 +152,11 @@ fn run(program: &str, lines: &str, folder: &Path, keeps_state: bool) -> (Deploym
     (end, recorded)
 }
 
-/// The values without the bytes of checkpoints, which are no more than the files of the state have, and not much less.
+/// The values without how often windows were closed, and without the bytes of checkpoints, which are no more than the files of the state have, and not much less.
 fn without_checkpoint_bytes(mut values: BTreeMap<String, f64>, folder: &Path) -> BTreeMap<String, f64> {
+    // As often as a batch completes windows: no more often than there are windows.
+    let closes = values.remove("streamgauge_close_duration_seconds deployment=d query=per_window");
+    assert!(closes.is_some_and(|closes| (1.0..=100.0).contains(&closes)), "{closes:?}");
     let mut counted: BTreeMap<String, f64> = BTreeMap::new();
     values.retain(|name, value| {
         let of = name.strip_prefix("streamgauge_checkpoint_bytes_total deployment=d query=");

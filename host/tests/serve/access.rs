@@ -172,31 +172,7 @@ fn by_tls_only_those_are_answered_who_speak_it() {
     let mut host = Host::new("");
     let at = |name: &str| host.folder.path().join(name).display().to_string();
     let (certificate, key) = (at("cert.pem"), at("key.pem"));
-    let made = std::process::Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args([
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-            "-keyout",
-            &key,
-            "-out",
-            &certificate,
-        ])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
+    make_certificate("localhost", &key, &certificate);
     let tokens = tokens(&host);
     let file = at("tokens.toml");
     host.start_with(&[
@@ -214,5 +190,68 @@ fn by_tls_only_those_are_answered_who_speak_it() {
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("certificate"), "{unknown:?}");
     let plain = host.command(&["list", "--host", &format!("http://localhost:{port}")]);
     assert_eq!(plain.status.code(), Some(3), "{plain:?}");
+    assert!(host.end().success());
+}
+
+fn make_certificate(name: &str, key: &str, certificate: &str) {
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args([
+            "-subj",
+            &format!("/CN={name}"),
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+#[test]
+fn a_new_certificate_is_read_on_a_signal_and_a_broken_one_is_not_used() {
+    let mut host = Host::new("");
+    let at = |name: &str| host.folder.path().join(name).display().to_string();
+    let (certificate, key, first) = (at("cert.pem"), at("key.pem"), at("first.pem"));
+    make_certificate("first", &key, &certificate);
+    fs::copy(&certificate, &first).unwrap();
+    let tokens = tokens(&host);
+    let file = at("tokens.toml");
+    host.start_with(&[
+        ("STREAMGAUGE_SERVER_TLS_CERT", &certificate),
+        ("STREAMGAUGE_SERVER_TLS_KEY", &key),
+        ("STREAMGAUGE_SERVER_TOKENS", &file),
+    ]);
+    host.token = Some(tokens[0].1.clone());
+    let url = format!("https://localhost:{}", host.address().rsplit(':').next().unwrap());
+    let asks = |trusted: &str| host.command(&["list", "--host", &url, "--ca-cert", trusted]).status.success();
+    assert!(asks(&first));
+    make_certificate("second", &key, &certificate);
+    assert!(asks(&first), "it is not read before it is to be");
+    host.signal(Signal::HUP);
+    host.until_log("the certificate was read again");
+    assert!(asks(&certificate) && !asks(&first), "connections get the new one");
+    let second = at("second.pem");
+    fs::copy(&certificate, &second).unwrap();
+    fs::write(&certificate, "broken").unwrap();
+    host.signal(Signal::HUP);
+    host.until_log("the certificate is not read again, and the one before it stays: TLS: ");
+    assert!(asks(&second));
+    // What else was changed holds all the same.
+    host.until_log("the configuration was read again");
+    assert!(!host.log().contains("need a restart"), "{}", host.log());
     assert!(host.end().success());
 }

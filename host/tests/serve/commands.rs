@@ -83,3 +83,75 @@ fn the_configuration_is_checked_and_shown() {
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     assert_eq!(schema["properties"]["server"]["properties"]["insecure"]["default"], false);
 }
+
+#[test]
+fn dead_letters_are_shown_with_their_records() {
+    let host = Host::of_files();
+    let files = host.files();
+    write(&files.join("in.jsonl"), &[r#"{"n":1}"#, r#"{"n":"x"}"#, r#"{"n":2"#]);
+    let sql = format!(
+        "CREATE SOURCE f (n BIGINT) WITH (connector = 'file', path = '{}/in.jsonl', format = 'json');\nSELECT n FROM f;\n",
+        files.display()
+    );
+    fs::write(host.folder.path().join("numbers.sql"), sql).unwrap();
+    run(&host, &["deploy", "numbers.sql", "--wait"], 0);
+    host.until_state("numbers", "finished");
+    let (letters, told) = run(&host, &["dead-letters", "numbers"], 0);
+    let lines: Vec<&str> = letters.lines().collect();
+    assert_eq!(lines.len(), 4, "{letters}");
+    assert!(lines[0].starts_with("f partition 0 offset 1: wrong_type: "), "{letters}");
+    assert!(
+        lines[1] == "  {\"n\":\"x\"}" && lines[2].starts_with("f partition 0 offset 2: malformed: "),
+        "{letters}"
+    );
+    assert_eq!(told, "");
+    let (json, _) = run(&host, &["dead-letters", "numbers.select_1", "--json", "-n", "1"], 0);
+    let letter: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&letter["offset"], &letter["reason"]), (&2.into(), &"malformed".into()));
+    run(&host, &["dead-letters", "numbers.none"], 1);
+    // What the log says of the first one names what there is under a host.
+    let (logs, _) = run(&host, &["logs", "numbers"], 0);
+    assert!(logs.contains("`streamgauge dead-letters numbers` shows the last ones"), "{logs}");
+    assert!(!logs.contains("run --dead-letters"), "{logs}");
+}
+
+#[test]
+fn the_log_of_a_deployment_has_the_lines_about_a_source_that_it_shares() {
+    let host = Host::of_files();
+    // Nobody answers there.
+    let sql = |column: &str| {
+        format!(
+            "CREATE SOURCE s (n BIGINT, m BIGINT) WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json');
+             SELECT {column} FROM s;"
+        )
+    };
+    host.put("one", "", &sql("n")).is(201);
+    host.put("two", "", &sql("m")).is(201);
+    let waits = |name: &str| run(&host, &["logs", name], 0).0.contains("source 's' at 127.0.0.1:1 waits: ");
+    host.until("both are told of", || waits("one") && waits("two"));
+    let (others, _) = run(&host, &["logs", "three"], 0);
+    assert_eq!(others, "");
+}
+
+#[test]
+fn what_to_do_is_said_as_it_is_done_under_a_host() {
+    let host = Host::of_files();
+    let files = host.files();
+    write(&files.join("in.jsonl"), &[r#"{"n":1}"#]);
+    write(&files.join("out.jsonl"), &["somebody's"]);
+    let sql = |mode: &str| {
+        format!(
+            "CREATE SOURCE f (n BIGINT) WITH (connector = 'file', path = '{0}/in.jsonl', format = 'json');
+             CREATE SINK k WITH (connector = 'file', path = '{0}/out.jsonl'{mode}); INSERT INTO k SELECT n FROM f;",
+            files.display()
+        )
+    };
+    let refused = host.put("d", "", &sql("")).is(422).json();
+    let told = refused["detail"].as_str().unwrap();
+    assert!(told.contains("write mode = 'overwrite' into the sink's WITH to remove what it holds"), "{told}");
+    assert!(!told.contains("--overwrite") && !told.contains("--state"), "{told}");
+    // And it does.
+    host.put("d", "", &sql(", mode = 'overwrite'")).is(201);
+    host.until_state("d", "finished");
+    assert_eq!(fs::read_to_string(files.join("out.jsonl")).unwrap(), "{\"n\":1}\n");
+}

@@ -204,6 +204,16 @@ impl Host {
         }
     }
 
+    /// Waits for something in the log, also where the API cannot be asked without TLS.
+    #[track_caller]
+    pub(crate) fn until_log(&self, text: &str) {
+        let since = Stopwatch::start();
+        while !self.log().contains(text) {
+            assert!(since.elapsed() < PATIENCE, "{text}: {}", self.log());
+            clock::pause(Duration::from_millis(10));
+        }
+    }
+
     #[track_caller]
     pub(crate) fn until_state(&self, name: &str, state: &str) {
         self.until(&format!("{name} is {state}"), || self.state_of(name) == state);

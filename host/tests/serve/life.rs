@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::host::{Host, write};
 
 /// Counts events by model; a file is its input.
-fn sql(host: &Host, condition: &str, having: &str) -> String {
+pub(crate) fn sql(host: &Host, condition: &str, having: &str) -> String {
     let files = host.files();
     let files = files.display();
     format!(
@@ -20,7 +20,7 @@ fn sql(host: &Host, condition: &str, having: &str) -> String {
     )
 }
 
-fn with_input() -> Host {
+pub(crate) fn with_input() -> Host {
     let host = Host::of_files();
     write(
         &host.files().join("in.jsonl"),

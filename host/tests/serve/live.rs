@@ -12,29 +12,36 @@ use crate::{
     traffic::{Counted, Traffic, Windows, close},
 };
 
-const PARTITIONS: u32 = 2;
+pub(crate) const PARTITIONS: u32 = 2;
 
-struct Scene {
-    host: Host,
-    brokers: Connection,
-    topic: String,
+pub(crate) struct Scene {
+    pub(crate) host: Host,
+    pub(crate) brokers: Connection,
+    pub(crate) topic: String,
 }
 
 impl Scene {
-    fn start(name: &str) -> Option<Self> {
+    pub(crate) fn start(name: &str) -> Option<Self> {
+        Self::start_with(name, "[allow]\nfile_roots = [\"FILES\"]\n")
+    }
+
+    /// With this in the configuration of the host.
+    pub(crate) fn start_with(name: &str, config: &str) -> Option<Self> {
         let brokers = real_broker::broker()?;
         let topic = format!("{name}-{}", clock::now_us());
         create_topic(&brokers, &topic, PARTITIONS).unwrap();
-        Some(Self { host: Host::of_files(), brokers, topic })
+        let mut host = Host::new(config);
+        host.start();
+        Some(Self { host, brokers, topic })
     }
 
-    fn traffic(&self) -> Traffic {
+    pub(crate) fn traffic(&self) -> Traffic {
         let plan: Vec<(u32, Duration)> = (0..PARTITIONS).map(|it| (it, Duration::from_millis(3))).collect();
         Traffic::start(&self.brokers, &self.topic, &plan)
     }
 
     /// Counts the events of each second into a file of its own.
-    fn sql(&self, file: &str, condition: &str, having: &str) -> String {
+    pub(crate) fn sql(&self, file: &str, condition: &str, having: &str) -> String {
         let (brokers, topic) = (&self.brokers.brokers, &self.topic);
         format!(
             "CREATE SOURCE events (id BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
@@ -49,7 +56,7 @@ impl Scene {
     }
 
     /// The rows of a file by the end of their windows, and how many were there before with the same window.
-    fn rows(&self, file: &str) -> (Windows, usize) {
+    pub(crate) fn rows(&self, file: &str) -> (Windows, usize) {
         let (mut found, mut again) = (BTreeMap::new(), 0);
         let text = fs::read_to_string(self.host.files().join(file)).unwrap_or_default();
         for line in text.lines() {
@@ -68,7 +75,7 @@ impl Scene {
         (found, again)
     }
 
-    fn until_rows(&self, file: &str, count: usize) {
+    pub(crate) fn until_rows(&self, file: &str, count: usize) {
         self.host.until(&format!("{count} rows in {file}"), || self.rows(file).0.len() >= count);
     }
 }

@@ -14,6 +14,10 @@ mod host;
 mod life;
 mod live;
 mod requests;
+mod rollback;
+mod topics;
+mod unfinished;
+mod watched;
 #[path = "../common/real_broker.rs"]
 mod real_broker;
 #[path = "../stalls/traffic.rs"]

@@ -3,6 +3,7 @@
 use rdkafka::{Message, message::BorrowedMessage};
 use streamgauge_common::{
     chunk::{Chunk, ChunkLimits},
+    clock::Stopwatch,
     offset::Offset,
 };
 
@@ -20,6 +21,7 @@ impl ChunkBuilder {
     pub(super) fn push(&mut self, message: &BorrowedMessage<'_>, record_bytes_max: usize) {
         let value = message.payload().unwrap_or_default();
         let start = self.bytes.len() as u32;
+        self.chunk.received.get_or_insert_with(Stopwatch::start);
         self.bytes.extend_from_slice(value.get(..=record_bytes_max).unwrap_or(value));
         self.chunk.spans.push((start, self.bytes.len() as u32));
         self.chunk.offsets.push(Offset(message.offset()));

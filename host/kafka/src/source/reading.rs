@@ -11,6 +11,8 @@ use crate::source::positions::StartAt;
 pub struct Reading {
     /// What people call it: the source's name.
     pub source: String,
+    /// The command that lets the caller go on with another topic of the same name, for people; none = that for the state of a run.
+    pub accepting: Option<String>,
     /// The topic.
     pub topic: String,
     /// The offset to go on with, of each partition of which the caller has one.
@@ -38,6 +40,7 @@ impl Default for Reading {
     fn default() -> Self {
         Self {
             source: String::new(),
+            accepting: None,
             topic: String::new(),
             offsets: BTreeMap::new(),
             start: StartAt::Earliest,

@@ -124,11 +124,10 @@ impl KafkaSource {
     }
 
     fn way_on(&self) -> String {
-        format!(
-            "to go on at them all the same, or at the start of the new topic, run 'streamgauge state accept-topic {}' with the \
-             --state of this run",
-            self.reading.source
-        )
+        let source = &self.reading.source;
+        let of_run = || format!("'streamgauge state accept-topic {source}' with the --state of this run");
+        let accepting = self.reading.accepting.clone().unwrap_or_else(of_run);
+        format!("to go on at them all the same, or at the start of the new topic, run {accepting}")
     }
 
     /// Reads partitions that the topic did not have before: all of theirs is new.

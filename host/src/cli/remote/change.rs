@@ -1,4 +1,4 @@
-//! `streamgauge pause`, `resume`, `rollback` and `savepoint`.
+//! `streamgauge pause`, `resume` and `savepoint`; what else changes a deployment is asked for in the same way.
 
 use clap::Args;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{HostOptions, Remote, Request};
 use crate::cli::{Failure, print_json, say};
 
-/// Options of these commands.
+/// Options of these commands, and of others that change a deployment.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Options {
     /// The deployment
@@ -20,9 +20,18 @@ pub(in crate::cli) struct Options {
 }
 
 pub(in crate::cli) fn run(options: &Options, change: &str, done: &str) -> Result<(), Failure> {
+    ask(options, change, &[], done)
+}
+
+/// Asks for a change with parameters.
+pub(super) fn ask(
+    options: &Options,
+    change: &str,
+    query: &[(&str, String)],
+    done: &str,
+) -> Result<(), Failure> {
     let name = options.name.as_str();
-    let request =
-        Request { method: Method::POST, path: &["deployments", name, change], query: &[], body: None };
+    let request = Request { method: Method::POST, path: &["deployments", name, change], query, body: None };
     let answer = Remote::new(&options.host)?.ask(request)?;
     if options.json {
         return print_json(&answer.json);

@@ -46,11 +46,12 @@ fn shown(deployment: &Value) -> String {
         Some(number) => number.to_string(),
     };
     let mut out = format!(
-        "deployment '{}': {}, version {} since {}\n",
+        "deployment '{}': {}, version {} since {}{}\n",
         text(deployment, "name"),
         text(deployment, "state"),
         number(deployment, "version"),
-        text(deployment, "deployed_at")
+        text(deployment, "deployed_at"),
+        repeats(deployment)
     );
     // Writing to a text does not fail.
     if !text(deployment, "reason").is_empty() {
@@ -90,12 +91,17 @@ fn shown(deployment: &Value) -> String {
         let _ = writeln!(out, "plugin {} sha256 {}", plain(name), sha256.as_str().unwrap_or_default());
     }
     for version in list("versions") {
+        let savepoint = match version.get("savepoint").and_then(Value::as_u64) {
+            Some(savepoint) => format!("savepoint {savepoint}"),
+            None => "its savepoint is gone: no rollback to it".to_owned(),
+        };
         let _ = writeln!(
             out,
-            "version {} of {} (savepoint {})",
+            "version {} of {} ({savepoint}){}{}",
             number(version, "number"),
             text(version, "deployed_at"),
-            number(version, "savepoint")
+            repeats(version),
+            if version.get("number") == deployment.get("rolls_back_to") { " <- rollback" } else { "" }
         );
     }
     for savepoint in list("savepoints") {
@@ -110,4 +116,10 @@ fn shown(deployment: &Value) -> String {
         );
     }
     out
+}
+
+/// Which version one is again, where it came of a rollback.
+fn repeats(version: &Value) -> String {
+    let repeats = version.get("repeats").and_then(Value::as_u64);
+    repeats.map(|number| format!(", version {number} again")).unwrap_or_default()
 }

@@ -38,7 +38,7 @@ pub(in crate::cli) struct Options {
 
 pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     let remote = Remote::new(&options.host)?;
-    let query = options.query(&remote)?;
+    let query = remote.query(&options.query)?;
     let path = ["queries", query.as_str(), "rows"];
     let limit = [("limit", options.rows.to_string())];
     let mut table = RowTable::default();
@@ -59,27 +59,6 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
         }
         Ok(false)
     })
-}
-
-impl Options {
-    /// The query's whole name.
-    fn query(&self, remote: &Remote) -> Result<String, Failure> {
-        if self.query.contains('.') {
-            return Ok(self.query.clone());
-        }
-        let answer = remote.ask(Request::get(&["deployments", &self.query]))?;
-        let queries = answer.json.get("queries").and_then(Value::as_array).cloned().unwrap_or_default();
-        let names: Vec<&str> = queries.iter().filter_map(|query| query.get("name")?.as_str()).collect();
-        match names.as_slice() {
-            [only] => Ok((*only).to_owned()),
-            [] => Err(Failure::Input(format!("error: deployment '{}' has no query that runs", self.query))),
-            names => Err(Failure::Usage(format!(
-                "error: deployment '{}' has several queries\nhelp: name one: {}",
-                self.query,
-                names.join(", ")
-            ))),
-        }
-    }
 }
 
 /// Rows under a heading; columns only grow wider.

@@ -18,6 +18,7 @@ use crate::deliver::{
     connector::{Destination, OutboxBinding, Route, SinkConnector, SinkContext, SinkError, SinkWorker},
     encode::{KEY_HEADER, RecordKey, Records},
     kafka::KafkaSink,
+    permissions::{check_resolved, look_up},
     rejected::RejectedRows,
     workers::Workers,
 };
@@ -100,6 +101,9 @@ impl SinkConnector for KafkaConnector {
         context: &mut SinkContext<'_>,
     ) -> Result<Destination, SinkError> {
         let (connection, topic) = Connection::from_options(&sink.options, |name| (context.secrets)(name))?;
+        if context.permissions.is_some() {
+            check_resolved(&format!("sink '{}'", sink.name), &connection.brokers, look_up)?;
+        }
         let remembered = control_topic();
         let control = route.name().zip(remembered.text(&sink.options));
         let control = control.map(|(id, topic)| Control { topic: topic.to_owned(), id });

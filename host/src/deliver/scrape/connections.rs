@@ -25,6 +25,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     select,
+    sync::watch,
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
@@ -66,7 +67,7 @@ const REQUEST_HEADERS_MAX: usize = 64;
 pub(super) struct Connections {
     router: Router,
     limits: ScrapeLimits,
-    tls: Option<TlsAcceptor>,
+    tls: Option<watch::Receiver<TlsAcceptor>>,
     tasks: JoinSet<u64>,
     /// By their numbers, in the order in which they were made.
     open: BTreeMap<u64, Open>,
@@ -83,7 +84,11 @@ struct Open {
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, limits: ScrapeLimits, tls: Option<TlsAcceptor>) -> Self {
+    pub(super) fn new(
+        router: Router,
+        limits: ScrapeLimits,
+        tls: Option<watch::Receiver<TlsAcceptor>>,
+    ) -> Self {
         let (tasks, open) = (JoinSet::new(), BTreeMap::new());
         Self { router, limits, tls, tasks, open, last: 0, requests: Arc::default() }
     }
@@ -104,7 +109,8 @@ impl Connections {
         let asked = request.clone();
         let note = move || asked.store(requests.fetch_add(1, Relaxed) + 1, Relaxed);
         let limits = self.limits;
-        let (router, seen, tls) = (self.router.clone(), request.clone(), self.tls.clone());
+        let tls = self.tls.as_ref().map(|tls| tls.borrow().clone());
+        let (router, seen) = (self.router.clone(), request.clone());
         let task = self.tasks.spawn(async move {
             match tls {
                 None => serve(stream, router, &limits, note, &seen).await,

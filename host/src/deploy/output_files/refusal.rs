@@ -1,6 +1,6 @@
 //! What people are told where nothing is written to a file, since nobody said what should become of what it holds.
 
-use super::{Mode, Named, OutputFile, OutputFiles, Writer, fate, marker_lookup, tail::Tail};
+use super::{Advice, Mode, Named, OutputFile, OutputFiles, Writer, fate, marker_lookup, tail::Tail};
 
 impl OutputFiles {
     /// Why nothing is written to a file that holds something, and every way to have it written.
@@ -29,18 +29,26 @@ impl OutputFiles {
         let state = match (&self.state, left) {
             (None, _) => String::new(),
             (Some(_), Some(query)) => format!("; or call the query '{query}' again, to go on as it was"),
+            (Some(_), None) if self.advice == Advice::OfHost => String::new(),
             (Some(_), None) => "; or name the state that the file was written with".to_owned(),
         };
         format!(
             "error: sink '{sink}': {holds}\n\
-             help: name another file; add --overwrite {sink} to remove what it holds{mode}{state}"
+             help: name another file; {}{mode}{state}",
+            self.advice.overwriting(sink)
         )
     }
 }
 
 impl OutputFile {
     /// Why nothing is written to a file in which something stands behind what this state wrote, and every way to have it written.
-    pub(super) fn added(&self, writer: &Writer, tail: Tail, [written, added]: [u64; 2]) -> String {
+    pub(super) fn added(
+        &self,
+        writer: &Writer,
+        tail: Tail,
+        [written, added]: [u64; 2],
+        advice: Advice,
+    ) -> String {
         let (path, sink) = (self.path.display(), &writer.sink);
         let mode = match (writer.named, tail) {
             (Named::Sink(None | Some(Mode::Overwrite)), Tail::Others) => {
@@ -50,7 +58,8 @@ impl OutputFile {
         };
         format!(
             "error: sink '{sink}': '{path}' holds {added} bytes behind the {written} bytes that this state knows of, and they are not what it was writing\n\
-             help: move them to another file; name another file{mode}; or add --overwrite {sink} to remove them: the {written} bytes stay"
+             help: move them to another file; name another file{mode}; or {}",
+            advice.cutting(sink, &self.path, written)
         )
     }
 }

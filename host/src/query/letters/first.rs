@@ -178,7 +178,15 @@ impl FirstLetters {
 
 /// How dead letters can be kept, where nobody keeps them.
 fn keep(reason: Reason, subscription: &Subscription) -> Option<String> {
-    let is_kept = subscription.dead_letters.is_some();
-    (!is_kept && reason != Reason::Late)
-        .then(|| "`run --dead-letters PATH` keeps all dead letters with their records".to_owned())
+    if subscription.dead_letters.is_some() || reason == Reason::Late {
+        return None;
+    }
+    Some(match subscription.recent_letters {
+        // Of a host.
+        Some(_) => format!(
+            "`streamgauge dead-letters {}` shows the last ones; the source's option `dead_letters` keeps all of them in a file",
+            subscription.deployment
+        ),
+        None => "`run --dead-letters PATH` keeps all dead letters with their records".to_owned(),
+    })
 }

@@ -12,7 +12,10 @@ use futures_util::stream;
 use tokio::{select, time::sleep};
 
 use super::Api;
-use crate::{recent::Read, server::routes::Following};
+use crate::{
+    recent::Read,
+    server::{logs::is_about, routes::Following},
+};
 
 /// How often a stream without events says that it is there, and looks whether its query is another one.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -28,18 +31,17 @@ impl Api {
             let (api, mut following) = state?;
             let mut silent = Duration::ZERO;
             loop {
-                let mut watch = following.recent.watch();
                 let read = following.recent.since(following.from);
                 let text = events(&mut following, read);
                 if !text.is_empty() {
                     return Some((Ok::<_, Infallible>(Bytes::from(text)), Some((api, following))));
                 }
-                watch.borrow_and_update();
+                following.watch.borrow_and_update();
                 if following.recent.since(following.from).next > following.from {
                     continue;
                 }
                 select! {
-                    changed = watch.changed() => {
+                    changed = following.watch.changed() => {
                         if changed.is_err() {
                             return None;
                         }
@@ -65,9 +67,9 @@ impl Api {
     fn renew(&self, following: &mut Following) -> Option<()> {
         let Some(name) = &following.query else { return Some(()) };
         let (_, progress) = self.deployments.progress(name).ok()?;
-        let recent = progress.recent()?.recent();
-        if !Arc::ptr_eq(recent, &following.recent) {
-            following.recent = recent.clone();
+        let rows = progress.recent()?;
+        if !rows.is_in(&following.recent) {
+            (following.recent, following.watch) = rows.follow();
             following.from = 0;
         }
         Some(())
@@ -86,7 +88,7 @@ fn events(following: &mut Following, read: Read) -> String {
             following.from = item.number;
             break;
         }
-        if following.only.as_ref().is_none_or(|only| *only == item.key) {
+        if following.only.as_ref().is_none_or(|only| is_about(&item.key, only)) {
             text.push_str(&format!("id: {}\ndata: {}\n\n", item.key, item.json));
         }
     }

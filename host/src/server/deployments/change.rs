@@ -2,8 +2,7 @@
 
 use streamgauge_common::clock;
 use streamgauge_state::{
-    deployment::{DeploymentRecord, Version},
-    savepoint,
+    deployment::{DeploymentRecord, Trial, Version},
     store::Store,
 };
 use tracing::info;
@@ -64,6 +63,8 @@ impl Deployments {
         check_name(name)?;
         let changing = self.changing(name);
         let _changing = lock_change(&changing);
+        // The plan is of the states as they are then.
+        self.finish(name)?;
         let using = self.using_components();
         let ready = self.compile(name, text, None)?;
         let (is_known, is_dropped) = match self.lock().get(name) {
@@ -201,13 +202,14 @@ impl Deployments {
             savepoint,
             text: text.to_owned(),
             plugins: ready.plugins.clone(),
+            origin: None,
         };
         let savepoint = self.begin_version(name, &folder, &before, record, next)?;
         let is_paused = before.paused && change.keeps_pause;
         let started = self.settle(name).and_then(|()| match is_paused {
             true => {
                 self.set_phase(name, Phase::Paused);
-                Ok(())
+                self.end_trial(name)
             }
             false => self.start(name, Some(ready)),
         });
@@ -239,6 +241,8 @@ impl Deployments {
             let over = record.versions.len().saturating_sub(VERSIONS_MAX);
             record.versions.drain(..over);
             self.forget_old_savepoints(&mut record);
+            let (paused, dropped_us) = (before.paused, before.dropped_us);
+            record.trial = Some(Trial { paused, dropped_us, failed: false });
             self.keep(name, folder, record)?;
             Ok(savepoint)
         };
@@ -250,40 +254,6 @@ impl Deployments {
     fn new_folder(&self, name: &str) -> Result<Store, Refused> {
         self.root.folder(name)?.remove()?;
         Ok(self.root.folder(name)?)
-    }
-
-    /// A version that cannot be started is as if it had never been deployed.
-    pub(super) fn take_back(
-        &self,
-        name: &str,
-        folder: &Store,
-        before: Option<DeploymentRecord>,
-        savepoint: Option<u64>,
-    ) {
-        let done = match (before, savepoint) {
-            (Some(mut record), Some(savepoint)) => {
-                let (was_dropped, was_paused) = (record.dropped_us.is_some(), record.paused);
-                savepoint::restore(folder, savepoint, savepoint::Timeline::Same)
-                    .and_then(|()| savepoint::remove(folder, savepoint))
-                    .map_err(Refused::from)
-                    .and_then(|()| {
-                        record.restore = None;
-                        record.reset.clear();
-                        self.keep(name, folder, record)?;
-                        match (was_dropped, was_paused) {
-                            (true, _) => self.set_phase(name, Phase::Dropped),
-                            (_, true) => self.set_phase(name, Phase::Paused),
-                            _ => return self.start(name, None),
-                        }
-                        Ok(())
-                    })
-            }
-            // Nothing was there before.
-            _ => self.purge(name),
-        };
-        if let Err(refused) = done {
-            self.fail(name, &refused);
-        }
     }
 
     /// Keeps from which file a deployment comes.

@@ -13,7 +13,7 @@ use super::{Deployments, Refused};
 use crate::{
     config::Config,
     deliver::{http::secrets::Lookup, output::Output},
-    deploy::{Deployment, HostCatalog, PlacedCatalog},
+    deploy::{Advice, Deployment, HostCatalog, PlacedCatalog},
     timings::Timings,
 };
 
@@ -90,6 +90,7 @@ impl Deployments {
             console: Some(Arc::new(Output::nowhere())),
             secrets: secrets(config.secrets_folder.clone()),
             permissions: Some(&config.allow.permissions),
+            advice: Advice::OfHost,
             keeps_recent_rows: true,
             checkpoint_interval: config.state.checkpoint_interval,
             checkpoints_kept: config.state.checkpoints_kept,

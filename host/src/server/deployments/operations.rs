@@ -1,9 +1,11 @@
-//! Going back, copying, pausing and ending a deployment.
+//! Copying, pausing and ending a deployment.
+
+use std::collections::BTreeSet;
 
 use streamgauge_common::clock;
 use streamgauge_state::{
-    deployment::{DeploymentRecord, Version},
-    savepoint,
+    recovery::{self, AcceptError},
+    store::Store,
 };
 use tracing::info;
 
@@ -11,56 +13,6 @@ use super::{Deployments, Phase, Refused, lock_change, running::Asked};
 use crate::deploy::RuntimeError;
 
 impl Deployments {
-    /// Goes back to the version before, with the states that it had then. Files are appended to: rows since then come again, with other
-    /// idempotency keys.
-    ///
-    /// # Errors
-    /// There is no version before, or its savepoint is gone.
-    pub fn rollback(&self, name: &str) -> Result<(), Refused> {
-        let changing = self.changing(name);
-        let _changing = lock_change(&changing);
-        let (folder, before) = self.find(name)?;
-        let [.., earlier, current] = before.versions.as_slice() else {
-            return Err(Refused::Conflict(format!("deployment '{name}' has no version before this one")));
-        };
-        let savepoint =
-            current.savepoint.filter(|number| before.savepoints.iter().any(|one| one.number == *number));
-        let Some(savepoint) = savepoint else {
-            return Err(Refused::Conflict(format!(
-                "deployment '{name}': the savepoint of version {} is gone; deploy its text again",
-                earlier.number
-            )));
-        };
-        if !savepoint::is_there(&folder, savepoint)? {
-            return Err(Refused::Conflict(format!(
-                "deployment '{name}': savepoint {savepoint}, which has the states of version {}, is gone from the state; deploy its text \
-                 again",
-                earlier.number
-            )));
-        }
-        let (earlier, number) = (earlier.clone(), before.next_version());
-        let record =
-            DeploymentRecord { reset: Vec::new(), restore: Some(savepoint), paused: false, ..before.clone() };
-        let next = |savepoint| Version { number, deployed_us: clock::now_us(), savepoint, ..earlier.clone() };
-        let taken = self.begin_version(name, &folder, &before, record, next)?;
-        let started = self.settle(name).and_then(|()| self.start(name, None));
-        if let Err(refused) = started {
-            self.take_back(name, &folder, Some(before), taken);
-            return Err(refused);
-        }
-        self.remove_forgotten_savepoints(name);
-        if let Some(known) = self.lock().get_mut(name) {
-            known.plan = None;
-        }
-        info!(
-            deployment = name,
-            version = number,
-            "deployment '{name}': version {number} runs, which is version {} again, with its states of then",
-            earlier.number
-        );
-        Ok(())
-    }
-
     /// Copies the states of a deployment; they stay until they are removed with it. Gives the number.
     ///
     /// # Errors
@@ -68,6 +20,7 @@ impl Deployments {
     pub fn savepoint(&self, name: &str) -> Result<u64, Refused> {
         let changing = self.changing(name);
         let _changing = lock_change(&changing);
+        self.finish(name)?;
         let (folder, mut record) = self.find(name)?;
         let phase = self.phase(name);
         let version = record.current().map(|current| current.number).unwrap_or_default();
@@ -86,6 +39,34 @@ impl Deployments {
             ))),
             _ => taken,
         }
+    }
+
+    /// Lets the queries of a deployment that read a source go on with its topic although it was deleted and made anew: at the offsets that
+    /// they have, or `from_start`. Their windows stay.
+    ///
+    /// # Errors
+    /// None reads such a source, or one cannot go on.
+    pub fn accept_topic(&self, name: &str, source: &str, from_start: bool) -> Result<(), Refused> {
+        let changing = self.changing(name);
+        let _changing = lock_change(&changing);
+        self.find(name)?;
+        self.finish(name)?;
+        let (folder, record) = self.find(name)?;
+        let phase = self.phase(name);
+        self.stop(name)?;
+        let accepted = accept(name, &folder, source, from_start);
+        match (&accepted, phase) {
+            (_, _) if record.paused => self.set_phase(name, Phase::Paused),
+            // It has failed as its topic is another one.
+            (Ok(()), _) => self.start(name, None).inspect_err(|refused| self.fail(name, refused))?,
+            (Err(_), phase) => self.go_on(name, phase),
+        }
+        accepted?;
+        info!(
+            deployment = name,
+            source, "deployment '{name}' goes on with the topic that source '{source}' finds"
+        );
+        Ok(())
     }
 
     /// Reads nothing more of a deployment until it is resumed. One that is paused stays so, also when the host starts again.
@@ -124,6 +105,8 @@ impl Deployments {
     pub fn resume(&self, name: &str) -> Result<(), Refused> {
         let changing = self.changing(name);
         let _changing = lock_change(&changing);
+        self.find(name)?;
+        self.finish(name)?;
         let (folder, mut record) = self.find(name)?;
         if !record.paused {
             if self.is_healthy(name) {
@@ -164,11 +147,44 @@ impl Deployments {
             self.stop(name)?;
             record.dropped_us = Some(clock::now_us());
             self.keep(name, &folder, record).inspect_err(|_| self.go_on(name, phase))?;
-            self.set_phase(name, Phase::Dropped);
+            self.note_dropped(name);
             info!(deployment = name, "deployment '{name}' is dropped");
         } else if !purge {
             return Err(Refused::Unknown(name.to_owned()));
         }
         if purge { self.purge(name) } else { Ok(()) }
     }
+}
+
+fn accept(deployment: &str, folder: &Store, source: &str, from_start: bool) -> Result<(), Refused> {
+    let (mut sources, mut reading) = (BTreeSet::new(), Vec::new());
+    for (query, state) in folder.folders()? {
+        if !recovery::is_state(&state)? {
+            continue;
+        }
+        let read = recovery::source_of(&state)?;
+        if read.eq_ignore_ascii_case(source) {
+            reading.push((query, state));
+        } else {
+            sources.insert(read);
+        }
+    }
+    if reading.is_empty() {
+        let there = match sources.into_iter().collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => "it has no state of a query".to_owned(),
+            sources => format!("its queries read {sources}"),
+        };
+        return Err(Refused::Unusable(format!(
+            "no query of deployment '{deployment}' that keeps state reads a source '{source}': {there}"
+        )));
+    }
+    for (query, state) in reading {
+        recovery::accept_topic(&state, &query, from_start).map_err(|error| match error {
+            AcceptError::State(error) => Refused::State(error),
+            error => Refused::Conflict(format!(
+                "{error}: deploy the text again with reset, `streamgauge deploy FILE --name {deployment} --reset {query}`"
+            )),
+        })?;
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What runs of a deployment and what is kept of it: the steps that changes are made of.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
 use streamgauge_common::{clock, panics};
 use streamgauge_state::{
@@ -11,7 +11,10 @@ use streamgauge_state::{
 use tracing::warn;
 
 use super::{Deployments, Known, Phase, Refused, compiling::Ready};
-use crate::{deploy::RuntimeError, metrics};
+use crate::{
+    deploy::{Deployment, RuntimeError},
+    monitor::Registry,
+};
 
 /// Whether somebody asked for a savepoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,20 +57,16 @@ impl Deployments {
     pub(super) fn keep(&self, name: &str, folder: &Store, record: DeploymentRecord) -> Result<(), Refused> {
         record.write(folder)?;
         let mut known = self.lock();
-        let known = known.entry(name.to_owned()).or_insert_with(|| Known {
-            folder: folder.clone(),
-            record: DeploymentRecord::default(),
-            phase: Phase::Changing,
-            subscriptions: Vec::new(),
-            plan: None,
-        });
+        let new = || Known::new(folder.clone(), DeploymentRecord::default(), Phase::Changing);
+        let known = known.entry(name.to_owned()).or_insert_with(new);
         known.record = record;
         Ok(())
     }
 
     /// Does what the record of a deployment of which nothing runs says is to be done before its newest version runs.
     pub(super) fn settle(&self, name: &str) -> Result<(), Refused> {
-        let (folder, mut record) = self.find(name)?;
+        let found = self.lock().get(name).map(|known| (known.folder.clone(), known.record.clone()));
+        let Some((folder, mut record)) = found else { return Err(Refused::Unknown(name.to_owned())) };
         if let Some(number) = record.restore {
             savepoint::restore(&folder, number, savepoint::Timeline::New)?;
         }
@@ -93,19 +92,34 @@ impl Deployments {
         };
         // A panic while it is put together is its own as well; what ends the process without one is noted by this.
         let starting = self.panics.starting(name);
+        let registry = self.registry(name, version.number)?;
         let wired = panics::working_for(name, || {
-            self.with(name, &ready.compiled.program, &folder, |deployment| self.runtime.wire(deployment))
+            let wire = |deployment: &Deployment<'_>| registry.count(|| self.runtime.wire(deployment));
+            self.with(name, &ready.compiled.program, &folder, wire)
         })?;
         // Before anything of it runs: from then on its panics are noted.
         drop(starting);
+        self.end_trial(name)?;
         let subscriptions = wired.subscriptions();
         if let Some(known) = self.lock().get_mut(name) {
             known.phase = Phase::Running;
             known.subscriptions = subscriptions;
+            known.starts += 1;
         }
-        self.runtime.run(name, wired)?;
-        metrics::starts(name).increment(1);
-        Ok(())
+        Ok(self.runtime.run(name, wired)?)
+    }
+
+    /// Where a version of a deployment counts: anew for each version, so that nothing stays of queries that it does not have.
+    fn registry(&self, name: &str, version: u64) -> Result<Arc<Registry>, Refused> {
+        let mut known = self.lock();
+        let known = known.get_mut(name).ok_or_else(|| Refused::Unknown(name.to_owned()))?;
+        if let Some((_, kept)) = known.registry.as_ref().filter(|(of, _)| *of == version) {
+            return Ok(kept.clone());
+        }
+        let new = Registry::new().map_err(|error| Refused::Over(error.to_string()))?;
+        let new = Arc::new(new);
+        known.registry = Some((version, new.clone()));
+        Ok(new)
     }
 
     pub(super) fn take_savepoint(
@@ -143,6 +157,7 @@ impl Deployments {
         let kept: Vec<u64> = record.savepoints.iter().map(|one| one.number).collect();
         if let Err(error) = savepoint::remove_all_but(&folder, &kept) {
             warn!(
+                deployment = name,
                 "old savepoints of deployment '{name}' cannot be removed; the next deploy tries again: {error}"
             );
         }

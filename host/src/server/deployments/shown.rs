@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Deployments, Known, Phase, Refused, in_words};
 use crate::{
     deploy::{RuntimeStatus, State, Status},
+    monitor::Registry,
     query::{QueryProgress, Subscription},
     server::shapes::{self, Deployment, DeploymentDetail, DeploymentState, Query, time},
 };
@@ -32,13 +33,8 @@ impl Deployments {
         let earlier = record.versions.iter().rev().skip(1).map(|version| shapes::Version {
             number: version.number,
             deployed_at: time(version.deployed_us),
-            // Taken when the version behind it was deployed.
-            savepoint: record
-                .savepoints
-                .iter()
-                .rev()
-                .find(|savepoint| savepoint.version == version.number)
-                .map(|savepoint| savepoint.number),
+            savepoint: record.savepoint_of(version.number).map(|savepoint| savepoint.number),
+            repeats: version.origin,
         });
         let savepoints = record.savepoints.iter().rev().map(|savepoint| shapes::Savepoint {
             number: savepoint.number,
@@ -51,6 +47,8 @@ impl Deployments {
             text: current.map(|version| version.text.clone()).unwrap_or_default(),
             plugins: current.map(|version| version.plugins.iter().cloned().collect()).unwrap_or_default(),
             versions: earlier.collect(),
+            repeats: current.and_then(|version| version.origin),
+            rolls_back_to: record.before_current().map(|version| version.number),
             savepoints: savepoints.collect(),
             plan: known.plan.clone(),
         })
@@ -96,6 +94,18 @@ impl Deployments {
         let known = self.lock();
         let running = known.iter().filter(|(_, known)| matches!(known.phase, Phase::Running));
         running.map(|(name, known)| (name.clone(), known.subscriptions.clone())).collect()
+    }
+
+    /// How often each deployment that is not dropped was started in this process.
+    pub fn starts(&self) -> BTreeMap<String, u64> {
+        let known = self.lock();
+        let there = known.iter().filter(|(_, known)| known.record.dropped_us.is_none());
+        there.map(|(name, known)| (name.clone(), known.starts)).collect()
+    }
+
+    /// What is counted of deployments, each for itself; nothing of those that were dropped.
+    pub fn registries(&self) -> Vec<Arc<Registry>> {
+        self.lock().values().filter_map(|known| Some(known.registry.as_ref()?.1.clone())).collect()
     }
 
     /// Whether all deployments that should run do, and read. An error says which does not.
@@ -190,6 +200,7 @@ fn query(
     let who = format!("query '{}'", progress.name());
     let whole = format!("source '{}'", subscription.source);
     let failure = failures.iter().find(|(failed, _)| *failed == who || *failed == whole);
+    let outbox = progress.outbox_age();
     let watermark = Some(subscription.progress.watermark_us()).filter(|&us| us != i64::MIN && us != i64::MAX);
     Query {
         name: format!("{deployment}.{}", progress.name()),
@@ -201,6 +212,8 @@ fn query(
         dead_letters: counts.dead_letters,
         lag: progress.lag(),
         outbox_rows: progress.outbox_rows(),
+        sink: outbox.map(|(sink, _)| sink.to_owned()),
+        outbox_age_seconds: outbox.map(|(_, age)| age.as_secs_f64()),
         checkpoint_age_seconds: progress.checkpoint_age().map(|age| age.as_secs_f64()),
         watermark: watermark.map(time),
     }

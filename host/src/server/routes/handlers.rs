@@ -6,11 +6,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use streamgauge_common::clock;
 
-use super::{Asked, Following, JSON, METRICS, Reply, TEXT};
+use super::{Asked, Following, JSON, Reply};
 use crate::{
+    monitor::{METRICS_PAGE, TEXT},
     recent::{Item, Read, Recent},
     server::{
         deployments::Change,
+        logs::is_about,
         plugins::{is_component, is_plugin_name},
         problem::Problem,
         shapes::{self, DeploymentList, PluginList, QueryList, Rows},
@@ -68,7 +70,7 @@ pub(super) fn readyz(asked: &Asked) -> Result<Reply, Problem> {
 }
 
 pub(super) fn metrics(asked: &Asked) -> Result<Reply, Problem> {
-    Ok(Reply::Page(200, METRICS, (asked.metrics)(&asked.deployments).into()))
+    Ok(Reply::Page(200, METRICS_PAGE, (asked.metrics)(&asked.deployments).into()))
 }
 
 pub(super) fn openapi(asked: &Asked) -> Result<Reply, Problem> {
@@ -119,7 +121,17 @@ pub(super) fn resume(asked: &Asked) -> Result<Reply, Problem> {
 }
 
 pub(super) fn rollback(asked: &Asked) -> Result<Reply, Problem> {
-    asked.deployments.rollback(asked.part("name"))?;
+    let to = asked.query.get("to").and_then(|to| to.parse().ok());
+    asked.deployments.rollback(asked.part("name"), to)?;
+    asked.shown(200)
+}
+
+pub(super) fn accept_topic(asked: &Asked) -> Result<Reply, Problem> {
+    let source = asked.query.get("source").filter(|source| !source.is_empty());
+    let source = source.ok_or_else(|| {
+        Problem::bad_request("the parameter `source` is missing: it names a source of the deployment")
+    })?;
+    asked.deployments.accept_topic(asked.part("name"), source, asked.is_set("from_start"))?;
     asked.shown(200)
 }
 
@@ -144,16 +156,22 @@ pub(super) fn rows(asked: &Asked) -> Result<Reply, Problem> {
         .deployments
         .progress(name)
         .map_err(|_| Problem::not_found(format!("there is no query '{name}'")))?;
-    let recent = progress.recent().map(|rows| rows.recent().clone());
-    let recent = recent.unwrap_or_else(|| Arc::new(Recent::new(1)));
+    let rows = progress.recent();
     if !asked.is_set("follow") {
-        return self::recent(&recent.last(asked.count("limit", 100)));
+        let read = rows.map(|rows| rows.recent().last(asked.count("limit", 100)));
+        return recent(&read.unwrap_or_default());
     }
+    let none = || {
+        let none = Arc::new(Recent::new(1));
+        let watch = none.watch();
+        (none, watch)
+    };
+    let (recent, watch) = rows.map_or_else(none, |rows| rows.follow());
     let from = match asked.last_event.as_deref().and_then(|key| recent.behind(key)) {
         Some(from) => from,
         None => begin(&recent.last(asked.count("limit", 0))),
     };
-    Ok(Reply::Follow(Following { recent, from, only: None, query: Some(name.to_owned()) }))
+    Ok(Reply::Follow(Following { recent, watch, from, only: None, query: Some(name.to_owned()) }))
 }
 
 pub(super) fn dead_letters(asked: &Asked) -> Result<Reply, Problem> {
@@ -179,7 +197,7 @@ pub(super) fn logs(asked: &Asked) -> Result<Reply, Problem> {
     let only = asked.query.get("deployment").cloned();
     let last = |count: usize| {
         let mut read = recent.last(recent.items_max());
-        read.items.retain(|item| only.as_ref().is_none_or(|only| item.key == *only));
+        read.items.retain(|item| only.as_ref().is_none_or(|only| is_about(&item.key, only)));
         let over = read.items.len().saturating_sub(count);
         read.items.drain(..over);
         read
@@ -187,7 +205,8 @@ pub(super) fn logs(asked: &Asked) -> Result<Reply, Problem> {
     if asked.is_set("follow") {
         let read = last(asked.count("limit", 0));
         let from = if read.items.is_empty() { read.next } else { begin(&read) };
-        return Ok(Reply::Follow(Following { recent: recent.clone(), from, only, query: None }));
+        let (recent, watch) = (recent.clone(), recent.watch());
+        return Ok(Reply::Follow(Following { recent, watch, from, only, query: None }));
     }
     self::recent(&last(asked.count("limit", 100)))
 }

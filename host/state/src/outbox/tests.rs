@@ -3,7 +3,7 @@
 use std::thread;
 
 use metrics::GaugeFn;
-use streamgauge_common::message::Payload;
+use streamgauge_common::{clock::Stopwatch, message::Payload};
 
 use super::*;
 
@@ -43,6 +43,36 @@ fn there_is_room_until_what_was_taken_is_settled() {
     outbox.close();
     assert!(outbox.is_drained());
     assert_eq!(outbox.acknowledged().upto, 2);
+}
+
+/// The oldest is the one behind all that is acknowledged, in whatever order the others are.
+#[test]
+fn the_oldest_message_that_waits_has_an_age() {
+    let outbox = Outbox::new(Bounds::default(), Acknowledged { upto: 1, ..Acknowledged::default() }, |_| {});
+    let age = outbox.age();
+    assert_eq!(age.oldest(), Some(Duration::ZERO));
+    outbox.push([message(1)]);
+    assert_eq!(age.oldest(), Some(Duration::ZERO), "it is acknowledged already");
+    let since = Stopwatch::start();
+    outbox.push([message(2)]);
+    // So that the next one has an entry of its own.
+    let nobody = Outbox::new(Bounds::default(), Acknowledged::default(), |_| {});
+    nobody.pause(Duration::from_millis(120), &Stop::default());
+    outbox.push([message(3)]);
+    let taken = outbox.take(2);
+    let second = Stopwatch::start();
+    outbox.acknowledge([&*taken[1]]);
+    assert!(age.oldest().unwrap() >= Duration::from_millis(120) && age.oldest().unwrap() <= since.elapsed());
+    outbox.push([message(4)]);
+    outbox.acknowledge([&*taken[0]]);
+    assert!(
+        age.oldest().unwrap() <= second.elapsed() + Duration::from_millis(120),
+        "only the last one waits"
+    );
+    outbox.acknowledge(outbox.take(1).iter().map(|message| &**message));
+    assert_eq!(age.oldest(), Some(Duration::ZERO));
+    drop(outbox);
+    assert_eq!(age.oldest(), None, "it does not keep the outbox");
 }
 
 #[test]
