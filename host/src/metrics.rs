@@ -65,7 +65,7 @@ metrics! {
     OUTBOX_ROWS: Gauge in Count, "streamgauge_outbox_rows", ["deployment", "query"], "rows in the query's outbox: decided, and not acknowledged by the sink; without those that a sink only keeps to show them";
     DEPLOYMENTS: Gauge in Count, "streamgauge_deployment_state", ["deployment", "state"], "1 for the state in which the deployment is, 0 for the others (only of `serve`)";
     LAG: Gauge in Count, "streamgauge_lag_records", ["deployment", "query"], "offsets between what the query has read and the ends of its partitions (only of `serve`)";
-    CHECKPOINT_AGE: Gauge in Seconds, "streamgauge_checkpoint_age_seconds", ["deployment", "query"], "how long ago the query's last checkpoint was written (only of `serve`)";
+    CHECKPOINT_AGE: Gauge in Seconds, "streamgauge_checkpoint_age_seconds", ["deployment", "query"], "how long ago the query's last checkpoint was written, or found to be still what would be written (only of `serve`)";
     CPU_SECONDS: Counter in Seconds, "streamgauge_cpu_seconds_total", ["deployment", "step"], "processor time of the deployment's work by step, of which `reducers` and `query` are plugins and compiled SQL; what decodes is counted once for all that share a reader (only of `serve`)";
     STARTS: Counter in Count, "streamgauge_deployment_starts_total", ["deployment"], "how often the deployment was started in this process: at the start of the host, and at each change (only of `serve`)";
     REQUESTS: Counter in Count, "streamgauge_requests_total", ["deployment", "sink", "outcome"], "tries to send a message by HTTP, by what came of it: `accepted`, `retried` (it is tried again) or `rejected` (it becomes a dead letter)";

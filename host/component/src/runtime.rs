@@ -104,8 +104,7 @@ impl Runtime {
         let tick = move || weak.upgrade().map(|engine| engine.increment_epoch()).is_some();
         let ticker = Ticker::start(TICK, tick).map_err(|error| RuntimeError(error.to_string()))?;
         let (calls_us, compiling, compiled) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        let shared =
-            RuntimeInner { engine, images, settings, calls_us, compiling, compiled, ticker };
+        let shared = RuntimeInner { engine, images, settings, calls_us, compiling, compiled, ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 

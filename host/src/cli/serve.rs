@@ -13,7 +13,7 @@ use openssl::pkey::PKey;
 use streamgauge_common::{
     clock::{self, Stopwatch},
     panics::Attended,
-    wakeup::Stop,
+    wakeup::{Stop, Wakeup},
 };
 use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::{mpsc::unbounded_channel, watch};
@@ -281,6 +281,8 @@ fn keep(deployments: &Deployments, folder: Option<PathBuf>, stop: &Stop) {
     deployments.start_all();
     let mut folder = folder.map(Folder::new);
     let mut tidied = Stopwatch::start();
+    let wakeup = Arc::new(Wakeup::default());
+    stop.add_listener(&wakeup);
     while !stop.is_set() {
         let config = deployments.config();
         if let Some(folder) = &mut folder {
@@ -290,11 +292,7 @@ fn keep(deployments: &Deployments, folder: Option<PathBuf>, stop: &Stop) {
             deployments.forget_dropped();
             tidied = Stopwatch::start();
         }
-        // In steps, so that the end is noticed.
-        let since = Stopwatch::start();
-        while since.elapsed() < config.queries.interval && !stop.is_set() {
-            clock::pause(Duration::from_millis(100).min(config.queries.interval));
-        }
+        wakeup.wait_until(config.queries.interval, || stop.is_set());
     }
 }
 

@@ -11,7 +11,7 @@ use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
     manifest::{Decided, Offsets, TaskManifest},
-    outbox::Outbox,
+    outbox::{Acknowledged, Outbox},
     recovery::RecoveredDecisions,
 };
 
@@ -34,6 +34,17 @@ pub struct DecisionLog {
     forced_before: u64,
     verdicts: BTreeMap<(Partition, Offset), Verdict>,
     remembered_max: usize,
+    /// What the last checkpoint of this process says.
+    captured: Option<Captured>,
+}
+
+/// What a checkpoint says beside the parts of the state.
+#[derive(PartialEq)]
+struct Captured {
+    /// Without how far time has come: while nothing else changes, it has reached no end of a window, because that is decided, too. A run
+    /// that goes on from here sees the same silence again.
+    task: TaskManifest,
+    acknowledged: BTreeMap<String, Acknowledged>,
 }
 
 impl DecisionLog {
@@ -54,6 +65,7 @@ impl DecisionLog {
             forced_before: 0,
             verdicts,
             remembered_max: REMEMBERED_MAX,
+            captured: None,
         }
     }
 
@@ -206,6 +218,7 @@ impl DecisionLog {
     /// The replay begins again at the last durable checkpoint. False where too much happened since to be known.
     pub fn rewind(&mut self) -> bool {
         self.forget();
+        self.captured = None;
         self.barriers = self.forced.clone();
         self.remembers(self.forced.len()) && self.remembers(self.verdicts.len())
     }
@@ -215,13 +228,24 @@ impl DecisionLog {
         self.backend.is_some() || count < self.remembered_max
     }
 
-    /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable.
-    pub fn checkpoint(&mut self, task: TaskManifest, parts: Vec<StateSegment>) {
+    /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable. Where it would say
+    /// what the last one says, which must be durable, none is written; gives whether one is.
+    pub fn checkpoint(&mut self, task: TaskManifest, parts: Vec<StateSegment>) -> bool {
         self.forget();
+        let captured = Captured { task: without_time(&task), acknowledged: self.acknowledged() };
+        if parts.is_empty() && self.captured.as_ref() == Some(&captured) {
+            return false;
+        }
+        self.captured = Some(captured);
         let forced_closes = self.forced_before + self.forced.len() as u64;
         if let Some(backend) = &self.backend {
             backend.checkpoint(CheckpointRequest { task, parts, forced_closes });
         }
+        true
+    }
+
+    fn acknowledged(&self) -> BTreeMap<String, Acknowledged> {
+        self.outboxes.iter().map(|(query, outbox)| (query.clone(), outbox.acknowledged())).collect()
     }
 
     /// What keeps the state.
@@ -260,4 +284,13 @@ impl DecisionLog {
             _ => releases.into_iter().for_each(PendingDelivery::send),
         }
     }
+}
+
+/// What a task's manifest says beside how far time has come.
+fn without_time(task: &TaskManifest) -> TaskManifest {
+    let mut task = task.clone();
+    if let Some(progress) = &mut task.window_progress {
+        (progress.closed, progress.watermark) = (0, 0);
+    }
+    task
 }

@@ -86,7 +86,14 @@ impl Silence {
     /// No partition yet.
     pub(super) fn new(timeout: Duration) -> Self {
         let closes_after = Duration::ZERO;
-        Self { timeout, closes_after, partitions: BTreeMap::new(), asked: None, arrived: false, unanswered: false }
+        Self {
+            timeout,
+            closes_after,
+            partitions: BTreeMap::new(),
+            asked: None,
+            arrived: false,
+            unanswered: false,
+        }
     }
 
     /// Before all partitions have been silent for so long, no window closes because they are.
