@@ -44,7 +44,7 @@ WITH (connector = 'kafka', brokers = '{brokers}', topic = '{topic}', format = 'j
 CREATE SINK rows WITH ({sink});
 CREATE VIEW pace AS
 SELECT window_end, model, avg(latency_ms) AS mean, percentile(latency_ms, 95) AS p95, stddev(quality) AS deviation, count(*) AS n
-FROM HOP(requests, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)
+FROM HOP(requests, ts, INTERVAL '10' SECOND, INTERVAL '1' MINUTE)
 WHERE status = 200 AND latency_ms > {number}
 GROUP BY window_end, model;
 INSERT INTO rows SELECT * FROM pace WHERE mean > 1500;
@@ -69,7 +69,7 @@ class Host:
         """Where it answers: it chose the port."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and self.process.poll() is None:
-            if found := re.search(rb"answers at ([0-9.:]+)", log.read_bytes()[began:]):
+            if found := re.search(rb"answers at https?://([0-9.:]+)", log.read_bytes()[began:]):
                 return found[1].decode()
             time.sleep(0.005)
         sys.exit(f"idle: the host does not answer: {log.read_text()}")
@@ -172,7 +172,8 @@ def rest(what, host, options):
 
 def measure(options, brokers, folder):
     topic = f"idle-{time.time_ns()}"
-    for created in AdminClient({"bootstrap.servers": brokers}).create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
+    admin = AdminClient({"bootstrap.servers": brokers})
+    for created in admin.create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
         created.result()
     sink = SINKS[options.sink].format(port=webhook() if options.sink == "webhook" else 0)
     host = Host(options.binary, folder, 0)
@@ -180,7 +181,7 @@ def measure(options, brokers, folder):
     rest("no deployments", host, options)
     took = []
     for number in range(options.deployments):
-        sql, since = SQL.format(brokers=brokers, topic=topic, sink=sink, number=number % 10), time.monotonic()
+        sql, since = SQL.format(brokers=brokers, topic=topic, sink=sink, number=number), time.monotonic()
         host.ask("PUT", f"/v1/deployments/d{number:03}", sql)
         took.append(time.monotonic() - since)
     host.wait_ready()
@@ -204,7 +205,7 @@ def main():
     parser.add_argument("--deployments", type=int, default=100)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--rest", type=float, default=30)
-    parser.add_argument("--settle", type=float, default=15, help="seconds before each measurement at rest: partitions turn idle in them")
+    parser.add_argument("--settle", type=float, default=120, help="seconds before each measurement at rest: in them partitions turn idle, windows close, and memory is given back")
     parser.add_argument("--sink", choices=SINKS, default="console")
     parser.add_argument("--threads", action="store_true")
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "streamgauge"))

@@ -23,6 +23,7 @@ mod progress;
 mod query_progress;
 mod no_rows;
 mod recent;
+mod rest;
 
 use std::sync::Arc;
 
@@ -68,6 +69,8 @@ pub struct RunningQuery {
     windows: Option<Windows>,
     /// Where each of the manifest's columns is in what comes in: its position in the source's schema, or in a view's output.
     columns: Vec<usize>,
+    /// Whether its reducers are absent, since nothing has come for long.
+    rests: bool,
     /// Only where it reads rows of closed windows.
     operators: Operators,
     sink: Sink,
@@ -128,6 +131,7 @@ impl RunningQuery {
             component,
             windows,
             columns,
+            rests: false,
             operators,
             sink: Sink::None,
             recent: None,

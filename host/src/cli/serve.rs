@@ -29,7 +29,9 @@ use crate::{
     deliver::scrape::{Scrape, ScrapeLimits},
     logging::{self, LogFormat},
     monitor,
-    server::{Api, Deployments, Refused, access::Tokens, folder::Folder, logs::Logs},
+    server::{
+        Api, Deployments, Refused, access::Tokens, folder::Folder, logs::Logs, spare_memory::SpareMemory,
+    },
 };
 
 /// How long another process may take to let go of the state.
@@ -280,7 +282,7 @@ fn open_state(url: &str) -> Result<Store, StateError> {
 fn keep(deployments: &Deployments, folder: Option<PathBuf>, stop: &Stop) {
     deployments.start_all();
     let mut folder = folder.map(Folder::new);
-    let mut tidied = Stopwatch::start();
+    let (mut tidied, mut spare_memory) = (Stopwatch::start(), SpareMemory::default());
     let wakeup = Arc::new(Wakeup::default());
     stop.add_listener(&wakeup);
     while !stop.is_set() {
@@ -292,6 +294,7 @@ fn keep(deployments: &Deployments, folder: Option<PathBuf>, stop: &Stop) {
             deployments.forget_dropped();
             tidied = Stopwatch::start();
         }
+        spare_memory.look(deployments);
         wakeup.wait_until(config.queries.interval, || stop.is_set());
     }
 }

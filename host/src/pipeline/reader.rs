@@ -369,9 +369,10 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(|| wakeup.notify());
             assert!(matches!(next(), Event::TimedOut), "there is news");
-            scope.spawn(|| order.send(7).unwrap());
+            let sender = order.clone();
+            scope.spawn(move || sender.send(7).unwrap());
             assert!(matches!(next(), Event::Done { partition: 7 }));
-            scope.spawn(|| drop(order));
+            scope.spawn(move || drop(order));
             assert!(matches!(next(), Event::EndOfInput));
         });
     }

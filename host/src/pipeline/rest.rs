@@ -3,7 +3,8 @@
 //!
 //! The loop is woken by its reader, and by whatever notifies its tasks ([`wakeup_of`](super::wakeup_of)). What is due at a time is waited
 //! for until then. What notifies nobody (a file of rows that grows old, the first records that have come for a while) is looked at after
-//! [`TICK`], and after twice as long each time while nothing happens, up to [`REST_MAX`].
+//! [`TICK`], and after twice as long each time while nothing happens, up to [`REST_MAX`]. After [`TASKS_REST_AFTER`] tasks give back the
+//! memory of their instances.
 
 use std::time::Duration;
 
@@ -14,17 +15,21 @@ use crate::query::QueryTask;
 
 /// How long the loop waits at most.
 const REST_MAX: Duration = Duration::from_secs(1);
+/// After how long without an event tasks give back memory that they then need again.
+const TASKS_REST_AFTER: Duration = Duration::from_secs(60);
 
 /// For how long nothing has happened, in turns of the loop.
 pub(super) struct Rest {
     patience: Duration,
     /// When the loop last looked at its tasks.
     looked: Stopwatch,
+    /// When the last events came.
+    read: Stopwatch,
 }
 
 impl Default for Rest {
     fn default() -> Self {
-        Self { patience: TICK, looked: Stopwatch::start() }
+        Self { patience: TICK, looked: Stopwatch::start(), read: Stopwatch::start() }
     }
 }
 
@@ -39,6 +44,9 @@ impl Rest {
             _ => TICK,
         };
         self.looked = Stopwatch::start();
+        if matches!(came, Event::Batch(_)) {
+            self.read = self.looked;
+        }
     }
 
     /// Something else than an event of the reader has happened. How long the loop goes on waiting for one: where things happen all the
@@ -55,6 +63,9 @@ impl Pipeline {
         let event = match self.reader.next(Duration::ZERO) {
             Event::TimedOut => {
                 self.flush();
+                if run.rest.read.elapsed() >= TASKS_REST_AFTER {
+                    self.each_task(QueryTask::rest);
+                }
                 self.wait(run)
             }
             event => event,

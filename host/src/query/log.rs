@@ -38,11 +38,14 @@ pub struct DecisionLog {
     captured: Option<Captured>,
 }
 
+/// How many forced closes the log has behind a checkpoint before one is written for them alone.
+const FORCED_MAX: usize = 100;
+
 /// What a checkpoint says beside the parts of the state.
 #[derive(PartialEq)]
 struct Captured {
-    /// Without how far time has come: while nothing else changes, it has reached no end of a window, because that is decided, too. A run
-    /// that goes on from here sees the same silence again.
+    /// Without how far time has come: a run that goes on from here sees the same silence again. The ends of windows that time has reached
+    /// are in the log, as forced closes.
     task: TaskManifest,
     acknowledged: BTreeMap<String, Acknowledged>,
 }
@@ -233,7 +236,8 @@ impl DecisionLog {
     pub fn checkpoint(&mut self, task: TaskManifest, parts: Vec<StateSegment>) -> bool {
         self.forget();
         let captured = Captured { task: without_time(&task), acknowledged: self.acknowledged() };
-        if parts.is_empty() && self.captured.as_ref() == Some(&captured) {
+        let is_same = parts.is_empty() && self.captured.as_ref() == Some(&captured);
+        if is_same && self.forced.len() < FORCED_MAX {
             return false;
         }
         self.captured = Some(captured);
@@ -292,5 +296,6 @@ fn without_time(task: &TaskManifest) -> TaskManifest {
     if let Some(progress) = &mut task.window_progress {
         (progress.closed, progress.watermark) = (0, 0);
     }
+    task.decided.forced = None;
     task
 }

@@ -47,6 +47,13 @@ impl QueryTask {
         Some(Duration::from_micros(after_us.unsigned_abs()))
     }
 
+    /// Nothing has come for long, and may not for long: gives back what is made again when something does.
+    pub fn rest(&mut self) {
+        if self.state.is_at_work() && self.crash_keeping.recording.is_none() {
+            self.query.rest();
+        }
+    }
+
     /// Whether it has to leave its pipeline: it has failed, or its deployment is to be paused or dropped, or nobody reads some rows.
     pub fn is_to_leave(&self) -> bool {
         self.has_failed() || self.log.is_unread() || !self.context.subscription.is_wanted()
