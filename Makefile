@@ -24,7 +24,7 @@ skip = printf '!!! SKIPPED: %s\n' '$(1)'
 # A tool that set-up should have installed: `make ci` fails without it, elsewhere the step is skipped.
 lacks = if [ -n "$(STRICT)" ]; then printf '!!! MISSING: %s\n' '$(1)'; exit 1; else $(call skip,$(1)); fi
 
-.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak image bench bench-state bench-latency
+.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak image bench bench-state bench-latency bench-idle
 
 setup:
 	@.ci/setup.sh build
@@ -136,3 +136,8 @@ bench-state: build
 bench-latency: build setup-tests
 	$(call step,bench of latency)
 	@.ci/with-kafka.sh "$(PYTHON)" .ci/bench/latency.py
+
+# What 100 deployments over one topic cost at rest, through a real Kafka.
+bench-idle: build setup-tests
+	$(call step,bench of a host at rest)
+	@.ci/with-kafka.sh "$(PYTHON)" .ci/bench/idle.py

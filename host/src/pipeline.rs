@@ -12,6 +12,7 @@ pub mod bisect;
 mod letters;
 mod notices;
 mod rejoin;
+mod rest;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,6 +23,7 @@ use std::{
 use drain::detach_failed;
 use reader::{Event, SourceReader};
 use rejoin::CatchUpBuffer;
+use rest::Rest;
 use skew_guard::reject_future;
 use streamgauge_common::{
     clock::{self, Stopwatch},
@@ -43,8 +45,8 @@ pub use drain::{Drain, Input, park};
 pub use rejoin::RejoinPoint;
 pub use skew_guard::SkewGuard;
 
-/// How long the loop waits for input before it looks at idleness, outputs and whether to stop. It is not notified there: it waits for the
-/// queue of its reader.
+/// How soon the loop looks at its tasks again where they wait for something that notifies nobody, and how seldom at most where they are
+/// notified all the time.
 const TICK: Duration = Duration::from_millis(20);
 /// How long a query whose sink takes nothing more may hold up the others.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -115,15 +117,17 @@ impl Pipeline {
         let mut run = Run {
             wakeup: wakeup_of(&self.tasks, stop),
             told: BTreeSet::new(),
+            rest: Rest::default(),
             since_checkpoint: Stopwatch::start(),
             assigned: BTreeMap::new(),
             buffered: BTreeSet::new(),
             begun: false,
             input: Input::Open,
-            is_primary: self.source.rejoin.as_ref().is_some_and(RejoinPoint::become_primary),
+            is_primary: false,
             catch_up: CatchUpBuffer::default(),
             since_rejoin: Stopwatch::start(),
         };
+        run.is_primary = self.source.rejoin.as_ref().is_some_and(|rejoin| rejoin.become_primary(&run.wakeup));
         while !stop.is_set() && !self.tasks.is_empty() && run.input == Input::Open {
             if self.has_unwritten_letters() {
                 self.wait_for_letters(&mut run, stop, tell);
@@ -134,7 +138,7 @@ impl Pipeline {
                 self.wait_for_room(&mut run, stop, tell);
                 continue;
             }
-            match self.next_event() {
+            match self.next_event(&mut run) {
                 Event::EndOfInput => {
                     run.input = Input::Ended;
                     break;
@@ -174,17 +178,6 @@ impl Pipeline {
                 run.input = Input::Failed(why);
             }
             Event::TimedOut | Event::EndOfInput => {}
-        }
-    }
-
-    /// What comes next; before waiting for it, rows that are decided go out.
-    fn next_event(&mut self) -> Event {
-        match self.reader.next(Duration::ZERO) {
-            Event::TimedOut => {
-                self.flush();
-                self.reader.next(TICK)
-            }
-            event => event,
         }
     }
 
@@ -434,6 +427,7 @@ struct Run {
     wakeup: Arc<Wakeup>,
     /// Failed queries that were reported, with their deployments.
     told: BTreeSet<(String, String)>,
+    rest: Rest,
     since_checkpoint: Stopwatch,
     /// Partitions, with the ends to which they are read.
     assigned: BTreeMap<u32, Option<Offset>>,

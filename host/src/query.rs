@@ -25,6 +25,7 @@ mod progress;
 mod query_progress;
 mod no_rows;
 mod recent;
+mod rest;
 
 use std::sync::Arc;
 
@@ -76,6 +77,8 @@ pub struct RunningQuery {
     over_view: Option<OverView>,
     /// Where each of the manifest's columns is in what comes in: its position in the source's schema, or in a view's output.
     columns: Vec<usize>,
+    /// Whether its reducers are absent, since nothing has come for long.
+    rests: bool,
     /// Only where it reads rows of closed windows.
     operators: Operators,
     sink: Sink,
@@ -140,6 +143,7 @@ impl RunningQuery {
             windows,
             over_view: None,
             columns,
+            rests: false,
             operators,
             sink: Sink::None,
             recent: None,

@@ -19,6 +19,7 @@ pub mod plugins;
 pub mod problem;
 pub mod routes;
 pub mod shapes;
+pub mod spare_memory;
 mod answer;
 
 pub use self::{

@@ -13,14 +13,24 @@ use std::{
     time::Duration,
 };
 
+use crossbeam_channel::{Receiver, Sender, bounded};
+
 use crate::clock::Stopwatch;
 
 /// Wakes whoever waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Wakeup {
     /// How often it was notified.
     notified: Mutex<u64>,
     changed: Condvar,
+    /// Holds something after a notification, for one thread that waits for a queue as well.
+    bell: (Sender<()>, Receiver<()>),
+}
+
+impl Default for Wakeup {
+    fn default() -> Self {
+        Self { notified: Mutex::default(), changed: Condvar::new(), bell: bounded(1) }
+    }
 }
 
 impl Wakeup {
@@ -28,6 +38,21 @@ impl Wakeup {
     pub fn notify(&self) {
         *lock(&self.notified) += 1;
         self.changed.notify_all();
+        // One that is full rings already.
+        let _ = self.bell.0.try_send(());
+    }
+
+    /// Holds something once this was notified, until [`take_news`](Self::take_news) is called: for a thread that waits for a queue as well.
+    pub fn bell(&self) -> &Receiver<()> {
+        &self.bell.1
+    }
+
+    /// Whether this was notified since the last call. Called before the thread looks at what it waits for, so that it misses nothing.
+    pub fn take_news(&self) -> bool {
+        let has_news = self.bell.1.try_recv().is_ok();
+        // Whoever finds the bell full from here on has changed something before this lock, so it is seen behind it.
+        drop(lock(&self.notified));
+        has_news
     }
 
     /// Calls `is_done` now and after each notification, until it is true or `patience` is over. Gives what it said last.
@@ -161,6 +186,16 @@ mod tests {
         });
         assert!(!done);
         assert!(looks.get() <= 2, "{} looks", looks.get());
+    }
+
+    #[test]
+    fn a_bell_rings_once_for_all_that_changed_until_it_is_looked_and_again_for_what_changes_then() {
+        let wakeup = Wakeup::default();
+        assert!(!wakeup.take_news());
+        (0..3).for_each(|_| wakeup.notify());
+        assert!(wakeup.bell().recv_timeout(LONG).is_ok(), "it wakes who waits for it");
+        (0..3).for_each(|_| wakeup.notify());
+        assert_eq!([wakeup.take_news(), wakeup.take_news()], [true, false]);
     }
 
     #[test]

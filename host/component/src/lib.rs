@@ -21,4 +21,5 @@ pub mod query;
 pub mod reducer;
 pub mod runtime;
 pub mod sink;
+mod ticker;
 pub mod crash;

@@ -31,8 +31,14 @@ pub struct QueryComponent {
 /// An instance of a query's component. It has no state, so another one gives the same.
 struct QueryInstance {
     runtime: Runtime,
+    who: String,
     compiled: InstancePre<Budget>,
     indices: wit::GuestIndices,
+    /// None where it rests: it is started for the next call.
+    running: Option<Running>,
+}
+
+struct Running {
     guest: Guest,
     exports: wit::Guest,
 }
@@ -78,9 +84,14 @@ impl QueryComponent {
             )
         };
         let indices = wit::GuestIndices::new(&compiled).map_err(export)?;
-        let (guest, exports) = start(runtime, &who, &compiled, &indices)?;
-        let instance = QueryInstance { runtime: runtime.clone(), compiled, indices, guest, exports };
+        let mut instance = QueryInstance { runtime: runtime.clone(), who, compiled, indices, running: None };
+        instance.running()?;
         Ok(Self { manifest, instance })
+    }
+
+    /// Gives the memory of the instance back: the next call starts another one.
+    pub fn rest(&mut self) {
+        self.instance.running = None;
     }
 
     /// Starts another instance where this one is lost after a fault.
@@ -130,7 +141,8 @@ impl QueryInstance {
         call: impl Fn(&wit::Guest, &mut Store<Budget>, u32, &[ColumnParam<'_>]) -> wasmtime::Result<wit::Selected>,
     ) -> Result<Selected, Fault> {
         let (rows, arguments) = lower_all(rows, columns);
-        let select = |Self { guest, exports, .. }: &mut Self| {
+        let select = |instance: &mut Self| {
+            let Running { guest, exports } = instance.running()?;
             let selected = guest.call(|store| call(exports, store, rows, &arguments))?;
             checked(selected, stage, rows).map_err(|what| guest.lose(what))
         };
@@ -138,11 +150,19 @@ impl QueryInstance {
     }
 
     fn restart_if_lost(&mut self) -> Result<(), Fault> {
-        let Self { runtime, compiled, indices, guest, exports } = self;
-        if guest.is_lost() {
-            (*guest, *exports) = start(runtime, guest.who(), compiled, indices)?;
+        if self.running.as_ref().is_some_and(|running| running.guest.is_lost()) {
+            self.running = None;
         }
-        Ok(())
+        self.running().map(drop)
+    }
+
+    /// The instance, which is started where it rests.
+    fn running(&mut self) -> Result<&mut Running, Fault> {
+        let Self { runtime, who, compiled, indices, running } = self;
+        match running {
+            Some(running) => Ok(running),
+            none => Ok(none.insert(start(runtime, who, compiled, indices)?)),
+        }
     }
 }
 
@@ -152,10 +172,10 @@ fn start(
     who: &str,
     compiled: &InstancePre<Budget>,
     indices: &wit::GuestIndices,
-) -> Result<(Guest, wit::Guest), Fault> {
+) -> Result<Running, Fault> {
     let (mut guest, instance) = Guest::start(runtime, who.to_owned(), compiled, GuestLimits::default())?;
     let exports = guest.call(|store| indices.load(store, &instance))?;
-    Ok((guest, exports))
+    Ok(Running { guest, exports })
 }
 
 fn lower_all<'a>(rows: usize, columns: &[&'a Column]) -> (u32, Vec<ColumnParam<'a>>) {

@@ -6,7 +6,6 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{self, RecvTimeoutError, Sender},
     },
     thread,
     time::Duration,
@@ -27,9 +26,10 @@ use super::{
     compiler::{self, Bounds, Compiler, Origin},
     config::{MemoryImages, config},
     limits::{Budget, Limits, NO_MORE, is_systems},
+    ticker::Ticker,
 };
 
-/// How often guests are looked at for having run too long.
+/// How often guests that run are looked at for having run too long.
 const TICK: Duration = Duration::from_millis(5);
 
 /// A component of others from which on it is told that it is compiled: it takes seconds.
@@ -66,8 +66,7 @@ struct RuntimeInner {
     compiling: Mutex<()>,
     /// What was compiled, by its bytes: the same plugin in a hundred queries is compiled once.
     compiled: Mutex<HashMap<Arc<[u8]>, InstancePre<Budget>>>,
-    /// Dropped with the runtime: that ends the ticker.
-    _ticker: Sender<()>,
+    ticker: Ticker,
 }
 
 /// Where the machine code of a component is kept.
@@ -101,10 +100,11 @@ impl Runtime {
             config.enable_incremental_compilation(functions.clone()).and_then(|config| Engine::new(config));
         let engine = engine.map_err(|error| RuntimeError(format!("{error:#}")))?;
         settings.ahead.fill(&engine, &functions);
-        let ticker = start_ticker(&engine).map_err(|error| RuntimeError(error.to_string()))?;
+        let weak = engine.weak();
+        let tick = move || weak.upgrade().map(|engine| engine.increment_epoch()).is_some();
+        let ticker = Ticker::start(TICK, tick).map_err(|error| RuntimeError(error.to_string()))?;
         let (calls_us, compiling, compiled) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        let shared =
-            RuntimeInner { engine, images, settings, calls_us, compiling, compiled, _ticker: ticker };
+        let shared = RuntimeInner { engine, images, settings, calls_us, compiling, compiled, ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -115,7 +115,8 @@ impl Runtime {
 
     /// Does a call; none where all calls have taken as long as they may.
     pub(super) fn timed<T>(&self, call: impl FnOnce() -> T) -> Result<T, Duration> {
-        let RuntimeInner { settings, calls_us, .. } = &*self.shared;
+        let RuntimeInner { settings, calls_us, ticker, .. } = &*self.shared;
+        let _calling = ticker.begin();
         let Some(most) = settings.calls_time_max else { return Ok(call()) };
         if u128::from(calls_us.load(Ordering::Relaxed)) >= most.as_micros() {
             return Err(most);
@@ -293,17 +294,4 @@ fn tell_compilation(who: &str, bytes: usize, cache: Option<&CodeCache>) {
 fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     items.get(index).map(|item| (index, item))
-}
-
-/// Counts the engine's epochs until the returned end of a channel is dropped.
-fn start_ticker(engine: &Engine) -> std::io::Result<Sender<()>> {
-    let (alive, runtime) = mpsc::channel::<()>();
-    let engine = engine.weak();
-    thread::Builder::new().name("guest-ticker".to_owned()).spawn(move || {
-        while runtime.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-            let Some(engine) = engine.upgrade() else { return };
-            engine.increment_epoch();
-        }
-    })?;
-    Ok(alive)
 }

@@ -83,6 +83,11 @@ impl Close {
         self.source = source;
     }
 
+    /// How much later than the greatest event time so far an event may come.
+    pub(super) fn delay_us(&self) -> i64 {
+        self.delay_us
+    }
+
     /// Windows that end at or before it are closed.
     pub(super) fn closed(&self) -> i64 {
         self.closed

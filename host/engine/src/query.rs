@@ -202,6 +202,13 @@ impl WindowQuery {
         self.close.next_window_end(&self.fold)
     }
 
+    /// How much time has to pass without any event for the next window to close, in microseconds: see [`WindowQuery::idle`]. None where
+    /// no row is in a window that is not closed.
+    pub fn closes_after_us(&self) -> Option<i64> {
+        let (end, newest) = (self.next_window_end()?, self.newest_event()?);
+        Some(end.saturating_add(self.close.delay_us()).saturating_sub(newest).max(0))
+    }
+
     /// The greatest event time so far; none before any event.
     pub fn newest_event(&self) -> Option<i64> {
         self.fold.newest().max(self.close.newest_of_ended())

@@ -194,6 +194,11 @@ impl KafkaSource {
         self.partitions.keys().filter_map(end).collect()
     }
 
+    /// Before all partitions have been silent for so long, nobody waits for the word that they are idle: see [`Event::Idle`].
+    pub fn set_closes_after(&mut self, silence: Duration) {
+        self.silence.set_closes_after(silence);
+    }
+
     /// Stops reading partitions until they are resumed: nothing of them is fetched or handed over.
     pub fn pause(&mut self, partitions: &[u32]) -> Result<(), ClientError> {
         for &partition in partitions {

@@ -13,7 +13,7 @@ use clap::Args;
 use streamgauge_common::{
     clock::{self, Stopwatch},
     panics::Attended,
-    wakeup::Stop,
+    wakeup::{Stop, Wakeup},
 };
 use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::mpsc::unbounded_channel;
@@ -26,7 +26,9 @@ use crate::{
     deliver::scrape::ScrapeLimits,
     logging::{self, LogFormat},
     monitor::{self, Monitor, MonitorError},
-    server::{Api, Deployments, Refused, access::Tokens, folder::Folder, logs::Logs},
+    server::{
+        Api, Deployments, Refused, access::Tokens, folder::Folder, logs::Logs, spare_memory::SpareMemory,
+    },
 };
 
 /// How long another process may take to let go of the state.
@@ -285,7 +287,9 @@ fn open_state(url: &str) -> Result<Store, StateError> {
 fn keep(deployments: &Deployments, folder: Option<PathBuf>, stop: &Stop) {
     deployments.start_all();
     let mut folder = folder.map(Folder::new);
-    let mut tidied = Stopwatch::start();
+    let (mut tidied, mut spare_memory) = (Stopwatch::start(), SpareMemory::default());
+    let wakeup = Arc::new(Wakeup::default());
+    stop.add_listener(&wakeup);
     while !stop.is_set() {
         let config = deployments.config();
         if let Some(folder) = &mut folder {
@@ -295,11 +299,8 @@ fn keep(deployments: &Deployments, folder: Option<PathBuf>, stop: &Stop) {
             deployments.forget_dropped();
             tidied = Stopwatch::start();
         }
-        // In steps, so that the end is noticed.
-        let since = Stopwatch::start();
-        while since.elapsed() < config.queries.interval && !stop.is_set() {
-            clock::pause(Duration::from_millis(100).min(config.queries.interval));
-        }
+        spare_memory.look(deployments);
+        wakeup.wait_until(config.queries.interval, || stop.is_set());
     }
 }
 

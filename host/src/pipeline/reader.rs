@@ -12,12 +12,14 @@ use std::{
     time::Duration,
 };
 
+use crossbeam_channel::Select;
 use streamgauge_common::{
     chunk::{Chunk, ChunkLimits},
     crash,
     offset::Offset,
     panics::Attended,
     topic_id::TopicId,
+    wakeup::Wakeup,
 };
 
 use crate::{
@@ -116,6 +118,8 @@ struct ReaderOrders {
     is_over: bool,
     /// Partitions that are not to be read on for now.
     held: BTreeSet<u32>,
+    /// After how much silence of all partitions the first window closes.
+    closes_after: Duration,
 }
 
 impl ReaderControl {
@@ -125,6 +129,10 @@ impl ReaderControl {
 
     fn held(&self) -> BTreeSet<u32> {
         self.lock().held.clone()
+    }
+
+    fn closes_after(&self) -> Duration {
+        self.lock().closes_after
     }
 
     /// Waits until one of these partitions is to be read on; at once where nobody listens, or there are none.
@@ -164,6 +172,25 @@ impl SourceReader {
             }
             Err(NoResult::Late) => Event::TimedOut,
             Err(NoResult::Panicked(why)) => Event::Failed(format!("a decoder: {why}")),
+        }
+    }
+
+    /// What comes next, within the time given and before `wakeup` has news.
+    pub fn next_or_news(&mut self, patience: Duration, wakeup: &Wakeup) -> Event {
+        if let Some(queue) = self.collector.receiver() {
+            let mut select = Select::new();
+            select.recv(queue);
+            select.recv(wakeup.bell());
+            // Whatever is ready is looked at next.
+            let _ = select.ready_timeout(patience);
+        }
+        self.next(Duration::ZERO)
+    }
+
+    /// Before all partitions have been silent for so long, no window waits for the word that they are idle.
+    pub fn set_closes_after(&self, silence: Duration) {
+        if self.reader.closes_after() != silence {
+            self.reader.tell(|orders| orders.closes_after = silence);
         }
     }
 
@@ -321,6 +348,33 @@ mod tests {
         });
         let expected = [false, true, false].map(|has| vec![has; 20]).concat();
         assert_eq!(has.collect::<Vec<_>>(), expected, "whatever thread decodes them");
+    }
+
+    #[test]
+    fn who_waits_for_a_reader_wakes_for_what_it_reads_and_for_news() {
+        let (order, orders) = crossbeam_channel::unbounded();
+        let read = move |out: &mut Out, _: &ReaderControl| {
+            orders.iter().try_for_each(|partition| out.event(Event::Done { partition }))
+        };
+        let schema = SharedSchema::new(json::FORMAT, 100);
+        let mut reader = start(4, schema, Arc::new(Timings::default()), read).unwrap();
+        let wakeup = Wakeup::default();
+        let mut next = || loop {
+            // With an hour's patience nobody else would end this.
+            match reader.next_or_news(Duration::from_secs(3600), &wakeup) {
+                Event::TimedOut if !wakeup.take_news() => {}
+                event => return event,
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| wakeup.notify());
+            assert!(matches!(next(), Event::TimedOut), "there is news");
+            let sender = order.clone();
+            scope.spawn(move || sender.send(7).unwrap());
+            assert!(matches!(next(), Event::Done { partition: 7 }));
+            scope.spawn(move || drop(order));
+            assert!(matches!(next(), Event::EndOfInput));
+        });
     }
 
     #[test]

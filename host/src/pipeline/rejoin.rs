@@ -8,13 +8,13 @@ mod handover;
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use streamgauge_common::clock::Stopwatch;
+use streamgauge_common::{clock::Stopwatch, wakeup::Wakeup};
 use streamgauge_state::manifest::Offsets;
 
 use self::handover::{Handover, Todo, is_within};
@@ -24,7 +24,7 @@ use crate::{decode::Batch, query::QueryTask};
 /// How many records a partition may be behind for its queries to be close.
 const REJOIN_WITHIN_RECORDS: i64 = 20_000;
 /// How often it is looked whether queries that read alone are level.
-const REJOIN_EVERY: Duration = Duration::from_millis(50);
+pub(super) const REJOIN_EVERY: Duration = Duration::from_millis(50);
 /// Batches that a primary buffers for tasks that come back.
 const CATCH_UP_BATCHES_MAX: usize = 256;
 
@@ -38,8 +38,8 @@ pub struct RejoinPoint {
 
 #[derive(Default)]
 struct Inner {
-    /// Whether some pipeline is the primary.
-    has_primary: bool,
+    /// What wakes the primary; none where no pipeline is.
+    primary: Option<Arc<Wakeup>>,
     /// Where the primary stands, about.
     primary_offsets: Offsets,
     handover: Handover<QueryTask>,
@@ -56,16 +56,18 @@ pub(super) enum CatchUpBuffer {
 }
 
 impl RejoinPoint {
-    /// Becomes the primary, if there is none.
-    pub(super) fn become_primary(&self) -> bool {
+    /// Becomes the primary, if there is none; `wakeup` is notified when there is something for it to do.
+    pub(super) fn become_primary(&self, wakeup: &Arc<Wakeup>) -> bool {
         let mut inner = self.lock();
-        !std::mem::replace(&mut inner.has_primary, true)
+        let is_free = inner.primary.is_none();
+        inner.primary.get_or_insert_with(|| wakeup.clone());
+        is_free
     }
 
     /// Is the primary no longer. Gives the tasks that were to come back.
     pub(super) fn step_down(&self) -> Vec<QueryTask> {
         let mut inner = self.lock();
-        inner.has_primary = false;
+        inner.primary = None;
         inner.handover.end()
     }
 
@@ -78,11 +80,12 @@ impl RejoinPoint {
     pub(super) fn join(&self, tasks: &mut Vec<QueryTask>) {
         let mut inner = self.lock();
         let Some(offsets) = tasks.first().map(|task| task.offsets().clone()) else { return };
-        if inner.has_primary
-            && is_within(&inner.primary_offsets, &offsets, REJOIN_WITHIN_RECORDS)
+        let Some(primary) = inner.primary.clone() else { return };
+        if is_within(&inner.primary_offsets, &offsets, REJOIN_WITHIN_RECORDS)
             && inner.handover.offer(&offsets, tasks)
         {
             self.has_work.store(true, Relaxed);
+            primary.notify();
         }
     }
 
@@ -133,7 +136,7 @@ impl Pipeline {
                     && !task.is_blocked()
                     && task.task_failure().is_none()
             };
-            match rejoin.become_primary() {
+            match rejoin.become_primary(&run.wakeup) {
                 true => run.is_primary = true,
                 false if self.tasks.iter().all(ready) => rejoin.join(&mut self.tasks),
                 false => {}

@@ -11,7 +11,7 @@ use streamgauge_state::{
     backend::{CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
     manifest::{Decided, Offsets, TaskManifest},
-    outbox::Outbox,
+    outbox::{Acknowledged, Outbox},
     recovery::RecoveredDecisions,
 };
 
@@ -34,6 +34,20 @@ pub struct DecisionLog {
     forced_before: u64,
     verdicts: BTreeMap<(Partition, Offset), Verdict>,
     remembered_max: usize,
+    /// What the last checkpoint of this process says.
+    captured: Option<Captured>,
+}
+
+/// How many forced closes the log has behind a checkpoint before one is written for them alone.
+const FORCED_MAX: usize = 100;
+
+/// What a checkpoint says beside the parts of the state.
+#[derive(PartialEq)]
+struct Captured {
+    /// Without how far time has come: a run that goes on from here sees the same silence again. The ends of windows that time has reached
+    /// are in the log, as forced closes.
+    task: TaskManifest,
+    acknowledged: BTreeMap<String, Acknowledged>,
 }
 
 impl DecisionLog {
@@ -54,6 +68,7 @@ impl DecisionLog {
             forced_before: 0,
             verdicts,
             remembered_max: REMEMBERED_MAX,
+            captured: None,
         }
     }
 
@@ -224,6 +239,7 @@ impl DecisionLog {
     /// The replay begins again at the last durable checkpoint. False where too much happened since to be known.
     pub fn rewind(&mut self) -> bool {
         self.forget();
+        self.captured = None;
         self.barriers = self.forced.clone();
         self.remembers(self.forced.len()) && self.remembers(self.verdicts.len())
     }
@@ -233,13 +249,25 @@ impl DecisionLog {
         self.backend.is_some() || count < self.remembered_max
     }
 
-    /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable.
-    pub fn checkpoint(&mut self, task: TaskManifest, parts: Vec<StateSegment>) {
+    /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable. Where it would say
+    /// what the last one says, which must be durable, none is written; gives whether one is.
+    pub fn checkpoint(&mut self, task: TaskManifest, parts: Vec<StateSegment>) -> bool {
         self.forget();
+        let captured = Captured { task: without_time(&task), acknowledged: self.acknowledged() };
+        let is_same = parts.is_empty() && self.captured.as_ref() == Some(&captured);
+        if is_same && self.forced.len() < FORCED_MAX {
+            return false;
+        }
+        self.captured = Some(captured);
         let forced_closes = self.forced_before + self.forced.len() as u64;
         if let Some(backend) = &self.backend {
             backend.checkpoint(CheckpointRequest { task, parts, forced_closes });
         }
+        true
+    }
+
+    fn acknowledged(&self) -> BTreeMap<String, Acknowledged> {
+        self.outboxes.iter().map(|(query, outbox)| (query.clone(), outbox.acknowledged())).collect()
     }
 
     /// What keeps the state.
@@ -280,4 +308,14 @@ impl DecisionLog {
             _ => releases.into_iter().for_each(PendingDelivery::send),
         }
     }
+}
+
+/// What a task's manifest says beside how far time has come.
+fn without_time(task: &TaskManifest) -> TaskManifest {
+    let mut task = task.clone();
+    if let Some(progress) = &mut task.window_progress {
+        (progress.closed, progress.watermark) = (0, 0);
+    }
+    task.decided.forced = None;
+    task
 }

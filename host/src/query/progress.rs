@@ -23,6 +23,7 @@ pub struct Progress {
     watermark_us: AtomicI64,
     /// Whether its partitions are known and read.
     has_begun: AtomicBool,
+    looks: AtomicU64,
     /// Records whose events are counted: several readers may read them, and a query that went back reads them again.
     counted: Mutex<BTreeMap<Partition, Runs>>,
     /// The watermarks of its partitions, in microseconds.
@@ -46,6 +47,7 @@ impl Progress {
             dead_letters: AtomicU64::new(0),
             watermark_us: AtomicI64::new(i64::MIN),
             has_begun: AtomicBool::new(false),
+            looks: AtomicU64::new(0),
             counted: Mutex::default(),
             partitions: Mutex::default(),
             metrics,
@@ -80,6 +82,16 @@ impl Progress {
     /// Its partitions are known and read from here on.
     pub fn set_begun(&self) {
         self.has_begun.store(true, Relaxed);
+    }
+
+    /// How often pipelines have looked after its tasks: seldom while nothing happens.
+    pub fn looks(&self) -> u64 {
+        self.looks.load(Relaxed)
+    }
+
+    /// A pipeline looks after one of its tasks.
+    pub(super) fn count_look(&self) {
+        self.looks.fetch_add(1, Relaxed);
     }
 
     /// Counts the events of a batch that are not counted yet, and gives which those are. Its reader had read up to `from`: no record is

@@ -114,10 +114,15 @@ impl QueryProgress {
         Gauge::from_arc(shown.clone())
     }
 
-    /// How old its last checkpoint of this process is; none where there is none.
+    /// How long ago its last checkpoint of this process was written, or still had all that the query has done; none where there is none.
     pub fn checkpoint_age(&self) -> Option<Duration> {
         let last = self.checkpoints.get()?.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.map(|last| last.elapsed())
+    }
+
+    /// Its last checkpoint still has all that it has done.
+    pub fn note_checkpoint_is_whole(&self) {
+        self.checkpoints.get().into_iter().for_each(|shown| shown.restart());
     }
 
     /// What is to count its checkpoints: the metric, and with it the age that is shown here.
@@ -154,9 +159,15 @@ struct Checkpoints {
     metric: Counter,
 }
 
+impl Checkpoints {
+    fn restart(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
+    }
+}
+
 impl CounterFn for Checkpoints {
     fn increment(&self, value: u64) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
+        self.restart();
         self.metric.increment(value);
     }
 

@@ -11,6 +11,7 @@ impl RunningQuery {
     /// Other windows instead of those that it has; its operators, and those of its readers, know nothing.
     pub fn replace_windows(&mut self, windows: Option<Windows>) {
         self.windows = windows;
+        self.rests = false;
         self.failed = None;
         self.each_operators(&mut Operators::reset);
         self.forget_gathered();

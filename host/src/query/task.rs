@@ -422,6 +422,10 @@ impl QueryTask {
         for (offset, why) in input.undated_future(self.query.columns()) {
             self.log.decide_verdict(partition, offset, Verdict::Future(why));
         }
+        if self.query.rests() {
+            let accumulators = (self.factory.open)()?;
+            self.query.wake(accumulators);
+        }
         let pass = self.pass();
         let Self { query, log, offsets, reported, context, .. } = self;
         let scope = &mut QueryContext { context, log, offsets, reported, pass, pause_at: None };

@@ -133,6 +133,20 @@ impl Process {
     }
 }
 
+impl Process {
+    /// So much time has passed since the last event.
+    fn pass(&mut self, seconds: i64) {
+        // Forced closes that a replay has to do come first.
+        self.task.close();
+        assert!(!self.task.is_behind_barrier());
+        let engine = self.task.engine_mut().unwrap();
+        engine.set_idle_baseline();
+        engine.idle(&[first(0)], seconds * 1_000_000);
+        self.task.close();
+        assert!(self.task.task_failure().is_none(), "no reducer traps");
+    }
+}
+
 fn batch(schema: &[SourceColumn], first: usize, records: &[(i64, i64)]) -> Batch {
     let records: Vec<String> =
         records.iter().map(|(key, time)| format!("{{\"k\":{key},\"ts\":{time}}}")).collect();
@@ -217,4 +231,80 @@ fn a_state_is_reloaded_in_the_process_that_changed_its_version() {
     }
     process.finish();
     assert_eq!(fs::read_to_string(&rows).unwrap(), expected());
+}
+
+#[test]
+fn a_checkpoint_that_would_say_what_the_last_one_says_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("state").to_str().unwrap()).unwrap();
+    let checkpoints = || -> Vec<String> {
+        let names = fs::read_dir(folder.path().join("state")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut checkpoints: Vec<String> = names.filter(|name| name.starts_with("checkpoint-")).collect();
+        checkpoints.sort();
+        checkpoints
+    };
+    let rows = folder.path().join("rows");
+    let mut process = Process::start(&store, FIRST, &rows).unwrap();
+    let writes = |process: &mut Process, change: &dyn Fn(&mut Process)| {
+        change(process);
+        let before = checkpoints();
+        process.checkpoint();
+        checkpoints() != before
+    };
+    assert!(writes(&mut process, &|_| {}), "there was none");
+    assert!(!writes(&mut process, &|_| {}));
+    assert!(writes(&mut process, &|process| process.read_up_to(4)));
+    assert!(!writes(&mut process, &|_| {}));
+    assert!(!writes(&mut process, &|process| process.pass(5)), "no window ends");
+    assert!(writes(&mut process, &|process| process.pass(60)), "windows have closed");
+    // Windows without rows end every 10 seconds.
+    for seconds in (100..).step_by(10).take(90) {
+        assert!(!writes(&mut process, &|process| process.pass(seconds)), "the log has it");
+    }
+    let many = (1_000..).step_by(10).take(30);
+    assert_eq!(many.filter(|&seconds| writes(&mut process, &|process| process.pass(seconds))).count(), 1);
+    let told = fs::read_to_string(&rows).unwrap_or_default();
+    process.kill();
+    // What is behind the checkpoint is in the log: nothing is decided anew.
+    let mut process = Process::start(&store, FIRST, &rows).unwrap();
+    process.pass(2_000);
+    process.kill();
+    assert!(fs::read_to_string(&rows).unwrap().starts_with(&told));
+    let mut lines: Vec<String> = fs::read_to_string(&rows).unwrap().lines().map(str::to_owned).collect();
+    let count = lines.len();
+    lines.dedup();
+    assert_eq!((count, lines.len()), (7, 7), "{lines:?}");
+}
+
+#[test]
+fn a_query_that_rests_goes_on_as_if_it_had_not() {
+    let rows = |rests: bool| {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = folder.path().join("rows");
+        let mut process = Process::start(&Store::memory().unwrap(), FIRST, &rows).unwrap();
+        let rest = |process: &mut Process| {
+            (0..2).for_each(|_| {
+                if rests {
+                    process.task.rest()
+                }
+            })
+        };
+        rest(&mut process);
+        process.read_up_to(3);
+        // Accumulators are in use.
+        rest(&mut process);
+        process.read_up_to(4);
+        process.pass(30);
+        // None is: all windows with rows have closed.
+        rest(&mut process);
+        process.checkpoint();
+        process.read_up_to(8);
+        rest(&mut process);
+        process.finish();
+        fs::read_to_string(&rows).unwrap()
+    };
+    let expected = rows(false);
+    assert!(expected.lines().count() > 4, "{expected}");
+    assert_eq!(rows(true), expected);
 }

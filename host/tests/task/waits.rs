@@ -1,14 +1,22 @@
 //! Who waits for an outbox wakes when it changes: with time-outs of an hour, nobody else would end these tests.
 
-use std::{fs, sync::Arc, thread, time::Duration};
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use crossbeam_channel::{Receiver, unbounded};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use streamgauge::{
     decode::{json, schema::SharedSchema},
     pipeline::{Drain, Input, Pipeline, PipelineEvent, Source},
     query::{Control, QueryTask, TaskEnd, Wanted},
 };
 use streamgauge_common::{
+    clock::Stopwatch,
     offset::Offset,
     partition::SourceIndex,
     wakeup::{Stop, Wakeup},
@@ -168,6 +176,38 @@ fn a_pipeline_at_the_bound_lets_go_of_a_task_that_is_not_wanted() {
         .flatten()
         .collect();
     assert_eq!((ends.len(), unwanted.len()), (0, 1));
+}
+
+#[test]
+fn a_pipeline_looks_after_its_tasks_seldom_while_nothing_happens() {
+    let scene = scene(100);
+    let path = scene.folder.path().join("events");
+    mkfifoat(CWD, &path, Mode::RWXU).unwrap();
+    // Open for both ways, so that it waits for nobody and has no end.
+    let mut pipe = File::options().read(true).write(true).open(&path).unwrap();
+    writeln!(pipe, "{}", event(1, 1)).unwrap();
+    let source = file_source(path, scene.schema.clone(), Arc::default());
+    let source = Arc::new(Source { checkpoint_interval: HOUR, drain_timeout: Duration::ZERO, ..source });
+    let reader = (source.open)(&scene.task.read_from(SourceIndex::FIRST)).unwrap();
+    let (subscription, stop) = (scene.task.context().subscription.clone(), Stop::default());
+    let pipeline = Pipeline { source, reader, tasks: vec![scene.task] };
+    let progress = &subscription.progress;
+    let took = thread::scope(|scope| {
+        let runs = scope.spawn(|| pipeline.run(&stop, &|_| {}));
+        while progress.events() == 0 && !runs.is_finished() {
+            thread::yield_now();
+        }
+        let (since, before) = (Stopwatch::start(), progress.looks());
+        while progress.looks() < before + 8 && !runs.is_finished() {
+            thread::yield_now();
+        }
+        let took = since.elapsed();
+        stop.set();
+        assert_eq!(runs.join().unwrap().len(), 1);
+        took
+    });
+    // On a busy machine it takes longer.
+    assert!(took > Duration::from_secs(1), "the loop turned 8 times in {took:?}");
 }
 
 #[test]

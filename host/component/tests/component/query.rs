@@ -192,6 +192,20 @@ fn what_takes_too_long_or_too_much_by_chance_is_called_again_in_another_instance
 }
 
 #[test]
+fn a_guest_that_rests_is_another_instance_at_the_next_call() {
+    let mut guest = echoes_once("unreachable");
+    let rows = column(DataType::Int64, 9, 4);
+    for _ in 0..3 {
+        assert_eq!(guest.ingest(9, &[&rows]).unwrap().columns, std::slice::from_ref(&rows));
+        guest.rest();
+        guest.rest();
+    }
+    guest.restart_if_lost().unwrap();
+    assert!(guest.ingest(9, &[&rows]).is_ok());
+    assert!(guest.ingest(9, &[&rows]).is_err(), "it does not rest between two calls");
+}
+
+#[test]
 fn what_always_takes_too_long_is_a_fault() {
     let limits = Limits { plugin_call_timeout: Duration::from_millis(20), ..Limits::default() };
     let forever = query("(loop $on (br $on)) (i32.const 16)", &[]);

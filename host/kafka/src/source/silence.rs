@@ -22,7 +22,7 @@ use crate::native::Ends;
 const QUIET: Duration = Duration::from_secs(1);
 /// How often leaders are asked that are quiet only, or that did not answer the last time.
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
-/// How often leaders of silent partitions are asked while nothing comes at all.
+/// How often leaders of silent partitions are asked while nothing comes at all and a window may close for that.
 const SILENT_EVERY: Duration = Duration::from_millis(100);
 /// How often leaders of silent partitions are asked while records of others come, which wait for the answer ...
 const BUSY_EVERY: Duration = Duration::from_millis(5);
@@ -33,6 +33,8 @@ const BUSY_EVERY_PARTITION: Duration = Duration::from_micros(100);
 #[derive(Debug)]
 pub(super) struct Silence {
     timeout: Duration,
+    /// Before all partitions have been silent for so long, no window closes because they are.
+    closes_after: Duration,
     partitions: BTreeMap<u32, Partition>,
     /// When leaders were last asked, and for how many partitions.
     asked: Option<(Duration, usize)>,
@@ -83,7 +85,20 @@ pub(super) struct Answered {
 impl Silence {
     /// No partition yet.
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, partitions: BTreeMap::new(), asked: None, arrived: false, unanswered: false }
+        let closes_after = Duration::ZERO;
+        Self {
+            timeout,
+            closes_after,
+            partitions: BTreeMap::new(),
+            asked: None,
+            arrived: false,
+            unanswered: false,
+        }
+    }
+
+    /// Before all partitions have been silent for so long, no window closes because they are.
+    pub(super) fn set_closes_after(&mut self, closes_after: Duration) {
+        self.closes_after = closes_after;
     }
 
     /// A partition is read from now on.
@@ -146,7 +161,7 @@ impl Silence {
     /// How long until leaders are to be asked; none where no partition is quiet, as far as is known now.
     pub(super) fn until_ask(&self, now: Duration) -> Option<Duration> {
         let silences = self.read().map(|(_, partition)| now.saturating_sub(partition.since));
-        let longest = silences.max()?;
+        let longest = silences.clone().max()?;
         let until_quiet = self.quiet().saturating_sub(longest);
         let Some((asked, count)) = self.asked else { return Some(until_quiet) };
         let apart = match () {
@@ -156,7 +171,12 @@ impl Silence {
                 HEALTH_EVERY.min((self.timeout - longest + now).saturating_sub(asked))
             }
             () if self.arrived => BUSY_EVERY + BUSY_EVERY_PARTITION.saturating_mul(count as u32),
-            () => SILENT_EVERY.max(BUSY_EVERY_PARTITION.saturating_mul(count as u32)),
+            () => {
+                let shortest = silences.min().unwrap_or_default();
+                let until_close = self.closes_after.saturating_sub(shortest);
+                let closing = until_close.saturating_add(now.saturating_sub(asked)).min(HEALTH_EVERY);
+                SILENT_EVERY.max(BUSY_EVERY_PARTITION.saturating_mul(count as u32)).max(closing)
+            }
         };
         Some(until_quiet.max((asked + apart).saturating_sub(now)))
     }
@@ -222,7 +242,7 @@ impl Silence {
         QUIET.min(self.timeout)
     }
 
-    fn read(&self) -> impl Iterator<Item = (u32, &Partition)> {
+    fn read(&self) -> impl Iterator<Item = (u32, &Partition)> + Clone {
         let read = self.partitions.iter().filter(|(_, partition)| !partition.is_paused);
         read.map(|(&number, partition)| (number, partition))
     }
@@ -368,6 +388,13 @@ mod tests {
         assert!(silence.ask(s(20)).is_some());
         silence.answered(&ends([(0, 5), (1, 7)]), &ends([(0, 5), (1, 7)]));
         assert_eq!(silence.until_ask(s(20)), Some(SILENT_EVERY));
+        silence.set_closes_after(s(25));
+        assert_eq!(silence.until_ask(s(20)), Some(HEALTH_EVERY), "no window closes for some seconds");
+        silence.set_closes_after(ms(20_300));
+        assert_eq!(silence.until_ask(s(20)), Some(ms(300)), "when a window closes");
+        assert_eq!(silence.until_ask(ms(20_300)), Some(Duration::ZERO));
+        silence.set_closes_after(Duration::MAX);
+        assert_eq!(silence.until_ask(s(20)), Some(HEALTH_EVERY), "there is no window");
         silence.arrived(1, s(20));
         assert_eq!(silence.until_ask(s(20)), Some(BUSY_EVERY + 2 * BUSY_EVERY_PARTITION));
         assert!(silence.ask(s(21)).is_some());

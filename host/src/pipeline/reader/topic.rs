@@ -61,6 +61,7 @@ fn read_kafka(
                 out.event(Event::EndsNow(ends))?;
             }
         }
+        source.set_closes_after(reader.closes_after());
         let Some(event) = source.next(LOOK_EVERY) else { continue };
         match event {
             streamgauge_kafka::Event::Started(position) => {

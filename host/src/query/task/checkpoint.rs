@@ -6,6 +6,7 @@ use streamgauge_engine::{Fault, SegmentId, Snapshot};
 use streamgauge_state::manifest::TaskManifest;
 
 use super::{QueryTask, Windows};
+use crate::query::QueryProgress;
 
 impl QueryTask {
     /// What has changed in its windows and operators since the last time, and all of some segments; none where it has no windows.
@@ -41,6 +42,8 @@ impl QueryTask {
             finished,
         };
         self.traps.pass(&self.offsets);
-        self.log.checkpoint(task, parts);
+        if !self.log.checkpoint(task, parts) {
+            self.context.shown().into_iter().for_each(QueryProgress::note_checkpoint_is_whole);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of a query task's rows, and when it cannot go on.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use streamgauge_common::{
     offset::Offset,
@@ -36,6 +36,22 @@ impl QueryTask {
     /// Whether it cannot go on from here, or not at all.
     pub fn has_failed(&self) -> bool {
         self.task_failure().is_some() || self.failure().is_some()
+    }
+
+    /// After how much silence of its partitions a window closes; none where silence brings nothing about.
+    pub fn closes_after(&self) -> Option<Duration> {
+        if self.has_undecided() || self.is_behind_barrier() {
+            return Some(Duration::ZERO);
+        }
+        let after_us = self.query.windows()?.engine.closes_after_us()?;
+        Some(Duration::from_micros(after_us.unsigned_abs()))
+    }
+
+    /// Nothing has come for long, and may not for long: gives back what is made again when something does.
+    pub fn rest(&mut self) {
+        if self.state.is_at_work() && self.crash_keeping.recording.is_none() {
+            self.query.rest();
+        }
     }
 
     /// Whether it has to leave its pipeline: it has failed, or its deployment is to be paused or dropped, or nobody reads some rows.
@@ -84,6 +100,7 @@ impl QueryTask {
     /// Shows others how far it is; `watermark_us` is the least of those that share its reader.
     pub fn report(&mut self, watermark_us: Option<i64>) {
         let subscription = &self.context.subscription;
+        subscription.progress.count_look();
         subscription.tell_first_if_due();
         watermark_us.iter().for_each(|&least| subscription.progress.set_watermark(least));
         self.look_for_rows(false);
