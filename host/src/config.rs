@@ -197,7 +197,7 @@ impl Config {
             settings.wrong("telemetry.otlp_endpoint", &error.to_string(), Some(help))
         })?;
         let headers = settings.texts("telemetry.otlp_headers");
-        let headers = headers.iter().map(|text| Header::parse(text)).collect::<Result<_, _>>();
+        let headers = headers.iter().map(|text| Header::parse(text)).collect::<Result<Vec<_>, _>>();
         let headers = headers.map_err(|why| {
             settings.wrong("telemetry.otlp_headers", &why, Some("write [\"authorization=NAME-OF-A-SECRET\"]"))
         })?;

@@ -33,6 +33,7 @@ use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, SpanData};
 use streamgauge_common::clock;
 
 use self::exporter::Exporter;
+use crate::metrics::SpanMetrics;
 
 pub use self::{
     batch::TracedBatch,
@@ -80,7 +81,8 @@ impl Traces {
     /// # Errors
     /// What is needed for it cannot be made.
     pub fn start(destination: &Destination, ratio: f64) -> Result<Self, StartError> {
-        let (exporter, ids) = (Exporter::start(destination)?, RandomIdGenerator::default());
+        let (exporter, ids) =
+            (Exporter::start(destination, SpanMetrics::new())?, RandomIdGenerator::default());
         Ok(Self(Some(Arc::new(Tracer { exporter, ratio, ids }))))
     }
 

@@ -8,7 +8,7 @@ mod checkpoint;
 mod recording;
 mod outcome;
 mod pace;
-mod tracing;
+mod spans;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

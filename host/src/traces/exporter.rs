@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use opentelemetry::{InstrumentationScope, Key, KeyValue};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{
-    ExporterBuildError, SpanExporter as OtlpExporter, WithExportConfig as _, WithHttpConfig as _,
+    ExporterBuildError, Protocol, SpanExporter as OtlpExporter, WithExportConfig as _, WithHttpConfig as _,
 };
 use opentelemetry_sdk::{
     Resource,
@@ -62,7 +62,7 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    pub(super) fn start(destination: &Destination) -> Result<Self, StartError> {
+    pub(super) fn start(destination: &Destination, metrics: SpanMetrics) -> Result<Self, StartError> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         // A redirect could lead the headers to somebody else.
         let client = Client::builder().redirect(redirect::Policy::none()).timeout(TIMEOUT).no_proxy();
@@ -70,11 +70,12 @@ impl Exporter {
         let inner = OtlpExporter::builder()
             .with_http()
             .with_http_client(OwnThread { client, runtime })
+            .with_protocol(Protocol::HttpBinary)
             .with_endpoint(destination.url())
             .with_headers(destination.headers().clone())
             .with_timeout(TIMEOUT)
             .build()?;
-        let SpanMetrics { sent, failed, dropped } = SpanMetrics::new();
+        let SpanMetrics { sent, failed, dropped } = metrics;
         let waiting = Arc::new(AtomicUsize::new(0));
         let counting = Counting {
             inner,
@@ -208,7 +209,27 @@ impl HttpClient for OwnThread {
 
 #[cfg(test)]
 mod tests {
+    use std::{net::TcpListener, sync::atomic::AtomicU64};
+
     use super::*;
+    use crate::traces::{RandomIdGenerator, Tracer, Traces};
+
+    #[test]
+    fn too_many_spans_are_dropped_and_counted_while_nobody_waits() {
+        // It takes connections and never answers.
+        let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = Destination::new(&format!("http://{}", deaf.local_addr().unwrap())).unwrap();
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counter = Counter::from_arc(dropped.clone());
+        let metrics = SpanMetrics { sent: Counter::noop(), failed: Counter::noop(), dropped: counter };
+        let exporter = Exporter::start(&place, metrics).unwrap();
+        let tracer = Tracer { exporter, ratio: 1.0, ids: RandomIdGenerator::default() };
+        let traces = Traces(Some(Arc::new(tracer)));
+        for _ in 0..WAITING_MAX + 100 {
+            traces.begin("batch").unwrap().end(|_| {});
+        }
+        assert_eq!(dropped.load(Relaxed), 100);
+    }
 
     #[test]
     fn a_process_has_a_number_as_the_conventions_want_it() {

@@ -64,6 +64,9 @@ impl Destination {
                 "it must not contain a user or a password: everybody may see it; use a header",
             ));
         }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("it must not contain ? or #: everybody may see it; use a header for a key"));
+        }
         Ok(Self { url, headers: HashMap::new() })
     }
 
@@ -129,7 +132,14 @@ mod tests {
         let at = |base: &str| Destination::new(base).map(|there| there.url().to_owned());
         assert_eq!(at("http://127.0.0.1:4318"), Ok("http://127.0.0.1:4318/v1/traces".to_owned()));
         assert_eq!(at("https://otel.example/x/"), Ok("https://otel.example/x/v1/traces".to_owned()));
-        for wrong in ["127.0.0.1:4318", "ftp://x", "http://user:sesame@host", "http://user@host", ""] {
+        for wrong in [
+            "127.0.0.1:4318",
+            "ftp://x",
+            "http://user:sesame@host",
+            "http://user@host",
+            "http://h?key=sesame",
+            "",
+        ] {
             let told = at(wrong).unwrap_err().to_string();
             assert!(!told.contains("sesame"), "{told}");
         }

@@ -116,9 +116,9 @@ impl Checkpointer {
         let observer = checkpoint.observer.take();
         let written = self.write_all(checkpoint);
         if let Some(observer) = observer {
-            observer(written.as_ref().map(|written| *written).map_err(ToString::to_string));
+            observer(written.as_ref().copied().map_err(ToString::to_string));
         }
-        written.map(drop)
+        written.map(|_| ())
     }
 
     fn write_all(&mut self, checkpoint: Checkpoint) -> Result<WrittenCheckpoint, StateError> {
