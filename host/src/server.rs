@@ -22,6 +22,7 @@ pub mod shapes;
 pub mod spare_memory;
 mod answer;
 
+pub(crate) use self::deployments::folder_secrets;
 pub use self::{
     answer::Api,
     deployments::{Change, Deployments, Refused},

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tracing::{dispatcher::with_default, error, info, warn};
 
 use self::certificate::Certificate;
-use super::{Failure, cells::plain, process, program, run::Signals, say};
+use super::{Failure, cells::plain, process, program, run::Signals, say, telemetry};
 use crate::{
     config::{Config, Reloaded, Settings, WrongSetting},
     deliver::scrape::ScrapeLimits,
@@ -29,6 +29,7 @@ use crate::{
     server::{
         Api, Deployments, Refused, access::Tokens, folder::Folder, logs::Logs, spare_memory::SpareMemory,
     },
+    traces::{LAST_SPANS, Traces},
 };
 
 /// How long another process may take to let go of the state.
@@ -140,6 +141,7 @@ struct Host<'a> {
     monitor: Monitor,
     /// Keeps the deployments as the folder says.
     keeper: Attended,
+    traces: Traces,
 }
 
 impl<'a> Host<'a> {
@@ -160,8 +162,10 @@ impl<'a> Host<'a> {
             )),
         })?;
         let (listen, connections_max) = (config.server.listen, config.server.connections_max);
+        let traces = telemetry::of_host(&config)?;
         let opened = Deployments::open(root, config, plugins, signals.stop().clone());
-        let deployments: Arc<Deployments> = Arc::new(opened.map_err(|refused: Refused| failed(&refused))?);
+        let opened = opened.map_err(|refused: Refused| failed(&refused))?;
+        let deployments: Arc<Deployments> = Arc::new(opened.traced(&traces));
         if let Some(folder) = deployments.panics().folder() {
             process::note_panics(folder.to_owned());
         }
@@ -185,7 +189,7 @@ impl<'a> Host<'a> {
         let keeper = Attended::start("deployments", move || keep(&starting, folder, &stop));
         let keeper = keeper.map_err(|error| failed(&format!("cannot start a thread: {error}")))?;
         info!("streamgauge {} answers at {scheme}://{}", env!("CARGO_PKG_VERSION"), monitor.address());
-        Ok(Self { options, deployments, api, certificate, monitor, keeper })
+        Ok(Self { options, deployments, api, certificate, monitor, keeper, traces })
     }
 
     /// Until the host is to end, and all of it has.
@@ -222,6 +226,7 @@ impl<'a> Host<'a> {
             }
         }
         drop(self.monitor);
+        self.traces.shut_down(LAST_SPANS);
         info!("the host has ended");
         match failure {
             None => Ok(()),

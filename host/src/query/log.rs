@@ -8,7 +8,7 @@ use std::{
 use streamgauge_common::{offset::Offset, partition::Partition, wakeup::Wakeup};
 use streamgauge_engine::StateSegment;
 use streamgauge_state::{
-    backend::{CheckpointRequest, PendingDelivery, StateBackend},
+    backend::{CheckpointObserver, CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
     manifest::{Decided, Offsets, TaskManifest},
     outbox::{Acknowledged, Outbox},
@@ -250,8 +250,13 @@ impl DecisionLog {
     }
 
     /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable. Where it would say
-    /// what the last one says, which must be durable, none is written; gives whether one is.
-    pub fn checkpoint(&mut self, task: TaskManifest, parts: Vec<StateSegment>) -> bool {
+    /// what the last one says, which must be durable, none is written; gives whether one is. The observer is told what became of it.
+    pub fn checkpoint(
+        &mut self,
+        task: TaskManifest,
+        parts: Vec<StateSegment>,
+        observer: Option<CheckpointObserver>,
+    ) -> bool {
         self.forget();
         let captured = Captured { task: without_time(&task), acknowledged: self.acknowledged() };
         let is_same = parts.is_empty() && self.captured.as_ref() == Some(&captured);
@@ -261,7 +266,7 @@ impl DecisionLog {
         self.captured = Some(captured);
         let forced_closes = self.forced_before + self.forced.len() as u64;
         if let Some(backend) = &self.backend {
-            backend.checkpoint(CheckpointRequest { task, parts, forced_closes });
+            backend.checkpoint(CheckpointRequest { task, parts, forced_closes, observer });
         }
         true
     }

@@ -8,6 +8,7 @@ mod checkpoint;
 mod recording;
 mod outcome;
 mod pace;
+mod spans;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -34,7 +35,10 @@ use super::{
     Context, DecisionLog, InputBatch, QueryContext, RunningQuery, Subscription, TaskFailure, Windows,
     no_rows::NoRowsWatch,
 };
-use crate::decode::{Batch, schema::ColumnTicket};
+use crate::{
+    decode::{Batch, schema::ColumnTicket},
+    traces::Within,
+};
 
 use self::{life::TaskState, pace::Pace, recording::CrashKeeping, traps::Traps};
 
@@ -92,6 +96,8 @@ pub struct QueryTask {
     completing: Option<Stopwatch>,
     /// Keeps how far its input was read, when that has ended.
     note_end: Option<NoteEnd>,
+    /// What the work is traced within, while a batch is taken.
+    within: Option<Within>,
 }
 
 /// The right to the columns that a query task reads.
@@ -149,6 +155,7 @@ impl QueryTask {
             pace: Pace::default(),
             completing: None,
             note_end: None,
+            within: None,
         }
     }
 
@@ -342,9 +349,11 @@ impl QueryTask {
             let _inside = crash::during(Phase::Close);
             let (pass, pause_at) = (self.pass(), self.pace.pause_at());
             let since = *self.completing.get_or_insert_with(Stopwatch::start);
+            let traced = self.begin_close();
             let Self { query, log, offsets, reported, context, .. } = self;
             let before = log.decided().run;
             let done = query.close(&mut QueryContext { context, log, offsets, reported, pass, pause_at });
+            traced.into_iter().for_each(|traced| self.end_close(traced, done.as_ref().err()));
             if let Err(task_failure) = done {
                 self.fail(task_failure);
             } else if !self.has_complete_window() {

@@ -16,8 +16,11 @@ mod live;
 mod requests;
 mod rollback;
 mod topics;
+mod traces;
 mod unfinished;
 mod watched;
+#[path = "../common/otlp.rs"]
+mod otlp;
 #[path = "../common/real_broker.rs"]
 mod real_broker;
 #[path = "../stalls/traffic.rs"]

@@ -21,10 +21,14 @@ impl QueryTask {
         if !self.state.is_at_work() || self.has_failed() || backend.is_busy() || !is_between_decisions {
             return;
         }
+        let traced = self.begin_checkpoint();
         let whole = backend.whole();
         let Snapshot { window_progress, parts, kept } = match self.snapshot(&whole) {
             Ok(captured) => captured.unwrap_or_default(),
-            Err(fault) => return self.fail(fault.into()),
+            Err(fault) => {
+                traced.into_iter().for_each(|traced| traced.fail(&fault.to_string(), |_| {}));
+                return self.fail(fault.into());
+            }
         };
         let windows = self.query.windows();
         let versions = windows.map(Windows::state_versions).unwrap_or_default();
@@ -42,7 +46,8 @@ impl QueryTask {
             finished,
         };
         self.traps.pass(&self.offsets);
-        if !self.log.checkpoint(task, parts) {
+        let observer = traced.map(|traced| Self::captured(traced, parts.len()));
+        if !self.log.checkpoint(task, parts, observer) {
             self.context.shown().into_iter().for_each(QueryProgress::note_checkpoint_is_whole);
         }
     }
