@@ -160,7 +160,7 @@ mod tests {
         assert_eq!((read.items.len(), read.items[0].number, read.dropped), (1000, 4000, 3998));
         assert_eq!(recent.since(4999).items.len(), 1);
         assert_eq!(recent.since(5000), Read { items: Vec::new(), dropped: 0, next: 5000 });
-        recent.add(10, std::iter::empty());
+        recent.add(10, iter::empty());
         assert_eq!(recent.since(5000), Read { items: Vec::new(), dropped: 10, next: 5010 });
     }
 

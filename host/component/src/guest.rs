@@ -121,11 +121,6 @@ impl Guest {
         })
     }
 
-    /// What people call it.
-    pub(super) fn who(&self) -> &str {
-        &self.who
-    }
-
     /// Whether it is lost: each call gives the same fault.
     pub(super) fn is_lost(&self) -> bool {
         self.store.is_err()

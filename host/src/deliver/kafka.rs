@@ -15,6 +15,7 @@ use streamgauge_common::{
 use streamgauge_kafka::{AckedWriter, Connection, Control, Transactions, WriteError};
 use streamgauge_state::outbox::Outbox;
 
+use super::{connector::SinkConnector as _, connectors::kafka::KafkaConnector};
 use crate::traces::Span;
 
 /// The most that one transaction holds.
@@ -221,7 +222,7 @@ impl Worker<'_> {
         self.writer = writer.filter(|_| !spent);
         // What was given up is tried by the next start.
         if let Some(mut span) = traced.filter(|_| !matches!(written, Err(WriteError::Stopped))) {
-            span.set("messaging.system", "kafka");
+            span.set("messaging.system", KafkaConnector.name());
             span.set("messaging.destination.name", self.sink.topic.clone());
             let failed = written.as_ref().err().map(ToString::to_string);
             span.end_write(batch, failed.as_deref());

@@ -44,7 +44,7 @@ impl Rest {
             _ => TICK,
         };
         self.looked = Stopwatch::start();
-        if matches!(came, Event::Batch(_)) {
+        if matches!(came, Event::Batch(..)) {
             self.read = self.looked;
         }
     }

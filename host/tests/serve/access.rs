@@ -224,7 +224,8 @@ fn make_certificate(name: &str, key: &str, certificate: &str) {
 #[test]
 fn a_new_certificate_is_read_on_a_signal_and_a_broken_one_is_not_used() {
     let mut host = Host::new("");
-    let at = |name: &str| host.folder.path().join(name).display().to_string();
+    let folder = host.folder.path().to_owned();
+    let at = |name: &str| folder.join(name).display().to_string();
     let (certificate, key, first) = (at("cert.pem"), at("key.pem"), at("first.pem"));
     make_certificate("first", &key, &certificate);
     fs::copy(&certificate, &first).unwrap();

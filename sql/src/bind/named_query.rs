@@ -122,7 +122,9 @@ fn meaning(input: &Input, select: &BoundSelect) -> String {
     let (Input::Source(from) | Input::View(from) | Input::Late(from)) = input;
     let mut text = format!("reads {from}\n");
     // Writing to a string does not fail.
-    let mut line = |word: &str, of: &str| drop(writeln!(text, "{word} {of}"));
+    let mut line = |word: &str, of: &str| {
+        let _ = writeln!(text, "{word} {of}");
+    };
     select.filter.iter().for_each(|(_, filter)| line("where", filter));
     if let Some(windows) = select.windows {
         let (size_us, slide_us) = (windows.kind.size_us(), windows.kind.slide_us());
