@@ -16,6 +16,7 @@ mod standing;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use crossbeam_channel::{Sender, bounded};
@@ -63,6 +64,22 @@ pub struct CheckpointRequest {
     pub parts: Vec<StateSegment>,
     /// How many forced closes are before it.
     pub forced_closes: u64,
+    /// Told when it is written, or why it is not; dropped where it never comes to that.
+    pub observer: Option<CheckpointObserver>,
+}
+
+/// Is told what became of a checkpoint.
+pub type CheckpointObserver = Box<dyn FnOnce(Result<WrittenCheckpoint, String>) + Send>;
+
+/// A checkpoint that is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrittenCheckpoint {
+    /// Its generation.
+    pub generation: u64,
+    /// How many bytes were written for it.
+    pub bytes: u64,
+    /// How long that took.
+    pub took: Duration,
 }
 
 /// A checkpoint to write: what was captured, and where the log stood then.
@@ -70,6 +87,7 @@ struct Checkpoint {
     manifest: CheckpointManifest,
     parts: Vec<StateSegment>,
     forced_closes: u64,
+    observer: Option<CheckpointObserver>,
 }
 
 /// What the log's actor is told.

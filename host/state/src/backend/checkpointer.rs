@@ -7,7 +7,7 @@ use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentId, StateSegment};
 use tracing::debug;
 
 use super::{
-    Checkpoint, CheckpointMetrics, Command,
+    Checkpoint, CheckpointMetrics, Command, WrittenCheckpoint,
     ending::Alive,
     standing::{Durable, Standing},
     writer::LogWriter,
@@ -112,8 +112,17 @@ impl Checkpointer {
         Self { metrics, ..self }
     }
 
-    fn write(&mut self, checkpoint: Checkpoint) -> Result<(), StateError> {
-        let Checkpoint { manifest, parts, forced_closes } = checkpoint;
+    fn write(&mut self, mut checkpoint: Checkpoint) -> Result<(), StateError> {
+        let observer = checkpoint.observer.take();
+        let written = self.write_all(checkpoint);
+        if let Some(observer) = observer {
+            observer(written.as_ref().copied().map_err(ToString::to_string));
+        }
+        written.map(|_| ())
+    }
+
+    fn write_all(&mut self, checkpoint: Checkpoint) -> Result<WrittenCheckpoint, StateError> {
+        let Checkpoint { manifest, parts, forced_closes, .. } = checkpoint;
         let since = Stopwatch::start();
         let mut by_owner: BTreeMap<Owner, Vec<&StateSegment>> = BTreeMap::new();
         parts.iter().for_each(|part| by_owner.entry(Owner::of(part)).or_default().push(part));
@@ -159,7 +168,7 @@ impl Checkpointer {
             // A full mailbox is not waited for: the next checkpoint says it again.
             let _ = self.log.try_send(Command::Durable { needed_from });
         }
-        Ok(())
+        Ok(WrittenCheckpoint { generation, bytes: written, took })
     }
 
     fn kept(&self) -> Vec<u64> {

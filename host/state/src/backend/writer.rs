@@ -151,9 +151,9 @@ impl LogWriter {
         }
         let behind = self.last + 1;
         let needed_from = self.in_flight.front().map_or(behind, |&(index, _, _)| index.min(behind));
-        let CheckpointRequest { task, parts, forced_closes } = request;
+        let CheckpointRequest { task, parts, forced_closes, observer } = request;
         let log = LogPosition { index: self.last, needed_from, acknowledged };
-        Checkpoint { manifest: CheckpointManifest { task, log }, parts, forced_closes }
+        Checkpoint { manifest: CheckpointManifest { task, log }, parts, forced_closes, observer }
     }
 
     /// Writes what was acknowledged since the last time: a message that is acknowledged is not sent again after a kill. Where that

@@ -77,7 +77,12 @@ impl Query {
             sequences: BTreeMap::from([("q".to_owned(), next as u64)]),
             ..TaskManifest::default()
         };
-        self.backend.checkpoint(CheckpointRequest { task, parts: Vec::new(), forced_closes: 0 });
+        self.backend.checkpoint(CheckpointRequest {
+            task,
+            parts: Vec::new(),
+            forced_closes: 0,
+            observer: None,
+        });
     }
 
     /// Decides to send one message.
@@ -168,7 +173,7 @@ fn a_checkpoint_keeps_partitions_of_two_sources_apart() {
     };
     let backend = StateBackend::start(&pool, open(&store).state, BackendSettings::default());
     let parts = vec![part(first, b"a"), part(other, b"b")];
-    backend.checkpoint(CheckpointRequest { task: task.clone(), parts, forced_closes: 0 });
+    backend.checkpoint(CheckpointRequest { task: task.clone(), parts, forced_closes: 0, observer: None });
     backend.wait();
     for decision in [
         passed(first, 11),
@@ -268,7 +273,7 @@ fn accepting_a_topic_changes_nothing_else_of_a_checkpoint() {
     states.push(b"a number");
     let segment = StateSegment { id: task.kept[0], whole: true, keys, states: vec![states] };
     let parts = vec![segment.clone()];
-    backend.checkpoint(CheckpointRequest { task: task.clone(), parts, forced_closes: 0 });
+    backend.checkpoint(CheckpointRequest { task: task.clone(), parts, forced_closes: 0, observer: None });
     backend.wait();
     assert_eq!(backend.failure(), None);
     drop(backend);
