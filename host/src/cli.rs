@@ -24,6 +24,7 @@ mod run;
 mod serve;
 mod set_options;
 mod state;
+mod telemetry;
 mod token;
 
 use std::{

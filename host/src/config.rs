@@ -14,7 +14,12 @@ use std::{collections::BTreeMap, io::IsTerminal as _, net::SocketAddr, path::Pat
 
 use tracing::Level;
 
-use crate::{deliver::permissions::Permissions, limits::Limits, logging::LogFormat};
+use crate::{
+    deliver::permissions::Permissions,
+    limits::Limits,
+    logging::LogFormat,
+    traces::{Destination, Header},
+};
 
 pub use self::{
     schema::schema,
@@ -39,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is told, and how.
     pub log: Log,
+    /// Where the host's own work is traced.
+    pub telemetry: Telemetry,
     /// What programs may reach.
     pub allow: Allow,
 }
@@ -99,6 +106,17 @@ pub struct Log {
     pub format: LogFormat,
     /// Up to which level is told.
     pub level: Level,
+}
+
+/// `[telemetry]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Telemetry {
+    /// Where spans are sent, without the headers.
+    pub traces: Option<Destination>,
+    /// The headers.
+    pub headers: Vec<Header>,
+    /// The share of traces that are sent.
+    pub sample_ratio: f64,
 }
 
 /// `[allow]`.
@@ -163,12 +181,27 @@ impl Config {
                     _ => Level::INFO,
                 },
             },
+            telemetry: Self::telemetry(settings)?,
             allow: Allow {
                 permissions,
                 env: settings.texts("allow.env"),
                 registries: settings.texts("allow.registries"),
             },
         })
+    }
+
+    fn telemetry(settings: &Settings) -> Result<Telemetry, WrongSetting> {
+        let traces = settings.text("telemetry.otlp_endpoint").map(|url| Destination::new(&url)).transpose();
+        let traces = traces.map_err(|error| {
+            let help = "write the base URL, as \"http://127.0.0.1:4318\"";
+            settings.wrong("telemetry.otlp_endpoint", &error.to_string(), Some(help))
+        })?;
+        let headers = settings.texts("telemetry.otlp_headers");
+        let headers = headers.iter().map(|text| Header::parse(text)).collect::<Result<Vec<_>, _>>();
+        let headers = headers.map_err(|why| {
+            settings.wrong("telemetry.otlp_headers", &why, Some("write [\"authorization=NAME-OF-A-SECRET\"]"))
+        })?;
+        Ok(Telemetry { traces, headers, sample_ratio: settings.fraction("telemetry.trace_sample_ratio") })
     }
 
     fn server(settings: &Settings) -> Result<Server, WrongSetting> {
@@ -209,11 +242,12 @@ impl Config {
 
     /// What changes when another configuration takes its place while the host runs, and what would need a restart.
     pub fn reload(&self, new: &Self) -> Reloaded {
-        let fixed: [(&'static str, bool); 6] = [
+        let fixed: [(&'static str, bool); 7] = [
             ("server", self.server != Server { tokens: self.server.tokens.clone(), ..new.server.clone() }),
             ("state", self.state != new.state),
             ("limits", self.limits != new.limits),
             ("log", self.log != new.log),
+            ("telemetry", self.telemetry != new.telemetry),
             ("plugins", self.plugins_folder != new.plugins_folder),
             ("queries.folder", self.queries.folder != new.queries.folder),
         ];

@@ -25,6 +25,7 @@ pub mod recent;
 pub mod logging;
 pub mod metrics;
 pub mod deploy;
+pub mod traces;
 pub mod timings;
 pub mod crashes;
 pub mod monitor;

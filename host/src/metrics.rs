@@ -10,7 +10,10 @@ mod shown;
 use metrics::Unit;
 
 pub use self::{
-    handles::{QueryMetrics, RequestMetrics, SourceMetrics, checkpoints, outbox_rows, rejected_rows, starts},
+    handles::{
+        QueryMetrics, RequestMetrics, SourceMetrics, SpanMetrics, checkpoints, outbox_rows, rejected_rows,
+        starts,
+    },
     shown::{describe, markdown},
 };
 
@@ -69,6 +72,7 @@ metrics! {
     CPU_SECONDS: Counter in Seconds, "streamgauge_cpu_seconds_total", ["deployment", "step"], "processor time of the deployment's work by step, of which `reducers` and `query` are plugins and compiled SQL; what decodes is counted once for all that share a reader (only of `serve`)";
     STARTS: Counter in Count, "streamgauge_deployment_starts_total", ["deployment"], "how often the deployment was started in this process: at the start of the host, and at each change (only of `serve`)";
     REQUESTS: Counter in Count, "streamgauge_requests_total", ["deployment", "sink", "outcome"], "tries to send a message by HTTP, by what came of it: `accepted`, `retried` (it is tried again) or `rejected` (it becomes a dead letter)";
+    SPANS: Counter in Count, "streamgauge_spans_total", ["outcome"], "spans of traces, by what became of them: `sent`, `failed` (the endpoint did not take them) or `dropped` (too many waited) (only where work is traced)";
 }
 
 #[cfg(test)]
@@ -87,7 +91,8 @@ mod tests {
             let is_of = |word: &str| name.trim_end_matches("_total").ends_with(word);
             assert_eq!(is_of("_seconds"), *unit == Unit::Seconds, "{name}");
             assert_eq!(is_of("_bytes"), *unit == Unit::Bytes, "{name}");
-            assert_eq!(labels.first(), Some(&"deployment"), "{name}: runs are told apart");
+            let of_process = *name == SPANS.name;
+            assert_eq!(labels.first() == Some(&"deployment"), !of_process, "{name}: runs are told apart");
             assert!(!meaning.contains('|'), "{name}: it is a cell of a table");
         }
     }

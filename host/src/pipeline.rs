@@ -152,9 +152,9 @@ impl Pipeline {
     fn handle(&mut self, event: Event, run: &mut Run) {
         match event {
             Event::Assigned { partition, start, end } => self.assign(partition, start, end, run),
-            Event::Batch(_) | Event::ReachedEnd { .. } | Event::Idle { .. } | Event::Done { .. }
+            Event::Batch(..) | Event::ReachedEnd { .. } | Event::Idle { .. } | Event::Done { .. }
                 if !self.ensure_begun(run) => {}
-            Event::Batch(batch) => self.take_batch(batch, run),
+            Event::Batch(batch, traced) => self.take_batch(batch, traced, run),
             Event::ReachedEnd { partition } => {
                 self.each_task(|task| task.reached_end(INPUT.partition(partition)));
             }
@@ -249,11 +249,13 @@ impl Pipeline {
         });
     }
 
-    fn take_batch(&mut self, mut batch: Batch, run: &mut Run) {
+    fn take_batch(&mut self, mut batch: Batch, traced: reader::Traced, run: &mut Run) {
         if let Some(guard) = &self.source.skew_guard {
             reject_future(&mut batch, guard, clock::now_us());
         }
-        self.each_task(|task| task.work(|task| task.take(INPUT, &batch)));
+        let within = traced.as_ref().map(|traced| traced.within());
+        self.each_task(|task| task.work(|task| task.take_within(INPUT, &batch, within)));
+        traced.into_iter().for_each(|traced| traced.end(&self.source.name, &batch));
         if let (true, Some(rejoin)) = (run.is_primary, &self.source.rejoin) {
             run.catch_up.add(batch, rejoin);
         }

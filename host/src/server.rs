@@ -21,6 +21,7 @@ pub mod routes;
 pub mod shapes;
 mod answer;
 
+pub(crate) use self::deployments::folder_secrets;
 pub use self::{
     answer::Api,
     deployments::{Change, Deployments, Refused},

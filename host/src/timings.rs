@@ -1,4 +1,4 @@
-//! Where the processor's time goes, step by step: `run --timings` and `make bench`.
+//! Where the processor's time goes, step by step: `run --timings` and `make bench`. And where spans of the work go.
 
 use std::{
     fmt,
@@ -14,6 +14,8 @@ use streamgauge_common::{
     column::{Column, Texts},
 };
 use streamgauge_engine::{Accumulators, Evaluated, Fault};
+
+use crate::traces::Traces;
 
 /// A step of the way of an event, as far as it is timed apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +40,30 @@ const STEPS: [(Step, &str); 5] = [
     (Step::Output, "output"),
 ];
 
-/// Processor time by step, over all threads; or nothing, which costs nothing.
+/// Processor time by step, over all threads, and spans; or nothing, which costs nothing.
 #[derive(Debug, Default)]
 pub struct Timings {
     wanted: bool,
     spent_ns: [AtomicU64; STEPS.len()],
+    traces: Traces,
 }
 
 impl Timings {
     /// Counts if it is wanted.
     pub fn new(wanted: bool) -> Self {
         Self { wanted, ..Self::default() }
+    }
+
+    /// The same, with spans of the work.
+    #[must_use]
+    pub fn traced(self, traces: Traces) -> Self {
+        Self { traces, ..self }
+    }
+
+    /// Where spans go.
+    #[inline]
+    pub fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// The processor time that this thread has used, in nanoseconds; 0 where nothing is counted.

@@ -26,6 +26,7 @@ use super::{
     log_options::LogOptions,
     process, program, say,
     set_options::SetOptions,
+    telemetry,
 };
 use crate::{
     deliver::dead_letter::RecordText,
@@ -37,6 +38,7 @@ use crate::{
     query::{Counts, Subscription},
     summary::tell_totals,
     timings::Timings,
+    traces::LAST_SPANS,
 };
 
 use self::{
@@ -163,7 +165,6 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         return Err(Failure::Wrong(vec![nothing.clone()]));
     }
     files.retain(|path| !is_stdin(path));
-    let timings = Arc::new(Timings::new(options.timings));
     let state = options.state.as_deref().map(Store::open).transpose();
     let state = state.map_err(|error| match error {
         StateError::Place { .. } => Failure::Input(format!("error: {error}")),
@@ -173,6 +174,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let reading: Reading = Arc::default();
     let listens = |listen| reports.within(|| answer(listen, &limits, signals.stop(), &reading));
     let monitor = options.listen.map(listens).transpose()?;
+    // After what records is there, for spans are counted.
+    let traces = reports.within(telemetry::of_run)?;
+    let timings = Arc::new(Timings::new(options.timings).traced(traces));
     let connectors = Connectors::default();
     let deployment = Deployment {
         inputs: &options.input,
@@ -278,6 +282,7 @@ pub(super) fn host(
     // Nothing is left where the deployment has ended; where the supervisor has failed that is told already.
     drop(runtime.shut_down());
     drop(noticing);
+    subscriptions.iter().take(1).for_each(|one| one.timings.traces().shut_down(LAST_SPANS));
     let done = reports.within(|| conclude(&end, &subscriptions));
     reports.print();
     done

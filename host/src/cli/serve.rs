@@ -23,13 +23,14 @@ use tokio_native_tls::{
 };
 use tracing::{dispatcher::with_default, error, info, warn};
 
-use super::{Failure, cells::plain, process, program, run::Signals, say};
+use super::{Failure, cells::plain, process, program, run::Signals, say, telemetry};
 use crate::{
     config::{Config, Reloaded, Settings, WrongSetting},
     deliver::scrape::{Scrape, ScrapeLimits},
     logging::{self, LogFormat},
     monitor,
     server::{Api, Deployments, Refused, access::Tokens, folder::Folder, logs::Logs},
+    traces::{LAST_SPANS, Traces},
 };
 
 /// How long another process may take to let go of the state.
@@ -138,6 +139,7 @@ struct Host<'a> {
     api: Arc<Api>,
     /// Threads that must not end before the host does, with what they do.
     threads: Vec<(&'static str, Attended)>,
+    traces: Traces,
     /// The API goes on while deployments drain.
     answering: watch::Sender<bool>,
 }
@@ -161,8 +163,10 @@ impl<'a> Host<'a> {
             )),
         })?;
         let (listen, connections_max) = (config.server.listen, config.server.connections_max);
+        let traces = telemetry::of_host(&config)?;
         let opened = Deployments::open(root, config, plugins, signals.stop().clone());
-        let deployments: Arc<Deployments> = Arc::new(opened.map_err(|refused: Refused| failed(&refused))?);
+        let opened = opened.map_err(|refused: Refused| failed(&refused))?;
+        let deployments: Arc<Deployments> = Arc::new(opened.traced(&traces));
         if let Some(folder) = deployments.panics().folder() {
             process::note_panics(folder.to_owned());
         }
@@ -179,7 +183,7 @@ impl<'a> Host<'a> {
         info!("streamgauge {} answers at {address}", env!("CARGO_PKG_VERSION"));
         let threads =
             vec![("the thread that answers requests", server), ("the thread that keeps deployments", keeper)];
-        Ok(Self { options, deployments, api, threads, answering })
+        Ok(Self { options, deployments, api, threads, traces, answering })
     }
 
     /// Until the host is to end, and all of it has.
@@ -216,6 +220,7 @@ impl<'a> Host<'a> {
             }
         }
         self.answering.send_replace(true);
+        self.traces.shut_down(LAST_SPANS);
         info!("the host has ended");
         match failure {
             None => Ok(()),

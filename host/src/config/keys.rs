@@ -15,6 +15,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// `500ms`, `5s`, `24h`.
     Duration,
+    /// A number from 0 to 1.
+    Fraction,
     /// A whole number in this range.
     Count(u64, u64),
     /// `64KiB`, `1MiB`.
@@ -140,6 +142,24 @@ pub const KEYS: &[Key] = &[
         "what a line on standard error looks like; auto is words on a terminal, and JSON elsewhere",
     ),
     key("log.level", Kind::Word(&["warn", "info", "debug"]), Some("info"), "up to which level is told"),
+    key(
+        "telemetry.otlp_endpoint",
+        Kind::Text,
+        None,
+        "where spans of the host's own work are sent: the base URL of an OTLP endpoint over HTTP, as `http://collector:4318`; without it nothing is traced",
+    ),
+    key(
+        "telemetry.otlp_headers",
+        Kind::Texts,
+        None,
+        "headers for that endpoint, as `NAME=SECRET`: the value is the secret of that name, in the folder of secrets or in the environment",
+    ),
+    key(
+        "telemetry.trace_sample_ratio",
+        Kind::Fraction,
+        Some("0.01"),
+        "the share of batches, checkpoints and deliveries that are traced, from 0 to 1; what fails is always sent",
+    ),
     key(
         "allow.brokers",
         Kind::Texts,

@@ -15,6 +15,7 @@ pub fn schema() -> Value {
         if let Some(default) = key.default {
             let default = match key.kind {
                 Kind::Switch => (default == "true").into(),
+                Kind::Fraction => default.parse::<f64>().map_or(Value::Null, Value::from),
                 Kind::Count(..) => default.parse::<u64>().map_or(Value::Null, Value::from),
                 _ => default.into(),
             };
@@ -56,6 +57,7 @@ fn property(kind: Kind) -> Value {
         Kind::Switch => json!({"type": "boolean"}),
         Kind::Word(words) => json!({"enum": words}),
         Kind::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Kind::Fraction => json!({"type": "number", "minimum": 0, "maximum": 1}),
         Kind::Size => json!({"type": ["integer", "string"]}),
         Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Kind::Lists => {

@@ -239,6 +239,10 @@ impl Settings {
         self.text(key).and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 
+    pub(super) fn fraction(&self, key: &str) -> f64 {
+        self.text(key).and_then(|text| text.parse().ok()).unwrap_or_default()
+    }
+
     pub(super) fn bytes(&self, key: &str) -> usize {
         let bytes = self.text(key).and_then(|text| size::bytes(&text)).unwrap_or_default();
         usize::try_from(bytes).unwrap_or(usize::MAX)
@@ -268,9 +272,7 @@ impl fmt::Display for Value {
             format!("[{}]", quoted.join(", "))
         };
         match self {
-            Self::One(text) if text == "true" || text == "false" || text.parse::<u64>().is_ok() => {
-                f.write_str(text)
-            }
+            Self::One(text) if is_bare(text) => f.write_str(text),
             Self::One(text) => write!(f, "{text:?}"),
             Self::Texts(texts) => f.write_str(&list(texts)),
             Self::Lists(lists) => {
@@ -301,6 +303,16 @@ fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
+/// Whether a value stands in the file without quotes.
+fn is_bare(text: &str) -> bool {
+    text == "true" || text == "false" || text.parse::<u64>().is_ok() || {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        text.split_once('.').is_some_and(|(whole, part)| {
+            digits(part) && (whole == "0" || digits(whole) && !whole.starts_with('0'))
+        })
+    }
+}
+
 /// What a value should be; none where it is that.
 fn misfit(kind: Kind, value: &Value) -> Option<String> {
     let (fits, expected) = match (kind, value) {
@@ -326,6 +338,10 @@ fn misfit(kind: Kind, value: &Value) -> Option<String> {
         (Kind::Count(least, most), Value::One(text)) => {
             let fits = text.parse().is_ok_and(|count| (least..=most).contains(&count));
             (fits, format!("a whole number from {least} to {most}"))
+        }
+        (Kind::Fraction, Value::One(text)) => {
+            let fits = text.parse().is_ok_and(|share: f64| (0.0..=1.0).contains(&share));
+            (fits, "a number from 0 to 1".to_owned())
         }
         (Kind::Size, Value::One(text)) => (
             size::bytes(text).is_some_and(|bytes| bytes > 0),
@@ -357,6 +373,7 @@ fn one(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => Some(number.as_str().to_owned()),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(switch) => Some(switch.to_string()),
         _ => None,
     }

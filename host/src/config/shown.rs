@@ -49,6 +49,7 @@ fn kind(kind: Kind) -> String {
         Kind::Word(words) => words.join(", "),
         Kind::Duration => "time".to_owned(),
         Kind::Count(least, most) => format!("{least} to {most}"),
+        Kind::Fraction => "0 to 1".to_owned(),
         Kind::Size => "size".to_owned(),
         Kind::Texts => "list of texts".to_owned(),
         Kind::Lists => "table of lists".to_owned(),

@@ -112,6 +112,31 @@ fn what_can_change_while_the_host_runs_does_and_the_rest_is_named() {
 }
 
 #[test]
+fn where_traces_go_is_checked_before_the_host_starts() {
+    let text = "[telemetry]\notlp_endpoint = \"http://c:4318\"\notlp_headers = [\"Authorization=token\"]\ntrace_sample_ratio = 0.25\n";
+    let Telemetry { traces, headers, sample_ratio } = read(text, &[]).unwrap().telemetry;
+    assert_eq!(traces.unwrap().url(), "http://c:4318/v1/traces");
+    assert_eq!(headers, [Header { name: "Authorization".into(), secret: "token".into() }]);
+    assert!((sample_ratio - 0.25).abs() < 1e-9);
+    let variables = [
+        ("STREAMGAUGE_TELEMETRY_OTLP_ENDPOINT", "https://d"),
+        ("STREAMGAUGE_TELEMETRY_TRACE_SAMPLE_RATIO", "1"),
+    ];
+    let telemetry = read(text, &variables).unwrap().telemetry;
+    assert_eq!(telemetry.traces.unwrap().url(), "https://d/v1/traces");
+    assert!((telemetry.sample_ratio - 1.0).abs() < 1e-9);
+    let wrong = |text: &str| read(&format!("[telemetry]\n{text}\n"), &[]).unwrap_err();
+    let told = wrong("otlp_endpoint = \"http://user:sesame@c\"");
+    assert!(told.starts_with("host.toml:2:1: ") && !told.contains("sesame"), "{told}");
+    assert!(wrong("otlp_headers = [\"Authorization\"]").contains("NAME-OF-A-SECRET"));
+    for ratio in ["1.5", "-0.1", "\"all\"", "nan"] {
+        let told = wrong(&format!("trace_sample_ratio = {ratio}"));
+        assert!(told.contains("`telemetry.trace_sample_ratio` is a number from 0 to 1"), "{told}");
+    }
+    assert_eq!(read("", &[]).unwrap().reload(&read(text, &[]).unwrap()).needs_restart, ["telemetry"]);
+}
+
+#[test]
 fn the_schema_has_every_key() {
     let schema = schema();
     for key in settings::all_keys() {
@@ -122,7 +147,7 @@ fn the_schema_has_every_key() {
 
 #[test]
 fn what_is_shown_can_be_read_again() {
-    let text = "[server]\nlisten = \"127.0.0.1:9\"\n[limits]\nmax_groups = 5\n[allow]\nenv = [\"A\"]\n[allow.secret_hosts]\nX = [\"h\"]\n";
+    let text = "[server]\nlisten = \"127.0.0.1:9\"\n[limits]\nmax_groups = 5\n[telemetry]\ntrace_sample_ratio = 0.5\n[allow]\nenv = [\"A\"]\n[allow.secret_hosts]\nX = [\"h\"]\n";
     for text in ["", text] {
         let settings = Settings::read(Some(("a.toml", text)), [].into_iter()).unwrap();
         assert_eq!(read(&settings.shown(), &[]).unwrap(), Config::new(&settings).unwrap());

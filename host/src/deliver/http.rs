@@ -13,4 +13,5 @@ pub mod signature;
 pub mod client;
 pub mod backoff;
 mod lanes;
+mod verdicts;
 pub mod sender;

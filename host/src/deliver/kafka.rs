@@ -15,6 +15,9 @@ use streamgauge_common::{
 use streamgauge_kafka::{AckedWriter, Connection, Control, Transactions, WriteError};
 use streamgauge_state::outbox::Outbox;
 
+use super::{connector::SinkConnector as _, connectors::kafka::KafkaConnector};
+use crate::traces::Span;
+
 /// The most that one transaction holds.
 const MESSAGES_MAX: usize = 4096;
 const BYTES_MAX: usize = 8 << 20;
@@ -46,6 +49,10 @@ pub trait DeliveryEvents {
     fn down(&self, why: &str);
     /// What was down works again.
     fn back(&self);
+    /// A try to deliver begins: its span, where work is traced.
+    fn attempt(&self) -> Option<Span> {
+        None
+    }
 }
 
 impl KafkaSink {
@@ -199,6 +206,7 @@ impl Worker<'_> {
         let batch = self.pending.get(..fitting.max(1)).unwrap_or_default();
         let Some(last) = batch.last().map(|message| message.sequence) else { return Ok(()) };
         self.tried = batch.len();
+        let traced = self.watch.attempt();
         let sending = crash::during(Phase::Send);
         self.began = Some(Stopwatch::start());
         let mut writer = self.writer.take();
@@ -212,6 +220,13 @@ impl Worker<'_> {
         let spent =
             matches!((&writer, &written), (Some(Writer::AckedWriter(_)), Err(error)) if !error.is_refusal());
         self.writer = writer.filter(|_| !spent);
+        // What was given up is tried by the next start.
+        if let Some(mut span) = traced.filter(|_| !matches!(written, Err(WriteError::Stopped))) {
+            span.set("messaging.system", KafkaConnector.name());
+            span.set("messaging.destination.name", self.sink.topic.clone());
+            let failed = written.as_ref().err().map(ToString::to_string);
+            span.end_write(batch, failed.as_deref());
+        }
         written?;
         self.delivered = last;
         crash::point("kafka.before_settle");

@@ -118,7 +118,7 @@ impl FileSink {
             // Without messages the file may be old enough to be rotated.
             let _inside = (!messages.is_empty()).then(|| crash::during(Phase::Send));
             let mut failures = 0;
-            let mut written = self.write(name, &messages);
+            let mut written = traced(watch, &messages, || self.write(name, &messages));
             while let Err(error) = &written {
                 match error {
                     FileSinkError::Output(error) if error.ends_run() => return outbox.abandon(),
@@ -141,7 +141,7 @@ impl FileSink {
                 if messages.is_empty() {
                     break;
                 }
-                written = self.write_again(name, &messages);
+                written = traced(watch, &messages, || self.write_again(name, &messages));
             }
             if written.is_ok() && self.is_down.swap(false, Relaxed) {
                 watch.back();
@@ -172,6 +172,21 @@ impl FileSink {
             None => Ok(self.output.flush()?),
         }
     }
+}
+
+/// Writes messages as one try to deliver them.
+fn traced(
+    watch: &dyn DeliveryEvents,
+    messages: &[Arc<Message>],
+    write: impl FnOnce() -> Result<(), FileSinkError>,
+) -> Result<(), FileSinkError> {
+    let span = if messages.is_empty() { None } else { watch.attempt() };
+    let written = write();
+    if let Some(span) = span {
+        let failed = written.as_ref().err().map(ToString::to_string);
+        span.end_write(messages, failed.as_deref());
+    }
+    written
 }
 
 /// Gives all messages to an output, which keeps what it cannot hand on.

@@ -16,7 +16,10 @@ use tracing::{info, warn};
 use super::{
     dead_letter::DeadLetter, http::sender::SinkHealth, kafka::DeliveryEvents, letters::DeadLetterQueue,
 };
-use crate::metrics::{self, RequestMetrics};
+use crate::{
+    metrics::{self, RequestMetrics},
+    traces::{Attempts, Span, Traces},
+};
 
 /// Reports the rejected messages of one query and sink.
 #[derive(Clone)]
@@ -35,6 +38,7 @@ pub struct RejectedRows {
     counter: Counter,
     /// Whether the user was told that rows are rejected.
     told: Arc<AtomicBool>,
+    attempts: Attempts,
 }
 
 impl DeliveryEvents for RejectedRows {
@@ -44,6 +48,10 @@ impl DeliveryEvents for RejectedRows {
 
     fn down(&self, why: &str) {
         warn!(query = self.query, sink = self.sink, "sink '{}'{}: {why}", self.sink, self.at);
+    }
+
+    fn attempt(&self) -> Option<Span> {
+        self.attempts.begin()
     }
 
     fn back(&self) {
@@ -59,9 +67,18 @@ impl RejectedRows {
         count: Arc<AtomicU64>,
     ) -> Self {
         let counter = metrics::rejected_rows(deployment, query);
+        let attempts = Attempts::new(Traces::default(), [deployment, query, sink]);
         let [deployment, source, query, sink] = [deployment, source, query, sink].map(str::to_owned);
         let (at, told) = (String::new(), Arc::default());
-        Self { deployment, source, query, sink, at, letters, count, of_query: Arc::default(), counter, told }
+        let of_query = Arc::default();
+        Self { deployment, source, query, sink, at, letters, count, of_query, counter, told, attempts }
+    }
+
+    /// The same; tries to deliver are traced.
+    #[must_use]
+    pub fn traced(self, traces: &Traces) -> Self {
+        let attempts = Attempts::new(traces.clone(), [&self.deployment, &self.query, &self.sink]);
+        Self { attempts, ..self }
     }
 
     /// The same; `of_query` has one more for each rejected row, too.

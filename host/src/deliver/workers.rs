@@ -26,6 +26,7 @@ use super::{
     rejected::RejectedRows,
     scrape::ScrapeLimits,
 };
+use crate::traces::Traces;
 
 /// What bounds deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,7 @@ impl Default for DeliveryLimits {
 /// Runs threads and tasks that deliver. They end when it is dropped.
 pub struct Workers {
     limits: DeliveryLimits,
+    traces: Traces,
     stop: Stop,
     cancel: watch::Sender<bool>,
     runtime: Option<Runtime>,
@@ -75,6 +77,7 @@ impl Workers {
         let (cancel, _) = watch::channel(false);
         Self {
             limits,
+            traces: Traces::default(),
             stop: Stop::default(),
             cancel,
             runtime: None,
@@ -84,6 +87,13 @@ impl Workers {
             last_words: Vec::new(),
             clients: [None, None],
         }
+    }
+
+    /// The same; what is delivered is traced.
+    #[must_use]
+    pub fn traced(mut self, traces: &Traces) -> Self {
+        self.traces = traces.clone();
+        self
     }
 
     /// What bounds deliveries.
@@ -111,7 +121,7 @@ impl Workers {
 
     /// Reports the messages that the receiver rejects: of a deployment, from a source, of a query, to a sink.
     pub fn rejections(&self, of: [&str; 4], letters: Option<Arc<DeadLetterQueue>>) -> RejectedRows {
-        RejectedRows::new(of, letters, self.rejected.clone())
+        RejectedRows::new(of, letters, self.rejected.clone()).traced(&self.traces)
     }
 
     /// One client for all sinks with the same rights: it is slow to make.

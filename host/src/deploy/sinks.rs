@@ -63,7 +63,7 @@ impl<'a> Sinks<'a> {
             plugins: deployment.plugins,
             secrets: deployment.secrets.clone(),
             permissions: deployment.permissions,
-            workers: Workers::new(deployment.limits.delivery()),
+            workers: Workers::new(deployment.limits.delivery()).traced(deployment.timings.traces()),
             input_ends: deployment.input_ends(),
             instances: BTreeMap::new(),
             waiting: Vec::new(),

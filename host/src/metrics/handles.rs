@@ -8,7 +8,7 @@ use streamgauge_state::backend::CheckpointMetrics;
 
 use super::{
     CHECKPOINT_BYTES, CHECKPOINT_SECONDS, CHECKPOINTS, DEAD_LETTERS, EVENTS, FAULTS, Kind, LATE_EVENTS,
-    Metric, OUTBOX_ROWS, PARTLY_LATE_EVENTS, REQUESTS, ROWS, STARTS, WATERMARK,
+    Metric, OUTBOX_ROWS, PARTLY_LATE_EVENTS, REQUESTS, ROWS, SPANS, STARTS, WATERMARK,
 };
 
 const METADATA: Metadata<'static> = Metadata::new("streamgauge", Level::INFO, None);
@@ -133,5 +133,25 @@ impl RequestMetrics {
     pub fn new(deployment: &str, sink: &str) -> Self {
         let of = |outcome| REQUESTS.counter(&[deployment, sink, outcome]);
         Self { accepted: of("accepted"), retried: of("retried"), rejected: of("rejected") }
+    }
+}
+
+/// [`SPANS`] of the process, by what became of them.
+#[derive(Clone, Debug)]
+pub struct SpanMetrics {
+    /// The endpoint took them.
+    pub sent: Counter,
+    /// The endpoint did not take them.
+    pub failed: Counter,
+    /// Too many waited.
+    pub dropped: Counter,
+}
+
+impl SpanMetrics {
+    /// For the recorder of this thread.
+    #[expect(clippy::new_without_default, reason = "it is made where a recorder is")]
+    pub fn new() -> Self {
+        let of = |outcome| SPANS.counter(&[outcome]);
+        Self { sent: of("sent"), failed: of("failed"), dropped: of("dropped") }
     }
 }

@@ -145,7 +145,7 @@ fn read_again(
     let mut reader = (source.open)(&task.read_from(partition.source))?;
     while !stop.is_set() {
         match reader.next(TICK) {
-            Event::Batch(batch) => {
+            Event::Batch(batch, _) => {
                 let wanted = known(&batch, partition, last, &reached);
                 let before = wanted.chunk.records_before(first);
                 if INPUT.partition(batch.chunk.partition) == partition && before < wanted.chunk.len() {
@@ -204,7 +204,7 @@ fn close_again(task: &mut QueryTask, source: &Source, stop: &Stop) -> Result<(),
     let mut reader = (source.open)(&task.read_from(INPUT))?;
     while !ahead.is_empty() && !stop.is_set() && task.task_failure().is_none() {
         match reader.next(TICK) {
-            Event::Batch(batch) => {
+            Event::Batch(batch, _) => {
                 let partition = INPUT.partition(batch.chunk.partition);
                 let is_done =
                     |next: &Offset| batch.chunk.offsets.last().is_some_and(|last| last.next() >= *next);

@@ -28,9 +28,13 @@ use crate::{
         schema::{PresentDecoder, SharedSchema},
     },
     timings::{Step, Timings},
+    traces::TracedBatch,
 };
 
 pub use self::{files::files, topic::kafka};
+
+/// The span of a batch, where work is traced.
+pub type Traced = Option<Box<TracedBatch>>;
 
 /// What bounds a reader's memory. No row depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +55,7 @@ impl Default for ReaderLimits {
 #[derive(Debug)]
 pub enum Event {
     /// Decoded records.
-    Batch(Batch),
+    Batch(Batch, Traced),
     /// The partition is there; it holds others back until it has a watermark or is idle.
     Assigned {
         /// Its number.
@@ -221,7 +225,9 @@ fn start(
     let (feeder, collector) = pool::start("decode", threads, queue_batches, move |item| match item {
         Item::Chunk(chunk, decoder) => {
             crash::point("decode.chunk");
-            Event::Batch(timings.of(Step::Decode, || decoder.decode(chunk)))
+            let (batch, traced) =
+                TracedBatch::decode(timings.traces(), || timings.of(Step::Decode, || decoder.decode(chunk)));
+            Event::Batch(batch, traced)
         }
         Item::Control(event) => event,
     })?;
@@ -316,7 +322,7 @@ mod tests {
             (0..20).try_for_each(|_| out.chunk(chunk()))
         });
         let has = events.iter().filter_map(|event| match event {
-            Event::Batch(batch) => Some(batch.has(&[0])),
+            Event::Batch(batch, _) => Some(batch.has(&[0])),
             _ => None,
         });
         let expected = [false, true, false].map(|has| vec![has; 20]).concat();

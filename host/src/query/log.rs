@@ -8,7 +8,7 @@ use std::{
 use streamgauge_common::{offset::Offset, partition::Partition, wakeup::Wakeup};
 use streamgauge_engine::StateSegment;
 use streamgauge_state::{
-    backend::{CheckpointRequest, PendingDelivery, StateBackend},
+    backend::{CheckpointObserver, CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
     manifest::{Decided, Offsets, TaskManifest},
     outbox::Outbox,
@@ -216,11 +216,17 @@ impl DecisionLog {
     }
 
     /// A checkpoint of what is decided until now; the decisions before it need not be known any more once it is durable.
-    pub fn checkpoint(&mut self, task: TaskManifest, parts: Vec<StateSegment>) {
+    /// The observer is told what became of it.
+    pub fn checkpoint(
+        &mut self,
+        task: TaskManifest,
+        parts: Vec<StateSegment>,
+        observer: Option<CheckpointObserver>,
+    ) {
         self.forget();
         let forced_closes = self.forced_before + self.forced.len() as u64;
         if let Some(backend) = &self.backend {
-            backend.checkpoint(CheckpointRequest { task, parts, forced_closes });
+            backend.checkpoint(CheckpointRequest { task, parts, forced_closes, observer });
         }
     }
 

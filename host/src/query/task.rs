@@ -8,6 +8,7 @@ mod checkpoint;
 mod recording;
 mod outcome;
 mod pace;
+mod spans;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -33,7 +34,10 @@ use super::{
     Context, DecisionLog, InputBatch, QueryContext, RunningQuery, Subscription, TaskFailure, Windows,
     no_rows::NoRowsWatch,
 };
-use crate::decode::{Batch, schema::ColumnTicket};
+use crate::{
+    decode::{Batch, schema::ColumnTicket},
+    traces::Within,
+};
 
 use self::{life::TaskState, pace::Pace, recording::CrashKeeping, traps::Traps};
 
@@ -89,6 +93,8 @@ pub struct QueryTask {
     pace: Pace,
     /// Keeps how far its input was read, when that has ended.
     note_end: Option<NoteEnd>,
+    /// What the work is traced within, while a batch is taken.
+    within: Option<Within>,
 }
 
 /// How the windows of a query are made.
@@ -134,6 +140,7 @@ impl QueryTask {
             no_rows: NoRowsWatch::default(),
             pace: Pace::default(),
             note_end: None,
+            within: None,
         }
     }
 
@@ -322,8 +329,10 @@ impl QueryTask {
         if self.state.is_at_work() {
             let _inside = crash::during(Phase::Close);
             let (pass, pause_at) = (self.pass(), self.pace.pause_at());
+            let traced = self.begin_close();
             let Self { query, log, offsets, reported, context, .. } = self;
             let done = query.close(&mut QueryContext { context, log, offsets, reported, pass, pause_at });
+            traced.into_iter().for_each(|traced| self.end_close(traced, done.as_ref().err()));
             if let Err(task_failure) = done {
                 self.fail(task_failure);
             }

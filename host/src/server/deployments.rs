@@ -28,9 +28,11 @@ use crate::{
     deliver::permissions::Forbidden,
     deploy::{Connectors, DeployError, DeploymentEnd, HostResources, Runtime, RuntimeError, RuntimeEvent},
     query::Subscription,
+    traces::Traces,
 };
 
 pub use self::change::Change;
+pub(crate) use self::compiling::secrets as folder_secrets;
 
 /// How many versions of a deployment are kept.
 const VERSIONS_MAX: usize = 10;
@@ -116,6 +118,7 @@ pub struct Deployments {
     connectors: Connectors,
     components: PluginStore,
     panics: Panics,
+    traces: Traces,
     config: RwLock<Arc<Config>>,
     known: AllKnown,
     /// By deployment: held while it is changed.
@@ -177,11 +180,18 @@ impl Deployments {
             connectors: Connectors::default(),
             components,
             panics,
+            traces: Traces::default(),
             config: RwLock::new(Arc::new(config)),
             known,
             changes: Mutex::default(),
             components_used: RwLock::default(),
         })
+    }
+
+    /// The same, whose work is traced.
+    #[must_use]
+    pub fn traced(self, traces: &Traces) -> Self {
+        Self { traces: traces.clone(), ..self }
     }
 
     /// Starts all that were running, each for itself: one that cannot be started is shown as failed.

@@ -49,6 +49,10 @@ mod hostile;
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod real_broker;
 mod crash_bundles;
+mod traces;
+#[path = "../common/otlp.rs"]
+#[expect(dead_code, reason = "the tests of `serve` use the others")]
+mod otlp;
 mod plugin_toolchains;
 
 use std::process::{Command, Output};

@@ -274,10 +274,14 @@ fn requests_are_counted_by_what_came_of_them_and_rejected_rows_are_dead_letters(
         ])
     );
     assert_eq!(end.counts.dead_letters as f64, given[&400]);
-    // This deployment has all there are but those of a host: the table says their labels, and the recorder was told of all.
+    // This deployment has all there are but those of a host and of traces: the table says their labels, and the recorder was told of all.
     let named: BTreeMap<String, Vec<String>> = METRICS
         .iter()
-        .filter(|metric| !metric.meaning.ends_with("(only of `serve`)"))
+        .filter(|metric| {
+            !["(only of `serve`)", "(only where work is traced)"]
+                .iter()
+                .any(|&only| metric.meaning.ends_with(only))
+        })
         .map(|metric| (metric.name.to_owned(), metric.labels.iter().map(|&label| label.to_owned()).collect()))
         .collect();
     assert_eq!(recorded.names(), named);

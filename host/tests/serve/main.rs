@@ -14,6 +14,9 @@ mod host;
 mod life;
 mod live;
 mod requests;
+mod traces;
+#[path = "../common/otlp.rs"]
+mod otlp;
 #[path = "../common/real_broker.rs"]
 mod real_broker;
 #[path = "../stalls/traffic.rs"]

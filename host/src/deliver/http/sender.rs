@@ -23,8 +23,9 @@ use super::{
     lanes::Lanes,
     secrets::Lookup,
     signature::SigningSecret,
+    verdicts::together,
 };
-use crate::metrics::RequestMetrics;
+use crate::{metrics::RequestMetrics, traces::Span};
 
 /// Messages that are moved from the outbox at a time.
 const TAKEN_AT_ONCE: usize = 1024;
@@ -57,6 +58,11 @@ pub trait Sink: Send + Sync {
 
     /// It is in trouble, or no longer.
     fn trouble(&self, trouble: SinkHealth);
+
+    /// A try begins: its span, where work is traced.
+    fn attempt(&self) -> Option<Span> {
+        None
+    }
 }
 
 /// Announced once when it begins and once when it is over.
@@ -159,14 +165,18 @@ impl Sender {
             select! {
                 biased;
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
-                Some((message, result)) = in_flight.next() => work.finish(message, result),
+                Some((message, span, result)) = in_flight.next() => {
+                    work.attempt = span;
+                    work.finish(message, result);
+                }
                 () = self.outbox.changed() => {}
                 () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
         }
     }
 
-    async fn try_once(&self, message: Arc<Message>) -> (Arc<Message>, Result<Response, SendError>) {
+    async fn try_once(&self, message: Arc<Message>) -> Tried {
+        let mut span = self.sink.attempt();
         let result = match &message.payload {
             Payload::Request(request) => {
                 crash::point("send.before_request");
@@ -184,9 +194,15 @@ impl Sender {
             }
             _ => Err(SendError::Impossible("the sink made no request of it".into())),
         };
-        (message, result)
+        if let (Some(span), Ok(response)) = (&mut span, &result) {
+            span.set("http.response.status_code", i64::from(response.status));
+        }
+        (message, span, result)
     }
 }
+
+/// What was tried, its span, and what came of it.
+type Tried = (Arc<Message>, Option<Span>, Result<Response, SendError>);
 
 /// What the worker knows while it works.
 struct Work<'a> {
@@ -206,6 +222,8 @@ struct Work<'a> {
     unwritten: Vec<(Arc<Message>, String)>,
     /// When that is tried again.
     tell_again: Duration,
+    /// The span of the try that has ended last, until it is known what comes of it.
+    attempt: Option<Span>,
 }
 
 /// What people know.
@@ -230,6 +248,7 @@ impl<'a> Work<'a> {
             told: Announced::default(),
             unwritten: Vec::new(),
             tell_again: Duration::ZERO,
+            attempt: None,
         }
     }
 
@@ -308,6 +327,7 @@ impl<'a> Work<'a> {
         match verdict {
             DeliveryVerdict::Delivered => {
                 self.sender.requests.accepted.increment(1);
+                self.end_attempt(&message, "accepted", None);
                 self.acknowledge(&message);
             }
             DeliveryVerdict::Rejected(why) => self.give_up(message, why),
@@ -349,6 +369,7 @@ impl<'a> Work<'a> {
     /// Counts a failure of a message, as at least so many, and tells of trouble if it is one too many.
     fn fail(&mut self, message: &Message, least: u32, why: String) -> u32 {
         self.sender.requests.retried.increment(1);
+        self.end_attempt(message, "retried", Some(&why));
         self.sender.outbox.note_trouble(&why);
         let (before, failures) = self.lanes.fail(message.lane, least);
         if before < FAILURES_MAX && failures >= FAILURES_MAX {
@@ -369,7 +390,15 @@ impl<'a> Work<'a> {
     /// A message was tried for the last time.
     fn give_up(&mut self, message: Arc<Message>, why: String) {
         self.sender.requests.rejected.increment(1);
+        self.end_attempt(&message, "rejected", Some(&why));
         self.reject(message, why);
+    }
+
+    /// It is known what comes of the try that has ended: why it failed, if it did.
+    fn end_attempt(&mut self, message: &Message, outcome: &'static str, failed: Option<&str>) {
+        if let Some(span) = self.attempt.take() {
+            span.end_try(message, outcome, failed, || address(&self.sender.declared, message));
+        }
     }
 
     /// A message becomes a dead letter, now or when that can be written down.
@@ -410,41 +439,7 @@ fn is_refusal(status: u16) -> bool {
     matches!(status, 401 | 403 | 407 | 410)
 }
 
-/// The verdict on a message from those on its rows: it goes as a whole, so it is delivered if all rows are.
-fn together(verdicts: Vec<DeliveryVerdict>) -> DeliveryVerdict {
-    // A sink that says nothing is asked again.
-    let nothing = verdicts.is_empty().then_some(DeliveryVerdict::Retry(None));
-    verdicts.into_iter().chain(nothing).fold(DeliveryVerdict::Delivered, |so_far, verdict| {
-        match (so_far, verdict) {
-            (DeliveryVerdict::Retry(a), DeliveryVerdict::Retry(b)) => DeliveryVerdict::Retry(a.max(b)),
-            (DeliveryVerdict::Retry(wait), _) | (_, DeliveryVerdict::Retry(wait)) => {
-                DeliveryVerdict::Retry(wait)
-            }
-            (DeliveryVerdict::Rejected(why), _) | (_, DeliveryVerdict::Rejected(why)) => {
-                DeliveryVerdict::Rejected(why)
-            }
-            _ => DeliveryVerdict::Delivered,
-        }
-    })
-}
-
 fn retry_after_of(response: &Response, longest: Duration) -> Option<Duration> {
     let (_, value) = response.headers.iter().find(|(name, _)| name == "retry-after")?;
     retry_after(value, clock::now_us(), longest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_delivered_if_all_its_rows_are() {
-        use DeliveryVerdict::{Delivered, Rejected, Retry};
-        let rejected = |why: &str| Rejected(why.into());
-        let second = Some(Duration::from_secs(1));
-        assert_eq!(together(vec![Delivered, Delivered]), Delivered);
-        assert_eq!(together(vec![Delivered, rejected("a"), rejected("b")]), rejected("a"));
-        assert_eq!(together(vec![rejected("a"), Retry(None), Retry(second), Delivered]), Retry(second));
-        assert_eq!(together(vec![]), Retry(None));
-    }
 }

@@ -20,10 +20,14 @@ impl QueryTask {
         if !self.state.is_at_work() || self.has_failed() || backend.is_busy() || !is_between_decisions {
             return;
         }
+        let traced = self.begin_checkpoint();
         let whole = backend.whole();
         let Snapshot { window_progress, parts, kept } = match self.snapshot(&whole) {
             Ok(captured) => captured.unwrap_or_default(),
-            Err(fault) => return self.fail(fault.into()),
+            Err(fault) => {
+                traced.into_iter().for_each(|traced| traced.fail(&fault.to_string(), |_| {}));
+                return self.fail(fault.into());
+            }
         };
         let windows = self.query.windows();
         let versions = windows.map(Windows::state_versions).unwrap_or_default();
@@ -40,6 +44,7 @@ impl QueryTask {
             finished,
         };
         self.traps.pass(&self.offsets);
-        self.log.checkpoint(task, parts);
+        let observer = traced.map(|traced| Self::captured(traced, parts.len()));
+        self.log.checkpoint(task, parts, observer);
     }
 }

@@ -83,7 +83,7 @@ impl Deployments {
         work: impl FnOnce(&Deployment<'_>) -> T,
     ) -> T {
         let config = self.config();
-        let timings = Arc::new(Timings::new(true));
+        let timings = Arc::new(Timings::new(true).traced(self.traces.clone()));
         let usual = Deployment::new(name, program, &self.plugins, &self.connectors, &timings);
         work(&Deployment {
             state: Some(folder.clone()),
@@ -111,7 +111,7 @@ fn allowed_variables(config: &Config, texts: &[SourceText]) -> Variables {
 }
 
 /// Gives the secrets of a folder, each time as they are then.
-fn secrets(folder: Option<PathBuf>) -> Arc<Lookup> {
+pub(crate) fn secrets(folder: Option<PathBuf>) -> Arc<Lookup> {
     Arc::new(move |name| {
         let folder =
             folder.as_ref().ok_or("this host has no secrets: the operator sets `folder` of [secrets]")?;

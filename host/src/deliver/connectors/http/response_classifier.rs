@@ -12,9 +12,13 @@ use streamgauge_common::message::{Message, Request, Response};
 use streamgauge_component::sink::{Encoder, Outcome};
 use streamgauge_engine::{Fault, FaultKind};
 
-use crate::deliver::{
-    http::sender::{DeliveryVerdict, Sink, SinkHealth},
-    rejected::RejectedRows,
+use crate::{
+    deliver::{
+        http::sender::{DeliveryVerdict, Sink, SinkHealth},
+        kafka::DeliveryEvents as _,
+        rejected::RejectedRows,
+    },
+    traces::Span,
 };
 
 /// Asks the component what a response means, and reports rejected messages.
@@ -43,6 +47,10 @@ impl Sink for ResponseClassifier {
 
     fn rejected(&self, message: &Message, why: &str) -> bool {
         self.rejected.tell(message, why)
+    }
+
+    fn attempt(&self) -> Option<Span> {
+        self.rejected.attempt()
     }
 
     fn trouble(&self, trouble: SinkHealth) {
