@@ -24,7 +24,7 @@ skip = printf '!!! SKIPPED: %s\n' '$(1)'
 # A tool that set-up should have installed: `make ci` fails without it, elsewhere the step is skipped.
 lacks = if [ -n "$(STRICT)" ]; then printf '!!! MISSING: %s\n' '$(1)'; exit 1; else $(call skip,$(1)); fi
 
-.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak image bench bench-state bench-latency
+.PHONY: setup setup-tests build demo check ci fmt fmt-check deny advisories clippy test doc scripts examples golden soak image neighbours bench bench-state bench-latency
 
 setup:
 	@.ci/setup.sh build
@@ -93,7 +93,7 @@ doc:
 
 scripts:
 	$(call step,scripts)
-	@for script in .ci/*.sh .ci/tests/*.sh .ci/run; do bash -n "$$script" || exit 1; done
+	@for script in .ci/*.sh .ci/tests/*.sh .ci/neighbours/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 	.ci/tests/kafka.sh
 	.ci/tests/prometheus.sh
 	.ci/tests/deploy.sh
@@ -121,6 +121,12 @@ soak: build
 image: build
 	$(call step,image)
 	.ci/image.sh
+
+# The OpenTelemetry Collector, Jaeger and a Kubernetes API server, which Go builds in half an hour when they are first needed: too long for the
+# gate. `make neighbours NEIGHBOURS=traces` takes some of them.
+neighbours: build setup-tests
+	$(call step,neighbours)
+	.ci/neighbours/run.sh $(NEIGHBOURS)
 
 bench: build
 	$(call step,bench: $(BENCH_EVENTS) events)
