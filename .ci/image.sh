@@ -5,8 +5,8 @@
 #   .ci/image.sh --keep TAR  also saves the image, as `podman load` and `docker load` take it
 #
 # The base is made with mmdebstrap, because no image registry is needed for it then. The image runs as user 65532 with a read-only root, a
-# volume and no capabilities: it becomes ready, a query file is deployed, the container is killed and started again, the deployment is
-# back, and SIGTERM ends it with 0. STREAMGAUGE_BINARY names another binary than target/release/streamgauge.
+# volume and no capabilities: it becomes ready, a query file is deployed, its rows are shown, it is changed, the container is killed and started
+# again, the deployment is back, and SIGTERM ends it with 0. STREAMGAUGE_BINARY names another binary than target/release/streamgauge.
 #
 # Fails where no container can run, unless STREAMGAUGE_ALLOW_SKIP=1.
 set -euo pipefail
@@ -68,7 +68,7 @@ pod() { podman "${storage[@]}" --runtime runc --cgroup-manager cgroupfs "$@" 2> 
 run() {
   pod run --detach --name "$name" --network host --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
     --read-only --read-only-tmpfs=false --user 65532:65532 --cap-drop all --security-opt no-new-privileges \
-    --volume "$name:/var/lib/streamgauge" --volume "$work/requests.sql:/requests.sql:ro" \
+    --volume "$name:/var/lib/streamgauge" --volume "$work/queries:/queries:ro" \
     --env "STREAMGAUGE_HOST=http://127.0.0.1:$port" "$image" serve --listen "127.0.0.1:$port" >/dev/null
 }
 
@@ -128,8 +128,9 @@ pod run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "
 say "$(cat "$work/version") runs in it"
 
 topic=image-$$
-printf '{"model":"m","latency_ms":%d.0,"ts":"2026-01-01T00:00:0%dZ"}\n' 1 1 2 2 3 3 | .ci/kafka.sh load "$STREAMGAUGE_KAFKA" "$topic" 1
-cat >"$work/requests.sql" <<SQL
+printf '{"model":"m","latency_ms":%d.0,"ts":"2026-01-01T00:0%d:00Z"}\n' 1 0 3 0 9 2 | .ci/kafka.sh load "$STREAMGAUGE_KAFKA" "$topic" 1
+mkdir "$work/queries"
+cat >"$work/queries/requests.sql" <<SQL
 CREATE SOURCE requests (
   model TEXT, latency_ms DOUBLE, ts TIMESTAMP,
   WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
@@ -139,14 +140,22 @@ CREATE VIEW latency AS
 SELECT window_end, model, avg(latency_ms) AS avg_ms FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE) GROUP BY window_start, window_end, model;
 SELECT * FROM latency;
 SQL
+sed 's/window_end, model;$/window_end, model HAVING count(*) > 1;/' "$work/queries/requests.sql" >"$work/queries/changed.sql"
 chmod 0755 "$work"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 # Variables of this machine's shell have nothing to do with the container.
 run
 ready
-pod exec "$name" /usr/bin/streamgauge deploy --wait /requests.sql
+pod exec "$name" /usr/bin/streamgauge deploy --wait /queries/requests.sql
 deployed
 say 'it runs as 65532 with a read-only root, and a query file is deployed'
+# The way of a new user: see rows, change the query, see what that does to the state.
+row='"window_end":"2026-01-01T00:01:00.000Z","model":"m","avg_ms":2.0'
+pod exec "$name" /usr/bin/streamgauge tail requests.select_1 --rows 1 --no-follow --json | has "$row" 'the rows'
+pod exec "$name" /usr/bin/streamgauge deploy --plan --name requests /queries/changed.sql | has 'keep|kept' 'the plan'
+pod exec "$name" /usr/bin/streamgauge deploy --wait --name requests /queries/changed.sql | has 'requests' 'the answer'
+pod exec "$name" /usr/bin/streamgauge show requests | has 'HAVING count' 'the text of the deployment'
+say 'its rows are shown, and a changed query keeps its state'
 if pod exec "$name" /usr/bin/streamgauge health --help >/dev/null 2>&1; then
   pod healthcheck run "$name" || { logs; die 'the health check fails'; }
   say 'the health check passes'

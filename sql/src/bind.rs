@@ -46,8 +46,8 @@ use crate::parse::plugin::PluginDef;
 use crate::parse::select::Select;
 use crate::parse::statement::{Body, SinkDef};
 use crate::variables::Variables;
-use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
 use named_query::Hidden;
+use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
 use relation::{Relation, RelationColumn, RelationKind, RowView, TimeRole};
 use value::GivenOptions;
 

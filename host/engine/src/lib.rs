@@ -46,8 +46,8 @@ pub use query::{Settings, Usage, WindowQuery};
 pub use remote_halves::{PartitionFold, WindowClose};
 pub use sealed::{SealedSlice, SealedStates};
 pub use segment::{
-    FoldSegment, OperatorSegment, RestoreError, SegmentId, SegmentKind, Snapshot, StateSegment,
-    ViewSegment, WindowProgress,
+    FoldSegment, OperatorSegment, RestoreError, SegmentId, SegmentKind, Snapshot, StateSegment, ViewSegment,
+    WindowProgress,
 };
 pub use slice::{BadWindow, SliceNumber, TIME_MAX_US, TIME_MIN_US, WindowNumber};
 pub use versions::StateVersions;

@@ -33,8 +33,8 @@ use crate::{
     deploy::DeployError,
     metrics,
     query::{
-        Context, DecisionLog, OpenAggregates, Operators, QueryTask, RecentRows, RunningQuery,
-        Subscription, TaskColumns, WindowFactory, Windows,
+        Context, DecisionLog, OpenAggregates, Operators, QueryTask, RecentRows, RunningQuery, Subscription,
+        TaskColumns, WindowFactory, Windows,
     },
     timings::Timed,
 };
@@ -129,7 +129,8 @@ impl Deployment<'_> {
             None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
         };
         let upstream = Upstream { chain: &[], covered_from_us: start_bounds.emit_from_us };
-        let running = self.query(query, columns.own.positions().to_vec(), upstream, &mut task_builder, builder)?;
+        let running =
+            self.query(query, columns.own.positions().to_vec(), upstream, &mut task_builder, builder)?;
         task_builder.check_owed(manifest)?;
         let outboxes = task_builder.outboxes;
         let calls_own_plugins = task_builder.calls_own_plugins;
@@ -139,8 +140,7 @@ impl Deployment<'_> {
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
         let settings = Settings { delay_us, groups_max: self.limits.max_groups, ..Settings::default() };
         let at = checkpoint.as_ref().map(|(saved, _)| saved.offsets.clone()).unwrap_or_default();
-        let log = DecisionLog::new(backend, outboxes, decisions)
-            .remembering(self.limits.max_remembered);
+        let log = DecisionLog::new(backend, outboxes, decisions).remembering(self.limits.max_remembered);
         let (context, factory) = (Context::new(subscription.clone()), WindowFactory { settings, open });
         let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
             .starting_at(begin.start)
@@ -206,7 +206,8 @@ impl Deployment<'_> {
         }
         let late = Input::Late(manifest.name.clone());
         if let Some(late) = builder.needed.iter().copied().find(|query| query.plan.manifest.input == late) {
-            let (columns, upstream) = (task_builder.late_columns.clone(), Upstream { chain: &[], covered_from_us: None });
+            let (columns, upstream) =
+                (task_builder.late_columns.clone(), Upstream { chain: &[], covered_from_us: None });
             running.send_late_to(self.query(late, columns, upstream, task_builder, builder)?);
         }
         Ok(running)

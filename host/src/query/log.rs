@@ -150,13 +150,7 @@ impl DecisionLog {
     }
 
     /// A run of groups of a complete window is decided.
-    pub fn decide_window(
-        &mut self,
-        over_view: Option<u64>,
-        window_end: i64,
-        run: u32,
-        sent: Vec<SinkBatch>,
-    ) {
+    pub fn decide_window(&mut self, over_view: Option<u64>, window_end: i64, run: u32, sent: Vec<SinkBatch>) {
         debug_assert!(!self.is_decided(over_view, window_end, run), "a run is decided once");
         match over_view {
             None => {

@@ -46,7 +46,11 @@ impl OverView {
             true => {
                 // All windows that were complete are closed when a state is captured.
                 let partitions = shards.map(|partition| (partition, watermark)).collect();
-                WindowQuery::restored(window, self.settings, &WindowProgress { closed, watermark, partitions })?
+                WindowQuery::restored(
+                    window,
+                    self.settings,
+                    &WindowProgress { closed, watermark, partitions },
+                )?
             }
             false => WindowQuery::new(window, self.settings, shards)
                 .map_err(|error| RestoreError::Misfit(error.to_string()))?,
@@ -101,7 +105,9 @@ impl OverView {
         });
         let captured = windows.engine.snapshot(&own.collect(), &mut windows.accumulators)?;
         let Snapshot { parts: folded, kept: names, window_progress: _ } = captured;
-        parts.extend(folded.into_iter().map(|segment| StateSegment { id: self.of_view(segment.id), ..segment }));
+        parts.extend(
+            folded.into_iter().map(|segment| StateSegment { id: self.of_view(segment.id), ..segment }),
+        );
         kept.extend(names.into_iter().map(|id| self.of_view(id)));
         Ok(())
     }
@@ -170,9 +176,8 @@ fn take(
     engine: &mut WindowQuery,
     accumulators: &mut [Box<dyn Accumulators>],
 ) -> Result<Folded, Fault> {
-    let taken = |columns: &[&Column]| -> Vec<Column> {
-        columns.iter().map(|column| column.take(rows)).collect()
-    };
+    let taken =
+        |columns: &[&Column]| -> Vec<Column> { columns.iter().map(|column| column.take(rows)).collect() };
     let (times, keys) = (batch.times.take(rows), taken(batch.keys));
     let arguments: Vec<Vec<Column>> = batch.arguments.iter().map(|arguments| taken(arguments)).collect();
     let arguments: Vec<Vec<&Column>> = arguments.iter().map(|arguments| arguments.iter().collect()).collect();

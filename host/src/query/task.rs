@@ -202,7 +202,11 @@ impl QueryTask {
     /// The same, whose columns are decoded for as long as it lives.
     #[must_use]
     pub fn holding(self, columns: TaskColumns) -> Self {
-        debug_assert_eq!(columns.own.positions(), self.query.columns(), "these are the columns that it reads");
+        debug_assert_eq!(
+            columns.own.positions(),
+            self.query.columns(),
+            "these are the columns that it reads"
+        );
         Self { _columns: Some(columns), ..self }
     }
 

@@ -190,7 +190,8 @@ impl CheckpointManifest {
             0 => BTreeMap::new(),
             _ => {
                 let progress = map(input, 17, read_over_view)?;
-                decided.over_views = map(input, 20, |input| Ok((input.u64()?, (input.i64()?, input.u32()?))))?;
+                decided.over_views =
+                    map(input, 20, |input| Ok((input.u64()?, (input.i64()?, input.u32()?))))?;
                 progress
             }
         };
@@ -310,7 +311,9 @@ fn map<'a, K: Ord, V>(
 mod tests {
     use super::*;
     use streamgauge_common::partition::SourceIndex;
-    use streamgauge_engine::{FoldSegment, OperatorSegment, SegmentKind, SliceNumber, ViewSegment, WindowNumber};
+    use streamgauge_engine::{
+        FoldSegment, OperatorSegment, SegmentKind, SliceNumber, ViewSegment, WindowNumber,
+    };
 
     fn first(number: u32) -> Partition {
         SourceIndex::FIRST.partition(number)
@@ -336,7 +339,10 @@ mod tests {
         newest.task.over_views.insert(7, OverViewProgress { versions: vec![2], emit_from_us: Some(-1) });
         newest.task.decided.over_views.insert(7, (60, 1));
         let (newest_bytes, third_bytes) = (newest.encode(&[SECTION]), third.encode(&[SECTION]));
-        assert!(newest_bytes.starts_with(&third_bytes), "a state without windows over views has the bytes that it had");
+        assert!(
+            newest_bytes.starts_with(&third_bytes),
+            "a state without windows over views has the bytes that it had"
+        );
         assert_eq!(CheckpointManifest::decode(&newest_bytes), Ok((newest, vec![SECTION])));
         assert_eq!(CheckpointManifest::decode(&third_bytes), Ok((third, vec![SECTION])));
         let newest = newest_bytes;

@@ -244,7 +244,8 @@ impl Replay {
             }
             Decision::OverViewClosed { windows, window_end, run, sent } => {
                 if is_new {
-                    let decided = self.decisions.decided.over_views.entry(windows).or_insert((window_end, run));
+                    let decided =
+                        self.decisions.decided.over_views.entry(windows).or_insert((window_end, run));
                     *decided = (window_end, run).max(*decided);
                 }
                 self.send(entry.index, sent);

@@ -2,7 +2,8 @@
 
 use streamgauge_common::{column::Texts, partition::SourceIndex};
 use streamgauge_engine::{
-    FoldSegment, OperatorSegment, SegmentId, SegmentKind, SliceNumber, StateSegment, ViewSegment, WindowNumber,
+    FoldSegment, OperatorSegment, SegmentId, SegmentKind, SliceNumber, StateSegment, ViewSegment,
+    WindowNumber,
 };
 
 use super::bytes::{Malformed, Reader, Writer, read_partition, write_partition};

@@ -1,13 +1,7 @@
 //! Windows over the rows of a view, against a plain program that keeps all events; also where the process is killed again and again.
 
 use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    io::Write as _,
-    path::Path,
-    process::Stdio,
-    time::Duration,
+    collections::BTreeMap, fmt::Write as _, fs, io::Write as _, path::Path, process::Stdio, time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -56,9 +50,7 @@ impl Windows {
 
     /// The ends of the windows that have a moment in them, in half seconds so that the moment before a second can be asked for.
     fn ends(self, half_seconds: i64) -> Vec<i64> {
-        let covers = |start: &i64| {
-            2 * start <= half_seconds && half_seconds < 2 * (start + self.size)
-        };
+        let covers = |start: &i64| 2 * start <= half_seconds && half_seconds < 2 * (start + self.size);
         let first = (half_seconds / 2 - self.size).div_euclid(self.slide) - 1;
         let starts = (first..).map(|k| k * self.slide).take_while(|start| 2 * start <= half_seconds);
         starts.filter(covers).map(|start| start + self.size).collect()
@@ -116,7 +108,8 @@ impl Case {
     fn sql(&self, way: u64) -> String {
         let Self { delay, inner, outer, least_value, least_events, by_model, limit, .. } = self;
         let rows = format!("SELECT ts, model, value FROM s WHERE value >= {least_value}");
-        let having = if *least_events == 0 { String::new() } else { format!("HAVING count(*) >= {least_events}") };
+        let having =
+            if *least_events == 0 { String::new() } else { format!("HAVING count(*) >= {least_events}") };
         let counts = |of: &str| {
             format!(
                 "SELECT window_end, model, count(*) AS events, sum(value) AS total FROM {} GROUP BY window_end, model {having}",
@@ -141,7 +134,11 @@ impl Case {
                 counts("kept"),
                 outer("counts")
             ),
-            1 => format!("INSERT INTO k WITH kept AS ({rows}), counts AS ({}) {};", counts("kept"), outer("counts")),
+            1 => format!(
+                "INSERT INTO k WITH kept AS ({rows}), counts AS ({}) {};",
+                counts("kept"),
+                outer("counts")
+            ),
             _ => format!(
                 "CREATE VIEW counts AS WITH kept AS ({rows}) {}; CREATE VIEW every AS SELECT total, events, model, window_end FROM \
                  counts; CREATE VIEW o AS {}; INSERT INTO k SELECT * FROM o;",
@@ -264,7 +261,8 @@ fn compare(case: &Case, found: &[Value], what: &str) {
 #[test]
 fn windows_over_views_have_the_rows_of_a_plain_program() {
     let seed = std::env::var("STREAMGAUGE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(12);
-    let count = std::env::var("STREAMGAUGE_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(90_u64);
+    let count =
+        std::env::var("STREAMGAUGE_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(90_u64);
     println!("seed {seed}, {count} cases");
     let (mut draw, mut all) = (Draw(seed), 0);
     for number in 0..count {

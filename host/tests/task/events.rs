@@ -26,7 +26,7 @@ use streamgauge::{
     deploy::{Connectors, HostCatalog},
     query::{
         Context, Counts, DecisionLog, OpenAggregates, Operators, QueryTask, RunningQuery, Subscription,
-        WindowFactory, Windows,
+        TaskColumns, WindowFactory, Windows,
     },
 };
 use streamgauge_common::{offset::Offset, partition::SourceIndex, row::Identity};
@@ -144,7 +144,7 @@ impl Scene {
         };
         let context = Context::new(Arc::new(subscription));
         let task = QueryTask::new(running, log, context, StartBounds::default(), Offsets::new(), factory)
-            .holding(ticket);
+            .holding(TaskColumns { own: ticket, late: None });
         Self { source, task, outbox, schema, folder, open }
     }
 

@@ -19,8 +19,9 @@ impl Binder<'_> {
         let Some(to) = &select.late_to else { return Ok(None) };
         let sink = self.find_sink(to)?;
         if query.select.windows.is_none() {
-            return Err(Problem::new(to.span, "without windows no event is late")
-                .help("leave LATE DATA TO out, or make windows: FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)"));
+            return Err(Problem::new(to.span, "without windows no event is late").help(
+                "leave LATE DATA TO out, or make windows: FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
+            ));
         }
         if !matches!(source.kind, RelationKind::Source { .. }) {
             return Err(Problem::new(to.span, format!("no row of {} is late", source.describe()))
@@ -39,7 +40,8 @@ impl Binder<'_> {
             role: TimeRole::None,
         });
         let columns = source.columns.iter();
-        let columns = columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
+        let columns =
+            columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
         Ok(Some(BoundQuery {
             name,
             sql: query.sql.clone(),

@@ -23,8 +23,11 @@ impl Binder<'_> {
         let before = self.named.len();
         for NamedQuery { name, select } in with {
             if self.named.iter().skip(before).any(|known| same(&known.name, &name.text)) {
-                return Err(Problem::new(name.span, format!("two queries of WITH have the name `{}`", name.text))
-                    .help("choose another name"));
+                return Err(Problem::new(
+                    name.span,
+                    format!("two queries of WITH have the name `{}`", name.text),
+                )
+                .help("choose another name"));
             }
             let relation = self.bind_named(name, select, sql)?;
             self.named.push(relation);
@@ -78,7 +81,11 @@ impl Binder<'_> {
 
     /// The relation that a query really reads, and the query over it. A query in a query that selects rows is not there when the program
     /// runs, and windows over a view that does so are windows over its source.
-    pub(super) fn read_through(&mut self, relation: Relation, select: BoundSelect) -> (Relation, BoundSelect) {
+    pub(super) fn read_through(
+        &mut self,
+        relation: Relation,
+        select: BoundSelect,
+    ) -> (Relation, BoundSelect) {
         match &relation.kind {
             RelationKind::RowView(view) if relation.is_named || select.windows.is_some() => {
                 if let (Input::View(name), false) = (&relation.input, relation.is_named) {
@@ -102,9 +109,10 @@ fn written(select: &Select) -> String {
     });
     let having = select.having.iter().map(|having| format!("HAVING {}", having.expr));
     let order = select.order_by.iter().flat_map(|order| {
-        let keys = order.keys.iter().map(|key| {
-            format!("{} {} {}", key.written.expr, key.descending, key.nulls_first)
-        });
+        let keys = order
+            .keys
+            .iter()
+            .map(|key| format!("{} {} {}", key.written.expr, key.descending, key.nulls_first));
         keys.chain([format!("LIMIT {:?}", order.limit)])
     });
     items.chain(having).chain(order).collect::<Vec<_>>().join("\n")

@@ -141,11 +141,8 @@ fn misplaced(expressions: &Expressions<'_>, select: &Select) -> Option<Box<Probl
 /// `count(*)`.
 fn count_all() -> Ast {
     let argument = ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard);
-    let arguments = ast::FunctionArgumentList {
-        duplicate_treatment: None,
-        args: vec![argument],
-        clauses: Vec::new(),
-    };
+    let arguments =
+        ast::FunctionArgumentList { duplicate_treatment: None, args: vec![argument], clauses: Vec::new() };
     Ast::Function(ast::Function {
         name: ast::ObjectName::from(vec![ast::Ident::new("count")]),
         uses_odbc_syntax: false,
@@ -162,8 +159,11 @@ fn count_all() -> Ast {
 fn distinct(select: &Select) -> Checked<Vec<Written>> {
     let Some(span) = select.distinct else { return Ok(Vec::new()) };
     if !select.group_by.is_empty() {
-        return Err(Problem::new(span, "DISTINCT stands beside GROUP BY, which gives one row a group already")
-            .help("leave DISTINCT out, and name all columns of GROUP BY in the SELECT list"));
+        return Err(Problem::new(
+            span,
+            "DISTINCT stands beside GROUP BY, which gives one row a group already",
+        )
+        .help("leave DISTINCT out, and name all columns of GROUP BY in the SELECT list"));
     }
     let written = |item: &Item| match item {
         Item::Expr(written, _) => Some(Written::clone(written)),
@@ -185,12 +185,7 @@ fn all(
     for (at, column) in expressions.scope.relation.columns.iter().enumerate() {
         let expr = Expr { node: Node::Column(at), data_type: column.data_type };
         let name = Name { span, ..column.name.clone() };
-        output.add(BoundOutput {
-            text: name.text.clone(),
-            name,
-            expr,
-            role: column.role,
-        })?;
+        output.add(BoundOutput { text: name.text.clone(), name, expr, role: column.role })?;
     }
     Ok(())
 }

@@ -22,9 +22,7 @@ pub(crate) struct Relation {
 #[derive(Clone, Debug)]
 pub(crate) enum RelationKind {
     /// With the column of its WATERMARK.
-    Source {
-        time: Option<usize>,
-    },
+    Source { time: Option<usize> },
     /// Rows of windows.
     WindowView,
     /// Rows of a source.

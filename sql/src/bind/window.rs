@@ -302,8 +302,12 @@ fn time_of_view(name: &Name, view: &Relation, span: Span) -> Checked<usize> {
         return Ok(at);
     }
     let problem = match at {
-        Some(_) => format!("windows over {} are made by {what}, and `{}` is not that", view.describe(), name.text),
-        None => format!("{} has no column `{}`; windows over it are made by {what}", view.describe(), name.text),
+        Some(_) => {
+            format!("windows over {} are made by {what}, and `{}` is not that", view.describe(), name.text)
+        }
+        None => {
+            format!("{} has no column `{}`; windows over it are made by {what}", view.describe(), name.text)
+        }
     };
     let known = view.columns.iter().find(|column| column.role == wanted);
     Err(Problem::new(span, problem).help(match (known, wanted) {

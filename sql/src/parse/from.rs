@@ -97,7 +97,9 @@ fn subquery(cursor: &mut Cursor) -> Checked<From> {
     let start = cursor.span();
     cursor.advance();
     if !cursor.at_word("select") && !cursor.at_word("with") {
-        return Err(Problem::new(start, "a name in FROM stands without parentheses").help("write FROM source"));
+        return Err(
+            Problem::new(start, "a name in FROM stands without parentheses").help("write FROM source")
+        );
     }
     let select = select::parse_inner(cursor)?;
     let span = cursor.since(start);

@@ -34,8 +34,10 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<Option<OrderBy>> {
     let start = cursor.span();
     if !cursor.accept_words(&["order", "by"]) {
         return match cursor.at_word("limit") {
-            true => Err(Problem::new(start, "LIMIT without ORDER BY does not say which rows of a window come")
-                .help(ORDER_BY)),
+            true => {
+                Err(Problem::new(start, "LIMIT without ORDER BY does not say which rows of a window come")
+                    .help(ORDER_BY))
+            }
             false => Ok(None),
         };
     }

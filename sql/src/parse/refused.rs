@@ -75,7 +75,11 @@ const CLAUSES: &[Row] = &[
         "ORDER BY stands behind HAVING, once",
         "write SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ...",
     ),
-    (&["limit"], "LIMIT stands behind ORDER BY, once", "write ORDER BY column DESC LIMIT 10: of each window's rows"),
+    (
+        &["limit"],
+        "LIMIT stands behind ORDER BY, once",
+        "write ORDER BY column DESC LIMIT 10: of each window's rows",
+    ),
     (&["offset"], "OFFSET is not in the language: a stream has no end", "select with WHERE or HAVING"),
     (&["fetch"], "FETCH is not in the language: a stream has no end", FIRST_ROWS),
     (

@@ -60,8 +60,7 @@ const WHERE: &str = "write WHERE condition, such as WHERE x > 0";
 const GROUP_BY: &str = "write GROUP BY column, ...";
 const HAVING: &str = "write HAVING condition, such as HAVING count(*) > 10";
 const LATE_TO: &str = "write LATE DATA TO sink";
-const CLAUSES: &str =
-    "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ..., each once, and ends with `;`";
+const CLAUSES: &str = "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ..., each once, and ends with `;`";
 
 const NAMED: &str = "write WITH name AS (SELECT ... FROM source) SELECT ... FROM name";
 
@@ -142,7 +141,19 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
         true => Some(cursor.name("the name of a sink").map_err(|problem| problem.or_help(LATE_TO))?),
         false => None,
     };
-    Ok(Select { with: Vec::new(), distinct, items, from, filter, group_by, having, order_by, late_to, names: None, span: cursor.since(start) })
+    Ok(Select {
+        with: Vec::new(),
+        distinct,
+        items,
+        from,
+        filter,
+        group_by,
+        having,
+        order_by,
+        late_to,
+        names: None,
+        span: cursor.since(start),
+    })
 }
 
 /// DISTINCT, unless it is the name of a column.

@@ -41,9 +41,8 @@ impl Owner {
     fn of(segment: &StateSegment) -> Self {
         match segment.id {
             SegmentId::Fold(FoldSegment { partition, .. }) => Self::Partition(partition),
-            SegmentId::Operator(OperatorSegment { shard, .. }) | SegmentId::View(ViewSegment { shard, .. }) => {
-                Self::Shard(shard)
-            }
+            SegmentId::Operator(OperatorSegment { shard, .. })
+            | SegmentId::View(ViewSegment { shard, .. }) => Self::Shard(shard),
         }
     }
 }
