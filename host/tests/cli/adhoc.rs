@@ -355,11 +355,13 @@ fn completions_and_the_manual_know_every_command() {
     assert!(commands.contains(&"query") && commands.contains(&"man"), "{commands:?}");
     let (exit, page, _) = outcome(streamgauge().arg("man"));
     assert_eq!(exit, 0);
+    // In the manual's language a hyphen stands behind a backslash.
+    let plain = page.replace("\\-", "-");
     for shell in ["bash", "zsh", "fish"] {
         let (exit, script, _) = outcome(streamgauge().args(["completions", shell]));
         assert_eq!(exit, 0);
         for command in &commands {
-            assert!(script.contains(command) && page.contains(command), "{shell}: {command}");
+            assert!(script.contains(command) && plain.contains(command), "{shell}: {command}");
         }
     }
     assert!(page.contains("\\-\\-checkpoint\\-interval"), "options of commands are on the page");
