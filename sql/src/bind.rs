@@ -48,7 +48,7 @@ use crate::parse::statement::{Body, SinkDef};
 use crate::variables::Variables;
 use named_query::Hidden;
 use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
-use relation::{Relation, RelationColumn, RelationKind, RowView, TimeRole};
+use relation::{Relation, RelationColumn, RelationKind, TimeRole};
 use value::GivenOptions;
 
 pub(crate) use aggregate::BoundAggregate;
@@ -270,23 +270,6 @@ impl<'a> Binder<'a> {
         let (name, input) = (name.text.clone(), Input::View(file));
         self.relations.push(Relation { name, kind, input, columns, is_named: false });
         Ok(query)
-    }
-
-    /// What the rows of a view are.
-    fn view_kind(&self, query: &BoundQuery) -> RelationKind {
-        let read = self.relations.iter().find(|relation| relation.input == query.input);
-        let select = query.select.clone();
-        match read.map(|read| (read, &read.kind)) {
-            Some(_) if select.windows.is_some() => RelationKind::WindowView,
-            Some((source, RelationKind::Source { .. })) => {
-                RelationKind::RowView(Box::new(RowView { source: source.clone(), select }))
-            }
-            Some((view, RelationKind::RowView(inner))) => {
-                let select = row_view::through(select, view, inner);
-                RelationKind::RowView(Box::new(RowView { source: inner.source.clone(), select }))
-            }
-            Some((_, RelationKind::WindowView)) | None => RelationKind::WindowView,
-        }
     }
 
     /// A name becomes a file and a field of metrics, and must be new.

@@ -1,5 +1,7 @@
 //! What a checkpoint's manifest says: where a query stands, and which sections of which generations hold its parts.
 
+mod over_view;
+
 use std::collections::BTreeMap;
 
 use streamgauge_common::{offset::Offset, partition::Partition, topic_id::TopicId};
@@ -11,6 +13,8 @@ use super::{
     segment::{read_id, write_id},
 };
 use crate::{checkpoint::SectionRef, outbox::Acknowledged};
+
+pub use over_view::OverViewProgress;
 
 /// A partition's way, as far as a query has gone it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +39,6 @@ pub struct Decided {
     pub passed: BTreeMap<Partition, Offset>,
     /// As `run`, of windows over views, by the ids that their segments have.
     pub over_views: BTreeMap<u64, (i64, u32)>,
-}
-
-/// What is kept of windows over a view beside their segments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OverViewProgress {
-    /// The versions of their reducers' states.
-    pub versions: Vec<u32>,
-    /// Windows that start before it are not emitted; none = all are.
-    pub emit_from_us: Option<i64>,
 }
 
 /// What was fixed when the query was first started.
@@ -154,7 +149,7 @@ impl CheckpointManifest {
             });
         }
         if has_over_views {
-            write_over_views(out, task);
+            over_view::write(out, task);
         }
         writer.into_bytes()
     }
@@ -189,7 +184,7 @@ impl CheckpointManifest {
         let over_views = match input.left() {
             0 => BTreeMap::new(),
             _ => {
-                let progress = map(input, 17, read_over_view)?;
+                let progress = map(input, 17, over_view::read)?;
                 decided.over_views =
                     map(input, 20, |input| Ok((input.u64()?, (input.i64()?, input.u32()?))))?;
                 progress
@@ -237,26 +232,6 @@ impl Decided {
             over_views: BTreeMap::new(),
         })
     }
-}
-
-fn write_over_views(out: &mut Writer, task: &TaskManifest) {
-    write_map(out, &task.over_views, |out, &id, OverViewProgress { versions, emit_from_us }| {
-        out.u64(id);
-        out.u64(versions.len() as u64);
-        versions.iter().for_each(|&version| out.u32(version));
-        write_optional(out, *emit_from_us);
-    });
-    write_map(out, &task.decided.over_views, |out, &id, &(window_end, run)| {
-        out.u64(id);
-        out.i64(window_end);
-        out.u32(run);
-    });
-}
-
-fn read_over_view(input: &mut Reader<'_>) -> Result<(u64, OverViewProgress), Malformed> {
-    let (id, versions) = (input.u64()?, list(input, 4, Reader::u32)?);
-    let emit_from_us = if input.bool()? { Some(input.i64()?) } else { None };
-    Ok((id, OverViewProgress { versions, emit_from_us }))
 }
 
 fn write_optional(out: &mut Writer, number: Option<i64>) {

@@ -56,6 +56,7 @@ fn expected(upto: u32) -> Vec<(i64, Option<i64>)> {
 /// Runs on the events up to `n` and one more, which closes the window of the last, until that one's row is in the file; then kills.
 /// What it said on standard error.
 fn until_row(folder: &Path, n: u32) -> String {
+    let before = newest_checkpoint(folder);
     let mut child = run(folder, &["--input", "s=-", "--state", "state", "--checkpoint-interval", "5ms"])
         .stdin(Stdio::piped())
         .stderr(fs::File::create(folder.join("said")).unwrap())
@@ -67,10 +68,14 @@ fn until_row(folder: &Path, n: u32) -> String {
         assert_eq!(child.try_wait().unwrap(), None, "{}", fs::read_to_string(folder.join("said")).unwrap());
         assert!(since.elapsed() < Duration::from_secs(30), "row {n} does not come");
     }
-    // A checkpoint that was begun after the row was decided: the second one from now on.
-    let checkpoint = newest_checkpoint(folder);
-    while newest_checkpoint(folder) < checkpoint + 2 {
+    // A checkpoint that was begun after the row was decided: no other one follows, since nothing more comes.
+    let (mut checkpoint, mut last) = (newest_checkpoint(folder), Stopwatch::start());
+    while checkpoint == before || last.elapsed() < Duration::from_millis(300) {
         assert!(since.elapsed() < Duration::from_secs(30), "no checkpoint is written");
+        let newest = newest_checkpoint(folder);
+        if newest != checkpoint {
+            (checkpoint, last) = (newest, Stopwatch::start());
+        }
     }
     child.kill().unwrap();
     child.wait().unwrap();

@@ -59,7 +59,7 @@ fn check_rows(expressions: &Expressions<'_>, order: &OrderBy) -> Checked<()> {
     match expressions.scope.windows.is_some() || expressions.scope.relation.has_window_rows() {
         true => Ok(()),
         false => Err(Problem::new(order.span, "ORDER BY orders the rows of a window, and these rows are of none")
-            .help("make windows, as in FROM TUMBLE(source, ts, INTERVAL '1' MINUTE), or leave it out: rows come as they are read")),
+            .help("make windows, as in FROM TUMBLE(source, ts, INTERVAL '1' MINUTE), or leave it out: rows come as they are read, and `streamgauge query --rows N` shows the first N")),
     }
 }
 

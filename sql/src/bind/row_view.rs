@@ -2,9 +2,29 @@
 //! written in it. So the view's rows have the source's event time, partitions and watermark.
 
 use super::query::{BoundOutput, BoundSelect, Computed, any_column};
-use super::relation::{Relation, RowView};
+use super::relation::{Relation, RelationKind, RowView};
+use super::{Binder, BoundQuery};
 use crate::expr::{Expr, Node};
 use crate::types::{DataType, Value};
+
+impl Binder<'_> {
+    /// What the rows of a view are.
+    pub(super) fn view_kind(&self, query: &BoundQuery) -> RelationKind {
+        let read = self.relations.iter().find(|relation| relation.input == query.input);
+        let select = query.select.clone();
+        match read.map(|read| (read, &read.kind)) {
+            Some(_) if select.windows.is_some() => RelationKind::WindowView,
+            Some((source, RelationKind::Source { .. })) => {
+                RelationKind::RowView(Box::new(RowView { source: source.clone(), select }))
+            }
+            Some((view, RelationKind::RowView(inner))) => {
+                let select = through(select, view, inner);
+                RelationKind::RowView(Box::new(RowView { source: inner.source.clone(), select }))
+            }
+            Some((_, RelationKind::WindowView)) | None => RelationKind::WindowView,
+        }
+    }
+}
 
 /// A query over the rows of a view as one over what the view reads.
 pub(super) fn through(select: BoundSelect, relation: &Relation, view: &RowView) -> BoundSelect {

@@ -36,7 +36,7 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<Option<OrderBy>> {
         return match cursor.at_word("limit") {
             true => {
                 Err(Problem::new(start, "LIMIT without ORDER BY does not say which rows of a window come")
-                    .help(ORDER_BY))
+                    .help("write ORDER BY column DESC, ... LIMIT 10 over windows; `streamgauge query --rows N` shows the first N rows of any query"))
             }
             false => Ok(None),
         };
