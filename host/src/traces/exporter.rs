@@ -137,7 +137,7 @@ fn resource() -> Resource {
 
 /// Random bits as a UUID of version 4.
 fn uuid(bits: u128) -> String {
-    let fixed = (0xf << 76) | (0x3 << 62);
+    let fixed: u128 = (0xf << 76) | (0x3 << 62);
     let bits = (bits & !fixed) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
