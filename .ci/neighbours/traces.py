@@ -233,6 +233,8 @@ def check_metrics(collector, page):
         return known if names <= known else None
 
     until(all_there, f"the Collector scrapes {len(names)} metrics", collector)
+    if not re.search(r"^     -> Name: up\n(?:(?!     -> Name: ).*\n)*?Value: 1\.0+$", collector.said(), re.M):
+        fail("the Collector's own `up` of the host is not 1")
     if wrong := re.findall(r"^.*\t(?:warn|error)\t.*prometheus.*$", collector.said(), re.M | re.I):
         fail("the Collector complains of /metrics:\n" + "\n".join(wrong[:5]))
     return len(names)
@@ -267,7 +269,8 @@ def main():
 
         stop = threading.Event()
         stack.callback(stop.set)
-        threading.Thread(target=produce, args=[kafka, stop], daemon=True).start()
+        producing = threading.Thread(target=produce, args=[kafka, stop], daemon=True)
+        producing.start()
         sql = SQL.format(kafka=kafka, folder=folder, hook=f"127.0.0.1:{hook.server_address[1]}")
         request = Request(f"http://{address}/v1/deployments/load?wait=true", sql.encode(), {"Content-Type": "application/sql"}, method="PUT")
         with urlopen(request, timeout=60) as answer:
@@ -304,6 +307,7 @@ def main():
         say("without the Collector rows go on, which the log says once; when it is back, spans arrive again")
 
         stop.set()
+        producing.join(PATIENCE_S)
         host.process.terminate()
         if host.process.wait(PATIENCE_S) != 0:
             fail("the host did not end well:\n" + host.said()[-4000:])

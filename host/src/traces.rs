@@ -82,7 +82,7 @@ impl Traces {
     /// What is needed for it cannot be made.
     pub fn start(destination: &Destination, ratio: f64) -> Result<Self, StartError> {
         let (exporter, ids) =
-            (Exporter::start(destination, SpanMetrics::new())?, RandomIdGenerator::default());
+            (Exporter::start(destination, SpanMetrics::of_process())?, RandomIdGenerator::default());
         Ok(Self(Some(Arc::new(Tracer { exporter, ratio, ids }))))
     }
 

@@ -222,7 +222,7 @@ impl Worker<'_> {
         self.writer = writer.filter(|_| !spent);
         // What was given up is tried by the next start.
         if let Some(mut span) = traced.filter(|_| !matches!(written, Err(WriteError::Stopped))) {
-            span.set("messaging.system", KafkaConnector.name());
+            span.set("messaging.system", KafkaConnector.name().to_owned());
             span.set("messaging.destination.name", self.sink.topic.clone());
             let failed = written.as_ref().err().map(ToString::to_string);
             span.end_write(batch, failed.as_deref());

@@ -149,8 +149,7 @@ pub struct SpanMetrics {
 
 impl SpanMetrics {
     /// For the recorder of this thread.
-    #[expect(clippy::new_without_default, reason = "it is made where a recorder is")]
-    pub fn new() -> Self {
+    pub fn of_process() -> Self {
         let of = |outcome| SPANS.counter(&[outcome]);
         Self { sent: of("sent"), failed: of("failed"), dropped: of("dropped") }
     }

@@ -121,7 +121,7 @@ fn resource() -> Resource {
     let given = Resource::builder().build();
     let name = given.get(&Key::from_static_str("service.name"));
     let is_named = name.is_some_and(|name| !name.as_str().starts_with("unknown_service"));
-    let instance = uuid(u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)));
+    let instance = uuid(fastrand::u128(..));
     let own = [
         ("service.name", "streamgauge".to_owned()),
         ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -137,7 +137,8 @@ fn resource() -> Resource {
 
 /// Random bits as a UUID of version 4.
 fn uuid(bits: u128) -> String {
-    let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let fixed: u128 = (0xf << 76) | (0x3 << 62);
+    let bits = (bits & !fixed) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
