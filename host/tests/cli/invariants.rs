@@ -215,6 +215,7 @@ const WRITES_STATE: [&str; 20] = [
     "host/state/src/log/entry.rs",
     "host/state/src/log/mark.rs",
     "host/state/src/manifest.rs",
+    "host/state/src/manifest/over_view.rs",
     "host/state/src/recovery/accept.rs",
     "host/state/src/recovery/sections.rs",
     "host/state/src/segment.rs",

@@ -78,7 +78,7 @@ fn scene(is_watched: bool) -> (Scene, Arc<AtomicUsize>) {
     let inner = accumulators.remove(0);
     accumulators.insert(0, Box::new(Slow { inner, evaluated: evaluated.clone() }));
     let engine = WindowQuery::new(&window, Settings::default(), []).unwrap();
-    scene.task.begin_windows(Windows { engine, accumulators });
+    scene.task.begin_windows(Windows { engine, accumulators }).unwrap();
     scene.task = scene.task.that_may_be_slow(is_watched);
     scene.task.assign_active(first(0), Offset(0));
     scene.task.begin();
