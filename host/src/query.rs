@@ -309,15 +309,7 @@ impl RunningQuery {
             let message = format!("{} in {text}", words(failure.reason));
             input.dead_letter(row(failure.row), &self.manifest.name, failure.reason, &message, scope);
         }
-        for (record, why) in input.quarantined() {
-            let rows = among(input.rows_of(*record), usable.as_deref());
-            if !rows.is_empty() {
-                let record = Some(RejectScope::Record(*record));
-                input.dead_letter(record, &self.manifest.name, Reason::Plugin, why, scope);
-                let kept = kept.get_or_insert_with(|| Bitmap::filled(len, true));
-                rows.for_each(|row| kept.set(row, false));
-            }
-        }
+        leave_out_quarantined(input, usable.as_deref(), (&self.manifest.name, len), &mut kept, scope);
         let column = |place: manifest::Column| match place {
             manifest::Column::Input(index) => columns.get(index).copied(),
             manifest::Column::Computed(index) => selected.columns.get(index),
@@ -411,5 +403,23 @@ impl RunningQuery {
         let selected = context.timings().of(Step::Query, || component.ingest(len, &arguments))?;
         let kept = kept(&selected, len);
         Ok((selected, kept))
+    }
+}
+
+/// Records for which a plugin failed are dead letters, and none of their rows goes on.
+fn leave_out_quarantined(
+    input: &InputBatch<'_>,
+    usable: Option<&[u32]>,
+    (query, len): (&str, usize),
+    kept: &mut Option<Bitmap>,
+    scope: &mut QueryContext<'_>,
+) {
+    for (record, why) in input.quarantined() {
+        let rows = among(input.rows_of(*record), usable);
+        if !rows.is_empty() {
+            input.dead_letter(Some(RejectScope::Record(*record)), query, Reason::Plugin, why, scope);
+            let kept = kept.get_or_insert_with(|| Bitmap::filled(len, true));
+            rows.for_each(|row| kept.set(row, false));
+        }
     }
 }

@@ -151,8 +151,7 @@ impl Deployment<'_> {
             "error: query '{query}': it was killed, and what it had decided since its last checkpoint must be decided in the same way \
              again: max_groups and max_record_bytes cannot be changed now\n\
              help: {}; then they can be changed",
-            self.advice
-                .limits(&[("max_groups", groups_max as u64), ("max_record_bytes", record_bytes_max as u64)])
+            self.advice.limits(&[("max_groups", groups_max), ("max_record_bytes", record_bytes_max)])
         )))
     }
 

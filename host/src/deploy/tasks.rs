@@ -129,14 +129,11 @@ impl Deployment<'_> {
             None => StartBounds { emit_from_us: begin.emit_from_us, ..StartBounds::default() },
         };
         let upstream = Upstream { chain: &[], covered_from_us: start_bounds.emit_from_us };
-        let running =
-            self.query(query, columns.own.positions().to_vec(), upstream, &mut task_builder, builder)?;
+        let places = columns.own.positions().to_vec();
+        let running = self.query(query, places, upstream, &mut task_builder, builder)?;
         task_builder.check_owed(manifest)?;
-        let outboxes = task_builder.outboxes;
-        let calls_own_plugins = task_builder.calls_own_plugins;
-        if let Some((saved, _)) = &checkpoint {
-            self.check_operators(&running, saved, builder)?;
-        }
+        let TaskBuilder { outboxes, calls_own_plugins, .. } = task_builder;
+        saved.map_or(Ok(()), |saved| self.check_operators(&running, saved, builder))?;
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
         let settings = Settings { delay_us, groups_max: self.limits.max_groups, ..Settings::default() };
         let at = checkpoint.as_ref().map(|(saved, _)| saved.offsets.clone()).unwrap_or_default();

@@ -14,13 +14,15 @@ impl RunningQuery {
     /// Gives back what instances take, of this query and its readers.
     pub(super) fn rest(&mut self) {
         self.component.iter_mut().for_each(QueryComponent::rest);
-        if let Some(windows) = self.windows.as_mut().filter(|_| !self.rests && self.failed.is_none())
+        // Windows over a view are not opened again before their rows come.
+        let rests = !self.rests && self.failed.is_none() && self.over_view.is_none();
+        if let Some(windows) = self.windows.as_mut().filter(|_| rests)
             && windows.engine.usage().slots == 0
         {
-            let absent = |calls: &Box<dyn Accumulators>| -> Box<dyn Accumulators> {
+            let absent = |calls: &dyn Accumulators| -> Box<dyn Accumulators> {
                 Box::new(Absent { state_version: calls.state_version(), restores: calls.restores().to_vec() })
             };
-            windows.accumulators = windows.accumulators.iter().map(absent).collect();
+            windows.accumulators = windows.accumulators.iter().map(|calls| absent(&**calls)).collect();
             self.rests = true;
         }
         self.downstream.iter_mut().for_each(Self::rest);

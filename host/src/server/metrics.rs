@@ -60,15 +60,7 @@ pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> St
     };
     gauge(&LAG, &|query| query.lag.map(|lag| lag as f64));
     gauge(&CHECKPOINT_AGE, &|query| query.checkpoint_age_seconds);
-    head(&mut text, &OUTBOX_AGE);
-    for query in &queries {
-        let (deployment, name) = query.name.split_once('.').unwrap_or(("", &query.name));
-        if let Some((sink, age)) = query.sink.as_deref().zip(query.outbox_age_seconds) {
-            let [deployment, name, sink] = [deployment, name, sink].map(escaped);
-            let labels = format!("deployment=\"{deployment}\",query=\"{name}\",sink=\"{sink}\"");
-            line(&mut text, &OUTBOX_AGE, &labels, age);
-        }
-    }
+    outbox_ages(&mut text, &queries);
     head(&mut text, &STARTS);
     for (deployment, starts) in deployments.starts() {
         line(&mut text, &STARTS, &format!("deployment=\"{}\"", escaped(&deployment)), starts as f64);
@@ -94,6 +86,18 @@ pub(super) fn page(recorded: &PrometheusHandle, deployments: &Deployments) -> St
     }
     process(&mut text);
     text
+}
+
+fn outbox_ages(text: &mut String, queries: &[&Query]) {
+    head(text, &OUTBOX_AGE);
+    for query in queries {
+        let (deployment, name) = query.name.split_once('.').unwrap_or(("", &query.name));
+        if let Some((sink, age)) = query.sink.as_deref().zip(query.outbox_age_seconds) {
+            let [deployment, name, sink] = [deployment, name, sink].map(escaped);
+            let labels = format!("deployment=\"{deployment}\",query=\"{name}\",sink=\"{sink}\"");
+            line(text, &OUTBOX_AGE, &labels, age);
+        }
+    }
 }
 
 /// How far the watermark of each partition is behind the clock, in seconds; of many partitions only the largest.

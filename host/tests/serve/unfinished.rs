@@ -12,10 +12,10 @@ use crate::{
     life::{sql, with_input},
 };
 
-/// A text that compiles and whose file cannot be opened.
+/// A text that compiles and that cannot be put together: its file has lines that it may not touch.
 fn unusable(host: &Host, condition: &str) -> String {
-    fs::create_dir_all(host.files().join("folder")).unwrap();
-    sql(host, condition, "").replace("out.jsonl", "folder")
+    fs::write(host.files().join("other.jsonl"), "{}\n").unwrap();
+    sql(host, condition, "").replace("out.jsonl', mode = 'append'", "other.jsonl'")
 }
 
 fn lines(host: &Host) -> usize {

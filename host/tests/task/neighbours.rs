@@ -387,7 +387,10 @@ fn what_was_counted_of_a_batch_that_failed_is_counted_once() {
                     (&format!("dead_letters_total {labels} reason=malformed"), 1.0),
                 ]));
             }
-            assert_eq!(recorded.values(), wanted, "{end:?}");
+            let mut values = recorded.values();
+            // How many windows close at a time depends on batches.
+            values.retain(|name, _| !name.contains("close_duration"));
+            assert_eq!(values, wanted, "{end:?}");
             let Counts { events, rows, late, late_partial, dead_letters } = end.counts;
             assert_eq!((events, rows, late, late_partial, dead_letters), (EVENTS as u64, 22, 2, 2, 4));
             assert_eq!(letters.lines().count(), if keeps_letters { 6 } else { 0 });

@@ -259,16 +259,19 @@ fn a_checkpoint_that_would_say_what_the_last_one_says_is_not_written() {
     assert!(!writes(&mut process, &|process| process.pass(5)), "no window ends");
     assert!(writes(&mut process, &|process| process.pass(60)), "windows have closed");
     // Windows without rows end every 10 seconds.
-    for seconds in (100..).step_by(10).take(90) {
-        assert!(!writes(&mut process, &|process| process.pass(seconds)), "the log has it");
-    }
-    let many = (1_000..).step_by(10).take(30);
-    assert_eq!(many.filter(|&seconds| writes(&mut process, &|process| process.pass(seconds))).count(), 1);
+    let mut written = |passed: &mut dyn Iterator<Item = i64>| {
+        passed.filter(|&seconds| writes(&mut process, &|process| process.pass(seconds))).count()
+    };
+    // The log has them. That the rows of before were acknowledged may be known only now, which is something new.
+    let few = written(&mut (100..).step_by(10).take(90));
+    assert!(few <= 1, "{few}");
+    let many = written(&mut (1_000..).step_by(10).take(130));
+    assert!((1..=2).contains(&many), "{many}");
     let told = fs::read_to_string(&rows).unwrap_or_default();
     process.kill();
     // What is behind the checkpoint is in the log: nothing is decided anew.
     let mut process = Process::start(&store, FIRST, &rows).unwrap();
-    process.pass(2_000);
+    process.pass(4_000);
     process.kill();
     assert!(fs::read_to_string(&rows).unwrap().starts_with(&told));
     let mut lines: Vec<String> = fs::read_to_string(&rows).unwrap().lines().map(str::to_owned).collect();

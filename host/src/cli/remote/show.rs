@@ -39,6 +39,9 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     print(&shown(&answer.json))
 }
 
+const QUERY_COLUMNS: [&str; 9] =
+    ["QUERY", "SOURCE", "EVENTS", "ROWS", "LATE", "DEAD LETTERS", "LAG", "WAITING ROWS", "WATERMARK"];
+
 fn shown(deployment: &Value) -> String {
     let text = |value: &Value, key: &str| plain(value.get(key).and_then(Value::as_str).unwrap_or_default());
     let number = |value: &Value, key: &str| match value.get(key) {
@@ -59,17 +62,7 @@ fn shown(deployment: &Value) -> String {
     }
     let none = Vec::new();
     let list = |key: &str| deployment.get(key).and_then(Value::as_array).unwrap_or(&none);
-    let mut queries = table(&[
-        "QUERY",
-        "SOURCE",
-        "EVENTS",
-        "ROWS",
-        "LATE",
-        "DEAD LETTERS",
-        "LAG",
-        "WAITING ROWS",
-        "WATERMARK",
-    ]);
+    let mut queries = table(&QUERY_COLUMNS);
     for query in list("queries") {
         queries.add_row([
             text(query, "name"),
