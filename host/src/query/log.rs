@@ -6,7 +6,7 @@ use std::{
 };
 
 use streamgauge_common::{offset::Offset, partition::Partition, wakeup::Wakeup};
-use streamgauge_engine::StateSegment;
+use streamgauge_engine::{FoldSegment, SegmentId, SegmentKind, StateSegment};
 use streamgauge_state::{
     backend::{CheckpointObserver, CheckpointRequest, PendingDelivery, StateBackend},
     decision::{Decision, Forced, SinkBatch, Verdict},
@@ -14,6 +14,7 @@ use streamgauge_state::{
     outbox::{Acknowledged, Outbox},
     recovery::RecoveredDecisions,
 };
+use xxhash_rust::xxh3::Xxh3;
 
 /// `max_remembered`: forced closes, and verdicts, that are remembered where no checkpoint forgets them.
 pub const REMEMBERED_MAX: usize = 100_000;
@@ -48,6 +49,8 @@ struct Captured {
     /// are in the log, as forced closes.
     task: TaskManifest,
     acknowledged: BTreeMap<String, Acknowledged>,
+    /// Of the groups that only count: every checkpoint has all of them.
+    counted: u64,
 }
 
 impl DecisionLog {
@@ -252,8 +255,13 @@ impl DecisionLog {
         observer: Option<CheckpointObserver>,
     ) -> bool {
         self.forget();
-        let captured = Captured { task: without_time(&task), acknowledged: self.acknowledged() };
-        let is_same = parts.is_empty() && self.captured.as_ref() == Some(&captured);
+        let (counted, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| is_counted(part));
+        let captured = Captured {
+            task: without_time(&task),
+            acknowledged: self.acknowledged(),
+            counted: digest(&counted),
+        };
+        let is_same = others.is_empty() && self.captured.as_ref() == Some(&captured);
         if is_same && self.forced.len() < FORCED_MAX {
             return false;
         }
@@ -307,6 +315,26 @@ impl DecisionLog {
             _ => releases.into_iter().for_each(PendingDelivery::send),
         }
     }
+}
+
+/// Whether a part only says which groups count for `max_groups`.
+fn is_counted(part: &StateSegment) -> bool {
+    matches!(part.id, SegmentId::Fold(FoldSegment { kind: SegmentKind::Counted(_), .. }))
+}
+
+/// A hash of parts without states.
+fn digest(parts: &[&StateSegment]) -> u64 {
+    let mut hash = Xxh3::new();
+    for part in parts {
+        if let SegmentId::Fold(FoldSegment { partition, kind }) = part.id {
+            hash.update(&partition.source.0.to_le_bytes());
+            hash.update(&partition.number.to_le_bytes());
+            hash.update(&kind.slice().0.to_le_bytes());
+        }
+        part.keys.ends.iter().for_each(|end| hash.update(&end.to_le_bytes()));
+        hash.update(&part.keys.bytes);
+    }
+    hash.digest()
 }
 
 /// What a task's manifest says beside how far time has come.
