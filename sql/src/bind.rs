@@ -15,6 +15,7 @@ mod kafka;
 mod query;
 mod output;
 mod order;
+mod distinct;
 mod over;
 mod window;
 mod within_group;
@@ -99,6 +100,8 @@ pub(crate) struct Binder<'a> {
     behind: Vec<BoundQuery>,
     /// Views that are read in the place of a source by the queries over them.
     pub(crate) inlined: Vec<String>,
+    /// How much may still be written into queries in the place of what they read.
+    room: usize,
     pub(crate) warnings: Vec<Problem>,
     /// Which of the program's files is read.
     pub(crate) file: usize,
@@ -137,6 +140,7 @@ impl<'a> Binder<'a> {
             before: Vec::new(),
             behind: Vec::new(),
             inlined: Vec::new(),
+            room: row_view::ROOM,
             warnings,
             file: 0,
             file_name: "",
@@ -322,27 +326,25 @@ impl<'a> Binder<'a> {
         target: Target,
     ) -> Checked<(BoundQuery, Relation)> {
         let known = self.named.len();
-        let with = self.bind_with(&select.with, sql);
-        let query = with.and_then(|()| self.single_query(name, select, sql, target));
+        let bound = self.bind_with(&select.with, sql).and_then(|()| self.bind_select(select, sql));
         self.named.truncate(known);
-        query
+        let (relation, select) = bound?;
+        let columns = relation.columns.iter();
+        let columns =
+            columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
+        let (input, columns) = (relation.input.clone(), columns.collect());
+        Ok((BoundQuery { name, sql: sql.to_owned(), input, columns, select, target }, relation))
     }
 
-    /// A query without its WITH.
-    fn single_query(
-        &mut self,
-        name: String,
-        select: &Select,
-        sql: &str,
-        target: Target,
-    ) -> Checked<(BoundQuery, Relation)> {
+    /// A SELECT without its WITH, and what it reads.
+    fn bind_select(&mut self, select: &Select, sql: &str) -> Checked<(Relation, BoundSelect)> {
         let mut errors = Errors::default();
-        let (relation, windows) = match &select.from.relation {
-            Written::Named(name) => (self.find(name)?, None),
+        let (relation, windows, span) = match &select.from.relation {
+            Written::Named(name) => (self.find(name)?, None, name.span),
             Written::Query(inner, span) => {
                 let unnamed = Name { text: "subquery".to_owned(), quoted: false, span: *span };
                 let name = select.from.alias.as_ref().unwrap_or(&unnamed);
-                (self.bind_named(name, inner, sql)?, None)
+                (self.bind_named(name, inner, sql)?, None, *span)
             }
             Written::Window(call) => {
                 let (relation, windows) = match window::arguments(call) {
@@ -356,7 +358,7 @@ impl<'a> Binder<'a> {
                         None => return Err(problem),
                     },
                 };
-                (relation, Some(errors.keep(windows).unwrap_or(Windows::UNKNOWN)))
+                (relation, Some(errors.keep(windows).unwrap_or(Windows::UNKNOWN)), call.span)
             }
         };
         let functions = Functions {
@@ -366,12 +368,7 @@ impl<'a> Binder<'a> {
         };
         let select = query::bind(functions, select, &relation, windows, &mut self.warnings);
         let ((), select) = both(errors.end(), select)?;
-        let (relation, select) = self.read_through(relation, select);
-        let columns = relation.columns.iter();
-        let columns =
-            columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
-        let (input, columns) = (relation.input.clone(), columns.collect());
-        Ok((BoundQuery { name, sql: sql.to_owned(), input, columns, select, target }, relation))
+        self.read_through(relation, select, span)
     }
 
     fn find(&self, name: &Name) -> Checked<Relation> {

@@ -168,20 +168,24 @@ impl Expressions<'_> {
             Clause::Row if std::mem::replace(&mut self.lacks_windows, true) => {
                 return Err(Problem::follows(span));
             }
-            Clause::Filter => {
-                (format!("the aggregate `{name}` cannot stand in WHERE"), "select groups with HAVING")
+            Clause::Filter => (
+                format!("the aggregate `{name}` cannot stand in WHERE"),
+                "select groups with HAVING".to_owned(),
+            ),
+            Clause::Key => {
+                (format!("the aggregate `{name}` cannot stand in GROUP BY"), "group by columns".to_owned())
             }
-            Clause::Key => (format!("the aggregate `{name}` cannot stand in GROUP BY"), "group by columns"),
+            Clause::Distinct => (
+                format!("the aggregate `{name}` stands beside DISTINCT"),
+                "leave DISTINCT out, and write GROUP BY with the other columns of the SELECT list".to_owned(),
+            ),
             Clause::Argument => (
                 format!("the aggregate `{name}` stands inside another aggregate"),
-                "an aggregate takes columns of events and expressions over them",
+                "an aggregate takes columns of events and expressions over them".to_owned(),
             ),
-            Clause::Row if self.scope.relation.is_view() => {
-                (format!("the rows of a view cannot be aggregated by `{name}` yet"), "aggregate in the view")
-            }
             Clause::Row => (
                 format!("the aggregate `{name}` needs a window: a stream has no end"),
-                "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
+                self.scope.relation.with_windows(),
             ),
         };
         Err(Problem::new(span, message).help(help))

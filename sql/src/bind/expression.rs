@@ -19,7 +19,7 @@ use crate::parse::select::Written;
 use crate::types::{DataType, Value};
 
 /// How deep a bound expression may be; chains of AND and OR are flat.
-const MAX_DEPTH: usize = 256;
+pub(super) const MAX_DEPTH: usize = 256;
 
 /// Where an expression stands, which decides what it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) enum Clause {
     Filter,
     /// GROUP BY.
     Key,
+    /// The SELECT list as keys of groups, behind SELECT DISTINCT.
+    Distinct,
     /// The argument of an aggregate.
     Argument,
     /// The SELECT list of a query without windows.
@@ -234,7 +236,9 @@ impl<'a> Expressions<'a> {
             Meaning::WindowEnd => self.first_virtual() + 1,
         };
         match self.clause {
-            Clause::Group | Clause::Key => Ok(Bound::typed(Node::Column(bound), DataType::Timestamp)),
+            Clause::Group | Clause::Key | Clause::Distinct => {
+                Ok(Bound::typed(Node::Column(bound), DataType::Timestamp))
+            }
             _ => Err(Problem::new(
                 span,
                 "an event may be in several windows, so their bounds are not known here",

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use sqlparser::tokenizer::Span;
+
 use super::query::BoundSelect;
 use super::relation::{Relation, RelationColumn, RelationKind, RowView};
 use super::{Binder, BoundQuery, row_view};
@@ -45,6 +47,7 @@ impl Binder<'_> {
             return Err(Problem::new(name.span, format!("more than {DEPTH_MAX} queries inside each other"))
                 .help("write CREATE VIEW name AS SELECT ... for some of them"));
         }
+        self.check_name(name, std::iter::empty(), "query")?;
         self.depth += 1;
         let query = self.query_and_relation(String::new(), select, sql, Target::View);
         self.depth -= 1;
@@ -53,28 +56,33 @@ impl Binder<'_> {
         let bound = &query.select;
         let selects_rows = bound.windows.is_none() && bound.operators.is_empty() && bound.order.is_none();
         let (kind, input) = if selects_rows {
-            let view = RowView { source, select: query.select };
+            let view = RowView { source, select: Some(query.select) };
             (RelationKind::RowView(Box::new(view)), query.input)
         } else {
             let meaning = meaning(&query.input, bound);
-            let file = self.file_of(&name.text.to_lowercase(), &meaning, select, query);
+            let file = self.file_of(&name.text.to_lowercase(), meaning, select, query);
             (RelationKind::WindowView, Input::View(file))
         };
         Ok(Relation { name: name.text.clone(), kind, input, columns, is_named: true })
     }
 
     /// The name under which a query with windows runs; equal ones run once.
-    fn file_of(&mut self, name: &str, meaning: &str, select: &Select, query: BoundQuery) -> String {
+    fn file_of(&mut self, name: &str, meaning: String, select: &Select, query: BoundQuery) -> String {
         let text = written(select);
         let name = format!("{name}_{:016x}", fnv1a(meaning.as_bytes()));
-        let known = self.hidden.iter().find(|hidden| hidden.meaning == name && hidden.text == text);
-        if let Some(known) = known {
+        let is_same =
+            |hidden: &&Hidden| hidden.name == name && hidden.meaning == meaning && hidden.text == text;
+        if let Some(known) = self.hidden.iter().find(is_same) {
             return known.file.clone();
         }
-        let twins = self.hidden.iter().filter(|hidden| hidden.meaning == name).count();
-        let file = if twins == 0 { name.clone() } else { format!("{name}_{}", twins + 1) };
+        let mut file = name.clone();
+        let mut number = 2;
+        while self.names.contains(&file) {
+            file = format!("{name}_{number}");
+            number += 1;
+        }
         self.names.push(file.clone());
-        self.hidden.push(Hidden { meaning: name, text, file: file.clone() });
+        self.hidden.push(Hidden { name, meaning, text, file: file.clone() });
         self.before.push(BoundQuery { name: file.clone(), ..query });
         file
     }
@@ -85,16 +93,23 @@ impl Binder<'_> {
         &mut self,
         relation: Relation,
         select: BoundSelect,
-    ) -> (Relation, BoundSelect) {
+        span: Span,
+    ) -> Checked<(Relation, BoundSelect)> {
         match &relation.kind {
             RelationKind::RowView(view) if relation.is_named || select.windows.is_some() => {
                 if let (Input::View(name), false) = (&relation.input, relation.is_named) {
                     self.inlined.push(name.clone());
                 }
-                let through = row_view::through(select, &relation, view);
-                self.read_through(view.source.clone(), through)
+                let Some(select) = row_view::through(select, &relation, view, &mut self.room) else {
+                    return Err(Problem::new(
+                        span,
+                        format!("with all that {} computes, this query is too large", relation.describe()),
+                    )
+                    .help("a query that names a column twice computes it twice: compute less in the queries that it reads"));
+                };
+                self.read_through(view.source.clone(), select, span)
             }
-            _ => (relation, select),
+            _ => Ok((relation, select)),
         }
     }
 }
@@ -120,7 +135,11 @@ fn written(select: &Select) -> String {
 
 /// A query in a query that runs as a view of its own.
 pub(crate) struct Hidden {
+    /// What its author calls it, and the hash of what its state means.
+    name: String,
+    /// What its state means.
     meaning: String,
+    /// What else tells it apart.
     text: String,
     file: String,
 }

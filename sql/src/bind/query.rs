@@ -1,9 +1,10 @@
 //! A SELECT: what is computed before the windows, in them and behind them.
 
-use sqlparser::ast::{self, Expr as Ast, Value as AstValue};
+use sqlparser::ast::{Expr as Ast, Value as AstValue};
 use sqlparser::tokenizer::Span;
 
 use super::aggregate::BoundAggregate;
+use super::distinct;
 use super::expression::{Alias, Clause, Expressions};
 use super::order::{self, BoundOrder};
 use super::output::Outputs;
@@ -131,45 +132,8 @@ fn misplaced(expressions: &Expressions<'_>, select: &Select) -> Option<Box<Probl
         (select.distinct, "SELECT DISTINCT"),
     ];
     let (span, name) = clauses.into_iter().find_map(|(span, name)| span.map(|span| (span, name)))?;
-    let help = match expressions.scope.relation.is_view() {
-        true => "group in the view; select its rows with WHERE",
-        false => "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
-    };
+    let help = expressions.scope.relation.with_windows();
     Some(Problem::new(span, format!("{name} needs a window: a stream has no end")).help(help))
-}
-
-/// `count(*)`.
-fn count_all() -> Ast {
-    let argument = ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard);
-    let arguments =
-        ast::FunctionArgumentList { duplicate_treatment: None, args: vec![argument], clauses: Vec::new() };
-    Ast::Function(ast::Function {
-        name: ast::ObjectName::from(vec![ast::Ident::new("count")]),
-        uses_odbc_syntax: false,
-        parameters: ast::FunctionArguments::None,
-        args: ast::FunctionArguments::List(arguments),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
-}
-
-/// The groups of SELECT DISTINCT: each row of its list is one.
-fn distinct(select: &Select) -> Checked<Vec<Written>> {
-    let Some(span) = select.distinct else { return Ok(Vec::new()) };
-    if !select.group_by.is_empty() {
-        return Err(Problem::new(
-            span,
-            "DISTINCT stands beside GROUP BY, which gives one row a group already",
-        )
-        .help("leave DISTINCT out, and name all columns of GROUP BY in the SELECT list"));
-    }
-    let written = |item: &Item| match item {
-        Item::Expr(written, _) => Some(Written::clone(written)),
-        Item::All(..) => None,
-    };
-    Ok(select.items.iter().filter_map(written).collect())
 }
 
 /// `*`: every column of the relation.
@@ -212,10 +176,10 @@ struct Part<'s> {
 fn parts<'s>(expressions: &mut Expressions<'_>, select: &'s Select) -> Parts<'s> {
     let mut errors = Errors::default();
     let mut known = Vec::new();
-    let distinct = errors.keep(distinct(select)).unwrap_or_default();
-    for written in select.group_by.iter().chain(&distinct) {
+    for written in &select.group_by {
         errors.keep(key(expressions, select, written, &mut known));
     }
+    errors.keep(distinct::keys(expressions, select, &mut known));
     let is_complete = errors.is_empty();
     let mut items = Vec::new();
     for item in &select.items {
@@ -243,10 +207,7 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
     }
     let groups = !select.group_by.is_empty() || select.distinct.is_some();
     if groups && keys.is_some() && errors.is_empty() && expressions.aggregates.is_empty() {
-        // A group is there because it has rows, so its rows are counted.
-        let counted = Written { expr: count_all(), span: select.span };
-        errors.keep(expressions.whole(&counted, Clause::Group));
-        expressions.named.clear();
+        errors.keep(distinct::count_rows(expressions, select));
     }
     if errors.is_empty() && expressions.aggregates.is_empty() && items.iter().all(|item| item.expr.is_ok()) {
         errors.push(
@@ -321,21 +282,30 @@ fn key(
         None => written,
     };
     let expr = expressions.whole(meant, Clause::Key)?;
+    if let Node::Literal(_) = expr.node {
+        return Err(Problem::new(written.span, "a constant makes no groups")
+            .help("group by columns, or leave it out"));
+    }
+    push_key(expressions, expr, meant, keys)
+}
+
+/// Adds an expression to the keys, unless it is a bound of the window.
+pub(super) fn push_key(
+    expressions: &Expressions<'_>,
+    expr: Expr,
+    written: &Written,
+    keys: &mut Vec<Computed>,
+) -> Checked<()> {
     let first = expressions.first_virtual();
-    match &expr.node {
-        Node::Column(column) if *column >= first => return Ok(()),
-        Node::Literal(_) => {
-            return Err(Problem::new(written.span, "a constant makes no groups")
-                .help("group by columns, or leave it out"));
-        }
-        _ => {}
+    if matches!(expr.node, Node::Column(column) if column >= first) {
+        return Ok(());
     }
     if any_column(expr.clone(), |column| column >= first) {
         return Err(Problem::new(written.span, "a group cannot be made of the window's bounds")
             .help("group by window_start and window_end themselves; compute in the SELECT list"));
     }
     if !keys.iter().any(|(known, _)| *known == expr) {
-        keys.push((expr, meant.expr.to_string()));
+        keys.push((expr, written.expr.to_string()));
     }
     Ok(())
 }

@@ -33,7 +33,8 @@ pub(crate) enum RelationKind {
 #[derive(Clone, Debug)]
 pub(crate) struct RowView {
     pub(crate) source: Relation,
-    pub(crate) select: BoundSelect,
+    /// The view as a query over that source; none where it is too large to be written into another query.
+    pub(crate) select: Option<BoundSelect>,
 }
 
 /// Whether a column's values are times by which windows can be made.
@@ -79,6 +80,19 @@ impl Relation {
             RelationKind::Source { .. } => false,
             RelationKind::WindowView => true,
             RelationKind::RowView(view) => view.source.has_window_rows(),
+        }
+    }
+
+    /// How it is read with windows, in words of an error.
+    pub(crate) fn with_windows(&self) -> String {
+        let time = self.columns.iter().find(|column| column.role != TimeRole::None);
+        match time.map(|column| column.name.text.as_str()) {
+            _ if !self.is_view() => "write FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)".to_owned(),
+            Some(time) => format!("write FROM TUMBLE({}, {time}, INTERVAL '1' HOUR)", self.name),
+            None => {
+                let time = if self.has_window_rows() { "window_end" } else { "the source's event time" };
+                format!("select {time} in {}, and write FROM TUMBLE over it", self.describe())
+            }
         }
     }
 

@@ -1,24 +1,33 @@
 //! Windows over a view that selects rows of a source: the query reads the source itself, as if the view's WHERE and SELECT list were
 //! written in it. So the view's rows have the source's event time, partitions and watermark.
 
-use super::query::{BoundOutput, BoundSelect, Computed, any_column};
+use std::collections::BTreeSet;
+
+use super::expression::MAX_DEPTH;
+use super::query::{BoundOutput, BoundSelect, Computed};
 use super::relation::{Relation, RelationKind, RowView};
 use super::{Binder, BoundQuery};
 use crate::expr::{Expr, Node};
 use crate::types::{DataType, Value};
 
+/// How much of views may be written into the queries of a program: operations and bytes of their text. An expression such as `x + x AS x`
+/// doubles with each query that reads another one, so a short text could need more memory than there is.
+pub(super) const ROOM: usize = 1 << 20;
+/// How much of it one query may have.
+const QUERY_ROOM: usize = 64 << 10;
+
 impl Binder<'_> {
     /// What the rows of a view are.
-    pub(super) fn view_kind(&self, query: &BoundQuery) -> RelationKind {
+    pub(super) fn view_kind(&mut self, query: &BoundQuery) -> RelationKind {
         let read = self.relations.iter().find(|relation| relation.input == query.input);
         let select = query.select.clone();
         match read.map(|read| (read, &read.kind)) {
             Some(_) if select.windows.is_some() => RelationKind::WindowView,
             Some((source, RelationKind::Source { .. })) => {
-                RelationKind::RowView(Box::new(RowView { source: source.clone(), select }))
+                RelationKind::RowView(Box::new(RowView { source: source.clone(), select: Some(select) }))
             }
             Some((view, RelationKind::RowView(inner))) => {
-                let select = through(select, view, inner);
+                let select = through(select, view, inner, &mut self.room);
                 RelationKind::RowView(Box::new(RowView { source: inner.source.clone(), select }))
             }
             Some((_, RelationKind::WindowView)) | None => RelationKind::WindowView,
@@ -26,90 +35,146 @@ impl Binder<'_> {
     }
 }
 
-/// A query over the rows of a view as one over what the view reads.
-pub(super) fn through(select: BoundSelect, relation: &Relation, view: &RowView) -> BoundSelect {
+/// A query over the rows of a view as one over what the view reads; none where it would be too large.
+pub(super) fn through(
+    select: BoundSelect,
+    relation: &Relation,
+    view: &RowView,
+    room: &mut usize,
+) -> Option<BoundSelect> {
+    let inner = view.select.as_ref()?;
+    let own_room = QUERY_ROOM.min(*room);
+    let mut left = own_room;
     // Behind the columns stands what operators give.
     let behind_columns = view.source.columns.len();
-    let names: Vec<&str> = relation.columns.iter().map(|column| column.name.text.as_str()).collect();
-    let inline = |(expr, text): Computed| inline(expr, text, &names, (&view.select.output, behind_columns));
-    let filter = match (view.select.filter.clone(), select.filter.map(inline)) {
-        (Some(view), Some(own)) => Some(and(view, own)),
-        (view, own) => view.or(own),
-    };
+    let names = relation.columns.iter().map(|column| column.name.text.as_str()).collect();
+    let mut inline = Inline { names, outputs: &inner.output, behind_columns, room: &mut left };
+    let filter = inline.filter(inner.filter.clone(), select.filter)?;
     let windows = select.windows.map(|mut windows| {
-        let time = view.select.output.get(windows.time).map(|output| &output.expr.node);
+        let time = inner.output.get(windows.time).map(|output| &output.expr.node);
         let Some(&Node::Column(time)) = time else { unreachable!("the time is passed unchanged") };
         windows.time = time;
         windows
     });
+    let (mut keys, mut aggregates, mut operators) = (select.keys, select.aggregates, select.operators);
+    let (mut output, mut order) = (select.output, select.order);
+    inline.all(&mut keys)?;
+    aggregates.iter_mut().try_for_each(|aggregate| inline.all(&mut aggregate.arguments))?;
+    operators.iter_mut().try_for_each(|operator| inline.all(&mut operator.keys))?;
     // Behind windows the numbers are those of keys and aggregates.
-    let output = match windows {
-        Some(_) => select.output,
-        None => select.output.into_iter().map(|output| inline_output(output, &inline)).collect(),
-    };
-    let keys = select.keys.into_iter().map(inline).collect();
-    let aggregates = select.aggregates.into_iter().map(|mut aggregate| {
-        aggregate.arguments = aggregate.arguments.into_iter().map(inline).collect();
-        aggregate
-    });
-    let operators = select.operators.into_iter().map(|mut operator| {
-        operator.keys = operator.keys.into_iter().map(inline).collect();
-        operator
-    });
-    let order = match windows {
-        Some(_) => select.order,
-        None => select.order.map(|mut order| {
-            order.keys.iter_mut().for_each(|key| key.value = inline(key.value.clone()));
-            order
-        }),
-    };
-    let (aggregates, operators) = (aggregates.collect(), operators.collect());
-    BoundSelect { filter, windows, keys, aggregates, operators, order, output, having: select.having }
+    if windows.is_none() {
+        output.iter_mut().try_for_each(|output| inline.output(output))?;
+        let mut order = order.iter_mut().flat_map(|order| &mut order.keys);
+        order.try_for_each(|key| inline.one(&mut key.value))?;
+    }
+    *room -= own_room - left;
+    Some(BoundSelect { filter, windows, keys, aggregates, operators, order, output, having: select.having })
 }
 
-fn inline_output(output: BoundOutput, inline: &impl Fn(Computed) -> Computed) -> BoundOutput {
-    let (expr, text) = inline((output.expr, output.text));
-    BoundOutput { expr, text, ..output }
+/// Writes what the columns of a view are in the place of their names.
+struct Inline<'a> {
+    /// The names of the view's columns.
+    names: Vec<&'a str>,
+    /// What they are.
+    outputs: &'a [BoundOutput],
+    /// How many columns there are below the view.
+    behind_columns: usize,
+    room: &'a mut usize,
 }
 
-/// The view's condition, then that of the query: only rows of the view are looked at.
+impl Inline<'_> {
+    /// The view's condition, then that of the query: only rows of the view are looked at.
+    fn filter(&mut self, view: Option<Computed>, own: Option<Computed>) -> Option<Option<Computed>> {
+        let own = match own {
+            Some(mut own) => {
+                self.one(&mut own)?;
+                Some(own)
+            }
+            None => None,
+        };
+        let mut filter = match (view, own) {
+            (Some(view), Some(own)) => Some(and(view, own)),
+            (view, own) => view.or(own),
+        };
+        if let Some((filter, text)) = &mut filter {
+            self.measure(filter, 0)?;
+            self.take(text.len())?;
+        }
+        Some(filter)
+    }
+
+    fn all(&mut self, list: &mut [Computed]) -> Option<()> {
+        list.iter_mut().try_for_each(|computed| self.one(computed))
+    }
+
+    fn output(&mut self, output: &mut BoundOutput) -> Option<()> {
+        let mut computed = (output.expr.clone(), std::mem::take(&mut output.text));
+        self.one(&mut computed)?;
+        (output.expr, output.text) = computed;
+        Some(())
+    }
+
+    /// An expression over the columns of the view as one over those of its source. The text, by which a state knows the expression, says
+    /// what the columns are.
+    fn one(&mut self, (expr, text): &mut Computed) -> Option<()> {
+        let direct = match expr.node {
+            Node::Column(at) => self.outputs.get(at),
+            _ => None,
+        };
+        let mut read = BTreeSet::new();
+        self.replace(expr, 0, &mut read)?;
+        if let Some(output) = direct {
+            text.clone_from(&output.text);
+            return self.take(text.len());
+        }
+        let (mut before, outputs) = (" with ", self.outputs);
+        for at in read {
+            if let (Some(name), Some(output)) = (self.names.get(at).copied(), outputs.get(at))
+                && output.text != name
+            {
+                self.take(output.text.len())?;
+                text.extend([before, name, " = ", &output.text]);
+                before = ", ";
+            }
+        }
+        self.take(text.len())
+    }
+
+    /// Replaces the columns of the view, at this depth of an expression; which ones those were is added to `read`.
+    fn replace(&mut self, expr: &mut Expr, depth: usize, read: &mut BTreeSet<usize>) -> Option<()> {
+        if let Node::Column(at) = &mut expr.node {
+            let Some(output) = self.outputs.get(*at) else {
+                *at = *at - self.outputs.len() + self.behind_columns;
+                return Some(());
+            };
+            read.insert(*at);
+            *expr = output.expr.clone();
+            return self.measure(expr, depth);
+        }
+        self.enter(depth)?;
+        expr.children_mut().into_iter().try_for_each(|child| self.replace(child, depth + 1, read))
+    }
+
+    /// None where an expression at this depth is too large.
+    fn measure(&mut self, expr: &mut Expr, depth: usize) -> Option<()> {
+        self.enter(depth)?;
+        expr.children_mut().into_iter().try_for_each(|child| self.measure(child, depth + 1))
+    }
+
+    /// One more operation, at this depth.
+    fn enter(&mut self, depth: usize) -> Option<()> {
+        self.take(1).filter(|()| depth < MAX_DEPTH)
+    }
+
+    fn take(&mut self, room: usize) -> Option<()> {
+        *self.room = self.room.checked_sub(room)?;
+        Some(())
+    }
+}
+
 fn and((view, view_text): Computed, (own, own_text): Computed) -> Computed {
     let text = format!("({view_text}) AND ({own_text})");
     let no = Expr { node: Node::Literal(Value::Boolean(false)), data_type: DataType::Boolean };
     let node = Node::Case(vec![(view, own)], Some(Box::new(no)));
     (Expr { node, data_type: DataType::Boolean }, text)
-}
-
-/// An expression over the columns of the view as one over those of its source. The text, by which a state knows the expression, says
-/// what the columns are.
-fn inline(mut expr: Expr, text: String, names: &[&str], view: (&[BoundOutput], usize)) -> Computed {
-    let (outputs, _) = view;
-    if let Node::Column(at) = expr.node
-        && let Some(output) = outputs.get(at)
-    {
-        return (output.expr.clone(), output.text.clone());
-    }
-    let definitions = names.iter().zip(outputs).enumerate().filter_map(|(at, (name, output))| {
-        let is_read = any_column(expr.clone(), |column| column == at);
-        (is_read && output.text != *name).then(|| format!("{name} = {}", output.text))
-    });
-    let definitions: Vec<String> = definitions.collect();
-    let text = match definitions.is_empty() {
-        true => text,
-        false => format!("{text} with {}", definitions.join(", ")),
-    };
-    replace(&mut expr, view);
-    (expr, text)
-}
-
-fn replace(expr: &mut Expr, view: (&[BoundOutput], usize)) {
-    let (outputs, behind_columns) = view;
-    if let Node::Column(at) = &mut expr.node {
-        match outputs.get(*at) {
-            Some(output) => *expr = output.expr.clone(),
-            None => *at = *at - outputs.len() + behind_columns,
-        }
-        return;
-    }
-    expr.children_mut().into_iter().for_each(|child| replace(child, view));
 }

@@ -60,7 +60,7 @@ const WHERE: &str = "write WHERE condition, such as WHERE x > 0";
 const GROUP_BY: &str = "write GROUP BY column, ...";
 const HAVING: &str = "write HAVING condition, such as HAVING count(*) > 10";
 const LATE_TO: &str = "write LATE DATA TO sink";
-const CLAUSES: &str = "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ..., each once, and ends with `;`";
+const CLAUSES: &str = "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ... LATE DATA TO ..., each once, and ends with `;`";
 
 const NAMED: &str = "write WITH name AS (SELECT ... FROM source) SELECT ... FROM name";
 

@@ -6,3 +6,4 @@ CREATE SOURCE requests (
 SELECT DISTINCT window_end, lower(model) AS model, status FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE);
 SELECT status FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE) GROUP BY status, window_end;
 SELECT DISTINCT window_end FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE);
+SELECT DISTINCT 9 AS nine, model FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE);

@@ -130,6 +130,58 @@ fn nested_from() {
     }
 }
 
+/// Queries over queries that name each column twice: each doubles what it is made of.
+#[test]
+fn queries_that_double() {
+    let doubled = [
+        ("SELECT x + x AS x, b, ts FROM", "x > 5"),
+        ("SELECT x * x - x AS x, b AND NOT b AS b, ts FROM", "b"),
+        ("SELECT CASE WHEN b THEN x ELSE -x END AS x, x > 0 AS b, ts FROM", "b OR x > 5"),
+        ("SELECT x, b, ts FROM", "b"),
+        ("SELECT x, NOT b AS b, ts FROM", "x > 5"),
+    ];
+    let sum = "SELECT window_end, sum(x) AS x FROM TUMBLE(v, ts, INTERVAL '1' HOUR) GROUP BY window_end";
+    for (list, condition) in doubled {
+        for depth in [3, 12, 20, 200] {
+            let of = |at: usize| if at == 0 { "s".to_owned() } else { format!("v{at}") };
+            let query = |at: usize| format!("{list} {} WHERE {condition}", of(at));
+            let views: String =
+                (0..depth).map(|at| format!("CREATE VIEW v{} AS {};\n", at + 1, query(at))).collect();
+            let last = sum.replace("(v,", &format!("({},", of(depth)));
+            let accepted = run_text(&format!("{SOURCE}{views}{last};"));
+            assert!(accepted || depth > 3, "{list} {depth}");
+            // The last one takes what is left over.
+            let all = format!("{last};\n").repeat(20);
+            run_text(&format!("{SOURCE}{views}{all}"));
+            if depth <= 20 {
+                let with: Vec<String> =
+                    (0..depth).map(|at| format!("v{} AS ({})", at + 1, query(at))).collect();
+                assert_eq!(
+                    run_text(&format!("{SOURCE}WITH {} {last};", with.join(", "))),
+                    accepted,
+                    "{list}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn names_of_queries_are_no_paths() {
+    let named = |name: &str| {
+        let counts =
+            "SELECT window_end, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' HOUR) GROUP BY window_end";
+        let with = run_text(&format!("{SOURCE}WITH \"{name}\" AS ({counts}) SELECT n FROM \"{name}\";"));
+        let from = run_text(&format!("{SOURCE}SELECT n FROM ({counts}) AS \"{name}\";"));
+        assert_eq!(with, from, "{name}");
+        with
+    };
+    assert!(named("hours") && named("Stunden-ü_1"));
+    for wrong in ["../../etc", "a/b", "/", "..", ".", "a b", "", "\\", "a\nb", &"x".repeat(101)] {
+        assert!(!named(wrong), "{wrong}");
+    }
+}
+
 #[test]
 fn unfinished_text() {
     for text in [

@@ -6,3 +6,4 @@ CREATE SOURCE requests (
 SELECT DISTINCT model FROM requests;
 SELECT DISTINCT model, count(*) AS n FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE);
 SELECT DISTINCT model, count(*) AS n FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE) GROUP BY model;
+SELECT DISTINCT lowr(model) AS model FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE);

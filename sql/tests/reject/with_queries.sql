@@ -13,3 +13,5 @@ WITH a AS (SELECT model, ts FROM requests) SELECT model, count(*) AS n FROM TUMB
 SELECT model FROM (requests);
 SELECT model FROM (SELECT model FROM requests WHERE latency > 5) AS r;
 SELECT model FROM requests WHERE latency_ms > (SELECT max(latency_ms) FROM requests);
+WITH "a/b" AS (SELECT window_end, count(*) AS n FROM TUMBLE(requests, ts, INTERVAL '1' HOUR) GROUP BY window_end) SELECT n FROM "a/b";
+SELECT n FROM (SELECT window_end, count(*) AS n FROM TUMBLE(requests, ts, INTERVAL '1' HOUR) GROUP BY window_end) AS "..";

@@ -1,0 +1,28 @@
+-- Views that double what they are made of.
+CREATE SOURCE requests (model TEXT, x BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'file', path = 'requests.jsonl');
+CREATE VIEW v0 AS SELECT x, ts FROM requests;
+CREATE VIEW v1 AS SELECT x + x AS x, ts FROM v0;
+CREATE VIEW v2 AS SELECT x + x AS x, ts FROM v1;
+CREATE VIEW v3 AS SELECT x + x AS x, ts FROM v2;
+CREATE VIEW v4 AS SELECT x + x AS x, ts FROM v3;
+CREATE VIEW v5 AS SELECT x + x AS x, ts FROM v4;
+CREATE VIEW v6 AS SELECT x + x AS x, ts FROM v5;
+CREATE VIEW v7 AS SELECT x + x AS x, ts FROM v6;
+CREATE VIEW v8 AS SELECT x + x AS x, ts FROM v7;
+CREATE VIEW v9 AS SELECT x + x AS x, ts FROM v8;
+CREATE VIEW v10 AS SELECT x + x AS x, ts FROM v9;
+CREATE VIEW v11 AS SELECT x + x AS x, ts FROM v10;
+CREATE VIEW v12 AS SELECT x + x AS x, ts FROM v11;
+CREATE VIEW v13 AS SELECT x + x AS x, ts FROM v12;
+CREATE VIEW v14 AS SELECT x + x AS x, ts FROM v13;
+CREATE VIEW v15 AS SELECT x + x AS x, ts FROM v14;
+CREATE VIEW v16 AS SELECT x + x AS x, ts FROM v15;
+CREATE VIEW v17 AS SELECT x + x AS x, ts FROM v16;
+CREATE VIEW v18 AS SELECT x + x AS x, ts FROM v17;
+CREATE VIEW v19 AS SELECT x + x AS x, ts FROM v18;
+CREATE VIEW v20 AS SELECT x + x AS x, ts FROM v19;
+CREATE VIEW v21 AS SELECT x + x AS x, ts FROM v20;
+CREATE VIEW v22 AS SELECT x + x AS x, ts FROM v21;
+CREATE VIEW v23 AS SELECT x + x AS x, ts FROM v22;
+CREATE VIEW v24 AS SELECT x + x AS x, ts FROM v23;
+SELECT window_end, sum(x) AS x FROM TUMBLE(v24, ts, INTERVAL '1' HOUR) GROUP BY window_end;
