@@ -14,10 +14,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -30,6 +32,18 @@ CREATE SINK out WITH (connector = 'file', path = 'rows.jsonl', rotate_bytes = '6
 INSERT INTO out SELECT window_end, model, avg(ms) AS avg_ms, count(*) AS requests
 FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE) GROUP BY window_start, window_end, model;
 """
+
+
+def create_atomically():
+    """Lets moto write one object at a time. With `If-None-Match: *` it looks for the object first and writes it then, so that two
+    requests at once may both be told that they created it; a real bucket tells one of them that it is there."""
+    put_object, lock = S3Response.put_object, threading.Lock()
+
+    def put_one(self):
+        with lock:
+            return put_object(self)
+
+    S3Response.put_object = put_one
 
 
 def fail(why):
@@ -134,6 +148,7 @@ def taken_over(host, expected):
 def main():
     if len(sys.argv) != 2:
         fail("buckets.py STREAMGAUGE")
+    create_atomically()
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     address = "http://{}:{}".format(*server.get_host_and_port())
