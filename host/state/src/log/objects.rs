@@ -26,11 +26,12 @@ const OPENINGS_MAX: u32 = 16;
 /// How many objects are held at the same time beside their entries.
 const READS: usize = 64;
 
-/// An object by its name: its number and the index of its first entry.
+/// An object: its number and the index of its first entry, as its name says, and whether it is an opening, which has no entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     number: u64,
     first: u64,
+    is_opening: bool,
 }
 
 impl Group {
@@ -38,9 +39,10 @@ impl Group {
         format!("log-{:020}-{:020}", self.number, self.first)
     }
 
-    fn of(name: &str) -> Option<Self> {
+    fn of(name: &str, size: u64) -> Option<Self> {
         let (number, first) = name.strip_prefix("log-")?.split_once('-')?;
-        let group = Self { number: number.parse().ok()?, first: first.parse().ok()? };
+        let is_opening = size == HEADER_BYTES as u64;
+        let group = Self { number: number.parse().ok()?, first: first.parse().ok()?, is_opening };
         (group.name() == name).then_some(group)
     }
 }
@@ -158,7 +160,7 @@ impl Objects {
     /// Puts encoded entries, the first of which has index `first`, under the next number.
     pub(super) fn put(&mut self, first: u64, entries: Vec<u8>) -> Result<(), StateError> {
         let number = self.groups.back().map_or(1, |last| last.number + 1);
-        let group = Group { number, first };
+        let group = Group { number, first, is_opening: entries.is_empty() };
         let header = Header { first, ..Header::of(Kind::Group, self.identity, self.owner, number, &entries) };
         let bytes = Bytes::from([header.encode(), entries].concat());
         self.store.put_own(&group.name(), &bytes).map_err(|error| match error {
@@ -175,7 +177,7 @@ impl Objects {
         let (mut removed, mut kept) = (Vec::new(), VecDeque::new());
         for (group, next) in self.groups.iter().zip(nexts.map(Some).chain([None])) {
             match next {
-                Some(next) if group.first < next && next <= index => removed.push(group.name()),
+                Some(next) if !group.is_opening && next <= index => removed.push(group.name()),
                 _ => kept.push_back(*group),
             }
         }
@@ -191,8 +193,8 @@ impl Objects {
 /// The objects that are there, ascending.
 fn list(store: &Store, notices: &mut Vec<String>) -> Result<VecDeque<Group>, StateError> {
     let mut groups = Vec::new();
-    for (name, _) in store.list("log-")? {
-        match Group::of(&name) {
+    for (name, size) in store.list("log-")? {
+        match Group::of(&name, size) {
             Some(group) => groups.push(group),
             None => notices
                 .push(format!("{:?} is no part of the log and is passed over", store.shown_name(&name))),
