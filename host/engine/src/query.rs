@@ -202,10 +202,10 @@ impl WindowQuery {
         self.close.next_window_end(&self.fold)
     }
 
-    /// How much time has to pass without any event for the next window to close, in microseconds: see [`WindowQuery::idle`]. None where
-    /// no row is in a window that is not closed.
-    pub fn closes_after_us(&self) -> Option<i64> {
-        let (end, newest) = (self.next_window_end()?, self.newest_event()?);
+    /// How much time has to pass without any event for windows to close that end at `end`, in microseconds: see [`WindowQuery::idle`]. None
+    /// where there was no event.
+    pub fn closes_after_us(&self, end: i64) -> Option<i64> {
+        let newest = self.newest_event()?;
         Some(end.saturating_add(self.close.delay_us()).saturating_sub(newest).max(0))
     }
 

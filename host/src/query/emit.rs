@@ -30,10 +30,16 @@ impl RunningQuery {
             scope.log.decide_forced(end, scope.offsets);
         }
         loop {
-            // First what waited for room: windows over the rows of windows that are closed.
-            self.close_over_views(None, scope)?;
-            if self.failed.is_some() || !scope.log.has_room() || scope.pauses() {
+            if self.failed.is_some() {
                 break;
+            }
+            // Where none is complete, windows over the rows are told how far that is, whether there is room or not.
+            if self.windows.as_ref().is_some_and(|windows| windows.engine.has_complete_window()) {
+                // First what waited for room: windows over the rows of windows that are closed.
+                self.close_over_views(None, scope)?;
+                if !scope.log.has_room() || scope.pauses() {
+                    break;
+                }
             }
             let Some(windows) = &mut self.windows else { break };
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
@@ -71,7 +77,8 @@ impl RunningQuery {
     }
 
     /// Closes the complete windows over the rows of this query. All windows of this query that end at or before `upto` are closed; none =
-    /// as many as were before.
+    /// as many as were before, so only windows that waited for room are to be closed. Each window of this query leads to one call for each reader:
+    /// two of them would double the work with each view of a chain.
     fn close_over_views(
         &mut self,
         upto: Option<i64>,
@@ -81,7 +88,9 @@ impl RunningQuery {
             match (&reader.over_view, &mut reader.windows) {
                 (Some(_), Some(windows)) => {
                     upto.into_iter().for_each(|upto| windows.engine.complete(upto));
-                    reader.close(scope)?;
+                    if upto.is_some() || reader.has_complete_window() {
+                        reader.close(scope)?;
+                    }
                 }
                 _ => reader.close_over_views(upto, scope)?,
             }
@@ -95,6 +104,14 @@ impl RunningQuery {
         // A reader that has failed decides nothing more.
         let mut readers = self.downstream.iter().filter(|reader| reader.failed.is_none());
         own || readers.any(Self::has_complete_window)
+    }
+
+    /// The end of the next window with a row, of this query or of its readers: windows over a view close by the same silence as those of the
+    /// view, which may be closed already.
+    pub(super) fn next_window_end(&self) -> Option<i64> {
+        let own = self.windows.as_ref().and_then(|windows| windows.engine.next_window_end());
+        let readers = self.downstream.iter().filter(|reader| reader.failed.is_none());
+        own.into_iter().chain(readers.filter_map(Self::next_window_end)).min()
     }
 
     /// Step 6: HAVING and the SELECT list over the groups of a complete window.

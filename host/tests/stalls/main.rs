@@ -17,6 +17,7 @@ mod brokers;
 mod real_broker;
 mod cut;
 mod host;
+mod idle;
 mod proxy;
 mod remade;
 mod stopped;

@@ -11,7 +11,7 @@ use streamgauge_kafka::Connection;
 use crate::{
     brokers::{broker, topic},
     host::{Host, prepare},
-    pause, seconds,
+    pause,
     traffic::{Events, close, send},
 };
 
@@ -106,28 +106,4 @@ fn a_bounded_run_reads_what_is_committed_behind_an_open_transaction() {
     let status = host.end();
     assert!(status.success(), "{}", host.said());
     assert_eq!(host.rows(), *events.windows(), "{}", host.said());
-}
-
-#[test]
-fn a_partition_that_is_idle_holds_nobody_back() {
-    let Some(kafka) = broker() else { return };
-    let topic = topic(&kafka, "idle", 3);
-    let folder = tempfile::tempdir().unwrap();
-    prepare(&folder, &kafka.brokers, &topic, "1 second");
-    let mut host = Host::start(&folder, &[]);
-    let plain = streamgauge_kafka::Producer::new(&kafka, &topic).unwrap();
-    let mut events = Events::default();
-    // Partition 2 never has an event, 1 has one and is silent then, 0 goes on.
-    send(&plain, 1, &events.next());
-    for _ in 0..60 {
-        send(&plain, 0, &events.next());
-        pause(Duration::from_millis(100));
-    }
-    let so_far = events.windows().len();
-    assert!(host.rows().len() + 4 >= so_far, "{} of {so_far}: {}", host.rows().len(), host.said());
-    // When all are silent, time itself closes the last windows.
-    host.until("the last window", |host| host.rows() == *events.windows());
-    pause(seconds(1));
-    close(&kafka, &topic, 3, &events);
-    host.assert_exact(&events);
 }

@@ -35,18 +35,23 @@ fn a_partition_without_events_holds_the_others_until_it_is_idle() {
 #[test]
 fn the_next_window_closes_after_as_much_silence_as_is_said() {
     let mut run = Run::new(TUMBLE, 2);
-    assert_eq!(run.query.closes_after_us(), None, "there is no window");
+    assert_eq!(
+        (run.query.next_window_end(), run.query.closes_after_us(10)),
+        (None, None),
+        "there is no window"
+    );
     run.fold(0, &events([1, 5]));
     run.fold(1, &events([3]));
     // The end of the window, the delay, and the newest event.
     let after = 10 + TUMBLE.delay - 5;
-    assert_eq!(run.query.closes_after_us(), Some(after));
+    assert_eq!(run.query.next_window_end(), Some(10));
+    assert_eq!(run.query.closes_after_us(10), Some(after));
     for (elapsed, closed) in [(after - 1, 0), (after, 1)] {
         run.idle(&[0, 1], elapsed);
         run.advance();
         assert_eq!(run.rows.len(), closed, "after {elapsed}");
     }
-    assert_eq!(run.query.closes_after_us(), None, "it is closed");
+    assert_eq!(run.query.next_window_end(), None, "it is closed");
     run.finish(2);
 }
 

@@ -43,7 +43,7 @@ impl QueryTask {
         if self.has_undecided() || self.is_behind_barrier() {
             return Some(Duration::ZERO);
         }
-        let after_us = self.query.windows()?.engine.closes_after_us()?;
+        let after_us = self.query.windows()?.engine.closes_after_us(self.query.next_window_end()?)?;
         Some(Duration::from_micros(after_us.unsigned_abs()))
     }
 
