@@ -72,7 +72,8 @@ fn check_versions(
     match refused {
         None => Ok(()),
         Some((_, version)) => Err(DeployError::Runtime(format!(
-            "error: query '{}': its state has version {version} of what a reducer keeps in {meaning}, and the reducer cannot read it\n             help: bring back the component that wrote it, or begin the state anew",
+            "error: query '{}': its state has version {version} of what a reducer keeps in {meaning}, and the reducer cannot read it\n\
+             help: bring back the component that wrote it, or begin the state anew",
             manifest.name
         ))),
     }

@@ -340,3 +340,32 @@ fn checkpoints(folder: &Path) -> u64 {
         files.filter_map(|file| file.file_name().to_str()?.strip_prefix("checkpoint-")?.parse().ok());
     numbers.max().unwrap_or(0)
 }
+
+/// What windows over a view are is known by all that is before them: that must not double with each view.
+#[test]
+fn a_long_chain_of_windows_over_views_starts_at_once() {
+    const VIEWS: usize = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let mut sql = "CREATE SOURCE s (v DOUBLE, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'file', path = 's.jsonl');
+        CREATE VIEW v0 AS SELECT window_end, sum(v) AS v FROM TUMBLE(s, ts, INTERVAL '1' SECOND) GROUP BY window_end;\n"
+        .to_owned();
+    for view in 1..=VIEWS {
+        let before = view - 1;
+        let windows = format!("TUMBLE(v{before}, window_end, INTERVAL '1' SECOND)");
+        writeln!(
+            sql,
+            "CREATE VIEW v{view} AS SELECT window_end, sum(v + v) AS v FROM {windows} GROUP BY window_end HAVING sum(v) + sum(v) > 0;"
+        )
+        .unwrap();
+    }
+    writeln!(sql, "SELECT * FROM v{VIEWS};").unwrap();
+    fs::write(folder.path().join("query.sql"), sql).unwrap();
+    fs::write(folder.path().join("s.jsonl"), "{\"v\": 1, \"ts\": \"1970-01-01T00:00:00Z\"}\n").unwrap();
+    let since = Stopwatch::start();
+    let (exit, rows, said) = outcome(&mut run(folder.path(), &[]));
+    assert_eq!(exit, 0, "{said}");
+    // Each view has the window of the last instant of the window before, which is the same one.
+    let expected = json!({ "window_end": "1970-01-01T00:00:01.000Z", "v": 2_f64.powi(VIEWS as i32) });
+    assert_eq!(serde_json::from_str::<Value>(&rows).unwrap(), expected);
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+}
