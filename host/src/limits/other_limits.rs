@@ -76,6 +76,12 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         beyond: "no further one is written",
     },
     Elsewhere {
+        name: "what a statement computes with the views and queries in queries that it reads",
+        default: "1,048,576 operations and bytes of text in a file, 65,536 in a statement, nested 256 deep",
+        by: "fixed: a view that names a column of another view twice doubles it",
+        beyond: "the statement is refused",
+    },
+    Elsewhere {
         name: "words and signs of a statement",
         default: "2,000, nested 50 deep",
         by: "fixed: what parses and plans a statement recurses as deep, and its stack is bounded",
