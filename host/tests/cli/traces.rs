@@ -56,6 +56,7 @@ fn an_endpoint_that_is_down_is_told_and_the_rows_are_the_same() {
         .env("OTEL_TRACES_SAMPLER_ARG", "1");
     let (status, _, said) = outcome(&mut command);
     assert_eq!((status, rows(folder.path()).as_str()), (0, "{\"n\":1}\n{\"n\":2}\n"), "{said}");
+    assert!(said.contains(&format!("traces do not arrive at http://{closed}/v1/traces")), "{said}");
 }
 
 #[test]

@@ -12,10 +12,16 @@ use crate::{
     life::{sql, with_input},
 };
 
-/// A text that compiles and that cannot be put together: its file has lines that it may not touch.
+/// A text that compiles and that cannot be put together: one of its files has lines that it may not touch. The query `counts` is as
+/// before, but for `condition`.
 fn unusable(host: &Host, condition: &str) -> String {
-    fs::write(host.files().join("other.jsonl"), "{}\n").unwrap();
-    sql(host, condition, "").replace("out.jsonl', mode = 'append'", "other.jsonl'")
+    let other = host.files().join("other.jsonl");
+    fs::write(&other, "{}\n").unwrap();
+    format!(
+        "{}\nCREATE SINK other WITH (connector = 'file', path = '{}');\nINSERT INTO other SELECT model FROM requests;\n",
+        sql(host, condition, ""),
+        other.display()
+    )
 }
 
 fn lines(host: &Host) -> usize {
@@ -24,9 +30,13 @@ fn lines(host: &Host) -> usize {
 
 #[test]
 fn a_kill_while_a_version_that_failed_is_taken_back_leaves_the_one_before() {
-    // The state is removed before the new version is put together.
-    let (condition, query) = ("WHERE ms > 2", "?reset=counts");
-    for point in ["change.failed", "change.states_back"] {
+    for (point, condition, query) in [
+        ("change.failed", "", ""),
+        ("change.states_back", "", ""),
+        // Its state is removed before it is put together.
+        ("change.failed", "WHERE ms > 2", "?reset=counts"),
+        ("change.states_back", "WHERE ms > 2", "?reset=counts"),
+    ] {
         let mut host = with_input();
         assert!(host.end().success());
         host.start_with(&[("STREAMGAUGE_CRASH", point)]);
