@@ -8,7 +8,7 @@
 # volume and no capabilities: it becomes ready, a query file is deployed, its rows are shown, it is changed, the container is killed and started
 # again, the deployment is back, and SIGTERM ends it with 0. STREAMGAUGE_BINARY names another binary than target/release/streamgauge.
 #
-# Fails where no container can run, unless STREAMGAUGE_ALLOW_SKIP=1.
+# Fails where no container can run, unless STREAMGAUGE_ALLOW_SKIP=1; with STRICT=1 it fails in any case where its tools cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,12 +26,16 @@ skip() {
   [ "${STREAMGAUGE_ALLOW_SKIP:-}" = 1 ] || die 'STREAMGAUGE_ALLOW_SKIP=1 lets this pass'
   exit 0
 }
+lacks() {
+  [ -z "${STRICT:-}" ] || die "$1"
+  skip "$1"
+}
 
 keep=
 case "${1:-}" in
   '') ;;
   --keep) keep=$(realpath -m "${2:?--keep needs a file}") ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 # The query reads a topic: a broker runs as long as this script.
 [ -n "${STREAMGAUGE_KAFKA:-}" ] || exec .ci/with-kafka.sh "$0" "$@"
@@ -43,11 +47,11 @@ tools() {
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || skip "install ${missing[*]}"
+  { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || lacks "install ${missing[*]}"
   say "installing ${missing[*]}"
   apt-get -q update >/dev/null || say 'WARNING: apt-get update failed in part'
   DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" >/dev/null \
-    || skip "apt-get cannot install ${missing[*]}"
+    || lacks "apt-get cannot install ${missing[*]}"
 }
 
 # What the Dockerfile's stage `root` would install is there, so that it downloads nothing.
