@@ -45,7 +45,7 @@ pub struct Chunk {
     pub offsets: Vec<Offset>,
     /// When each record reached its broker, in microseconds since the epoch; empty where nobody says (files).
     pub arrived_us: Vec<i64>,
-    /// Since when this process has the first of them; none where nobody measures how long rows take (tests).
+    /// When this process received the first record: how long rows take is measured from there. None in tests that do not measure it.
     pub received: Option<Stopwatch>,
 }
 

@@ -50,7 +50,8 @@ impl Wakeup {
     /// Whether this was notified since the last call. Called before the thread looks at what it waits for, so that it misses nothing.
     pub fn take_news(&self) -> bool {
         let has_news = self.bell.1.try_recv().is_ok();
-        // Whoever finds the bell full from here on has changed something before this lock, so it is seen behind it.
+        // `notify` counts under this lock, before it fills the bell. A thread whose `notify` found the bell full, before it was emptied
+        // here, has released the lock: the caller sees what that thread had changed.
         drop(lock(&self.notified));
         has_news
     }
@@ -193,7 +194,10 @@ mod tests {
         let wakeup = Wakeup::default();
         assert!(!wakeup.take_news());
         (0..3).for_each(|_| wakeup.notify());
-        assert!(wakeup.bell().recv_timeout(LONG).is_ok(), "it wakes who waits for it");
+        assert!(
+            wakeup.bell().recv_timeout(LONG).is_ok(),
+            "a notification wakes a thread that waits for the bell"
+        );
         (0..3).for_each(|_| wakeup.notify());
         assert_eq!([wakeup.take_news(), wakeup.take_news()], [true, false]);
     }

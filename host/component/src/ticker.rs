@@ -1,7 +1,7 @@
 //! Counts the engine's epochs, so that calls that take too long are stopped, and sleeps while there are no calls.
 //!
-//! Whoever begins a call says so first and then looks whether the ticker sleeps; the ticker first says that it sleeps and then looks for
-//! calls. One of both sees the other, so no call runs without a ticker.
+//! A call is counted first, and then looks whether the ticker sleeps; the ticker first notes that it sleeps, and then looks at the count
+//! of calls. In any order of these steps at least one of the two sees the other, so no call runs without ticks.
 
 use std::{
     io,
@@ -98,7 +98,7 @@ impl Shared {
         }
     }
 
-    /// Lets a period pass; false where nobody wants ticks any more.
+    /// Waits for a period; false once the [`Ticker`] is dropped.
     fn wait(&self, period: Duration) -> bool {
         let since = Stopwatch::start();
         while let Some(left) = period.checked_sub(since.elapsed())
@@ -172,7 +172,7 @@ mod tests {
             until("it sleeps", || !asleep || ticker.shared.is_asleep.load(SeqCst));
             let shared = ticker.shared.clone();
             drop(ticker);
-            until("nobody else holds what they share", || Arc::strong_count(&shared) == 1);
+            until("the thread has ended and dropped its reference", || Arc::strong_count(&shared) == 1);
         }
     }
 }
