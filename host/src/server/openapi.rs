@@ -125,8 +125,10 @@ fn parameter(parameter: &Parameter) -> Value {
         ParameterKind::Switch => json!({"type": "boolean"}),
         ParameterKind::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         ParameterKind::Text => json!({"type": "string"}),
+        ParameterKind::RequiredText => json!({"type": "string", "minLength": 1}),
     };
-    json!({"name": parameter.name, "in": "query", "description": parameter.meaning, "schema": schema})
+    let required = parameter.kind == ParameterKind::RequiredText;
+    json!({"name": parameter.name, "in": "query", "required": required, "description": parameter.meaning, "schema": schema})
 }
 
 fn content(shape: Shape, generator: &mut SchemaGenerator) -> Map<String, Value> {

@@ -63,6 +63,8 @@ pub enum ParameterKind {
     Count(u64, u64),
     /// Any text.
     Text,
+    /// A text that must be there and not be empty.
+    RequiredText,
 }
 
 /// What a body is.
@@ -173,8 +175,8 @@ const ROLLBACK_TO: Parameter = Parameter {
 };
 const OF_SOURCE: Parameter = Parameter {
     name: "source",
-    kind: ParameterKind::Text,
-    meaning: "the source, as the SQL calls it; it is required",
+    kind: ParameterKind::RequiredText,
+    meaning: "the source, as the SQL calls it",
 };
 const FROM_START: Parameter = Parameter {
     name: "from_start",

@@ -87,6 +87,7 @@ fn misfit(parameter: &Parameter, value: &str) -> Option<String> {
             let fits = value.parse().is_ok_and(|count| (least..=most).contains(&count));
             (!fits).then(|| format!("a whole number from {least} to {most}"))
         }
+        ParameterKind::RequiredText => value.is_empty().then(|| "a text that is not empty".to_owned()),
         ParameterKind::Text => None,
     }
 }

@@ -127,8 +127,7 @@ pub(super) fn rollback(asked: &Asked) -> Result<Reply, Problem> {
 }
 
 pub(super) fn accept_topic(asked: &Asked) -> Result<Reply, Problem> {
-    let source = asked.query.get("source").filter(|source| !source.is_empty());
-    let source = source.ok_or_else(|| {
+    let source = asked.query.get("source").ok_or_else(|| {
         Problem::bad_request("the parameter `source` is missing: it names a source of the deployment")
     })?;
     asked.deployments.accept_topic(asked.part("name"), source, asked.is_set("from_start"))?;
