@@ -34,7 +34,13 @@ const ENTRIES_AT: usize = 3 * PAGE_BYTES;
 /// So many zeros are written ahead of the entries: a sync then writes data alone, without the file system's journal
 /// (a third faster than a file that grows; `fallocate` is not, as each first write to a page changes the journal).
 const AHEAD_BYTES: u64 = 1 << 20;
-static ZEROS: [u8; AHEAD_BYTES as usize] = [0; AHEAD_BYTES as usize];
+/// They are part of the program, so they are few.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Writes [`AHEAD_BYTES`] zeros.
+fn write_ahead(file: &File, at: u64) -> io::Result<()> {
+    (at..at + AHEAD_BYTES).step_by(ZEROS.len()).try_for_each(|at| file.write_all_at(&ZEROS, at))
+}
 
 /// `log-` and the first index; the order of names is the order of indexes.
 pub(super) fn name(first: u64) -> String {
@@ -86,7 +92,7 @@ impl Segment {
         let write = || {
             file.write_all_at(&start, 0)?;
             file.write_all_at(entries, ENTRIES_AT as u64)?;
-            file.write_all_at(&ZEROS, end)?;
+            write_ahead(&file, end)?;
             file.sync_all()
         };
         write().map_err(failed("write"))?;
@@ -114,7 +120,7 @@ impl Segment {
         let end = self.end + entries.len() as u64;
         let mut write = || {
             while self.ahead < end {
-                self.file.write_all_at(&ZEROS, self.ahead)?;
+                write_ahead(&self.file, self.ahead)?;
                 self.ahead += AHEAD_BYTES;
             }
             self.file.write_all_at(entries, self.end)
