@@ -83,7 +83,7 @@ clippy:
 	$(call step,clippy on host and guests)
 	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	  $(CARGO) clippy --release --workspace --all-targets -- -D warnings \
-	  && $(CARGO) clippy --profile guest --target wasm32-unknown-unknown --target-dir target/guests $(GUESTS) -- -D warnings; \
+	  && $(CARGO) clippy --profile guest --target wasm32-unknown-unknown --target-dir target/guests $(GUESTS) --features streamgauge-shell/regex -- -D warnings; \
 	else $(call lacks,no clippy here); fi
 
 # Private items are documented too, so links to them lead somewhere.

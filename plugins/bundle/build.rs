@@ -71,11 +71,11 @@ fn main() -> Result<()> {
     }
 
     let guests = Guests { target: target_folder(&out).join("guests"), root };
-    let shell = guests.component("streamgauge-shell")?;
-    fs::write(out.join("shell.wasm"), shell)?;
+    fs::write(out.join("shell.wasm"), guests.component("streamgauge-shell", &[])?)?;
+    fs::write(out.join("pattern_shell.wasm"), guests.component("streamgauge-shell", &["regex"])?)?;
     for (kind, names) in [("reducer", REDUCERS.as_slice()), ("sink", &SINKS)] {
         for name in names {
-            let component = guests.component(&format!("{kind}-{}", name.replace('_', "-")))?;
+            let component = guests.component(&format!("{kind}-{}", name.replace('_', "-")), &[])?;
             fs::write(out.join(format!("{name}.wasm")), component)?;
         }
     }
@@ -90,6 +90,11 @@ fn source_text() -> Result<String> {
     writeln!(
         text,
         "pub static QUERY_SHELL: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/shell.wasm\"));"
+    )?;
+    writeln!(text, "/// The shell of queries with regular expressions: it has their engine, too.")?;
+    writeln!(
+        text,
+        "pub static PATTERN_SHELL: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/pattern_shell.wasm\"));"
     )?;
     for (kind, names) in [("reducers", REDUCERS.as_slice()), ("sinks", &SINKS)] {
         writeln!(text, "/// The {kind}, by name in ascending order: name and component.")?;
@@ -109,9 +114,9 @@ struct Guests {
 }
 
 impl Guests {
-    /// The component of a guest package.
-    fn component(&self, package: &str) -> Result<Vec<u8>> {
-        let module = self.compile(package)?;
+    /// The component of a guest package with these features.
+    fn component(&self, package: &str, features: &[&str]) -> Result<Vec<u8>> {
+        let module = self.compile(package, features)?;
         let component = ComponentEncoder::default()
             .validate(true)
             .module(&module)
@@ -122,11 +127,11 @@ impl Guests {
     }
 
     /// The core module of a guest package.
-    fn compile(&self, package: &str) -> Result<Vec<u8>> {
+    fn compile(&self, package: &str, features: &[&str]) -> Result<Vec<u8>> {
         let output = self
             .cargo()?
             .args(["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--profile", "guest"])
-            .args(["--target", TARGET, "--package", package])
+            .args(["--target", TARGET, "--package", package, "--features", &features.join(",")])
             .output()
             .context("cannot start cargo")?;
         if !output.status.success() {

@@ -25,13 +25,15 @@ mod literal;
 mod convert;
 mod operator;
 mod function;
+mod library;
+mod time;
+mod pattern;
 mod aggregate;
 mod alias;
 mod share;
 mod doubtful;
 mod signature;
 mod refused;
-mod unit_of_time;
 
 use sqlparser::tokenizer::Span;
 

@@ -7,7 +7,7 @@
 //! 2. `module`: the core module: it imports the shell's memory, table and `runtime` and puts two kernels in the table.
 //! 3. `kernel`: one loop over the rows: filter, computed columns, output.
 //! 4. `expression`: a node becomes instructions that leave a value and its validity in locals (`operand`), if its
-//!    types fit (`typing`); the nodes by kind: `column`, `logic`, `compare`, `arithmetic`, `cast`, `call`.
+//!    types fit (`typing`); the nodes by kind: `column`, `logic`, `compare`, `arithmetic`, `cast`, `call`, `library`.
 //! 5. `generator`: the function in the making that all of these write to.
 //!
 //! Generated code knows rows, addresses and locals. It never meets the canonical ABI: the shell does that.
@@ -24,6 +24,7 @@ mod compare;
 mod arithmetic;
 mod cast;
 mod call;
+mod library;
 mod operand;
 mod generator;
 

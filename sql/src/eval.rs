@@ -3,10 +3,11 @@
 //! It folds constants, and it is the oracle of the generated code: it is written to be obviously right, not fast.
 
 mod strict;
+mod library;
 
 use streamgauge_functions::Failure as Cause;
 
-use crate::expr::{Code, Expr, Failure, Node};
+use crate::expr::{Code, Comparison, Expr, Failure, Node};
 use crate::types::Value;
 
 /// What a row comes to.
@@ -61,6 +62,8 @@ pub fn evaluate(expr: &Expr, columns: &dyn Fn(usize) -> Value) -> Result<Value, 
         Node::Between(operand, low, high) => between(&value(operand)?, low, high, columns),
         Node::Case(branches, otherwise) => case(branches, otherwise.as_deref(), columns),
         Node::Coalesce(operands) => coalesce(operands, columns),
+        Node::Greatest(operands) => extreme(operands, Comparison::Greater, columns),
+        Node::Least(operands) => extreme(operands, Comparison::Less, columns),
         Node::NullIf(a, b) => {
             let (a, b) = (value(a)?, value(b)?);
             Ok(if strict::equal(&a, &b) == Some(true) { Value::Null } else { a })
@@ -124,11 +127,11 @@ fn between(
     high: &Expr,
     columns: &dyn Fn(usize) -> Value,
 ) -> Result<Value, Failure> {
-    let above = strict::compare(crate::expr::Comparison::GreaterOrEqual, value, &evaluate(low, columns)?);
+    let above = strict::compare(Comparison::GreaterOrEqual, value, &evaluate(low, columns)?);
     if above == Value::Boolean(false) {
         return Ok(above);
     }
-    let below = strict::compare(crate::expr::Comparison::LessOrEqual, value, &evaluate(high, columns)?);
+    let below = strict::compare(Comparison::LessOrEqual, value, &evaluate(high, columns)?);
     Ok(if below == Value::Boolean(true) { above } else { below })
 }
 
@@ -153,6 +156,22 @@ fn coalesce(operands: &[Expr], columns: &dyn Fn(usize) -> Value) -> Result<Value
         }
     }
     Ok(Value::Null)
+}
+
+/// The value to which no other one is `better`.
+fn extreme(
+    operands: &[Expr],
+    better: Comparison,
+    columns: &dyn Fn(usize) -> Value,
+) -> Result<Value, Failure> {
+    let mut best = Value::Null;
+    for operand in operands {
+        let value = evaluate(operand, columns)?;
+        if best == Value::Null || strict::compare(better, &value, &best) == Value::Boolean(true) {
+            best = value;
+        }
+    }
+    Ok(best)
 }
 
 #[cfg(test)]

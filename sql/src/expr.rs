@@ -6,6 +6,7 @@
 //! Evaluation order is fixed, so that an error (overflow, division by zero, a bad cast) is one of the row alone and
 //! guards work: AND, OR, IN, COALESCE and CASE evaluate left to right and stop as soon as the result is known.
 
+use crate::library::Library;
 use crate::types::{DataType, Value};
 
 /// An expression with its result type.
@@ -30,9 +31,12 @@ impl Expr {
             | Node::Same(a, b)
             | Node::Like(a, b)
             | Node::NullIf(a, b) => vec![a, b],
-            Node::And(list) | Node::Or(list) | Node::Coalesce(list) | Node::Call(_, list) => {
-                list.iter_mut().collect()
-            }
+            Node::And(list)
+            | Node::Or(list)
+            | Node::Coalesce(list)
+            | Node::Greatest(list)
+            | Node::Least(list)
+            | Node::Call(_, list) => list.iter_mut().collect(),
             Node::In(x, list) => std::iter::once(x.as_mut()).chain(list).collect(),
             Node::Between(x, low, high) => vec![x, low, high],
             Node::Case(branches, default) => {
@@ -78,6 +82,10 @@ pub enum Node {
     Case(Vec<(Expr, Expr)>, Option<Box<Expr>>),
     /// The first value that is not NULL; those behind it are not evaluated. At least one.
     Coalesce(Vec<Expr>),
+    /// The greatest value that is not NULL, of equal ones the first; NULL where all are. At least one.
+    Greatest(Vec<Expr>),
+    /// The least value that is not NULL, of equal ones the first; NULL where all are. At least one.
+    Least(Vec<Expr>),
     /// `NULLIF(a, b)`: NULL where `a = b`, else `a`.
     NullIf(Box<Expr>, Box<Expr>),
     /// A conversion to the expression's type: of any type to TEXT, of TEXT to any type, of BIGINT to DOUBLE and back
@@ -135,7 +143,7 @@ impl Comparison {
     }
 }
 
-/// A scalar function over values that are not NULL.
+/// A scalar function over values that are not NULL. Those with code of their own stand here, the others in the [`Library`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
     /// `lower(TEXT) -> TEXT`, by Unicode.
@@ -168,6 +176,10 @@ pub enum Function {
     Floor,
     /// `ceil(DOUBLE) -> DOUBLE`
     Ceil,
+    /// `trunc(DOUBLE) -> DOUBLE`: toward zero.
+    Trunc,
+    /// A function of the library.
+    Library(Library),
 }
 
 /// Why an expression has no value at a row; the codes of `wit/query.wit`.

@@ -12,6 +12,7 @@ pub mod types;
 pub mod path;
 pub mod time_format;
 pub mod size;
+pub mod library;
 pub mod expr;
 pub mod error;
 mod errors;

@@ -10,6 +10,12 @@ pub mod round;
 pub mod cast;
 pub mod timestamp;
 pub mod text;
+pub mod substring;
+pub mod compose;
+pub mod number;
+pub mod calendar;
+#[cfg(feature = "regex")]
+pub mod pattern;
 pub mod like;
 pub mod json;
 

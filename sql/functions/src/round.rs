@@ -12,6 +12,20 @@ pub fn round(x: f64) -> f64 {
 ///
 /// What is rounded is the shortest decimal that reads back as `x`, the one that is printed: `round(2.675, 2)` is 2.68.
 pub fn round_to(x: f64, digits: i64) -> Result<f64, Failure> {
+    to_digits(x, digits, true)
+}
+
+/// `trunc(x)`: the whole number toward zero.
+pub fn trunc(x: f64) -> f64 {
+    canonical(x.trunc())
+}
+
+/// `trunc(x, digits)`: cut to so many decimal digits, of the decimal that is printed: `trunc(0.29, 2)` is 0.29.
+pub fn trunc_to(x: f64, digits: i64) -> Result<f64, Failure> {
+    to_digits(x, digits, false)
+}
+
+fn to_digits(x: f64, digits: i64, rounds: bool) -> Result<f64, Failure> {
     if !x.is_finite() {
         return Ok(canonical(x));
     }
@@ -23,7 +37,7 @@ pub fn round_to(x: f64, digits: i64) -> Result<f64, Failure> {
     }
     let kept = match u32::try_from(dropped).ok().and_then(|dropped| 10u64.checked_pow(dropped)) {
         // 10^19 and less: the mantissa has at most 17 digits, so adding half of it stays below 2^64.
-        Some(power) => (decimal.mantissa + power / 2) / power,
+        Some(power) => (decimal.mantissa + if rounds { power / 2 } else { 0 }) / power,
         None => 0,
     };
     let rounded = if kept == 0 {
@@ -98,6 +112,22 @@ mod tests {
         }
         assert_eq!(round_to(1.7e308, -308), Err(Failure::Overflow));
         assert_eq!(round_to(f64::NEG_INFINITY, 2), Ok(f64::NEG_INFINITY));
+    }
+
+    #[test]
+    fn digits_are_cut_from_the_printed_text() {
+        for (x, digits, expected) in [
+            (0.29, 2, 0.29),
+            (2.679, 2, 2.67),
+            (-2.679, 2, -2.67),
+            (1299.5, -2, 1200.0),
+            (99.0, -2, 0.0),
+            (1e22, 3, 1e22),
+            (f64::MAX, -308, 1e308),
+        ] {
+            assert_eq!(trunc_to(x, digits), Ok(expected), "trunc({x}, {digits})");
+        }
+        assert_eq!([2.9, -2.9, -0.5].map(trunc), [2.0, -2.0, -0.0]);
     }
 
     proptest! {

@@ -95,14 +95,14 @@ pub fn split_part<'a>(text: &'a [u8], separator: &[u8], number: i64) -> Result<&
 
 /// Finds a text in others in a time that grows with their lengths alone (Knuth, Morris and Pratt). The search of the standard
 /// library would be a twentieth of the shell, which is compiled at each start.
-struct Finder<'a> {
+pub(crate) struct Finder<'a> {
     wanted: &'a [u8],
     /// For each length that fits, the longest shorter one that then fits, too.
     shorter: Vec<usize>,
 }
 
 impl<'a> Finder<'a> {
-    fn new(wanted: &'a [u8]) -> Self {
+    pub(crate) fn new(wanted: &'a [u8]) -> Self {
         let mut finder = Self { wanted, shorter: Vec::with_capacity(wanted.len() + 1) };
         finder.shorter.extend([0, 0]);
         let mut fitting = 0;
@@ -122,7 +122,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Where it ends in a text, from left to right, none within another.
-    fn ends(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+    pub(crate) fn ends(&self, text: &[u8]) -> impl Iterator<Item = usize> {
         let mut fitting = 0;
         text.iter().zip(1..).filter_map(move |(&byte, end)| {
             fitting = self.step(fitting, byte);

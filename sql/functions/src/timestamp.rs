@@ -162,7 +162,7 @@ fn days_of_month(year: i64, month: i64) -> Option<i64> {
 
 /// Days since 1970-01-01. (Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`.)
 #[inline]
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     // Years begin in March, so that the leap day is the last.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -174,7 +174,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 
 /// Year, month and day of a count of days since 1970-01-01. (Hinnant, `civil_from_days`.)
 #[inline]
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);

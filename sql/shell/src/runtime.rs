@@ -7,5 +7,8 @@
 mod call;
 mod text;
 mod cast;
+mod library;
+#[cfg(feature = "regex")]
+mod pattern;
 
 pub(crate) use call::{begin, end};

@@ -152,7 +152,7 @@ fn is_null(ast: &Ast) -> bool {
 }
 
 /// The value of an expression without columns; none where it has columns, or no value.
-fn constant(expr: &Expr) -> Option<Value> {
+pub(super) fn constant(expr: &Expr) -> Option<Value> {
     if any_column(expr.clone(), |_| true) {
         return None;
     }

@@ -12,6 +12,7 @@ use super::scope::{Meaning, Scope};
 use crate::error::{Checked, Problem};
 use crate::errors::{all, both};
 use crate::expr::{Comparison, Expr, Function, Node};
+use crate::library::Library;
 use crate::parse::data_type::data_type;
 use crate::parse::from::microseconds;
 use crate::parse::name::Name;
@@ -162,6 +163,11 @@ impl<'a> Expressions<'a> {
                 let characters: Vec<&Ast> = trim_what.as_deref().into_iter().chain(listed).collect();
                 self.trim(expr, *trim_where, &characters)
             }
+            Ast::Substring { expr, substring_from, substring_for, .. } => {
+                self.substring(expr, substring_from.as_deref(), substring_for.as_deref(), self.span(ast))
+            }
+            Ast::Position { expr, r#in } => self.library(Library::Position, &[r#in.as_ref(), expr.as_ref()]),
+            Ast::Extract { field, expr, .. } => self.extract(field, expr, self.span(ast)),
             _ => self.predicate(ast),
         }
     }

@@ -8,9 +8,11 @@ use sqlparser::tokenizer::Span;
 
 use super::convert::{self, Bound};
 use super::expression::Expressions;
+use super::library::{self, Named};
 use crate::error::{Checked, Problem};
 use crate::errors::all;
-use crate::expr::{Arithmetic, Function, Node};
+use crate::expr::{Arithmetic, Comparison, Function, Node};
+use crate::library::Library;
 use crate::types::{DataType, Value};
 
 /// The scalar functions, for hints.
@@ -23,13 +25,41 @@ pub(super) const SCALARS: &[&str] = &[
     "rtrim",
     "btrim",
     "split_part",
+    "substring",
+    "substr",
+    "left",
+    "right",
+    "strpos",
+    "starts_with",
+    "replace",
+    "concat",
+    "reverse",
+    "lpad",
+    "rpad",
+    "sha256",
+    "regexp_extract",
     "abs",
+    "sign",
     "round",
+    "trunc",
     "floor",
     "ceil",
+    "mod",
+    "sqrt",
+    "power",
+    "exp",
+    "ln",
+    "log",
+    "log10",
     "coalesce",
     "nullif",
-    "mod",
+    "greatest",
+    "least",
+    "date_trunc",
+    "date_part",
+    "date_bin",
+    "epoch",
+    "to_timestamp",
 ];
 
 impl Expressions<'_> {
@@ -89,6 +119,9 @@ impl Expressions<'_> {
             }
             (Scalar::Abs, [number]) => self.number(Function::Abs, number),
             (Scalar::Rounding(function), [number]) => self.rounding(function, number),
+            (Scalar::Rounding(Function::Trunc), [number, digits]) => {
+                self.library(Library::TruncTo, &[*number, *digits])
+            }
             (Scalar::Rounding(Function::Round), [number, digits]) => {
                 let types = [(number, DataType::Float64), (digits, DataType::Int64)];
                 let arguments = all(types.map(|(ast, data_type)| self.argument(ast, data_type)))?;
@@ -98,6 +131,25 @@ impl Expressions<'_> {
                 let what = "the arguments of coalesce are";
                 let (values, data_type) = self.same_type(arguments.iter().copied(), what, span)?;
                 Ok(Bound::typed(Node::Coalesce(values), data_type))
+            }
+            (Scalar::Extreme(comparison), [_, ..]) => {
+                let what = format!("the arguments of {name} are");
+                let (values, data_type) = self.same_type(arguments.iter().copied(), &what, span)?;
+                let is_greatest = comparison == Comparison::Greater;
+                let node = if is_greatest { Node::Greatest(values) } else { Node::Least(values) };
+                Ok(Bound::typed(node, data_type))
+            }
+            (Scalar::Concat, [_, ..]) => self.concat_all(arguments),
+            (Scalar::DateTrunc, [unit, time]) => self.date_trunc(unit, time),
+            (Scalar::DatePart, [field, time]) => self.date_part(field, time),
+            (Scalar::DateBin, [stride, time, origin]) => self.date_bin(stride, time, origin),
+            (Scalar::Epoch, [time]) => self.field("epoch", time, span),
+            (Scalar::RegexpExtract, [text, pattern]) => self.regexp_extract(text, pattern, None),
+            (Scalar::RegexpExtract, [text, pattern, group]) => {
+                self.regexp_extract(text, pattern, Some(group))
+            }
+            (Scalar::Library(named), given) if let Some(function) = named.function(given.len()) => {
+                self.library(function, given)
             }
             (Scalar::NullIf, [a, b]) => {
                 let (values, data_type) = self.same_type([*a, *b], "the arguments of nullif are", span)?;
@@ -163,11 +215,6 @@ impl Expressions<'_> {
         let number = convert::coerce(bound, data_type, span)?;
         Ok(Bound::typed(Node::Call(function, vec![number]), data_type))
     }
-
-    fn argument(&mut self, ast: &Ast, data_type: DataType) -> Checked<crate::expr::Expr> {
-        let bound = self.bind(ast)?;
-        convert::coerce(bound, data_type, self.span(ast))
-    }
 }
 
 /// A scalar function by the shape of its call.
@@ -180,7 +227,15 @@ enum Scalar {
     Rounding(Function),
     Coalesce,
     NullIf,
+    Extreme(Comparison),
     Remainder,
+    Concat,
+    DateTrunc,
+    DatePart,
+    DateBin,
+    Epoch,
+    RegexpExtract,
+    Library(&'static Named),
 }
 
 impl Scalar {
@@ -195,11 +250,23 @@ impl Scalar {
             Self::SplitPart => "split_part(text, 'separator', number)",
             Self::Abs => "abs(number)",
             Self::Rounding(Function::Round) => "round(number) or round(number, digits)",
+            Self::Rounding(Function::Trunc) => "trunc(number) or trunc(number, digits)",
             Self::Rounding(Function::Floor) => "floor(number)",
             Self::Rounding(_) => "ceil(number)",
             Self::Coalesce => "coalesce(a, b, ...)",
             Self::NullIf => "nullif(a, b)",
+            Self::Extreme(Comparison::Greater) => "greatest(a, b, ...)",
+            Self::Extreme(_) => "least(a, b, ...)",
             Self::Remainder => "mod(a, b) or a % b",
+            Self::Concat => "concat(a, b, ...)",
+            Self::DateTrunc => "date_trunc('hour', ts)",
+            Self::DatePart => "date_part('hour', ts)",
+            Self::DateBin => "date_bin(INTERVAL '15' MINUTE, ts, TIMESTAMP '2026-01-01T00:00:00Z')",
+            Self::Epoch => "epoch(ts)",
+            Self::RegexpExtract => {
+                "regexp_extract(text, 'pattern') or regexp_extract(text, 'pattern', group)"
+            }
+            Self::Library(named) => named.spelling,
         }
     }
 }
@@ -219,8 +286,17 @@ fn scalar(name: &str) -> Option<Scalar> {
         "ceil" | "ceiling" => Scalar::Rounding(Function::Ceil),
         "coalesce" => Scalar::Coalesce,
         "nullif" => Scalar::NullIf,
+        "greatest" => Scalar::Extreme(Comparison::Greater),
+        "least" => Scalar::Extreme(Comparison::Less),
         "mod" => Scalar::Remainder,
-        _ => return None,
+        "trunc" => Scalar::Rounding(Function::Trunc),
+        "concat" => Scalar::Concat,
+        "date_trunc" => Scalar::DateTrunc,
+        "date_part" => Scalar::DatePart,
+        "date_bin" => Scalar::DateBin,
+        "epoch" => Scalar::Epoch,
+        "regexp_extract" => Scalar::RegexpExtract,
+        _ => Scalar::Library(library::find(name)?),
     })
 }
 
@@ -244,4 +320,17 @@ fn plain<'a>(name: &str, arguments: &'a [FunctionArg], span: Span) -> Checked<Ve
                 .help("give them in order")),
         };
     arguments.iter().map(argument).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hints_name_is_a_function() {
+        // `trim` is an expression of its own.
+        for name in SCALARS.iter().filter(|name| **name != "trim") {
+            assert!(scalar(name).is_some(), "{name}");
+        }
+    }
 }

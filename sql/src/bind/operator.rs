@@ -10,6 +10,7 @@ use super::literal;
 use crate::error::{Checked, Problem};
 use crate::errors::{all, both};
 use crate::expr::{Arithmetic, Comparison, Expr, Function, Node};
+use crate::library::Library;
 use crate::parse::refused;
 use crate::types::{DataType, Value};
 
@@ -79,6 +80,10 @@ impl Expressions<'_> {
             BinaryOperator::Divide => self.arithmetic(ast, Arithmetic::Divide, left, right),
             BinaryOperator::Modulo => self.arithmetic(ast, Arithmetic::Remainder, left, right),
             BinaryOperator::StringConcat => self.concat(ast, left, right),
+            BinaryOperator::PGRegexMatch => self.matches(left, right, false, false),
+            BinaryOperator::PGRegexIMatch => self.matches(left, right, true, false),
+            BinaryOperator::PGRegexNotMatch => self.matches(left, right, false, true),
+            BinaryOperator::PGRegexNotIMatch => self.matches(left, right, true, true),
             _ => Err(refused::operator(&op.to_string(), self.span(ast))),
         }
     }
@@ -215,6 +220,10 @@ impl Expressions<'_> {
                 let bound = self.like(expr, pattern, escape_char.as_deref())?;
                 Ok(negate_if(*negated, bound))
             }
+            Ast::ILike { negated, any: false, expr, pattern, escape_char } => {
+                let bound = self.ilike(expr, pattern, escape_char.as_deref())?;
+                Ok(negate_if(*negated, bound))
+            }
             _ => Err(super::refused::expression(ast, self.span(ast))),
         }
     }
@@ -253,12 +262,33 @@ impl Expressions<'_> {
     }
 
     fn like(&mut self, expr: &Ast, pattern: &Ast, escape: Option<&Ast>) -> Checked<Bound> {
+        let (text, pattern) = self.like_operands(expr, pattern, escape)?;
+        Ok(Bound::typed(Node::Like(Box::new(text), Box::new(pattern)), DataType::Boolean))
+    }
+
+    /// As PostgreSQL: LIKE of both in lower case. A constant pattern is made so once.
+    fn ilike(&mut self, expr: &Ast, pattern: &Ast, escape: Option<&Ast>) -> Checked<Bound> {
+        let (text, pattern) = self.like_operands(expr, pattern, escape)?;
+        let [text, pattern] = [text, pattern].map(|operand| match operand.node {
+            Node::Literal(Value::Text(text)) => {
+                let mut out = Vec::new();
+                functions::compose::fold(text.as_bytes(), &mut out);
+                let folded = String::from_utf8_lossy(&out).into_owned();
+                Expr { node: Node::Literal(Value::Text(folded)), data_type: DataType::Text }
+            }
+            _ => super::library::call(Library::Fold, vec![operand]).expr,
+        });
+        Ok(Bound::typed(Node::Like(Box::new(text), Box::new(pattern)), DataType::Boolean))
+    }
+
+    /// The text and the pattern of LIKE, whose escape is a backslash.
+    fn like_operands(&mut self, expr: &Ast, pattern: &Ast, escape: Option<&Ast>) -> Checked<(Expr, Expr)> {
         let (text, mut pattern) = both(self.like_operand(expr), self.like_operand(pattern))?;
         if let Some(ast) = escape {
             let escape = self.like_operand(ast)?;
             pattern = self.with_backslash(pattern, escape, ast)?;
         }
-        Ok(Bound::typed(Node::Like(Box::new(text), Box::new(pattern)), DataType::Boolean))
+        Ok((text, pattern))
     }
 
     fn like_operand(&mut self, ast: &Ast) -> Checked<Expr> {

@@ -1,12 +1,10 @@
 //! Expressions that are not in the language: what to write instead.
 
 use sqlparser::ast::{
-    BinaryOperator, DataType as Spelling, ExactNumberInfo, Expr as Ast, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList,
+    DataType as Spelling, ExactNumberInfo, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArgumentList,
 };
 use sqlparser::tokenizer::Span;
 
-use super::unit_of_time;
 use crate::error::Problem;
 use crate::parse::name::Name;
 use crate::types::DataType;
@@ -15,30 +13,20 @@ pub(super) fn expression(ast: &Ast, span: Span) -> Box<Problem> {
     let (message, help) = match ast {
         Ast::Subquery(_) | Ast::InSubquery { .. } | Ast::Exists { .. } => return subquery(span),
         Ast::SimilarTo { .. } | Ast::RLike { .. } => (
-            "regular expressions are not in the language",
-            "write LIKE, where % stands for any text and _ for a character",
+            "SIMILAR TO, RLIKE and REGEXP are not in the language",
+            "write x ~ 'pattern' for a regular expression, or LIKE",
         ),
-        Ast::ILike { .. } => {
-            ("ILIKE is not in the language", "write lower(x) LIKE 'pattern', with the pattern in lower case")
-        }
-        Ast::Like { .. } | Ast::AnyOp { .. } | Ast::AllOp { .. } => {
+        Ast::Like { .. } | Ast::ILike { .. } | Ast::AnyOp { .. } | Ast::AllOp { .. } => {
             ("ANY and ALL are not in the language", "write IN, or conditions with AND and OR")
         }
         Ast::AtTimeZone { .. } => {
             ("there are no time zones: a TIMESTAMP is always in UTC", "add an INTERVAL")
         }
-        Ast::Extract { field, expr, .. } => {
-            let help = match difference(expr) {
-                Some(expr) => unit_of_time::field_of_difference(&field.to_string(), &expr),
-                None => unit_of_time::field(&field.to_string(), &expr.to_string()),
-            };
-            return Problem::new(span, "EXTRACT is not in the language").help(help);
-        }
         Ast::Ceil { .. } | Ast::Floor { .. } => {
             ("ceil and floor take one number", "for two digits write ceil(x * 100) / 100")
         }
-        Ast::Substring { .. } | Ast::Position { .. } | Ast::Overlay { .. } => {
-            ("this function is not in the language", ON_TEXTS)
+        Ast::Overlay { .. } => {
+            ("OVERLAY is not in the language", "write left(x, n) || 'text' || substring(x FROM m)")
         }
         Ast::Collate { .. } => ("COLLATE is not in the language: texts compare by bytes", "leave it out"),
         Ast::Convert { .. } => ("CONVERT is not in the language", "write CAST(x AS type)"),
@@ -55,17 +43,6 @@ pub(super) fn expression(ast: &Ast, span: Span) -> Box<Problem> {
     Problem::new(span, message).help(help)
 }
 
-/// The text of `a - b`, in parentheses; none of what else there is, and where an INTERVAL is taken from a time.
-fn difference(ast: &Ast) -> Option<String> {
-    match ast {
-        Ast::Nested(inner) => difference(inner),
-        Ast::BinaryOp { op: BinaryOperator::Minus, right, .. } if !matches!(**right, Ast::Interval(_)) => {
-            Some(format!("({ast})"))
-        }
-        _ => None,
-    }
-}
-
 pub(super) fn subquery(span: Span) -> Box<Problem> {
     Problem::new(span, "subqueries are not in the language")
         .help("write CREATE VIEW name AS SELECT ... and read that view")
@@ -77,14 +54,15 @@ fn short(ast: &Ast) -> String {
     if start.len() < text.len() { format!("{start}...") } else { start }
 }
 
-const ON_TEXTS: &str =
-    "the functions on texts are lower, upper, length, trim, ltrim, rtrim, split_part, `||` and LIKE";
+const ON_TEXTS: &str = "the functions on texts are lower, upper, length, trim, ltrim, rtrim, left, right, substring, strpos, starts_with, replace, split_part, \
+     reverse, lpad, rpad, concat, sha256, regexp_extract, `||`, LIKE, ILIKE and `~`";
+const ON_NUMBERS: &str =
+    "the functions on numbers are abs, sign, round, trunc, floor, ceil, mod, sqrt, power, exp, ln and log10";
 const LIKES: &str = "write x LIKE '%text%', or 'text%' for its start; `_` and `%` in the text itself need ESCAPE: LIKE 'a!_b%' ESCAPE '!'";
 const NO_CLOCK: &str = "a query has no clock, so that a replay gives the same rows: compare with the times of its events, or with window_end";
-const FROM_EPOCH: &str = "declare the column of the source as a time: created TIMESTAMP FORMAT 'unix_s', 'unix_ms' or a pattern such as \
-                          '%Y-%m-%d %H:%M:%S%z'";
-const TO_EPOCH: &str =
-    "write ts - TIMESTAMP '1970-01-01T00:00:00Z', a BIGINT of microseconds; divide it by 1000000 for seconds";
+const FROM_EPOCH: &str = "write to_timestamp(seconds), or declare the column of the source as a time: created TIMESTAMP FORMAT 'unix_s', \
+                          'unix_ms' or a pattern such as '%Y-%m-%d %H:%M:%S%z'";
+const TO_EPOCH: &str = "write extract(epoch FROM ts), the seconds since 1970 as a DOUBLE";
 
 /// What to write for a number that is meant as a time.
 pub(super) const NUMBER_AS_TIME: &str = FROM_EPOCH;
@@ -99,16 +77,25 @@ pub(super) fn call(name: &str, list: &FunctionArgumentList) -> Option<String> {
     };
     let arguments = list.args.iter().map(argument).collect::<Option<Vec<String>>>().unwrap_or_default();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let text = |argument: &str| argument.trim_matches('\'').to_owned();
     Some(match (name, arguments.as_slice()) {
-        ("trunc" | "truncate", [x, digits]) => truncated_number(x, digits)?,
-        ("date_trunc", [unit, time]) => unit_of_time::truncated(&text(unit), time),
-        ("date_part" | "datepart" | "extract", [field, time]) => unit_of_time::field(&text(field), time),
-        (
-            "hour" | "minute" | "second" | "dayofweek" | "day" | "dayofmonth" | "dayofyear" | "week"
-            | "weekofyear" | "month" | "quarter" | "year",
-            [time],
-        ) => unit_of_time::field(name, time),
+        ("datepart" | "extract", [field, time]) => {
+            format!("write extract({} FROM {time}), in UTC", field.trim_matches('\''))
+        }
+        ("hour" | "minute" | "second" | "day" | "week" | "month" | "quarter" | "year", [time]) => {
+            format!("write extract({name} FROM {time}), in UTC")
+        }
+        ("dayofmonth", [time]) => format!("write extract(day FROM {time}), in UTC"),
+        ("dayofyear", [time]) => format!("write extract(doy FROM {time}), in UTC"),
+        ("weekofyear", [time]) => format!("write extract(week FROM {time}), in UTC"),
+        ("dayofweek", [time]) => format!("write extract(dow FROM {time}), where Sunday is 0, in UTC"),
+        ("time_bucket", [size, time, origin]) => format!("write date_bin({size}, {time}, {origin})"),
+        ("truncate", [x, digits]) => format!("write trunc({x}, {digits})"),
+        ("contains", [text, part]) => format!("write strpos({text}, {part}) > 0"),
+        ("instr" | "position", [text, part]) => format!("write strpos({text}, {part})"),
+        ("charindex" | "locate", [part, text]) => format!("write strpos({text}, {part})"),
+        ("log2", [x]) => format!("write ln({x}) / ln(2)"),
+        ("regexp_like" | "regexp_matches" | "rlike", [text, pattern]) => format!("write {text} ~ {pattern}"),
+        ("regexp_substr", [text, pattern]) => format!("write regexp_extract({text}, {pattern})"),
         ("if" | "iif", [condition, a, b]) => format!("write CASE WHEN {condition} THEN {a} ELSE {b} END"),
         ("nvl2", [x, a, b]) => format!("write CASE WHEN {x} IS NOT NULL THEN {a} ELSE {b} END"),
         ("ifnull" | "nvl" | "isnull", [a, b]) => format!("write coalesce({a}, {b})"),
@@ -116,16 +103,6 @@ pub(super) fn call(name: &str, list: &FunctionArgumentList) -> Option<String> {
         ("unix_timestamp", []) => NO_CLOCK.to_owned(),
         _ => function(name)?.to_owned(),
     })
-}
-
-/// `trunc(x, 2)` for a constant number of digits.
-fn truncated_number(x: &str, digits: &str) -> Option<String> {
-    let digits: u32 = digits.parse().ok().filter(|digits| *digits <= 15)?;
-    let scale = 10_u64.pow(digits);
-    Some(format!(
-        "write CASE WHEN {x} < 0 THEN ceil({x} * {scale}) / {scale} ELSE floor({x} * {scale}) / {scale} END; the last digit of a \
-         DOUBLE may differ, as 0.29 * 100 is a little below 29"
-    ))
 }
 
 /// What to write for a cast to a type that is not there and rounds or cuts.
@@ -146,7 +123,9 @@ pub(super) fn cast(target: &Spelling, operand: &str, source: DataType) -> Option
                 format!("write round({number}, {scale}), a DOUBLE: a binary number of about 16 digits")
             }
         }),
-        Spelling::Date if source == DataType::Timestamp => Some(unit_of_time::truncated("day", operand)),
+        Spelling::Date if source == DataType::Timestamp => {
+            Some(format!("write date_trunc('day', {operand}), the first instant of the day"))
+        }
         _ => None,
     }
 }
@@ -193,39 +172,32 @@ fn function(name: &str) -> Option<&'static str> {
         "decode" => {
             "write CASE x WHEN value THEN result ELSE result END; a NULL is found by CASE WHEN x IS NULL"
         }
-        "greatest" => "write CASE WHEN a > b OR b IS NULL THEN a ELSE b END",
-        "least" => "write CASE WHEN a < b OR b IS NULL THEN a ELSE b END",
-        "concat" => "write coalesce(a, '') || coalesce(b, ''); a || b is NULL where one of them is",
         "concat_ws" => "write a || ', ' || b, which is NULL where one of them is",
         "lcase" => "write lower(x)",
         "ucase" => "write upper(x)",
         "len" => "write length(x)",
         "octet_length" => "there is only length(x), which counts characters",
-        "truncate" | "trunc" => "write CASE WHEN x < 0 THEN ceil(x) ELSE floor(x) END",
-        "contains" | "starts_with" | "startswith" => LIKES,
+        "truncate" => "write trunc(x)",
+        "contains" => LIKES,
+        "startswith" => "write starts_with(x, 'text')",
         "ends_with" | "endswith" => "write x LIKE '%text'",
-        "strpos" | "instr" | "position" | "charindex" => {
-            "nothing gives the place of a text; x LIKE '%text%' says whether it is there"
+        "instr" | "position" | "charindex" | "locate" => "write strpos(text, 'part')",
+        "regexp_like" | "regexp_matches" | "rlike" => "write text ~ 'pattern'",
+        "regexp_substr" => "write regexp_extract(text, 'pattern')",
+        "regexp_replace" => {
+            "there are replace(text, 'from', 'to') for a fixed text and regexp_extract(text, 'pattern', group)"
         }
-        "regexp_like" | "regexp_matches" | "regexp_replace" | "regexp_extract" | "rlike" => {
-            "there are no regular expressions; there are LIKE and split_part(text, 'separator', number)"
+        "time_bucket" => {
+            "write date_bin(INTERVAL '15' MINUTE, ts, TIMESTAMP '2026-01-01T00:00:00Z'), or group by windows: FROM TUMBLE(...)"
         }
-        "date_trunc" | "date_bin" | "time_bucket" => {
-            "windows group by time: FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)"
-        }
-        "extract" | "date_part" | "datepart" => {
-            "compute it in UTC: (ts - TIMESTAMP '1970-01-01T00:00:00Z') / 3600000000 % 24 is the hour of a time since 1970"
-        }
-        "to_timestamp" | "from_unixtime" | "epoch_ms" | "strptime" | "parse_timestamp" | "to_date" => {
-            FROM_EPOCH
-        }
-        "unix_timestamp" | "epoch" | "to_unixtime" => TO_EPOCH,
+        "extract" | "datepart" => "write extract(hour FROM ts), in UTC",
+        "from_unixtime" | "epoch_ms" | "strptime" | "parse_timestamp" | "to_date" => FROM_EPOCH,
+        "unix_timestamp" | "to_unixtime" => TO_EPOCH,
         "strftime" | "date_format" | "to_char" => "write CAST(ts AS TEXT), which is RFC 3339 in UTC",
         "safe_cast" => "write TRY_CAST(x AS type), which is NULL where x does not fit",
-        "substring" | "substr" | "replace" | "left" | "right" | "reverse" | "md5" | "initcap" | "lpad"
-        | "rpad" => ON_TEXTS,
-        "sqrt" | "power" | "pow" | "exp" | "ln" | "log" | "log10" | "log2" | "sign" | "random" | "rand"
-        | "sin" | "cos" => "the functions on numbers are abs, round, floor, ceil and mod",
+        "md5" | "sha1" | "sha2" => "write sha256(text), in 64 hexadecimal digits",
+        "initcap" | "repeat" | "translate" | "chr" | "ascii" => ON_TEXTS,
+        "log2" | "cbrt" | "random" | "rand" | "sin" | "cos" | "tan" | "pi" => ON_NUMBERS,
         "json_value" | "json_extract" | "json_query" | "get_json_object" | "json_extract_string" => {
             "declare the field as a column of the source with PATH 'a.b' or PATH 'a[0].b'"
         }

@@ -25,6 +25,9 @@ impl Generator<'_> {
         arguments: &[Expr],
         returns: DataType,
     ) -> Result<Operand, EncodeError> {
+        if let Function::Library(function) = function {
+            return self.library(function, arguments);
+        }
         let operands =
             arguments.iter().map(|argument| self.expression(argument)).collect::<Result<Vec<_>, _>>()?;
         self.strict(returns, &operands, |generator| {
@@ -47,6 +50,10 @@ impl Generator<'_> {
                 Function::Round => drop(generator.op().f64_nearest()),
                 Function::Floor => drop(generator.op().f64_floor()),
                 Function::Ceil => drop(generator.op().f64_ceil()),
+                Function::Trunc => drop(generator.op().f64_trunc()),
+                Function::Library(function) => {
+                    return Err(EncodeError::IllTyped(format!("{function:?} without its arguments")));
+                }
             }
             if returns == DataType::Float64 {
                 generator.canonical();

@@ -145,7 +145,7 @@ impl Generator<'_> {
     }
 
     /// The I64 on the stack as address and length.
-    fn unpack_text(&mut self) {
+    pub(super) fn unpack_text(&mut self) {
         let text = self.local(ValType::I64);
         self.op().local_tee(text.0).i32_wrap_i64().local_get(text.0).i64_const(32).i64_shr_u().i32_wrap_i64();
     }
@@ -159,7 +159,7 @@ impl Generator<'_> {
         Ok(())
     }
 
-    fn load_result(&mut self, result: ValType) {
+    pub(super) fn load_result(&mut self, result: ValType) {
         let at = |align| MemArg { offset: 0, align, memory_index: 0 };
         self.get(RESULT);
         match result {

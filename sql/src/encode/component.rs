@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use streamgauge_bundle::QUERY_SHELL;
+use streamgauge_bundle::{PATTERN_SHELL, QUERY_SHELL};
 use wasm_encoder::{ComponentSection as _, CustomSection, InstanceSection, ModuleArg, ModuleSection};
 
 use super::EncodeError;
@@ -25,13 +25,15 @@ pub fn component(
 ) -> Result<Vec<u8>, EncodeError> {
     agree("ingest", manifest.ingest.as_ref(), ingest)?;
     agree("emit", manifest.emit.as_ref(), emit)?;
-    let module = module(ingest, emit)?;
+    let (module, library) = module(ingest, emit)?;
+    let shell =
+        if library.iter().any(|function| function.needs_patterns()) { PATTERN_SHELL } else { QUERY_SHELL };
     let mut instance = InstanceSection::new();
     instance.instantiate(GENERATED_MODULE, [("shell", ModuleArg::Instance(SHELL_INSTANCE))]);
     let json = serde_json::to_vec(manifest).map_err(EncodeError::Manifest)?;
     let section = CustomSection { name: Cow::Borrowed(SECTION), data: Cow::Owned(json) };
 
-    let mut component = QUERY_SHELL.to_vec();
+    let mut component = shell.to_vec();
     ModuleSection(&module).append_to_component(&mut component);
     instance.append_to_component(&mut component);
     section.append_to_component(&mut component);

@@ -4,7 +4,7 @@ use super::EncodeError;
 use super::generator::Generator;
 use super::operand::{Local, Locals, Operand, Valid};
 use super::typing::check;
-use crate::expr::{Expr, Node};
+use crate::expr::{Comparison, Expr, Node};
 use crate::types::{DataType, Value};
 
 impl Generator<'_> {
@@ -26,6 +26,8 @@ impl Generator<'_> {
             Node::Between(operand, low, high) => self.between(operand, low, high),
             Node::Case(branches, otherwise) => self.case(branches, otherwise.as_deref(), expr.data_type),
             Node::Coalesce(operands) => self.coalesce(operands, expr.data_type),
+            Node::Greatest(operands) => self.extreme(operands, Comparison::Greater, expr.data_type),
+            Node::Least(operands) => self.extreme(operands, Comparison::Less, expr.data_type),
             Node::NullIf(a, b) => self.null_if(a, b),
             Node::Compare(comparison, a, b) => self.comparison(*comparison, a, b),
             Node::Same(a, b) => self.same(a, b),

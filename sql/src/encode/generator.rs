@@ -4,10 +4,12 @@ use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
 use super::EncodeError;
 use super::column::ColumnLocals;
+use super::kernel::Kernel;
 use super::module::KERNEL_PARAMETERS;
 use super::operand::{Local, Locals, Operand, Valid, scalar_type};
 use super::runtime::Runtime;
 use crate::expr::Failure;
+use crate::library::Library;
 use crate::types::DataType;
 
 /// How deep an expression may be nested.
@@ -32,6 +34,8 @@ pub(super) struct Generator<'a> {
     pub(super) expression: u32,
     /// Whether some row can fail.
     pub(super) fails: bool,
+    /// The functions of the library that are imported so far.
+    pub(super) library: Vec<Library>,
     before: Vec<u8>,
     code: Vec<u8>,
     locals: Vec<ValType>,
@@ -44,13 +48,14 @@ pub(super) struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    pub(super) fn new(arguments: &'a [DataType]) -> Self {
+    pub(super) fn new(arguments: &'a [DataType], library: Vec<Library>) -> Self {
         let mut generator = Self {
             arguments,
             columns: vec![None; arguments.len()],
             row: Local(0),
             expression: 0,
             fails: false,
+            library,
             before: Vec::new(),
             code: Vec::new(),
             locals: Vec::new(),
@@ -281,7 +286,7 @@ impl<'a> Generator<'a> {
     }
 
     /// The function, with its constants' bytes, which are data segment `segment`.
-    pub(super) fn finish(self, segment: u32) -> Result<(Function, Vec<u8>), EncodeError> {
+    pub(super) fn finish(self, segment: u32) -> Result<Kernel, EncodeError> {
         if self.locals.len() > LOCALS_MAX {
             return Err(EncodeError::TooLarge { what: "values", limit: LOCALS_MAX });
         }
@@ -296,7 +301,7 @@ impl<'a> Generator<'a> {
         if function.byte_len() > CODE_BYTES_MAX {
             return Err(EncodeError::TooLarge { what: "bytes of code", limit: CODE_BYTES_MAX });
         }
-        Ok((function, self.constants))
+        Ok(Kernel { function, constants: self.constants, library: self.library })
     }
 }
 

@@ -20,17 +20,20 @@ use super::generator::{Generator, ROWS};
 use super::operand::{Local, Locals, Operand, Valid, scalar_type};
 use super::runtime::Runtime;
 use crate::expr::{Code, Expr};
+use crate::library::Library;
 use crate::types::DataType;
 
 /// A generated function and the bytes of its constants.
 pub(super) struct Kernel {
     pub(super) function: Function,
     pub(super) constants: Vec<u8>,
+    /// The functions of the library that it and the kernels before it call.
+    pub(super) library: Vec<Library>,
 }
 
-/// The kernel of `code`; its constants are data segment `segment`.
-pub(super) fn kernel(code: &Code, segment: u32) -> Result<Kernel, EncodeError> {
-    let mut generator = Generator::new(&code.arguments);
+/// The kernel of `code`; its constants are data segment `segment`, and these functions of the library are imported already.
+pub(super) fn kernel(code: &Code, segment: u32, library: Vec<Library>) -> Result<Kernel, EncodeError> {
+    let mut generator = Generator::new(&code.arguments, library);
     if code.filter.is_some() || !code.computed.is_empty() {
         let row = generator.row.0;
         generator.get(ROWS).i32_eqz().if_(BlockType::Empty).return_().end();
@@ -48,8 +51,7 @@ pub(super) fn kernel(code: &Code, segment: u32) -> Result<Kernel, EncodeError> {
             .br_if(0)
             .end();
     }
-    let (function, constants) = generator.finish(segment)?;
-    Ok(Kernel { function, constants })
+    generator.finish(segment)
 }
 
 fn each_row(generator: &mut Generator<'_>, code: &Code) -> Result<(), EncodeError> {

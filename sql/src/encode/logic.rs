@@ -158,6 +158,38 @@ impl Generator<'_> {
         Ok(Operand { place, valid: Valid::When(valid) })
     }
 
+    /// The value to which no other one is `better`; of equal ones the first.
+    pub(super) fn extreme(
+        &mut self,
+        operands: &[Expr],
+        better: Comparison,
+        data_type: DataType,
+    ) -> Result<Operand, EncodeError> {
+        let place = self.place(data_type);
+        let (valid, take) = (self.local(ValType::I32), self.local(ValType::I32));
+        self.set_i32(valid, 0);
+        for expr in operands {
+            let operand = self.expression_of(expr, data_type)?;
+            self.when_valid(operand.valid, |generator| {
+                generator.set_i32(take, 1);
+                generator.get(valid);
+                generator.when(|generator| {
+                    generator.compare(better, data_type, operand.place, place)?;
+                    generator.set(take);
+                    Ok(())
+                })?;
+                generator.get(take);
+                generator.when(|generator| {
+                    generator.push(operand.place);
+                    generator.pop(place);
+                    generator.set_i32(valid, 1);
+                    Ok(())
+                })
+            })?;
+        }
+        Ok(Operand { place, valid: Valid::When(valid) })
+    }
+
     /// Evaluates into a place that several expressions share.
     fn assign(
         &mut self,

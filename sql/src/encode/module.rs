@@ -9,8 +9,10 @@ use wasm_encoder::{
 
 use super::EncodeError;
 use super::kernel::{Kernel, kernel};
+use super::library;
 use super::runtime::IMPORTS;
 use crate::expr::Code;
+use crate::library::Library;
 
 /// The first table slot that the shell leaves free: `ingest`; `emit` is the next. (`sql/shell/src/kernel.rs`)
 const FIRST_SLOT: i32 = 1;
@@ -19,34 +21,44 @@ const SLOTS_MIN: u64 = 16;
 /// The rows, the views of the columns, and the place for a result beside a status.
 pub(super) const KERNEL_PARAMETERS: [ValType; 3] = [ValType::I32; 3];
 
-/// The core module of a query.
-pub(super) fn module(ingest: Option<&Code>, emit: Option<&Code>) -> Result<Module, EncodeError> {
+/// The core module of a query, and the functions of the library that it imports.
+pub(super) fn module(
+    ingest: Option<&Code>,
+    emit: Option<&Code>,
+) -> Result<(Module, Vec<Library>), EncodeError> {
     let nothing = Code { arguments: Vec::new(), filter: None, computed: Vec::new() };
-    let kernels = [kernel(ingest.unwrap_or(&nothing), 0)?, kernel(emit.unwrap_or(&nothing), 1)?];
+    let ingest = kernel(ingest.unwrap_or(&nothing), 0, Vec::new())?;
+    let emit = kernel(emit.unwrap_or(&nothing), 1, ingest.library.clone())?;
+    let library = emit.library.clone();
+    let kernels = [ingest, emit];
 
     let mut module = Module::new();
     module
-        .section(&types())
-        .section(&imports())
+        .section(&types(&library))
+        .section(&imports(&library))
         .section(&functions(&kernels))
-        .section(&table_slots(&kernels))
+        .section(&table_slots(&kernels, &library))
         .section(&DataCountSection { count: kernels.len() as u32 })
         .section(&code(&kernels))
         .section(&constants(&kernels));
-    Ok(module)
+    Ok((module, library))
 }
 
-/// One type for each import, in their order; then the kernels' own.
-fn types() -> TypeSection {
+/// One type for each import, in their order; then the kernels' own, then those of the library.
+fn types(library: &[Library]) -> TypeSection {
     let mut types = TypeSection::new();
     for import in &IMPORTS {
         types.ty().function(import.parameters.iter().copied(), import.results.iter().copied());
     }
     types.ty().function(KERNEL_PARAMETERS, []);
+    for function in library {
+        let entry = function.entry();
+        types.ty().function(library::parameters(entry), [library::result(entry)]);
+    }
     types
 }
 
-fn imports() -> ImportSection {
+fn imports(library: &[Library]) -> ImportSection {
     let memory =
         MemoryType { minimum: 0, maximum: None, memory64: false, shared: false, page_size_log2: None };
     let table = TableType {
@@ -61,6 +73,9 @@ fn imports() -> ImportSection {
     for import in &IMPORTS {
         imports.import("shell", import.name, EntityType::Function(import.function as u32));
     }
+    for (function, own_type) in library.iter().zip(IMPORTS.len() as u32 + 1..) {
+        imports.import("shell", function.entry().export, EntityType::Function(own_type));
+    }
     imports
 }
 
@@ -72,8 +87,8 @@ fn functions(kernels: &[Kernel]) -> FunctionSection {
     functions
 }
 
-fn table_slots(kernels: &[Kernel]) -> ElementSection {
-    let first = IMPORTS.len() as u32;
+fn table_slots(kernels: &[Kernel], library: &[Library]) -> ElementSection {
+    let first = (IMPORTS.len() + library.len()) as u32;
     let numbers: Vec<u32> = (first..).take(kernels.len()).collect();
     let mut elements = ElementSection::new();
     elements.active(None, &ConstExpr::i32_const(FIRST_SLOT), Elements::Functions(Cow::Owned(numbers)));

@@ -9,7 +9,12 @@ use crate::types::DataType::{self, Boolean, Float64, Int64, Text, Timestamp};
 pub(super) fn check(expr: &Expr) -> Result<(), EncodeError> {
     let returns = expr.data_type;
     let fits = match &expr.node {
-        Node::Column(_) | Node::Literal(_) | Node::Case(..) | Node::Coalesce(_) => true,
+        Node::Column(_)
+        | Node::Literal(_)
+        | Node::Case(..)
+        | Node::Coalesce(_)
+        | Node::Greatest(_)
+        | Node::Least(_) => true,
         Node::Negate(a) => a.data_type == returns && matches!(returns, Int64 | Float64),
         Node::NullIf(a, _) => a.data_type == returns,
         Node::Arithmetic(operator, a, b) => arithmetic(*operator, a.data_type, b.data_type) == Some(returns),
@@ -60,7 +65,13 @@ fn call(function: Function, arguments: &[DataType]) -> Option<DataType> {
         (Function::Trim | Function::TrimStart | Function::TrimEnd | Function::LikeEscape, [Text, Text])
         | (Function::SplitPart, [Text, Text, Int64]) => Some(Text),
         (Function::Length, [Text]) | (Function::Abs, [Int64]) => Some(Int64),
-        (Function::Abs | Function::Round | Function::Floor | Function::Ceil, [Float64]) => Some(Float64),
+        (Function::Abs | Function::Round | Function::Floor | Function::Ceil | Function::Trunc, [Float64]) => {
+            Some(Float64)
+        }
+        (Function::Library(function), arguments) => {
+            let entry = function.entry();
+            (entry.arguments == arguments).then_some(entry.returns)
+        }
         (Function::RoundTo, [Float64, Int64]) => Some(Float64),
         _ => None,
     }

@@ -163,17 +163,19 @@ pub(super) fn call(function: Function, arguments: &[Value]) -> Result<Value> {
             round::round_to(*a, *digits).map(Value::Float64)
         }
         (Function::Floor, [Value::Float64(a)]) => Ok(Value::Float64(float::canonical(a.floor()))),
+        (Function::Trunc, [Value::Float64(a)]) => Ok(Value::Float64(round::trunc(*a))),
+        (Function::Library(function), arguments) => super::library::call(function, arguments),
         (Function::Ceil, [Value::Float64(a)]) => Ok(Value::Float64(float::canonical(a.ceil()))),
         (function, arguments) => unreachable!("{function:?} of {arguments:?} passed the binder"),
     }
 }
 
-fn part(bytes: &[u8]) -> Value {
+pub(super) fn part(bytes: &[u8]) -> Value {
     Value::Text(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// The text that `write` writes.
-fn written(write: impl FnOnce(&mut Vec<u8>)) -> Value {
+pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Value {
     let mut out = Vec::new();
     write(&mut out);
     Value::Text(String::from_utf8_lossy(&out).into_owned())

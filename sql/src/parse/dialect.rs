@@ -30,6 +30,11 @@ impl Dialect for Streamgauge {
         true
     }
 
+    /// Fields of times that `sqlparser` does not know are read, so that they can be refused where they stand.
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+
     fn supports_nested_comments(&self) -> bool {
         true
     }

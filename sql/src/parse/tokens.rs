@@ -85,6 +85,7 @@ pub(super) fn clear_keywords(tokens: &mut [TokenWithSpan]) {
         let Some(token) = tokens.get_mut(at) else { break };
         if let Token::Word(word) = &mut token.token
             && (before == Token::Period || (is_soft(word.keyword) && !is_type(&before, next.as_ref())))
+            && !(word.keyword == Keyword::POSITION && next == Some(Token::LParen))
         {
             word.keyword = Keyword::NoKeyword;
         }

@@ -198,22 +198,27 @@ impl Column {
         }
     }
 
-    /// These values, none of which is NULL.
+    /// These values.
     pub fn of<'a>(data_type: DataType, values: impl Iterator<Item = &'a Value>) -> Self {
         let values: Vec<&Value> = values.collect();
         let int64 = |value: &&Value| match value {
             Value::Int64(value) | Value::Timestamp(value) => *value,
+            Value::Null => 0,
             value => unreachable!("{value:?} is no BIGINT"),
         };
         let float64 = |value: &&Value| match value {
             Value::Float64(value) => *value,
+            Value::Null => 0.0,
             value => unreachable!("{value:?} is no DOUBLE"),
         };
         let text = |value: &&'a Value| match value {
             Value::Text(text) => text.as_str(),
+            Value::Null => "",
             value => unreachable!("{value:?} is no TEXT"),
         };
         let rows = values.len();
+        let is_null = values.iter().any(|value| **value == Value::Null);
+        let valid = is_null.then(|| bitmap(rows, |row| *values[row] != Value::Null));
         let values = match data_type {
             DataType::Boolean => Values::Booleans(bitmap(rows, |row| *values[row] == Value::Boolean(true))),
             DataType::Int64 => Values::Int64s(values.iter().map(int64).collect()),
@@ -221,7 +226,7 @@ impl Column {
             DataType::Timestamp => Values::Timestamps(values.iter().map(int64).collect()),
             DataType::Text => texts(values.iter().map(text)),
         };
-        Self { rows, values, valid: None }
+        Self { rows, values, valid }
     }
 
     pub fn random(random: &mut Random, data_type: DataType, rows: usize) -> Self {

@@ -1,6 +1,7 @@
 //! Every pair of edge values through every operator: what random cases meet too rarely.
 
 use streamgauge_sql::expr::{Arithmetic, Code, Comparison, Expr, Function, Node};
+use streamgauge_sql::library::{ENTRIES, Entry, Library};
 use streamgauge_sql::types::DataType::{self, Boolean, Float64, Int64, Text, Timestamp};
 use streamgauge_sql::types::Value;
 
@@ -17,11 +18,45 @@ pub fn cases() -> Vec<(Code, Batch)> {
     }
     let round_to = call(Function::RoundTo, vec![column(0, Float64), column(1, Int64)], Float64);
     cases.push((code(round_to, [Float64, Int64]), pairs(Float64, Int64)));
+    for entry in &ENTRIES {
+        cases.extend(library(entry));
+    }
+    for function in [Library::DateTrunc, Library::DateField, Library::DateFraction] {
+        for unit in -1..19 {
+            let unit = Expr { node: Node::Literal(Value::Int64(unit)), data_type: Int64 };
+            let returns = function.entry().returns;
+            let of_time = call(Function::Library(function), vec![unit, column(0, Timestamp)], returns);
+            cases.push((code(of_time, [Timestamp; 2]), pairs(Timestamp, Timestamp)));
+        }
+    }
     for operator in [Arithmetic::Add, Arithmetic::Subtract] {
         let sum = arithmetic(operator, [Timestamp, Int64], Timestamp);
         cases.push((code(sum, [Timestamp, Int64]), pairs(Timestamp, Int64)));
     }
     cases
+}
+
+/// A function of the library over all pairs of edges of its first two arguments, with some edges of a third.
+fn library(entry: &Entry) -> Vec<(Code, Batch)> {
+    let function = Function::Library(entry.function);
+    let (first, second) = (entry.arguments[0], entry.arguments.get(1).copied().unwrap_or(entry.arguments[0]));
+    let two = [column(0, first), column(1, second)];
+    let case = |arguments: Vec<Expr>| {
+        (code(call(function, arguments, entry.returns), [first, second]), pairs(first, second))
+    };
+    match entry.arguments {
+        [_] => vec![case(vec![column(0, first)])],
+        [_, _] => vec![case(two.to_vec())],
+        [_, _, third] => edges(*third)
+            .into_iter()
+            .take(9)
+            .map(|value| {
+                let third = Expr { node: Node::Literal(value), data_type: *third };
+                case([two.to_vec(), vec![third]].concat())
+            })
+            .collect(),
+        arguments => unreachable!("{arguments:?}"),
+    }
 }
 
 fn column(number: usize, data_type: DataType) -> Expr {
@@ -51,6 +86,10 @@ fn operations(of: DataType) -> Vec<Expr> {
     let function = |function| call(function, vec![column(0, of)], of);
     let mut operations: Vec<Expr> = COMPARISONS.into_iter().map(compare).collect();
     operations.push(boolean(Node::Same(boxed(0, of), boxed(1, of))));
+    let both = || vec![column(0, of), column(1, of)];
+    for node in [Node::Greatest(both()), Node::Least(both())] {
+        operations.push(Expr { node, data_type: of });
+    }
     for &data_type in casts(of) {
         operations.extend(
             [Node::Cast(boxed(0, of)), Node::TryCast(boxed(0, of))].map(|node| Expr { node, data_type }),
@@ -63,7 +102,8 @@ fn operations(of: DataType) -> Vec<Expr> {
     }
     match of {
         Boolean | Int64 => {}
-        Float64 => operations.extend([Function::Round, Function::Floor, Function::Ceil].map(function)),
+        Float64 => operations
+            .extend([Function::Round, Function::Floor, Function::Ceil, Function::Trunc].map(function)),
         Timestamp => operations.push(arithmetic(Arithmetic::Subtract, [of, of], Int64)),
         Text => {
             operations.push(boolean(Node::Like(boxed(0, of), boxed(1, of))));

@@ -1,6 +1,7 @@
 //! Random well-typed expressions: every node over every type that it takes.
 
 use streamgauge_sql::expr::{Arithmetic, Code, Comparison, Expr, Function, Node};
+use streamgauge_sql::library::{ENTRIES, Library};
 use streamgauge_sql::types::{
     DataType::{self, Boolean, Float64, Int64, Text, Timestamp},
     Value,
@@ -19,6 +20,9 @@ pub const COMPARISONS: [Comparison; 6] = [
 ];
 pub const OPERATORS: [Arithmetic; 5] =
     [Arithmetic::Add, Arithmetic::Subtract, Arithmetic::Multiply, Arithmetic::Divide, Arithmetic::Remainder];
+
+/// Regular expressions, and a text that is none.
+const PATTERNS: [&str; 8] = ["", "a", "^[a-zA-Z]+$", r"(\w+)-(\d)", "(?i)é|S", ".", "(b)?c", "("];
 
 /// A filter, or none, and computed columns.
 pub fn code(random: &mut Random) -> Code {
@@ -66,6 +70,8 @@ impl Grow<'_> {
             self.leaf(data_type)
         } else if self.random.one_in(5) {
             self.of_any_type(data_type, depth - 1)
+        } else if self.random.one_in(4) {
+            self.library(data_type, depth - 1)
         } else {
             match data_type {
                 Boolean => self.boolean(depth - 1),
@@ -91,7 +97,9 @@ impl Grow<'_> {
     }
 
     fn of_any_type(&mut self, data_type: DataType, depth: usize) -> Node {
-        match self.random.below(3) {
+        match self.random.below(5) {
+            3 => Node::Greatest(self.list(data_type, 1, depth)),
+            4 => Node::Least(self.list(data_type, 1, depth)),
             0 => {
                 let branches = (0..1 + self.random.below(2))
                     .map(|_| (self.expr(Boolean, depth), self.expr(data_type, depth)))
@@ -102,6 +110,30 @@ impl Grow<'_> {
             1 => Node::Coalesce(self.list(data_type, 1, depth)),
             _ => Node::NullIf(self.boxed(data_type, depth), self.boxed(data_type, depth)),
         }
+    }
+
+    /// A call of a function of the library.
+    fn library(&mut self, returns: DataType, depth: usize) -> Node {
+        let fitting: Vec<_> = ENTRIES.iter().filter(|entry| entry.returns == returns).collect();
+        let entry = self.random.pick(&fitting);
+        let mut arguments: Vec<Expr> = entry.arguments.iter().map(|of| self.expr(*of, depth)).collect();
+        match entry.function {
+            function if function.needs_patterns() => {
+                let pattern = self.random.pick(&PATTERNS).to_owned();
+                arguments[1].node = Node::Literal(Value::Text(pattern));
+            }
+            Library::DateTrunc | Library::DateField | Library::DateFraction => {
+                let unit = self.random.below(20) as i64 - 1;
+                arguments[0].node = Node::Literal(Value::Int64(unit));
+            }
+            // Texts of a mebibyte in each row would take long; the edges have them.
+            Library::PadStart | Library::PadEnd => {
+                let length = self.random.below(42) as i64 - 2;
+                arguments[1].node = Node::Literal(Value::Int64(length));
+            }
+            _ => {}
+        }
+        Node::Call(Function::Library(entry.function), arguments)
     }
 
     fn boolean(&mut self, depth: usize) -> Node {
@@ -151,8 +183,13 @@ impl Grow<'_> {
             1 => self.cast(&[Text, Int64], depth),
             2 => Node::Call(Function::RoundTo, vec![self.expr(Float64, depth), self.expr(Int64, depth)]),
             3 | 4 => {
-                let function =
-                    self.random.pick(&[Function::Abs, Function::Round, Function::Floor, Function::Ceil]);
+                let function = self.random.pick(&[
+                    Function::Abs,
+                    Function::Round,
+                    Function::Floor,
+                    Function::Ceil,
+                    Function::Trunc,
+                ]);
                 Node::Call(function, vec![self.expr(Float64, depth)])
             }
             _ => {

@@ -3,7 +3,9 @@
 //! What the component model would do is done here: columns are lowered and results lifted by the canonical ABI.
 
 use streamgauge_sql::encode;
-use streamgauge_sql::expr::{Code, Failure};
+use streamgauge_sql::expr::{Code, Expr, Failure, Function, Node};
+use streamgauge_sql::library::Library;
+use streamgauge_sql::types::{DataType, Value};
 use wasmtime::{Engine, Instance, Linker, Memory, Module, Store, TypedFunc};
 
 use crate::batch::{Batch, Column, Selected, Values};
@@ -15,6 +17,13 @@ const FAILURE_BYTES: usize = 12;
 
 pub struct Shell {
     engine: Engine,
+    plain: Compiled,
+    patterns: Compiled,
+}
+
+/// A shell that is compiled.
+struct Compiled {
+    bytes: Vec<u8>,
     module: Module,
 }
 
@@ -41,21 +50,38 @@ fn core_modules(component: &[u8]) -> Vec<&[u8]> {
     modules
 }
 
+/// Code that needs the engine of regular expressions.
+pub fn with_pattern() -> Code {
+    let text = Expr { node: Node::Column(0), data_type: DataType::Text };
+    let pattern = Expr { node: Node::Literal(Value::Text("[a-é]".into())), data_type: DataType::Text };
+    let call = Node::Call(Function::Library(Library::Matches), vec![text, pattern]);
+    let matches = Expr { node: call, data_type: DataType::Boolean };
+    Code { arguments: vec![DataType::Text], filter: Some(matches.clone()), computed: vec![matches] }
+}
+
 impl Shell {
     pub fn compile() -> Self {
         let engine = Engine::default();
-        let component = encode::component(&manifest(None, None), None, None).unwrap();
-        let module = Module::new(&engine, core_modules(&component)[0]).unwrap();
-        assert_eq!(module.imports().len(), 0);
-        Self { engine, module }
+        let compiled = |code: Option<&Code>| {
+            let component = encode::component(&manifest(code, None), code, None).unwrap();
+            let bytes = core_modules(&component)[0].to_vec();
+            let module = Module::new(&engine, &bytes).unwrap();
+            assert_eq!(module.imports().len(), 0);
+            Compiled { bytes, module }
+        };
+        let (plain, patterns) = (compiled(None), compiled(Some(&with_pattern())));
+        Self { plain, patterns, engine }
     }
 
     pub fn instantiate(&self, code: &Code) -> Guest {
         let component = encode::component(&manifest(Some(code), None), Some(code), None).unwrap();
         wasmparser::Validator::new().validate_all(&component).unwrap();
-        let generated = Module::new(&self.engine, core_modules(&component)[1]).unwrap();
+        let [shell, generated] = core_modules(&component)[..] else { unreachable!("two modules") };
+        let compiled = if shell == self.plain.bytes { &self.plain } else { &self.patterns };
+        assert_eq!(shell.len(), compiled.bytes.len(), "one of the two shells");
+        let generated = Module::new(&self.engine, generated).unwrap();
         let mut store = Store::new(&self.engine, ());
-        let shell = Instance::new(&mut store, &self.module, &[]).unwrap();
+        let shell = Instance::new(&mut store, &compiled.module, &[]).unwrap();
         let mut linker = Linker::new(&self.engine);
         linker.instance(&mut store, "shell", shell).unwrap();
         linker.instantiate(&mut store, &generated).unwrap();

@@ -18,15 +18,18 @@ mod manifests;
 mod guest;
 mod component;
 mod refused;
+mod cases;
+#[path = "../it/catalog.rs"]
+mod catalog;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 use streamgauge_sql::eval::{Outcome, run};
 use streamgauge_sql::expr::Code;
-use streamgauge_sql::types::Value;
+use streamgauge_sql::types::{DataType, Value};
 
-use batch::{Batch, Selected};
+use batch::{Batch, Column, Selected};
 use guest::Shell;
 use random::Random;
 
@@ -92,6 +95,34 @@ fn operators_compute_what_the_interpreter_says_on_every_pair_of_edges() {
 }
 
 #[test]
+fn expressions_compute_what_postgres_does() {
+    let shell = Shell::compile();
+    let (names, table) = cases::table();
+    let all = cases::all();
+    assert!(all.len() >= 900, "{} expressions", all.len());
+    for case in all {
+        assert_eq!(case.rows(), table.len(), "{}: {}", case.file, case.expression);
+        let (code, arguments) = case.code();
+        let columns = arguments.iter().map(|argument| {
+            let number = names.iter().position(|name| name == argument).unwrap();
+            Column::of(cases::data_type(argument), table.iter().map(|row| &row[number]))
+        });
+        let batch = Batch { rows: table.len(), columns: columns.collect() };
+        assert_agree(&code, &batch, &shell.instantiate(&code).call(&batch)).unwrap();
+        for row in 0..batch.rows {
+            let outcome = run(&code, &|column| batch.columns[column].value(row));
+            let expected = case.expected(row);
+            assert!(
+                case.fits(row, &outcome),
+                "{}: {} of row {row} is {outcome:?}, not {expected}",
+                case.file,
+                case.expression
+            );
+        }
+    }
+}
+
+#[test]
 fn random_cases_meet_every_outcome() {
     let (mut dropped, mut failed, mut null, mut present) = (0, 0, 0, 0);
     for seed in 0..300 {
@@ -126,6 +157,18 @@ fn components_compute_what_the_interpreter_says() {
             assert_agree(&emit, behind, &query.emit(behind))?;
         }
     });
+}
+
+#[test]
+fn a_component_has_the_engine_of_its_patterns() {
+    let host = component::Host::new();
+    let code = guest::with_pattern();
+    let mut query = host.start(Some(&code), None);
+    let columns = vec![Column::random(&mut Random::new(5), DataType::Text, 64)];
+    let batch = Batch { rows: 64, columns };
+    for _ in 0..2 {
+        assert_agree(&code, &batch, &query.ingest(&batch)).unwrap();
+    }
 }
 
 #[test]

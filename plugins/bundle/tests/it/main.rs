@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
 
-use streamgauge_bundle::{QUERY_SHELL, REDUCERS, SINKS};
+use streamgauge_bundle::{PATTERN_SHELL, QUERY_SHELL, REDUCERS, SINKS};
 use streamgauge_sdk::{
     Accumulators, BytesList, ColumnView, Error, Evaluated, Literal, Reducer, Values, laws::check_signature,
 };
@@ -229,6 +229,8 @@ fn guests_are_small() {
         assert!(component.len() < 150_000, "{name} has {} bytes", component.len());
     }
     assert!(QUERY_SHELL.len() < 200_000, "the shell has {} bytes", QUERY_SHELL.len());
+    let engine = PATTERN_SHELL.len() - QUERY_SHELL.len();
+    assert!(engine < 900_000, "the engine of regular expressions has {engine} bytes");
     assert!(REDUCERS.is_sorted_by_key(|(name, _)| name));
     assert!(SINKS.is_sorted_by_key(|(name, _)| name));
 }

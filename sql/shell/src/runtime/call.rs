@@ -61,6 +61,15 @@ pub(super) fn compose(write: impl FnOnce(&mut Vec<u8>)) -> u64 {
     })
 }
 
+/// As [`compose`], for what may fail.
+pub(super) fn try_compose(
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), streamgauge_functions::Failure>,
+) -> Result<u64, streamgauge_functions::Failure> {
+    let mut outcome = Ok(());
+    let text = compose(|out| outcome = write(out));
+    outcome.map(|()| text)
+}
+
 /// A text of a column or of the arena as a kernel gets it: the length above the address.
 pub(super) fn pack(text: &[u8]) -> u64 {
     (text.len() as u64) << 32 | text.as_ptr() as usize as u64

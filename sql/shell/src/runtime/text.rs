@@ -7,7 +7,7 @@
 
 use streamgauge_functions::{Failure, like, like_escape, round, text};
 
-use super::call::{compose, pack};
+use super::call::{compose, pack, try_compose};
 use crate::output::TextView;
 
 /// The bytes of a kernel's text.
@@ -136,10 +136,9 @@ unsafe extern "C" fn with_backslash(
 ) -> u32 {
     // SAFETY: called by kernels only.
     let (pattern, escape) = unsafe { (bytes(pattern, pattern_length), bytes(escape, escape_length)) };
-    let mut outcome = Ok(());
-    let text = compose(|out| outcome = like_escape(pattern, escape, out));
+    let text = try_compose(|out| like_escape(pattern, escape, out));
     // SAFETY: called by kernels only.
-    unsafe { leave(outcome.map(|()| text), result) }
+    unsafe { leave(text, result) }
 }
 
 #[unsafe(export_name = "shell.round_to")]

@@ -1,0 +1,16 @@
+CREATE SOURCE s (a BIGINT, x DOUBLE, t TEXT, p BOOLEAN, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'file', path = 's.jsonl');
+SELECT t ~ '(' AS y FROM s;
+SELECT t ~ t AS y FROM s;
+SELECT t ~* 'a{1000}{1000}' AS y FROM s;
+SELECT t ~ '(a)\1' AS y FROM s;
+SELECT t !~ '(?=a)' AS y FROM s;
+SELECT t ~ 'é*[' AS y FROM s;
+SELECT a ~ 'x' AS y FROM s;
+SELECT regexp_extract(t, 'a', 1) AS y FROM s;
+SELECT regexp_extract(t, '(a)', 2) AS y FROM s;
+SELECT regexp_extract(t, '(a)', -1) AS y FROM s;
+SELECT regexp_extract(t) AS y FROM s;
+SELECT regexp_extract(t, p) AS y FROM s;
+SELECT t SIMILAR TO 'a' AS y FROM s;
+SELECT regexp_like(t, 'a') AS y FROM s;
+SELECT regexp_replace(t, 'a', 'b') AS y FROM s;
