@@ -6,6 +6,7 @@ mod accumulators;
 mod harness;
 mod oracle;
 mod exact;
+mod sessions;
 mod replay;
 mod idle;
 mod forced;
