@@ -118,11 +118,14 @@ pub(super) fn rows(
     Ok(GroupRows { keys, aggregates, failed, len: groups.len() })
 }
 
-/// The values of all aggregate calls, and the rows for which there is none.
+/// The values of all aggregate calls, and the rows for which there is none: see [`GroupRows::failed`].
+pub(super) type Values = (Vec<Column>, Vec<(u32, usize, String)>);
+
+/// Evaluates all aggregate calls, given the slots for each.
 pub(super) fn evaluate<'a>(
     states: &mut States<'_>,
     slots: impl Fn(&Aggregate) -> &'a [u32],
-) -> Result<(Vec<Column>, Vec<(u32, usize, String)>), Fault> {
+) -> Result<Values, Fault> {
     let (mut aggregates, mut failed) = (Vec::new(), Vec::new());
     for (number, aggregate) in states.aggregates.iter().enumerate() {
         let evaluated = states.evaluate(number, slots(aggregate))?;
