@@ -7,6 +7,7 @@ mod harness;
 mod oracle;
 mod exact;
 mod sessions;
+mod over_views;
 mod replay;
 mod idle;
 mod forced;
