@@ -315,7 +315,14 @@ impl Sessions {
                     merges.free.push(slot);
                     self.open.extend(group, last);
                 }
-                _ => self.open.begin(Session { group, chain: Chain { anchor, last }, first, slot, is_whole }),
+                _ => self.open.begin(Session {
+                    group,
+                    chain: Chain { anchor, last },
+                    first,
+                    slot,
+                    is_whole,
+                    is_captured: false,
+                }),
             }
         }
     }

@@ -190,6 +190,7 @@ impl Sessions {
                 draft.entries.push((timed(first, &key), Vec::new(), None));
             }
         }
+        self.open.set_captured();
         drafts.into_values().collect()
     }
 
@@ -318,7 +319,8 @@ impl Sessions {
         for ((first, key), (meta, slot)) in std::mem::take(&mut self.restoring.sessions) {
             let Meta { chain, is_finished, is_whole, .. } = meta;
             let group = self.open.group(&key);
-            self.open.put_back(Session { group, chain, first, slot, is_whole }, is_finished);
+            self.open
+                .put_back(Session { group, chain, first, slot, is_whole, is_captured: true }, is_finished);
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Session {
     pub(super) slot: u32,
     /// Whether its chain began where all events are known to have been read.
     pub(super) is_whole: bool,
+    /// Whether a capture has it.
+    pub(super) is_captured: bool,
 }
 
 /// All sessions that are not closed.
@@ -71,6 +73,26 @@ impl OpenSessions {
         }
     }
 
+    /// A session is gone: a capture has to say so if one before it has it. So what is remembered is bounded by the sessions that are
+    /// open, and those that were at the last capture.
+    fn note_gone(&mut self, session: &Session) {
+        if let Some(changed) = &mut self.changed {
+            let place = (session.first, self.groups.key(session.group).to_vec());
+            match session.is_captured {
+                true => changed.insert(place),
+                false => changed.remove(&place),
+            };
+        }
+    }
+
+    /// All sessions were captured.
+    pub(super) fn set_captured(&mut self) {
+        self.open
+            .values_mut()
+            .chain(self.finished.values_mut())
+            .for_each(|session| session.is_captured = true);
+    }
+
     /// The number of a group.
     pub(super) fn group(&mut self, key: &[u8]) -> Group {
         self.groups.find_or_add(Key::of(key))
@@ -98,11 +120,13 @@ impl OpenSessions {
         self.ends.insert((self.rules.end(session.chain.last), session.group));
         if let Some(before) = self.open.insert(session.group, session) {
             self.ends.remove(&(self.rules.end(before.chain.last), before.group));
-            match before.slot {
-                NONE => self.drop_held(&before),
-                _ => _ = self.finished.insert(Self::place(&self.rules, &before), before),
+            if before.slot == NONE {
+                self.note_gone(&before);
+                self.drop_held(&before);
+            } else {
+                self.note(&before);
+                self.finished.insert(Self::place(&self.rules, &before), before);
             }
-            self.note(&before);
         }
     }
 
@@ -162,7 +186,10 @@ impl OpenSessions {
 
     /// A session that was taken is closed.
     pub(super) fn close(&mut self, session: &Session) {
-        self.note(session);
+        let goes_on = self.open.get(&session.group).is_some_and(|open| open.first == session.first);
+        if !goes_on {
+            self.note_gone(session);
+        }
         self.drop_held(session);
     }
 
