@@ -18,6 +18,7 @@ mod order;
 mod distinct;
 mod over;
 mod window;
+mod window_function;
 mod within_group;
 mod scope;
 mod expression;
@@ -353,6 +354,8 @@ impl<'a> Binder<'a> {
                     Ok(arguments) => {
                         let relation = self.find(arguments.source()?)?;
                         let windows = arguments.windows(&relation);
+                        let doubtful = windows.as_ref().ok().and_then(|&windows| arguments.doubtful(windows));
+                        self.warnings.extend(doubtful.map(|problem| *problem));
                         (relation, windows)
                     }
                     Err(problem) => match call.first_name().and_then(|name| self.find(name).ok()) {

@@ -28,6 +28,7 @@ mod bind;
 pub mod plan;
 pub mod eval;
 pub mod encode;
+mod window_kind;
 pub mod manifest;
 mod report;
 mod sink_rows;

@@ -13,6 +13,7 @@ use crate::path::PathStep;
 pub use crate::plugin::{Plugin, PluginFile};
 pub use crate::time_format::{TimeFormat, TimePattern, Zone};
 use crate::types::{DataType, Value};
+pub use crate::window_kind::WindowKind;
 
 /// The name of the custom section.
 pub const SECTION: &str = "streamgauge:query";
@@ -123,41 +124,6 @@ pub enum Column {
     WindowEnd,
     /// The value that one of [`Manifest::operators`] gives for the row. Only in the SELECT list.
     Operator(usize),
-}
-
-/// Which windows cover an event, by its time. Windows are aligned to the epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WindowKind {
-    /// One after the other.
-    Tumble {
-        /// The length of a window, in microseconds.
-        size_us: i64,
-    },
-    /// Overlapping.
-    Hop {
-        /// The distance between two window starts, in microseconds.
-        slide_us: i64,
-        /// The length of a window, in microseconds; at least the slide.
-        size_us: i64,
-    },
-}
-
-impl WindowKind {
-    /// The length of the longest window, in microseconds.
-    pub fn size_us(self) -> i64 {
-        match self {
-            Self::Tumble { size_us } | Self::Hop { size_us, .. } => size_us,
-        }
-    }
-
-    /// The distance between two window starts, in microseconds.
-    pub fn slide_us(self) -> i64 {
-        match self {
-            Self::Tumble { size_us } => size_us,
-            Self::Hop { slide_us, .. } => slide_us,
-        }
-    }
 }
 
 /// Windows over the event time, and what is kept for each group.

@@ -1,6 +1,7 @@
 //! Step 5: the rows of a window that closes.
 
 use streamgauge_common::column::{Column, DataType};
+use streamgauge_sql::manifest::Aggregate;
 
 use super::{
     Fault,
@@ -23,10 +24,13 @@ pub struct Closed {
     pub window_start: i64,
     /// The window's end.
     pub window_end: i64,
-    /// Which run of the window's groups these are, from 0.
+    /// Which run of the groups of windows with this end these are, from 0.
     pub run: u32,
     /// Whether no further run of this window follows.
     pub is_last: bool,
+    /// Whether no further window follows that has this end: there may be several sessions with one end and different starts. Runs are
+    /// numbered through them.
+    pub completes_end: bool,
     /// Whether some partition's own watermark had not reached the window's end: it was idle.
     pub forced: bool,
     /// What they have come to.
@@ -46,6 +50,15 @@ pub struct GroupRows {
 }
 
 impl GroupRows {
+    pub(super) fn new(
+        keys: Vec<Column>,
+        aggregates: Vec<Column>,
+        failed: Vec<(u32, usize, String)>,
+        len: usize,
+    ) -> Self {
+        Self { keys, aggregates, failed, len }
+    }
+
     /// How many groups.
     pub fn len(&self) -> usize {
         self.len
@@ -96,15 +109,8 @@ pub(super) fn rows(
     states.merge(AggregateClass::Bounded, &bounded.pairs)?;
     states.merge(AggregateClass::Growing, &growing.pairs)?;
 
-    let (mut aggregates, mut failed) = (Vec::new(), Vec::new());
-    for (number, aggregate) in states.aggregates.iter().enumerate() {
-        let results = if aggregate.growing { &growing } else { &bounded };
-        let evaluated = states.evaluate(number, &results.slots)?;
-        failed.extend(evaluated.failed.into_iter().map(|(row, why)| (row, number, why)));
-        aggregates.push(evaluated.column);
-    }
-    failed.sort_by_key(|&(row, number, _)| (row, number));
-    failed.dedup_by_key(|(row, _, _)| *row);
+    let of = |aggregate: &Aggregate| if aggregate.growing { &growing } else { &bounded };
+    let (aggregates, failed) = evaluate(states, |aggregate| of(aggregate).slots.as_slice())?;
     states.release(&temporary.of.into_iter().flatten().collect::<Vec<_>>())?;
 
     let mut keys = key::columns(key_types);
@@ -112,17 +118,41 @@ pub(super) fn rows(
     Ok(GroupRows { keys, aggregates, failed, len: groups.len() })
 }
 
+/// The values of all aggregate calls, and the rows for which there is none: see [`GroupRows::failed`].
+pub(super) type Values = (Vec<Column>, Vec<(u32, usize, String)>);
+
+/// Evaluates all aggregate calls, given the slots for each.
+pub(super) fn evaluate<'a>(
+    states: &mut States<'_>,
+    slots: impl Fn(&Aggregate) -> &'a [u32],
+) -> Result<Values, Fault> {
+    let (mut aggregates, mut failed) = (Vec::new(), Vec::new());
+    for (number, aggregate) in states.aggregates.iter().enumerate() {
+        let evaluated = states.evaluate(number, slots(aggregate))?;
+        failed.extend(evaluated.failed.into_iter().map(|(row, why)| (row, number, why)));
+        aggregates.push(evaluated.column);
+    }
+    failed.sort_by_key(|&(row, number, _)| (row, number));
+    failed.dedup_by_key(|(row, _, _)| *row);
+    Ok((aggregates, failed))
+}
+
 /// The next groups of the window.
 fn run(close: &Close, done: usize) -> &[Group] {
     let groups = close.order.get(done..).unwrap_or_default();
+    let len = run_len(groups.iter().map(|&group| close.groups.key(group)));
+    groups.get(..len).unwrap_or(groups)
+}
+
+/// How many of the groups with these keys are in a run.
+pub(super) fn run_len<'a>(keys: impl Iterator<Item = &'a [u8]>) -> usize {
     let mut bytes = 0;
-    let before = groups.iter().take(CALL_MAX).take_while(|&&group| {
+    let before = keys.take(CALL_MAX).take_while(|key| {
         let fits = bytes < RUN_BYTES;
-        bytes += close.groups.key(group).len();
+        bytes += key.len();
         fits
     });
-    let len = before.count();
-    groups.get(..len).unwrap_or(groups)
+    before.count()
 }
 
 /// Says how a group's pieces come together in one slot: front, back (or slice by slice), late ones last. A slice that no

@@ -6,10 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use streamgauge_common::{
-    column::{DataType, Texts},
-    partition::Partition,
-};
+use streamgauge_common::column::{DataType, Texts};
 
 use super::{
     Fault, Settings,
@@ -20,7 +17,7 @@ use super::{
     slice::{SliceNumber, Slicing, WindowNumber},
     stack::TwoStacks,
     states::{AggregateClass, Pairs, States},
-    watermark::{FOREVER, NEVER, SourceWatermark},
+    watermark::{NEVER, SourceWatermark},
 };
 
 /// The half of a windowed query that closes windows.
@@ -30,11 +27,8 @@ pub(super) struct Close {
     key_types: Vec<DataType>,
     /// The first window that is emitted.
     first_window: WindowNumber,
-    delay_us: i64,
     /// How far the source has come.
     pub(super) source: SourceWatermark,
-    /// The greatest event time of the partitions that have ended.
-    last_event: i64,
     /// Windows that end at or before it are closed.
     closed: i64,
     pub(super) groups: Groups,
@@ -62,11 +56,9 @@ impl Close {
     pub(super) fn new(slicing: Slicing, settings: &Settings, key_types: Vec<DataType>) -> Self {
         Self {
             first_window: settings.first_window(&slicing),
-            delay_us: settings.delay_us,
             slicing,
             key_types,
             source: SourceWatermark::new(),
-            last_event: NEVER,
             closed: NEVER,
             groups: Groups::default(),
             order: Vec::new(),
@@ -83,11 +75,6 @@ impl Close {
         self.source = source;
     }
 
-    /// How much later than the greatest event time so far an event may come.
-    pub(super) fn delay_us(&self) -> i64 {
-        self.delay_us
-    }
-
     /// Windows that end at or before it are closed.
     pub(super) fn closed(&self) -> i64 {
         self.closed
@@ -102,30 +89,6 @@ impl Close {
     pub(super) fn first_needed(&self) -> SliceNumber {
         let next = self.slicing.last_ended(self.closed).next();
         self.slicing.first_slice(self.first_window.max(next))
-    }
-
-    /// Every row before a time has come, in all partitions.
-    pub(super) fn complete(&mut self, time: i64) {
-        self.source.complete(time);
-    }
-
-    /// A partition has ended; `own` was its own watermark.
-    pub(super) fn end(&mut self, partition: Partition, own: i64) {
-        if own != NEVER && own != FOREVER {
-            self.last_event = self.last_event.max(own.saturating_add(self.delay_us));
-        }
-        self.source.observe(partition, FOREVER);
-    }
-
-    /// The greatest event time of the partitions that have ended; none where there is none.
-    pub(super) fn newest_of_ended(&self) -> Option<i64> {
-        (self.last_event != NEVER).then_some(self.last_event)
-    }
-
-    /// See `WindowQuery::cut_off`.
-    pub(super) fn cut_off(&self, window_end: i64) -> Option<i64> {
-        let is_cut = self.source.at() == FOREVER && self.last_event != NEVER && window_end > self.last_event;
-        is_cut.then_some(self.last_event)
     }
 
     /// See `WindowQuery::forces`.
@@ -169,7 +132,15 @@ impl Close {
             self.emitting = Some(EmitCursor { done, runs: runs + 1, ..cursor });
         }
         let (window_start, window_end) = (self.slicing.start(window), self.slicing.end(window));
-        Ok(Some(Closed { window_start, window_end, run: runs, is_last, forced, rows }))
+        Ok(Some(Closed {
+            window_start,
+            window_end,
+            run: runs,
+            is_last,
+            completes_end: is_last,
+            forced,
+            rows,
+        }))
     }
 
     /// Whether a window is complete and not given out, or only in part.
@@ -203,12 +174,21 @@ impl Close {
         let first = self.slicing.first_slice(window);
         let (boundary, end) = (self.slicing.next_block(first), self.slicing.end_slice(window));
         self.leave(first, states)?;
-        if boundary > self.stack.boundary() {
-            while self.take_slice(boundary, &closing, sealed, states)?.is_some() {}
-            self.stack.flip(boundary, states)?;
-        }
-        while let Some(slice) = self.take_slice(end, &closing, sealed, states)? {
-            self.stack.extend_back(slice, states)?;
+        let is_new_block = boundary > self.stack.boundary();
+        if self.slicing.cumulates() {
+            // All slices of the period are one here, so there is nothing behind the front.
+            if is_new_block {
+                self.stack.flip(boundary, states)?;
+            }
+            while self.take_slice(end, &closing, sealed, states)?.is_some() {}
+        } else {
+            if is_new_block {
+                while self.take_slice(boundary, &closing, sealed, states)?.is_some() {}
+                self.stack.flip(boundary, states)?;
+            }
+            while let Some(slice) = self.take_slice(end, &closing, sealed, states)? {
+                self.stack.extend_back(slice, states)?;
+            }
         }
         sealed.seal_late(&closing, states, &mut |late, states| self.take_late(late, states))?;
         let Self { groups, order, ordered, .. } = self;
@@ -228,6 +208,7 @@ impl Close {
         states: &mut States<'_>,
     ) -> Result<Option<SliceNumber>, Fault> {
         let Some(slice) = sealed.first_slice().filter(|&first| first < end) else { return Ok(None) };
+        let place = self.slicing.period(slice);
         sealed.seal_slice(slice, closing, states, &mut |part, states| {
             debug_assert_eq!(part.kind, SegmentKind::Slice(slice), "the slice that was asked for");
             let SealedSlice { keys, states: sealed, .. } = part;
@@ -235,7 +216,7 @@ impl Close {
             let mut pairs = Pairs::default();
             for (index, &slot) in slots.iter().enumerate() {
                 let group = self.group(keys.get(index));
-                if let Some(into) = self.stack.push(slice, group, slot) {
+                if let Some(into) = self.stack.push(place, group, slot) {
                     pairs.push(into, slot);
                 }
             }

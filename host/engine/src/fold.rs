@@ -3,6 +3,8 @@
 //! State here is by partition and follows from the partition's contents alone, but for one thing: CLOSE says up to where it has
 //! closed windows, because an idle partition may find windows closed that its own watermark has not reached.
 
+mod cells;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamgauge_common::{
@@ -15,13 +17,16 @@ use super::{
     group::Group,
     key,
     late::LateRow,
-    partition::{FoldContext, Late, PartitionState},
+    partition::{FoldContext, Late, PartitionState, Placed},
     sealed::{Closing, GROUPS_MAX, SealedSlice, SealedSlices, SealedStates, TakeSealed},
     segment::{Changes, FoldSegment, SegmentId},
     slice::{SliceNumber, Slicing, WindowNumber},
+    slot::SlotAllocator,
     states::States,
     watermark::{FOREVER, NEVER},
 };
+
+pub(super) use cells::Unsealed;
 
 /// Rows of one partition, in its order, behind decode and `ingest`. All columns have as many rows as `times`.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +102,20 @@ impl Fold {
         closed: i64,
         states: &mut States<'_>,
     ) -> Result<Folded, Fault> {
+        let placed = self.place(partition, batch, closed, states.slots);
+        self.touch(&placed.slots);
+        states.accumulate(batch, &placed)?;
+        Ok(placed.folded)
+    }
+
+    /// Finds the slots of a batch's rows.
+    pub(super) fn place(
+        &mut self,
+        partition: Partition,
+        batch: &FoldBatch<'_>,
+        closed: i64,
+        slots: &mut SlotAllocator,
+    ) -> Placed {
         debug_assert!(
             batch.keys.iter().map(|key| key.data_type()).eq(self.key_types.iter().copied()),
             "the plan's keys"
@@ -107,15 +126,17 @@ impl Fold {
             groups_max: self.settings.groups_max,
             first_slice: self.first_slice,
             closed,
-            slots: &mut *states.slots,
+            slots,
         };
         let state = self.partitions.entry(partition).or_insert_with(PartitionState::new);
-        let placed = state.place(batch, &mut context);
+        state.place(batch, &mut context)
+    }
+
+    /// These slots have changed.
+    pub(super) fn touch(&mut self, slots: &[u32]) {
         if let Some(changes) = &mut self.changes {
-            changes.touch(&placed.slots);
+            changes.touch(slots);
         }
-        states.accumulate(batch, &placed)?;
-        Ok(placed.folded)
     }
 
     /// A partition is there.
@@ -142,9 +163,18 @@ impl Fold {
 
     /// The greatest event time of the partitions that have not ended; none before any event.
     pub(super) fn newest(&self) -> Option<i64> {
-        let watermarks = self.partitions.values().map(|partition| partition.watermark);
-        let newest = watermarks.filter(|&watermark| watermark != NEVER && watermark != FOREVER).max()?;
-        Some(newest.saturating_add(self.settings.delay_us))
+        self.partitions.keys().filter_map(|&partition| self.newest_of(partition)).max()
+    }
+
+    /// The greatest event time of a partition; none before its first event, and behind its end.
+    pub(super) fn newest_of(&self, partition: Partition) -> Option<i64> {
+        let watermark = self.watermark(partition);
+        (watermark != NEVER && watermark != FOREVER).then(|| watermark.saturating_add(self.settings.delay_us))
+    }
+
+    /// How much later than the greatest event time so far an event may come.
+    pub(super) fn delay_us(&self) -> i64 {
+        self.settings.delay_us
     }
 
     /// The start of the first window that is emitted; none where all are.
@@ -232,6 +262,9 @@ impl Fold {
         let Some(partition) = self.partitions.get_mut(&id.partition) else {
             return misfit("a partition that it does not name");
         };
+        if matches!(id.kind, SegmentKind::Moments(_) | SegmentKind::Sessions) {
+            return misfit("the state of sessions, where that of aligned windows is");
+        }
         let counted = matches!(id.kind, SegmentKind::Counted(_));
         let calls = if counted { 0 } else { states.aggregates.len() };
         let in_step = segment.states.iter().all(|states| states.len() == segment.keys.len());

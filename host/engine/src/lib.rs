@@ -11,6 +11,8 @@
 //! 6. `close` is CLOSE: when the source's `watermark` reaches a window's end, the slices of all partitions come together,
 //!    `stack` keeps them merged so that overlapping windows share the work, and `answer` makes the rows.
 //!
+//! Where windows follow their events, `session` is CLOSE.
+//!
 //! Behind it, over the rows that a query makes of closed windows, stand the stateful operators of `operator`.
 //!
 //! `query` holds it together: one windowed query on one host, one [`WindowQuery`]; `apart` is the same in different processes. What of it survives a crash is in `segment`;
@@ -31,6 +33,8 @@ mod sealed;
 mod close;
 mod stack;
 mod answer;
+mod session;
+mod halves;
 mod query;
 mod remote_halves;
 mod operator;

@@ -26,6 +26,8 @@ use super::{
 pub(super) struct Placed {
     pub(super) rows: Vec<u32>,
     pub(super) slots: Vec<u32>,
+    /// Whether rows are here more than once.
+    pub(super) repeats: bool,
     pub(super) folded: Folded,
 }
 
@@ -195,23 +197,31 @@ impl PartitionState {
         }
         let group = self.admit(key, current.number, context)?;
         if current.index == usize::MAX {
-            let index = self.slices.partition_point(|slice| slice.number < current.number);
-            let Current { number, start, end, .. } = *current;
-            self.slices
-                .insert(index, Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) });
-            current.index = index;
+            current.index = self.slice_index(current.number, current.start, current.end);
         }
-        let Some(slice) = self.slices.get_mut(current.index) else {
-            unreachable!("it was found or inserted")
-        };
-        debug_assert_eq!(slice.number, current.number, "the row's own slice");
+        Ok(self.slot_in(current.index, group, context.slots))
+    }
+
+    /// The place of a slice among the slices, where it is put if it is not there.
+    fn slice_index(&mut self, number: SliceNumber, start: i64, end: i64) -> usize {
+        let index = self.slices.partition_point(|slice| slice.number < number);
+        if self.slices.get(index).is_none_or(|slice| slice.number != number) {
+            let slice = Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) };
+            self.slices.insert(index, slice);
+        }
+        index
+    }
+
+    /// The slot of a group in the slice at a place.
+    fn slot_in(&mut self, index: usize, group: Group, slots: &mut SlotAllocator) -> u32 {
+        let Some(slice) = self.slices.get_mut(index) else { unreachable!("it was found or inserted") };
         let slot = slice.slots.at(group.0);
         if *slot == NONE {
-            *slot = context.slots.take();
+            *slot = slots.take();
             slice.groups.push(group);
             *self.held.at(group.0) += 1;
         }
-        Ok(*slot)
+        *slot
     }
 
     /// The slot of a row that comes after its slice was sealed.
@@ -231,8 +241,16 @@ impl PartitionState {
         if slice < context.first_slice {
             return Err(Unplaced::Unwanted);
         }
-        let group = self.admit(key, slice, context)?;
         let window = context.slicing.last_ended(closed_upto).next();
+        if context.slicing.cumulates() {
+            // The slice that this window ends with is in the same windows that are still open.
+            let (number, (start, end)) =
+                (SliceNumber(window.0), context.slicing.bounds(SliceNumber(window.0)));
+            let group = self.admit(key, number, context)?;
+            let index = self.slice_index(number, start, end);
+            return Ok(self.slot_in(index, group, context.slots));
+        }
+        let group = self.admit(key, slice, context)?;
         let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
             *self.held.at(group.0) += 1;
             context.slots.take()
@@ -330,6 +348,13 @@ impl PartitionState {
         self.groups.key(group)
     }
 
+    /// The slot of a group in a slice that is not sealed.
+    pub(super) fn slot_of(&self, slice: SliceNumber, key: Key<'_>) -> Option<u32> {
+        let index = self.slices.partition_point(|other| other.number < slice);
+        let slice = self.slices.get(index).filter(|found| found.number == slice)?;
+        Some(slice.slot(self.groups.find(key)?)).filter(|&slot| slot != NONE)
+    }
+
     /// The slices that are not sealed.
     pub(super) fn slices(&self) -> impl Iterator<Item = &Slice> {
         self.slices.iter()
@@ -364,21 +389,11 @@ impl PartitionState {
         let group = self.groups.find_or_add(Key::of(key));
         self.limiter.see(group, kind.slice());
         match kind {
-            SegmentKind::Counted(_) => None,
+            SegmentKind::Counted(_) | SegmentKind::Moments(_) | SegmentKind::Sessions => None,
             SegmentKind::Slice(number) => {
-                let index = self.slices.partition_point(|slice| slice.number < number);
-                if self.slices.get(index).is_none_or(|slice| slice.number != number) {
-                    let (start, end) = slicing.bounds(number);
-                    let slice = Slice { number, start, end, groups: Vec::new(), slots: Dense::new(NONE) };
-                    self.slices.insert(index, slice);
-                }
-                let slot = self.slices.get_mut(index)?.slots.at(group.0);
-                if *slot == NONE {
-                    *slot = slots.take();
-                    self.slices.get_mut(index)?.groups.push(group);
-                    *self.held.at(group.0) += 1;
-                }
-                self.slices.get(index).map(|slice| slice.slot(group))
+                let (start, end) = slicing.bounds(number);
+                let index = self.slice_index(number, start, end);
+                Some(self.slot_in(index, group, slots))
             }
             SegmentKind::Late { window, slice } => {
                 let held = &mut self.held;

@@ -8,8 +8,8 @@ use streamgauge_sql::manifest::{Aggregate, Window};
 use super::{
     Accumulators, Fault, FoldBatch, Folded,
     answer::Closed,
-    close::Close,
     fold::Fold,
+    halves::Closing,
     segment::{RestoreError, SegmentId, Snapshot, StateSegment, WindowProgress},
     slice::{BadWindow, Slicing, WindowNumber},
     slot::SlotAllocator,
@@ -24,7 +24,8 @@ pub struct Settings {
     pub delay_us: i64,
     /// `max_groups`: a partition's rows of new groups beyond it are rejected.
     pub groups_max: usize,
-    /// Windows that start before it are not emitted; none = all are.
+    /// Windows that start before it are not emitted; none = all are. Sessions that start less than the gap behind it are not either: what
+    /// was before them is not known.
     pub emit_from_us: Option<i64>,
 }
 
@@ -61,7 +62,8 @@ pub struct Usage {
 /// use streamgauge_engine::{Settings, WindowQuery};
 /// use streamgauge_sql::manifest::{Window, WindowKind};
 ///
-/// let minute = Window { kind: WindowKind::Tumble { size_us: 60_000_000 }, time: 0, keys: vec![], aggregates: vec![] };
+/// let kind = WindowKind::Tumble { size_us: 60_000_000, offset_us: 0 };
+/// let minute = Window { kind, time: 0, keys: vec![], aggregates: vec![] };
 /// let query = WindowQuery::new(&minute, Settings::default(), [SourceIndex::FIRST.partition(0)])?;
 /// assert_eq!(query.watermark(), i64::MIN);
 /// # Ok::<(), streamgauge_engine::BadWindow>(())
@@ -69,7 +71,7 @@ pub struct Usage {
 #[derive(Debug)]
 pub struct WindowQuery {
     fold: Fold,
-    close: Close,
+    close: Closing,
     aggregates: Vec<Aggregate>,
     /// The slots of both halves.
     slots: SlotAllocator,
@@ -83,22 +85,22 @@ impl WindowQuery {
         settings: Settings,
         partitions: impl IntoIterator<Item = Partition>,
     ) -> Result<Self, BadWindow> {
-        let slicing = Slicing::new(window)?;
-        let key_types: Vec<_> = window.keys.iter().map(|key| key.data_type).collect();
-        let mut query = Self {
-            close: Close::new(slicing, &settings, key_types.clone()),
-            fold: Fold::new(slicing, settings, key_types),
-            aggregates: window.aggregates.clone(),
-            slots: SlotAllocator::default(),
-            fault: None,
-        };
+        let (fold, close) = Closing::new(window, settings)?;
+        let (aggregates, slots) = (window.aggregates.clone(), SlotAllocator::default());
+        let mut query = Self { fold, close, aggregates, slots, fault: None };
         partitions.into_iter().for_each(|partition| query.active(partition));
         Ok(query)
     }
 
     /// The source's watermark, in microseconds since the epoch: `i64::MIN` = none yet, `i64::MAX` = the end.
     pub fn watermark(&self) -> i64 {
-        self.close.source.at()
+        self.close.source().at()
+    }
+
+    /// All windows that end at or before it are closed, once [`WindowQuery::next_closed`] has nothing to give: no window that ends so comes
+    /// any more.
+    pub fn closed_upto(&self) -> i64 {
+        self.close.closed()
     }
 
     /// A partition's own watermark; none before its first event, and behind its end.
@@ -113,7 +115,7 @@ impl WindowQuery {
 
     /// How much is held.
     pub fn usage(&self) -> Usage {
-        Usage { slots: self.slots.in_use() as usize, groups: self.fold.groups() + self.close.groups.len() }
+        Usage { slots: self.slots.in_use() as usize, groups: self.fold.groups() + self.close.groups() }
     }
 
     /// Folds rows of a partition. Then windows may be complete: see [`WindowQuery::next_closed`].
@@ -124,63 +126,63 @@ impl WindowQuery {
         accumulators: &mut [Box<dyn Accumulators>],
     ) -> Result<Folded, Fault> {
         debug_assert_eq!(batch.arguments.len(), self.aggregates.len(), "arguments for each aggregate call");
-        let folded = self
-            .step(accumulators, |fold, close, states| fold.fold(partition, batch, close.closed(), states));
-        self.close.source.observe(partition, self.fold.watermark(partition));
+        let folded =
+            self.step(accumulators, |fold, close, states| close.fold(fold, partition, batch, states));
+        self.close.source_mut().observe(partition, self.fold.watermark(partition));
         folded
     }
 
     /// A partition is there: it holds the watermark back until it has rows, or is idle.
     pub fn active(&mut self, partition: Partition) {
         self.fold.add_partition(partition);
-        self.close.source.observe(partition, self.fold.watermark(partition));
+        self.close.source_mut().observe(partition, self.fold.watermark(partition));
     }
 
     /// The leaders of silent partitions are asked for their ends now: what they answer says something about what was folded
     /// until here, see [`WindowQuery::idle`].
     pub fn set_idle_baseline(&mut self) {
-        self.close.source.set_idle_baseline();
+        self.close.source_mut().set_idle_baseline();
     }
 
     /// These partitions were idle at the last [`WindowQuery::set_idle_baseline`]: the watermark need not wait for them up to where the others
     /// stood then. If all partitions were idle, it rises to the greatest event time less the delay, plus the time that had elapsed
     /// since the last arrival. A mark serves once; without one nothing happens.
     pub fn idle(&mut self, partitions: &[Partition], elapsed_us: i64) {
-        self.close.source.idle(partitions, elapsed_us);
+        self.close.source_mut().idle(partitions, elapsed_us);
     }
 
     /// A partition has ended; when all have, all windows are complete.
     pub fn end(&mut self, partition: Partition) {
-        let own = self.fold.watermark(partition);
+        let newest = self.fold.newest_of(partition);
         self.fold.end(partition);
         debug_assert_eq!(self.fold.watermark(partition), FOREVER, "no row of it comes any more");
-        self.close.end(partition, own);
+        self.close.source_mut().end(partition, newest);
     }
 
     /// Every row before a time has come, in all partitions: of the rows of a view this is known when the windows that they are of are
     /// closed. [`i64::MAX`] = no row comes any more.
     pub fn complete(&mut self, time: i64) {
         self.fold.complete(time);
-        self.close.complete(time);
+        self.close.source_mut().complete(time);
     }
 
     /// The greatest event time, where the input has ended and a window that ends at `window_end` closed for that reason alone: what
     /// would have come into it is not known.
     pub fn cut_off(&self, window_end: i64) -> Option<i64> {
-        self.close.cut_off(window_end)
+        self.close.source().cut_off(window_end)
     }
 
     /// Whether the next closes go beyond some partition's own watermark: then rows that are still to come there will be late,
     /// and a replay must close at the same positions. Gives the end of the last window that is closed so, with rows or
     /// without; [`WindowQuery::force`] does it again.
     pub fn forces(&self) -> Option<i64> {
-        self.close.forces()
+        self.close.forces(&self.fold)
     }
 
     /// Lets the watermark rise to the end of a window whose close was decided before it could have been, in a run that went
     /// before: a partition was idle then.
     pub fn force(&mut self, window_end: i64) {
-        self.close.source.rise_to(window_end);
+        self.close.source_mut().rise_to(window_end);
     }
 
     /// Closes the next window that the watermark has reached, and gives its groups, up to 8192 at a time; none = nothing more
@@ -206,23 +208,23 @@ impl WindowQuery {
     /// where there was no event.
     pub fn closes_after_us(&self, end: i64) -> Option<i64> {
         let newest = self.newest_event()?;
-        Some(end.saturating_add(self.close.delay_us()).saturating_sub(newest).max(0))
+        Some(end.saturating_add(self.fold.delay_us()).saturating_sub(newest).max(0))
     }
 
     /// The greatest event time so far; none before any event.
     pub fn newest_event(&self) -> Option<i64> {
-        self.fold.newest().max(self.close.newest_of_ended())
+        self.fold.newest().max(self.close.source().newest_of_ended())
     }
 
     /// The start of the first window that is emitted; none where all are.
     pub fn emits_from(&self) -> Option<i64> {
-        self.fold.emits_from()
+        self.close.emits_from(&self.fold)
     }
 
     /// The partition that keeps the watermark from reaching a time which another partition has reached, and how far it has come:
     /// `i64::MIN` = it never had an event.
     pub fn held_by(&self, time: i64) -> Option<(Partition, i64)> {
-        self.close.source.held_by(time)
+        self.close.source().held_by(time)
     }
 
     /// All that [`WindowQuery::next_closed`] gives. How much that is depends on how far the watermark has moved: where it is
@@ -234,6 +236,7 @@ impl WindowQuery {
     /// From now on what changes is remembered, so that it can be captured.
     pub fn track_changes(&mut self) {
         self.fold.track_changes();
+        self.close.track_changes();
     }
 
     /// Whether a window is being given out: its state is neither that before nor that behind it.
@@ -252,8 +255,8 @@ impl WindowQuery {
         accumulators: &mut [Box<dyn Accumulators>],
     ) -> Result<Snapshot, Fault> {
         assert!(!self.is_mid_window(), "a state is captured between windows");
-        let (parts, kept) = self
-            .step(accumulators, |fold, close, states| fold.snapshot(close.first_needed(), whole, states))?;
+        let (parts, kept) =
+            self.step(accumulators, |fold, close, states| close.snapshot(fold, whole, states))?;
         let window_progress = WindowProgress {
             closed: self.close.closed(),
             watermark: self.watermark(),
@@ -290,11 +293,12 @@ impl WindowQuery {
         versions: &[u32],
         accumulators: &mut [Box<dyn Accumulators>],
     ) -> Result<(), RestoreError> {
-        self.step(accumulators, |fold, _, states| fold.put_back(segment, versions, states))
+        self.step(accumulators, |fold, close, states| close.put_back(fold, segment, versions, states))
     }
 
     /// All segments are back.
     pub fn end_restore(&mut self) {
+        self.close.end_restore(&self.fold);
         self.fold.end_restore();
     }
 
@@ -302,7 +306,7 @@ impl WindowQuery {
     fn step<T, E: AsFault>(
         &mut self,
         accumulators: &mut [Box<dyn Accumulators>],
-        work: impl FnOnce(&mut Fold, &mut Close, &mut States<'_>) -> Result<T, E>,
+        work: impl FnOnce(&mut Fold, &mut Closing, &mut States<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         assert_eq!(accumulators.len(), self.aggregates.len(), "one for each aggregate call");
         if let Some(fault) = &self.fault {

@@ -1,7 +1,8 @@
 //! FOLD and CLOSE of one query in different processes: what passes between them is bytes.
 //!
 //! A process that reads a partition has a [`PartitionFold`]; the process that closes the windows has a [`WindowClose`]. Sealed
-//! slices may arrive in any order, but before the watermark that covers them.
+//! slices may arrive in any order, but before the watermark that covers them. Sessions are not divided: their CLOSE looks at events in
+//! FOLD that are not sealed.
 
 use streamgauge_common::partition::Partition;
 use streamgauge_sql::manifest::{Aggregate, Window};

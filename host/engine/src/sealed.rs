@@ -102,7 +102,9 @@ impl Inbox {
             SegmentKind::Late { window, slice } => {
                 self.late.entry((window, slice, partition)).or_default().push(sealed);
             }
-            SegmentKind::Counted(_) => unreachable!("groups that only count are not sealed"),
+            SegmentKind::Counted(_) | SegmentKind::Moments(_) | SegmentKind::Sessions => {
+                unreachable!("only accumulators of slices are sealed")
+            }
         }
     }
 }

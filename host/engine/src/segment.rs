@@ -68,6 +68,10 @@ pub enum SegmentKind {
     },
     /// Groups of a slice whose windows are closed, and that still count for `max_groups`: they have no states.
     Counted(SliceNumber),
+    /// The events of each moment of a slice, where a session may have to be cut within it.
+    Moments(SliceNumber),
+    /// Sessions that are not closed, of all partitions: those of a shard, whose number stands in the place of the partition's.
+    Sessions,
 }
 
 /// Groups of a part and their states.
@@ -80,7 +84,7 @@ pub struct StateSegment {
     /// The encoded keys, one a group.
     pub keys: Texts,
     /// Lists of one state a group: one list for each aggregate call, as its reducer gave it; one list for an operator; none for
-    /// [`SegmentKind::Counted`].
+    /// [`SegmentKind::Counted`]. Of sessions a list more, with times.
     pub states: Vec<Texts>,
 }
 
@@ -128,7 +132,10 @@ impl SegmentKind {
     /// The slice in which its rows are.
     pub fn slice(self) -> SliceNumber {
         match self {
-            Self::Slice(slice) | Self::Late { slice, .. } | Self::Counted(slice) => slice,
+            Self::Slice(slice) | Self::Late { slice, .. } | Self::Counted(slice) | Self::Moments(slice) => {
+                slice
+            }
+            Self::Sessions => SliceNumber::MAX,
         }
     }
 }

@@ -68,7 +68,7 @@ impl States<'_> {
         if placed.rows.is_empty() {
             return Ok(());
         }
-        let compact = placed.rows.len() < batch.times.len();
+        let compact = placed.repeats || placed.rows.len() < batch.times.len();
         let mut compacted: Vec<(&Column, Column)> = Vec::new();
         if compact {
             for &column in batch.arguments.iter().flatten() {

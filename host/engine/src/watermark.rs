@@ -52,18 +52,20 @@ pub(super) struct SourceWatermark {
     partitions: BTreeMap<Partition, Watermark>,
     /// Where the partitions stood when leaders were last asked for their ends.
     idle_baseline: Option<IdleBaseline>,
+    /// The greatest event time of the partitions that have ended.
+    last_event: i64,
 }
 
 impl SourceWatermark {
     /// Before any event.
     pub(super) fn new() -> Self {
-        Self { at: NEVER, partitions: BTreeMap::new(), idle_baseline: None }
+        Self { at: NEVER, partitions: BTreeMap::new(), idle_baseline: None, last_event: NEVER }
     }
 
     /// As it was captured, with the partitions' own watermarks.
     pub(super) fn restored(at: i64, partitions: impl IntoIterator<Item = (Partition, i64)>) -> Self {
         let own = |(partition, at)| (partition, Watermark { at, ..Watermark::new() });
-        Self { at, partitions: partitions.into_iter().map(own).collect(), idle_baseline: None }
+        Self { at, partitions: partitions.into_iter().map(own).collect(), ..Self::new() }
     }
 
     /// Where it is.
@@ -76,6 +78,11 @@ impl SourceWatermark {
         self.at = self.at.max(time);
     }
 
+    /// Is not ahead of the partitions' own watermarks but up to a time.
+    pub(super) fn fall_back_to(&mut self, time: i64) {
+        self.at = self.at.min(self.least_own().max(time));
+    }
+
     /// A partition is there, and its own watermark has come so far.
     pub(super) fn observe(&mut self, partition: Partition, own: i64) {
         self.partitions.entry(partition).or_insert_with(Watermark::new).observe(own);
@@ -86,6 +93,27 @@ impl SourceWatermark {
     pub(super) fn complete(&mut self, time: i64) {
         self.partitions.values_mut().for_each(|watermark| watermark.observe(time));
         self.follow();
+    }
+
+    /// A partition has ended; `newest` is its greatest event time.
+    pub(super) fn end(&mut self, partition: Partition, newest: Option<i64>) {
+        self.last_event = newest.map_or(self.last_event, |newest| self.last_event.max(newest));
+        self.observe(partition, FOREVER);
+    }
+
+    /// The greatest event time of the partitions that have ended; none where there is none.
+    pub(super) fn newest_of_ended(&self) -> Option<i64> {
+        (self.last_event != NEVER).then_some(self.last_event)
+    }
+
+    /// See `WindowQuery::cut_off`.
+    pub(super) fn cut_off(&self, window_end: i64) -> Option<i64> {
+        self.newest_of_ended().filter(|&newest| self.at == FOREVER && window_end > newest)
+    }
+
+    /// The least of the partitions' own watermarks.
+    pub(super) fn least_own(&self) -> i64 {
+        self.partitions.values().map(|watermark| watermark.at).min().unwrap_or(NEVER)
     }
 
     /// Whether some partition's own watermark has not reached a time.

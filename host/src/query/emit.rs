@@ -44,13 +44,13 @@ impl RunningQuery {
             let Some(windows) = &mut self.windows else { break };
             let closed = scope.context.grouping(|| windows.engine.next_closed(&mut windows.accumulators))?;
             let Some(closed) = closed else {
-                let upto = windows.engine.watermark();
+                let upto = windows.engine.closed_upto();
                 self.close_over_views(Some(upto), scope)?;
                 break;
             };
             let (end, run) = (closed.window_end, closed.run);
-            let cut_off = windows.engine.cut_off(end).filter(|_| run == 0);
-            self.closed += u64::from(run == 0);
+            let cut_off = windows.engine.cut_off(end).filter(|_| closed.is_last);
+            self.closed += u64::from(closed.is_last);
             let is_new = is_live && !scope.log.is_decided(over_view, end, run);
             let pass = if is_new { Pass::Live } else { Pass::Replay };
             let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
@@ -69,7 +69,7 @@ impl RunningQuery {
                 }
             }
             scope.context.commit();
-            if closed.is_last {
+            if closed.completes_end {
                 self.close_over_views(Some(end), scope)?;
             }
         }

@@ -40,17 +40,14 @@ impl OverView {
     /// # Errors
     /// A window that no compiler of ours makes; a reducer that cannot be started.
     pub fn windows(&self, window: &Window, progress: &WindowProgress) -> Result<Windows, RestoreError> {
-        let WindowProgress { closed, watermark, .. } = *progress;
+        // All windows that were complete are closed when a state is captured.
+        let closed = progress.closed;
         let shards = (0..SHARDS).map(partition);
         let engine = match self.is_durable {
             true => {
-                // All windows that were complete are closed when a state is captured.
-                let partitions = shards.map(|partition| (partition, watermark)).collect();
-                WindowQuery::restored(
-                    window,
-                    self.settings,
-                    &WindowProgress { closed, watermark, partitions },
-                )?
+                let partitions = shards.map(|partition| (partition, closed)).collect();
+                let progress = WindowProgress { closed, watermark: closed, partitions };
+                WindowQuery::restored(window, self.settings, &progress)?
             }
             false => WindowQuery::new(window, self.settings, shards)
                 .map_err(|error| RestoreError::Misfit(error.to_string()))?,

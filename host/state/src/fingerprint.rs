@@ -73,12 +73,7 @@ impl StateFingerprint {
         let versions = versions.to_vec();
         let Some(window) = &manifest.window else { return Self { text, versions } };
         let name = |column: Column| name(manifest, column);
-        // Each kind by name: another kind must not be taken for one of these.
-        let (size, slide) = match window.kind {
-            WindowKind::Tumble { size_us } => (seconds(size_us), seconds(size_us)),
-            WindowKind::Hop { slide_us, size_us } => (seconds(size_us), seconds(slide_us)),
-        };
-        line(format!("windows of {size} every {slide} on {}", name(Column::Input(window.time))));
+        line(format!("windows {} on {}", window_words(window.kind), name(Column::Input(window.time))));
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
         for aggregate in &window.aggregates {
             let Aggregate { reducer, parameters, arguments, .. } = aggregate;
@@ -116,6 +111,26 @@ impl StateFingerprint {
     /// A checksum of it.
     pub fn digest(&self) -> u64 {
         checksum(self.text.as_bytes())
+    }
+}
+
+/// Which windows. Each kind by name: another kind must not be taken for one of these.
+fn window_words(kind: WindowKind) -> String {
+    let windows = match kind {
+        WindowKind::Tumble { size_us, .. } => format!("of {0} every {0}", seconds(size_us)),
+        WindowKind::Hop { slide_us, size_us, .. } => {
+            format!("of {} every {}", seconds(size_us), seconds(slide_us))
+        }
+        WindowKind::Cumulate { step_us, size_us, .. } => {
+            format!("up to {} by {}", seconds(size_us), seconds(step_us))
+        }
+        WindowKind::Session { gap_us, max_length_us } => {
+            format!("apart {} cut {}", seconds(gap_us), seconds(max_length_us))
+        }
+    };
+    match kind.offset_us() {
+        0 => windows,
+        offset_us => format!("{windows} from {}", seconds(offset_us)),
     }
 }
 

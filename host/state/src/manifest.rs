@@ -173,7 +173,7 @@ impl CheckpointManifest {
         })?;
         let window_progress = read_window_progress(input)?;
         let versions = list(input, 4, Reader::u32)?;
-        let kept = list(input, 13, read_id)?;
+        let kept = list(input, 5, read_id)?;
         let finished = input.bool()?;
         let sections = list(input, SectionRef::BYTES, SectionRef::decode)?;
         let topic_id = if input.left() > 0 { TopicId::new(input.u128()?) } else { None };

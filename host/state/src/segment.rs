@@ -13,6 +13,8 @@ const LATE: u8 = 2;
 const COUNTED: u8 = 3;
 const OPERATOR: u8 = 4;
 const VIEW: u8 = 5;
+const MOMENTS: u8 = 6;
+const SESSIONS: u8 = 7;
 
 /// Parts one behind the other.
 pub fn encode(parts: &[&StateSegment]) -> Vec<u8> {
@@ -39,7 +41,7 @@ pub fn encode(parts: &[&StateSegment]) -> Vec<u8> {
 /// Parts from bytes that [`encode`] gave.
 pub fn decode(bytes: &[u8]) -> Result<Vec<StateSegment>, Malformed> {
     let mut input = Reader::new(bytes);
-    let count = input.count(32)?;
+    let count = input.count(30)?;
     let parts = (0..count).map(|_| {
         let (id, whole) = (read_id(&mut input)?, input.bool()?);
         let keys = read_texts(&mut input)?;
@@ -88,6 +90,11 @@ fn write_kind(out: &mut Writer, kind: SegmentKind) {
             out.u8(COUNTED);
             out.i64(slice.0);
         }
+        SegmentKind::Moments(slice) => {
+            out.u8(MOMENTS);
+            out.i64(slice.0);
+        }
+        SegmentKind::Sessions => out.u8(SESSIONS),
     }
 }
 
@@ -110,6 +117,8 @@ fn read_kind(kind: u8, input: &mut Reader<'_>) -> Result<SegmentKind, Malformed>
         SLICE => SegmentKind::Slice(SliceNumber(input.i64()?)),
         LATE => SegmentKind::Late { window: WindowNumber(input.i64()?), slice: SliceNumber(input.i64()?) },
         COUNTED => SegmentKind::Counted(SliceNumber(input.i64()?)),
+        MOMENTS => SegmentKind::Moments(SliceNumber(input.i64()?)),
+        SESSIONS => SegmentKind::Sessions,
         kind => return Err(input.malformed(format!("no part has kind {kind}"))),
     })
 }
@@ -154,6 +163,8 @@ mod tests {
                 slice: SliceNumber(slice),
             }),
             any::<i64>().prop_map(|slice| SegmentKind::Counted(SliceNumber(slice))),
+            any::<i64>().prop_map(|slice| SegmentKind::Moments(SliceNumber(slice))),
+            Just(SegmentKind::Sessions),
         ];
         let view = (any::<u64>(), 0..1_u32 << 31, kind.clone())
             .prop_map(|(windows, shard, kind)| SegmentId::View(ViewSegment { windows, shard, kind }));

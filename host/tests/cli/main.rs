@@ -18,6 +18,7 @@ mod operators;
 mod own_plugins;
 mod outputs;
 mod over_views;
+mod windows;
 mod changed;
 mod ends;
 mod kept;

@@ -10,19 +10,19 @@ use streamgauge_common::clock::Stopwatch;
 use crate::{kept::run, outcome};
 
 /// A generator that gives the same numbers for the same seed.
-struct Draw(u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 
-    fn seconds(&mut self, bound: u64) -> i64 {
+    pub(crate) fn seconds(&mut self, bound: u64) -> i64 {
         i64::try_from(self.below(bound)).unwrap()
     }
 
-    fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
         list[usize::try_from(self.below(list.len() as u64)).unwrap()]
     }
 }
@@ -314,7 +314,7 @@ fn windows_over_views_go_on_where_a_killed_run_left() {
 }
 
 /// Gives the lines to a run and kills it when it has written a checkpoint behind them: no other one follows, since nothing more comes.
-fn kill_after(folder: &Path, lines: &[&str]) {
+pub(crate) fn kill_after(folder: &Path, lines: &[&str]) {
     let before = checkpoints(folder);
     let mut child = run(folder, &["--input", "s=-", "--state", "state", "--checkpoint-interval", "5ms"])
         .stdin(Stdio::piped())

@@ -12,7 +12,7 @@ use super::query::BoundSelect;
 use super::relation::{Relation, RelationColumn, RelationKind, RowView};
 use super::{Binder, BoundQuery, row_view};
 use crate::error::{Checked, Problem};
-use crate::manifest::{Input, Target};
+use crate::manifest::{Input, Target, WindowKind};
 use crate::parse::name::{Name, same};
 use crate::parse::select::{Item, NamedQuery, Select};
 
@@ -154,8 +154,7 @@ fn meaning(input: &Input, select: &BoundSelect) -> String {
     };
     select.filter.iter().for_each(|(_, filter)| line("where", filter));
     if let Some(windows) = select.windows {
-        let (size_us, slide_us) = (windows.kind.size_us(), windows.kind.slide_us());
-        line("windows", &format!("{size_us} us every {slide_us} us"));
+        line("windows", &windows_of(windows.kind));
     }
     select.keys.iter().for_each(|(_, key)| line("groups by", key));
     for aggregate in &select.aggregates {
@@ -163,6 +162,22 @@ fn meaning(input: &Input, select: &BoundSelect) -> String {
         line("reduces", &format!("{} of {} as {}", aggregate.reducer, arguments.join(", "), aggregate.text));
     }
     text
+}
+
+/// What windows are, as long as the hash of it names states.
+fn windows_of(kind: WindowKind) -> String {
+    let (size_us, slide_us) = (kind.size_us(), kind.slide_us());
+    let windows = match kind {
+        WindowKind::Tumble { .. } | WindowKind::Hop { .. } => format!("{size_us} us every {slide_us} us"),
+        WindowKind::Cumulate { .. } => format!("up to {size_us} us by {slide_us} us"),
+        WindowKind::Session { gap_us, max_length_us } => {
+            format!("sessions of {gap_us} us in {max_length_us} us")
+        }
+    };
+    match kind.offset_us() {
+        0 => windows,
+        offset_us => format!("{windows} from {offset_us} us"),
+    }
 }
 
 /// The hash FNV-1a: it names states, so it is the same for ever.

@@ -145,10 +145,10 @@ fn function(name: &str) -> Option<&'static str> {
         "now" | "current_timestamp" | "current_date" | "current_time" | "localtime" | "localtimestamp"
         | "getdate" | "sysdate" | "today" | "proctime" | "rowtime" | "age" => NO_CLOCK,
         "tumble_start" | "hop_start" | "session_start" | "cumulate_start" | "windowstart" => {
-            "write window_start, in a query that reads FROM TUMBLE(...) or FROM HOP(...)"
+            "write window_start, in a query that reads FROM TUMBLE(...) or another window function"
         }
         "tumble_end" | "hop_end" | "session_end" | "cumulate_end" | "windowend" => {
-            "write window_end, in a query that reads FROM TUMBLE(...) or FROM HOP(...)"
+            "write window_end, in a query that reads FROM TUMBLE(...) or another window function"
         }
         "tumble_rowtime" | "hop_rowtime" | "tumble_proctime" | "hop_proctime" => {
             "write window_end; TUMBLE_ROWTIME is a millisecond before it"

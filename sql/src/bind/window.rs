@@ -1,8 +1,9 @@
-//! TUMBLE and HOP: which windows a query makes over its source.
+//! TUMBLE, HOP, CUMULATE and SESSION: which windows a query makes over its source.
 
 use sqlparser::tokenizer::Span;
 
 use super::relation::{Relation, RelationKind, TimeRole};
+use super::window_function::{Function, Parameter, named};
 use crate::error::{Checked, Problem};
 use crate::errors::both;
 use crate::manifest::WindowKind;
@@ -10,7 +11,7 @@ use crate::parse::duration;
 use crate::parse::from::{Argument, ArgumentValue, WindowCall};
 use crate::parse::name::{Name, nearest};
 
-/// Sliding windows aligned to the epoch.
+/// The windows of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Windows {
     pub(crate) kind: WindowKind,
@@ -20,152 +21,70 @@ pub(crate) struct Windows {
 
 impl Windows {
     /// For a query whose windows are wrong, so that the rest of it can be looked at.
-    pub(super) const UNKNOWN: Self = Self { kind: WindowKind::Tumble { size_us: 1 }, time: 0 };
+    pub(super) const UNKNOWN: Self = Self { kind: WindowKind::Tumble { size_us: 1, offset_us: 0 }, time: 0 };
 }
 
 const MILLISECOND: i64 = 1_000;
 /// The longest window, ten years.
 const MAX_SIZE_US: i64 = 3_650 * 24 * 3_600 * 1_000_000;
+/// Sessions are cut so often where the query does not say it: a day.
+const MAX_LENGTH_US: i64 = 24 * 3_600 * 1_000_000;
 /// How many windows may cover an event.
 const MAX_OVERLAP: i64 = 1_000_000;
 
-/// The parameters of a window function in order.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Parameter {
-    Source,
-    Time,
-    Slide,
-    Size,
-}
-
-const NO_OFFSET: &str = "offsets are not in the language yet, windows are aligned to the Unix epoch in UTC";
-const FIXED_SIZE: &str =
-    "there are windows of one size: TUMBLE(source, ts, size) and HOP(source, ts, slide, size)";
-
-const TUMBLE: &[Parameter] = &[Parameter::Source, Parameter::Time, Parameter::Size];
-const HOP: &[Parameter] = &[Parameter::Source, Parameter::Time, Parameter::Slide, Parameter::Size];
-
-impl Parameter {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Time => "time",
-            Self::Slide => "slide",
-            Self::Size => "size",
-        }
-    }
-
-    fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::Source => &["source", "data", "table"],
-            Self::Time => &["time", "timecol", "time_column", "ts"],
-            Self::Slide => &["slide", "hop"],
-            Self::Size => &["size"],
-        }
-    }
-}
-
 /// The arguments in the order of the parameters.
 pub(super) struct Arguments<'a> {
+    function: Function,
     call: &'a WindowCall,
     found: Vec<(Parameter, &'a Argument)>,
 }
 
 /// Gives each argument of a window function to its parameter.
 pub(super) fn arguments(call: &WindowCall) -> Checked<Arguments<'_>> {
-    let parameters = parameters(call)?;
+    let function = Function::of(call)?;
+    let spelling = function.spelling();
     let mut found: Vec<(Parameter, &Argument)> = Vec::new();
     for (position, argument) in call.arguments.iter().enumerate() {
         let parameter = match &argument.name {
-            Some(name) => named(name, call, parameters)?,
+            Some(name) => named(name, function)?,
             None if found.len() == position
                 && call.arguments.iter().take(position).all(|a| a.name.is_none()) =>
             {
-                *parameters.get(position).ok_or_else(|| too_many(call, argument))?
+                let parameter = function.parameters().get(position).copied();
+                parameter.ok_or_else(|| {
+                    Problem::new(argument.span, format!("{} takes no more arguments", function.name())).help(
+                        match function {
+                            Function::Session => {
+                                format!("{spelling}; max_length => INTERVAL '24' HOUR may follow")
+                            }
+                            _ => format!("{spelling}; offset => INTERVAL '2' HOUR may follow"),
+                        },
+                    )
+                })?
             }
             None => {
                 return Err(Problem::new(
                     argument.span,
                     "an argument without name stands before those with names",
                 )
-                .help(spelling(call)));
+                .help(spelling));
             }
         };
         if found.iter().any(|(before, _)| *before == parameter) {
-            return Err(Problem::new(argument.span, format!("`{}` is given twice", parameter.name()))
-                .help(spelling(call)));
+            return Err(
+                Problem::new(argument.span, format!("`{}` is given twice", parameter.name())).help(spelling)
+            );
         }
         found.push((parameter, argument));
     }
-    if let Some(missing) =
-        parameters.iter().find(|parameter| !found.iter().any(|(found, _)| found == *parameter))
-    {
-        let message = format!("{} lacks its argument `{}`", upper(call), missing.name());
-        return Err(Problem::new(call.span, message).help(spelling(call)));
-    }
-    Ok(Arguments { call, found })
-}
-
-fn parameters(call: &WindowCall) -> Checked<&'static [Parameter]> {
-    let span = call.function.span;
-    let later = |what: &str| {
-        Problem::new(span, format!("{what} windows are not in the language yet")).help(FIXED_SIZE)
+    let is_missing = |parameter: &&Parameter| {
+        !parameter.is_optional() && !found.iter().any(|(found, _)| found == *parameter)
     };
-    match call.function.text.to_ascii_lowercase().as_str() {
-        "tumble" => Ok(TUMBLE),
-        "hop" => Ok(HOP),
-        "cumulate" => Err(later("CUMULATE")),
-        "session" => Err(later("SESSION")),
-        "tumbling" | "hopping" | "sliding" | "slide" | "tumblingwindow" | "hoppingwindow" => {
-            Err(Problem::new(span, format!("`{}` is no window function", call.function.text))
-                .help("write TUMBLE(source, ts, size) or HOP(source, ts, slide, size)"))
-        }
-        name => Err(Problem::new(span, format!("`{}` is no window function", call.function.text)).help(
-            match nearest(name, ["tumble", "hop"]) {
-                Some(near) => format!("did you mean {}?", near.to_uppercase()),
-                None => "write TUMBLE(source, ts, size) or HOP(source, ts, slide, size)".to_owned(),
-            },
-        )),
+    if let Some(missing) = function.parameters().iter().find(is_missing) {
+        let message = format!("{} lacks its argument `{}`", function.name(), missing.name());
+        return Err(Problem::new(call.span, message).help(spelling));
     }
-}
-
-fn named(name: &Name, call: &WindowCall, parameters: &[Parameter]) -> Checked<Parameter> {
-    let matches = |parameter: &&Parameter| parameter.names().iter().any(|known| name.means(known));
-    if let Some(parameter) = parameters.iter().find(matches) {
-        return Ok(*parameter);
-    }
-    let message = format!("{} has no argument `{}`", upper(call), name.text);
-    let help = match name.text.to_ascii_lowercase().as_str() {
-        "offset" => NO_OFFSET.to_owned(),
-        "step" => "the distance of two windows of HOP is its `slide`".to_owned(),
-        "gap" => format!("session windows are not in the language yet; {FIXED_SIZE}"),
-        _ => spelling(call),
-    };
-    Err(Problem::new(name.span, message).help(help))
-}
-
-fn too_many(call: &WindowCall, argument: &Argument) -> Box<Problem> {
-    let problem = Problem::new(argument.span, format!("{} takes no more arguments", upper(call)));
-    match (call.function.means("tumble"), &argument.value) {
-        // The author may have meant either.
-        (true, ArgumentValue::Interval(_)) => problem.help(format!(
-            "if it is an offset: {NO_OFFSET}; windows that overlap are HOP(source, ts, slide, size)"
-        )),
-        (false, ArgumentValue::Interval(_)) => problem.help(format!("if it is an offset: {NO_OFFSET}")),
-        _ => problem.help(spelling(call)),
-    }
-}
-
-fn upper(call: &WindowCall) -> String {
-    call.function.text.to_uppercase()
-}
-
-fn spelling(call: &WindowCall) -> String {
-    match call.function.means("tumble") {
-        true => "write TUMBLE(source, ts, INTERVAL '1' MINUTE)".to_owned(),
-        false => "write HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE): source, time, slide, size"
-            .to_owned(),
-    }
+    Ok(Arguments { function, call, found })
 }
 
 impl<'a> Arguments<'a> {
@@ -177,9 +96,8 @@ impl<'a> Arguments<'a> {
     pub(super) fn source(&self) -> Checked<&'a Name> {
         match self.get(Parameter::Source) {
             Some(Argument { value: ArgumentValue::Name(name), .. }) => Ok(name),
-            other => {
-                Err(Problem::new(self.span(other), "expected the name of a source").help(spelling(self.call)))
-            }
+            other => Err(Problem::new(self.span(other), "expected the name of a source")
+                .help(self.function.spelling())),
         }
     }
 
@@ -189,29 +107,127 @@ impl<'a> Arguments<'a> {
 
     /// The windows, checked against what they stand on.
     pub(super) fn windows(&self, relation: &Relation) -> Checked<Windows> {
-        let (time, (size_us, size_span)) = both(self.time(relation), self.duration(Parameter::Size))?;
+        let (time, kind) = both(self.time(relation), self.kind())?;
+        Ok(Windows { kind, time })
+    }
+
+    fn kind(&self) -> Checked<WindowKind> {
+        if self.function == Function::Session {
+            return self.session();
+        }
+        let ((size_us, size_span), offset_us) = both(self.duration(Parameter::Size), self.offset())?;
         if size_us > MAX_SIZE_US {
             return Err(Problem::new(size_span, "a window can be at most 3650 days long")
                 .help("write a size of at most INTERVAL '3650' DAY"));
         }
-        if !self.found.iter().any(|(parameter, _)| *parameter == Parameter::Slide) {
-            return Ok(Windows { kind: WindowKind::Tumble { size_us }, time });
+        Ok(match self.function {
+            Function::Tumble | Function::Session => tumble(size_us, offset_us),
+            Function::Hop => {
+                let slide_us = self.slide(size_us)?;
+                match slide_us == size_us {
+                    true => tumble(size_us, offset_us),
+                    false => WindowKind::Hop { slide_us, size_us, offset_us: offset_us.rem_euclid(slide_us) },
+                }
+            }
+            Function::Cumulate => {
+                let step_us = self.step(size_us)?;
+                match step_us == size_us {
+                    true => tumble(size_us, offset_us),
+                    false => {
+                        WindowKind::Cumulate { step_us, size_us, offset_us: offset_us.rem_euclid(size_us) }
+                    }
+                }
+            }
+        })
+    }
+
+    fn session(&self) -> Checked<WindowKind> {
+        let max_length = match self.get(Parameter::MaxLength) {
+            Some(_) => self.duration(Parameter::MaxLength).map(Some),
+            None => Ok(None),
+        };
+        let ((gap_us, gap_span), max_length) = both(self.duration(Parameter::Gap), max_length)?;
+        let (max_length_us, span) = max_length.unwrap_or((MAX_LENGTH_US.max(gap_us), gap_span));
+        if max_length_us.max(gap_us) > MAX_SIZE_US {
+            return Err(Problem::new(span, "a session can be at most 3650 days long")
+                .help("write at most INTERVAL '3650' DAY"));
         }
-        let (slide_us, slide_span) = self.duration(Parameter::Slide)?;
+        if max_length_us < gap_us {
+            let message = "the gap of SESSION is longer than its max_length";
+            return Err(Problem::new(span, message)
+                .help("did you swap them? a session ends when no event comes for the gap, and is cut every max_length"));
+        }
+        Ok(WindowKind::Session { gap_us, max_length_us })
+    }
+
+    fn slide(&self, size_us: i64) -> Checked<i64> {
+        let (slide_us, span) = self.duration(Parameter::Slide)?;
         if slide_us > size_us {
             let message = "the slide is longer than the window: events between two windows would be lost";
-            return Err(Problem::new(slide_span, message)
+            return Err(Problem::new(span, message)
                 .help("did you swap them? HOP takes the slide first, then the size"));
         }
-        if size_us / slide_us > MAX_OVERLAP {
-            let message = format!("more than {MAX_OVERLAP} windows would cover an event");
-            return Err(Problem::new(slide_span, message).help("write a longer slide or a shorter size"));
+        self.check_overlap(size_us, slide_us, span)
+    }
+
+    fn step(&self, size_us: i64) -> Checked<i64> {
+        let (step_us, span) = self.duration(Parameter::Step)?;
+        if step_us > size_us {
+            return Err(Problem::new(span, "the step is longer than the window")
+                .help("did you swap them? CUMULATE takes the step first, then the size"));
         }
-        let kind = match slide_us == size_us {
-            true => WindowKind::Tumble { size_us },
-            false => WindowKind::Hop { slide_us, size_us },
+        if size_us % step_us != 0 {
+            let (size, step) = (duration::describe(size_us), duration::describe(step_us));
+            let message =
+                format!("the size of CUMULATE must be a multiple of its step: {size} is none of {step}");
+            return Err(Problem::new(span, message).help(format!(
+                "write a size such as INTERVAL '{}', or another step",
+                duration::describe((size_us / step_us + 1).saturating_mul(step_us))
+            )));
+        }
+        self.check_overlap(size_us, step_us, span)
+    }
+
+    fn check_overlap(&self, size_us: i64, between_us: i64, span: Span) -> Checked<i64> {
+        if size_us / between_us <= MAX_OVERLAP {
+            return Ok(between_us);
+        }
+        let (message, what) = (
+            format!("more than {MAX_OVERLAP} windows would cover an event"),
+            if self.function == Function::Hop { "slide" } else { "step" },
+        );
+        Err(Problem::new(span, message).help(format!("write a longer {what} or a shorter size")))
+    }
+
+    /// Where windows start, in microseconds from the epoch; 0 where nothing says it.
+    fn offset(&self) -> Checked<i64> {
+        let Some(argument) = self.get(Parameter::Offset) else { return Ok(0) };
+        let ArgumentValue::Interval(micros) = argument.value else {
+            return Err(Problem::new(argument.span, "the offset of a window must be an INTERVAL")
+                .help("write it like INTERVAL '2' HOUR, or INTERVAL '-2' HOUR"));
         };
-        Ok(Windows { kind, time })
+        whole_milliseconds("offset", micros, argument.span)
+    }
+
+    /// What is legal, but hardly meant: an offset that moves no window.
+    pub(super) fn doubtful(&self, windows: Windows) -> Option<Box<Problem>> {
+        let argument = self.get(Parameter::Offset)?;
+        let ArgumentValue::Interval(micros) = argument.value else { return None };
+        if micros == 0 || windows.kind.offset_us() != 0 {
+            return None;
+        }
+        let between = match windows.kind {
+            WindowKind::Hop { slide_us, .. } => format!("the slide, {}", duration::describe(slide_us)),
+            kind => format!("the size, {}", duration::describe(kind.size_us())),
+        };
+        let message = format!(
+            "an offset of {} moves no window: it is a multiple of {between}",
+            duration::describe(micros)
+        );
+        Some(Problem::new(argument.span, message).help(match self.function {
+            Function::Tumble => "windows that overlap are HOP(source, ts, slide, size)",
+            _ => "leave it out",
+        }))
     }
 
     fn time(&self, relation: &Relation) -> Checked<usize> {
@@ -219,7 +235,7 @@ impl<'a> Arguments<'a> {
         let span = self.span(argument);
         let Some(Argument { value: ArgumentValue::Name(name), .. }) = argument else {
             return Err(
-                Problem::new(span, "expected the column with the event time").help(spelling(self.call))
+                Problem::new(span, "expected the column with the event time").help(self.function.spelling())
             );
         };
         let time = match relation.kind {
@@ -273,17 +289,25 @@ impl<'a> Arguments<'a> {
             return Err(Problem::new(span, format!("the {what} of a window must be above 0"))
                 .help("write it like INTERVAL '5' MINUTE"));
         }
-        if micros % MILLISECOND != 0 {
-            return Err(Problem::new(
-                span,
-                format!(
-                    "the {what} of a window must be whole milliseconds, found {}",
-                    duration::describe(*micros)
-                ),
-            )
-            .help("write it like INTERVAL '250' MILLISECOND"));
-        }
-        Ok((*micros, span))
+        whole_milliseconds(what, *micros, span).map(|micros| (micros, span))
+    }
+}
+
+fn tumble(size_us: i64, offset_us: i64) -> WindowKind {
+    WindowKind::Tumble { size_us, offset_us: offset_us.rem_euclid(size_us) }
+}
+
+fn whole_milliseconds(what: &str, micros: i64, span: Span) -> Checked<i64> {
+    match micros % MILLISECOND {
+        0 => Ok(micros),
+        _ => Err(Problem::new(
+            span,
+            format!(
+                "the {what} of a window must be whole milliseconds, found {}",
+                duration::describe(micros)
+            ),
+        )
+        .help("write it like INTERVAL '250' MILLISECOND")),
     }
 }
 

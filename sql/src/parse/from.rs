@@ -1,6 +1,6 @@
 //! `FROM source`, `FROM view AS v`, `FROM HOP(source, ts, slide, size)` and Flink's `FROM TABLE(HOP(TABLE source, ...))`.
 
-use sqlparser::ast::{self, Expr};
+use sqlparser::ast::{self, Expr, UnaryOperator};
 use sqlparser::tokenizer::{Span, Token};
 
 use super::cursor::Cursor;
@@ -26,7 +26,7 @@ pub(crate) enum Relation {
     Query(Box<Select>, Span),
 }
 
-/// `HOP(...)` or `TUMBLE(...)`.
+/// `HOP(...)`, `TUMBLE(...)` and the like.
 #[derive(Clone, Debug)]
 pub(crate) struct WindowCall {
     pub(crate) function: Name,
@@ -115,6 +115,12 @@ fn window(cursor: &mut Cursor, function: Name) -> Checked<WindowCall> {
     let mut arguments = Vec::new();
     while *cursor.peek() != Token::RParen {
         arguments.push(argument(cursor)?);
+        if cursor.at_word("partition") {
+            let problem = Problem::new(cursor.span(), "a window function takes no PARTITION BY");
+            return Err(
+                problem.help("leave it out: each group of GROUP BY has windows, or sessions, of its own")
+            );
+        }
         if !cursor.accept(&Token::Comma) && *cursor.peek() != Token::RParen {
             return Err(lacks_interval(cursor).unwrap_or_else(|| cursor.unexpected("`,` or `)`")));
         }
@@ -172,6 +178,13 @@ fn value(cursor: &mut Cursor) -> Checked<ArgumentValue> {
     match cursor.expr()? {
         Expr::Identifier(ident) => Ok(ArgumentValue::Name(Name::new(&ident))),
         Expr::Interval(interval) => microseconds(&interval, cursor.since(start)).map(ArgumentValue::Interval),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match *expr {
+            Expr::Interval(interval) => {
+                let micros = microseconds(&interval, cursor.since(start))?;
+                Ok(ArgumentValue::Interval(micros.saturating_neg()))
+            }
+            _ => Ok(ArgumentValue::Other),
+        },
         _ => Ok(ArgumentValue::Other),
     }
 }

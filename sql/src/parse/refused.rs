@@ -35,8 +35,6 @@ const STATEMENTS: &[Row] = &[
 const NO_TABLE: &str = "a stream of events is a source here, not a table";
 const SOURCE_OR_VIEW: &str =
     "write CREATE SOURCE name (columns) WITH (options); for a query write CREATE VIEW";
-const FIXED_SIZE: &str =
-    "there are windows of one size: FROM TUMBLE(source, ts, size) and FROM HOP(source, ts, slide, size)";
 
 const CREATES: &[Row] = &[
     (
@@ -122,7 +120,11 @@ const CLAUSES: &[Row] = &[
         "`WINDOW HOPPING` is ksqlDB's",
         "write FROM HOP(source, ts, slide, size), such as HOP(source, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)",
     ),
-    (&["window", "session"], "session windows are not in the language yet", FIXED_SIZE),
+    (
+        &["window", "session"],
+        "`WINDOW SESSION` is ksqlDB's",
+        "write FROM SESSION(source, ts, gap), such as SESSION(source, ts, INTERVAL '30' MINUTE)",
+    ),
     (
         &["window"],
         "named windows are not in the language",
@@ -302,8 +304,9 @@ pub(crate) const WINDOWS: &[(&str, &str)] = &[
     ("hoppingwindow", HOP),
     ("sliding", HOP),
     ("slidingwindow", HOP),
-    ("session", FIXED_SIZE),
-    ("cumulate", FIXED_SIZE),
+    ("session", "write FROM SESSION(source, ts, gap)"),
+    ("sessionwindow", "write FROM SESSION(source, ts, gap)"),
+    ("cumulate", "write FROM CUMULATE(source, ts, step, size)"),
     (
         "window",
         "for window(ts, size) write FROM TUMBLE(source, ts, size), for window(ts, size, slide) FROM HOP(source, ts, slide, size)",

@@ -78,13 +78,7 @@ fn stage(f: &mut fmt::Formatter<'_>, label: &str, stage: Option<&Stage>, names: 
 
 fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::Result {
     let time = names.column(Column::Input(window.time));
-    let (size, slide) = (describe(window.kind.size_us()), describe(window.kind.slide_us()));
-    match window.kind {
-        WindowKind::Tumble { .. } => writeln!(f, "  window  TUMBLE on {time}: {size}, one slice a window")?,
-        WindowKind::Hop { .. } => {
-            writeln!(f, "  window  HOP on {time}: {size} every {slide}, {}", slices(window))?
-        }
-    }
+    writeln!(f, "  window  {}", windows(window.kind, &time))?;
     let keys: Vec<String> = window.keys.iter().map(|key| names.column(key.column)).collect();
     writeln!(
         f,
@@ -101,9 +95,34 @@ fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::
     Ok(())
 }
 
+/// Which windows, and how they are cut into slices.
+fn windows(kind: WindowKind, time: &str) -> String {
+    let (size, slide) = (describe(kind.size_us()), describe(kind.slide_us()));
+    let offset = match kind.offset_us() {
+        0 => String::new(),
+        offset_us => format!(" from {} past the epoch", describe(offset_us)),
+    };
+    match kind {
+        WindowKind::Tumble { .. } => format!("TUMBLE on {time}: {size}{offset}, one slice a window"),
+        WindowKind::Hop { slide_us, size_us, .. } => {
+            format!("HOP on {time}: {size} every {slide}{offset}, {}", slices(size_us, slide_us))
+        }
+        WindowKind::Cumulate { step_us, size_us, .. } => {
+            let slices = size_us / step_us;
+            format!(
+                "CUMULATE on {time}: up to {size} by {slide}{offset}, {slices} slices of {slide}, kept merged"
+            )
+        }
+        WindowKind::Session { gap_us, max_length_us } => format!(
+            "SESSION on {time}: until no event comes for {}, cut every {}, slices of {0}",
+            describe(gap_us),
+            describe(max_length_us)
+        ),
+    }
+}
+
 /// Slices are cut at window starts and ends.
-fn slices(window: &Window) -> String {
-    let (size_us, slide_us) = (window.kind.size_us(), window.kind.slide_us());
+fn slices(size_us: i64, slide_us: i64) -> String {
     let (whole, rest) = (size_us / slide_us, size_us % slide_us);
     match rest {
         0 => format!("{whole} slices of {} a window", describe(slide_us)),

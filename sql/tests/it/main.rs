@@ -5,6 +5,7 @@
 mod catalog;
 mod golden;
 mod program;
+mod windows;
 mod variables;
 mod hints;
 mod hostile;

@@ -25,7 +25,7 @@ fn compiled(statements: &str) -> Compiled {
     })
 }
 
-fn manifest(statement: &str) -> Manifest {
+pub(crate) fn manifest(statement: &str) -> Manifest {
     compiled(statement).program.queries.remove(0).plan.manifest
 }
 
@@ -193,33 +193,6 @@ fn parameters_of_aggregates() {
     ] {
         assert_eq!(parameters(call), (reducer.to_owned(), signature, vec![]), "{call}");
     }
-}
-
-#[test]
-fn windows() {
-    let window = |from: &str| {
-        let window = manifest(&format!("SELECT count(*) FROM {from}")).window.unwrap();
-        (window.kind.slide_us() / 1000, window.kind.size_us() / 1000)
-    };
-    for from in [
-        "HOP(s, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTES)",
-        "hop(s, ts, interval 1 minute, interval '300 seconds')",
-        "HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)",
-        "TABLE(HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE))",
-        "TABLE(HOP(s, ts, INTERVAL '60' SECOND, INTERVAL '5m')) AS w",
-        "TABLE(HOP(DATA => TABLE s, TIMECOL => DESCRIPTOR(ts), SLIDE => INTERVAL '1' MINUTE, SIZE => INTERVAL '5' MINUTES))",
-        "HOP(s, ts, size => INTERVAL '5' MINUTE, slide => INTERVAL '1' MINUTE) w",
-        "HOP(source => s, time => TS, size => INTERVAL '5' MINUTE, slide => INTERVAL '1' MINUTE)",
-    ] {
-        assert_eq!(window(from), (60_000, 300_000), "{from}");
-    }
-    assert_eq!(window("TUMBLE(s, ts, INTERVAL '1 hour 30 minutes')"), (5_400_000, 5_400_000));
-    assert_eq!(
-        window("TUMBLE(s, ts, size => INTERVAL '250' MILLISECOND) t EMIT ON WINDOW CLOSE"),
-        (250, 250)
-    );
-    assert_eq!(window("HOP(s, ts, INTERVAL '7' SECOND, INTERVAL '0.5' MINUTE)"), (7_000, 30_000));
-    assert_eq!(window("TUMBLE(s, ts, INTERVAL '1' WEEK)"), (604_800_000, 604_800_000));
 }
 
 #[test]

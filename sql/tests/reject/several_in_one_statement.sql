@@ -7,7 +7,7 @@ SELECT a, x, count(*) AS n, unknown FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROU
 SELECT a, avg(x), sum(x), nope FROM s;
 SELECT nope, count(*), t FROM s GROUP BY nope, t HAVING oops > 1;
 SELECT nope, count(*) FROM TUMBLE(s, x, 5) WHERE oops GROUP BY a;
-SELECT nope, count(*) FROM CUMULATE(s, ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) GROUP BY nope;
+SELECT nope, count(*) FROM CUMULATE(s, ts, INTERVAL '2' MINUTE, INTERVAL '5' MINUTE) GROUP BY nope;
 INSERT INTO nowhere SELECT nope FROM s;
 CREATE SOURCE d (a DECIMAL(10, 2), m MAP<STRING, ARRAY<INT>>, r ROW(a INT, b INT), ok TEXT, n TEXT NOT NULL, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts)
   WITH (connector = 'file', pth = 'x', numbers = 'yes', start = 'soon', colour = 'red');

@@ -24,7 +24,7 @@ fn steady(run: &mut Run, groups: usize, units: i64, mut each: impl FnMut(&mut Ru
 
 #[test]
 fn a_long_run_holds_a_window_and_no_more() {
-    let mut run = Run::new(Setup { slide: 3, size: 20, delay: 5, parts: 1 }, 1);
+    let mut run = Run::new(Setup::hop(3, 20, 5, 1), 1);
     let mut most = 0;
     steady(&mut run, 4, 3_000, |run| most = most.max(run.query.usage().slots));
     // Two slices a slide, a window and what the delay keeps open: (20 + 5 + 3) / 3 * 2 + 1, and the back.
@@ -36,7 +36,7 @@ fn a_long_run_holds_a_window_and_no_more() {
 #[test]
 fn merges_a_slice_and_group_do_not_grow_with_the_window() {
     let merges = |size: i64| {
-        let mut run = Run::new(Setup { slide: 1, size, delay: 0, parts: 1 }, 1);
+        let mut run = Run::new(Setup::hop(1, size, 0, 1), 1);
         steady(&mut run, 2, 10 * size, |_| {});
         // Three of the four aggregate calls are bounded; the growing one merges every slice of every window.
         let growing = (size - 1) * 2 * (10 * size);
@@ -50,7 +50,7 @@ fn merges_a_slice_and_group_do_not_grow_with_the_window() {
 
 #[test]
 fn tumbling_windows_of_one_partition_merge_nothing() {
-    let mut run = Run::new(Setup { slide: 5, size: 5, delay: 0, parts: 1 }, 1);
+    let mut run = Run::new(Setup::hop(5, 5, 0, 1), 1);
     steady(&mut run, 3, 50, |_| {});
     run.finish(1);
     assert_eq!((run.calls.merged.load(Relaxed), run.rows.len()), (0, 30));
@@ -59,7 +59,7 @@ fn tumbling_windows_of_one_partition_merge_nothing() {
 #[test]
 fn a_gap_of_all_years_takes_no_time() {
     for (slide, size) in [(1, 1), (1, 3), (2, 3), (60_000_000, 300_000_000)] {
-        let mut run = Run::new(Setup { slide, size, delay: 0, parts: 1 }, 1);
+        let mut run = Run::new(Setup::hop(slide, size, 0, 1), 1);
         run.fold(0, &[event(TIME_MIN_US, "a", 1), event(TIME_MAX_US, "b", 2)]);
         run.advance();
         run.finish(1);
@@ -70,7 +70,7 @@ fn a_gap_of_all_years_takes_no_time() {
 
 #[test]
 fn times_beyond_the_years_are_refused_and_move_nothing() {
-    let mut run = Run::new(Setup { slide: 7, size: 20, delay: i64::MAX, parts: 1 }, 1);
+    let mut run = Run::new(Setup::hop(7, 20, i64::MAX, 1), 1);
     run.fold(
         0,
         &[event(i64::MIN, "a", 1), event(i64::MAX, "a", 2), event(TIME_MAX_US + 1, "a", 3), event(0, "a", 4)],
@@ -84,7 +84,7 @@ fn times_beyond_the_years_are_refused_and_move_nothing() {
 #[test]
 fn rows_that_only_windows_before_the_first_would_take_are_counted() {
     let settings = Settings { emit_from_us: Some(25), ..Settings::default() };
-    let mut run = Run::with(Setup { slide: 10, size: 20, delay: 3, parts: 1 }, 2, settings);
+    let mut run = Run::with(Setup::hop(10, 20, 3, 1), 2, settings);
     assert_eq!((run.query.emits_from(), run.query.newest_event()), (Some(30), None));
     run.fold(0, &[event(5, "a", 1), event(29, "a", 2)]);
     run.fold(1, &[event(8, "a", 3)]);
@@ -97,13 +97,13 @@ fn rows_that_only_windows_before_the_first_would_take_are_counted() {
     run.fold(1, &[event(30, "a", 4)]);
     assert_eq!((run.folded.unwanted, run.query.next_window_end()), (3, Some(50)));
     run.finish(2);
-    let all = Run::new(Setup { slide: 10, size: 20, delay: 3, parts: 1 }, 1);
+    let all = Run::new(Setup::hop(10, 20, 3, 1), 1);
     assert_eq!(all.query.emits_from(), None);
 }
 
 #[test]
 fn a_late_row_says_how_far_it_is_behind_the_newest_one() {
-    let mut run = Run::new(Setup { slide: 10, size: 10, delay: 3, parts: 1 }, 1);
+    let mut run = Run::new(Setup::hop(10, 10, 3, 1), 1);
     run.fold(
         0,
         &[event(5, "a", 1), event(42, "a", 2), event(8, "a", 3), event(1, "a", 4), event(41, "a", 5)],
@@ -115,7 +115,7 @@ fn a_late_row_says_how_far_it_is_behind_the_newest_one() {
 #[test]
 fn groups_beyond_the_limit_are_rejected_until_others_are_gone() {
     let settings = Settings { groups_max: 2, ..Settings::default() };
-    let mut run = Run::with(Setup { slide: 10, size: 20, delay: 0, parts: 1 }, 2, settings);
+    let mut run = Run::with(Setup::hop(10, 20, 0, 1), 2, settings);
     run.fold(0, &[event(1, "a", 1), event(2, "b", 2), event(3, "c", 3), event(4, "a", 4), event(11, "a", 5)]);
     assert_eq!(run.rejected, [3]);
     run.fold(1, &[event(1, "c", 6)]);
@@ -129,7 +129,7 @@ fn groups_beyond_the_limit_are_rejected_until_others_are_gone() {
 
 #[test]
 fn many_groups_come_in_pieces_in_order() {
-    let mut run = Run::new(Setup { slide: 10, size: 20, delay: 0, parts: 1 }, 1);
+    let mut run = Run::new(Setup::hop(10, 20, 0, 1), 1);
     let key = |index: i64| format!("{:05}", index * 7_919 % 20_000);
     let events: Vec<_> = (0..20_000).map(|index| event(5, &key(index), index)).collect();
     run.fold(0, &events);
@@ -148,7 +148,7 @@ fn many_groups_come_in_pieces_in_order() {
 
 #[test]
 fn long_keys_come_in_pieces_too() {
-    let mut run = Run::new(Setup { slide: 10, size: 10, delay: 0, parts: 1 }, 1);
+    let mut run = Run::new(Setup::hop(10, 10, 0, 1), 1);
     let key = |index: i64| format!("{index:03}{}", "k".repeat(300_000));
     let events: Vec<_> = (0..40).map(|index| event(5, &key(index), index)).collect();
     run.fold(0, &events);

@@ -5,16 +5,38 @@ use streamgauge_common::column::Value;
 use streamgauge_engine::Settings;
 
 use crate::{
-    harness::{Dice, Run, interleave, partitions, setups},
-    oracle,
+    harness::{Dice, Row, Run, interleave, partitions, setups},
+    oracle::{self, Expected},
 };
 
 /// The ids in a tree.
-fn ids(tree: &str) -> Vec<i64> {
+pub(crate) fn ids(tree: &str) -> Vec<i64> {
     let mut ids: Vec<i64> =
         tree.split(|c: char| !c.is_ascii_digit()).filter_map(|id| id.parse().ok()).collect();
     ids.sort_unstable();
     ids
+}
+
+/// Whether rows are what was expected, up to the bits of sums.
+pub(crate) fn is_expected(rows: &[Row], expected: &[Expected]) -> Result<(), TestCaseError> {
+    prop_assert_eq!(rows.len(), expected.len());
+    for (row, expected) in rows.iter().zip(expected) {
+        prop_assert_eq!((row.start, row.end), (expected.start, expected.end));
+        for (part, expected) in row.key.iter().zip(&expected.key) {
+            prop_assert!(oracle::compare(part, expected).is_eq(), "{:?} is not {:?}", part, expected);
+        }
+        let mut members = expected.ids.clone();
+        members.sort_unstable();
+        prop_assert_eq!(&ids(&row.trees[0]), &members);
+        prop_assert_eq!(&ids(&row.trees[1]), &members);
+        prop_assert_eq!(row.count, members.len() as i64);
+        match (&row.sum, expected.sum) {
+            (Value::Null, None) => {}
+            (Value::Float64(sum), Some(expected)) => prop_assert!((sum - expected).abs() < 1e-6),
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+    Ok(())
 }
 
 proptest! {
@@ -30,23 +52,7 @@ proptest! {
         prop_assert_eq!((run.folded.late, run.folded.late_partial), (late.len() as u64, late_partial));
         run.late.sort_unstable();
         prop_assert_eq!(run.late, late, "each late event is named, with what it missed");
-        prop_assert_eq!(run.rows.len(), expected.len());
-        for (row, expected) in run.rows.iter().zip(&expected) {
-            prop_assert_eq!((row.start, row.end), (expected.start, expected.end));
-            for (part, expected) in row.key.iter().zip(&expected.key) {
-                prop_assert!(oracle::compare(part, expected).is_eq(), "{:?} is not {:?}", part, expected);
-            }
-            let mut members = expected.ids.clone();
-            members.sort_unstable();
-            prop_assert_eq!(&ids(&row.trees[0]), &members);
-            prop_assert_eq!(&ids(&row.trees[1]), &members);
-            prop_assert_eq!(row.count, members.len() as i64);
-            match (&row.sum, expected.sum) {
-                (Value::Null, None) => {}
-                (Value::Float64(sum), Some(expected)) => prop_assert!((sum - expected).abs() < 1e-6),
-                other => prop_assert!(false, "{:?}", other),
-            }
-        }
+        is_expected(&run.rows, &expected)?;
         prop_assert!(run.windows.iter().all(|&(_, forced)| !forced), "nobody was idle");
     }
 

@@ -24,7 +24,7 @@ fn window(aggregates: usize) -> Window {
     };
     let key = Key { column: manifest::Column::Input(2), data_type: DataType::Int64 };
     Window {
-        kind: WindowKind::Tumble { size_us: 10 },
+        kind: WindowKind::Tumble { size_us: 10, offset_us: 0 },
         time: 0,
         keys: vec![key],
         aggregates: vec![aggregate; aggregates],

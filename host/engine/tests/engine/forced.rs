@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::harness::{Dice, Event, Run, Setup, partitions, setups};
+use crate::{
+    harness::{Dice, Event, Run, Setup, partitions, setups},
+    oracle::covering,
+};
 
 /// The definitions, window by window.
 struct Model {
@@ -15,8 +18,8 @@ struct Model {
     source: i64,
     /// Windows that end at or before it are closed.
     closed: i64,
-    /// How many events each window has, by its start.
-    windows: BTreeMap<i64, i64>,
+    /// How many events each window has, by its end and start.
+    windows: BTreeMap<(i64, i64), i64>,
     /// The end of each window with rows, its events, and whether it was forced.
     decided: Vec<(i64, i64, bool)>,
     late: u64,
@@ -24,14 +27,13 @@ struct Model {
 
 impl Model {
     fn event(&mut self, partition: usize, event: &Event) {
-        let Setup { slide, size, delay, .. } = self.setup;
+        let Setup { kind, delay, .. } = self.setup;
         let barrier = self.own[partition].0.max(self.closed);
-        let covering = (0..).map(|back| (event.time.div_euclid(slide) - back) * slide);
-        let open: Vec<i64> = covering.take_while(|start| start + size > event.time).collect();
-        let open: Vec<i64> = open.into_iter().filter(|start| start + size > barrier).collect();
+        let open: Vec<(i64, i64)> =
+            covering(&kind, event.time).into_iter().filter(|window| window.1 > barrier).collect();
         if event.kept {
             self.late += u64::from(open.is_empty());
-            open.into_iter().for_each(|start| *self.windows.entry(start).or_default() += 1);
+            open.into_iter().for_each(|(start, end)| *self.windows.entry((end, start)).or_default() += 1);
         }
         let own = &mut self.own[partition].0;
         *own = (*own).max(event.time - delay);
@@ -59,10 +61,9 @@ impl Model {
 
     fn advance(&mut self) {
         while let Some(entry) = self.windows.first_entry()
-            && entry.key() + self.setup.size <= self.source
+            && entry.key().0 <= self.source
         {
-            let (start, count) = entry.remove_entry();
-            let end = start + self.setup.size;
+            let ((end, _), count) = entry.remove_entry();
             self.decided.push((end, count, self.own.iter().any(|(own, _)| *own < end)));
         }
         self.closed = self.source;

@@ -39,8 +39,7 @@ pub(crate) struct Row {
 /// The windows of a test.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
-    pub(crate) slide: i64,
-    pub(crate) size: i64,
+    pub(crate) kind: WindowKind,
     pub(crate) delay: i64,
     /// How many of the key's parts count.
     pub(crate) parts: usize,
@@ -64,10 +63,14 @@ fn aggregate(text: &str, needs_time: bool, growing: bool, returns: DataType) -> 
 }
 
 impl Setup {
+    pub(crate) const fn hop(slide_us: i64, size_us: i64, delay: i64, parts: usize) -> Self {
+        Self { kind: WindowKind::Hop { slide_us, size_us, offset_us: 0 }, delay, parts }
+    }
+
     pub(crate) fn window(&self) -> Window {
         let keys = KEY_TYPES.into_iter().take(self.parts).enumerate();
         Window {
-            kind: WindowKind::Hop { slide_us: self.slide, size_us: self.size },
+            kind: self.kind,
             time: 0,
             keys: keys
                 .map(|(index, data_type)| Key { column: Column::Input(index + 1), data_type })
@@ -244,15 +247,51 @@ pub(crate) fn read(closed: &Closed, row: usize) -> Row {
     }
 }
 
-/// Any windows: tumbling, dividing and not.
+/// Any aligned windows: tumbling, dividing and not, cumulating; at the epoch and beside it.
 pub(crate) fn setups() -> impl Strategy<Value = Setup> {
-    let sizes = prop_oneof![
-        2 => (1i64..30).prop_map(|slide| (slide, slide)),
-        3 => (1i64..12, 1i64..9).prop_map(|(slide, times)| (slide, slide * times)),
-        5 => (1i64..20, 0i64..70).prop_map(|(slide, more)| (slide, slide + more)),
+    let hop = |(slide_us, size_us): (i64, i64)| WindowKind::Hop { slide_us, size_us, offset_us: 0 };
+    let kinds = prop_oneof![
+        2 => (1i64..30).prop_map(|size_us| WindowKind::Tumble { size_us, offset_us: 0 }),
+        3 => (1i64..12, 1i64..9).prop_map(move |(slide, times)| hop((slide, slide * times))),
+        4 => (1i64..20, 0i64..70).prop_map(move |(slide, more)| hop((slide, slide + more))),
+        4 => (1i64..15, 1i64..9)
+            .prop_map(|(step_us, times)| WindowKind::Cumulate { step_us, size_us: step_us * times, offset_us: 0 }),
+    ];
+    let offset = prop_oneof![Just(0i64), 0i64..1_000];
+    let delay = prop_oneof![Just(0i64), 0i64..40];
+    (kinds, offset, delay, 0usize..=2).prop_map(|(kind, offset, delay, parts)| {
+        let kind = match kind {
+            WindowKind::Tumble { size_us, .. } => WindowKind::Tumble { size_us, offset_us: offset % size_us },
+            WindowKind::Hop { slide_us, size_us, .. } => {
+                WindowKind::Hop { slide_us, size_us, offset_us: offset % slide_us }
+            }
+            WindowKind::Cumulate { step_us, size_us, .. } => {
+                WindowKind::Cumulate { step_us, size_us, offset_us: offset % size_us }
+            }
+            session @ WindowKind::Session { .. } => session,
+        };
+        Setup { kind, delay, parts }
+    })
+}
+
+/// Sessions with gaps that the steps of events reach, cut early and late.
+pub(crate) fn session_setups() -> impl Strategy<Value = Setup> {
+    let lengths = prop_oneof![
+        3 => (1i64..40, 0i64..60).prop_map(|(gap, more)| (gap, gap + more)),
+        2 => (1i64..40).prop_map(|gap| (gap, 1_000_000_000)),
+        1 => (1i64..40).prop_map(|gap| (gap, gap)),
     ];
     let delay = prop_oneof![Just(0i64), 0i64..40];
-    (sizes, delay, 0usize..=2).prop_map(|((slide, size), delay, parts)| Setup { slide, size, delay, parts })
+    (lengths, delay, 0usize..=2).prop_map(|((gap_us, max_length_us), delay, parts)| Setup {
+        kind: WindowKind::Session { gap_us, max_length_us },
+        delay,
+        parts,
+    })
+}
+
+/// Windows of any kind.
+pub(crate) fn all_setups() -> impl Strategy<Value = Setup> {
+    prop_oneof![setups(), session_setups()]
 }
 
 /// Events of some partitions: time goes on, with disorder, jumps and gaps; keys with NULL, NaN and two zeros.

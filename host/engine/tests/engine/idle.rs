@@ -4,7 +4,7 @@ use streamgauge_common::column::Value;
 
 use crate::harness::{Event, Run, Setup};
 
-const TUMBLE: Setup = Setup { slide: 10, size: 10, delay: 2, parts: 1 };
+const TUMBLE: Setup = Setup::hop(10, 10, 2, 1);
 
 fn event(time: i64, id: i64) -> Event {
     Event { time, key: [Value::Text("m".into()), Value::Null], value: Value::Null, kept: true, id }
@@ -80,7 +80,7 @@ fn a_partition_that_wakes_with_old_events_finds_windows_closed() {
 
 #[test]
 fn a_window_that_is_overlapped_by_a_forced_one_takes_what_wakes() {
-    let mut run = Run::new(Setup { slide: 10, size: 30, delay: 0, parts: 1 }, 2);
+    let mut run = Run::new(Setup::hop(10, 30, 0, 1), 2);
     run.fold(0, &events([5, 20]));
     run.idle(&[1], 0);
     run.advance();

@@ -6,6 +6,8 @@ mod accumulators;
 mod harness;
 mod oracle;
 mod exact;
+mod sessions;
+mod over_views;
 mod replay;
 mod idle;
 mod forced;

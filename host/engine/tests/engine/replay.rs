@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use streamgauge_common::column::Value;
 use streamgauge_engine::Settings;
 
-use crate::harness::{Dice, Event, Run, Setup, interleave, partitions, setups};
+use crate::harness::{Dice, Event, Run, Setup, all_setups, interleave, partitions};
 
 /// Everything that is decided, with the bits of doubles.
 fn decided(run: &Run) -> String {
@@ -19,12 +19,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_hundred_ways_through_the_same_partitions_decide_the_same(
-        setup in setups(), partitions in partitions(4), seed in any::<u64>(),
+    fn two_hundred_ways_through_the_same_partitions_decide_the_same(
+        setup in all_setups(), partitions in partitions(4), seed in any::<u64>(),
     ) {
         let mut dice = Dice(seed);
         let mut all = BTreeSet::new();
-        for way in 0..100 {
+        for way in 0..200 {
             let mut run = Run::new(setup, partitions.len() as u32);
             interleave(&mut run, &partitions, [1, 3, 10, 1_000][way % 4], &mut dice);
             all.insert(decided(&run));
@@ -34,7 +34,7 @@ proptest! {
 
     #[test]
     fn which_groups_are_too_many_depends_on_the_partition_alone(
-        setup in setups(), partitions in partitions(3), seed in any::<u64>(), groups_max in 1usize..5,
+        setup in all_setups(), partitions in partitions(3), seed in any::<u64>(), groups_max in 1usize..5,
     ) {
         let mut dice = Dice(seed);
         let mut all = BTreeSet::new();
@@ -49,7 +49,7 @@ proptest! {
 
     #[test]
     fn idleness_that_forces_nothing_changes_nothing(
-        setup in setups(), partitions in partitions(4), seed in any::<u64>(),
+        setup in all_setups(), partitions in partitions(4), seed in any::<u64>(),
     ) {
         let mut dice = Dice(seed);
         let mut all = BTreeSet::new();
@@ -97,7 +97,7 @@ fn with_naps(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> Run {
 
 #[test]
 fn merges_are_ordered_by_slice_and_partition() {
-    let setup = Setup { slide: 10, size: 40, delay: 0, parts: 0 };
+    let setup = Setup::hop(10, 40, 0, 0);
     let event =
         |time, id| Event { time, key: [Value::Null, Value::Null], value: Value::Null, kept: true, id };
     // Slices 0 to 3 are the first block, 4 to 7 the second. 15 comes when [.., 20) is closed for partition 1.

@@ -8,7 +8,7 @@ use streamgauge_engine::{FoldSegment, SegmentId, Settings, SliceNumber, WindowPr
 
 use crate::harness::{Dice, Event, Run, Setup, interleave, partitions, setups};
 
-const TUMBLE: Setup = Setup { slide: 10, size: 10, delay: 0, parts: 1 };
+const TUMBLE: Setup = Setup::hop(10, 10, 0, 1);
 
 fn event(time: i64) -> Event {
     Event { time, key: [Value::Text("m".into()), Value::Null], value: Value::Null, kept: true, id: time }

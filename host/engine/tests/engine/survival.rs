@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 use streamgauge_engine::{SegmentId, Settings, Snapshot, StateSegment, WindowProgress, WindowQuery};
 
-use crate::harness::{Dice, Event, Row, Run, Setup, interleave, partitions, setups};
+use crate::harness::{Dice, Event, Row, Run, Setup, all_setups, interleave, partitions};
 
 /// What is on the disk: the parts of all captures, and how far the run was at the last.
 #[derive(Clone, Default)]
@@ -111,7 +111,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn crashes_change_nothing(setup in setups(), partitions in partitions(4), seed in any::<u64>()) {
+    fn crashes_change_nothing(setup in all_setups(), partitions in partitions(4), seed in any::<u64>()) {
         let mut dice = Dice(seed);
         let mut calm = Run::new(setup, partitions.len() as u32);
         interleave(&mut calm, &partitions, 5, &mut dice);
@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn crashes_do_not_change_which_groups_are_too_many(
-        setup in setups(), partitions in partitions(3), seed in any::<u64>(), groups_max in 1usize..5,
+        setup in all_setups(), partitions in partitions(3), seed in any::<u64>(), groups_max in 1usize..5,
     ) {
         let mut dice = Dice(seed);
         let settings = Settings { groups_max, ..Settings::default() };
@@ -137,7 +137,7 @@ proptest! {
 
     #[test]
     fn forced_closes_are_decided_again_as_they_were(
-        setup in setups(), partitions in partitions(4), seed in any::<u64>(),
+        setup in all_setups(), partitions in partitions(4), seed in any::<u64>(),
     ) {
         let mut dice = Dice(seed);
         for _ in 0..20 {

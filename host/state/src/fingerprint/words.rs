@@ -172,18 +172,35 @@ fn column(rest: &str) -> (String, String) {
     (name.to_owned(), format!("{data_type}{format}{path}"))
 }
 
-/// `of 300 s every 60 s on ts`.
+/// `of 300 s every 60 s on ts`, `up to 86400 s by 3600 s from 7200 s on ts`.
 fn window(rest: &str) -> (String, String) {
     let parts = || {
-        let (size, rest) = rest.strip_prefix("of ")?.split_once(" every ")?;
-        let (slide, time) = rest.split_once(" on ")?;
-        Some((micros(size)?, micros(slide)?, time))
+        let (windows, time) = rest.split_once(" on ")?;
+        let (windows, offset) = match windows.split_once(" from ") {
+            Some((windows, offset)) => (windows, format!(" offset {}", span(micros(offset)?))),
+            None => (windows, String::new()),
+        };
+        if let Some(sessions) = windows.strip_prefix("apart ") {
+            let (gap, length) = sessions.split_once(" cut ")?;
+            let sessions = format!("SESSION {}, max_length {}", span(micros(gap)?), span(micros(length)?));
+            return Some((sessions, time.to_owned()));
+        }
+        let windows = match windows.strip_prefix("up to ") {
+            Some(cumulating) => {
+                let (size, step) = cumulating.split_once(" by ")?;
+                format!("CUMULATE {} / {}", span(micros(step)?), span(micros(size)?))
+            }
+            None => {
+                let (size, slide) = windows.strip_prefix("of ")?.split_once(" every ")?;
+                match (micros(size)?, micros(slide)?) {
+                    (size, slide) if size == slide => format!("TUMBLE {}", span(size)),
+                    (size, slide) => format!("HOP {} / {}", span(slide), span(size)),
+                }
+            }
+        };
+        Some((format!("{windows}{offset}"), time.to_owned()))
     };
-    match parts() {
-        Some((size, slide, time)) if size == slide => (format!("TUMBLE {}", span(size)), time.to_owned()),
-        Some((size, slide, time)) => (format!("HOP {} / {}", span(slide), span(size)), time.to_owned()),
-        None => (rest.to_owned(), String::new()),
-    }
+    parts().unwrap_or_else(|| (rest.to_owned(), String::new()))
 }
 
 /// `60 s` or `500 ms`.
@@ -274,6 +291,21 @@ mod tests {
                 "of 300 s every 60 s",
                 "of 120 s every 120 s",
                 "the window changed: HOP 1 minute / 5 minutes -> TUMBLE 2 minutes",
+            ),
+            (
+                "of 300 s every 60 s",
+                "of 300 s every 60 s from 30 s",
+                "the window changed: HOP 1 minute / 5 minutes -> HOP 1 minute / 5 minutes offset 30 seconds",
+            ),
+            (
+                "of 300 s every 60 s",
+                "up to 86400 s by 3600 s from 500 ms",
+                "the window changed: HOP 1 minute / 5 minutes -> CUMULATE 1 hour / 1 day offset 500 milliseconds",
+            ),
+            (
+                "of 300 s every 60 s",
+                "apart 1800 s cut 86400 s",
+                "the window changed: HOP 1 minute / 5 minutes -> SESSION 30 minutes, max_length 1 day",
             ),
             (
                 "groups by model TEXT\n",
