@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Events per CPU second of Q1 and Q2, whole process: reading and parsing included.
+"""Events per CPU second of Q1, Q2, a cumulating query and one of sessions, whole process: reading and parsing included.
 
     run.py [--events N] [--repeat N] [--query q1] [--binary PATH] [-- MORE ARGUMENTS OF `streamgauge run`]
 
@@ -75,7 +75,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--query", action="append", help="q1, q2; both unless told")
+    parser.add_argument("--query", action="append", help="q1, q2, cumulate, session; all unless told")
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "streamgauge"))
     parser.add_argument("more", nargs="*", help="further arguments of `streamgauge run`, after --")
     options = parser.parse_args()
@@ -85,8 +85,8 @@ def main():
     with open(events, "rb") as file:
         one.write_bytes(file.readline())
     print(f"{options.events:,} events, {events.stat().st_size / options.events - 1:.0f} bytes each, best of {options.repeat}")
-    print(f"{'':6}{'events / CPU s':>16}{'median':>12}{'events / s':>14}{'CPU s':>8}{'peak MiB':>10}{'rows':>8}")
-    for query in options.query or ["q1", "q2"]:
+    print(f"{'':10}{'events / CPU s':>16}{'median':>12}{'events / s':>14}{'CPU s':>8}{'peak MiB':>10}{'rows':>8}")
+    for query in options.query or ["q1", "q2", "cumulate", "session"]:
         log = WORK / f"{query}.log"
         start, *_ = measure(command(options, query, one), log)
         runs = [measure(command(options, query, events), log) for _ in range(options.repeat)]
@@ -95,9 +95,9 @@ def main():
         with open(WORK / f"{query}.jsonl", "rb") as file:
             count = sum(1 for _ in file)
         timed, *_ = measure([*command(options, query, events), "--timings"], log)
-        print(f"{query:6}{options.events / cpu:>16,.0f}{options.events / median:>12,.0f}{options.events / wall:>14,.0f}"
+        print(f"{query:10}{options.events / cpu:>16,.0f}{options.events / median:>12,.0f}{options.events / wall:>14,.0f}"
               f"{cpu:>8.2f}{peak:>10.0f}{count:>8,}")
-        print(f"{'':6}{shares(log, timed, start)}", flush=True)
+        print(f"{'':10}{shares(log, timed, start)}", flush=True)
 
 
 if __name__ == "__main__":
