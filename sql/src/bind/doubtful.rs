@@ -4,7 +4,7 @@ use sqlparser::ast::Expr as Ast;
 use sqlparser::tokenizer::Span;
 
 use super::expression::Expressions;
-use super::function::SCALARS;
+use super::function::is_scalar;
 use super::query::any_column;
 use super::scope::Meaning;
 use crate::error::{Checked, Problem};
@@ -134,7 +134,7 @@ impl Expressions<'_> {
 /// Whether an expression calls an aggregate, as far as its arithmetic and its casts go.
 fn aggregates(ast: &Ast) -> bool {
     match ast {
-        Ast::Function(call) => !SCALARS.contains(&call.name.to_string().to_lowercase().as_str()),
+        Ast::Function(call) => !is_scalar(&call.name.to_string().to_lowercase()),
         Ast::Nested(inner) | Ast::UnaryOp { expr: inner, .. } | Ast::Cast { expr: inner, .. } => {
             aggregates(inner)
         }

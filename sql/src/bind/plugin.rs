@@ -3,7 +3,7 @@
 use sqlparser::tokenizer::Span;
 
 use super::alias;
-use super::function::SCALARS;
+use super::function::is_scalar;
 use super::options::Options;
 use super::value::GivenOptions;
 use crate::catalog::{Catalog, OwnPlugin, PluginWarning, Reducer, UsedAs, WrongPlugin};
@@ -110,7 +110,8 @@ pub(super) fn aggregate(
     let lower = def.name.text.to_lowercase();
     let reducer = alias::resolve(&lower).reducer;
     let is_known = matches!(catalog.reducer(&reducer), Ok(Some(_)) | Err(_))
-        || [alias::KNOWN, SCALARS, &SYNTAX].iter().any(|names| names.contains(&lower.as_str()));
+        || is_scalar(&lower)
+        || [alias::KNOWN, &SYNTAX].iter().any(|names| names.contains(&lower.as_str()));
     check_new(&def.name, is_known)?;
     let wanted = file(def, given, query_file, "an aggregate")?;
     let loaded = catalog.reducer_of(&lower, &wanted).map_err(|refused| unusable(def, given, refused))?;
