@@ -100,9 +100,10 @@ has() {
   grep -qE "$1" <<<"$page" || { printf '%s\n' "$page" >&2; logs; die "$2 lacks $1"; }
 }
 
+# deployed VERSION
 deployed() {
   ready
-  pod exec "$name" /usr/bin/streamgauge list | has '^requests +running +1 ' 'the list of deployments'
+  pod exec "$name" /usr/bin/streamgauge list | has "^requests +running +$1 " 'the list of deployments'
   ask /metrics | has '^streamgauge_deployment_state\{deployment="requests",state="running"\} 1$' /metrics
 }
 
@@ -151,14 +152,15 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 run
 ready
 pod exec "$name" /usr/bin/streamgauge deploy --wait /queries/requests.sql
-deployed
+deployed 1
 say 'it runs as 65532 with a read-only root, and a query file is deployed'
 # The way of a new user: see rows, change the query, see what that does to the state.
 row='"window_end":"2026-01-01T00:01:00.000Z","model":"m","avg_ms":2.0'
 pod exec "$name" /usr/bin/streamgauge tail requests.select_1 --rows 1 --no-follow --json | has "$row" 'the rows'
 pod exec "$name" /usr/bin/streamgauge deploy --plan --name requests /queries/changed.sql | has 'keep|kept' 'the plan'
-pod exec "$name" /usr/bin/streamgauge deploy --wait --name requests /queries/changed.sql | has 'requests' 'the answer'
-pod exec "$name" /usr/bin/streamgauge show requests | has 'HAVING avg' 'the text of the deployment'
+pod exec "$name" /usr/bin/streamgauge deploy --wait --name requests /queries/changed.sql
+deployed 2
+pod exec "$name" /usr/bin/streamgauge show requests --json | has 'HAVING avg' 'the text of the deployment'
 say 'its rows are shown, and a changed query keeps its state'
 if pod exec "$name" /usr/bin/streamgauge health --help >/dev/null 2>&1; then
   pod healthcheck run "$name" || { logs; die 'the health check fails'; }
@@ -170,7 +172,7 @@ fi
 pod kill --signal KILL "$name" >/dev/null
 pod wait "$name" >/dev/null
 pod start "$name" >/dev/null
-deployed
+deployed 2
 say 'after a kill the deployment is back'
 
 since=$(date +%s%N)
