@@ -204,11 +204,29 @@ def tags(span):
     return {tag["key"]: tag["value"] for tag in span["tags"]}
 
 
+class Lacks(Exception):
+    """A span that is not there, or not yet: deliveries end one after the other, and spans are sent once a second."""
+
+
+def wait_for_spans(query):
+    """All spans, as soon as those are there that each step makes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found = in_jaeger(query)
+        try:
+            check_spans(found)
+            return found
+        except Lacks as lacks:
+            if time.monotonic() > deadline:
+                fail(str(lacks))
+        threading.Event().wait(0.5)
+
+
 def check_spans(found):
     def some(name, **wanted):
         wanted = {key.replace("__", "."): value for key, value in wanted.items()}
         if not any(wanted.items() <= tags(span).items() for span, _ in found[name]):
-            fail(f"no span '{name}' has {wanted}: {[tags(span) for span, _ in found[name][:5]]}")
+            raise Lacks(f"no span '{name}' has {wanted}: {[tags(span) for span, _ in found[name][:5]]}")
 
     some("batch", streamgauge__source="requests")
     for name in ("fold", "close", "checkpoint"):
@@ -221,7 +239,7 @@ def check_spans(found):
         ids = {(span["traceID"], span["spanID"]) for span, _ in found[parent]}
         refers = [(ref["traceID"], ref["spanID"]) for span, _ in found[name] for ref in span["references"]]
         if not any(ref in ids for ref in refers):
-            fail(f"no '{name}' is a part of a '{parent}'")
+            raise Lacks(f"no '{name}' is a part of a '{parent}'")
 
 
 def check_metrics(collector, page):
@@ -288,9 +306,7 @@ def main():
             fail(f"Jaeger's operations are {operations}")
         # The webhook's first answer may be on its way.
         until(lambda: hook.count > 3, "the webhook is tried again", host)
-        until(lambda: (now := in_jaeger(ports["query"])) and {503, 200} <= {tags(span).get("http.response.status_code") for span, _ in now["deliver"]}, "both answers are traced", host)
-        found = in_jaeger(ports["query"])
-        check_spans(found)
+        found = wait_for_spans(ports["query"])
         say("Jaeger finds service and operations: " + ", ".join(f"{name} {len(spans)}" for name, spans in found.items()))
         say(f"the Collector scrapes all {check_metrics(collector, get(f'http://{address}/metrics'))} metrics of the host without a complaint")
 
