@@ -268,25 +268,17 @@ mod tests {
         reduces avg(ms) by signature 1 with []\n\
         reduces percentile(ms) by signature 0 with [double 4057c00000000000]\n";
 
+    /// What is told where a part of the words becomes another one.
+    fn check(cases: &[(&str, &str, &str)]) {
+        for (from, to, told) in cases {
+            let difference = difference(BEFORE, &BEFORE.replacen(from, to, 1));
+            assert!(difference.contains(told), "{difference}");
+        }
+    }
+
     #[test]
-    fn each_kind_of_change_is_told_in_the_words_of_sql() {
-        let cases = [
-            ("reads llm\n", "reads other\n", "what it reads changed: llm -> other"),
-            (
-                "column ms DOUBLE at latency.ms\n",
-                "column ms BIGINT at ms\n",
-                "column ms changed: DOUBLE PATH 'latency.ms' -> BIGINT PATH 'ms'",
-            ),
-            (
-                "column ts TIMESTAMP at ts\n",
-                "column ts TIMESTAMP as unix_ms at meta.\"t.s\"[0]\n",
-                "column ts changed: TIMESTAMP PATH 'ts' -> TIMESTAMP FORMAT 'unix_ms' PATH 'meta.\"t.s\"[0]'",
-            ),
-            ("times rfc3339", "times unix_ms", "time_format changed: 'rfc3339' -> 'unix_ms'"),
-            ("numbers false", "numbers true", "numbers changed: 'strict' -> 'lenient'"),
-            ("5000000", "90000000", "the watermark's delay changed: 5 seconds -> 90 seconds"),
-            ("where ms > 0\n", "where ms > 1\n", "WHERE changed: ms > 0 -> ms > 1"),
-            ("where ms > 0\n", "", "WHERE changed: ms > 0 -> none"),
+    fn each_kind_of_window_is_told_in_the_words_of_sql() {
+        check(&[
             (
                 "of 300 s every 60 s",
                 "of 120 s every 120 s",
@@ -307,6 +299,28 @@ mod tests {
                 "apart 1800 s cut 86400 s",
                 "the window changed: HOP 1 minute / 5 minutes -> SESSION 30 minutes, max_length 1 day",
             ),
+        ]);
+    }
+
+    #[test]
+    fn each_kind_of_change_is_told_in_the_words_of_sql() {
+        let cases = [
+            ("reads llm\n", "reads other\n", "what it reads changed: llm -> other"),
+            (
+                "column ms DOUBLE at latency.ms\n",
+                "column ms BIGINT at ms\n",
+                "column ms changed: DOUBLE PATH 'latency.ms' -> BIGINT PATH 'ms'",
+            ),
+            (
+                "column ts TIMESTAMP at ts\n",
+                "column ts TIMESTAMP as unix_ms at meta.\"t.s\"[0]\n",
+                "column ts changed: TIMESTAMP PATH 'ts' -> TIMESTAMP FORMAT 'unix_ms' PATH 'meta.\"t.s\"[0]'",
+            ),
+            ("times rfc3339", "times unix_ms", "time_format changed: 'rfc3339' -> 'unix_ms'"),
+            ("numbers false", "numbers true", "numbers changed: 'strict' -> 'lenient'"),
+            ("5000000", "90000000", "the watermark's delay changed: 5 seconds -> 90 seconds"),
+            ("where ms > 0\n", "where ms > 1\n", "WHERE changed: ms > 0 -> ms > 1"),
+            ("where ms > 0\n", "", "WHERE changed: ms > 0 -> none"),
             (
                 "groups by model TEXT\n",
                 "column tier TEXT at user.Tier\ngroups by model TEXT\ngroups by tier TEXT\n",
@@ -334,10 +348,7 @@ mod tests {
                 "the columns that it reads changed: model, ms, ts -> model, ms, n, ts",
             ),
         ];
-        for (from, to, told) in cases {
-            let difference = difference(BEFORE, &BEFORE.replacen(from, to, 1));
-            assert!(difference.contains(told), "{difference}");
-        }
+        check(&cases);
         let two = difference(BEFORE, &BEFORE.replace("ms > 0", "ms > 1").replace("300", "600"));
         assert_eq!(
             two,
