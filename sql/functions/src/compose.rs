@@ -104,6 +104,13 @@ mod tests {
         make(&mut out).map(|()| String::from_utf8(out).unwrap())
     }
 
+    /// The same of what cannot fail.
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
     fn texts_are_padded_and_cut_as_in_postgres() {
         for (text, characters, fill, start, end) in [
@@ -143,11 +150,8 @@ mod tests {
 
     #[test]
     fn characters_are_turned_around_whole_and_folded_alone() {
-        assert_eq!(made(|out| Ok(reverse("aé😀".as_bytes(), out))).as_deref(), Ok("😀éa"));
-        assert_eq!(
-            made(|out| Ok(fold("ΑΣ STRAßE İ".as_bytes(), out))).as_deref(),
-            Ok("ας".replace('ς', "σ") + " straße i").as_deref()
-        );
+        assert_eq!(written(|out| reverse("aé😀".as_bytes(), out)), "😀éa");
+        assert_eq!(written(|out| fold("ΑΣ STRAßE İ".as_bytes(), out)), "ας".replace('ς', "σ") + " straße i");
     }
 
     #[test]
@@ -157,7 +161,7 @@ mod tests {
             ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
             ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         ] {
-            assert_eq!(made(|out| Ok(sha256(text.as_bytes(), out))).as_deref(), Ok(expected));
+            assert_eq!(written(|out| sha256(text.as_bytes(), out)), expected);
         }
     }
 
@@ -168,8 +172,8 @@ mod tests {
         ) {
             let found = made(|out| replace(text.as_bytes(), from.as_bytes(), to.as_bytes(), out));
             prop_assert_eq!(found, Ok(text.replace(&from, &to)));
-            let reversed = made(|out| Ok(reverse(text.as_bytes(), out)));
-            prop_assert_eq!(reversed, Ok(text.chars().rev().collect::<String>()));
+            let reversed = written(|out| reverse(text.as_bytes(), out));
+            prop_assert_eq!(reversed, text.chars().rev().collect::<String>());
         }
 
         #[test]

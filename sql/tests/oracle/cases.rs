@@ -99,7 +99,7 @@ impl Case {
         let mut queries = compiled.unwrap_or_else(|problems| panic!("{}", problems[0])).program.queries;
         let plan = queries.remove(0).plan;
         let name = |place: &Place| match place {
-            Place::Input(number) => plan.manifest.columns[*number as usize].name.clone(),
+            Place::Input(number) => plan.manifest.columns[*number].name.clone(),
             place => panic!("{place:?} of a source"),
         };
         let names = plan.manifest.ingest.as_ref().unwrap().arguments.iter().map(name).collect();
