@@ -173,17 +173,25 @@ impl Remote {
         asking
     }
 
-    /// The whole name of a query, of which the name of its deployment alone may be given where it has one query.
-    pub(super) fn query(&self, given: &str) -> Result<String, Failure> {
+    /// The whole names of the queries that are meant: the one that is given, or all of the deployment that is given.
+    pub(super) fn queries(&self, given: &str) -> Result<Vec<String>, Failure> {
         if given.contains('.') {
-            return Ok(given.to_owned());
+            return Ok(vec![given.to_owned()]);
         }
         let answer = self.ask(Request::get(&["deployments", given]))?;
-        let queries = answer.json.get("queries").and_then(Value::as_array).cloned().unwrap_or_default();
-        let names: Vec<&str> = queries.iter().filter_map(|query| query.get("name")?.as_str()).collect();
-        match names.as_slice() {
-            [only] => Ok((*only).to_owned()),
-            [] => Err(Failure::Input(format!("error: deployment '{given}' has no query that runs"))),
+        let queries = answer.json.get("queries").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let names: Vec<String> =
+            queries.iter().filter_map(|query| Some(query.get("name")?.as_str()?.to_owned())).collect();
+        match names.is_empty() {
+            true => Err(Failure::Input(format!("error: deployment '{given}' has no query that runs"))),
+            false => Ok(names),
+        }
+    }
+
+    /// The whole name of a query, of which the name of its deployment alone may be given where it has one query.
+    pub(super) fn query(&self, given: &str) -> Result<String, Failure> {
+        match self.queries(given)?.as_slice() {
+            [only] => Ok(only.clone()),
             names => Err(Failure::Usage(format!(
                 "error: deployment '{given}' has several queries\nhelp: name one: {}",
                 names.join(", ")

@@ -40,11 +40,17 @@ pub(super) fn reject_future(batch: &mut Batch, future: &SkewGuard, now_us: i64) 
             column: Some(position),
             reason: Reason::Future,
             message: format!(
-                "the event time is {} s ahead of its record, more than max_future_skew",
-                time.saturating_sub(measure_us) / 1_000_000
+                "the event time is {} ahead of its record, more than max_future_skew",
+                ahead(time.saturating_sub(measure_us) / 1_000_000)
             ),
         });
     }
+}
+
+/// Seconds, or days where there are many.
+fn ahead(seconds: i64) -> String {
+    const DAY: i64 = 86_400;
+    if seconds < 2 * DAY { format!("{seconds} s") } else { format!("{} days", seconds / DAY) }
 }
 
 #[cfg(test)]

@@ -114,6 +114,9 @@ fn interval(micros: i64) -> String {
     format!("INTERVAL '{}' {unit}", seconds.saturating_add(unit_s - 1) / unit_s)
 }
 
+/// How a message ends where windows were closed because the partition was idle.
+pub(super) const SILENT: &str = " were closed while the partition was silent";
+
 /// Which windows an event missed, and what had closed them. A replay says the same, so that it is said once.
 pub(super) fn message(late: &LateRow) -> String {
     let (start, end) = late.first;
@@ -130,7 +133,7 @@ pub(super) fn message(late: &LateRow) -> String {
     if let Some(closed) = late.closed {
         message.push_str(", and windows up to ");
         message.push_str(&written(closed));
-        message.push_str(" were closed while the partition was silent");
+        message.push_str(SILENT);
     }
     message
 }

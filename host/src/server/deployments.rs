@@ -62,7 +62,7 @@ pub enum Refused {
     Stale(Box<Plan>),
     /// States would be removed that nobody asked to remove.
     #[error(
-        "the state of {0} does not fit and would be removed: ask for it with reset, or give the changed query another name"
+        "the state of {0} does not fit and would be removed: ask for it with `deploy --reset QUERY` (`?reset=QUERY` of the API), or give the changed query another name"
     )]
     Unasked(String, Box<Plan>),
     /// It cannot be done as things are.
@@ -70,7 +70,7 @@ pub enum Refused {
     Conflict(String),
     /// A deployment that was dropped has state.
     #[error(
-        "deployment '{0}' was dropped, and its state is kept: deploy it with restore to go on from that, or drop it with purge before"
+        "deployment '{0}' was dropped, and its state is kept: `deploy --restore` (`?restore=true`) goes on from that, and `drop {0} --purge` (`?purge=true`) removes it"
     )]
     Dropped(String),
     /// The program cannot be run as it is.

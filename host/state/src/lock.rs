@@ -42,7 +42,10 @@ impl Lock {
 fn owner(file: &mut File) -> String {
     let mut text = String::new();
     match file.take(20).read_to_string(&mut text) {
-        Ok(_) if text.parse::<u32>() == Ok(process::id()) => "this process".to_owned(),
+        // In containers, many processes have the same number.
+        Ok(_) if text.parse::<u32>() == Ok(process::id()) => {
+            format!("process {text}: this one, or one of another container that has the same number")
+        }
         Ok(_) if !text.is_empty() => format!("process {text}"),
         _ => "another process".to_owned(),
     }
@@ -57,7 +60,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::take(folder.path(), ".lock").unwrap();
         let error = Lock::take(folder.path(), ".lock").unwrap_err();
-        assert!(matches!(&error, StateError::InUse { by, .. } if by == "this process"), "{error}");
+        assert!(matches!(&error, StateError::InUse { by, .. } if by.contains("this one")), "{error}");
         drop(lock);
         Lock::take(folder.path(), ".lock").unwrap();
     }

@@ -54,12 +54,26 @@ fn a_file_is_deployed_shown_changed_and_dropped() {
     assert!(told.contains("CREATE SOURCE f (n BIGNT)"), "the line is shown: {told}");
     let (json, _) = run(&host, &["list", "--json"], 0);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["deployments"][0]["version"], 1);
-    run(&host, &["savepoint", "numbers"], 0);
+    let (_, told) = run(&host, &["savepoint", "numbers"], 0);
+    assert_eq!(told, "deployment 'numbers' has savepoint 1, of version 1\n");
+    let (_, told) = run(&host, &["deploy", "-", "--name", "empty"], 1);
+    assert!(told.contains("standard input is empty") && told.contains("exec"), "{told}");
     let (_, told) = run(&host, &["rollback", "numbers"], 1);
     assert!(told.contains("has no version before this one"), "{told}");
     let (logs, _) = run(&host, &["logs", "numbers"], 0);
     assert!(logs.contains("deployment 'numbers': version 1 runs"), "{logs}");
     run(&host, &["drop", "numbers"], 0);
+    fs::write(&file, sql("")).unwrap();
+    for arguments in [&["deploy", "numbers.sql", "--plan"][..], &["deploy", "numbers.sql"]] {
+        let (_, told) = run(&host, arguments, 1);
+        assert!(told.contains("was dropped") && told.contains("deploy --restore"), "{told}");
+    }
+    let (plan, _) = run(&host, &["deploy", "numbers.sql", "--plan", "--restore"], 0);
+    assert!(plan.starts_with("deployment 'numbers' goes from version 1 to 2\n  keep  select_1"), "{plan}");
+    let digest = plan.lines().last().unwrap().strip_prefix("plan ").unwrap();
+    run(&host, &["deploy", "numbers.sql", "--restore", "--plan-digest", digest], 0);
+    let (_, told) = run(&host, &["logs", "none"], 1);
+    assert!(told.contains("there is no deployment 'none'"), "{told}");
     let (_, told) = run(&host, &["show", "none"], 1);
     assert!(told.contains("there is no deployment 'none'"), "{told}");
     let (_, told) = run(&host, &["deploy", "numbers.sql", "--host", "http://127.0.0.1:1"], 3);
@@ -90,12 +104,16 @@ fn dead_letters_are_shown_with_their_records() {
     let files = host.files();
     write(&files.join("in.jsonl"), &[r#"{"n":1}"#, r#"{"n":"x"}"#, r#"{"n":2"#]);
     let sql = format!(
-        "CREATE SOURCE f (n BIGINT) WITH (connector = 'file', path = '{}/in.jsonl', format = 'json');\nSELECT n FROM f;\n",
+        "CREATE SOURCE f (n BIGINT) WITH (connector = 'file', path = '{}/in.jsonl', format = 'json');\nSELECT n FROM f;\n\
+         SELECT n AS m FROM f;\nCREATE VIEW unread AS SELECT n FROM f;\n",
         files.display()
     );
     fs::write(host.folder.path().join("numbers.sql"), sql).unwrap();
+    let (plan, _) = run(&host, &["deploy", "numbers.sql", "--plan"], 0);
+    assert!(plan.contains("warning: view 'unread' does not run, as nothing reads it"), "{plan}");
     run(&host, &["deploy", "numbers.sql", "--wait"], 0);
     host.until_state("numbers", "finished");
+    // Of both queries, each record once.
     let (letters, told) = run(&host, &["dead-letters", "numbers"], 0);
     let lines: Vec<&str> = letters.lines().collect();
     assert_eq!(lines.len(), 4, "{letters}");
@@ -129,8 +147,9 @@ fn the_log_of_a_deployment_has_the_lines_about_a_source_that_it_shares() {
     host.put("two", "", &sql("m")).is(201);
     let waits = |name: &str| run(&host, &["logs", name], 0).0.contains("source 's' at 127.0.0.1:1 waits: ");
     host.until("both are told of", || waits("one") && waits("two"));
-    let (others, _) = run(&host, &["logs", "three"], 0);
+    let (others, told) = run(&host, &["logs", "three"], 1);
     assert_eq!(others, "");
+    assert!(told.contains("there is no deployment 'three'"), "{told}");
 }
 
 #[test]

@@ -37,6 +37,11 @@ pub(super) fn ask(
         return print_json(&answer.json);
     }
     let version = answer.json.get("version").and_then(Value::as_u64).unwrap_or_default();
-    say(&format!("deployment '{name}' {done}: version {version}"));
+    let savepoints =
+        answer.json.get("savepoints").and_then(Value::as_array).filter(|_| change == "savepoint");
+    match savepoints.and_then(|all| all.iter().filter_map(|one| one.get("number")?.as_u64()).max()) {
+        Some(number) => say(&format!("deployment '{name}' has savepoint {number}, of version {version}")),
+        None => say(&format!("deployment '{name}' {done}: version {version}")),
+    }
     Ok(())
 }

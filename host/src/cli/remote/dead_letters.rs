@@ -1,5 +1,7 @@
 //! `streamgauge dead-letters`: what of a query's input could not be used.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::Value;
 
@@ -9,9 +11,9 @@ use crate::cli::{Failure, cells::plain, print, say};
 /// Options of `dead-letters`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Options {
-    /// The query, DEPLOYMENT.QUERY; the name of the deployment alone where it has one query
+    /// The query, DEPLOYMENT.QUERY, or the deployment: all of its queries
     query: String,
-    /// How many at most, the newest
+    /// How many at most of a query, the newest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=1000))]
     letters: u16,
     /// A JSON object a dead letter
@@ -23,17 +25,23 @@ pub(in crate::cli) struct Options {
 
 pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     let remote = Remote::new(&options.host)?;
-    let query = remote.query(&options.query)?;
     let limit = [("limit", options.letters.to_string())];
-    let path = ["queries", query.as_str(), "dead-letters"];
-    let answer = remote.ask(Request { query: &limit, ..Request::get(&path) })?;
-    for letter in kept(&answer.text) {
-        match options.json {
-            true => print(&format!("{}\n", letter.get()))?,
-            false => print(&shown(letter.get()))?,
+    let (mut dropped, mut seen) = (0, BTreeSet::new());
+    for query in remote.queries(&options.query)? {
+        let path = ["queries", query.as_str(), "dead-letters"];
+        let answer = remote.ask(Request { query: &limit, ..Request::get(&path) })?;
+        for letter in kept(&answer.text) {
+            let line = if options.json { format!("{}\n", letter.get()) } else { shown(letter.get()) };
+            // A record that cannot be read is a dead letter of each query that reads it.
+            if seen.insert(line.clone()) {
+                print(&line)?;
+            }
         }
+        dropped += answer.json.get("dropped").and_then(Value::as_u64).unwrap_or_default();
     }
-    let dropped = answer.json.get("dropped").and_then(Value::as_u64).unwrap_or_default();
+    if seen.is_empty() {
+        say(&format!("there are no dead letters of '{}' since the host started", options.query));
+    }
     if dropped > 0 {
         say(&format!(
             "{dropped} older ones are not in memory any more; the source's option `dead_letters` keeps all of them in a file"

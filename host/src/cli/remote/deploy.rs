@@ -3,17 +3,27 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use streamgauge_common::hexadecimal::hexadecimal;
+use streamgauge_common::{
+    clock::{self, Stopwatch},
+    hexadecimal::hexadecimal,
+};
 use streamgauge_sql::{SourceText, plugin};
 
 use super::{HostOptions, Remote, Request, plan};
-use crate::cli::{Failure, files, print, print_json, say};
+use crate::cli::{Failure, cells::plain, files, print, print_json, say};
+
+/// How long sources are waited for.
+const WAIT: Duration = Duration::from_secs(60);
+/// After how long it is said what is waited for.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Options of `deploy`.
 #[derive(Debug, Args)]
@@ -49,6 +59,13 @@ pub(in crate::cli) struct Options {
 pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     let remote = Remote::new(&options.host)?;
     let texts = options.files.iter().map(|path| files::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut given = options.files.iter().zip(&texts);
+    if given.any(|(path, text)| files::is_stdin(path) && text.text.trim().is_empty()) {
+        return Err(Failure::Input(
+            "error: standard input is empty\nhelp: `docker exec` and `podman exec` pass it on with -i"
+                .to_owned(),
+        ));
+    }
     match &options.name {
         Some(name) => options.deploy(&remote, name, &texts, &options.files),
         None => {
@@ -82,8 +99,7 @@ impl Options {
         let mut query = Vec::new();
         let mut switch = |name, is_set: bool| query.extend(is_set.then(|| (name, "true".to_owned())));
         switch("plan", self.plan);
-        switch("restore", self.restore && !self.plan);
-        switch("wait", self.wait && !self.plan);
+        switch("restore", self.restore);
         if let Some(digest) = self.plan_digest.as_ref().filter(|_| !self.plan) {
             query.push(("plan_digest", digest.clone()));
         }
@@ -106,30 +122,59 @@ impl Options {
             }
             return Err(remote.failure(&answer, std::slice::from_ref(&sent)));
         }
-        if self.json {
-            return print_json(&answer.json);
-        }
         if self.plan {
-            return print(&plan::shown(&answer.json));
+            return if self.json { print_json(&answer.json) } else { print(&plan::shown(&answer.json)) };
         }
-        let text = |key: &str| answer.json.get(key).and_then(Value::as_str).unwrap_or_default();
-        let version = answer.json.get("version").and_then(Value::as_u64).unwrap_or_default();
-        say(&format!("deployment '{name}': version {version}, {}", text("state")));
-        if self.wait {
-            tell_failures(&answer.json)?;
+        let deployment = if self.wait { self.settled(remote, name, answer.json)? } else { answer.json };
+        match self.json {
+            true => print_json(&deployment)?,
+            false => say(&standing(name, &deployment)),
         }
-        Ok(())
+        if self.wait { tell_failures(&deployment) } else { Ok(()) }
     }
+
+    /// The deployment once all its sources are read, or after [`WAIT`]; meanwhile it says what is waited for.
+    fn settled(&self, remote: &Remote, name: &str, mut deployment: Value) -> Result<Value, Failure> {
+        let since = Stopwatch::start();
+        let (mut told, mut is_first) = (String::new(), true);
+        while state(&deployment) == "starting" && since.elapsed() < WAIT {
+            if since.elapsed() >= TOLD_AFTER && !self.json {
+                if std::mem::take(&mut is_first) {
+                    say(&standing(name, &deployment));
+                }
+                let query = [("limit", "1".to_owned()), ("deployment", name.to_owned())];
+                let answer = remote.ask(Request { query: &query, ..Request::get(&["logs"]) })?;
+                let last = answer.json.pointer("/rows/0/message").and_then(Value::as_str).unwrap_or_default();
+                if last != told {
+                    last.clone_into(&mut told);
+                    say(&format!("it waits: {}", plain(last)));
+                }
+            }
+            clock::pause(LOOK_EVERY);
+            deployment = remote.ask(Request::get(&["deployments", name]))?.json;
+        }
+        Ok(deployment)
+    }
+}
+
+fn state(deployment: &Value) -> &str {
+    deployment.get("state").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Which version there is, and how it is.
+fn standing(name: &str, deployment: &Value) -> String {
+    let version = deployment.get("version").and_then(Value::as_u64).unwrap_or_default();
+    format!("deployment '{name}': version {version}, {}", state(deployment))
 }
 
 /// A deployment that has failed is a failure of the command that waited for it.
 fn tell_failures(deployment: &Value) -> Result<(), Failure> {
-    match deployment.get("state").and_then(Value::as_str) {
-        Some("starting") => Err(Failure::Runtime(
+    match state(deployment) {
+        "starting" => Err(Failure::Runtime(
             "error: not all sources are read after 60 s; `streamgauge logs` says what is waited for"
                 .to_owned(),
         )),
-        Some("failed") => {
+        "failed" => {
             let why = deployment.get("reason").and_then(Value::as_str).unwrap_or_default();
             Err(Failure::Runtime(format!("error: {why}")))
         }

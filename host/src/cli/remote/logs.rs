@@ -37,7 +37,12 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     };
     if !options.follow {
         let answer = remote.ask(Request { query: &query, ..Request::get(&["logs"]) })?;
-        return kept(&answer.text).iter().try_for_each(|item| show(item.get()));
+        let lines = kept(&answer.text);
+        if let Some(name) = options.deployment.as_ref().filter(|_| lines.is_empty()) {
+            remote.ask(Request::get(&["deployments", name]))?;
+            say(&format!("there are no lines about '{name}' since the host started"));
+        }
+        return lines.iter().try_for_each(|item| show(item.get()));
     }
     remote.follow(&["logs"], &query, |event| {
         match event {

@@ -84,17 +84,19 @@ fn shown(deployment: &Value) -> String {
         let _ = writeln!(out, "plugin {} sha256 {}", plain(name), sha256.as_str().unwrap_or_default());
     }
     for version in list("versions") {
-        let savepoint = match version.get("savepoint").and_then(Value::as_u64) {
+        let kept = version.get("savepoint").and_then(Value::as_u64);
+        let savepoint = match kept {
             Some(savepoint) => format!("savepoint {savepoint}"),
             None => "its savepoint is gone: no rollback to it".to_owned(),
         };
+        let is_next = kept.is_some() && version.get("number") == deployment.get("rolls_back_to");
         let _ = writeln!(
             out,
             "version {} of {} ({savepoint}){}{}",
             number(version, "number"),
             text(version, "deployed_at"),
             repeats(version),
-            if version.get("number") == deployment.get("rolls_back_to") { " <- rollback" } else { "" }
+            if is_next { " <- rollback" } else { "" }
         );
     }
     for savepoint in list("savepoints") {

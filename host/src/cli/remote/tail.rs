@@ -48,7 +48,13 @@ pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
     };
     if options.no_follow {
         let answer = remote.ask(Request { query: &limit, ..Request::get(&path) })?;
-        return kept(&answer.text).iter().try_for_each(|item| show(item.get()));
+        let rows = kept(&answer.text);
+        if rows.is_empty() {
+            say(
+                &"there are no rows since the host started: it keeps the last ones in memory, a sink keeps all",
+            );
+        }
+        return rows.iter().try_for_each(|item| show(item.get()));
     }
     remote.follow(&path, &limit, |event| {
         match event {

@@ -21,7 +21,7 @@ use crate::{
         times::{unit_of, value_at, word_of},
     },
     deliver::dead_letter::DeadLetter,
-    query::Subscription,
+    query::{Subscription, late::SILENT},
 };
 
 /// What would help; none where nothing that a user can write does.
@@ -53,6 +53,11 @@ pub(super) fn help(
         Reason::Evaluate => {
             Some("leave such values out with FILTER (WHERE ...); if the argument is a BIGINT, CAST(... AS DOUBLE) has more room".to_owned())
         }
+        Reason::Late if letter.message.ends_with(SILENT) => Some(format!(
+            "a longer idle_timeout in the WITH of source '{}' waits longer for a partition that is silent; with late_dead_letters = 'false' \
+             they are only counted",
+            subscription.source
+        )),
         Reason::Late => Some(format!(
             "a longer delay in WATERMARK FOR ... of source '{}' waits longer for events; with late_dead_letters = 'false' in its WITH \
              they are only counted",

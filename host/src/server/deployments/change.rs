@@ -1,6 +1,10 @@
 //! Changes of one deployment.
 
 use streamgauge_common::clock;
+use streamgauge_sql::{
+    Program,
+    manifest::{Manifest, Target},
+};
 use streamgauge_state::{
     deployment::{DeploymentRecord, Trial, Version},
     store::Store,
@@ -33,6 +37,17 @@ pub struct Change {
     pub file: Option<u64>,
 }
 
+/// Views that do not run, since nothing reads them.
+fn unread_views(program: &Program) -> impl Iterator<Item = String> {
+    let is_read =
+        |name: &str| program.queries.iter().any(|query| query.plan.manifest.input.query() == Some(name));
+    let views = program.queries.iter().map(|query| &query.plan.manifest);
+    let unread = views.filter(move |view| view.target == Target::View && !is_read(&view.name));
+    unread.map(|Manifest { name, .. }| {
+        format!("view '{name}' does not run, as nothing reads it; `SELECT * FROM {name};` lets `tail` show its rows")
+    })
+}
+
 /// What came of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changed {
@@ -43,12 +58,16 @@ pub struct Changed {
 }
 
 impl Deployments {
-    /// What deploying a text would do.
+    /// What deploying a text would do; `restore` = as [`Change::restore`].
     ///
     /// # Errors
-    /// The text cannot be deployed.
-    pub fn plan(&self, name: &str, text: &str, resets: &[String]) -> Result<Plan, Refused> {
+    /// The text cannot be deployed, or the deployment was dropped and is not to be restored.
+    pub fn plan(&self, name: &str, text: &str, resets: &[String], restore: bool) -> Result<Plan, Refused> {
         check_name(name)?;
+        let is_dropped = self.lock().get(name).is_some_and(|known| known.record.dropped_us.is_some());
+        if is_dropped && !restore {
+            return Err(Refused::Dropped(name.to_owned()));
+        }
         let _using = self.using_components();
         let ready = self.compile(name, text, None)?;
         self.plan_of(name, text, &ready, resets, Counts::Asked)
@@ -138,10 +157,10 @@ impl Deployments {
     ) -> Result<Plan, Refused> {
         let found = self.lock().get(name).map(|known| {
             let current = known.record.current().cloned();
-            (known.folder.clone(), current)
+            (known.folder.clone(), current, known.record.dropped_us.is_some())
         });
         let queries = match &found {
-            Some((folder, _)) => {
+            Some((folder, ..)) => {
                 self.with(name, &ready.compiled.program, folder, |deployment| deployment.plan(counts))?
             }
             // Nothing is created where nothing is deployed.
@@ -150,9 +169,12 @@ impl Deployments {
                 self.with(name, &ready.compiled.program, &empty, |deployment| deployment.plan(counts))?
             }
         };
-        let current = found.and_then(|(_, current)| current);
-        let is_equal =
-            current.as_ref().is_some_and(|current| current.text == text && current.plugins == ready.plugins);
+        let is_dropped = found.as_ref().is_some_and(|&(.., is_dropped)| is_dropped);
+        let current = found.and_then(|(_, current, _)| current);
+        let is_equal = !is_dropped
+            && current
+                .as_ref()
+                .is_some_and(|current| current.text == text && current.plugins == ready.plugins);
         let warnings = ready
             .compiled
             .warnings
@@ -165,7 +187,7 @@ impl Deployments {
             plugins: &ready.plugins,
             queries,
             resets,
-            warnings: warnings.collect(),
+            warnings: warnings.chain(unread_views(&ready.compiled.program)).collect(),
             is_equal,
         };
         Ok(planned.plan())

@@ -91,7 +91,7 @@ pub(super) fn put(asked: &Asked) -> Result<Reply, Problem> {
     let resets: Vec<String> =
         resets.split(',').map(str::trim).filter(|reset| !reset.is_empty()).map(str::to_owned).collect();
     if asked.is_set("plan") {
-        return json(200, &asked.deployments.plan(name, text, &resets)?);
+        return json(200, &asked.deployments.plan(name, text, &resets, asked.is_set("restore"))?);
     }
     let plan_digest = asked.query.get("plan_digest").cloned();
     let change = Change { plan_digest, resets, restore: asked.is_set("restore"), ..Change::default() };
