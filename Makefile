@@ -117,8 +117,8 @@ soak: build
 	STREAMGAUGE_KILLS=$(SOAK_KILLS) STREAMGAUGE_SOAK=$(or $(SOAK_LOG),$(CURDIR)/target/soak.log) .ci/with-kafka.sh \
 	  $(CARGO) test --release --workspace --test kills --test stalls --test cli --test serve -- --ignored --nocapture --test-threads 1
 
-# The container image: packed from the binary, started, killed and started again. It installs buildah and podman; where no container can
-# run, or they cannot be installed, it is skipped.
+# The container image: packed from the binary, started, killed and started again. It installs buildah and podman, and is
+# skipped where no container can run; `make ci` fails where they cannot be installed.
 image: build
 	$(call step,image)
 	STREAMGAUGE_ALLOW_SKIP=1 .ci/image.sh

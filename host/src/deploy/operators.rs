@@ -67,7 +67,7 @@ fn meaning(manifest: &Manifest, operator: &Operator, read: &[String], rows: &str
 /// The windows of a statement, and what the columns are that it reads; none where it has no windows.
 fn windows(manifest: &Manifest, read: &[String]) -> Option<String> {
     manifest.window.as_ref()?;
-    // A reducer's state version is no part of what windows mean.
+    // Without the versions of the reducers' states: a reducer of another version may restore them.
     let fingerprint = StateFingerprint::of(manifest, None, &[]);
     let words: Vec<&str> = fingerprint.words().lines().collect();
     let mut text = format!("'{}': {}", manifest.name, words.join(", "));

@@ -73,7 +73,7 @@ fn check_versions(
         None => Ok(()),
         Some((_, version)) => Err(DeployError::Runtime(format!(
             "error: query '{}': its state has version {version} of what a reducer keeps in {meaning}, and the reducer cannot read it\n\
-             help: bring back the component that wrote it, or begin the state anew",
+             help: use the component that wrote the state, or start with an empty state",
             manifest.name
         ))),
     }

@@ -33,7 +33,8 @@ impl RunningQuery {
             if self.failed.is_some() {
                 break;
             }
-            // Where none is complete, windows over the rows are told how far that is, whether there is room or not.
+            // Room in an outbox is needed only to give out a complete window. Where there is none, the windows over these rows still
+            // learn up to which time all rows have come.
             if self.windows.as_ref().is_some_and(|windows| windows.engine.has_complete_window()) {
                 // First what waited for room: windows over the rows of windows that are closed.
                 self.close_over_views(None, scope)?;

@@ -27,6 +27,32 @@ impl Draw {
     }
 }
 
+/// Statements over the source `s`, whose rows go to the sink `k`.
+pub(crate) fn program(delay: i64, statements: &str) -> String {
+    format!(
+        "CREATE SOURCE s (ts TIMESTAMP, model TEXT, value BIGINT, WATERMARK FOR ts AS ts - INTERVAL '{delay}' SECOND) WITH ( \
+         connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json', time_format = 'unix_s'); \
+         CREATE SINK k WITH (connector = 'file', path = 'rows.jsonl');\n{statements}\n"
+    )
+}
+
+/// Writes the events of each partition, a time in seconds, a model and a value, into a file: the arguments that name these files.
+pub(crate) fn write_partitions<'a>(
+    folder: &Path,
+    partitions: impl Iterator<Item = Vec<(i64, &'a str, i64)>>,
+) -> Vec<String> {
+    let mut arguments = Vec::new();
+    for (at, events) in partitions.enumerate() {
+        let mut text = String::new();
+        for (time, model, value) in events {
+            writeln!(text, "{}", json!({"ts": time, "model": model, "value": value})).unwrap();
+        }
+        fs::write(folder.join(format!("{at}.jsonl")), text).unwrap();
+        arguments.extend(["--input".to_owned(), format!("s={at}.jsonl")]);
+    }
+    arguments
+}
+
 /// An event; times are seconds.
 #[derive(Clone, Copy, Debug)]
 struct Event {
@@ -146,24 +172,12 @@ impl Case {
                 outer("every")
             ),
         };
-        format!(
-            "CREATE SOURCE s (ts TIMESTAMP, model TEXT, value BIGINT, WATERMARK FOR ts AS ts - INTERVAL '{delay}' SECOND) WITH ( \
-             connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json', time_format = 'unix_s'); \
-             CREATE SINK k WITH (connector = 'file', path = 'rows.jsonl');\n{statements}\n"
-        )
+        program(*delay, &statements)
     }
 
     fn write(&self, folder: &Path) -> Vec<String> {
-        let mut arguments = Vec::new();
-        for (at, events) in self.partitions.iter().enumerate() {
-            let mut text = String::new();
-            for Event { time, model, value } in events {
-                writeln!(text, "{}", json!({"ts": time, "model": model, "value": value})).unwrap();
-            }
-            fs::write(folder.join(format!("{at}.jsonl")), text).unwrap();
-            arguments.extend(["--input".to_owned(), format!("s={at}.jsonl")]);
-        }
-        arguments
+        let event = |Event { time, model, value }: &Event| (*time, *model, *value);
+        write_partitions(folder, self.partitions.iter().map(|events| events.iter().map(event).collect()))
     }
 
     /// The rows of the inner windows: by end and model the number of events and their sum.

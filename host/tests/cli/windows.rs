@@ -1,14 +1,14 @@
 //! Windows of every kind, over a source and over a view, against a program that keeps all events and takes each definition
 //! literally. It knows nothing of slices, cells or watermarks of sources.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
 
 use crate::{
     kept::run,
     outcome,
-    over_views::{Draw, kill_after},
+    over_views::{Draw, kill_after, program, write_partitions},
 };
 
 /// Times are half seconds, so that the moment before a second can be said.
@@ -193,24 +193,12 @@ impl Case {
                 select("sum(events)", "sum(total)", *by_model, outer.sql("v", "window_end"))
             ),
         };
-        format!(
-            "CREATE SOURCE s (ts TIMESTAMP, model TEXT, value BIGINT, WATERMARK FOR ts AS ts - INTERVAL '{delay}' SECOND) WITH ( \
-             connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json', time_format = 'unix_s'); \
-             CREATE SINK k WITH (connector = 'file', path = 'rows.jsonl');\n{statements}\n"
-        )
+        program(*delay, &statements)
     }
 
     fn write(&self, folder: &Path) -> Vec<String> {
-        let mut arguments = Vec::new();
-        for (at, events) in self.partitions.iter().enumerate() {
-            let mut text = String::new();
-            for Event { time, model, total, .. } in events {
-                writeln!(text, "{}", json!({"ts": time / 2, "model": model, "value": total})).unwrap();
-            }
-            fs::write(folder.join(format!("{at}.jsonl")), text).unwrap();
-            arguments.extend(["--input".to_owned(), format!("s={at}.jsonl")]);
-        }
-        arguments
+        let event = |event: &Event| (event.time / 2, event.model, event.total);
+        write_partitions(folder, self.partitions.iter().map(|events| events.iter().map(event).collect()))
     }
 
     /// The lines that must come, in order.

@@ -1,4 +1,4 @@
-//! Partitions that have no events: they hold nobody back, and silence of all of them closes windows.
+//! Partitions without events: they do not hold the watermark back, and when all are silent, windows close after the idle time-out.
 
 use std::{fs, time::Duration};
 

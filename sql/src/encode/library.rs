@@ -10,7 +10,7 @@ use crate::expr::Expr;
 use crate::library::{End, Entry, Library};
 use crate::types::DataType;
 
-/// The status of a call that gave NULL. (`sql/shell/src/runtime/library.rs`)
+/// The status of a call that gave NULL. (`sql/shell/src/runtime/pattern.rs`)
 const NO_VALUE: i32 = -1;
 
 impl Generator<'_> {

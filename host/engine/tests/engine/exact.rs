@@ -53,7 +53,7 @@ proptest! {
         run.late.sort_unstable();
         prop_assert_eq!(run.late, late, "each late event is named, with what it missed");
         is_expected(&run.rows, &expected)?;
-        prop_assert!(run.windows.iter().all(|&(_, forced)| !forced), "nobody was idle");
+        prop_assert!(run.windows.iter().all(|&(_, forced)| !forced), "no partition was idle, so no close is forced");
     }
 
     #[test]

@@ -26,7 +26,7 @@ proptest! {
         prop_assert_eq!((run.folded.late, run.folded.late_partial), (late.len() as u64, 0));
         prop_assert_eq!(run.late, late, "each late event is named");
         is_expected(&run.rows, &expected)?;
-        prop_assert!(run.windows.iter().all(|&(_, forced)| !forced), "nobody was idle");
+        prop_assert!(run.windows.iter().all(|&(_, forced)| !forced), "no partition was idle, so no close is forced");
     }
 
     #[test]

@@ -268,7 +268,7 @@ mod tests {
         reduces avg(ms) by signature 1 with []\n\
         reduces percentile(ms) by signature 0 with [double 4057c00000000000]\n";
 
-    /// What is told where a part of the words becomes another one.
+    /// Each case replaces its first text in `BEFORE` by its second: what is told of the difference contains the third.
     fn check(cases: &[(&str, &str, &str)]) {
         for (from, to, told) in cases {
             let difference = difference(BEFORE, &BEFORE.replacen(from, to, 1));
