@@ -174,6 +174,10 @@ fn definition(manifest: &Manifest, read: &[String], column: Column) -> String {
         }
         Column::WindowStart => "window_start".to_owned(),
         Column::WindowEnd => "window_end".to_owned(),
+        Column::SetNumber => {
+            let sets = window.into_iter().flat_map(|window| &window.sets).map(i64::to_string);
+            format!("the grouping set of {}", sets.collect::<Vec<_>>().join(", "))
+        }
         Column::Operator(index) => {
             let operator = manifest.operators.get(index);
             operator.map_or_else(|| format!("operator {index}"), |operator| operator.text.clone())

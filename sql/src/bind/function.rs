@@ -60,6 +60,9 @@ pub(super) const SCALARS: &[&str] = &[
     "date_bin",
     "epoch",
     "to_timestamp",
+    "grouping",
+    "regexp_replace",
+    "concat_ws",
 ];
 
 impl Expressions<'_> {
@@ -144,10 +147,16 @@ impl Expressions<'_> {
             (Scalar::DatePart, [field, time]) => self.date_part(field, time),
             (Scalar::DateBin, [stride, time, origin]) => self.date_bin(stride, time, origin),
             (Scalar::Epoch, [time]) => self.field("epoch", time, span),
-            (Scalar::RegexpExtract, [text, pattern]) => self.regexp_extract(text, pattern, None),
-            (Scalar::RegexpExtract, [text, pattern, group]) => {
-                self.regexp_extract(text, pattern, Some(group))
+            (Scalar::RegexpExtract, [text, pattern, group @ ..]) if group.len() < 2 => {
+                self.regexp_extract(text, pattern, group.first().copied())
             }
+            (Scalar::RegexpReplace, [text, pattern, to, flags @ ..]) if flags.len() < 2 => {
+                self.regexp_replace(text, pattern, to, flags.first().copied())
+            }
+            (Scalar::ConcatWs, [separator, texts @ ..]) if !texts.is_empty() => {
+                self.concat_with(separator, texts)
+            }
+            (Scalar::Grouping, given) => self.grouping(given, span),
             (Scalar::Library(named), given) if let Some(function) = named.function(given.len()) => {
                 self.library(function, given)
             }
@@ -235,6 +244,9 @@ enum Scalar {
     DateBin,
     Epoch,
     RegexpExtract,
+    RegexpReplace,
+    ConcatWs,
+    Grouping,
     Library(&'static Named),
 }
 
@@ -266,6 +278,11 @@ impl Scalar {
             Self::RegexpExtract => {
                 "regexp_extract(text, 'pattern') or regexp_extract(text, 'pattern', group)"
             }
+            Self::RegexpReplace => {
+                "regexp_replace(text, 'pattern', 'to') or regexp_replace(text, 'pattern', 'to', 'g')"
+            }
+            Self::ConcatWs => "concat_ws(', ', a, b, ...)",
+            Self::Grouping => "grouping(column)",
             Self::Library(named) => named.spelling,
         }
     }
@@ -301,6 +318,9 @@ fn scalar(name: &str) -> Option<Scalar> {
         "date_bin" => Scalar::DateBin,
         "epoch" => Scalar::Epoch,
         "regexp_extract" => Scalar::RegexpExtract,
+        "regexp_replace" => Scalar::RegexpReplace,
+        "concat_ws" => Scalar::ConcatWs,
+        "grouping" | "grouping_id" => Scalar::Grouping,
         _ => Scalar::Library(library::find(name)?),
     })
 }

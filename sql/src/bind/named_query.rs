@@ -59,9 +59,10 @@ impl Binder<'_> {
             let view = RowView { source, select: Some(query.select) };
             (RelationKind::RowView(Box::new(view)), query.input)
         } else {
+            let kind = row_view::window_view(bound);
             let meaning = meaning(&query.input, bound);
             let file = self.file_of(&name.text.to_lowercase(), meaning, select, query);
-            (RelationKind::WindowView, Input::View(file))
+            (kind, Input::View(file))
         };
         Ok(Relation { name: name.text.clone(), kind, input, columns, is_named: true })
     }
@@ -157,6 +158,7 @@ fn meaning(input: &Input, select: &BoundSelect) -> String {
         line("windows", &windows_of(windows.kind));
     }
     select.keys.iter().for_each(|(_, key)| line("groups by", key));
+    select.sets.iter().for_each(|set| line("with the set", &set.to_string()));
     for aggregate in &select.aggregates {
         let arguments: Vec<&str> = aggregate.arguments.iter().map(|(_, text)| text.as_str()).collect();
         line("reduces", &format!("{} of {} as {}", aggregate.reducer, arguments.join(", "), aggregate.text));
@@ -173,6 +175,7 @@ fn windows_of(kind: WindowKind) -> String {
         WindowKind::Session { gap_us, max_length_us } => {
             format!("sessions of {gap_us} us in {max_length_us} us")
         }
+        WindowKind::Whole => "the whole input".to_owned(),
     };
     match kind.offset_us() {
         0 => windows,

@@ -23,8 +23,8 @@ pub(crate) struct Relation {
 pub(crate) enum RelationKind {
     /// With the column of its WATERMARK.
     Source { time: Option<usize> },
-    /// Rows of windows.
-    WindowView,
+    /// Rows of windows; without bounds where they aggregate all of a bounded input.
+    WindowView { has_bounds: bool },
     /// Rows of a source.
     RowView(Box<RowView>),
 }
@@ -78,8 +78,19 @@ impl Relation {
     pub(crate) fn has_window_rows(&self) -> bool {
         match &self.kind {
             RelationKind::Source { .. } => false,
-            RelationKind::WindowView => true,
+            RelationKind::WindowView { .. } => true,
             RelationKind::RowView(view) => view.source.has_window_rows(),
+        }
+    }
+
+    /// A column that stands for the event time of its rows where a query has one window over all of them; none where a source has no
+    /// WATERMARK. The rows of windows have the time of their window, so of a view with windows it is any column; of a view that
+    /// selects rows it is replaced when the query is written over the view's source.
+    pub(crate) fn time_of_all(&self) -> Option<usize> {
+        match &self.kind {
+            RelationKind::Source { time } => *time,
+            RelationKind::WindowView { .. } => Some(0),
+            RelationKind::RowView(view) => view.source.time_of_all(),
         }
     }
 

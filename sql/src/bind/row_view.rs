@@ -8,6 +8,7 @@ use super::query::{BoundOutput, BoundSelect, Computed};
 use super::relation::{Relation, RelationKind, RowView};
 use super::{Binder, BoundQuery};
 use crate::expr::{Expr, Node};
+use crate::manifest::WindowKind;
 use crate::types::{DataType, Value};
 
 /// How much of views may be written into the queries of a program: operations and bytes of their text. An expression such as `x + x AS x`
@@ -22,7 +23,7 @@ impl Binder<'_> {
         let read = self.relations.iter().find(|relation| relation.input == query.input);
         let select = query.select.clone();
         match read.map(|read| (read, &read.kind)) {
-            Some(_) if select.windows.is_some() => RelationKind::WindowView,
+            Some(_) if select.windows.is_some() => window_view(&select),
             Some((source, RelationKind::Source { .. })) => {
                 RelationKind::RowView(Box::new(RowView { source: source.clone(), select: Some(select) }))
             }
@@ -30,9 +31,19 @@ impl Binder<'_> {
                 let select = through(select, view, inner, &mut self.room);
                 RelationKind::RowView(Box::new(RowView { source: inner.source.clone(), select }))
             }
-            Some((_, RelationKind::WindowView)) | None => RelationKind::WindowView,
+            // Its rows are those of the view that it reads.
+            Some((_, RelationKind::WindowView { has_bounds })) => {
+                RelationKind::WindowView { has_bounds: *has_bounds }
+            }
+            None => RelationKind::WindowView { has_bounds: true },
         }
     }
+}
+
+/// What the rows of a query over windows are.
+pub(super) fn window_view(select: &BoundSelect) -> RelationKind {
+    let has_bounds = select.windows.is_none_or(|windows| windows.kind.has_bounds());
+    RelationKind::WindowView { has_bounds }
 }
 
 /// A query over the rows of a view as one over what the view reads; none where it would be too large.
@@ -52,13 +63,19 @@ pub(super) fn through(
     let filter = inline.filter(inner.filter.clone(), select.filter)?;
     let windows = select.windows.map(|mut windows| {
         let time = inner.output.get(windows.time).map(|output| &output.expr.node);
-        let Some(&Node::Column(time)) = time else { unreachable!("the time is passed unchanged") };
-        windows.time = time;
+        windows.time = match (windows.kind, time) {
+            (WindowKind::Whole, _) => view.source.time_of_all().unwrap_or_default(),
+            (_, Some(&Node::Column(time))) => time,
+            _ => unreachable!("the time is passed unchanged"),
+        };
         windows
     });
     let (mut keys, mut aggregates, mut operators) = (select.keys, select.aggregates, select.operators);
+    let sets = select.sets;
     let (mut output, mut order) = (select.output, select.order);
-    inline.all(&mut keys)?;
+    // The set number, the last key, is no column of the view.
+    let columns = keys.len() - usize::from(!sets.is_empty());
+    keys.iter_mut().take(columns).try_for_each(|key| inline.one(key))?;
     aggregates.iter_mut().try_for_each(|aggregate| inline.all(&mut aggregate.arguments))?;
     operators.iter_mut().try_for_each(|operator| inline.all(&mut operator.keys))?;
     // Behind windows the numbers are those of keys and aggregates.
@@ -68,7 +85,8 @@ pub(super) fn through(
         order.try_for_each(|key| inline.one(&mut key.value))?;
     }
     *room -= own_room - left;
-    Some(BoundSelect { filter, windows, keys, aggregates, operators, order, output, having: select.having })
+    let having = select.having;
+    Some(BoundSelect { filter, windows, keys, sets, aggregates, operators, order, output, having })
 }
 
 /// Writes what the columns of a view are in the place of their names.
