@@ -174,6 +174,8 @@ fn definition(manifest: &Manifest, read: &[String], column: Column) -> String {
         }
         Column::WindowStart => "window_start".to_owned(),
         Column::WindowEnd => "window_end".to_owned(),
+        Column::Revision => "revision".to_owned(),
+        Column::Op => "op".to_owned(),
         Column::Operator(index) => {
             let operator = manifest.operators.get(index);
             operator.map_or_else(|| format!("operator {index}"), |operator| operator.text.clone())

@@ -74,6 +74,9 @@ impl StateFingerprint {
         let Some(window) = &manifest.window else { return Self { text, versions } };
         let name = |column: Column| name(manifest, column);
         line(format!("windows {} on {}", window_words(window.kind), name(Column::Input(window.time))));
+        if let Some(us) = manifest.lateness_us {
+            line(format!("closed windows take rows for {}", seconds(us)));
+        }
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
         for aggregate in &window.aggregates {
             let Aggregate { reducer, parameters, arguments, .. } = aggregate;
@@ -234,6 +237,8 @@ fn name(manifest: &Manifest, column: Column) -> String {
         Column::WindowStart => "window_start".to_owned(),
         Column::WindowEnd => "window_end".to_owned(),
         Column::Operator(index) => format!("operator {index}"),
+        Column::Revision => "revision".to_owned(),
+        Column::Op => "op".to_owned(),
     })
 }
 

@@ -19,6 +19,7 @@ mod own_plugins;
 mod outputs;
 mod over_views;
 mod windows;
+mod lateness;
 mod changed;
 mod ends;
 mod kept;
