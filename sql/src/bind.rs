@@ -1,10 +1,13 @@
 //! Step 2: names, types and conversions. Statements are bound in order; each sees those before it.
 
 mod relation;
+mod find;
 mod row_view;
 mod named_query;
 mod late_data;
 mod source;
+mod table;
+mod join;
 mod sink;
 mod plugin;
 mod value;
@@ -41,14 +44,15 @@ use sqlparser::tokenizer::Span;
 use crate::catalog::Catalog;
 use crate::error::{Checked, Problem};
 use crate::errors::{Errors, both};
-use crate::manifest::{Field, Input, Sink, Source, Target};
+use crate::manifest::{Field, Input, Sink, Source, Table, Target};
 use crate::parse::Statement;
 use crate::parse::from::Relation as Written;
-use crate::parse::name::{Name, nearest, same};
+use crate::parse::name::{Name, same};
 use crate::parse::options::OptionDef;
 use crate::parse::plugin::PluginDef;
 use crate::parse::select::Select;
 use crate::parse::statement::{Body, SinkDef};
+use crate::parse::table::TableDef;
 use crate::variables::Variables;
 use named_query::Hidden;
 use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
@@ -56,6 +60,7 @@ use relation::{Relation, RelationColumn, RelationKind, TimeRole};
 use value::GivenOptions;
 
 pub(crate) use aggregate::BoundAggregate;
+pub(crate) use join::BoundJoin;
 pub(crate) use order::{BoundOrder, BoundOrderKey};
 pub(crate) use over::BoundOperator;
 pub(crate) use query::{Behind, BoundOutput, BoundSelect, Computed};
@@ -84,6 +89,7 @@ pub(crate) struct Binder<'a> {
     /// Declared by statements that were reported: what reads them is not reported again.
     broken: Vec<String>,
     pub(crate) sources: Vec<Source>,
+    pub(crate) tables: Vec<Table>,
     pub(crate) sinks: Vec<Sink>,
     /// CREATE AGGREGATE.
     own_aggregates: Vec<OwnAggregate>,
@@ -133,6 +139,7 @@ impl<'a> Binder<'a> {
             relations,
             broken,
             sources,
+            tables: Vec::new(),
             sinks,
             own_aggregates: Vec::new(),
             own_connectors: Vec::new(),
@@ -169,6 +176,7 @@ impl<'a> Binder<'a> {
     fn bind_own(&mut self, statement: &Statement) -> Checked<Option<BoundQuery>> {
         match &statement.body {
             Body::CreateSource(def) => self.create_source(def).map(|()| None),
+            Body::CreateTable(def) => self.create_table(def).map(|()| None),
             Body::CreateSink(def) => self.create_sink(def).map(|()| None),
             Body::CreateAggregate(def) => self.create_aggregate(def).map(|()| None),
             Body::CreateConnector(def) => self.create_connector(def).map(|()| None),
@@ -192,7 +200,7 @@ impl<'a> Binder<'a> {
     }
 
     fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
-        self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
+        self.check_name(&def.name, self.readable(), "source")?;
         let source = self.with_values(&def.options, |given, catalog| source::bind(def, given, catalog));
         let wrong = def.wrong.clone().map_or(Ok(()), Err);
         let ((), source) = both(wrong, source)?;
@@ -213,6 +221,15 @@ impl<'a> Binder<'a> {
         let kind = RelationKind::Source { time };
         self.relations.push(Relation { name, kind, input, columns, is_named: false });
         self.sources.push(source);
+        Ok(())
+    }
+
+    fn create_table(&mut self, def: &TableDef) -> Checked<()> {
+        self.check_name(&def.name, self.readable(), "table")?;
+        let table = self.with_values(&def.options, |given, _| table::bind(def, given));
+        let wrong = def.wrong.clone().map_or(Ok(()), Err);
+        let ((), table) = both(wrong, table)?;
+        self.tables.push(table);
         Ok(())
     }
 
@@ -264,7 +281,7 @@ impl<'a> Binder<'a> {
     }
 
     fn create_view(&mut self, name: &Name, select: &Select, sql: &str) -> Checked<BoundQuery> {
-        self.check_name(name, self.relations.iter().map(|relation| relation.name.as_str()), "view")?;
+        self.check_name(name, self.readable(), "view")?;
         let file = name.text.to_lowercase();
         if self.names.contains(&file) {
             return Err(Problem::new(name.span, format!("another query has the name `{file}` already"))
@@ -371,62 +388,11 @@ impl<'a> Binder<'a> {
             own: &self.own_aggregates,
             names: Names { declared: self.declared, broken: &self.broken },
         };
-        let select = query::bind(functions, select, &relation, windows, &mut self.warnings);
+        let joined = self.bind_joins(&select.from, &relation);
+        let Some(joined) = errors.keep(joined) else { return Err(errors.or(Problem::follows(span))) };
+        let select = query::bind(functions, select, joined, windows, &mut self.warnings);
         let ((), select) = both(errors.end(), select)?;
         self.read_through(relation, select, span)
-    }
-
-    fn find(&self, name: &Name) -> Checked<Relation> {
-        if let Some(relation) = self.named.iter().rev().find(|relation| name.means(&relation.name)) {
-            return Ok(relation.clone());
-        }
-        if let Some(relation) = self.relations.iter().find(|relation| name.means(&relation.name)) {
-            return Ok(relation.clone());
-        }
-        self.check_broken(name)?;
-        let problem = Problem::new(name.span, format!("there is no source or view `{}`", name.text));
-        if self.sinks.iter().any(|sink| name.means(&sink.name)) {
-            return Err(problem.help(format!("`{}` is a sink: it can only be written to", name.text)));
-        }
-        if self.declared.iter().any(|declared| name.means(declared)) {
-            return Err(
-                problem.help("it is declared further down: move its CREATE statement before this one")
-            );
-        }
-        let names = self.relations.iter().map(|relation| relation.name.as_str());
-        Err(match nearest(&name.text, names) {
-            Some(near) => problem.suggest(Some(near)),
-            None => problem.help("declare it with CREATE SOURCE or CREATE VIEW"),
-        })
-    }
-
-    fn find_sink(&self, name: &Name) -> Checked<String> {
-        if let Some(sink) = self.sinks.iter().find(|sink| name.means(&sink.name)) {
-            return Ok(sink.name.clone());
-        }
-        self.check_broken(name)?;
-        let problem = Problem::new(name.span, format!("there is no sink `{}`", name.text));
-        if let Some(relation) = self.relations.iter().find(|relation| name.means(&relation.name)) {
-            return Err(problem.help(format!("{} can only be read", relation.describe())));
-        }
-        if self.declared.iter().any(|declared| name.means(declared)) {
-            return Err(
-                problem.help("it is declared further down: move its CREATE statement before this one")
-            );
-        }
-        Err(match nearest(&name.text, self.sinks.iter().map(|sink| sink.name.as_str())) {
-            Some(near) => problem.suggest(Some(near)),
-            None => {
-                problem.help(format!("declare it: CREATE SINK {} WITH (connector = 'console')", name.text))
-            }
-        })
-    }
-
-    fn check_broken(&self, name: &Name) -> Checked<()> {
-        match self.broken.iter().any(|broken| name.means(broken)) {
-            true => Err(Problem::follows(name.span)),
-            false => Ok(()),
-        }
     }
 }
 

@@ -47,7 +47,6 @@ const CREATES: &[Row] = &[
     (&["temp", "view"], "a view lives as long as its program", "write CREATE VIEW"),
     (&["temporary"], NO_TABLE, SOURCE_OR_VIEW),
     (&["temp"], NO_TABLE, SOURCE_OR_VIEW),
-    (&["table"], NO_TABLE, SOURCE_OR_VIEW),
     (&["external"], NO_TABLE, "write CREATE SOURCE name (columns) WITH (options)"),
     (
         &["stream"],
@@ -281,14 +280,6 @@ pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
     let is_column =
         matches!(cursor.peek_nth(1), Token::Comma | Token::Period) || is_word(cursor.peek_nth(1), "from");
     if is_column { None } else { find(rows, cursor) }
-}
-
-pub(super) fn behind_from(cursor: &Cursor) -> Option<Box<Problem>> {
-    let joins = *cursor.peek() == Token::Comma || JOINS.iter().any(|word| cursor.at_word(word));
-    joins.then(|| {
-        Problem::new(cursor.span(), "joins are not in the language: a query reads one source or one view")
-            .help("let the producer put the fields into one event")
-    })
 }
 
 const TUMBLE: &str = "write FROM TUMBLE(source, ts, size)";
