@@ -35,7 +35,7 @@ start_server() {
   "$kube_apiserver" --etcd-servers=http://127.0.0.1:12379 --bind-address=127.0.0.1 --advertise-address=10.9.9.9 --secure-port=16443 \
     --cert-dir="$work/certs" --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$work/sa.key" \
     --service-account-signing-key-file="$work/sa.key" --authorization-mode=RBAC --token-auth-file="$work/tokens.csv" \
-    --service-cluster-ip-range=10.0.0.0/24 --endpoint-reconciler-type=none --disable-admission-plugins=ServiceAccount \
+    --service-cluster-ip-range=10.0.0.0/24 --endpoint-reconciler-type=none --disable-admission-plugins=ServiceAccount --allow-privileged=true \
     >"$work/apiserver.log" 2>&1 &
   children+=($!)
   cat >"$KUBECONFIG" <<'YAML'
