@@ -268,7 +268,7 @@ mod tests {
         reduces avg(ms) by signature 1 with []\n\
         reduces percentile(ms) by signature 0 with [double 4057c00000000000]\n";
 
-    /// Each case replaces its first text in `BEFORE` by its second: what is told of the difference contains the third.
+    /// A case is (old, new, message). With `old` in `BEFORE` replaced by `new`, the difference must contain the message.
     fn check(cases: &[(&str, &str, &str)]) {
         for (from, to, told) in cases {
             let difference = difference(BEFORE, &BEFORE.replacen(from, to, 1));
