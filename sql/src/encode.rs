@@ -1,9 +1,9 @@
 //! A plan's expressions as a WebAssembly component.
 //!
 //! A [`component()`] is the prebuilt *shell* (`sql/shell`, compiled with the product) with sections behind it: a generated
-//! core module, its instance, and the manifest. Nothing of the shell is read or written anew, so it takes microseconds.
+//! core module, its instance, and the manifest. The shell is read once, so it takes microseconds.
 //!
-//! 1. `component`: the sections behind the shell.
+//! 1. `component`: the sections behind the shell; `shell`: the shell with the code that a query calls; `sections`: what both are made of.
 //! 2. `module`: the core module: it imports the shell's memory, table and `runtime` and puts two kernels in the table.
 //! 3. `kernel`: one loop over the rows: filter, computed columns, output.
 //! 4. `expression`: a node becomes instructions that leave a value and its validity in locals (`operand`), if its
@@ -13,6 +13,8 @@
 //! Generated code knows rows, addresses and locals. It never meets the canonical ABI: the shell does that.
 
 mod component;
+mod shell;
+mod sections;
 mod module;
 mod runtime;
 mod kernel;
@@ -58,6 +60,9 @@ pub enum EncodeError {
         /// In what.
         what: &'static str,
     },
+    /// The shell cannot be read: a fault of the build.
+    #[error("the shell of queries cannot be read: {0}")]
+    Shell(String),
     /// The manifest cannot be written.
     #[error("cannot write the manifest")]
     Manifest(#[source] serde_json::Error),

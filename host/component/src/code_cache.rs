@@ -26,7 +26,7 @@ use super::compiler::Origin;
 use self::{entry::Kept, folder::Folder};
 
 /// How entries are named and laid out. Another version does not find them.
-const LAYOUT: &[u8] = b"streamgauge machine code, layout 1\n";
+const LAYOUT: &[u8] = b"streamgauge machine code, layout 2\n";
 
 /// A folder of machine code.
 #[derive(Debug)]
@@ -106,9 +106,8 @@ impl CodeCache {
     /// The machine code of a key. What is damaged is not there.
     pub(super) fn get(&self, key: &Key) -> Option<Kept> {
         let (folder, name) = (self.folder().as_ref().ok()?, key.name());
-        let read =
-            folder.read(&name).and_then(|bytes| bytes.map(|bytes| Kept::decode(&key.0, bytes)).transpose());
-        match read {
+        let read = folder.read(&name);
+        match read.and_then(|read| read.map(|(file, bytes)| Kept::new(&key.0, file, bytes)).transpose()) {
             Ok(kept) => kept,
             Err(why) => {
                 debug!("machine code in {}/{name} is not used: {why}", self.path.display());
@@ -120,13 +119,13 @@ impl CodeCache {
     /// Keeps the machine code of a key, and removes other entries if there are too many. `whose` says who misses it where that fails.
     pub(super) fn put(&self, key: &Key, code: &[u8], whose: Origin) {
         let Ok(folder) = self.folder() else { return };
-        let (name, head) = (key.name(), entry::head(&key.0, code));
-        let bytes = u64::try_from(head.len().saturating_add(code.len())).unwrap_or(u64::MAX);
+        let (name, seal) = (key.name(), entry::seal(&key.0, code));
+        let bytes = u64::try_from(seal.len().saturating_add(code.len())).unwrap_or(u64::MAX);
         if bytes > self.bytes_max {
             debug!("machine code of {bytes} bytes is not kept: more than --limit plugin_cache_bytes");
             return;
         }
-        let kept = folder.write(&name, &[&head, code]).and_then(|()| folder.shrink(self.bytes_max, &name));
+        let kept = folder.write(&name, &[code, &seal]).and_then(|()| folder.shrink(self.bytes_max, &name));
         let Err(why) = kept else { return };
         let why = format!("cannot be kept in {}: {why}", self.path.display());
         match whose {

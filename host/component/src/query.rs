@@ -1,5 +1,7 @@
 //! Steps 2 and 6: a compiled query: WHERE and computed columns, then HAVING and the SELECT list.
 
+use std::sync::Arc;
+
 use streamgauge_common::{
     column::{Bitmap, Column},
     reason::Reason,
@@ -32,7 +34,7 @@ pub struct QueryComponent {
 struct QueryInstance {
     runtime: Runtime,
     who: String,
-    compiled: InstancePre<Budget>,
+    compiled: Arc<InstancePre<Budget>>,
     indices: wit::GuestIndices,
     /// None where it rests: it is started for the next call.
     running: Option<Running>,

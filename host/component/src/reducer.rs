@@ -29,7 +29,7 @@ pub struct ReducerComponent {
     runtime: Runtime,
     who: String,
     limits: GuestLimits,
-    compiled: InstancePre<Budget>,
+    compiled: Arc<InstancePre<Budget>>,
     indices: Indices,
     bytes: Arc<[u8]>,
 }

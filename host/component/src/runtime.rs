@@ -4,13 +4,14 @@ use std::{
     collections::HashMap,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
 
+use sha2::{Digest as _, Sha256};
 use streamgauge_common::clock::Stopwatch;
 use tracing::info;
 use wasmtime::{
@@ -64,9 +65,40 @@ struct RuntimeInner {
     calls_us: AtomicU64,
     /// Held while a component of others is compiled, so that what all of them take together is bounded.
     compiling: Mutex<()>,
-    /// What was compiled, by its bytes: the same plugin in a hundred queries is compiled once.
-    compiled: Mutex<HashMap<Arc<[u8]>, InstancePre<Budget>>>,
+    compiled: Mutex<CompiledGuests>,
     ticker: Ticker,
+}
+
+/// What was compiled: equal bytes have one machine code.
+#[derive(Default)]
+struct CompiledGuests {
+    /// By their bytes, to the end of the runtime: there are few, and programs that are only looked at use them too.
+    plugins: HashMap<Arc<[u8]>, Arc<InstancePre<Budget>>>,
+    /// By the digests of their bytes, as long as one is used.
+    queries: HashMap<[u8; 32], Weak<InstancePre<Budget>>>,
+}
+
+impl CompiledGuests {
+    fn get(&self, world: World, bytes: &[u8]) -> Option<Arc<InstancePre<Budget>>> {
+        match world {
+            World::Query => self.queries.get(&digest(bytes))?.upgrade(),
+            _ => self.plugins.get(bytes).cloned(),
+        }
+    }
+
+    fn insert(&mut self, world: World, bytes: &[u8], compiled: &Arc<InstancePre<Budget>>) {
+        match world {
+            World::Query => {
+                self.queries.retain(|_, query| query.strong_count() > 0);
+                self.queries.insert(digest(bytes), Arc::downgrade(compiled));
+            }
+            _ => drop(self.plugins.insert(bytes.into(), Arc::clone(compiled))),
+        }
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// Where the machine code of a component is kept.
@@ -135,11 +167,11 @@ impl Runtime {
         world: World,
         bytes: &[u8],
         origin: Origin,
-    ) -> Result<InstancePre<Budget>, Refused> {
+    ) -> Result<Arc<InstancePre<Budget>>, Refused> {
         let refused = |why| Refused { who: who.to_owned(), why };
         check(world, bytes, self.limits().component_bytes_max).map_err(refused)?;
-        if let Some(compiled) = self.compiled().get(bytes) {
-            return Ok(compiled.clone());
+        if let Some(compiled) = self.compiled().get(world, bytes) {
+            return Ok(compiled);
         }
         let component = match origin {
             Origin::Own => match self.ahead_of_time(bytes) {
@@ -155,8 +187,8 @@ impl Runtime {
         let linked = component.and_then(|component| {
             Linker::new(&self.shared.engine).instantiate_pre(&component).map_err(uncompiled)
         });
-        let compiled = linked.map_err(refused)?;
-        self.compiled().insert(bytes.into(), compiled.clone());
+        let compiled = Arc::new(linked.map_err(refused)?);
+        self.compiled().insert(world, bytes, &compiled);
         Ok(compiled)
     }
 
@@ -167,9 +199,12 @@ impl Runtime {
         load(engine, &code).ok()
     }
 
-    /// The bytes of a guest that was compiled, which are kept once.
+    /// The bytes of a plugin that was compiled, which are kept once.
     pub(super) fn bytes_of(&self, bytes: &[u8]) -> Arc<[u8]> {
-        self.compiled().get_key_value(bytes).map_or_else(|| bytes.into(), |(kept, _)| Arc::clone(kept))
+        self.compiled()
+            .plugins
+            .get_key_value(bytes)
+            .map_or_else(|| bytes.into(), |(kept, _)| Arc::clone(kept))
     }
 
     /// Takes the machine code that is kept, or compiles a component. `compile` gets what keeps its machine code.
@@ -179,11 +214,13 @@ impl Runtime {
         compile: impl FnOnce(Option<Keep<'_>>) -> Result<Component, Refusal>,
     ) -> Result<Component, Refusal> {
         let RuntimeInner { engine, settings, .. } = &*self.shared;
-        let keep = settings.code_cache.as_ref().map(|cache| Keep { cache, key: Key::of(engine, bytes) });
-        let kept = keep.as_ref().and_then(|keep| keep.cache.get(&keep.key));
-        match kept.and_then(|kept| load(engine, kept.as_ref()).ok()) {
+        let Some(cache) = &settings.code_cache else { return compile(None) };
+        let key = Key::of(engine, bytes);
+        let kept = || cache.get(&key).and_then(|kept| kept.load(engine).ok());
+        match kept() {
             Some(component) => Ok(component),
-            None => compile(keep),
+            // What comes from a file takes memory only where it runs.
+            None => compile(Some(Keep { cache, key })).map(|compiled| kept().unwrap_or(compiled)),
         }
     }
 
@@ -242,7 +279,7 @@ impl Runtime {
         u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    fn compiled(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<[u8]>, InstancePre<Budget>>> {
+    fn compiled(&self) -> MutexGuard<'_, CompiledGuests> {
         self.shared.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -41,7 +41,7 @@ pub struct SinkComponent {
     runtime: Runtime,
     who: String,
     limits: GuestLimits,
-    compiled: InstancePre<Budget>,
+    compiled: Arc<InstancePre<Budget>>,
     indices: Indices,
 }
 

@@ -142,6 +142,7 @@ impl Api {
             body,
             last_event,
         };
+        let is_plan = asked.is_set("plan");
         let (handler, dispatch) = (route.handler, self.dispatch.clone());
         let work = move || {
             // Held as long as it works, also where nobody waits for the answer any more.
@@ -151,7 +152,7 @@ impl Api {
         let done = spawn_blocking(work).await;
         let done = done.map_err(|error| Problem::new(500, "bug", "A bug", error.to_string()))?;
         if route.method != "GET" {
-            self.note(&who, method, path, &done);
+            self.note(&who, method, path, is_plan, &done);
         }
         Ok(match done? {
             Reply::Json(status, text) => page(status_of(status), super::routes::JSON, text.into()),
@@ -173,8 +174,18 @@ impl Api {
     }
 
     /// Who changed what: the audit log.
-    fn note(&self, who: &str, method: &str, path: &str, done: &Result<Reply, Problem>) {
+    fn note(&self, who: &str, method: &str, path: &str, is_plan: bool, done: &Result<Reply, Problem>) {
         match done {
+            Ok(_) if is_plan => with_default(&self.dispatch, || {
+                info!(
+                    audit = true,
+                    token = who,
+                    method,
+                    path,
+                    plan = true,
+                    "{who}: {method} {path}: a plan, which changes nothing"
+                );
+            }),
             Ok(_) => with_default(&self.dispatch, || {
                 info!(audit = true, token = who, method, path, "{who}: {method} {path}");
             }),

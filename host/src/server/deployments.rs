@@ -51,6 +51,9 @@ pub enum Refused {
     /// There is no deployment of this name.
     #[error("there is no deployment '{0}'")]
     Unknown(String),
+    /// A deployment has no such version, or none any more.
+    #[error("deployment '{0}' has no version {1} any more or yet")]
+    UnknownVersion(String, u64),
     /// The SQL is wrong.
     #[error("the SQL cannot be deployed")]
     Sql(Vec<Diagnostic>),

@@ -26,6 +26,17 @@ impl Logs {
         self.0.add(0, [(about.unwrap_or_default().to_owned(), line.to_owned())].into_iter());
     }
 
+    /// The message of the last warning about a deployment: what one that is being started waits for.
+    pub fn last_warning(&self, deployment: &str) -> Option<String> {
+        let read = self.0.last(self.0.items_max());
+        let about = read.items.iter().rev().filter(|item| is_about(&item.key, deployment));
+        let mut lines = about.filter_map(|item| serde_json::from_str::<serde_json::Value>(&item.json).ok());
+        let is_warning =
+            |line: &serde_json::Value| line.get("level").and_then(|level| level.as_str()) == Some("warn");
+        let warning = lines.find(is_warning)?;
+        Some(warning.get("message")?.as_str()?.to_owned())
+    }
+
     /// The lines.
     pub fn recent(&self) -> &Arc<Recent> {
         &self.0
@@ -40,6 +51,21 @@ pub fn is_about(deployments: &str, deployment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deployment_waits_for_what_the_last_warning_about_it_says() {
+        let logs = Logs::default();
+        for line in [
+            r#"{"message":"first","level":"warn","deployment":"one"}"#,
+            r#"{"message":"no broker","level":"warn","deployments":"one,two"}"#,
+            r#"{"message":"version 1 runs","level":"info","deployment":"one"}"#,
+            r#"{"message":"of another","level":"warn","deployment":"three"}"#,
+        ] {
+            logs.add(line);
+        }
+        assert_eq!(logs.last_warning("one").as_deref(), Some("no broker"));
+        assert_eq!(logs.last_warning("four"), None);
+    }
 
     #[test]
     fn a_line_about_a_source_is_about_each_deployment_that_reads_it() {

@@ -173,6 +173,11 @@ const ROLLBACK_TO: Parameter = Parameter {
     kind: ParameterKind::Count(1, u64::MAX),
     meaning: "the number of the version; without it the one before this one, or before the one that this one repeats",
 };
+const OF_VERSION: Parameter = Parameter {
+    name: "version",
+    kind: ParameterKind::Count(1, u64::MAX),
+    meaning: "the version whose SQL and plugins are shown; without it the newest",
+};
 const OF_SOURCE: Parameter = Parameter {
     name: "source",
     kind: ParameterKind::RequiredText,
@@ -277,13 +282,16 @@ pub const ROUTES: &[Route] = &[
         problems: &[],
         ..get("/v1/deployments", "listDeployments", "All deployments", Shape::DeploymentList, list)
     },
-    get(
-        "/v1/deployments/{name}",
-        "showDeployment",
-        "A deployment: its SQL, its queries and earlier versions",
-        Shape::Deployment,
-        show,
-    ),
+    Route {
+        parameters: &[OF_VERSION],
+        ..get(
+            "/v1/deployments/{name}",
+            "showDeployment",
+            "A deployment: its SQL, its queries and earlier versions",
+            Shape::Deployment,
+            show,
+        )
+    },
     Route {
         method: "PUT",
         path: "/v1/deployments/{name}",
@@ -406,7 +414,7 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let detail = refused.to_string();
         match refused {
-            Refused::Unknown(_) => Self::not_found(detail),
+            Refused::Unknown(_) | Refused::UnknownVersion(..) => Self::not_found(detail),
             Refused::Name(_) => Self::new(422, "name", "The name cannot be used", detail),
             Refused::Sql(diagnostics) => Self {
                 diagnostics: diagnostics.iter().map(Mistake::from).collect(),

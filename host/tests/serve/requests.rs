@@ -137,7 +137,12 @@ fn rows_are_followed_as_they_are_kept_for_whoever_comes() {
 fn metrics_tell_of_the_process_and_of_each_deployment() {
     let host = Host::of_files();
     let sql = "CREATE SOURCE s (n BIGINT) WITH (connector = 'kafka', brokers = '127.0.0.1:1', topic = 't', format = 'json'); SELECT n FROM s;";
+    host.put("waits", "?plan=true", sql).is(200);
     host.put("waits", "", sql).is(201);
+    host.until("a plan is in the log as one", || {
+        let is_plan = |line: &str| line.contains("\"audit\":true") && line.contains("\"plan\":true");
+        host.log().lines().filter(|line| is_plan(line)).count() == 1
+    });
     let page = host.get("/metrics").is(200);
     for line in [
         "streamgauge_deployment_state{deployment=\"waits\",state=\"starting\"} 1",
@@ -149,6 +154,11 @@ fn metrics_tell_of_the_process_and_of_each_deployment() {
     }
     let ready = host.get("/readyz").is(503);
     assert!(ready.body.contains("deployment 'waits': source 's' is not read yet"), "{}", ready.body);
+    host.until("the API says what it waits for", || {
+        let ready = host.get("/readyz").is(503).body;
+        let shown = host.deployment("waits");
+        ready.contains("127.0.0.1:1") && shown["reason"].as_str().unwrap().contains("127.0.0.1:1")
+    });
     host.ask("POST", "/v1/deployments/waits/pause", "").is(200);
     host.get("/readyz").is(200);
 }

@@ -58,6 +58,10 @@ fn each_rollback_goes_further_back_and_one_can_be_named() {
     host.until_state("counts", "finished");
     assert_eq!(version(&host), (6, 3));
     assert_eq!(host.deployment("counts")["rolls_back_to"], 2, "as version 3 did");
+    let earlier = host.command(&["show", "counts", "--sql", "--version", "2"]);
+    assert_eq!(String::from_utf8(earlier.stdout).unwrap(), sql(&host, "", HAVING[1]));
+    let unknown = host.get("/v1/deployments/counts?version=99").is(404).json();
+    assert_eq!(unknown["detail"], "deployment 'counts' has no version 99 any more or yet");
     let refused = roll_back(&host, "?to=99", 409);
     let told = refused["detail"].as_str().unwrap();
     assert!(told.contains("has no version 99") && told.ends_with("are kept: 1, 2, 3, 4, 5"), "{told}");

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use streamgauge_bundle::{PATTERN_SHELL, QUERY_SHELL};
-use wasm_encoder::{ComponentSection as _, CustomSection, InstanceSection, ModuleArg, ModuleSection};
+use wasm_encoder::{CustomSection, InstanceSection, ModuleArg, ModuleSection};
 
 use super::EncodeError;
 use super::module::module;
+use super::sections::{next_section, take_sized};
+use super::shell::shell;
 use crate::expr::Code;
 use crate::manifest::{FORMAT, Manifest, SECTION, Stage};
 
@@ -26,18 +27,14 @@ pub fn component(
     agree("ingest", manifest.ingest.as_ref(), ingest)?;
     agree("emit", manifest.emit.as_ref(), emit)?;
     let (module, library) = module(ingest, emit)?;
-    let shell =
-        if library.iter().any(|function| function.needs_patterns()) { PATTERN_SHELL } else { QUERY_SHELL };
+    let mut component = shell(&module, library.iter().any(|function| function.needs_patterns()))?;
     let mut instance = InstanceSection::new();
     instance.instantiate(GENERATED_MODULE, [("shell", ModuleArg::Instance(SHELL_INSTANCE))]);
     let json = serde_json::to_vec(manifest).map_err(EncodeError::Manifest)?;
     let section = CustomSection { name: Cow::Borrowed(SECTION), data: Cow::Owned(json) };
 
-    let mut component = shell.to_vec();
-    ModuleSection(&module).append_to_component(&mut component);
-    instance.append_to_component(&mut component);
-    section.append_to_component(&mut component);
-    Ok(component)
+    component.section(&ModuleSection(&module)).section(&instance).section(&section);
+    Ok(component.finish())
 }
 
 /// Checks that a stage tells the host what its code does.
@@ -102,30 +99,7 @@ pub fn manifest(component: &[u8]) -> Result<Manifest, ManifestError> {
     Err(ManifestError::Missing)
 }
 
-/// Takes a section off the front of `bytes`: its id and its content.
-fn next_section<'a>(bytes: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
-    let (&id, rest) = bytes.split_first()?;
-    *bytes = rest;
-    Some((id, take_sized(bytes)?))
-}
-
 /// The data of a custom section (id 0) with the name [`SECTION`].
 fn content_of((id, mut content): (u8, &[u8])) -> Option<&[u8]> {
     (id == 0 && take_sized(&mut content)? == SECTION.as_bytes()).then_some(content)
-}
-
-/// Takes bytes with their number before them, in LEB128, off the front.
-fn take_sized<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let mut size = 0u64;
-    for shift in (0..35).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        size |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            let (taken, rest) = bytes.split_at_checked(usize::try_from(size).ok()?)?;
-            *bytes = rest;
-            return Some(taken);
-        }
-    }
-    None
 }

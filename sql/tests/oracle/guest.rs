@@ -1,12 +1,16 @@
-//! The core modules of a query's component, linked by hand: the shell, which is the same for all, is compiled once.
+//! The core modules of a query's component, linked by hand: each function of a shell is compiled once.
 //!
 //! What the component model would do is done here: columns are lowered and results lifted by the canonical ABI.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use streamgauge_sql::encode;
 use streamgauge_sql::expr::{Code, Expr, Failure, Function, Node};
 use streamgauge_sql::library::Library;
 use streamgauge_sql::types::{DataType, Value};
-use wasmtime::{Engine, Instance, Linker, Memory, Module, Store, TypedFunc};
+use wasmtime::{CacheStore, Config, Engine, Instance, Linker, Memory, Module, Store, TypedFunc};
 
 use crate::batch::{Batch, Column, Selected, Values};
 use crate::manifests::manifest;
@@ -15,16 +19,26 @@ const INGEST: &str = "streamgauge:plugin/query@0.2.0#ingest";
 const COLUMN_BYTES: u32 = 36;
 const FAILURE_BYTES: usize = 12;
 
+/// Compiles the core modules of queries.
 pub struct Shell {
     engine: Engine,
-    plain: Compiled,
-    patterns: Compiled,
+    /// The shells that were compiled, by their bytes: a query has one with the functions that it calls.
+    modules: Mutex<HashMap<Vec<u8>, Module>>,
 }
 
-/// A shell that is compiled.
-struct Compiled {
-    bytes: Vec<u8>,
-    module: Module,
+/// Machine code by function.
+#[derive(Debug, Default)]
+struct Functions(Mutex<HashMap<Vec<u8>, Vec<u8>>>);
+
+impl CacheStore for Functions {
+    fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
+        self.0.lock().unwrap().get(key).cloned().map(Cow::Owned)
+    }
+
+    fn insert(&self, key: &[u8], value: Vec<u8>) -> bool {
+        self.0.lock().unwrap().insert(key.to_vec(), value);
+        true
+    }
 }
 
 pub struct Guest {
@@ -61,27 +75,27 @@ pub fn with_pattern() -> Code {
 
 impl Shell {
     pub fn compile() -> Self {
-        let engine = Engine::default();
-        let compiled = |code: Option<&Code>| {
-            let component = encode::component(&manifest(code, None), code, None).unwrap();
-            let bytes = core_modules(&component)[0].to_vec();
-            let module = Module::new(&engine, &bytes).unwrap();
-            assert_eq!(module.imports().len(), 0);
-            Compiled { bytes, module }
-        };
-        let (plain, patterns) = (compiled(None), compiled(Some(&with_pattern())));
-        Self { plain, patterns, engine }
+        let mut config = Config::new();
+        config.enable_incremental_compilation(Arc::new(Functions::default())).unwrap();
+        Self { engine: Engine::new(&config).unwrap(), modules: Mutex::default() }
+    }
+
+    fn module(&self, shell: &[u8]) -> Module {
+        let mut modules = self.modules.lock().unwrap();
+        let compiled =
+            modules.entry(shell.to_vec()).or_insert_with(|| Module::new(&self.engine, shell).unwrap());
+        assert_eq!(compiled.imports().len(), 0);
+        compiled.clone()
     }
 
     pub fn instantiate(&self, code: &Code) -> Guest {
         let component = encode::component(&manifest(Some(code), None), Some(code), None).unwrap();
         wasmparser::Validator::new().validate_all(&component).unwrap();
         let [shell, generated] = core_modules(&component)[..] else { unreachable!("two modules") };
-        let compiled = if shell == self.plain.bytes { &self.plain } else { &self.patterns };
-        assert_eq!(shell.len(), compiled.bytes.len(), "one of the two shells");
+        let shell = self.module(shell);
         let generated = Module::new(&self.engine, generated).unwrap();
         let mut store = Store::new(&self.engine, ());
-        let shell = Instance::new(&mut store, &compiled.module, &[]).unwrap();
+        let shell = Instance::new(&mut store, &shell, &[]).unwrap();
         let mut linker = Linker::new(&self.engine);
         linker.instance(&mut store, "shell", shell).unwrap();
         linker.instantiate(&mut store, &generated).unwrap();

@@ -76,11 +76,11 @@ impl Folder {
         Ok(Self { opened })
     }
 
-    /// The bytes of a file, which counts as used now; none if it is not there.
+    /// A file, which counts as used now, and its bytes; none if it is not there.
     ///
     /// # Errors
     /// Where it is not a file of this user alone, or cannot be read.
-    pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn read(&self, name: &str) -> io::Result<Option<(File, Vec<u8>)>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = match openat(&self.opened, name, flags, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
@@ -96,7 +96,7 @@ impl Folder {
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         // Where that fails it is removed the earlier.
         let _ = futimens(file.as_fd(), &Timestamps { last_access: now, last_modification: now });
-        Ok(Some(bytes))
+        Ok(Some((file, bytes)))
     }
 
     /// Writes a file, which appears as a whole or not at all. A crash of the machine may leave a damaged one, which its digest tells.

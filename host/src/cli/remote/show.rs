@@ -19,6 +19,9 @@ pub(in crate::cli) struct Options {
     /// Print its SQL alone
     #[arg(long, conflicts_with = "json")]
     sql: bool,
+    /// The SQL and the plugins of an earlier version
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
+    version: Option<u64>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -27,7 +30,10 @@ pub(in crate::cli) struct Options {
 }
 
 pub(in crate::cli) fn run(options: &Options) -> Result<(), Failure> {
-    let answer = Remote::new(&options.host)?.ask(Request::get(&["deployments", &options.name]))?;
+    let query: Vec<(&str, String)> =
+        options.version.iter().map(|version| ("version", version.to_string())).collect();
+    let path = ["deployments", &options.name];
+    let answer = Remote::new(&options.host)?.ask(Request { query: &query, ..Request::get(&path) })?;
     if options.json {
         return print_json(&answer.json);
     }

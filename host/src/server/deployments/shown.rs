@@ -54,6 +54,21 @@ impl Deployments {
         })
     }
 
+    /// One of them, whole, with the SQL and the components of an earlier version.
+    ///
+    /// # Errors
+    /// There is none of that name, or it has no such version any more.
+    pub fn detail_of(&self, name: &str, version: u64) -> Result<DeploymentDetail, Refused> {
+        let mut detail = self.detail(name)?;
+        let known = self.lock();
+        let known = known.get(name).ok_or_else(|| Refused::Unknown(name.to_owned()))?;
+        let found = known.record.versions.iter().find(|one| one.number == version);
+        let found = found.ok_or_else(|| Refused::UnknownVersion(name.to_owned(), version))?;
+        detail.text.clone_from(&found.text);
+        detail.plugins = found.plugins.iter().cloned().collect();
+        Ok(detail)
+    }
+
     /// All queries that run.
     ///
     /// # Errors
@@ -108,24 +123,21 @@ impl Deployments {
         self.lock().values().filter_map(|known| Some(known.registry.as_ref()?.1.clone())).collect()
     }
 
-    /// Whether all deployments that should run do, and read. An error says which does not.
+    /// Whether all deployments that should run do, and read. An error names one that does not, and says why.
     ///
     /// # Errors
     /// One is not past its recovery.
-    pub fn ready(&self) -> Result<(), String> {
+    pub fn ready(&self) -> Result<(), (String, String)> {
         for (name, known) in &*self.lock() {
             match &known.phase {
-                Phase::Changing => return Err(format!("deployment '{name}' is being started")),
+                Phase::Changing => return Err((name.clone(), "it is being started".to_owned())),
                 Phase::Running => {
                     let mut waiting = known.subscriptions.iter().filter(|one| {
                         // What has failed is shown as failed, and begins no more by itself.
                         !one.progress.has_begun() && one.failure.get().is_none()
                     });
                     if let Some(waiting) = waiting.next() {
-                        return Err(format!(
-                            "deployment '{name}': source '{}' is not read yet",
-                            waiting.source
-                        ));
+                        return Err((name.clone(), format!("source '{}' is not read yet", waiting.source)));
                     }
                 }
                 Phase::Paused | Phase::Failed(_) | Phase::Finished | Phase::Dropped => {}
@@ -168,9 +180,7 @@ fn deployment(name: &str, known: &Known, status: Option<&Status>) -> Deployment 
         (Phase::Running, Some(State::Leaving | State::Delivering)) => (DeploymentState::Ending, None),
         (Phase::Running, _) if !has_begun => {
             let waiting = subscriptions.iter().find(|subscription| !subscription.progress.has_begun());
-            let why = waiting.map(|waiting| {
-                format!("source '{}' is not read yet; the log says what it waits for", waiting.source)
-            });
+            let why = waiting.map(|waiting| format!("source '{}' is not read yet", waiting.source));
             (DeploymentState::Starting, why)
         }
         (Phase::Running, _) => (DeploymentState::Running, None),

@@ -15,7 +15,7 @@ use crate::{
         logs::is_about,
         plugins::{is_component, is_plugin_name},
         problem::Problem,
-        shapes::{self, DeploymentList, PluginList, QueryList, Rows},
+        shapes::{self, Deployment, DeploymentList, DeploymentState, PluginList, QueryList, Rows},
     },
 };
 
@@ -30,7 +30,7 @@ impl Asked {
         self.path.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    fn is_set(&self, name: &str) -> bool {
+    pub(in crate::server) fn is_set(&self, name: &str) -> bool {
         self.query.get(name).is_some_and(|value| value == "true")
     }
 
@@ -47,7 +47,20 @@ impl Asked {
 
     /// The deployment as it is now.
     fn shown(&self, status: u16) -> Result<Reply, Problem> {
-        json(status, &self.deployments.detail(self.part("name"))?)
+        let mut detail = self.deployments.detail(self.part("name"))?;
+        self.explain(&mut detail.deployment);
+        json(status, &detail)
+    }
+
+    /// What a deployment waits for whose sources are not all read yet.
+    fn explain(&self, deployment: &mut Deployment) {
+        if deployment.state == DeploymentState::Starting
+            && let Some(reason) = &mut deployment.reason
+            && let Some(what) = self.logs.last_warning(&deployment.name)
+        {
+            reason.push_str("; ");
+            reason.push_str(&what);
+        }
     }
 }
 
@@ -65,7 +78,10 @@ pub(super) fn livez(_: &Asked) -> Result<Reply, Problem> {
 pub(super) fn readyz(asked: &Asked) -> Result<Reply, Problem> {
     Ok(match asked.deployments.ready() {
         Ok(()) => Reply::Page(200, TEXT, "ready\n".into()),
-        Err(why) => Reply::Page(503, TEXT, format!("not ready: {why}\n").into()),
+        Err((name, why)) => {
+            let waits = asked.logs.last_warning(&name).map(|what| format!("; {what}")).unwrap_or_default();
+            Reply::Page(503, TEXT, format!("not ready: deployment '{name}': {why}{waits}\n").into())
+        }
     })
 }
 
@@ -78,11 +94,16 @@ pub(super) fn openapi(asked: &Asked) -> Result<Reply, Problem> {
 }
 
 pub(super) fn list(asked: &Asked) -> Result<Reply, Problem> {
-    json(200, &DeploymentList { deployments: asked.deployments.list()? })
+    let mut deployments = asked.deployments.list()?;
+    deployments.iter_mut().for_each(|deployment| asked.explain(deployment));
+    json(200, &DeploymentList { deployments })
 }
 
 pub(super) fn show(asked: &Asked) -> Result<Reply, Problem> {
-    asked.shown(200)
+    let Some(version) = asked.query.get("version") else { return asked.shown(200) };
+    let mut detail = asked.deployments.detail_of(asked.part("name"), version.parse().unwrap_or_default())?;
+    asked.explain(&mut detail.deployment);
+    json(200, &detail)
 }
 
 pub(super) fn put(asked: &Asked) -> Result<Reply, Problem> {
