@@ -3,7 +3,8 @@
 
     docs.py STREAMGAUGE FILE.md...
 
-A fenced block `LANGUAGE file=NAME` is written to that file, in a folder of the document's own. In a block `console` each line that begins
+A fenced block `LANGUAGE file=NAME` is written to that file, in a folder of the document's own. `sql with=NAME` are statements that `check` must
+find to be right behind those of that file. In a block `console` each line that begins
 with `$ ` is run by a shell in that folder. It must print what stands below it, errors included. `[1]` as the last line is the exit status,
 if it is not 0. The folder's name in the output is replaced by `/srv/gauge`. `plugins/` in it holds the components that the build
 made: NAME.wasm for each reducer and sink of the product.
@@ -25,7 +26,7 @@ from pathlib import Path
 SECONDS_MAX = 300
 NEEDS = re.compile(r"^<!-- needs: (.*) -->$", re.MULTILINE)
 BYTES = re.compile(r"(a component of) \d+ (bytes)|(  Size:) \d+ (bytes)")
-BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?(?: with=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def environment(folder, binary):
@@ -85,6 +86,15 @@ def end_what_was_started(folder):
             pass  # it has ended
 
 
+def check_sql(document, block, folder, binary):
+    """Whether statements that no command runs are right behind those of a file."""
+    beside, text = block
+    Path(folder, "example.sql").write_text(text)
+    if found := run(f"streamgauge check {beside} example.sql", folder, binary):
+        sys.exit(f"{document}: the example behind {beside}\n{text}is refused:\n{found}")
+    return 1
+
+
 def check(document, binary):
     count, source = 0, document.read_text()
     with tempfile.TemporaryDirectory() as folder:
@@ -92,8 +102,10 @@ def check(document, binary):
             return 0
         if plugins := components(binary):
             Path(folder, "plugins").symlink_to(plugins)
-        for language, name, text in BLOCK.findall(source):
-            if name:
+        for language, name, beside, text in BLOCK.findall(source):
+            if beside:
+                count += check_sql(document, (beside, text), folder, binary)
+            elif name:
                 file = Path(folder, name)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)

@@ -8,6 +8,7 @@ mod own_plugin;
 mod pulled_plugin;
 mod files;
 mod needed;
+mod ends;
 mod identity;
 mod leftovers;
 mod option_page;
@@ -64,6 +65,7 @@ pub use self::{
     advice::Advice,
     catalog::{HostCatalog, PlacedCatalog, PluginPlace},
     connectors::Connectors,
+    ends::without_end,
     error::DeployError,
     leftovers::{delivered, find},
     option_page::OptionPage,
@@ -223,6 +225,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
     files::check_overwrite(deployment)?;
     let needed = needed(program);
     check_chains(&needed)?;
+    deployment.check_ends(&needed)?;
     let components = deployment.components(&needed)?;
     let pool = deployment.state.is_some().then(|| resources.state_pool(deployment)).transpose()?;
     let tasks = needed.iter().filter(|query| matches!(query.plan.manifest.input, Input::Source(_)));

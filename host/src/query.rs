@@ -7,6 +7,7 @@
 
 mod columns;
 mod input;
+mod grouping_sets;
 mod fold;
 mod late;
 mod emit;

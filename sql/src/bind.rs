@@ -3,7 +3,9 @@
 mod relation;
 mod row_view;
 mod named_query;
+mod find;
 mod late_data;
+mod printed;
 mod source;
 mod sink;
 mod plugin;
@@ -16,6 +18,7 @@ mod query;
 mod output;
 mod order;
 mod distinct;
+mod grouping;
 mod over;
 mod window;
 mod window_function;
@@ -44,7 +47,7 @@ use crate::errors::{Errors, both};
 use crate::manifest::{Field, Input, Sink, Source, Target};
 use crate::parse::Statement;
 use crate::parse::from::Relation as Written;
-use crate::parse::name::{Name, nearest, same};
+use crate::parse::name::{Name, same};
 use crate::parse::options::OptionDef;
 use crate::parse::plugin::PluginDef;
 use crate::parse::select::Select;
@@ -56,8 +59,10 @@ use relation::{Relation, RelationColumn, RelationKind, TimeRole};
 use value::GivenOptions;
 
 pub(crate) use aggregate::BoundAggregate;
+pub(crate) use grouping::SET_NUMBER;
 pub(crate) use order::{BoundOrder, BoundOrderKey};
 pub(crate) use over::BoundOperator;
+pub use printed::Printed;
 pub(crate) use query::{Behind, BoundOutput, BoundSelect, Computed};
 pub(crate) use window::Windows;
 
@@ -106,6 +111,8 @@ pub(crate) struct Binder<'a> {
     /// How much may still be written into queries in the place of what they read.
     room: usize,
     pub(crate) warnings: Vec<Problem>,
+    /// What EXPLAIN and DESCRIBE print.
+    pub(crate) printed: Vec<Printed>,
     /// Which of the program's files is read.
     pub(crate) file: usize,
     /// How it is called.
@@ -145,6 +152,7 @@ impl<'a> Binder<'a> {
             inlined: Vec::new(),
             room: row_view::ROOM,
             warnings,
+            printed: Vec::new(),
             file: 0,
             file_name: "",
             option_places: Vec::new(),
@@ -188,6 +196,8 @@ impl<'a> Binder<'a> {
                 let query = self.numbered("select", select.span)?;
                 self.query(query, select, &statement.sql, Target::Console).map(Some)
             }
+            Body::Explain(body) => self.explain(body, statement).map(|()| None),
+            Body::Describe(name) => self.describe(name).map(|()| None),
         }
     }
 
@@ -343,11 +353,17 @@ impl<'a> Binder<'a> {
     fn bind_select(&mut self, select: &Select, sql: &str) -> Checked<(Relation, BoundSelect)> {
         let mut errors = Errors::default();
         let (relation, windows, span) = match &select.from.relation {
-            Written::Named(name) => (self.find(name)?, None, name.span),
+            Written::Named(name) => {
+                let relation = self.find(name)?;
+                let windows = self.whole(select, &relation, name.span);
+                (relation, errors.keep(windows).unwrap_or(Some(Windows::UNKNOWN)), name.span)
+            }
             Written::Query(inner, span) => {
                 let unnamed = Name { text: "subquery".to_owned(), quoted: false, span: *span };
                 let name = select.from.alias.as_ref().unwrap_or(&unnamed);
-                (self.bind_named(name, inner, sql)?, None, *span)
+                let relation = self.bind_named(name, inner, sql)?;
+                let windows = self.whole(select, &relation, *span);
+                (relation, errors.keep(windows).unwrap_or(Some(Windows::UNKNOWN)), *span)
             }
             Written::Window(call) => {
                 let (relation, windows) = match window::arguments(call) {
@@ -366,66 +382,27 @@ impl<'a> Binder<'a> {
                 (relation, Some(errors.keep(windows).unwrap_or(Windows::UNKNOWN)), call.span)
             }
         };
-        let functions = Functions {
-            catalog: self.catalog,
-            own: &self.own_aggregates,
-            names: Names { declared: self.declared, broken: &self.broken },
-        };
-        let select = query::bind(functions, select, &relation, windows, &mut self.warnings);
+        let mut warnings = std::mem::take(&mut self.warnings);
+        let select = query::bind(self.functions(), select, &relation, windows, &mut warnings);
+        self.warnings = warnings;
         let ((), select) = both(errors.end(), select)?;
         self.read_through(relation, select, span)
     }
 
-    fn find(&self, name: &Name) -> Checked<Relation> {
-        if let Some(relation) = self.named.iter().rev().find(|relation| name.means(&relation.name)) {
-            return Ok(relation.clone());
+    /// The functions that queries may call.
+    fn functions(&self) -> Functions<'_> {
+        Functions {
+            catalog: self.catalog,
+            own: &self.own_aggregates,
+            names: Names { declared: self.declared, broken: &self.broken },
         }
-        if let Some(relation) = self.relations.iter().find(|relation| name.means(&relation.name)) {
-            return Ok(relation.clone());
-        }
-        self.check_broken(name)?;
-        let problem = Problem::new(name.span, format!("there is no source or view `{}`", name.text));
-        if self.sinks.iter().any(|sink| name.means(&sink.name)) {
-            return Err(problem.help(format!("`{}` is a sink: it can only be written to", name.text)));
-        }
-        if self.declared.iter().any(|declared| name.means(declared)) {
-            return Err(
-                problem.help("it is declared further down: move its CREATE statement before this one")
-            );
-        }
-        let names = self.relations.iter().map(|relation| relation.name.as_str());
-        Err(match nearest(&name.text, names) {
-            Some(near) => problem.suggest(Some(near)),
-            None => problem.help("declare it with CREATE SOURCE or CREATE VIEW"),
-        })
     }
 
-    fn find_sink(&self, name: &Name) -> Checked<String> {
-        if let Some(sink) = self.sinks.iter().find(|sink| name.means(&sink.name)) {
-            return Ok(sink.name.clone());
-        }
-        self.check_broken(name)?;
-        let problem = Problem::new(name.span, format!("there is no sink `{}`", name.text));
-        if let Some(relation) = self.relations.iter().find(|relation| name.means(&relation.name)) {
-            return Err(problem.help(format!("{} can only be read", relation.describe())));
-        }
-        if self.declared.iter().any(|declared| name.means(declared)) {
-            return Err(
-                problem.help("it is declared further down: move its CREATE statement before this one")
-            );
-        }
-        Err(match nearest(&name.text, self.sinks.iter().map(|sink| sink.name.as_str())) {
-            Some(near) => problem.suggest(Some(near)),
-            None => {
-                problem.help(format!("declare it: CREATE SINK {} WITH (connector = 'console')", name.text))
-            }
-        })
-    }
-
-    fn check_broken(&self, name: &Name) -> Checked<()> {
-        match self.broken.iter().any(|broken| name.means(broken)) {
-            true => Err(Problem::follows(name.span)),
-            false => Ok(()),
+    /// The one window of a query that aggregates without windows; none where it selects rows.
+    fn whole(&self, select: &Select, relation: &Relation, span: Span) -> Checked<Option<Windows>> {
+        match query::aggregates(self.functions(), select, relation) {
+            true => Windows::whole(relation, span).map(Some),
+            false => Ok(None),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlparser::tokenizer::{Location, Span};
 
-use crate::bind::Binder;
+use crate::bind::{Binder, Printed};
 use crate::catalog::Catalog;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
 use crate::manifest::{Input, Sink, Source, Target};
@@ -25,8 +25,22 @@ pub struct Compiled {
     /// Views that no query reads, where the program writes somewhere. Where more statements were added to those of files, as by
     /// `query`, they say little.
     pub unread: Vec<Diagnostic>,
+    /// Queries that have a row only when their input ends, with what to say where it does not. They run over files, topics that are read to
+    /// their end as it is, and in tests.
+    pub endless: Vec<Endless>,
+    /// What the statements EXPLAIN and DESCRIBE print, in order.
+    pub printed: Vec<Printed>,
     /// Why there is nothing to run: the files hold only definitions, which may be a part of a program.
     pub writes_nowhere: Option<Diagnostic>,
+}
+
+/// A query that aggregates all of its input without windows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endless {
+    /// The source that must end, by name.
+    pub source: String,
+    /// What is wrong where it does not.
+    pub diagnostic: Diagnostic,
 }
 
 /// What the files of a program say together.
@@ -68,7 +82,7 @@ pub fn compile_within(
     let statements = parsed.iter().flat_map(|(_, statements)| statements);
     let declared: Vec<String> = statements.filter_map(|parsed| parsed.declares.clone()).collect();
     let mut binder = Binder::new(catalog, variables, &declared);
-    let mut queries = Vec::new();
+    let (mut queries, mut endless) = (Vec::new(), Vec::new());
     let mut report = Report::default();
     let (mut last, mut views) = (None, Vec::new());
     for (number, (file, statements)) in parsed.into_iter().enumerate() {
@@ -85,6 +99,7 @@ pub fn compile_within(
                 for query in binder.bind(&statement)? {
                     let query = Query { plan: build(query), file: number };
                     sink_rows::check(&query, &queries, &binder, catalog, statement.span)?;
+                    endless.extend(has_no_end(&query, &queries, statement.span, file));
                     queries.push(query);
                 }
                 Ok(())
@@ -116,13 +131,40 @@ pub fn compile_within(
     }
     debug_assert!(views_exist(&queries), "every view that is read is a query before");
     let unread = if writes { unread(&views, &queries, &binder.inlined) } else { Vec::new() };
-    let Binder { sources, sinks, .. } = binder;
+    let Binder { sources, sinks, printed, .. } = binder;
     Ok(Compiled {
         program: Program { sources, sinks, queries },
         warnings: diagnostics,
         unread,
+        endless,
+        printed,
         writes_nowhere: nowhere,
     })
+}
+
+/// What is wrong with a query where its source has no end; none where it has windows that close.
+fn has_no_end(query: &Query, before: &[Query], span: Span, file: &SourceText) -> Option<Endless> {
+    let manifest = &query.plan.manifest;
+    manifest.window.as_ref().filter(|window| !window.kind.has_bounds())?;
+    let mut input = &manifest.input;
+    let source = loop {
+        let read = match input {
+            Input::Source(name) => break name,
+            Input::View(read) | Input::Late(read) => read,
+        };
+        input = before
+            .iter()
+            .map(|query| &query.plan.manifest)
+            .find(|query| query.name == *read)
+            .map(|query| &query.input)?;
+    };
+    let message = format!(
+        "an aggregate without a window has its row when the input ends, and the source `{source}` has no end"
+    );
+    let problem = Problem::new(span, message).help(format!(
+        "write windows, such as FROM TUMBLE({source}, ts, INTERVAL '1' MINUTE), or give it an end: --input {source}=FILE, --bounded"
+    ));
+    Some(Endless { source: source.clone(), diagnostic: problem.locate(file, Severity::Error) })
 }
 
 /// A file as diagnostics quote it.

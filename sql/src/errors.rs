@@ -29,14 +29,6 @@ impl Errors {
         self.0.is_none()
     }
 
-    /// All of them and one more.
-    pub(crate) fn with(self, problem: Box<Problem>) -> Box<Problem> {
-        match self.0 {
-            Some(first) => problem.and(*first),
-            None => problem,
-        }
-    }
-
     /// All of them; `problem` where there are none, from which it then follows.
     pub(crate) fn or(self, problem: Box<Problem>) -> Box<Problem> {
         self.0.unwrap_or(problem)

@@ -35,8 +35,9 @@ mod sink_rows;
 mod compile;
 mod format;
 
+pub use bind::Printed;
 pub use catalog::Catalog;
-pub use compile::{Compiled, Program, Query, compile, compile_within};
+pub use compile::{Compiled, Endless, Program, Query, compile, compile_within};
 pub use error::{Diagnostic, Severity, SourceText};
 pub use format::format;
 pub use parse::{SqlLimits, nearest};

@@ -60,6 +60,8 @@ pub enum Library {
     Matches,
     /// `regexp_extract(text, pattern, group)`
     Extract,
+    /// `regexp_replace(text, pattern, to, all)`; `all` is 1 where every match is replaced, else 0.
+    PatternReplace,
 }
 
 /// How a call can end.
@@ -99,7 +101,7 @@ const fn entry(
 }
 
 /// All functions, by number.
-pub const ENTRIES: [Entry; 26] = [
+pub const ENTRIES: [Entry; 27] = [
     entry(Library::Fold, "shell.fold", &[Text], Text, End::Value),
     entry(Library::Substring, "shell.substring", &[Text, Int64], Text, End::Value),
     entry(Library::SubstringFor, "shell.substring_for", &[Text, Int64, Int64], Text, End::Fails),
@@ -126,6 +128,7 @@ pub const ENTRIES: [Entry; 26] = [
     entry(Library::FromSeconds, "shell.from_seconds", &[Float64], Timestamp, End::Fails),
     entry(Library::Matches, "shell.matches", &[Text, Text], Boolean, End::Fails),
     entry(Library::Extract, "shell.extract", &[Text, Text, Int64], Text, End::FailsOrNull),
+    entry(Library::PatternReplace, "shell.pattern_replace", &[Text, Text, Text, Int64], Text, End::Fails),
 ];
 
 impl Library {
@@ -141,7 +144,7 @@ impl Library {
 
     /// Whether it needs the engine of regular expressions, which only a shell of its own has.
     pub fn needs_patterns(self) -> bool {
-        matches!(self, Self::Matches | Self::Extract)
+        matches!(self, Self::Matches | Self::Extract | Self::PatternReplace)
     }
 }
 
@@ -154,6 +157,6 @@ mod tests {
         for (number, entry) in ENTRIES.iter().enumerate() {
             assert_eq!(entry.function as usize, number, "{}", entry.export);
         }
-        assert_eq!(Library::Extract as usize + 1, ENTRIES.len());
+        assert_eq!(Library::PatternReplace as usize + 1, ENTRIES.len());
     }
 }

@@ -13,7 +13,7 @@ use crate::path::PathStep;
 pub use crate::plugin::{Plugin, PluginFile};
 pub use crate::time_format::{TimeFormat, TimePattern, Zone};
 use crate::types::{DataType, Value};
-pub use crate::window_kind::WindowKind;
+pub use crate::window_kind::{WHOLE_END_US, WHOLE_START_US, WindowKind};
 
 /// The name of the custom section.
 pub const SECTION: &str = "streamgauge:query";
@@ -122,6 +122,8 @@ pub enum Column {
     WindowStart,
     /// The window's end. Only behind the window.
     WindowEnd,
+    /// The number of the grouping set that a group is of, of [`Window::sets`]. Only in [`Window::keys`], the last.
+    SetNumber,
     /// The value that one of [`Manifest::operators`] gives for the row. Only in the SELECT list.
     Operator(usize),
 }
@@ -135,6 +137,10 @@ pub struct Window {
     pub time: usize,
     /// The group's key; empty = one group.
     pub keys: Vec<Key>,
+    /// The set numbers of the grouping sets: each row is in a group of each. Bit `i` is set where key `i` is left out of the set, and NULL in
+    /// its groups; the last key is [`Column::SetNumber`] then. Empty = each row is in the group of all its keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<i64>,
     /// One for each different aggregate call.
     pub aggregates: Vec<Aggregate>,
 }

@@ -17,6 +17,7 @@ pub(crate) mod data_type;
 pub(crate) mod duration;
 pub(crate) mod options;
 pub(crate) mod select;
+pub(crate) mod grouping;
 pub(crate) mod order;
 pub(crate) mod from;
 pub(crate) mod refused;

@@ -41,7 +41,14 @@ pub enum WindowKind {
         /// Sessions are cut so often from their first event on, in microseconds; at least the gap.
         max_length_us: i64,
     },
+    /// One window over all of a bounded input, which closes when the input ends: aggregation without windows.
+    Whole,
 }
+
+/// 0001-01-01T00:00:00Z, the earliest event time, in microseconds since the epoch: where the window over all of an input starts.
+pub const WHOLE_START_US: i64 = -62_135_596_800_000_000;
+/// The end of the year 9999, which all event times are before, in microseconds since the epoch: where that window ends.
+pub const WHOLE_END_US: i64 = 253_402_300_800_000_000;
 
 impl WindowKind {
     /// The length of the longest window, in microseconds.
@@ -51,6 +58,7 @@ impl WindowKind {
                 size_us
             }
             Self::Session { gap_us, max_length_us } => max_length_us.saturating_add(gap_us),
+            Self::Whole => WHOLE_END_US - WHOLE_START_US,
         }
     }
 
@@ -61,17 +69,23 @@ impl WindowKind {
             Self::Hop { slide_us, .. } => slide_us,
             Self::Cumulate { step_us, .. } => step_us,
             Self::Session { gap_us, .. } => gap_us,
+            Self::Whole => self.size_us(),
         }
     }
 
-    /// Where a window starts, in microseconds from the epoch; 0 of sessions, which start with an event.
+    /// Where a window starts, in microseconds from the epoch; 0 of sessions, which start with an event, and of the window over all of an input.
     pub fn offset_us(self) -> i64 {
         match self {
             Self::Tumble { offset_us, .. }
             | Self::Hop { offset_us, .. }
             | Self::Cumulate { offset_us, .. } => offset_us,
-            Self::Session { .. } => 0,
+            Self::Session { .. } | Self::Whole => 0,
         }
+    }
+
+    /// Whether `window_start` and `window_end` say something: all windows but the one over all of an input have bounds.
+    pub fn has_bounds(self) -> bool {
+        self != Self::Whole
     }
 }
 

@@ -38,7 +38,9 @@ impl Default for Settings {
 impl Settings {
     /// The first window that is emitted.
     pub(super) fn first_window(&self, slicing: &Slicing) -> WindowNumber {
-        self.emit_from_us.map_or(WindowNumber::MIN, |from| slicing.first_starting(from))
+        // The one window over all of an input has what is read of it, wherever that begins.
+        let from = self.emit_from_us.filter(|_| !slicing.is_whole());
+        from.map_or(WindowNumber::MIN, |from| slicing.first_starting(from))
     }
 }
 
@@ -63,7 +65,7 @@ pub struct Usage {
 /// use streamgauge_sql::manifest::{Window, WindowKind};
 ///
 /// let kind = WindowKind::Tumble { size_us: 60_000_000, offset_us: 0 };
-/// let minute = Window { kind, time: 0, keys: vec![], aggregates: vec![] };
+/// let minute = Window { kind, time: 0, keys: vec![], sets: vec![], aggregates: vec![] };
 /// let query = WindowQuery::new(&minute, Settings::default(), [SourceIndex::FIRST.partition(0)])?;
 /// assert_eq!(query.watermark(), i64::MIN);
 /// # Ok::<(), streamgauge_engine::BadWindow>(())

@@ -7,7 +7,7 @@
 //! Windows that cumulate are numbered along their ends: window `k` ends with slice `k`, which is one step long, and starts where its
 //! *period* does, a run of [`Slicing::per_window`] slices. So a slice is in its own window and in the later ones of its period.
 
-use streamgauge_sql::manifest::{Window, WindowKind};
+use streamgauge_sql::manifest::{WHOLE_END_US, WHOLE_START_US, Window, WindowKind};
 
 /// 0001-01-01T00:00:00Z, the earliest event time.
 pub const TIME_MIN_US: i64 = -62_135_596_800_000_000;
@@ -84,6 +84,7 @@ impl Slicing {
             WindowKind::Tumble { size_us, .. } => (size_us, size_us, false),
             WindowKind::Hop { slide_us, size_us, .. } => (slide_us, size_us, false),
             WindowKind::Cumulate { step_us, size_us, .. } => (step_us, size_us, true),
+            WindowKind::Whole => return Ok(Self::whole()),
             // These follow their events.
             WindowKind::Session { gap_us, .. } => {
                 return Err(BadWindow { slide_us: gap_us, size_us: window.kind.size_us(), offset_us: 0 });
@@ -97,6 +98,18 @@ impl Slicing {
         let rest = size % slide;
         let (per_slide, per_window) = if rest == 0 { (1, size / slide) } else { (2, size / slide * 2 + 1) };
         Ok(Self { slide, size, offset, rest, per_slide, per_window, cumulates })
+    }
+
+    /// One window of one slice, which all event times are in.
+    fn whole() -> Self {
+        let size = WHOLE_END_US - WHOLE_START_US;
+        let (rest, per_slide, per_window) = (0, 1, 1);
+        Self { slide: size, size, offset: WHOLE_START_US, rest, per_slide, per_window, cumulates: false }
+    }
+
+    /// Whether there is one window, which all event times are in.
+    pub(super) fn is_whole(&self) -> bool {
+        self.offset == WHOLE_START_US
     }
 
     /// Slices as long as the gap of sessions. A group counts for a gap beyond the slice of its last event.
@@ -206,7 +219,7 @@ impl Slicing {
 #[cfg(test)]
 pub(super) fn window(slide_us: i64, size_us: i64) -> Window {
     let kind = WindowKind::Hop { slide_us, size_us, offset_us: 0 };
-    Window { kind, time: 0, keys: vec![], aggregates: vec![] }
+    Window { kind, time: 0, keys: vec![], sets: vec![], aggregates: vec![] }
 }
 
 #[cfg(test)]

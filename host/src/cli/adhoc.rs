@@ -63,6 +63,10 @@ impl Question<'_> {
         let limits = self.limits.limits();
         let plugins = Arc::new(program::plugins(&limits)?);
         let compiled = self.compiled(&plugins, &limits)?;
+        run::print_statements(compiled.printed.iter())?;
+        if compiled.program.queries.iter().all(|query| query.plan.manifest.target == Target::View) {
+            return Ok(());
+        }
         let asked =
             compiled.program.queries.iter().filter(|query| query.plan.manifest.target == Target::Console);
         let limit = RowLimit { queries: asked.count(), rows: self.rows_max, stops: self.stops() };
@@ -129,7 +133,9 @@ impl Question<'_> {
         let mut compiled = program::compile_texts(&texts, &variables, plugins, limits, self.log.format())?;
         let is_asked = |query: &Query| query.file >= paths.len();
         let asked: Vec<&Query> = compiled.program.queries.iter().filter(|query| is_asked(query)).collect();
-        if asked.is_empty() {
+        // Of the files only what the statements read is there.
+        compiled.printed.retain(|printed| printed.file >= paths.len());
+        if asked.is_empty() && compiled.printed.is_empty() {
             return Err(Failure::Input(
                 "error: there is no question\nhelp: write a SELECT behind -e".to_owned(),
             ));

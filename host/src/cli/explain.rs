@@ -54,6 +54,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     if options.json {
         return print_json(&Plans { queries: queries.iter().map(Explained::from).collect() });
     }
-    let plans: Vec<String> = queries.iter().map(|query| format!("{}\n", query.plan)).collect();
-    print(&plans.join("\n"))
+    let plans = queries.iter().map(|query| format!("{}\n", query.plan));
+    let printed = compiled.printed.iter().map(|printed| format!("{}\n", printed.text));
+    print(&plans.chain(printed).collect::<Vec<_>>().join("\n"))
 }

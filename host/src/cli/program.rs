@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use streamgauge_component::plugins::Plugins;
 use streamgauge_kafka::Depth;
-use streamgauge_sql::{Compiled, Diagnostic, SourceText, variables::Variables};
+use streamgauge_sql::{Compiled, Diagnostic, Severity, SourceText, variables::Variables};
 
 use super::{Failure, failure::tell_warnings, files, guests, set_options::SetOptions};
 use crate::{
-    deploy::{Connectors, HostCatalog, component},
+    deploy::{Connectors, HostCatalog, component, without_end},
     limits::Limits,
     logging::LogFormat,
 };
@@ -67,7 +67,10 @@ pub(super) fn check(
     match diagnose(&texts, &set.variables(&texts)?, &plugins(limits)?, limits, Depth::Thorough)? {
         Ok(compiled) => {
             compiled.program.queries.iter().try_for_each(|query| component(query).map(drop))?;
-            Ok(compiled.warnings.into_iter().chain(compiled.unread).collect())
+            // A file is checked for all ways to run it.
+            let endless = without_end(&compiled, &Connectors::default()).into_iter();
+            let endless = endless.map(|diagnostic| Diagnostic { severity: Severity::Warning, ..diagnostic });
+            Ok(compiled.warnings.into_iter().chain(compiled.unread).chain(endless).collect())
         }
         Err(diagnostics) => Ok(diagnostics),
     }

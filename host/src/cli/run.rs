@@ -14,7 +14,7 @@ use std::{
 
 use clap::Args;
 use streamgauge_common::{clock::Stopwatch, crash, panics::caught};
-use streamgauge_sql::size;
+use streamgauge_sql::{Printed, size};
 use streamgauge_state::{error::StateError, store::Store};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{Dispatch, dispatcher::with_default, error, info};
@@ -24,7 +24,7 @@ use super::{
     files::{QueryFiles, is_stdin},
     limit_options::LimitOptions,
     log_options::LogOptions,
-    process, program, say,
+    print, process, program, say,
     set_options::SetOptions,
     telemetry,
 };
@@ -32,6 +32,7 @@ use crate::{
     deliver::dead_letter::RecordText,
     deploy::{
         Binding, Connectors, Deployment, DeploymentEnd, HostResources, Runtime, RuntimeEvent, Wired, wire,
+        without_end,
     },
     limits, logging,
     monitor::Monitor,
@@ -161,8 +162,19 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let mut files = options.files.paths(&options.input)?;
     let format = options.log.format();
     let compiled = program::compile_with(&files, &options.set, &plugins, &limits, format)?;
+    print_statements(compiled.printed.iter())?;
     if let Some(nothing) = &compiled.writes_nowhere {
+        if !compiled.printed.is_empty() {
+            return Ok(());
+        }
         return Err(Failure::Wrong(vec![nothing.clone()]));
+    }
+    let connectors = Connectors::default();
+    if !options.bounded && options.input.is_empty() {
+        let endless = without_end(&compiled, &connectors);
+        if !endless.is_empty() {
+            return Err(Failure::Wrong(endless));
+        }
     }
     files.retain(|path| !is_stdin(path));
     let state = options.state.as_deref().map(Store::open).transpose();
@@ -177,7 +189,6 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     // After what records is there, for spans are counted.
     let traces = reports.within(telemetry::of_run)?;
     let timings = Arc::new(Timings::new(options.timings).traced(traces));
-    let connectors = Connectors::default();
     let deployment = Deployment {
         inputs: &options.input,
         outputs: &options.output,
@@ -205,6 +216,12 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         say(&timings);
     }
     done
+}
+
+/// Prints what EXPLAIN and DESCRIBE say.
+pub(super) fn print_statements<'a>(printed: impl Iterator<Item = &'a Printed>) -> Result<(), Failure> {
+    let texts: Vec<String> = printed.map(|printed| format!("{}\n", printed.text)).collect();
+    if texts.is_empty() { Ok(()) } else { print(&texts.join("\n")) }
 }
 
 /// What `run` and `demo` call their one deployment; nobody sees it.

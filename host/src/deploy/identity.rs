@@ -100,6 +100,7 @@ fn output(manifest: &Manifest) -> String {
             Column::Aggregate(index) => ("aggregate", index),
             Column::WindowStart => ("window_start", 0),
             Column::WindowEnd => ("window_end", 0),
+            Column::SetNumber => ("set_number", 0),
             Column::Operator(index) => ("operator", index),
         };
         let _ = writeln!(text, "{} {kind} {index}", output.name);

@@ -174,6 +174,10 @@ fn definition(manifest: &Manifest, read: &[String], column: Column) -> String {
         }
         Column::WindowStart => "window_start".to_owned(),
         Column::WindowEnd => "window_end".to_owned(),
+        Column::SetNumber => {
+            let sets = window.map(|window| window.sets.as_slice()).unwrap_or_default();
+            format!("the grouping set of {sets:?}")
+        }
         Column::Operator(index) => {
             let operator = manifest.operators.get(index);
             operator.map_or_else(|| format!("operator {index}"), |operator| operator.text.clone())

@@ -77,10 +77,14 @@ impl Deployment<'_> {
         paths
     }
 
+    /// Whether a source has an end.
+    pub(super) fn source_ends(&self, source: &Source) -> bool {
+        self.bounded || !self.inputs.is_empty() || !self.named_files(source).is_empty()
+    }
+
     /// Whether all that is read has an end: files, or topics as they are now.
     pub(super) fn input_ends(&self) -> bool {
-        let mut sources = self.program.sources.iter();
-        self.bounded || !self.inputs.is_empty() || sources.all(|source| !self.named_files(source).is_empty())
+        self.program.sources.iter().all(|source| self.source_ends(source))
     }
 
     /// The files that a source itself names.

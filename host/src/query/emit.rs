@@ -50,7 +50,9 @@ impl RunningQuery {
                 break;
             };
             let (end, run) = (closed.window_end, closed.run);
-            let cut_off = windows.engine.cut_off(end).filter(|_| closed.is_last);
+            // The end of the input is what closes the window over all of it.
+            let has_bounds = self.manifest.window.as_ref().is_some_and(|window| window.kind.has_bounds());
+            let cut_off = windows.engine.cut_off(end).filter(|_| closed.is_last && has_bounds);
             self.closed += u64::from(closed.is_last);
             let is_new = is_live && !scope.log.is_decided(over_view, end, run);
             let pass = if is_new { Pass::Live } else { Pass::Replay };
@@ -127,9 +129,10 @@ impl RunningQuery {
             manifest::Column::Aggregate(index) => closed.rows.aggregates.get(index),
             manifest::Column::WindowStart => Some(&starts),
             manifest::Column::WindowEnd => Some(&ends),
-            manifest::Column::Computed(_) | manifest::Column::Input(_) | manifest::Column::Operator(_) => {
-                None
-            }
+            manifest::Column::Computed(_)
+            | manifest::Column::Input(_)
+            | manifest::Column::SetNumber
+            | manifest::Column::Operator(_) => None,
         };
         let mut selected = Selected::default();
         if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {

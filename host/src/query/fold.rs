@@ -7,6 +7,7 @@ use streamgauge_sql::manifest::{self, Manifest};
 use super::{
     InputBatch, Origin, QueryContext, QueryIndex, Windows,
     columns::{constant, lost},
+    grouping_sets::Copies,
     over_view,
 };
 
@@ -27,6 +28,7 @@ pub(super) fn fold<'a>(
     let keys = window
         .keys
         .iter()
+        .filter(|key| key.column != manifest::Column::SetNumber)
         .map(|key| column(key.column).ok_or_else(|| lost(key.column)))
         .collect::<Result<Vec<_>, _>>()?;
     let arguments = window
@@ -45,12 +47,21 @@ pub(super) fn fold<'a>(
         })
         .collect::<Result<Vec<_>, Fault>>()?;
     let batch = FoldBatch { times, kept, keys: &keys, arguments: &arguments };
-    if let Origin::View(_, identity) = input.origin {
-        return scope.context.grouping(|| over_view::fold(windows, &batch, identity));
+    let copies = (!window.sets.is_empty()).then(|| Copies::new(&batch, &window.sets));
+    let mut fold_batch = |batch: &FoldBatch<'_>| match input.origin {
+        Origin::View(_, identity) => match &copies {
+            Some(copies) => over_view::fold(windows, batch, &identity.take(copies.rows())),
+            None => over_view::fold(windows, batch, identity),
+        },
+        Origin::Records(..) => windows.engine.fold(input.partition(), batch, &mut windows.accumulators),
+    };
+    let folded = scope.context.grouping(|| match &copies {
+        Some(copies) => copies.fold(&mut fold_batch),
+        None => fold_batch(&batch),
+    })?;
+    if matches!(input.origin, Origin::View(..)) {
+        return Ok(folded);
     }
-    let partition = input.partition();
-    let folded =
-        scope.context.grouping(|| windows.engine.fold(partition, &batch, &mut windows.accumulators))?;
     if !input.was_reported(scope.reported) {
         scope.context.count_late(query, folded.late, folded.late_partial);
     }

@@ -333,6 +333,13 @@ impl WindowDeadLetters<'_> {
 
     /// What the SELECT list calls a key; where it does not select it, its number.
     fn key_name(&self, key: usize) -> String {
+        let window = self.manifest.window.as_ref();
+        if window
+            .and_then(|window| window.keys.get(key))
+            .is_some_and(|key| key.column == manifest::Column::SetNumber)
+        {
+            return "grouping_set".to_owned();
+        }
         let selected = self.manifest.output.iter().find(|output| output.column == manifest::Column::Key(key));
         selected.map_or_else(|| format!("key_{}", key + 1), |output| output.name.clone())
     }

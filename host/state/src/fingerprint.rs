@@ -75,6 +75,9 @@ impl StateFingerprint {
         let name = |column: Column| name(manifest, column);
         line(format!("windows {} on {}", window_words(window.kind), name(Column::Input(window.time))));
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
+        if !window.sets.is_empty() {
+            line(format!("groups by sets {:?} BIGINT", window.sets));
+        }
         for aggregate in &window.aggregates {
             let Aggregate { reducer, parameters, arguments, .. } = aggregate;
             let signature = signature(manifest, aggregate);
@@ -127,6 +130,7 @@ fn window_words(kind: WindowKind) -> String {
         WindowKind::Session { gap_us, max_length_us } => {
             format!("apart {} cut {}", seconds(gap_us), seconds(max_length_us))
         }
+        WindowKind::Whole => "over all of the input".to_owned(),
     };
     match kind.offset_us() {
         0 => windows,
@@ -233,6 +237,7 @@ fn name(manifest: &Manifest, column: Column) -> String {
         Column::Aggregate(index) => format!("aggregate {index}"),
         Column::WindowStart => "window_start".to_owned(),
         Column::WindowEnd => "window_end".to_owned(),
+        Column::SetNumber => "the grouping set".to_owned(),
         Column::Operator(index) => format!("operator {index}"),
     })
 }

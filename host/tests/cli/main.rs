@@ -19,6 +19,7 @@ mod own_plugins;
 mod outputs;
 mod over_views;
 mod windows;
+mod grouping_sets;
 mod changed;
 mod ends;
 mod kept;

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Regex, RegexBuilder};
 
-use crate::Failure;
+use crate::{Failure, compose};
 
 /// How many compiled patterns a thread keeps.
 const KEPT: usize = 64;
@@ -59,6 +59,68 @@ pub fn extract<'a>(text: &'a [u8], pattern: &[u8], group: i64) -> Result<Option<
     found.and_then(|found| found)
 }
 
+/// Appends `regexp_replace(text, pattern, to)`: the first match, or all of them, become `to`, in which `\1` to `\9` are the groups of the
+/// match, `\&` is all of it and `\\` a backslash. As in PostgreSQL an empty match may follow another match.
+pub fn replace(text: &[u8], pattern: &[u8], to: &[u8], all: bool, out: &mut Vec<u8>) -> Result<(), Failure> {
+    let limit = out.len() + text.len().max(compose::BYTES_MAX);
+    let replaced = with(pattern, |regex| {
+        let (mut search, mut copied) = (0, 0);
+        while search <= text.len() {
+            let Some(captures) = regex.captures_at(text, search) else { break };
+            let Some(found) = captures.get(0) else { break };
+            out.extend_from_slice(text.get(copied..found.start()).unwrap_or_default());
+            substitute(&captures, to, out);
+            if out.len() > limit {
+                return Err(Failure::Overflow);
+            }
+            copied = found.end();
+            if !all {
+                break;
+            }
+            search = if found.is_empty() { next_character(text, copied) } else { copied };
+        }
+        out.extend_from_slice(text.get(copied..).unwrap_or_default());
+        if out.len() > limit { Err(Failure::Overflow) } else { Ok(()) }
+    });
+    replaced.and_then(|replaced| replaced)
+}
+
+/// Appends what stands in the place of a match.
+fn substitute(captures: &Captures<'_>, to: &[u8], out: &mut Vec<u8>) {
+    let mut rest = to;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+        let (before, escape) = rest.split_at(at);
+        out.extend_from_slice(before);
+        let group = |number: u8| captures.get(usize::from(number)).map_or(&[][..], |group| group.as_bytes());
+        let taken = match escape.get(1) {
+            Some(&digit @ b'1'..=b'9') => {
+                out.extend_from_slice(group(digit - b'0'));
+                2
+            }
+            Some(b'&') => {
+                out.extend_from_slice(group(0));
+                2
+            }
+            Some(b'\\') => {
+                out.push(b'\\');
+                2
+            }
+            _ => {
+                out.push(b'\\');
+                1
+            }
+        };
+        rest = escape.get(taken..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Where the character behind the one at `at` begins; behind the end where there is none.
+fn next_character(text: &[u8], at: usize) -> usize {
+    let behind = text.get(at + 1..).unwrap_or_default();
+    at + 1 + behind.iter().take_while(|&&byte| crate::text::is_continuation(byte)).count()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -103,6 +165,33 @@ mod tests {
         ] {
             assert_eq!(text(pattern, group), expected, "{pattern:?} {group}");
         }
+    }
+
+    #[test]
+    fn matches_are_replaced() {
+        let replaced = |text: &str, pattern: &str, to: &str, all| {
+            let mut out = Vec::new();
+            let done = replace(text.as_bytes(), pattern.as_bytes(), to.as_bytes(), all, &mut out);
+            done.map(|()| String::from_utf8(out).unwrap())
+        };
+        for (text, pattern, to, all, expected) in [
+            ("req-42-7", r"\d+", "N", false, "req-N-7"),
+            ("req-42-7", r"\d+", "N", true, "req-N-N"),
+            ("baac", "a*", "-", true, "-b--c-"),
+            ("éa", "x*", "-", true, "-é-a-"),
+            ("", "x*", "-", true, "-"),
+            ("ab", "(a)(b)?", r"[\2\1\&\\\n\3]", false, r"[baab\\n]"),
+            ("a", "(a)|(b)", r"\2.\", false, r".\"),
+            ("abc", "x", "y", true, "abc"),
+        ] {
+            assert_eq!(
+                replaced(text, pattern, to, all).as_deref(),
+                Ok(expected),
+                "{text:?} {pattern:?} {to:?}"
+            );
+        }
+        assert_eq!(replaced(&"a".repeat(2000), "a", &"b".repeat(2000), true), Err(Failure::Overflow));
+        assert_eq!(replaced("a", "(", "", true), Err(Failure::OutOfRange));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) fn keys(
     keys: &mut Vec<Computed>,
 ) -> Checked<()> {
     let Some(span) = select.distinct else { return Ok(()) };
-    if !select.group_by.is_empty() {
+    if !select.group_by.items.is_empty() || select.group_by.sets.is_some() {
         return Err(Problem::new(
             span,
             "DISTINCT stands beside GROUP BY, which gives one row a group already",
@@ -29,7 +29,7 @@ pub(super) fn keys(
             let key = expressions.whole(written, Clause::Distinct).and_then(|expr| match expr.node {
                 // It is the same in all rows.
                 Node::Literal(_) => Ok(()),
-                _ => push_key(expressions, expr, written, keys),
+                _ => push_key(expressions, expr, written, keys).map(drop),
             });
             errors.keep(key);
         }

@@ -54,6 +54,10 @@ pub(super) struct Expressions<'a> {
     pub(super) aliases: Vec<Alias<'a>>,
     /// The columns that HAVING means by their own name although an alias has it too: the group's keys.
     pub(super) key_columns: Vec<usize>,
+    /// The columns of GROUP BY, for `grouping`.
+    pub(super) grouping_keys: Vec<Expr>,
+    /// Whether GROUP BY has several grouping sets.
+    pub(super) has_sets: bool,
     pub(super) aggregates: Vec<BoundAggregate>,
     pub(super) warnings: Vec<Problem>,
     pub(super) clause: Clause,
@@ -74,6 +78,8 @@ impl<'a> Expressions<'a> {
             scope,
             aliases,
             key_columns: Vec::new(),
+            grouping_keys: Vec::new(),
+            has_sets: false,
             aggregates: Vec::new(),
             warnings: Vec::new(),
             clause: Clause::Filter,

@@ -60,6 +60,9 @@ pub(super) const SCALARS: &[&str] = &[
     "date_bin",
     "epoch",
     "to_timestamp",
+    "grouping",
+    "regexp_replace",
+    "concat_ws",
 ];
 
 impl Expressions<'_> {
@@ -148,6 +151,14 @@ impl Expressions<'_> {
             (Scalar::RegexpExtract, [text, pattern, group]) => {
                 self.regexp_extract(text, pattern, Some(group))
             }
+            (Scalar::RegexpReplace, [text, pattern, to]) => self.regexp_replace(text, pattern, to, None),
+            (Scalar::RegexpReplace, [text, pattern, to, flags]) => {
+                self.regexp_replace(text, pattern, to, Some(flags))
+            }
+            (Scalar::ConcatWs, [separator, texts @ ..]) if !texts.is_empty() => {
+                self.concat_with(separator, texts)
+            }
+            (Scalar::Grouping, given) => self.grouping(given, span),
             (Scalar::Library(named), given) if let Some(function) = named.function(given.len()) => {
                 self.library(function, given)
             }
@@ -235,6 +246,9 @@ enum Scalar {
     DateBin,
     Epoch,
     RegexpExtract,
+    RegexpReplace,
+    ConcatWs,
+    Grouping,
     Library(&'static Named),
 }
 
@@ -266,6 +280,11 @@ impl Scalar {
             Self::RegexpExtract => {
                 "regexp_extract(text, 'pattern') or regexp_extract(text, 'pattern', group)"
             }
+            Self::RegexpReplace => {
+                "regexp_replace(text, 'pattern', 'to') or regexp_replace(text, 'pattern', 'to', 'g')"
+            }
+            Self::ConcatWs => "concat_ws(', ', a, b, ...)",
+            Self::Grouping => "grouping(column)",
             Self::Library(named) => named.spelling,
         }
     }
@@ -301,6 +320,9 @@ fn scalar(name: &str) -> Option<Scalar> {
         "date_bin" => Scalar::DateBin,
         "epoch" => Scalar::Epoch,
         "regexp_extract" => Scalar::RegexpExtract,
+        "regexp_replace" => Scalar::RegexpReplace,
+        "concat_ws" => Scalar::ConcatWs,
+        "grouping" | "grouping_id" => Scalar::Grouping,
         _ => Scalar::Library(library::find(name)?),
     })
 }

@@ -18,7 +18,7 @@ impl Binder<'_> {
     ) -> Checked<Option<BoundQuery>> {
         let Some(to) = &select.late_to else { return Ok(None) };
         let sink = self.find_sink(to)?;
-        if query.select.windows.is_none() {
+        if query.select.windows.is_none_or(|windows| !windows.kind.has_bounds()) {
             return Err(Problem::new(to.span, "without windows no event is late").help(
                 "leave LATE DATA TO out, or make windows: FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
             ));
@@ -51,6 +51,7 @@ impl Binder<'_> {
                 filter: None,
                 windows: None,
                 keys: Vec::new(),
+                sets: Vec::new(),
                 aggregates: Vec::new(),
                 having: None,
                 order: None,

@@ -7,7 +7,7 @@ use super::convert::{self, Bound, BoundKind};
 use super::expression::Expressions;
 use crate::error::{Checked, Problem};
 use crate::errors::{all, both};
-use crate::expr::{Expr, Function, Node};
+use crate::expr::{Arithmetic, Expr, Function, Node};
 use crate::library::Library;
 use crate::types::{DataType, Value};
 
@@ -104,6 +104,29 @@ impl Expressions<'_> {
         let texts = all(arguments.iter().map(|ast| text(self, ast)))?;
         let joined = join(texts).map(|expr| Bound { expr, kind: BoundKind::Typed });
         joined.ok_or_else(|| Problem::new(self.here, "concat has no argument"))
+    }
+
+    /// `concat_ws(separator, a, b, ...)`: the texts of those that are not NULL with the separator between them. Each has the separator
+    /// before it, and the first separator is cut off.
+    pub(super) fn concat_with(&mut self, separator: &Ast, arguments: &[&Ast]) -> Checked<Bound> {
+        let separator = self.argument(separator, DataType::Text)?;
+        let text = |expressions: &mut Self, ast: &Ast| {
+            let bound = expressions.bind(ast)?;
+            let text = convert::cast(bound, DataType::Text, expressions.span(ast))?;
+            let node = Node::Call(Function::Concat, vec![separator.clone(), text]);
+            let separated = Expr { node, data_type: DataType::Text };
+            let nothing = Bound::literal(Value::Text(String::new()), BoundKind::Typed).expr;
+            Ok(Expr { node: Node::Coalesce(vec![separated, nothing]), data_type: DataType::Text })
+        };
+        let texts = all(arguments.iter().map(|ast| text(self, ast)))?;
+        let Some(joined) = join(texts) else {
+            return Err(Problem::new(self.here, "concat_ws has no text"));
+        };
+        let integer = |node| Expr { node, data_type: DataType::Int64 };
+        let length = integer(Node::Call(Function::Length, vec![separator]));
+        let one = integer(Node::Literal(Value::Int64(1)));
+        let start = integer(Node::Arithmetic(Arithmetic::Add, Box::new(length), Box::new(one)));
+        Ok(call(Library::Substring, vec![joined, start]))
     }
 
     /// `substring(text FROM start FOR length)`; FROM may be missing.

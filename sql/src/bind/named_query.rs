@@ -157,6 +157,7 @@ fn meaning(input: &Input, select: &BoundSelect) -> String {
         line("windows", &windows_of(windows.kind));
     }
     select.keys.iter().for_each(|(_, key)| line("groups by", key));
+    select.sets.iter().for_each(|set| line("with the set", &set.to_string()));
     for aggregate in &select.aggregates {
         let arguments: Vec<&str> = aggregate.arguments.iter().map(|(_, text)| text.as_str()).collect();
         line("reduces", &format!("{} of {} as {}", aggregate.reducer, arguments.join(", "), aggregate.text));
@@ -173,6 +174,7 @@ fn windows_of(kind: WindowKind) -> String {
         WindowKind::Session { gap_us, max_length_us } => {
             format!("sessions of {gap_us} us in {max_length_us} us")
         }
+        WindowKind::Whole => "the whole input".to_owned(),
     };
     match kind.offset_us() {
         0 => windows,

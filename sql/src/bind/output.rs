@@ -81,7 +81,7 @@ impl<'a> Outputs<'a> {
             None => default_name(expressions, written, self.list.len() + 1)?,
         };
         let role = match (&expr.node, expressions.scope.windows) {
-            (&Node::Column(Behind::END), Some(_)) => TimeRole::WindowEnd,
+            (&Node::Column(Behind::END), Some(windows)) if windows.kind.has_bounds() => TimeRole::WindowEnd,
             (&Node::Column(at), None) => {
                 expressions.scope.relation.columns.get(at).map_or(TimeRole::None, |column| column.role)
             }

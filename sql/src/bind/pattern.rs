@@ -61,6 +61,35 @@ impl Expressions<'_> {
         Ok(call(Library::Extract, vec![text, pattern, number]))
     }
 
+    /// `regexp_replace(text, pattern, to [, flags])`, with the flags `g`, all matches, and `i`, no notice of case.
+    pub(super) fn regexp_replace(
+        &mut self,
+        text: &Ast,
+        pattern: &Ast,
+        to: &Ast,
+        flags: Option<&Ast>,
+    ) -> Checked<Bound> {
+        let (is_global, is_insensitive) = match flags {
+            Some(flags) => self.replace_flags(flags)?,
+            None => (false, false),
+        };
+        let texts = both(self.argument(text, DataType::Text), self.argument(to, DataType::Text));
+        let ((text, to), (pattern, _)) = both(texts, self.pattern(pattern, is_insensitive))?;
+        let all = Bound::literal(Value::Int64(i64::from(is_global)), BoundKind::Typed).expr;
+        Ok(call(Library::PatternReplace, vec![text, pattern, to, all]))
+    }
+
+    fn replace_flags(&mut self, ast: &Ast) -> Checked<(bool, bool)> {
+        let expr = self.argument(ast, DataType::Text)?;
+        match constant(&expr) {
+            Some(Value::Text(flags)) if flags.chars().all(|flag| "gi".contains(flag)) => {
+                Ok((flags.contains('g'), flags.contains('i')))
+            }
+            _ => Err(Problem::new(self.span(ast), "the flags of regexp_replace are 'g', 'i' or both, as a constant")
+                .help("'g' replaces every match and not only the first, 'i' takes no notice of case; other flags stand in the pattern, as (?s)")),
+        }
+    }
+
     /// A pattern and how many groups it has, that of all of it included; none of NULL.
     fn pattern(&mut self, ast: &Ast, is_insensitive: bool) -> Checked<(Expr, Option<i64>)> {
         let expr = self.argument(ast, DataType::Text)?;

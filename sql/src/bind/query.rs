@@ -6,6 +6,7 @@ use sqlparser::tokenizer::Span;
 use super::aggregate::BoundAggregate;
 use super::distinct;
 use super::expression::{Alias, Clause, Expressions};
+use super::grouping::{self, GroupItem};
 use super::order::{self, BoundOrder};
 use super::output::Outputs;
 use super::over::{self, BoundOperator};
@@ -31,6 +32,8 @@ pub(crate) struct BoundSelect {
     /// None = row by row: then `output` is over the columns of the relation.
     pub(crate) windows: Option<Windows>,
     pub(crate) keys: Vec<Computed>,
+    /// The set numbers of its grouping sets, the last key's values; none where all groups are by all keys.
+    pub(crate) sets: Vec<i64>,
     pub(crate) aggregates: Vec<BoundAggregate>,
     pub(crate) having: Option<Computed>,
     /// Over the columns that `output` is over.
@@ -96,11 +99,6 @@ fn aliases(select: &Select) -> Vec<Alias<'_>> {
 }
 
 fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundSelect> {
-    if let Some(problem) = misplaced(expressions, select) {
-        // Their names are looked at as if there were windows.
-        expressions.scope.windows = Some(Windows::UNKNOWN);
-        return Err(parts(expressions, select).errors.with(problem));
-    }
     let mut errors = Errors::default();
     let (mut output, mut operators) = (Outputs::new(select), Vec::new());
     for item in &select.items {
@@ -118,22 +116,37 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
     }
     let order = order::bind(expressions, select, |_, expr| Ok(expr));
     let order = errors.keep(order).flatten();
-    let (keys, aggregates) = (Vec::new(), Vec::new());
+    let (keys, sets, aggregates) = (Vec::new(), Vec::new(), Vec::new());
     let ((), output) = both(errors.end(), output.finish())?;
-    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having: None, order, operators, output })
+    Ok(BoundSelect {
+        filter: None,
+        windows: None,
+        keys,
+        sets,
+        aggregates,
+        having: None,
+        order,
+        operators,
+        output,
+    })
 }
 
-/// GROUP BY or HAVING of a query without windows.
-fn misplaced(expressions: &Expressions<'_>, select: &Select) -> Option<Box<Problem>> {
-    let span = |written: &Written| written.span;
-    let clauses = [
-        (select.group_by.first().map(span), "GROUP BY"),
-        (select.having.as_ref().map(span), "HAVING"),
-        (select.distinct, "SELECT DISTINCT"),
-    ];
-    let (span, name) = clauses.into_iter().find_map(|(span, name)| span.map(|span| (span, name)))?;
-    let help = expressions.scope.relation.with_windows();
-    Some(Problem::new(span, format!("{name} needs a window: a stream has no end")).help(help))
+/// Whether a query without windows aggregates all rows: it has GROUP BY, HAVING, DISTINCT or an aggregate.
+pub(super) fn aggregates(functions: Functions<'_>, select: &Select, relation: &Relation) -> bool {
+    let groups = !select.group_by.items.is_empty() || select.group_by.sets.is_some();
+    if groups || select.having.is_some() || select.distinct.is_some() {
+        return true;
+    }
+    let scope = Scope { relation, alias: select.from.alias.as_ref(), windows: None };
+    let mut expressions = Expressions::new(functions, scope, aliases(select));
+    // What is wrong is reported when the query is bound: here it only matters whether an aggregate is called.
+    select.items.iter().any(|item| match item {
+        Item::Expr(written, _) if over::call(&written.expr).is_none() => {
+            let _bound = expressions.whole(written, Clause::Row);
+            expressions.lacks_windows
+        }
+        _ => false,
+    })
 }
 
 /// `*`: every column of the relation.
@@ -158,6 +171,8 @@ fn all(
 struct Parts<'s> {
     /// GROUP BY; none where something is wrong in it.
     keys: Option<Vec<Computed>>,
+    /// The numbers of its grouping sets; none where there is one.
+    sets: Vec<i64>,
     items: Vec<Part<'s>>,
     /// HAVING, with the columns that it names.
     having: Option<(Expr, Vec<(usize, Span)>)>,
@@ -176,11 +191,17 @@ struct Part<'s> {
 fn parts<'s>(expressions: &mut Expressions<'_>, select: &'s Select) -> Parts<'s> {
     let mut errors = Errors::default();
     let mut known = Vec::new();
-    for written in &select.group_by {
-        errors.keep(key(expressions, select, written, &mut known));
-    }
+    let written = select.group_by.items.iter();
+    let grouped: Vec<_> =
+        written.filter_map(|written| errors.keep(key(expressions, select, written, &mut known))).collect();
     errors.keep(distinct::keys(expressions, select, &mut known));
     let is_complete = errors.is_empty();
+    expressions.grouping_keys = known.iter().map(|(expr, _)| expr.clone()).collect();
+    let sets = match is_complete {
+        true => errors.keep(grouping::sets(select, &grouped, &mut known)).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    expressions.has_sets = !sets.is_empty();
     let mut items = Vec::new();
     for item in &select.items {
         if let Item::Expr(written, alias) = item {
@@ -193,27 +214,26 @@ fn parts<'s>(expressions: &mut Expressions<'_>, select: &'s Select) -> Parts<'s>
         let condition = errors.keep(having(expressions, &known, written))?;
         Some((condition, std::mem::take(&mut expressions.named)))
     });
-    Parts { keys: is_complete.then_some(known), items, having, errors }
+    Parts { keys: is_complete.then_some(known), sets, items, having, errors }
 }
 
 fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundSelect> {
-    let Parts { mut keys, items, having, mut errors } = parts(expressions, select);
+    let Parts { mut keys, sets, items, having, mut errors } = parts(expressions, select);
+    let has_bounds = expressions.scope.has_bounds();
     if let Some(span) = select.items.iter().find_map(star) {
-        errors.push(
-            Problem::new(span, "`*` cannot be selected over windows").help(
-                "name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)",
-            ),
-        );
+        errors.push(star_of_groups(span, has_bounds));
     }
-    let groups = !select.group_by.is_empty() || select.distinct.is_some();
+    let groups = !select.group_by.items.is_empty() || select.distinct.is_some();
     if groups && keys.is_some() && errors.is_empty() && expressions.aggregates.is_empty() {
         errors.keep(distinct::count_rows(expressions, select));
     }
     if errors.is_empty() && expressions.aggregates.is_empty() && items.iter().all(|item| item.expr.is_ok()) {
-        errors.push(
-            Problem::new(select.span, "a query over windows needs an aggregate")
+        errors.push(match has_bounds {
+            true => Problem::new(select.span, "a query over windows needs an aggregate")
                 .help("add one such as count(*), or read the source itself: FROM source"),
-        );
+            false => Problem::new(select.span, "HAVING selects groups, and this query has none")
+                .help("write the condition as WHERE, or add GROUP BY or an aggregate such as count(*)"),
+        });
         // Whether columns are grouped depends on which of both is meant.
         keys = None;
     }
@@ -233,7 +253,16 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
     let ((), output) = both(errors.end(), output.finish())?;
     let (keys, operators) = (keys.unwrap_or_default(), Vec::new());
     let aggregates = std::mem::take(&mut expressions.aggregates);
-    Ok(BoundSelect { filter: None, windows: None, keys, aggregates, having, order, operators, output })
+    Ok(BoundSelect { filter: None, windows: None, keys, sets, aggregates, having, order, operators, output })
+}
+
+fn star_of_groups(span: Span, has_bounds: bool) -> Box<Problem> {
+    match has_bounds {
+        true => Problem::new(span, "`*` cannot be selected over windows")
+            .help("name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)"),
+        false => Problem::new(span, "`*` cannot be selected beside aggregates")
+            .help("name the columns of GROUP BY and aggregates such as count(*)"),
+    }
 }
 
 fn star(item: &Item) -> Option<Span> {
@@ -276,7 +305,7 @@ fn key(
     select: &Select,
     written: &Written,
     keys: &mut Vec<Computed>,
-) -> Checked<()> {
+) -> Checked<GroupItem> {
     let meant = match ordinal(written, select)?.or(aliased(expressions, written)?) {
         Some(expr) => &Written { expr: expr.clone(), span: written.span },
         None => written,
@@ -295,19 +324,20 @@ pub(super) fn push_key(
     expr: Expr,
     written: &Written,
     keys: &mut Vec<Computed>,
-) -> Checked<()> {
+) -> Checked<GroupItem> {
     let first = expressions.first_virtual();
     if matches!(expr.node, Node::Column(column) if column >= first) {
-        return Ok(());
+        return Ok(GroupItem::Bound);
     }
     if any_column(expr.clone(), |column| column >= first) {
         return Err(Problem::new(written.span, "a group cannot be made of the window's bounds")
             .help("group by window_start and window_end themselves; compute in the SELECT list"));
     }
-    if !keys.iter().any(|(known, _)| *known == expr) {
+    let known = keys.iter().position(|(known, _)| *known == expr);
+    Ok(GroupItem::Key(known.unwrap_or_else(|| {
         keys.push((expr, written.expr.to_string()));
-    }
-    Ok(())
+        keys.len() - 1
+    })))
 }
 
 /// `GROUP BY 3`: the third item of the SELECT list.

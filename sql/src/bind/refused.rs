@@ -19,9 +19,11 @@ pub(super) fn expression(ast: &Ast, span: Span) -> Box<Problem> {
         Ast::Like { .. } | Ast::ILike { .. } | Ast::AnyOp { .. } | Ast::AllOp { .. } => {
             ("ANY and ALL are not in the language", "write IN, or conditions with AND and OR")
         }
-        Ast::AtTimeZone { .. } => {
-            ("there are no time zones: a TIMESTAMP is always in UTC", "add an INTERVAL")
-        }
+        Ast::AtTimeZone { .. } => (
+            "AT TIME ZONE is not in the language yet: a TIMESTAMP is always in UTC",
+            "for a fixed distance write ts + INTERVAL '2' HOUR; days that begin at another hour are \
+             TUMBLE(source, ts, INTERVAL '1' DAY, offset => INTERVAL '-2' HOUR)",
+        ),
         Ast::Ceil { .. } | Ast::Floor { .. } => {
             ("ceil and floor take one number", "for two digits write ceil(x * 100) / 100")
         }
@@ -172,7 +174,6 @@ fn function(name: &str) -> Option<&'static str> {
         "decode" => {
             "write CASE x WHEN value THEN result ELSE result END; a NULL is found by CASE WHEN x IS NULL"
         }
-        "concat_ws" => "write a || ', ' || b, which is NULL where one of them is",
         "lcase" => "write lower(x)",
         "ucase" => "write upper(x)",
         "len" => "write length(x)",
@@ -184,9 +185,6 @@ fn function(name: &str) -> Option<&'static str> {
         "instr" | "position" | "charindex" | "locate" => "write strpos(text, 'part')",
         "regexp_like" | "regexp_matches" | "rlike" => "write text ~ 'pattern'",
         "regexp_substr" => "write regexp_extract(text, 'pattern')",
-        "regexp_replace" => {
-            "there are replace(text, 'from', 'to') for a fixed text and regexp_extract(text, 'pattern', group)"
-        }
         "time_bucket" => {
             "write date_bin(INTERVAL '15' MINUTE, ts, TIMESTAMP '2026-01-01T00:00:00Z'), or group by windows: FROM TUMBLE(...)"
         }
@@ -200,6 +198,10 @@ fn function(name: &str) -> Option<&'static str> {
         "log2" | "cbrt" | "random" | "rand" | "sin" | "cos" | "tan" | "pi" => ON_NUMBERS,
         "json_value" | "json_extract" | "json_query" | "get_json_object" | "json_extract_string" => {
             "declare the field as a column of the source with PATH 'a.b' or PATH 'a[0].b'"
+        }
+        "unnest" | "explode" | "flatten" | "jsonb_array_elements" | "json_array_elements" => {
+            "the elements of an array are no rows yet: declare those that are needed as columns of the source with PATH 'a[0]', or let \
+             the producer send an event for each"
         }
         _ => return None,
     })

@@ -83,6 +83,17 @@ impl Relation {
         }
     }
 
+    /// A column that stands for the event time of its rows where a query has one window over all of them; none where a source has no
+    /// WATERMARK. The rows of windows have the time of their window, so of a view with windows it is any column; of a view that
+    /// selects rows it is replaced when the query is written over the view's source.
+    pub(crate) fn time_of_all(&self) -> Option<usize> {
+        match &self.kind {
+            RelationKind::Source { time } => *time,
+            RelationKind::WindowView => Some(0),
+            RelationKind::RowView(view) => view.source.time_of_all(),
+        }
+    }
+
     /// How it is read with windows, in words of an error.
     pub(crate) fn with_windows(&self) -> String {
         let time = self.columns.iter().find(|column| column.role != TimeRole::None);

@@ -8,6 +8,7 @@ use super::query::{BoundOutput, BoundSelect, Computed};
 use super::relation::{Relation, RelationKind, RowView};
 use super::{Binder, BoundQuery};
 use crate::expr::{Expr, Node};
+use crate::manifest::WindowKind;
 use crate::types::{DataType, Value};
 
 /// How much of views may be written into the queries of a program: operations and bytes of their text. An expression such as `x + x AS x`
@@ -52,13 +53,19 @@ pub(super) fn through(
     let filter = inline.filter(inner.filter.clone(), select.filter)?;
     let windows = select.windows.map(|mut windows| {
         let time = inner.output.get(windows.time).map(|output| &output.expr.node);
-        let Some(&Node::Column(time)) = time else { unreachable!("the time is passed unchanged") };
-        windows.time = time;
+        windows.time = match (windows.kind, time) {
+            (WindowKind::Whole, _) => view.source.time_of_all().unwrap_or_default(),
+            (_, Some(&Node::Column(time))) => time,
+            _ => unreachable!("the time is passed unchanged"),
+        };
         windows
     });
     let (mut keys, mut aggregates, mut operators) = (select.keys, select.aggregates, select.operators);
+    let sets = select.sets;
     let (mut output, mut order) = (select.output, select.order);
-    inline.all(&mut keys)?;
+    // The set number, the last key, is no column of the view.
+    let columns = keys.len() - usize::from(!sets.is_empty());
+    keys.iter_mut().take(columns).try_for_each(|key| inline.one(key))?;
     aggregates.iter_mut().try_for_each(|aggregate| inline.all(&mut aggregate.arguments))?;
     operators.iter_mut().try_for_each(|operator| inline.all(&mut operator.keys))?;
     // Behind windows the numbers are those of keys and aggregates.
@@ -68,7 +75,8 @@ pub(super) fn through(
         order.try_for_each(|key| inline.one(&mut key.value))?;
     }
     *room -= own_room - left;
-    Some(BoundSelect { filter, windows, keys, aggregates, operators, order, output, having: select.having })
+    let having = select.having;
+    Some(BoundSelect { filter, windows, keys, sets, aggregates, operators, order, output, having })
 }
 
 /// Writes what the columns of a view are in the place of their names.

@@ -25,9 +25,14 @@ pub(super) enum Meaning {
 }
 
 impl Scope<'_> {
+    /// Whether the query has windows with bounds that it can name.
+    pub(super) fn has_bounds(&self) -> bool {
+        self.windows.is_some_and(|windows| windows.kind.has_bounds())
+    }
+
     /// The column of this name; `None` if there is none.
     pub(super) fn find(&self, name: &Name) -> Checked<Option<Meaning>> {
-        if self.windows.is_some() {
+        if self.has_bounds() {
             if name.means("window_start") {
                 return Ok(Some(Meaning::WindowStart));
             }
@@ -69,13 +74,13 @@ impl Scope<'_> {
 
     pub(super) fn unknown(&self, name: &Name, span: Span) -> Box<Problem> {
         let names = || self.relation.columns.iter().map(|column| column.name.text.as_str());
-        let bounds = if self.windows.is_some() { ["window_start", "window_end"].as_slice() } else { &[] };
+        let bounds = if self.has_bounds() { ["window_start", "window_end"].as_slice() } else { &[] };
         let problem =
             Problem::new(span, format!("{} has no column `{}`", self.relation.describe(), name.text));
         if let Some(near) = nearest(&name.text, names().chain(bounds.iter().copied())) {
             return problem.suggest(Some(near));
         }
-        if self.windows.is_none() && (same(&name.text, "window_start") || same(&name.text, "window_end")) {
+        if !self.has_bounds() && (same(&name.text, "window_start") || same(&name.text, "window_end")) {
             return problem.help(match self.relation.is_view() {
                 true => "select it in the view",
                 false => "windows are made in FROM: TUMBLE(source, ts, INTERVAL '1' MINUTE)",

@@ -20,6 +20,18 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
+    /// One window over all rows of a relation, for a query that aggregates without windows.
+    pub(super) fn whole(relation: &Relation, span: Span) -> Checked<Self> {
+        match relation.time_of_all() {
+            Some(time) => Ok(Self { kind: WindowKind::Whole, time }),
+            None => {
+                let message = format!("{} has no WATERMARK, so it has no aggregates", relation.describe());
+                Err(Problem::new(span, message)
+                    .help("add WATERMARK FOR ts AS ts - INTERVAL '5' SECOND to CREATE SOURCE, where ts is its column with the event time"))
+            }
+        }
+    }
+
     /// For a query whose windows are wrong, so that the rest of it can be looked at.
     pub(super) const UNKNOWN: Self = Self { kind: WindowKind::Tumble { size_us: 1, offset_us: 0 }, time: 0 };
 }

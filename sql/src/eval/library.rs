@@ -87,6 +87,12 @@ fn of_others(function: Library, arguments: &[Value]) -> Result<Value> {
             let found = pattern::extract(text.as_bytes(), pattern.as_bytes(), *group)?;
             Ok(found.map_or(Value::Null, part))
         }
+        (
+            Library::PatternReplace,
+            [Value::Text(text), Value::Text(pattern), Value::Text(to), Value::Int64(all)],
+        ) => composed(|out| {
+            pattern::replace(text.as_bytes(), pattern.as_bytes(), to.as_bytes(), *all != 0, out)
+        }),
         (Library::Power, [Value::Float64(x), Value::Float64(y)]) => number::power(*x, *y).map(Value::Float64),
         (Library::TruncTo, [Value::Float64(x), Value::Int64(digits)]) => {
             round::trunc_to(*x, *digits).map(Value::Float64)

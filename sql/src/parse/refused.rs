@@ -21,16 +21,46 @@ const STATEMENTS: &[Row] = &[
         "give them as options of CREATE SOURCE or on the command line",
     ),
     (&["use"], "there are no databases or schemas", "leave the statement out"),
-    (&["explain"], "EXPLAIN is a command, not a statement", "write `streamgauge explain FILE.sql`"),
     (&["update"], "a stream cannot be changed", "write SELECT with CASE to compute other values"),
-    (&["show"], "SHOW is not in the language", "`streamgauge explain FILE.sql` shows what there is"),
-    (&["describe"], "DESCRIBE is not in the language", "`streamgauge explain FILE.sql` shows what there is"),
+    (
+        &["show"],
+        "SHOW is not in the language",
+        "DESCRIBE name shows what a name stands for, and `streamgauge explain FILE.sql` shows all queries",
+    ),
     (&["begin"], "there are no transactions", "leave the statement out"),
     (&["start"], "there are no transactions", "leave the statement out"),
     (&["commit"], "there are no transactions", "leave the statement out"),
     (&["rollback"], "there are no transactions", "leave the statement out"),
     (&["delete"], "a stream cannot be changed", "write SELECT with WHERE to leave rows out"),
 ];
+
+const EXPLAINED: &[Row] = &[
+    (
+        &["analyze"],
+        "EXPLAIN runs nothing, so it measures nothing",
+        "`streamgauge run FILE.sql --timings` measures the steps of a run",
+    ),
+    (&["plan", "for"], "there is one kind of plan", "write EXPLAIN SELECT ... without PLAN FOR"),
+    (&["explain"], "EXPLAIN stands once", "write EXPLAIN SELECT ... FROM source"),
+    (&["describe"], "DESCRIBE has no plan", "write DESCRIBE name without EXPLAIN"),
+    (&["create", "source"], "a source has no plan", "write DESCRIBE name behind its CREATE SOURCE"),
+    (&["create", "sink"], "a sink has no plan", "write DESCRIBE name behind its CREATE SINK"),
+    (
+        &["create", "aggregate"],
+        "an aggregate has no plan",
+        "write EXPLAIN SELECT ... with a query that calls it",
+    ),
+    (
+        &["create", "connector"],
+        "a connector has no plan",
+        "write EXPLAIN INSERT INTO ... with a query that uses it",
+    ),
+];
+
+/// What EXPLAIN cannot stand before.
+pub(super) fn explained(cursor: &Cursor) -> Option<Box<Problem>> {
+    find(EXPLAINED, cursor)
+}
 
 const NO_TABLE: &str = "a stream of events is a source here, not a table";
 const SOURCE_OR_VIEW: &str =
@@ -284,6 +314,14 @@ pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
 }
 
 pub(super) fn behind_from(cursor: &Cursor) -> Option<Box<Problem>> {
+    let unnests = ["unnest", "lateral", "json_table", "flatten"];
+    if (0..4).any(|at| unnests.iter().any(|word| is_word(cursor.peek_nth(at), word))) {
+        return Some(
+            Problem::new(cursor.span(), "the elements of an array are no rows yet: UNNEST is not in the language").help(
+                "declare those that are needed as columns of the source with PATH 'a[0]', or let the producer send an event for each",
+            ),
+        );
+    }
     let joins = *cursor.peek() == Token::Comma || JOINS.iter().any(|word| cursor.at_word(word));
     joins.then(|| {
         Problem::new(cursor.span(), "joins are not in the language: a query reads one source or one view")
@@ -316,15 +354,6 @@ pub(crate) const WINDOWS: &[(&str, &str)] = &[
 /// Windows of other systems in GROUP BY.
 pub(super) fn group(cursor: &Cursor) -> Option<Box<Problem>> {
     let is_call = *cursor.peek_nth(1) == Token::LParen;
-    let rows: &[Row] = &[
-        (&["rollup"], "ROLLUP is not in the language", "write one query for each set of columns"),
-        (&["cube"], "CUBE is not in the language", "write one query for each set of columns"),
-        (
-            &["grouping", "sets"],
-            "GROUPING SETS is not in the language",
-            "write one query for each set of columns",
-        ),
-    ];
     let span = cursor.span();
     let windows = WINDOWS.iter().find(|(word, _)| is_call && cursor.at_word(word));
     if let Some((_, help)) = windows {
@@ -338,7 +367,7 @@ pub(super) fn group(cursor: &Cursor) -> Option<Box<Problem>> {
     if cursor.at_word("all") && !matches!(cursor.peek_nth(1), Token::Period) {
         return Some(Problem::new(span, "GROUP BY ALL is not in the language").help("list the columns"));
     }
-    if is_call || cursor.at_word("grouping") { find(rows, cursor) } else { None }
+    None
 }
 
 pub(super) fn subquery(span: Span) -> Box<Problem> {

@@ -5,6 +5,7 @@ use sqlparser::tokenizer::{Span, Token};
 
 use super::cursor::{Cursor, is_word};
 use super::from::{self, From};
+use super::grouping::{self, GroupBy};
 use super::name::Name;
 use super::order::{self, OrderBy};
 use super::refused;
@@ -20,7 +21,7 @@ pub(crate) struct Select {
     pub(crate) items: Vec<Item>,
     pub(crate) from: From,
     pub(crate) filter: Option<Written>,
-    pub(crate) group_by: Vec<Written>,
+    pub(crate) group_by: GroupBy,
     pub(crate) having: Option<Written>,
     pub(crate) order_by: Option<OrderBy>,
     /// LATE DATA TO: the name of a sink.
@@ -130,9 +131,9 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
     let from = from::parse(cursor).map_err(|problem| problem.or_help(FROM))?;
     let filter = condition(cursor, "where").map_err(|problem| problem.or_help(WHERE))?;
     let group_by = if cursor.accept_words(&["group", "by"]) {
-        list(cursor, group).map_err(|problem| problem.or_help(GROUP_BY))?
+        grouping::parse(cursor).map_err(|problem| problem.or_help(GROUP_BY))?
     } else {
-        Vec::new()
+        GroupBy::default()
     };
     let having = condition(cursor, "having").map_err(|problem| problem.or_help(HAVING))?;
     let order_by = order::parse(cursor)?;
@@ -205,13 +206,6 @@ pub(super) fn written(cursor: &mut Cursor) -> Checked<Written> {
     let start = cursor.span();
     let expr = cursor.expr()?;
     Ok(Written { expr, span: cursor.since(start) })
-}
-
-fn group(cursor: &mut Cursor) -> Checked<Written> {
-    if let Some(problem) = refused::group(cursor) {
-        return Err(problem);
-    }
-    written(cursor)
 }
 
 /// `AS name`, or a name that begins no clause.

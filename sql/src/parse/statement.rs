@@ -31,6 +31,10 @@ pub(crate) enum Body {
     CreateView(Name, Select),
     Insert(Name, Select),
     Select(Select),
+    /// EXPLAIN: prints the plan of a statement, which does not run.
+    Explain(Box<Body>),
+    /// DESCRIBE: prints what a name stands for.
+    Describe(Name),
 }
 
 /// `CREATE SINK name WITH (...)`
@@ -89,8 +93,19 @@ fn body(cursor: &mut Cursor) -> Checked<Body> {
     if cursor.accept_word("create") {
         return create(cursor);
     }
-    Err(refused::statement(cursor)
-        .unwrap_or_else(|| misspelled(cursor, "CREATE, INSERT or SELECT", &["CREATE", "INSERT", "SELECT"])))
+    if cursor.accept_word("explain") {
+        return explain(cursor).map_err(|problem| problem.or_help("write EXPLAIN SELECT ... FROM source"));
+    }
+    if cursor.accept_word("describe") || cursor.accept_word("desc") {
+        return describe(cursor).map_err(|problem| problem.or_help("write DESCRIBE name"));
+    }
+    Err(refused::statement(cursor).unwrap_or_else(|| {
+        misspelled(
+            cursor,
+            "CREATE, INSERT, SELECT, EXPLAIN or DESCRIBE",
+            &["CREATE", "INSERT", "SELECT", "EXPLAIN", "DESCRIBE"],
+        )
+    }))
 }
 
 /// What can be created.
@@ -134,8 +149,22 @@ fn misspelled(cursor: &Cursor, expected: &str, words: &[&str]) -> Box<Problem> {
     match nearest(&found, words.iter().copied()) {
         Some(word) => problem.help(format!("did you mean {word}?")),
         None => problem
-            .help("a statement is CREATE SOURCE, SINK, VIEW, AGGREGATE or CONNECTOR, INSERT INTO or SELECT"),
+            .help("a statement is CREATE SOURCE, SINK, VIEW, AGGREGATE or CONNECTOR, INSERT INTO, SELECT, EXPLAIN or DESCRIBE"),
     }
+}
+
+fn describe(cursor: &mut Cursor) -> Checked<Body> {
+    let name = cursor.name("the name of a source, a view or a sink")?;
+    end(cursor)?;
+    Ok(Body::Describe(name))
+}
+
+fn explain(cursor: &mut Cursor) -> Checked<Body> {
+    if let Some(problem) = refused::explained(cursor) {
+        return Err(problem);
+    }
+    let body = body(cursor)?;
+    Ok(Body::Explain(Box::new(body)))
 }
 
 fn view(cursor: &mut Cursor) -> Checked<Body> {

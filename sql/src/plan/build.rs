@@ -4,9 +4,9 @@ use super::Plan;
 use super::stage::{StageBuilder, collect};
 use crate::bind::{
     Behind, BoundAggregate, BoundOperator, BoundOrder, BoundOrderKey, BoundOutput, BoundQuery, BoundSelect,
-    Windows,
+    SET_NUMBER, Windows,
 };
-use crate::expr::{Code, Expr};
+use crate::expr::{Code, Expr, Node};
 use crate::manifest::{
     Aggregate, Column, FORMAT, Field, Key, Manifest, Operator, OrderKey, Output, Stage, Window, WindowOrder,
 };
@@ -61,16 +61,19 @@ struct Sides {
 }
 
 fn windowed(before: &mut StageBuilder, select: BoundSelect, windows: Windows, time: usize) -> Sides {
-    let place_key =
-        |(expr, text): &(Expr, String)| Key { column: before.place(expr, text), data_type: expr.data_type };
-    let keys: Vec<Key> = select.keys.iter().map(place_key).collect();
+    let mut place_key = |(expr, text): &(Expr, String)| match expr.node {
+        Node::Column(SET_NUMBER) => Key { column: Column::SetNumber, data_type: expr.data_type },
+        _ => Key { column: before.place(expr, text), data_type: expr.data_type },
+    };
+    let keys: Vec<Key> = select.keys.iter().map(&mut place_key).collect();
     let aggregates: Vec<Aggregate> = select.aggregates.iter().map(|bound| aggregate(before, bound)).collect();
     let mut behind = StageBuilder::new(behind(&keys, &aggregates), select.having);
     let output = outputs(&mut behind, &select.output);
     let order = order(&mut behind, select.order.as_ref());
     let kind = windows.kind;
     assert!(0 < kind.slide_us() && kind.slide_us() <= kind.size_us(), "the binder checks the windows");
-    Sides { window: Some(Window { kind, time, keys, aggregates }), emit: behind.finish(), output, order }
+    let window = Window { kind, time, keys, sets: select.sets, aggregates };
+    Sides { window: Some(window), emit: behind.finish(), output, order }
 }
 
 fn aggregate(before: &mut StageBuilder, bound: &BoundAggregate) -> Aggregate {

@@ -41,7 +41,11 @@ impl fmt::Display for Plan {
             writeln!(f, "  {label:<7} {} {} = {value}", output.name, output.data_type)?;
         }
         if let Some(order) = &manifest.order {
-            writeln!(f, "  order   {order} in each window")?;
+            let of = match &manifest.window {
+                Some(window) if !window.kind.has_bounds() => "",
+                _ => " in each window",
+            };
+            writeln!(f, "  order   {order}{of}")?;
         }
         match &manifest.target {
             Target::View => write!(f, "  to      the queries that read {}", manifest.name),
@@ -78,13 +82,22 @@ fn stage(f: &mut fmt::Formatter<'_>, label: &str, stage: Option<&Stage>, names: 
 
 fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::Result {
     let time = names.column(Column::Input(window.time));
-    writeln!(f, "  window  {}", windows(window.kind, &time))?;
-    let keys: Vec<String> = window.keys.iter().map(|key| names.column(key.column)).collect();
+    let kind = match window.kind {
+        WindowKind::Whole => "none: one row a group when the input ends".to_owned(),
+        kind => windows(kind, &time),
+    };
+    writeln!(f, "  window  {kind}")?;
+    let keys = window.keys.iter().filter(|key| key.column != Column::SetNumber);
+    let keys: Vec<String> = keys.map(|key| names.column(key.column)).collect();
     writeln!(
         f,
         "  group   {}",
         if keys.is_empty() { "all rows in one".to_owned() } else { keys.join(", ") }
     )?;
+    if !window.sets.is_empty() {
+        let sets: Vec<String> = window.sets.iter().map(|&set| grouping_set(&keys, set)).collect();
+        writeln!(f, "          in the sets {}", sets.join(", "))?;
+    }
     for (at, aggregate) in window.aggregates.iter().enumerate() {
         let label = if at == 0 { "reduce" } else { "" };
         writeln!(f, "  {label:<7} {}: {}", aggregate.text, reducer(aggregate, window, names))?;
@@ -93,6 +106,13 @@ fn fold(f: &mut fmt::Formatter<'_>, window: &Window, names: &Names<'_>) -> fmt::
         }
     }
     Ok(())
+}
+
+/// The keys that are not left out of a set.
+fn grouping_set(keys: &[String], set: i64) -> String {
+    let kept: Vec<&str> =
+        keys.iter().enumerate().filter(|(at, _)| set >> at & 1 == 0).map(|(_, key)| key.as_str()).collect();
+    format!("({})", kept.join(", "))
 }
 
 /// Which windows, and how they are cut into slices.
@@ -118,6 +138,7 @@ fn windows(kind: WindowKind, time: &str) -> String {
             describe(gap_us),
             describe(max_length_us)
         ),
+        WindowKind::Whole => format!("the whole input on {time}"),
     }
 }
 
@@ -202,6 +223,7 @@ impl Names<'_> {
             }
             Column::WindowStart => Some("window start".to_owned()),
             Column::WindowEnd => Some("window end".to_owned()),
+            Column::SetNumber => Some("the grouping set".to_owned()),
             Column::Operator(at) => self.0.operators.get(at).map(|operator| operator.text.clone()),
         };
         name.unwrap_or_default()

@@ -27,6 +27,7 @@ fn window(aggregates: usize) -> Window {
         kind: WindowKind::Tumble { size_us: 10, offset_us: 0 },
         time: 0,
         keys: vec![key],
+        sets: vec![],
         aggregates: vec![aggregate; aggregates],
     }
 }

@@ -75,6 +75,7 @@ impl Setup {
             keys: keys
                 .map(|(index, data_type)| Key { column: Column::Input(index + 1), data_type })
                 .collect(),
+            sets: vec![],
             aggregates: vec![
                 aggregate("count(*)", false, false, DataType::Int64),
                 aggregate("sum(value)", false, false, DataType::Float64),

@@ -85,6 +85,8 @@ impl InputBatch<'_> {
         };
         let rejected = self.judged.iter().chain(self.rejects).filter(hurts);
         let rejected = rejected.filter_map(|reject| Some((self.place(reject.scope)?, Some(reject))));
+        // The rows of a view have the time of their window.
+        let time = time.filter(|_| !matches!(self.origin, Origin::View(..)));
         let times = time.and_then(|time| places.get(time)).and_then(|&place| self.columns.get(place));
         let timeless = times.filter(|times| times.valid.is_some()).into_iter().flat_map(|times| {
             let rows = (0..self.len as u32).filter(|&row| !times.is_valid(row as usize));

@@ -13,7 +13,7 @@ use super::{Deployments, Refused};
 use crate::{
     config::Config,
     deliver::{http::secrets::Lookup, output::Output},
-    deploy::{Advice, Deployment, HostCatalog, PlacedCatalog},
+    deploy::{Advice, Deployment, HostCatalog, PlacedCatalog, without_end},
     timings::Timings,
 };
 
@@ -43,6 +43,10 @@ impl Deployments {
             compile_within(&config.limits.sql(), &variables, &texts, &catalog).map_err(Refused::Sql)?;
         if let Some(nothing) = compiled.writes_nowhere {
             return Err(Refused::Sql(vec![nothing]));
+        }
+        let endless = without_end(&compiled, &self.connectors);
+        if !endless.is_empty() {
+            return Err(Refused::Sql(endless));
         }
         config.allow.permissions.check(
             &compiled.program,

@@ -7,7 +7,7 @@
 
 use streamgauge_functions::pattern;
 
-use super::call::pack;
+use super::call::{pack, try_compose};
 use super::library::Text;
 use super::text::leave;
 
@@ -28,5 +28,15 @@ unsafe extern "C" fn extract(text: Text, pattern: Text, group: i64, result: *mut
         // SAFETY: called by kernels only.
         Some(found) => unsafe { leave(found.map(pack), result) },
         None => NO_VALUE,
+    }
+}
+
+#[unsafe(export_name = "shell.pattern_replace")]
+unsafe extern "C" fn replace(text: Text, pattern: Text, to: Text, all: i64, result: *mut u64) -> u32 {
+    // SAFETY: called by kernels only.
+    unsafe {
+        let write =
+            |out: &mut Vec<u8>| pattern::replace(text.bytes(), pattern.bytes(), to.bytes(), all != 0, out);
+        leave(try_compose(write), result)
     }
 }

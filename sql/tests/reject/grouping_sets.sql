@@ -1,0 +1,16 @@
+CREATE SOURCE s (a TEXT, b TEXT, x BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'kafka', topic = 's', brokers = 'b:9092');
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY a WITH ROLLUP;
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY a, b WITH CUBE;
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY ROLLUP (window_end, a);
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY GROUPING SETS ((a), (a), ());
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY GROUPING SETS (a, b;
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY CUBE (CUBE (a));
+SELECT a, b, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY ROLLUP (a);
+SELECT a, grouping(b) AS g, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY ROLLUP (a);
+SELECT a, grouping() AS g, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY ROLLUP (a);
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) WHERE grouping(a) = 0 GROUP BY ROLLUP (a);
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY CUBE (a, b, x, a || '1', a || '2', a || '3', a || '4');
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY ALL;
+SELECT DISTINCT a FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY ROLLUP (a);
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY ROLLUP (1);
+SELECT a, count(*) AS n FROM TUMBLE(s, ts, INTERVAL '1' MINUTE) GROUP BY ROLLUP (y);

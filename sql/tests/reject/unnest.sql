@@ -1,0 +1,14 @@
+CREATE SOURCE s (a TEXT, x BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'kafka', topic = 's', brokers = 'b:9092');
+SELECT item FROM s CROSS JOIN UNNEST(a) AS item;
+SELECT item FROM s, UNNEST(a) AS item;
+SELECT unnest(a) AS item FROM s;
+SELECT item FROM s, LATERAL FLATTEN(a) AS item;
+SELECT json_value(a, '$.b') AS b FROM s;
+SELECT ts AT TIME ZONE 'Europe/Berlin' AS local FROM s;
+SELECT a FROM s UNION ALL SELECT a FROM s;
+SELECT regexp_replace(a, '(', 'x') AS a FROM s;
+SELECT regexp_replace(a, 'b', 'x', 'gx') AS a FROM s;
+SELECT regexp_replace(a, 'b', 'x', a) AS a FROM s;
+SELECT regexp_replace(a, 'b') AS a FROM s;
+SELECT concat_ws(',') AS a FROM s;
+SELECT concat_ws(x, a) AS a FROM s;

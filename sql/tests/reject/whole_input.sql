@@ -1,0 +1,13 @@
+CREATE SOURCE s (a TEXT, x BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'kafka', topic = 's', brokers = 'b:9092');
+CREATE SOURCE timeless (a TEXT) WITH (connector = 'kafka', topic = 's', brokers = 'b:9092');
+CREATE SINK k WITH (connector = 'console');
+CREATE VIEW totals AS SELECT a, count(*) AS n FROM s GROUP BY a;
+SELECT a, count(*) AS n FROM timeless GROUP BY a;
+SELECT window_end, a, count(*) AS n FROM s GROUP BY a;
+SELECT window_end, a, count(*) AS n FROM s GROUP BY window_end, a;
+SELECT a, x, count(*) AS n FROM s GROUP BY a;
+SELECT *, count(*) AS n FROM s;
+SELECT a, count(*) AS n FROM s GROUP BY a LATE DATA TO k;
+SELECT a, sum(n) AS n FROM TUMBLE(totals, window_end, INTERVAL '1' HOUR) GROUP BY a;
+SELECT a, row_number() OVER (PARTITION BY a ORDER BY window_end) AS n FROM totals;
+SELECT a FROM s HAVING x > 1;
