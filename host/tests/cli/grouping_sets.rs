@@ -20,7 +20,7 @@ struct Event {
 const GROUPINGS: [(&str, &[i64]); 7] = [
     ("ROLLUP (model, tier)", &[0, 2, 3]),
     ("CUBE (model, tier)", &[0, 2, 1, 3]),
-    ("GROUPING SETS (tier, (model, tier), ())", &[1, 0, 3]),
+    ("GROUPING SETS ((model, tier), tier, ())", &[0, 1, 3]),
     ("GROUPING SETS (ROLLUP ((model, tier)), (model))", &[0, 3, 2]),
     ("model, ROLLUP (tier)", &[0, 2]),
     ("GROUPING SETS ((model), (tier))", &[2, 1]),
