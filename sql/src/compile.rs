@@ -8,7 +8,7 @@ use crate::error::{Diagnostic, Problem, Severity, SourceText};
 use crate::manifest::{Input, Sink, Source, Target};
 use crate::parse::name::Name;
 use crate::parse::secret::masked;
-use crate::parse::statement::Body;
+use crate::parse::statement::{Body, Statement};
 use crate::parse::{BYTE_ORDER_MARK, Parsed, SqlLimits, parse};
 use crate::plan::{Plan, build};
 use crate::report::Report;
@@ -89,11 +89,9 @@ pub fn compile_within(
         binder.file = number;
         binder.file_name = &file.name;
         for Parsed { statement, declares } in statements {
-            if let Ok(statement) = &statement {
-                last = Some((file, statement.span));
-                if let Body::CreateView(name, _) = &statement.body {
-                    views.push((file, name.clone()));
-                }
+            last = statement.as_ref().ok().map(|statement| (file, statement.span)).or(last);
+            if let Ok(Statement { body: Body::CreateView(name, _), .. }) = &statement {
+                views.push((file, name.clone()));
             }
             let bound = statement.and_then(|statement| {
                 for query in binder.bind(&statement)? {

@@ -53,6 +53,8 @@ pub enum NoRows {
         /// Since when, by the time of day.
         since_us: i64,
     },
+    /// The query aggregates without windows, and its input has not ended.
+    End,
     /// Windows have closed, and none of their rows went to a sink.
     Closed {
         /// How many.
@@ -106,6 +108,7 @@ impl fmt::Display for NoRows {
             Self::Late { events } => {
                 write!(f, "all events that WHERE keeps ({events}) are late: their windows were closed before")
             }
+            Self::End => f.write_str("it aggregates without windows, so its rows come when the input ends"),
             Self::Window { end_us, watermark_us: i64::MIN } => {
                 write!(f, "the first window ends at {}, and there is no watermark yet", time(end_us))
             }
@@ -192,6 +195,9 @@ impl NoRowsWatch {
         }
         let Some(engine) = query.windows().map(|windows| &windows.engine) else { return NoRows::Filtered };
         let Some(end_us) = engine.next_window_end() else { return without_window(seen, query, engine) };
+        if query.window().is_some_and(|window| !window.kind.has_bounds()) {
+            return NoRows::End;
+        }
         let Some((partition, watermark_us)) = engine.held_by(end_us) else {
             self.held = None;
             return NoRows::Window { end_us, watermark_us: engine.watermark() };

@@ -147,13 +147,11 @@ impl Expressions<'_> {
             (Scalar::DatePart, [field, time]) => self.date_part(field, time),
             (Scalar::DateBin, [stride, time, origin]) => self.date_bin(stride, time, origin),
             (Scalar::Epoch, [time]) => self.field("epoch", time, span),
-            (Scalar::RegexpExtract, [text, pattern]) => self.regexp_extract(text, pattern, None),
-            (Scalar::RegexpExtract, [text, pattern, group]) => {
-                self.regexp_extract(text, pattern, Some(group))
+            (Scalar::RegexpExtract, [text, pattern, group @ ..]) if group.len() < 2 => {
+                self.regexp_extract(text, pattern, group.first().copied())
             }
-            (Scalar::RegexpReplace, [text, pattern, to]) => self.regexp_replace(text, pattern, to, None),
-            (Scalar::RegexpReplace, [text, pattern, to, flags]) => {
-                self.regexp_replace(text, pattern, to, Some(flags))
+            (Scalar::RegexpReplace, [text, pattern, to, flags @ ..]) if flags.len() < 2 => {
+                self.regexp_replace(text, pattern, to, flags.first().copied())
             }
             (Scalar::ConcatWs, [separator, texts @ ..]) if !texts.is_empty() => {
                 self.concat_with(separator, texts)

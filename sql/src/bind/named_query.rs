@@ -59,9 +59,10 @@ impl Binder<'_> {
             let view = RowView { source, select: Some(query.select) };
             (RelationKind::RowView(Box::new(view)), query.input)
         } else {
+            let kind = row_view::window_view(bound);
             let meaning = meaning(&query.input, bound);
             let file = self.file_of(&name.text.to_lowercase(), meaning, select, query);
-            (RelationKind::WindowView, Input::View(file))
+            (kind, Input::View(file))
         };
         Ok(Relation { name: name.text.clone(), kind, input, columns, is_named: true })
     }

@@ -70,7 +70,7 @@ impl Binder<'_> {
 fn columns(relation: &Relation) -> String {
     let kind = match relation.kind {
         RelationKind::Source { .. } => "source",
-        RelationKind::WindowView | RelationKind::RowView(_) => "view",
+        RelationKind::WindowView { .. } | RelationKind::RowView(_) => "view",
     };
     let mut text = format!("{kind} {}", relation.name);
     let width =

@@ -23,8 +23,8 @@ pub(crate) struct Relation {
 pub(crate) enum RelationKind {
     /// With the column of its WATERMARK.
     Source { time: Option<usize> },
-    /// Rows of windows.
-    WindowView,
+    /// Rows of windows; without bounds where they aggregate all of a bounded input.
+    WindowView { has_bounds: bool },
     /// Rows of a source.
     RowView(Box<RowView>),
 }
@@ -78,7 +78,7 @@ impl Relation {
     pub(crate) fn has_window_rows(&self) -> bool {
         match &self.kind {
             RelationKind::Source { .. } => false,
-            RelationKind::WindowView => true,
+            RelationKind::WindowView { .. } => true,
             RelationKind::RowView(view) => view.source.has_window_rows(),
         }
     }
@@ -89,7 +89,7 @@ impl Relation {
     pub(crate) fn time_of_all(&self) -> Option<usize> {
         match &self.kind {
             RelationKind::Source { time } => *time,
-            RelationKind::WindowView => Some(0),
+            RelationKind::WindowView { .. } => Some(0),
             RelationKind::RowView(view) => view.source.time_of_all(),
         }
     }

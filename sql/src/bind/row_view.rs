@@ -23,7 +23,7 @@ impl Binder<'_> {
         let read = self.relations.iter().find(|relation| relation.input == query.input);
         let select = query.select.clone();
         match read.map(|read| (read, &read.kind)) {
-            Some(_) if select.windows.is_some() => RelationKind::WindowView,
+            Some(_) if select.windows.is_some() => window_view(&select),
             Some((source, RelationKind::Source { .. })) => {
                 RelationKind::RowView(Box::new(RowView { source: source.clone(), select: Some(select) }))
             }
@@ -31,9 +31,19 @@ impl Binder<'_> {
                 let select = through(select, view, inner, &mut self.room);
                 RelationKind::RowView(Box::new(RowView { source: inner.source.clone(), select }))
             }
-            Some((_, RelationKind::WindowView)) | None => RelationKind::WindowView,
+            // Its rows are those of the view that it reads.
+            Some((_, RelationKind::WindowView { has_bounds })) => {
+                RelationKind::WindowView { has_bounds: *has_bounds }
+            }
+            None => RelationKind::WindowView { has_bounds: true },
         }
     }
+}
+
+/// What the rows of a query over windows are.
+pub(super) fn window_view(select: &BoundSelect) -> RelationKind {
+    let has_bounds = select.windows.is_none_or(|windows| windows.kind.has_bounds());
+    RelationKind::WindowView { has_bounds }
 }
 
 /// A query over the rows of a view as one over what the view reads; none where it would be too large.

@@ -252,7 +252,17 @@ impl<'a> Arguments<'a> {
         };
         let time = match relation.kind {
             RelationKind::Source { time } => time,
-            RelationKind::WindowView | RelationKind::RowView(_) => return time_of_view(name, relation, span),
+            RelationKind::WindowView { has_bounds: false } => {
+                let message = format!("the rows of {} are of no window", relation.describe());
+                return Err(Problem::new(span, message).help(format!(
+                    "make windows in {0}, or aggregate all of its rows: FROM {1} GROUP BY ... without a window",
+                    relation.describe(),
+                    relation.name
+                )));
+            }
+            RelationKind::WindowView { .. } | RelationKind::RowView(_) => {
+                return time_of_view(name, relation, span);
+            }
         };
         let names = relation.columns.iter().map(|column| column.name.text.as_str());
         let Some(column) = name.position_in(names.clone()) else {

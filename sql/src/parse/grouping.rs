@@ -2,7 +2,7 @@
 
 use sqlparser::tokenizer::{Span, Token};
 
-use super::cursor::{Cursor, is_word};
+use super::cursor::Cursor;
 use super::refused;
 use super::select::{Written, list, written};
 use crate::error::{Checked, Problem};
@@ -36,7 +36,7 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<GroupBy> {
     let (mut sets, mut are_plain) = (vec![Vec::new()], true);
     let items = &mut group_by.items;
     loop {
-        let factor = match kind(cursor) {
+        let factor = match kind_at(cursor) {
             Some(kind) => {
                 are_plain = false;
                 grouping(cursor, kind, items).map_err(|problem| problem.or_help(USAGE))?
@@ -71,14 +71,15 @@ enum Kind {
     Sets,
 }
 
-fn kind(cursor: &Cursor) -> Option<Kind> {
+fn kind_at(cursor: &Cursor) -> Option<Kind> {
     let is_call = *cursor.peek_nth(1) == Token::LParen;
-    match () {
-        () if is_call && cursor.at_word("rollup") => Some(Kind::Rollup),
-        () if is_call && cursor.at_word("cube") => Some(Kind::Cube),
-        () if cursor.at_words(&["grouping", "sets"]) => Some(Kind::Sets),
-        () => None,
+    if is_call && cursor.at_word("rollup") {
+        return Some(Kind::Rollup);
     }
+    if is_call && cursor.at_word("cube") {
+        return Some(Kind::Cube);
+    }
+    cursor.at_words(&["grouping", "sets"]).then_some(Kind::Sets)
 }
 
 /// The sets of ROLLUP (...), CUBE (...) or GROUPING SETS (...); what is in them is added to the items.
@@ -91,7 +92,7 @@ fn grouping(cursor: &mut Cursor, kind: Kind, items: &mut Vec<Written>) -> Checke
     cursor.expect(&Token::LParen)?;
     let (mut parts, mut nested) = (Vec::new(), Vec::new());
     loop {
-        match self::kind(cursor) {
+        match kind_at(cursor) {
             Some(inner) if kind == Kind::Sets => nested.extend(grouping(cursor, inner, items)?),
             Some(_) => return Err(cursor.unexpected("a column or columns in parentheses")),
             None if kind == Kind::Sets => nested.push(part(cursor, items)?),
@@ -150,9 +151,7 @@ fn item(cursor: &mut Cursor, items: &mut Vec<Written>) -> Checked<usize> {
 
 /// `()`: all rows in one group.
 fn is_empty_set(cursor: &Cursor) -> bool {
-    *cursor.peek() == Token::LParen
-        && *cursor.peek_nth(1) == Token::RParen
-        && !is_word(cursor.peek_nth(2), "over")
+    *cursor.peek() == Token::LParen && *cursor.peek_nth(1) == Token::RParen
 }
 
 /// Each set of the one with each of the other; none where there are too many.

@@ -314,19 +314,20 @@ pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
 }
 
 pub(super) fn behind_from(cursor: &Cursor) -> Option<Box<Problem>> {
-    let unnests = ["unnest", "lateral", "json_table", "flatten"];
-    if (0..4).any(|at| unnests.iter().any(|word| is_word(cursor.peek_nth(at), word))) {
-        return Some(
-            Problem::new(cursor.span(), "the elements of an array are no rows yet: UNNEST is not in the language").help(
-                "declare those that are needed as columns of the source with PATH 'a[0]', or let the producer send an event for each",
-            ),
-        );
-    }
     let joins = *cursor.peek() == Token::Comma || JOINS.iter().any(|word| cursor.at_word(word));
-    joins.then(|| {
-        Problem::new(cursor.span(), "joins are not in the language: a query reads one source or one view")
-            .help("let the producer put the fields into one event")
-    })
+    let unnests = ["unnest", "lateral", "json_table", "flatten"];
+    let unnests = (0..4).any(|at| unnests.iter().any(|word| is_word(cursor.peek_nth(at), word)));
+    let (message, help) = match unnests {
+        true => (
+            "the elements of an array are no rows yet: UNNEST is not in the language",
+            "declare those that are needed as columns of the source with PATH 'a[0]', or let the producer send an event for each",
+        ),
+        false => (
+            "joins are not in the language: a query reads one source or one view",
+            "let the producer put the fields into one event",
+        ),
+    };
+    joins.then(|| Problem::new(cursor.span(), message).help(help))
 }
 
 const TUMBLE: &str = "write FROM TUMBLE(source, ts, size)";
