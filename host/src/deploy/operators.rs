@@ -175,8 +175,8 @@ fn definition(manifest: &Manifest, read: &[String], column: Column) -> String {
         Column::WindowStart => "window_start".to_owned(),
         Column::WindowEnd => "window_end".to_owned(),
         Column::SetNumber => {
-            let sets = window.map(|window| window.sets.as_slice()).unwrap_or_default();
-            format!("the grouping set of {sets:?}")
+            let sets = window.into_iter().flat_map(|window| &window.sets).map(i64::to_string);
+            format!("the grouping set of {}", sets.collect::<Vec<_>>().join(", "))
         }
         Column::Operator(index) => {
             let operator = manifest.operators.get(index);

@@ -76,7 +76,8 @@ impl StateFingerprint {
         line(format!("windows {} on {}", window_words(window.kind), name(Column::Input(window.time))));
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
         if !window.sets.is_empty() {
-            line(format!("groups by sets {:?} BIGINT", window.sets));
+            let sets: Vec<String> = window.sets.iter().map(i64::to_string).collect();
+            line(format!("groups by sets {} BIGINT", sets.join(", ")));
         }
         for aggregate in &window.aggregates {
             let Aggregate { reducer, parameters, arguments, .. } = aggregate;
