@@ -10,7 +10,9 @@ mod input;
 mod grouping_sets;
 mod fold;
 mod late;
+mod groups;
 mod emit;
+mod revise;
 mod operators;
 mod over_view;
 mod order;
@@ -30,7 +32,7 @@ mod rest;
 
 use std::sync::Arc;
 
-use columns::{Picked, among, arguments, expression, kept, pick, words};
+use columns::{Picked, among, arguments, expression, kept, pick, plain, words};
 use fold::fold;
 use order::OrderedRows;
 use streamgauge_common::{
@@ -324,13 +326,16 @@ impl RunningQuery {
                 kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(rejected as usize, false);
             }
             let column = |place| given.column(place).or_else(|| column(place));
-            let Picked { columns: output, rows: picked } =
-                pick(&self.manifest.output, kept.as_ref(), column)?;
+            let Picked { columns: mut output, rows: picked } =
+                pick(plain(&self.manifest), kept.as_ref(), column)?;
             let numbers: Vec<u32> = match &picked {
                 Some(rows) => rows.iter().filter_map(|&row| number(row)).collect(),
                 None => (0..len as u32).filter_map(number).collect(),
             };
             let identity = input.identity(&numbers);
+            if self.manifest.is_revised() {
+                output.extend(revise::closed(numbers.len()));
+            }
             let mut rows = Rows { columns: output, len: numbers.len(), identity };
             if let Some(ordered) = &mut self.ordered {
                 match ordered.take(picked.as_deref(), rows, input.ends_window, column)? {
@@ -388,7 +393,7 @@ impl RunningQuery {
     }
 
     /// Step 2: WHERE and computed columns. Also gives which rows go on; none = all.
-    fn ingest(
+    pub(super) fn ingest(
         &mut self,
         len: usize,
         columns: &[&Column],

@@ -4,6 +4,7 @@ mod relation;
 mod row_view;
 mod named_query;
 mod find;
+mod lateness;
 mod late_data;
 mod printed;
 mod source;
@@ -60,6 +61,7 @@ use value::GivenOptions;
 
 pub(crate) use aggregate::BoundAggregate;
 pub(crate) use grouping::SET_NUMBER;
+pub(crate) use lateness::{Lateness, OP, REVISION};
 pub(crate) use order::{BoundOrder, BoundOrderKey};
 pub(crate) use over::BoundOperator;
 pub use printed::Printed;
@@ -76,6 +78,7 @@ pub(crate) struct BoundQuery {
     /// All columns of the input.
     pub(crate) columns: Vec<Field>,
     pub(crate) select: BoundSelect,
+    pub(crate) lateness: Lateness,
     pub(crate) target: Target,
 }
 
@@ -221,7 +224,7 @@ impl<'a> Binder<'a> {
         let (name, columns) = (def.name.text.clone(), columns.collect());
         let input = Input::Source(name.clone());
         let kind = RelationKind::Source { time };
-        self.relations.push(Relation { name, kind, input, columns, is_named: false });
+        self.relations.push(Relation { name, kind, input, columns, is_named: false, is_revised: false });
         self.sources.push(source);
         Ok(())
     }
@@ -284,8 +287,8 @@ impl<'a> Binder<'a> {
         let query = self.query(file.clone(), select, sql, Target::View)?;
         let columns = query.select.output.iter().map(RelationColumn::of).collect();
         let kind = self.view_kind(&query);
-        let (name, input) = (name.text.clone(), Input::View(file));
-        self.relations.push(Relation { name, kind, input, columns, is_named: false });
+        let (name, input, is_revised) = (name.text.clone(), Input::View(file), query.lateness.is_revised);
+        self.relations.push(Relation { name, kind, input, columns, is_named: false, is_revised });
         Ok(query)
     }
 
@@ -341,12 +344,14 @@ impl<'a> Binder<'a> {
         let known = self.named.len();
         let bound = self.bind_with(&select.with, sql).and_then(|()| self.bind_select(select, sql));
         self.named.truncate(known);
-        let (relation, select) = bound?;
+        let (relation, bound) = bound?;
+        let lateness = lateness::bind(select, &bound, &relation)?;
         let columns = relation.columns.iter();
         let columns =
             columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
         let (input, columns) = (relation.input.clone(), columns.collect());
-        Ok((BoundQuery { name, sql: sql.to_owned(), input, columns, select, target }, relation))
+        let sql = sql.to_owned();
+        Ok((BoundQuery { name, sql, input, columns, select: bound, lateness, target }, relation))
     }
 
     /// A SELECT without its WITH, and what it reads.

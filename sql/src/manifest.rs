@@ -39,6 +39,9 @@ pub struct Manifest {
     pub window: Option<Window>,
     /// HAVING and computed output columns; none = the component is not called. Always none row by row.
     pub emit: Option<Stage>,
+    /// ALLOW LATENESS: how long a closed window goes on taking events, in microseconds; none = it takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness_us: Option<i64>,
     /// Stateful operators over the rows that `ingest` keeps, where these are rows of closed windows.
     pub operators: Vec<Operator>,
     /// The SELECT list.
@@ -48,6 +51,13 @@ pub struct Manifest {
     pub order: Option<WindowOrder>,
     /// Where rows go.
     pub target: Target,
+}
+
+impl Manifest {
+    /// Whether its rows are revised: it, or the view that it reads, has ALLOW LATENESS.
+    pub fn is_revised(&self) -> bool {
+        self.output.iter().any(|output| output.column == Column::Revision)
+    }
 }
 
 /// Where a query reads.
@@ -126,6 +136,10 @@ pub enum Column {
     SetNumber,
     /// The value that one of [`Manifest::operators`] gives for the row. Only in the SELECT list.
     Operator(usize),
+    /// ALLOW LATENESS: the row's number among those of its group and window, from 0. Only in the SELECT list.
+    Revision,
+    /// ALLOW LATENESS: `insert`, `update` or `delete`. Only in the SELECT list.
+    Op,
 }
 
 /// Windows over the event time, and what is kept for each group.

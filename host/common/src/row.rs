@@ -32,6 +32,8 @@ pub enum Identity {
         forced: bool,
         /// The groups' keys, one row a row.
         keys: Vec<Column>,
+        /// With ALLOW LATENESS: which revision of its group and window each row is, from 0.
+        revisions: Option<Vec<u64>>,
     },
     /// Records of a partition.
     Records {
@@ -73,9 +75,13 @@ impl Identity {
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> Self {
         match self {
-            Self::Window { start_us, end_us, forced, keys } => {
+            Self::Window { start_us, end_us, forced, keys, revisions } => {
                 let keys = keys.iter().map(|key| key.take(rows)).collect();
-                Self::Window { start_us: *start_us, end_us: *end_us, forced: *forced, keys }
+                let revision = |&row: &u32, revisions: &[u64]| revisions.get(row as usize).copied();
+                let revisions = revisions.as_ref().map(|revisions| {
+                    rows.iter().map(|row| revision(row, revisions).unwrap_or_default()).collect()
+                });
+                Self::Window { start_us: *start_us, end_us: *end_us, forced: *forced, keys, revisions }
             }
             Self::Records { partition, offsets, indexes } => {
                 let offset = |&row: &u32| offsets.get(row as usize).copied().unwrap_or_default();
@@ -99,8 +105,12 @@ impl Rows {
         self.columns.iter_mut().zip(&other.columns).for_each(|(column, more)| column.append(more));
         self.len += other.len;
         match (&mut self.identity, &other.identity) {
-            (Identity::Window { keys, .. }, Identity::Window { keys: more, .. }) => {
+            (
+                Identity::Window { keys, revisions, .. },
+                Identity::Window { keys: more, revisions: of_more, .. },
+            ) => {
                 keys.iter_mut().zip(more).for_each(|(key, more)| key.append(more));
+                revisions.iter_mut().zip(of_more).for_each(|(revisions, more)| revisions.extend(more));
             }
             _ => unreachable!("rows of windows"),
         }

@@ -24,7 +24,9 @@ pub struct Closed {
     pub window_start: i64,
     /// The window's end.
     pub window_end: i64,
-    /// Which run of the groups of windows with this end these are, from 0.
+    /// When it is decided: at the window's end; a window that is revised at a later revision point.
+    pub decided_at: i64,
+    /// Which run of the groups of windows that are decided then these are, from 0.
     pub run: u32,
     /// Whether no further run of this window follows.
     pub is_last: bool,
@@ -35,6 +37,19 @@ pub struct Closed {
     pub forced: bool,
     /// What they have come to.
     pub rows: GroupRows,
+    /// Of a window that was closed before, and that late rows have changed; only groups with such rows are here.
+    pub revised: Option<Box<Revised>>,
+}
+
+/// What groups of a window had come to before.
+#[derive(Clone, Debug)]
+pub struct Revised {
+    /// Those of the groups that had rows then.
+    pub before: GroupRows,
+    /// For each of them its place in [`Closed::rows`].
+    pub places: Vec<u32>,
+    /// For each group of [`Closed::rows`] how many times late rows have come to it, as revisions count them.
+    pub numbers: Vec<u64>,
 }
 
 /// What groups of a window have come to, one row a group.

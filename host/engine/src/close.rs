@@ -23,10 +23,10 @@ use super::{
 /// The half of a windowed query that closes windows.
 #[derive(Debug)]
 pub(super) struct Close {
-    slicing: Slicing,
-    key_types: Vec<DataType>,
+    pub(super) slicing: Slicing,
+    pub(super) key_types: Vec<DataType>,
     /// The first window that is emitted.
-    first_window: WindowNumber,
+    pub(super) first_window: WindowNumber,
     /// How far the source has come.
     pub(super) source: SourceWatermark,
     /// Windows that end at or before it are closed.
@@ -40,6 +40,8 @@ pub(super) struct Close {
     pub(super) late: BTreeMap<Group, Vec<LatePiece>>,
     /// The window whose rows are being given out.
     emitting: Option<EmitCursor>,
+    /// How many runs were decided at a time before the window that ends then: those of revisions.
+    pub(super) runs_before: (i64, u32),
 }
 
 /// A late accumulator of a group.
@@ -66,6 +68,7 @@ impl Close {
             stack: TwoStacks::new(),
             late: BTreeMap::new(),
             emitting: None,
+            runs_before: (NEVER, 0),
         }
     }
 
@@ -118,7 +121,8 @@ impl Close {
                 let forced = self.source.is_ahead_of_a_partition(end);
                 self.closed = end;
                 self.gather(window, sealed, states)?;
-                EmitCursor { window, forced, done: 0, runs: 0 }
+                let runs = if self.runs_before.0 == end { self.runs_before.1 } else { 0 };
+                EmitCursor { window, forced, done: 0, runs }
             }
         };
         let EmitCursor { window, forced, done, runs } = cursor;
@@ -135,12 +139,19 @@ impl Close {
         Ok(Some(Closed {
             window_start,
             window_end,
+            decided_at: window_end,
             run: runs,
             is_last,
             completes_end: is_last,
             forced,
             rows,
+            revised: None,
         }))
+    }
+
+    /// All that is decided at or before a time has been.
+    pub(super) fn pass(&mut self, time: i64) {
+        self.closed = self.closed.max(time);
     }
 
     /// Whether a window is complete and not given out, or only in part.
@@ -228,7 +239,8 @@ impl Close {
 
     /// Takes late accumulators over.
     fn take_late(&mut self, part: SealedSlice, states: &mut States<'_>) -> Result<(), Fault> {
-        let SealedSlice { kind: SegmentKind::Late { window, slice }, keys, states: sealed, .. } = part else {
+        let SealedSlice { kind, keys, states: sealed, .. } = part;
+        let (SegmentKind::Late { window, slice } | SegmentKind::LateForLast { window, slice }) = kind else {
             unreachable!("late accumulators")
         };
         let slots = own_slots(sealed, states)?;

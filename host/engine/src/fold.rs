@@ -4,6 +4,7 @@
 //! closed windows, because an idle partition may find windows closed that its own watermark has not reached.
 
 mod cells;
+mod retained;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use super::{
     group::Group,
     key,
     late::LateRow,
+    lateness::Lateness,
     partition::{FoldContext, Late, PartitionState, Placed},
     sealed::{Closing, GROUPS_MAX, SealedSlice, SealedSlices, SealedStates, TakeSealed},
     segment::{Changes, FoldSegment, SegmentId},
@@ -27,6 +29,7 @@ use super::{
 };
 
 pub(super) use cells::Unsealed;
+use retained::Retained;
 
 /// Rows of one partition, in its order, behind decode and `ingest`. All columns have as many rows as `times`.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +78,8 @@ pub(super) struct Fold {
     /// Slices before it are in no window that is emitted.
     first_slice: SliceNumber,
     partitions: BTreeMap<Partition, PartitionState>,
+    /// With ALLOW LATENESS: what CLOSE has got is kept.
+    retained: Option<Retained>,
     /// What changed, where that is tracked.
     changes: Option<Changes>,
 }
@@ -86,7 +91,16 @@ impl Fold {
     /// Nothing yet.
     pub(super) fn new(slicing: Slicing, settings: Settings, key_types: Vec<DataType>) -> Self {
         let first_slice = slicing.first_slice(settings.first_window(&slicing));
-        Self { slicing, settings, key_types, first_slice, partitions: BTreeMap::new(), changes: None }
+        let retained = settings.lateness_us.map(|us| Retained::new(Lateness::new(slicing, us)));
+        Self {
+            slicing,
+            settings,
+            key_types,
+            first_slice,
+            partitions: BTreeMap::new(),
+            retained,
+            changes: None,
+        }
     }
 
     /// How many groups a partition may have.
@@ -123,6 +137,7 @@ impl Fold {
         let mut context = FoldContext {
             slicing: &self.slicing,
             delay_us: self.settings.delay_us,
+            lateness: self.retained.as_ref().map(|retained| &retained.lateness),
             groups_max: self.settings.groups_max,
             first_slice: self.first_slice,
             closed,
@@ -146,13 +161,15 @@ impl Fold {
 
     /// No row of a partition comes any more.
     pub(super) fn end(&mut self, partition: Partition) {
-        self.partitions.entry(partition).or_insert_with(PartitionState::new).end(&self.slicing);
+        let lateness = self.retained.as_ref().map(|retained| &retained.lateness);
+        self.partitions.entry(partition).or_insert_with(PartitionState::new).end(&self.slicing, lateness);
     }
 
     /// Every row before a time has come, in all partitions.
     pub(super) fn complete(&mut self, time: i64) {
+        let lateness = self.retained.as_ref().map(|retained| &retained.lateness);
         for partition in self.partitions.values_mut() {
-            partition.complete(time, &self.slicing);
+            partition.complete(time, &self.slicing, lateness);
         }
     }
 
@@ -291,7 +308,8 @@ impl Fold {
 
     /// All segments are back: groups that no longer count are forgotten, as they were before.
     pub(super) fn end_restore(&mut self) {
-        self.partitions.values_mut().for_each(|partition| partition.end_restore(&self.slicing));
+        let lateness = self.retained.as_ref().map(|retained| &retained.lateness);
+        self.partitions.values_mut().for_each(|partition| partition.end_restore(&self.slicing, lateness));
     }
 
     /// A segment is about to be sealed, with these groups and slots: what changed in it is taken down, where that is tracked and a
@@ -318,10 +336,18 @@ impl Fold {
 
 impl SealedSlices for Fold {
     fn first_slice(&self) -> Option<SliceNumber> {
-        self.partitions.values().filter_map(PartitionState::first_slice).min()
+        match &self.retained {
+            None => self.partitions.values().filter_map(PartitionState::first_slice).min(),
+            Some(retained) => self.first_slice_from(retained.slices_given),
+        }
     }
 
     fn first_window(&self, slicing: &Slicing) -> Option<WindowNumber> {
+        if let Some(retained) = &self.retained {
+            let firsts =
+                self.partitions.values().filter_map(|partition| retained.first_window(self, partition));
+            return firsts.min();
+        }
         let firsts = self.partitions.values().flat_map(|partition| {
             let window = partition.first_slice().map(|slice| slicing.first_window(slice));
             window.into_iter().chain(partition.first_late_window())
@@ -336,6 +362,9 @@ impl SealedSlices for Fold {
         states: &mut States<'_>,
         take: &mut TakeSealed<'_>,
     ) -> Result<(), Fault> {
+        if self.retained.is_some() {
+            return self.copy_slice(slice, states, take);
+        }
         for (&which, partition) in &mut self.partitions {
             let Some(sealed) = partition.seal(slice) else { continue };
             let id = FoldSegment { partition: which, kind: SegmentKind::Slice(slice) };
@@ -351,8 +380,11 @@ impl SealedSlices for Fold {
         states: &mut States<'_>,
         take: &mut TakeSealed<'_>,
     ) -> Result<(), Fault> {
+        if let Some(retained) = self.retained {
+            return self.copy_late(&retained, closing, states, take);
+        }
         for (&which, partition) in &mut self.partitions {
-            for (id, groups) in late(which, partition, |late| late.window <= closing.window) {
+            for (id, groups) in late(which, partition, |late| late.point.window <= closing.window) {
                 let changes = self.changes.as_mut();
                 Self::note_sealed(changes, id, partition, groups.iter().copied(), closing, states)?;
                 partition.seal_late(id.kind, &groups);
@@ -388,7 +420,7 @@ fn late(
 ) -> BTreeMap<FoldSegment, GroupSlots> {
     let mut places: BTreeMap<FoldSegment, GroupSlots> = BTreeMap::new();
     for (late, slot) in partition.late().filter(|(late, _)| wanted(late)) {
-        let kind = SegmentKind::Late { window: late.window, slice: late.slice };
+        let kind = late.point.kind(late.slice);
         places.entry(FoldSegment { partition: which, kind }).or_default().push((late.group, slot));
     }
     places

@@ -7,7 +7,7 @@ use streamgauge_sql::manifest::Window;
 
 use super::{
     BadWindow, Fault, FoldBatch, Folded, RestoreError, Settings, StateSegment, answer::Closed, close::Close,
-    fold::Fold, segment::SegmentId, session::Sessions, slice::Slicing, states::States,
+    fold::Fold, revisions::Revisions, segment::SegmentId, session::Sessions, slice::Slicing, states::States,
     watermark::SourceWatermark,
 };
 
@@ -15,6 +15,8 @@ use super::{
 #[derive(Debug)]
 pub(super) enum Closing {
     Aligned(Box<Close>),
+    /// With ALLOW LATENESS.
+    Revised(Box<Revisions>),
     Sessions(Box<Sessions>),
 }
 
@@ -27,13 +29,18 @@ impl Closing {
         let slicing = Slicing::new(window)?;
         let key_types: Vec<_> = window.keys.iter().map(|key| key.data_type).collect();
         let close = Close::new(slicing, &settings, key_types.clone());
-        Ok((Fold::new(slicing, settings, key_types), Self::Aligned(Box::new(close))))
+        let closing = match Revisions::new(close, &settings) {
+            Ok(revisions) => Self::Revised(Box::new(revisions)),
+            Err(close) => Self::Aligned(close),
+        };
+        Ok((Fold::new(slicing, settings, key_types), closing))
     }
 
     /// How far the source has come.
     pub(super) fn source(&self) -> &SourceWatermark {
         match self {
             Self::Aligned(close) => &close.source,
+            Self::Revised(revisions) => &revisions.close.source,
             Self::Sessions(sessions) => &sessions.source,
         }
     }
@@ -42,6 +49,7 @@ impl Closing {
     pub(super) fn source_mut(&mut self) -> &mut SourceWatermark {
         match self {
             Self::Aligned(close) => &mut close.source,
+            Self::Revised(revisions) => &mut revisions.close.source,
             Self::Sessions(sessions) => &mut sessions.source,
         }
     }
@@ -50,6 +58,7 @@ impl Closing {
     pub(super) fn closed(&self) -> i64 {
         match self {
             Self::Aligned(close) => close.closed(),
+            Self::Revised(revisions) => revisions.close.closed(),
             Self::Sessions(sessions) => sessions.closed(),
         }
     }
@@ -58,6 +67,7 @@ impl Closing {
     pub(super) fn groups(&self) -> usize {
         match self {
             Self::Aligned(close) => close.groups.len(),
+            Self::Revised(revisions) => revisions.close.groups.len(),
             Self::Sessions(sessions) => sessions.groups(),
         }
     }
@@ -65,7 +75,7 @@ impl Closing {
     /// The start of the first window that is emitted; none where all are.
     pub(super) fn emits_from(&self, fold: &Fold) -> Option<i64> {
         match self {
-            Self::Aligned(_) => fold.emits_from(),
+            Self::Aligned(_) | Self::Revised(_) => fold.emits_from(),
             Self::Sessions(sessions) => sessions.emits_from(),
         }
     }
@@ -80,6 +90,7 @@ impl Closing {
     ) -> Result<Folded, Fault> {
         match self {
             Self::Aligned(close) => fold.fold(partition, batch, close.closed(), states),
+            Self::Revised(revisions) => fold.fold(partition, batch, revisions.decided(), states),
             Self::Sessions(sessions) => sessions.fold(fold, partition, batch, states),
         }
     }
@@ -88,6 +99,7 @@ impl Closing {
     pub(super) fn forces(&self, fold: &Fold) -> Option<i64> {
         match self {
             Self::Aligned(close) => close.forces(),
+            Self::Revised(revisions) => revisions.forces(),
             Self::Sessions(sessions) => sessions.forces(fold),
         }
     }
@@ -100,6 +112,7 @@ impl Closing {
     ) -> Result<Option<Closed>, Fault> {
         match self {
             Self::Aligned(close) => close.next_closed(fold, states),
+            Self::Revised(revisions) => revisions.next_closed(fold, states),
             Self::Sessions(sessions) => sessions.next_closed(fold, states),
         }
     }
@@ -108,6 +121,7 @@ impl Closing {
     pub(super) fn has_complete_window(&self, fold: &Fold) -> bool {
         match self {
             Self::Aligned(close) => close.has_complete_window(fold),
+            Self::Revised(revisions) => revisions.has_complete_window(fold),
             Self::Sessions(sessions) => sessions.has_complete_window(fold),
         }
     }
@@ -116,6 +130,7 @@ impl Closing {
     pub(super) fn next_window_end(&self, fold: &Fold) -> Option<i64> {
         match self {
             Self::Aligned(close) => close.next_window_end(fold),
+            Self::Revised(revisions) => revisions.next_window_end(fold),
             Self::Sessions(sessions) => sessions.next_window_end(fold),
         }
     }
@@ -124,6 +139,7 @@ impl Closing {
     pub(super) fn is_mid_window(&self) -> bool {
         match self {
             Self::Aligned(close) => close.is_mid_window(),
+            Self::Revised(revisions) => revisions.is_mid_window(),
             Self::Sessions(sessions) => sessions.is_mid_window(),
         }
     }
@@ -144,14 +160,20 @@ impl Closing {
     ) -> Result<(Vec<StateSegment>, BTreeSet<SegmentId>), Fault> {
         match self {
             Self::Aligned(close) => fold.snapshot(close.first_needed(), whole, states),
+            Self::Revised(revisions) => fold.snapshot(revisions.first_kept(), whole, states),
             Self::Sessions(sessions) => sessions.snapshot(fold, whole, states),
         }
     }
 
     /// Goes on where a capture stood.
-    pub(super) fn restore(&mut self, closed: i64, source: SourceWatermark) {
+    pub(super) fn restore(&mut self, fold: &mut Fold, closed: i64, source: SourceWatermark) {
         match self {
             Self::Aligned(close) => close.restore(closed, source),
+            Self::Revised(revisions) => {
+                revisions.restored(closed);
+                revisions.close.restore(closed, source);
+                fold.restore_given(revisions.close.first_needed());
+            }
             Self::Sessions(sessions) => sessions.restore(closed, source),
         }
     }
@@ -165,7 +187,7 @@ impl Closing {
         states: &mut States<'_>,
     ) -> Result<(), RestoreError> {
         match self {
-            Self::Aligned(_) => fold.put_back(segment, versions, states),
+            Self::Aligned(_) | Self::Revised(_) => fold.put_back(segment, versions, states),
             Self::Sessions(sessions) => sessions.put_back(fold, segment, versions, states),
         }
     }

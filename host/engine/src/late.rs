@@ -1,4 +1,4 @@
-//! Rows that come when all their windows are closed.
+//! Rows that come when none of their windows takes them any more.
 
 use super::{partition::FoldContext, slice::SliceNumber, watermark::NEVER};
 
@@ -34,6 +34,10 @@ impl LateRow {
         let slicing = context.slicing;
         let (first, last) = (slicing.first_window(slice), slicing.last_window(slice));
         let closed = slicing.end(slicing.last_ended(context.closed));
+        let is_over = match context.lateness {
+            None => watermark >= slicing.end(last),
+            Some(lateness) => lateness.is_over(last, watermark),
+        };
         Self {
             row,
             first: (slicing.start(first), slicing.end(first)),
@@ -43,7 +47,7 @@ impl LateRow {
                 NEVER => 0,
                 watermark => watermark.saturating_add(context.delay_us).saturating_sub(time).max(0),
             },
-            closed: (watermark < slicing.end(last)).then_some(closed),
+            closed: (!is_over).then_some(closed),
         }
     }
 }

@@ -5,6 +5,8 @@
 //! open, so that a slice never changes once one of its windows may have closed. If only later windows are open, it goes
 //! to a *late accumulator* that names the first of them. If none is, the row is late.
 
+mod late_slot;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use streamgauge_common::column::Values;
@@ -14,12 +16,15 @@ use super::{
     dense::{Dense, NONE},
     group::{Group, Groups, Key, Keys},
     late::LateRow,
+    lateness::{Lateness, Phase, RevisionPoint},
     limiter::GroupLimiter,
     segment::SegmentKind,
     slice::{SliceNumber, Slicing, TIME_MAX_US, TIME_MIN_US, WindowNumber},
     slot::SlotAllocator,
     watermark::{FOREVER, NEVER},
 };
+
+pub(super) use late_slot::Late;
 
 /// The rows that were folded, and where.
 #[derive(Debug, Default)]
@@ -35,6 +40,8 @@ pub(super) struct Placed {
 pub(super) struct FoldContext<'a> {
     pub(super) slicing: &'a Slicing,
     pub(super) delay_us: i64,
+    /// With ALLOW LATENESS.
+    pub(super) lateness: Option<&'a Lateness>,
     pub(super) groups_max: usize,
     /// Slices before it are in no window that is emitted.
     pub(super) first_slice: SliceNumber,
@@ -52,7 +59,7 @@ pub(super) struct PartitionState {
     /// By group: how many slots it has here.
     held: Dense<u32>,
     limiter: GroupLimiter,
-    /// Not yet sealed, ascending.
+    /// Not yet sealed, ascending; with ALLOW LATENESS also those that a revision may need.
     slices: VecDeque<Slice>,
     late: BTreeMap<Late, u32>,
 }
@@ -67,15 +74,6 @@ pub(super) struct Slice {
     groups: Vec<Group>,
     /// By group.
     slots: Dense<u32>,
-}
-
-/// The place of a late accumulator: first the window, so that those of a closed one are together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Late {
-    /// The first window that takes it.
-    pub(super) window: WindowNumber,
-    pub(super) slice: SliceNumber,
-    pub(super) group: Group,
 }
 
 /// The slice of the row before, which is often that of the next.
@@ -158,7 +156,7 @@ impl PartitionState {
             }
             self.watermark = self.watermark.max(time.saturating_sub(context.delay_us));
         }
-        self.expire(context.slicing);
+        self.expire(context.slicing, context.lateness);
         placed
     }
 
@@ -224,40 +222,6 @@ impl PartitionState {
         *slot
     }
 
-    /// The slot of a row that comes after its slice was sealed.
-    #[cold]
-    fn late_slot(
-        &mut self,
-        slice: SliceNumber,
-        closed_upto: i64,
-        key: Key<'_>,
-        context: &mut FoldContext<'_>,
-        folded: &mut Folded,
-    ) -> Result<u32, Unplaced> {
-        if context.slicing.end(context.slicing.last_window(slice)) <= closed_upto {
-            return Err(Unplaced::Late);
-        }
-        folded.late_partial += 1;
-        if slice < context.first_slice {
-            return Err(Unplaced::Unwanted);
-        }
-        let window = context.slicing.last_ended(closed_upto).next();
-        if context.slicing.cumulates() {
-            // The slice that this window ends with is in the same windows that are still open.
-            let (number, (start, end)) =
-                (SliceNumber(window.0), context.slicing.bounds(SliceNumber(window.0)));
-            let group = self.admit(key, number, context)?;
-            let index = self.slice_index(number, start, end);
-            return Ok(self.slot_in(index, group, context.slots));
-        }
-        let group = self.admit(key, slice, context)?;
-        let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
-            *self.held.at(group.0) += 1;
-            context.slots.take()
-        });
-        Ok(*slot)
-    }
-
     /// The group of a row's key.
     fn admit(
         &mut self,
@@ -269,7 +233,7 @@ impl PartitionState {
         if !known.is_some_and(|group| self.limiter.counts(group))
             && self.limiter.counted() >= context.groups_max
         {
-            self.limiter.expire(self.watermark, context.slicing);
+            self.limiter.expire(over_upto(self.watermark, context.lateness), context.slicing);
             if self.limiter.counted() >= context.groups_max {
                 return Err(Unplaced::TooManyGroups);
             }
@@ -295,8 +259,8 @@ impl PartitionState {
     }
 
     /// Forgets groups that no longer count, as far as no slot names them. Not within a batch: their numbers are known.
-    fn expire(&mut self, slicing: &Slicing) {
-        self.limiter.expire(self.watermark, slicing);
+    fn expire(&mut self, slicing: &Slicing, lateness: Option<&Lateness>) {
+        self.limiter.expire(over_upto(self.watermark, lateness), slicing);
         for group in self.limiter.take_expired() {
             self.forget(group);
         }
@@ -309,14 +273,14 @@ impl PartitionState {
     }
 
     /// Expects no more rows.
-    pub(super) fn end(&mut self, slicing: &Slicing) {
-        self.complete(FOREVER, slicing);
+    pub(super) fn end(&mut self, slicing: &Slicing, lateness: Option<&Lateness>) {
+        self.complete(FOREVER, slicing, lateness);
     }
 
     /// Expects no more rows before a time.
-    pub(super) fn complete(&mut self, time: i64, slicing: &Slicing) {
+    pub(super) fn complete(&mut self, time: i64, slicing: &Slicing, lateness: Option<&Lateness>) {
         self.watermark = self.watermark.max(time);
-        self.expire(slicing);
+        self.expire(slicing, lateness);
     }
 
     /// The first slice that is not sealed.
@@ -324,9 +288,21 @@ impl PartitionState {
         self.slices.front().map(|slice| slice.number)
     }
 
+    /// The first slice that is not before one.
+    pub(super) fn first_slice_from(&self, first: SliceNumber) -> Option<SliceNumber> {
+        let index = self.slices.partition_point(|slice| slice.number < first);
+        self.slices.get(index).map(|slice| slice.number)
+    }
+
+    /// A slice, if it is here.
+    pub(super) fn slice(&self, number: SliceNumber) -> Option<&Slice> {
+        let index = self.slices.partition_point(|slice| slice.number < number);
+        self.slices.get(index).filter(|slice| slice.number == number)
+    }
+
     /// The first window that a late accumulator waits for.
     pub(super) fn first_late_window(&self) -> Option<WindowNumber> {
-        self.late.first_key_value().map(|(late, _)| late.window)
+        self.late.first_key_value().map(|(late, _)| late.point.window)
     }
 
     /// Gives a slice away if it is the first; its groups are released by [`PartitionState::release_group`].
@@ -336,9 +312,8 @@ impl PartitionState {
 
     /// Gives the late accumulators of a place away; their groups are released by [`PartitionState::release_group`].
     pub(super) fn seal_late(&mut self, kind: SegmentKind, groups: &[(Group, u32)]) {
-        let SegmentKind::Late { window, slice } = kind else { unreachable!("late accumulators") };
         for &(group, slot) in groups {
-            let sealed = self.late.remove(&Late { window, slice, group });
+            let sealed = self.late.remove(&Late::of(kind, group));
             debug_assert_eq!(sealed, Some(slot), "it was there");
         }
     }
@@ -350,14 +325,19 @@ impl PartitionState {
 
     /// The slot of a group in a slice that is not sealed.
     pub(super) fn slot_of(&self, slice: SliceNumber, key: Key<'_>) -> Option<u32> {
-        let index = self.slices.partition_point(|other| other.number < slice);
-        let slice = self.slices.get(index).filter(|found| found.number == slice)?;
-        Some(slice.slot(self.groups.find(key)?)).filter(|&slot| slot != NONE)
+        Some(self.slice(slice)?.slot(self.groups.find(key)?)).filter(|&slot| slot != NONE)
     }
 
     /// The slices that are not sealed.
     pub(super) fn slices(&self) -> impl Iterator<Item = &Slice> {
         self.slices.iter()
+    }
+
+    /// The late accumulators behind those of a window, with their slots.
+    pub(super) fn late_behind(&self, window: WindowNumber) -> impl Iterator<Item = (Late, u32)> + '_ {
+        let first = RevisionPoint { window: window.next(), phase: Phase::LastRevision };
+        let from = Late { point: first, slice: SliceNumber::MIN, group: Group(0) };
+        self.late.range(from..).map(|(&late, &slot)| (late, slot))
     }
 
     /// The late accumulators that are not sealed, with their slots.
@@ -395,9 +375,9 @@ impl PartitionState {
                 let index = self.slice_index(number, start, end);
                 Some(self.slot_in(index, group, slots))
             }
-            SegmentKind::Late { window, slice } => {
+            SegmentKind::Late { .. } | SegmentKind::LateForLast { .. } => {
                 let held = &mut self.held;
-                let slot = self.late.entry(Late { window, slice, group }).or_insert_with(|| {
+                let slot = self.late.entry(Late::of(kind, group)).or_insert_with(|| {
                     *held.at(group.0) += 1;
                     slots.take()
                 });
@@ -407,8 +387,8 @@ impl PartitionState {
     }
 
     /// All groups are back: those that no longer count are forgotten, as they were before.
-    pub(super) fn end_restore(&mut self, slicing: &Slicing) {
-        self.expire(slicing);
+    pub(super) fn end_restore(&mut self, slicing: &Slicing, lateness: Option<&Lateness>) {
+        self.expire(slicing, lateness);
     }
 
     /// A slot of a group was given away.
@@ -421,6 +401,11 @@ impl PartitionState {
     pub(super) fn groups(&self) -> usize {
         self.groups.len()
     }
+}
+
+/// The end of windows that take no more rows.
+fn over_upto(watermark: i64, lateness: Option<&Lateness>) -> i64 {
+    lateness.map_or(watermark, |lateness| lateness.over_upto(watermark))
 }
 
 /// Why a row has no slot.

@@ -27,11 +27,13 @@ pub struct Settings {
     /// Windows that start before it are not emitted; none = all are. Sessions that start less than the gap behind it are not either: what
     /// was before them is not known.
     pub emit_from_us: Option<i64>,
+    /// ALLOW LATENESS: how long a closed window goes on taking rows, in microseconds; none = it takes none. Not of sessions.
+    pub lateness_us: Option<i64>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { delay_us: 0, groups_max: 1_000_000, emit_from_us: None }
+        Self { delay_us: 0, groups_max: 1_000_000, emit_from_us: None, lateness_us: None }
     }
 }
 
@@ -280,7 +282,8 @@ impl WindowQuery {
         for &(partition, watermark) in partitions {
             query.fold.restore_partition(partition, watermark);
         }
-        query.close.restore(*closed, SourceWatermark::restored(*watermark, partitions.iter().copied()));
+        let source = SourceWatermark::restored(*watermark, partitions.iter().copied());
+        query.close.restore(&mut query.fold, *closed, source);
         query.track_changes();
         Ok(query)
     }

@@ -40,7 +40,8 @@ impl PartitionFold {
     /// A partition of which nothing was read.
     pub fn new(window: &Window, settings: Settings, partition: Partition) -> Result<Self, BadWindow> {
         let slicing = Slicing::new(window)?;
-        let mut fold = Fold::new(slicing, settings, key_types(window));
+        // Its slices leave for good, so closed windows take no rows here.
+        let mut fold = Fold::new(slicing, Settings { lateness_us: None, ..settings }, key_types(window));
         fold.add_partition(partition);
         let aggregates = window.aggregates.clone();
         Ok(Self { partition, slicing, fold, aggregates, slots: SlotAllocator::default() })

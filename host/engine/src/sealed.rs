@@ -102,7 +102,11 @@ impl Inbox {
             SegmentKind::Late { window, slice } => {
                 self.late.entry((window, slice, partition)).or_default().push(sealed);
             }
-            SegmentKind::Counted(_) | SegmentKind::Moments(_) | SegmentKind::Sessions => {
+            // What may be revised stays where it was folded.
+            SegmentKind::LateForLast { .. }
+            | SegmentKind::Counted(_)
+            | SegmentKind::Moments(_)
+            | SegmentKind::Sessions => {
                 unreachable!("only accumulators of slices are sealed")
             }
         }

@@ -59,6 +59,14 @@ pub struct ViewSegment {
 pub enum SegmentKind {
     /// A slice.
     Slice(SliceNumber),
+    /// Rows that came late, but before the last revision of a window whose allowed lateness ends between the end of the window before
+    /// `window` and its own.
+    LateForLast {
+        /// The first window behind the last revision.
+        window: WindowNumber,
+        /// Their slice.
+        slice: SliceNumber,
+    },
     /// Rows that came late for the first windows of a slice.
     Late {
         /// The first window that takes them.
@@ -132,9 +140,11 @@ impl SegmentKind {
     /// The slice in which its rows are.
     pub fn slice(self) -> SliceNumber {
         match self {
-            Self::Slice(slice) | Self::Late { slice, .. } | Self::Counted(slice) | Self::Moments(slice) => {
-                slice
-            }
+            Self::Slice(slice)
+            | Self::Late { slice, .. }
+            | Self::LateForLast { slice, .. }
+            | Self::Counted(slice)
+            | Self::Moments(slice) => slice,
             Self::Sessions => SliceNumber::MAX,
         }
     }

@@ -81,7 +81,8 @@ impl Sessions {
             restoring: Restoring::default(),
         };
         // Which sessions are given out is not known of an event.
-        let fold = Fold::new(slicing, Settings { emit_from_us: None, ..*settings }, key_types);
+        let fold =
+            Fold::new(slicing, Settings { emit_from_us: None, lateness_us: None, ..*settings }, key_types);
         Ok(Some((sessions, fold)))
     }
 

@@ -45,6 +45,16 @@ impl WindowNumber {
     pub(super) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// The window that starts a slide earlier.
+    pub(super) fn before(self) -> Self {
+        self.minus(1)
+    }
+
+    /// The window that starts so many slides earlier.
+    pub(super) fn minus(self, slides: i64) -> Self {
+        Self(self.0.saturating_sub(slides))
+    }
 }
 
 /// A window that no compiler of ours makes.
@@ -119,6 +129,11 @@ impl Slicing {
             return Err(BadWindow { slide_us: gap_us, size_us: size, offset_us: 0 });
         }
         Ok(Self { slide: gap_us, size, offset: 0, rest: 0, per_slide: 1, per_window: 2, cumulates: false })
+    }
+
+    /// The distance between two window starts; of windows that cumulate their step.
+    pub(super) fn slide(&self) -> i64 {
+        self.slide
     }
 
     /// Whether a window holds all of the one before it that starts with it.

@@ -296,7 +296,7 @@ mod tests {
             column(DataType::Text, &[Value::Text("a".into()), Value::Null]),
             column(DataType::Int64, &[Value::Int64(1), Value::Int64(2)]),
         ];
-        Identity::Window { start_us: 0, end_us: 60, forced: false, keys }
+        Identity::Window { start_us: 0, end_us: 60, forced: false, keys, revisions: None }
     }
 
     #[test]

@@ -35,18 +35,23 @@ impl Keys {
         Self { begun }
     }
 
-    /// The name of a row: of (timeline, query, window, group), or of (timeline, query, partition, offset) for the first row of
+    /// The name of a row: of (timeline, query, window, group), with its revision where rows are revised, or of (timeline, query, partition, offset) for the first row of
     /// a record, with its place in the record for the others.
     pub fn name(&self, identity: &Identity, row: usize) -> Named {
         let mut hash = self.begun.clone();
         let lane = match identity {
-            Identity::Window { start_us, end_us, keys, .. } => {
+            Identity::Window { start_us, end_us, keys, revisions, .. } => {
                 let mut group = Vec::new();
                 encode_key(&keys.iter().collect::<Vec<_>>(), row, &mut group);
                 hash.update(b"w");
                 hash.update(start_us.to_le_bytes());
                 hash.update(end_us.to_le_bytes());
                 hash.update(&group);
+                // Without it where rows are not revised: these keys were given before there were revisions.
+                if let Some(revision) = revisions.as_ref().and_then(|revisions| revisions.get(row)) {
+                    hash.update(b"revision");
+                    hash.update(revision.to_le_bytes());
+                }
                 xxh3_64(&group)
             }
             Identity::Records { partition, offsets, indexes } => {
@@ -82,7 +87,7 @@ mod tests {
     fn window(end_us: i64, forced: bool) -> Identity {
         let mut keys = Column::empty(DataType::Text);
         ["a", "b"].into_iter().for_each(|key| keys.push(&Value::Text(key.into())));
-        Identity::Window { start_us: 0, end_us, forced, keys: vec![keys] }
+        Identity::Window { start_us: 0, end_us, forced, keys: vec![keys], revisions: None }
     }
 
     fn records(number: u32, offsets: &[i64], indexes: Option<Vec<u32>>) -> Identity {
@@ -133,6 +138,23 @@ mod tests {
             names.iter().all(|name| name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
         );
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    }
+
+    #[test]
+    fn each_revision_of_a_row_has_a_name_of_its_own() {
+        let keys = Keys::new(7, "latency");
+        let revised = |numbers: [u64; 2]| match window(60, false) {
+            Identity::Window { start_us, end_us, forced, keys, .. } => {
+                Identity::Window { start_us, end_us, forced, keys, revisions: Some(numbers.to_vec()) }
+            }
+            Identity::Records { .. } => panic!("of a window"),
+        };
+        let names: Vec<Named> = (0..3).map(|number| keys.name(&revised([number, 9]), 0)).collect();
+        let distinct: BTreeSet<&str> = names.iter().map(|named| named.key.as_str()).collect();
+        assert_eq!(distinct.len(), 3);
+        assert!(!distinct.contains(keys.name(&window(60, false), 0).key.as_str()));
+        assert!(names.iter().all(|named| named.lane == names[0].lane), "they stay in order");
+        assert_eq!(keys.name(&revised([2, 0]).take(&[0]), 0).key, names[2].key);
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub fn decode(bytes: &[u8]) -> Result<Rows, Malformed> {
     }
     input.finish()?;
     let identity = match of_window {
-        true => Identity::Window { start_us, end_us, forced, keys: Vec::new() },
+        true => Identity::Window { start_us, end_us, forced, keys: Vec::new(), revisions: None },
         false => Identity::Records {
             partition: SourceIndex::FIRST.partition(0),
             offsets: vec![Offset(0); len],
@@ -133,7 +133,8 @@ mod tests {
             [value, &Value::Null].into_iter().for_each(|value| column.push(value));
             column
         });
-        let identity = Identity::Window { start_us: 1, end_us: 2, forced: true, keys: vec![] };
+        let identity =
+            Identity::Window { start_us: 1, end_us: 2, forced: true, keys: vec![], revisions: None };
         let rows = Rows { columns: columns.collect(), len: 2, identity };
         let bytes = encode(&rows);
         let back = decode(&bytes).unwrap();

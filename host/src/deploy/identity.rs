@@ -102,6 +102,8 @@ fn output(manifest: &Manifest) -> String {
             Column::WindowEnd => ("window_end", 0),
             Column::SetNumber => ("set_number", 0),
             Column::Operator(index) => ("operator", index),
+            Column::Revision => ("revision", 0),
+            Column::Op => ("op", 0),
         };
         let _ = writeln!(text, "{} {kind} {index}", output.name);
     }

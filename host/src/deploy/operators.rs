@@ -178,6 +178,8 @@ fn definition(manifest: &Manifest, read: &[String], column: Column) -> String {
             let sets = window.into_iter().flat_map(|window| &window.sets).map(i64::to_string);
             format!("the grouping set of {}", sets.collect::<Vec<_>>().join(", "))
         }
+        Column::Revision => "revision".to_owned(),
+        Column::Op => "op".to_owned(),
         Column::Operator(index) => {
             let operator = manifest.operators.get(index);
             operator.map_or_else(|| format!("operator {index}"), |operator| operator.text.clone())

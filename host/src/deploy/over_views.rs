@@ -54,7 +54,9 @@ impl Deployment<'_> {
             }
             (None, None) => covered_from_us,
         };
-        let settings = Settings { delay_us: 0, groups_max: self.limits.max_groups, emit_from_us };
+        // No row of a view is late.
+        let settings =
+            Settings { delay_us: 0, groups_max: self.limits.max_groups, emit_from_us, lateness_us: None };
         Ok(Some(OverView { id, meaning, settings, open, is_durable }))
     }
 }

@@ -135,7 +135,9 @@ impl Deployment<'_> {
         let TaskBuilder { outboxes, calls_own_plugins, .. } = task_builder;
         saved.map_or(Ok(()), |saved| self.check_operators(&running, saved, builder))?;
         let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
-        let settings = Settings { delay_us, groups_max: self.limits.max_groups, ..Settings::default() };
+        let lateness_us = manifest.lateness_us;
+        let settings =
+            Settings { delay_us, groups_max: self.limits.max_groups, lateness_us, ..Settings::default() };
         let at = checkpoint.as_ref().map(|(saved, _)| saved.offsets.clone()).unwrap_or_default();
         let log = DecisionLog::new(backend, outboxes, decisions).remembering(self.limits.max_remembered);
         let (context, factory) = (Context::new(subscription.clone()), WindowFactory { settings, open });

@@ -8,13 +8,20 @@ use streamgauge_common::{
 };
 use streamgauge_component::query::Selected;
 use streamgauge_engine::Fault;
-use streamgauge_sql::manifest::{self, Stage};
+use streamgauge_sql::manifest::{self, Manifest, Stage};
 
 /// The SELECT list of some rows.
 pub(super) struct Picked {
     pub(super) columns: Vec<Column>,
     /// Which rows; none = all.
     pub(super) rows: Option<Vec<u32>>,
+}
+
+/// The SELECT list as it was written: without what ALLOW LATENESS appends.
+pub(super) fn plain(manifest: &Manifest) -> &[manifest::Output] {
+    let is_appended = |output: &manifest::Output| output.column == manifest::Column::Revision;
+    let written = manifest.output.iter().position(is_appended).unwrap_or(manifest.output.len());
+    manifest.output.get(..written).unwrap_or_default()
 }
 
 /// The SELECT list of the rows that are kept.

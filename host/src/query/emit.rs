@@ -7,13 +7,14 @@ use streamgauge_common::{
 };
 use streamgauge_component::query::Selected;
 use streamgauge_engine::{Closed, Pass};
-use streamgauge_sql::manifest::{self, Manifest};
+use streamgauge_sql::manifest::Manifest;
 use streamgauge_state::decision::SinkBatch;
 
 use super::{
     CutOff, InputBatch, QueryContext, RunningQuery, Sink, TaskFailure,
-    columns::{Picked, arguments, constant, expression, kept, pick, words},
-    letters,
+    columns::{Picked, arguments, expression, kept, pick, plain, words},
+    groups::Groups,
+    letters, revise,
 };
 use crate::timings::Step;
 
@@ -49,11 +50,12 @@ impl RunningQuery {
                 self.close_over_views(Some(upto), scope)?;
                 break;
             };
-            let (end, run) = (closed.window_end, closed.run);
+            let (end, run, is_first) = (closed.decided_at, closed.run, closed.revised.is_none());
             // The end of the input is what closes the window over all of it.
             let has_bounds = self.manifest.window.as_ref().is_some_and(|window| window.kind.has_bounds());
-            let cut_off = windows.engine.cut_off(end).filter(|_| closed.is_last && has_bounds);
-            self.closed += u64::from(closed.is_last);
+            let may_be_cut_off = closed.is_last && is_first && has_bounds;
+            let cut_off = windows.engine.cut_off(end).filter(|_| may_be_cut_off);
+            self.closed += u64::from(closed.is_last && is_first);
             let is_new = is_live && !scope.log.is_decided(over_view, end, run);
             let pass = if is_new { Pass::Live } else { Pass::Replay };
             let sent = match self.emit(&closed, &mut scope.with_pass(pass)) {
@@ -119,53 +121,32 @@ impl RunningQuery {
 
     /// Step 6: HAVING and the SELECT list over the groups of a complete window.
     fn emit(&mut self, closed: &Closed, scope: &mut QueryContext<'_>) -> Result<Vec<SinkBatch>, TaskFailure> {
+        if let Some(revised) = &closed.revised {
+            return self.emit_revised(closed, revised, scope);
+        }
         let len = closed.rows.len();
-        let bound = |time| constant(time, len);
-        let (starts, ends) = (bound(closed.window_start), bound(closed.window_end));
-        let letters =
-            letters::WindowDeadLetters { manifest: &self.manifest, closed, starts: &starts, ends: &ends };
-        let behind = |place| match place {
-            manifest::Column::Key(index) => closed.rows.keys.get(index),
-            manifest::Column::Aggregate(index) => closed.rows.aggregates.get(index),
-            manifest::Column::WindowStart => Some(&starts),
-            manifest::Column::WindowEnd => Some(&ends),
-            manifest::Column::Computed(_)
-            | manifest::Column::Input(_)
-            | manifest::Column::SetNumber
-            | manifest::Column::Operator(_) => None,
-        };
-        let mut selected = Selected::default();
-        if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
-            let arguments = arguments(stage, behind)?;
-            selected = scope.context.timings().of(Step::Query, || component.emit(len, &arguments))?;
+        let groups = Groups::of(closed, &closed.rows);
+        let (selected, kept) = self.evaluate(&groups, Some(closed), scope)?;
+        let column = |place| groups.column(&selected, place);
+        let Picked { mut columns, rows: picked } = pick(plain(&self.manifest), kept.as_ref(), column)?;
+        let rows_len = picked.as_ref().map_or(len, Vec::len);
+        let mut revisions = None;
+        if self.manifest.is_revised() {
+            columns.extend(revise::closed(rows_len));
+            revisions = Some(vec![0; len]);
         }
-        let mut kept = kept(&selected, len);
-        for (row, aggregate, why) in &closed.rows.failed {
-            letters.evaluate(*row, *aggregate, why, scope);
-            kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(*row as usize, false);
-        }
-        for failure in &selected.failed {
-            if closed.rows.failed.binary_search_by_key(&failure.row, |(row, _, _)| *row).is_err() {
-                let text = expression(self.manifest.emit.as_ref(), failure.expression);
-                letters.expression(failure, &format!("{} in {text}", words(failure.reason)), scope);
-            }
-        }
-        let column = |place| match place {
-            manifest::Column::Computed(index) => selected.columns.get(index),
-            place => behind(place),
-        };
-        let Picked { columns, rows: picked } = pick(&self.manifest.output, kept.as_ref(), column)?;
         let identity = Identity::Window {
             start_us: closed.window_start,
             end_us: closed.window_end,
             forced: closed.forced,
             keys: closed.rows.keys.clone(),
+            revisions,
         };
         let identity = match &picked {
             Some(rows) => identity.take(rows),
             None => identity,
         };
-        let rows = Rows { columns, len: picked.as_ref().map_or(len, Vec::len), identity };
+        let rows = Rows { columns, len: rows_len, identity };
         let rows = match &mut self.ordered {
             None => rows,
             Some(ordered) => match ordered.take(picked.as_deref(), rows, closed.is_last, column)? {
@@ -176,6 +157,40 @@ impl RunningQuery {
         self.deliver(&rows, closed.is_last, scope)
     }
 
+    /// Which groups HAVING keeps, and the columns that the SELECT list computes. What has no value is a dead letter of a window that closes or
+    /// is revised; none = nothing is written.
+    pub(super) fn evaluate(
+        &mut self,
+        groups: &Groups<'_>,
+        closed: Option<&Closed>,
+        scope: &mut QueryContext<'_>,
+    ) -> Result<(Selected, Option<Bitmap>), TaskFailure> {
+        let len = groups.rows.len();
+        let mut selected = Selected::default();
+        if let (Some(stage), Some(component)) = (&self.manifest.emit, &mut self.component) {
+            let arguments = arguments(stage, |place| groups.behind(place))?;
+            selected = scope.context.timings().of(Step::Query, || component.emit(len, &arguments))?;
+        }
+        let mut kept = kept(&selected, len);
+        let letters = closed.map(|closed| {
+            let (starts, ends) = (&groups.starts, &groups.ends);
+            letters::WindowDeadLetters { manifest: &self.manifest, closed, starts, ends }
+        });
+        for (row, aggregate, why) in &groups.rows.failed {
+            letters.iter().for_each(|letters| letters.evaluate(*row, *aggregate, why, scope));
+            kept.get_or_insert_with(|| Bitmap::filled(len, true)).set(*row as usize, false);
+        }
+        for failure in &selected.failed {
+            let has_values =
+                groups.rows.failed.binary_search_by_key(&failure.row, |(row, _, _)| *row).is_err();
+            if let Some(letters) = letters.as_ref().filter(|_| has_values) {
+                let text = expression(self.manifest.emit.as_ref(), failure.expression);
+                letters.expression(failure, &format!("{} in {text}", words(failure.reason)), scope);
+            }
+        }
+        Ok((selected, kept))
+    }
+
     /// Step 7: on to the sink and to the readers. What was decided before is not sent again, and goes only to readers with
     /// operators: these follow a replay.
     fn deliver(
@@ -184,8 +199,7 @@ impl RunningQuery {
         ends_window: bool,
         scope: &mut QueryContext<'_>,
     ) -> Result<Vec<SinkBatch>, TaskFailure> {
-        let context = &mut *scope.context;
-        let (mut sent, is_replay) = (Vec::new(), scope.pass == Pass::Replay);
+        let mut sent = Vec::new();
         if self.failed.is_some() {
             return Ok(sent);
         }
@@ -193,6 +207,21 @@ impl RunningQuery {
             // Readers that gather a window's rows have to know of its end.
             return if ends_window { self.hand_on(rows, ends_window, scope) } else { Ok(sent) };
         }
+        sent = self.send(rows, scope)?;
+        if self.failed.is_none() {
+            sent.extend(self.hand_on(rows, ends_window, scope)?);
+        }
+        Ok(sent)
+    }
+
+    /// Gives rows to the sink.
+    pub(super) fn send(
+        &mut self,
+        rows: &Rows,
+        scope: &mut QueryContext<'_>,
+    ) -> Result<Vec<SinkBatch>, TaskFailure> {
+        let context = &mut *scope.context;
+        let (mut sent, is_replay) = (Vec::new(), scope.pass == Pass::Replay);
         let Manifest { name, output: fields, .. } = &self.manifest;
         if let Some(recent) = self.recent.as_ref().filter(|_| !is_replay) {
             context.timings().of(Step::Output, || recent.add(rows));
@@ -217,7 +246,6 @@ impl RunningQuery {
                 context.count_rows(self.index, rows.len as u64);
             }
         }
-        sent.extend(self.hand_on(rows, ends_window, scope)?);
         Ok(sent)
     }
 

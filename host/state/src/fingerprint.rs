@@ -74,6 +74,9 @@ impl StateFingerprint {
         let Some(window) = &manifest.window else { return Self { text, versions } };
         let name = |column: Column| name(manifest, column);
         line(format!("windows {} on {}", window_words(window.kind), name(Column::Input(window.time))));
+        if let Some(us) = manifest.lateness_us {
+            line(format!("closed windows take rows for {}", seconds(us)));
+        }
         window.keys.iter().for_each(|key| line(format!("groups by {} {}", name(key.column), key.data_type)));
         if !window.sets.is_empty() {
             let sets: Vec<String> = window.sets.iter().map(i64::to_string).collect();
@@ -240,6 +243,8 @@ fn name(manifest: &Manifest, column: Column) -> String {
         Column::WindowEnd => "window_end".to_owned(),
         Column::SetNumber => "the grouping set".to_owned(),
         Column::Operator(index) => format!("operator {index}"),
+        Column::Revision => "revision".to_owned(),
+        Column::Op => "op".to_owned(),
     })
 }
 

@@ -15,6 +15,7 @@ const OPERATOR: u8 = 4;
 const VIEW: u8 = 5;
 const MOMENTS: u8 = 6;
 const SESSIONS: u8 = 7;
+const LATE_FOR_LAST: u8 = 8;
 
 /// Parts one behind the other.
 pub fn encode(parts: &[&StateSegment]) -> Vec<u8> {
@@ -86,6 +87,11 @@ fn write_kind(out: &mut Writer, kind: SegmentKind) {
             out.i64(window.0);
             out.i64(slice.0);
         }
+        SegmentKind::LateForLast { window, slice } => {
+            out.u8(LATE_FOR_LAST);
+            out.i64(window.0);
+            out.i64(slice.0);
+        }
         SegmentKind::Counted(slice) => {
             out.u8(COUNTED);
             out.i64(slice.0);
@@ -116,6 +122,9 @@ fn read_kind(kind: u8, input: &mut Reader<'_>) -> Result<SegmentKind, Malformed>
     Ok(match kind {
         SLICE => SegmentKind::Slice(SliceNumber(input.i64()?)),
         LATE => SegmentKind::Late { window: WindowNumber(input.i64()?), slice: SliceNumber(input.i64()?) },
+        LATE_FOR_LAST => {
+            SegmentKind::LateForLast { window: WindowNumber(input.i64()?), slice: SliceNumber(input.i64()?) }
+        }
         COUNTED => SegmentKind::Counted(SliceNumber(input.i64()?)),
         MOMENTS => SegmentKind::Moments(SliceNumber(input.i64()?)),
         SESSIONS => SegmentKind::Sessions,
@@ -159,6 +168,10 @@ mod tests {
         let kind = prop_oneof![
             any::<i64>().prop_map(|slice| SegmentKind::Slice(SliceNumber(slice))),
             any::<(i64, i64)>().prop_map(|(window, slice)| SegmentKind::Late {
+                window: WindowNumber(window),
+                slice: SliceNumber(slice),
+            }),
+            any::<(i64, i64)>().prop_map(|(window, slice)| SegmentKind::LateForLast {
                 window: WindowNumber(window),
                 slice: SliceNumber(slice),
             }),

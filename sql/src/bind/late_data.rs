@@ -1,5 +1,6 @@
 //! LATE DATA TO: the events that are late for all windows of a query go to a sink, as they are.
 
+use super::lateness::Lateness;
 use super::query::{BoundOutput, BoundSelect};
 use super::relation::{Relation, RelationKind, TimeRole};
 use super::{Binder, BoundQuery};
@@ -58,6 +59,7 @@ impl Binder<'_> {
                 operators: Vec::new(),
                 output: output.collect(),
             },
+            lateness: Lateness::default(),
             target: Target::Sink(sink),
         }))
     }

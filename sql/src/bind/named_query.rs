@@ -54,17 +54,22 @@ impl Binder<'_> {
         let (query, source) = query?;
         let columns = query.select.output.iter().map(RelationColumn::of).collect();
         let bound = &query.select;
+        let is_revised = query.lateness.is_revised;
         let selects_rows = bound.windows.is_none() && bound.operators.is_empty() && bound.order.is_none();
         let (kind, input) = if selects_rows {
             let view = RowView { source, select: Some(query.select) };
             (RelationKind::RowView(Box::new(view)), query.input)
         } else {
             let kind = row_view::window_view(bound);
-            let meaning = meaning(&query.input, bound);
+            let mut meaning = meaning(&query.input, bound);
+            if let Some(us) = query.lateness.own_us {
+                // Writing to a string does not fail.
+                let _ = writeln!(meaning, "allows lateness {us} us");
+            }
             let file = self.file_of(&name.text.to_lowercase(), meaning, select, query);
             (kind, Input::View(file))
         };
-        Ok(Relation { name: name.text.clone(), kind, input, columns, is_named: true })
+        Ok(Relation { name: name.text.clone(), kind, input, columns, is_named: true, is_revised })
     }
 
     /// The name under which a query with windows runs; equal ones run once.

@@ -16,6 +16,8 @@ pub(crate) struct Relation {
     pub(crate) columns: Vec<RelationColumn>,
     /// Whether it is a query of WITH or in FROM, which only its statement knows.
     pub(crate) is_named: bool,
+    /// Whether its rows are revised: ALLOW LATENESS.
+    pub(crate) is_revised: bool,
 }
 
 /// Which of the two.

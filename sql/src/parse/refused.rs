@@ -132,8 +132,8 @@ const CLAUSES: &[Row] = &[
     (&["emit"], "expected EMIT ON WINDOW CLOSE", "leave it out: a row comes when its window closes"),
     (
         &["allow", "lateness"],
-        "ALLOW LATENESS is not in the language yet",
-        "with a greater delay of the source's WATERMARK fewer events are late, and every row comes later",
+        "ALLOW LATENESS stands behind HAVING and before LATE DATA TO, once",
+        "write SELECT ... FROM ... GROUP BY ... HAVING ... ALLOW LATENESS INTERVAL '10' MINUTE LATE DATA TO sink",
     ),
     (
         &["late", "data"],

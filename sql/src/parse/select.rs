@@ -1,4 +1,4 @@
-//! `SELECT items FROM ... [WHERE] [GROUP BY] [HAVING] [EMIT ON WINDOW CLOSE]`.
+//! `SELECT items FROM ... [WHERE] [GROUP BY] [HAVING] [EMIT ON WINDOW CLOSE] [ALLOW LATENESS ...] [LATE DATA TO ...]`.
 
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::{Span, Token};
@@ -24,6 +24,8 @@ pub(crate) struct Select {
     pub(crate) group_by: GroupBy,
     pub(crate) having: Option<Written>,
     pub(crate) order_by: Option<OrderBy>,
+    /// ALLOW LATENESS, in microseconds.
+    pub(crate) lateness: Option<(i64, Span)>,
     /// LATE DATA TO: the name of a sink.
     pub(crate) late_to: Option<Name>,
     /// `INSERT INTO sink (a, b)`: the names of the result's columns, in their order.
@@ -60,8 +62,9 @@ const FROM: &str = "write FROM source, or FROM TUMBLE(source, ts, INTERVAL '1' M
 const WHERE: &str = "write WHERE condition, such as WHERE x > 0";
 const GROUP_BY: &str = "write GROUP BY column, ...";
 const HAVING: &str = "write HAVING condition, such as HAVING count(*) > 10";
+const LATENESS: &str = "write ALLOW LATENESS INTERVAL '10' MINUTE";
 const LATE_TO: &str = "write LATE DATA TO sink";
-const CLAUSES: &str = "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ... LATE DATA TO ..., each once, and ends with `;`";
+const CLAUSES: &str = "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ... ALLOW LATENESS ... LATE DATA TO ..., each once, and ends with `;`";
 
 const NAMED: &str = "write WITH name AS (SELECT ... FROM source) SELECT ... FROM name";
 
@@ -138,6 +141,7 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
     let having = condition(cursor, "having").map_err(|problem| problem.or_help(HAVING))?;
     let order_by = order::parse(cursor)?;
     let _default = cursor.accept_words(&["emit", "on", "window", "close"]);
+    let lateness = lateness(cursor)?;
     let late_to = match cursor.accept_words(&["late", "data", "to"]) {
         true => Some(cursor.name("the name of a sink").map_err(|problem| problem.or_help(LATE_TO))?),
         false => None,
@@ -151,10 +155,30 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
         group_by,
         having,
         order_by,
+        lateness,
         late_to,
         names: None,
         span: cursor.since(start),
     })
+}
+
+/// `ALLOW LATENESS INTERVAL ...`, if it comes next.
+fn lateness(cursor: &mut Cursor) -> Checked<Option<(i64, Span)>> {
+    if !cursor.accept_words(&["allow", "lateness"]) {
+        return Ok(None);
+    }
+    let start = cursor.span();
+    if !cursor.at_word("interval") {
+        return Err(cursor.unexpected("INTERVAL").help(LATENESS));
+    }
+    let problem = || Problem::new(start, "ALLOW LATENESS takes an INTERVAL").help(LATENESS);
+    match cursor.expr().map_err(|problem| problem.or_help(LATENESS))? {
+        Expr::Interval(interval) => {
+            let span = cursor.since(start);
+            from::microseconds(&interval, span).map(|micros| Some((micros, span)))
+        }
+        _ => Err(problem()),
+    }
 }
 
 /// DISTINCT, unless it is the name of a column.

@@ -4,7 +4,7 @@ use super::Plan;
 use super::stage::{StageBuilder, collect};
 use crate::bind::{
     Behind, BoundAggregate, BoundOperator, BoundOrder, BoundOrderKey, BoundOutput, BoundQuery, BoundSelect,
-    SET_NUMBER, Windows,
+    Lateness, OP, REVISION, SET_NUMBER, Windows,
 };
 use crate::expr::{Code, Expr, Node};
 use crate::manifest::{
@@ -13,7 +13,7 @@ use crate::manifest::{
 use crate::types::DataType;
 
 pub(crate) fn build(query: BoundQuery) -> Plan {
-    let BoundQuery { name, sql, input, columns, mut select, target } = query;
+    let BoundQuery { name, sql, input, columns, mut select, lateness, target } = query;
     let read = columns_read(&mut select, columns.len());
     let place = |at: usize| read.binary_search(&at).unwrap_or_default();
     let fields: Vec<Field> = read.iter().filter_map(|at| columns.get(*at).cloned()).collect();
@@ -44,8 +44,9 @@ pub(crate) fn build(query: BoundQuery) -> Plan {
         ingest,
         window: sides.window,
         emit,
+        lateness_us: lateness.own_us,
         operators,
-        output: sides.output,
+        output: sides.output.into_iter().chain(appended(lateness)).collect(),
         order: sides.order,
         target,
     };
@@ -104,6 +105,14 @@ fn outputs(stage: &mut StageBuilder, list: &[BoundOutput]) -> Vec<Output> {
         column: stage.place(&output.expr, &output.text),
     };
     list.iter().map(output).collect()
+}
+
+/// What ALLOW LATENESS appends to the SELECT list.
+fn appended(lateness: Lateness) -> impl Iterator<Item = Output> {
+    let columns =
+        [(REVISION, DataType::Int64, Column::Revision), (OP, DataType::Text, Column::Op)].into_iter();
+    let columns = columns.filter(move |_| lateness.is_revised);
+    columns.map(|(name, data_type, column)| Output { name: name.to_owned(), data_type, column })
 }
 
 fn order(stage: &mut StageBuilder, order: Option<&BoundOrder>) -> Option<WindowOrder> {

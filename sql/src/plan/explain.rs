@@ -25,6 +25,9 @@ impl fmt::Display for Plan {
         if let Some(window) = &manifest.window {
             fold(f, window, &names)?;
             stage(f, "emit", manifest.emit.as_ref(), &names)?;
+            if let Some(lateness_us) = manifest.lateness_us {
+                late(f, window.kind, lateness_us)?;
+            }
         }
         for (at, operator) in manifest.operators.iter().enumerate() {
             let label = if at == 0 { "over" } else { "" };
@@ -113,6 +116,28 @@ fn grouping_set(keys: &[String], set: i64) -> String {
     let kept: Vec<&str> =
         keys.iter().enumerate().filter(|(at, _)| set >> at & 1 == 0).map(|(_, key)| key.as_str()).collect();
     format!("({})", kept.join(", "))
+}
+
+/// When the rows of a window come that takes late events.
+fn late(f: &mut fmt::Formatter<'_>, kind: WindowKind, lateness_us: i64) -> fmt::Result {
+    let slide_us = match kind {
+        WindowKind::Cumulate { step_us, .. } => step_us,
+        kind => kind.slide_us(),
+    };
+    writeln!(
+        f,
+        "  late    a window closes (revision 0) and takes events for {} more",
+        describe(lateness_us)
+    )?;
+    let end = describe(lateness_us);
+    match lateness_us <= slide_us {
+        true => writeln!(f, "          what they change comes {end} after its end"),
+        false => writeln!(
+            f,
+            "          what they change comes each {} after its end, the last time {end} after it",
+            describe(slide_us)
+        ),
+    }
 }
 
 /// Which windows, and how they are cut into slices.
@@ -225,6 +250,8 @@ impl Names<'_> {
             Column::WindowEnd => Some("window end".to_owned()),
             Column::SetNumber => Some("the grouping set".to_owned()),
             Column::Operator(at) => self.0.operators.get(at).map(|operator| operator.text.clone()),
+            Column::Revision => Some("revision".to_owned()),
+            Column::Op => Some("insert, update or delete".to_owned()),
         };
         name.unwrap_or_default()
     }

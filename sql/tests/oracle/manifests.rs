@@ -15,6 +15,7 @@ pub fn manifest(ingest: Option<&Code>, emit: Option<&Code>) -> Manifest {
         ingest: ingest.map(stage),
         window: None,
         emit: emit.map(stage),
+        lateness_us: None,
         operators: vec![],
         order: None,
         output: vec![],

@@ -209,6 +209,7 @@ pub(crate) fn manifest(computed: &[DataType]) -> Manifest {
         ingest: Some(stage.clone()),
         window: None,
         emit: Some(stage),
+        lateness_us: None,
         operators: vec![],
         order: None,
         output: Vec::new(),

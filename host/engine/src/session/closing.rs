@@ -375,7 +375,18 @@ impl Sessions {
         if !completes_end {
             self.closing.emitting = Some(Emitting { end, forced, sessions, done, runs: runs + 1 });
         }
-        Ok(Closed { window_start: start, window_end: end, run: runs, is_last, completes_end, forced, rows })
+        let (window_start, window_end) = (start, end);
+        Ok(Closed {
+            window_start,
+            window_end,
+            decided_at: window_end,
+            run: runs,
+            is_last,
+            completes_end,
+            forced,
+            rows,
+            revised: None,
+        })
     }
 
     /// What sessions have come to; their slots are free then.

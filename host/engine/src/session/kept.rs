@@ -222,7 +222,9 @@ impl Sessions {
             SegmentKind::Moments(_) => self.put_moments(fold, id, segment, versions, states),
             SegmentKind::Sessions => self.put_sessions(fold, id, segment, versions, states),
             SegmentKind::Counted(_) => fold.put_back(segment, versions, states),
-            SegmentKind::Late { .. } => Err(misfit("events that were late for the first of several windows")),
+            SegmentKind::Late { .. } | SegmentKind::LateForLast { .. } => {
+                Err(misfit("events that were late for the first of several windows"))
+            }
         }
     }
 

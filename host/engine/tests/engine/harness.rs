@@ -7,7 +7,7 @@ use streamgauge_common::{
     column::{Bitmap, DataType, Value},
     partition::{Partition, SourceIndex},
 };
-use streamgauge_engine::{Accumulators, Closed, FoldBatch, Folded, Settings, WindowQuery};
+use streamgauge_engine::{Accumulators, Closed, FoldBatch, Folded, GroupRows, Settings, WindowQuery};
 use streamgauge_sql::manifest::{Aggregate, Column, Key, Window, WindowKind};
 
 use crate::accumulators::{Calls, Count, Native, Sum, Tree, column, times};
@@ -34,6 +34,15 @@ pub(crate) struct Row {
     pub(crate) sum: Value,
     /// Bounded and growing.
     pub(crate) trees: [String; 2],
+}
+
+/// A row of a window that was closed before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RevisedRow {
+    pub(crate) decided_at: i64,
+    pub(crate) number: u64,
+    pub(crate) before: Option<Row>,
+    pub(crate) row: Row,
 }
 
 /// The windows of a test.
@@ -95,6 +104,10 @@ pub(crate) struct Run {
     pub(crate) accumulators: Vec<Box<dyn Accumulators>>,
     pub(crate) calls: Calls,
     pub(crate) rows: Vec<Row>,
+    /// Those of revisions.
+    pub(crate) revised: Vec<RevisedRow>,
+    /// When and in which run the last rows were decided.
+    decided: Option<(i64, u32)>,
     /// The ends of closed windows, with whether they were forced.
     pub(crate) windows: Vec<(i64, bool)>,
     pub(crate) folded: Folded,
@@ -143,6 +156,8 @@ impl Run {
             ],
             calls,
             rows: vec![],
+            revised: vec![],
+            decided: None,
             windows: vec![],
             folded: Folded::default(),
             rejected: vec![],
@@ -179,6 +194,13 @@ impl Run {
         self.query.idle(&partitions, elapsed);
     }
 
+    /// Goes on where so many rows were decided: what was decided behind them is decided again.
+    pub(crate) fn forget_behind(&mut self, rows: usize, revised: usize) {
+        self.rows.truncate(rows);
+        self.revised.truncate(revised);
+        self.decided = None;
+    }
+
     /// A partition has ended.
     pub(crate) fn end(&mut self, number: u32) {
         self.query.end(self.partition(number));
@@ -193,6 +215,23 @@ impl Run {
     pub(crate) fn next(&mut self) -> bool {
         let Some(closed) = self.query.next_closed(&mut self.accumulators).unwrap() else { return false };
         assert!(!closed.rows.is_empty());
+        let decided = (closed.decided_at, closed.run);
+        assert!(self.decided.is_none_or(|before| before < decided), "a run is decided once, in order");
+        self.decided = Some(decided);
+        if let Some(revised) = &closed.revised {
+            let before = |row: usize| {
+                let place = revised.places.iter().position(|&place| place as usize == row)?;
+                Some(read_rows(&closed, &revised.before, place))
+            };
+            self.revised.extend((0..closed.rows.len()).map(|row| RevisedRow {
+                decided_at: closed.decided_at,
+                number: revised.numbers[row],
+                before: before(row),
+                row: read(&closed, row),
+            }));
+            return true;
+        }
+        assert_eq!(closed.decided_at, closed.window_end);
         self.windows.push((closed.window_end, closed.forced));
         self.rows.extend((0..closed.rows.len()).map(|row| read(&closed, row)));
         true
@@ -232,7 +271,11 @@ pub(crate) fn batch_of<T>(setup: Setup, events: &[Event], take: impl FnOnce(&Fol
 }
 
 pub(crate) fn read(closed: &Closed, row: usize) -> Row {
-    let value = |index: usize| closed.rows.aggregates[index].value(row);
+    read_rows(closed, &closed.rows, row)
+}
+
+fn read_rows(closed: &Closed, rows: &GroupRows, row: usize) -> Row {
+    let value = |index: usize| rows.aggregates[index].value(row);
     let text = |index: usize| match value(index) {
         Value::Text(text) => text,
         other => panic!("{other:?}"),
@@ -241,7 +284,7 @@ pub(crate) fn read(closed: &Closed, row: usize) -> Row {
     Row {
         start: closed.window_start,
         end: closed.window_end,
-        key: closed.rows.keys.iter().map(|key| key.value(row)).collect(),
+        key: rows.keys.iter().map(|key| key.value(row)).collect(),
         count,
         sum: value(1),
         trees: [text(2), text(3)],

@@ -6,6 +6,7 @@ mod accumulators;
 mod harness;
 mod oracle;
 mod exact;
+mod lateness;
 mod sessions;
 mod over_views;
 mod replay;

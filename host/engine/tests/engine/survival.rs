@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 use streamgauge_engine::{SegmentId, Settings, Snapshot, StateSegment, WindowProgress, WindowQuery};
 
-use crate::harness::{Dice, Event, Row, Run, Setup, all_setups, interleave, partitions};
+use crate::harness::{Dice, Event, Run, Setup, all_setups, interleave, partitions, setups};
 
 /// What is on the disk: the parts of all captures, and how far the run was at the last.
 #[derive(Clone, Default)]
@@ -20,6 +20,7 @@ struct Disk {
     window_progress: WindowProgress,
     done: Vec<usize>,
     rows: usize,
+    revised: usize,
     windows: usize,
     late: (u64, u64),
     rejected: usize,
@@ -43,7 +44,7 @@ impl Disk {
         self.window_progress = window_progress;
         self.version = run.calls.version.load(Relaxed);
         self.done = done.to_vec();
-        (self.rows, self.windows) = (run.rows.len(), run.windows.len());
+        (self.rows, self.revised, self.windows) = (run.rows.len(), run.revised.len(), run.windows.len());
         self.late = (run.folded.late, run.folded.late_partial);
         self.rejected = run.rejected.len();
     }
@@ -59,7 +60,7 @@ impl Disk {
             run.query.put_back(part, &[self.version; 4], &mut run.accumulators).unwrap();
         }
         run.query.end_restore();
-        run.rows.truncate(self.rows);
+        run.forget_behind(self.rows, self.revised);
         run.windows.truncate(self.windows);
         (run.folded.late, run.folded.late_partial) = self.late;
         run.rejected.truncate(self.rejected);
@@ -104,7 +105,8 @@ fn with_crashes(setup: Setup, settings: Settings, partitions: &[Vec<Event>], dic
 /// Everything that is decided, with the bits of doubles.
 fn decided(run: &Run) -> String {
     let rejected: BTreeSet<i64> = run.rejected.iter().copied().collect();
-    format!("{:?} {:?} {:?} {:?}", run.rows, run.folded.late, run.folded.late_partial, rejected)
+    let Run { rows, revised, folded, .. } = run;
+    format!("{rows:?} {revised:?} {:?} {:?} {rejected:?}", folded.late, folded.late_partial)
 }
 
 proptest! {
@@ -117,6 +119,20 @@ proptest! {
         interleave(&mut calm, &partitions, 5, &mut dice);
         for _ in 0..20 {
             let run = with_crashes(setup, Settings::default(), &partitions, &mut dice);
+            prop_assert_eq!(decided(&run), decided(&calm));
+        }
+    }
+
+    #[test]
+    fn crashes_change_no_revision(
+        setup in setups(), partitions in partitions(4), seed in any::<u64>(), lateness in 1i64..80,
+    ) {
+        let mut dice = Dice(seed);
+        let settings = Settings { lateness_us: Some(lateness), ..Settings::default() };
+        let mut calm = Run::with(setup, partitions.len() as u32, settings);
+        interleave(&mut calm, &partitions, 5, &mut dice);
+        for _ in 0..20 {
+            let run = with_crashes(setup, settings, &partitions, &mut dice);
             prop_assert_eq!(decided(&run), decided(&calm));
         }
     }
@@ -141,17 +157,34 @@ proptest! {
     ) {
         let mut dice = Dice(seed);
         for _ in 0..20 {
-            let rows = forced_and_replayed(setup, &partitions, &mut dice);
-            prop_assert_eq!(format!("{:?}", rows.0), format!("{:?}", rows.1));
+            let (run, replay) = forced_and_replayed(setup, Settings::default(), &partitions, &mut dice);
+            prop_assert_eq!(format!("{:?}", run.rows), format!("{:?}", replay.rows));
+        }
+    }
+
+    #[test]
+    fn forced_revisions_are_decided_again_as_they_were(
+        setup in setups(), partitions in partitions(4), seed in any::<u64>(), lateness in 1i64..80,
+    ) {
+        let mut dice = Dice(seed);
+        let settings = Settings { lateness_us: Some(lateness), ..Settings::default() };
+        for _ in 0..20 {
+            let (run, replay) = forced_and_replayed(setup, settings, &partitions, &mut dice);
+            prop_assert_eq!(format!("{:?} {:?}", run.rows, run.revised), format!("{:?} {:?}", replay.rows, replay.revised));
         }
     }
 }
 
 /// Rows of a run with idle partitions, and those of a replay from a capture on the way that knows only the positions of the
 /// forced closes behind it.
-fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice) -> (Vec<Row>, Vec<Row>) {
+fn forced_and_replayed(
+    setup: Setup,
+    settings: Settings,
+    partitions: &[Vec<Event>],
+    dice: &mut Dice,
+) -> (Run, Run) {
     let count = partitions.len() as u32;
-    let mut run = Run::new(setup, count);
+    let mut run = Run::with(setup, count, settings);
     run.query.track_changes();
     let mut done = vec![0; partitions.len()];
     let mut disk = Disk::default();
@@ -184,10 +217,11 @@ fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice)
             }
         }
     }
-    let mut replay = Run::new(setup, count);
+    let mut replay = Run::with(setup, count, settings);
     replay.rows.clone_from(&run.rows);
+    replay.revised.clone_from(&run.revised);
     replay.windows.clone_from(&run.windows);
-    disk.restore(&mut replay, setup, Settings::default(), dice);
+    disk.restore(&mut replay, setup, settings, dice);
     let mut again = disk.done.clone();
     let all: Vec<usize> = partitions.iter().map(Vec::len).collect();
     let barriers = forced.into_iter().map(|(end, positions)| (Some(end), positions)).chain([(None, all)]);
@@ -211,5 +245,5 @@ fn forced_and_replayed(setup: Setup, partitions: &[Vec<Event>], dice: &mut Dice)
     }
     run.finish(count);
     replay.finish(count);
-    (run.rows, replay.rows)
+    (run, replay)
 }

@@ -40,6 +40,10 @@ const PREFIX: &str = "prefix";
 /// Messages that are shown together at most.
 const MESSAGES_MAX: usize = 64;
 
+/// It shows the newest window only.
+const REVISED: &str = "rows that are revised (ALLOW LATENESS) cannot be scraped: a sink of this kind shows the last closed window, and what \
+                       is revised is older; leave ALLOW LATENESS out, or write the rows to another sink";
+
 /// Rows to a page that is scraped.
 #[derive(Clone, Copy, Debug)]
 pub struct PrometheusConnector;
@@ -79,6 +83,9 @@ impl SinkConnector for PrometheusConnector {
     fn wrong_rows(&self, sink: &Sink, query: &Manifest, windowed: bool, plugins: &Plugins) -> Option<String> {
         if !windowed {
             return Some(SinkError::NoWindow.to_string());
+        }
+        if query.is_revised() {
+            return Some(REVISED.to_owned());
         }
         component::wrong_rows(sink, query, plugins)
     }

@@ -38,6 +38,7 @@ fn open(store: &Store) -> Recovered {
         ingest: None,
         window: None,
         emit: None,
+        lateness_us: None,
         operators: vec![],
         order: None,
         output: Vec::new(),
