@@ -4,12 +4,13 @@
 //! closed windows, because an idle partition may find windows closed that its own watermark has not reached.
 
 mod cells;
+mod places;
 mod retained;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamgauge_common::{
-    column::{Bitmap, Column, DataType, Texts},
+    column::{Bitmap, Column, DataType},
     partition::Partition,
 };
 
@@ -29,6 +30,7 @@ use super::{
 };
 
 pub(super) use cells::Unsealed;
+use places::{keys, late};
 use retained::Retained;
 
 /// Rows of one partition, in its order, behind decode and `ingest`. All columns have as many rows as `times`.
@@ -412,20 +414,6 @@ fn give_away(
     Ok(())
 }
 
-/// The late accumulators of a partition, those of one place together.
-fn late(
-    which: Partition,
-    partition: &PartitionState,
-    wanted: impl Fn(&Late) -> bool,
-) -> BTreeMap<FoldSegment, GroupSlots> {
-    let mut places: BTreeMap<FoldSegment, GroupSlots> = BTreeMap::new();
-    for (late, slot) in partition.late().filter(|(late, _)| wanted(late)) {
-        let kind = late.point.kind(late.slice);
-        places.entry(FoldSegment { partition: which, kind }).or_default().push((late.group, slot));
-    }
-    places
-}
-
 /// Groups of a segment with their states.
 fn segments(
     id: FoldSegment,
@@ -445,10 +433,4 @@ fn segments(
         });
     }
     Ok(segments)
-}
-
-fn keys(partition: &PartitionState, groups: impl Iterator<Item = Group>) -> Texts {
-    let mut keys = Texts::default();
-    groups.for_each(|group| keys.push(partition.key(group)));
-    keys
 }
