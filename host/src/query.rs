@@ -333,9 +333,7 @@ impl RunningQuery {
                 None => (0..len as u32).filter_map(number).collect(),
             };
             let identity = input.identity(&numbers);
-            if self.manifest.is_revised() {
-                output.extend(revise::closed(numbers.len()));
-            }
+            revise::append_closed(&self.manifest, &mut output, numbers.len());
             let mut rows = Rows { columns: output, len: numbers.len(), identity };
             if let Some(ordered) = &mut self.ordered {
                 match ordered.take(picked.as_deref(), rows, input.ends_window, column)? {

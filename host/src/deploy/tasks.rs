@@ -134,10 +134,7 @@ impl Deployment<'_> {
         task_builder.check_owed(manifest)?;
         let TaskBuilder { outboxes, calls_own_plugins, .. } = task_builder;
         saved.map_or(Ok(()), |saved| self.check_operators(&running, saved, builder))?;
-        let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
-        let lateness_us = manifest.lateness_us;
-        let settings =
-            Settings { delay_us, groups_max: self.limits.max_groups, lateness_us, ..Settings::default() };
+        let settings = window_settings(source, manifest, self.limits.max_groups);
         let at = checkpoint.as_ref().map(|(saved, _)| saved.offsets.clone()).unwrap_or_default();
         let log = DecisionLog::new(backend, outboxes, decisions).remembering(self.limits.max_remembered);
         let (context, factory) = (Context::new(subscription.clone()), WindowFactory { settings, open });
@@ -354,6 +351,12 @@ impl Deployment<'_> {
             aggregates.iter().map(open).collect()
         })
     }
+}
+
+/// How the windows of a query over a source are made.
+fn window_settings(source: &Source, manifest: &Manifest, groups_max: usize) -> Settings {
+    let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
+    Settings { delay_us, groups_max, lateness_us: manifest.lateness_us, ..Settings::default() }
 }
 
 /// Where each column that a query reads is among `names`.

@@ -45,6 +45,13 @@ pub(super) fn closed(len: usize) -> [Column; 2] {
     appended(std::iter::repeat_n((0, INSERT), len))
 }
 
+/// Appends to rows that come when their window closes what says so, where rows are revised.
+pub(super) fn append_closed(manifest: &manifest::Manifest, columns: &mut Vec<Column>, len: usize) {
+    if manifest.is_revised() {
+        columns.extend(closed(len));
+    }
+}
+
 fn appended(rows: impl Iterator<Item = (u64, &'static str)>) -> [Column; 2] {
     let (mut revisions, mut ops) = (Column::empty(DataType::Int64), Column::empty(DataType::Text));
     for (revision, op) in rows {
