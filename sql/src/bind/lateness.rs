@@ -58,6 +58,11 @@ fn check(us: i64, span: Span, bound: &BoundSelect, read: &Relation) -> Checked<i
             "leave ALLOW LATENESS out and give the source's WATERMARK a greater delay; or use TUMBLE, HOP or CUMULATE",
         ));
     }
+    if let WindowKind::Whole = windows.kind {
+        return Err(Problem::new(span, "no event is late where all of the input is one window").help(
+            "leave ALLOW LATENESS out, or make windows: FROM TUMBLE(source, ts, INTERVAL '1' MINUTE)",
+        ));
+    }
     if !(1..=LATENESS_MAX_US).contains(&us) {
         return Err(Problem::new(
             span,
