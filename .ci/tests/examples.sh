@@ -149,6 +149,10 @@ for example in examples/llm-monitoring examples/azure-trace; do
   from_readme "$example"
 done
 from_readme examples/environments
+python3 examples/costs/oracle.py "$work/oracle"
+compare examples/costs "$work/oracle"
+from_file examples/costs
+from_readme examples/costs
 from_scripts examples/delivery
 from_readme examples/delivery
 verified

@@ -58,6 +58,7 @@ use crate::{
     pipeline::{self, Pipeline},
     query::{Control, LateWatch, Progress, QueryTask, Subscription, UnreadColumns},
     recent::Recent,
+    table::TableFeed,
     timings::Timings,
 };
 
@@ -247,6 +248,7 @@ fn wire_named(deployment: &Deployment<'_>, resources: &HostResources) -> Result<
         warnings: Vec::new(),
         begun: Vec::new(),
         created: Vec::new(),
+        tables: BTreeMap::new(),
         control: Arc::default(),
         crashes: deployment.crash_folder(),
         resources,
@@ -299,6 +301,8 @@ struct DeploymentBuilder<'a> {
     begun: Vec<String>,
     /// Those of them whose folder this start has made.
     created: Vec<String>,
+    /// The tables that queries look up rows in, by name, and whether each could be read.
+    tables: BTreeMap<String, (Arc<TableFeed>, Result<(), String>)>,
     /// What is wanted of the deployment.
     control: Arc<Control>,
     /// Where crash bundles are kept; none = nowhere.

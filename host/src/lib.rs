@@ -16,6 +16,7 @@
 
 pub mod source;
 pub mod decode;
+pub mod table;
 pub mod query;
 pub mod deliver;
 pub mod pipeline;

@@ -128,6 +128,7 @@ limits! {
     max_sql_file_bytes: Bytes = MIB, KIB..=64 * MIB, "a query file", "the file is refused";
     max_record_bytes: Bytes = MIB, 1..=64 * MIB, "a record", "dead letter `too_large`";
     max_groups: Count = 1_000_000, 1..=100_000_000, "groups of a partition and query", "dead letter `group_limit`";
+    max_table_bytes: Bytes = 16 * MIB, KIB..=GIB, "the file of a table; up to eight versions of it are kept until a checkpoint needs fewer", "the version before stays; at the start it is refused";
     batch_records: Count = 4096, 1..=65_536, "records of a batch", "the next batch begins";
     batch_bytes: Bytes = 512 * KIB, 4 * KIB..=64 * MIB, "bytes of a batch, about", "the next batch begins";
     queue_batches: Count = 4, 1..=1024, "batches that wait on either side of a decoder", "the reader waits";

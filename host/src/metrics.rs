@@ -11,8 +11,8 @@ use metrics::Unit;
 
 pub use self::{
     handles::{
-        QueryMetrics, RequestMetrics, SourceMetrics, SpanMetrics, checkpoints, close_seconds, outbox_rows,
-        rejected_rows,
+        QueryMetrics, RequestMetrics, SourceMetrics, SpanMetrics, TableMetrics, checkpoints, close_seconds,
+        outbox_rows, rejected_rows,
     },
     shown::{describe, markdown},
 };
@@ -74,6 +74,8 @@ metrics! {
     CHECKPOINT_AGE: Gauge in Seconds, "streamgauge_checkpoint_age_seconds", ["deployment", "query"], "how long ago the query's last checkpoint was written, or found to be still what would be written (only of `serve`)";
     CPU_SECONDS: Counter in Seconds, "streamgauge_cpu_seconds_total", ["deployment", "step"], "processor time of the deployment's work by step, of which `reducers` and `query` are plugins and compiled SQL; what decodes is counted once for all that share a reader (only of `serve`)";
     STARTS: Counter in Count, "streamgauge_deployment_starts_total", ["deployment"], "how often the deployment was started in this process: at the start of the host, and at each change (only of `serve`)";
+    TABLE_VERSIONS: Counter in Count, "streamgauge_table_versions_total", ["deployment", "table"], "versions of the table that were read, the first one included";
+    REFUSED_TABLE_VERSIONS: Counter in Count, "streamgauge_refused_table_versions_total", ["deployment", "table"], "versions of the table that could not be read as a whole: the version before stays";
     REQUESTS: Counter in Count, "streamgauge_requests_total", ["deployment", "sink", "outcome"], "tries to send a message by HTTP, by what came of it: `accepted`, `retried` (it is tried again) or `rejected` (it becomes a dead letter)";
     SPANS: Counter in Count, "streamgauge_spans_total", ["outcome"], "spans of traces, by what became of them: `sent`, `failed` (the endpoint did not take them) or `dropped` (too many waited) (only where work is traced)";
 }

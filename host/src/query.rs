@@ -14,6 +14,7 @@ mod groups;
 mod emit;
 mod revise;
 mod operators;
+mod tables;
 mod over_view;
 mod order;
 mod cut_off;
@@ -64,6 +65,7 @@ pub use query_progress::QueryProgress;
 pub use recent::RecentRows;
 pub use scope::{QueryContext, TaskFailure};
 pub use subscription::{Control, Subscription, UnreadColumns, Wanted};
+pub use tables::{Standing, TaskTables};
 pub use task::{NoteEnd, OpenAggregates, QueryTask, ReadFrom, TaskColumns, TaskEnd, WindowFactory};
 
 /// A statement at work.
@@ -226,6 +228,11 @@ impl RunningQuery {
         self.manifest.window.as_ref()
     }
 
+    /// Where the time of its windows is among its columns.
+    fn time(&self) -> Option<usize> {
+        self.window().map(|window| window.time)
+    }
+
     /// The windows, if it has any.
     pub fn windows(&self) -> Option<&Windows> {
         self.windows.as_ref()
@@ -294,14 +301,15 @@ impl RunningQuery {
         input: &InputBatch<'_>,
         scope: &mut QueryContext<'_>,
     ) -> Result<Vec<SinkBatch>, TaskFailure> {
-        let time = self.manifest.window.as_ref().map(|window| window.time);
         let mut columns = input.columns_at(&self.columns)?;
-        let usable = input.usable(&self.columns, time, &self.manifest.name, scope);
+        let usable = input.usable(&self.columns, self.time(), &self.manifest.name, scope);
         let taken: Vec<Column>;
         if let Some(rows) = &usable {
             taken = columns.iter().map(|column| column.take(rows)).collect();
             columns = taken.iter().collect();
         }
+        let looked_up = self.look_up(input, &columns, scope)?;
+        columns.extend(&looked_up);
         let len = usable.as_ref().map_or(input.len, Vec::len);
         let number = |row: u32| usable.as_ref().map_or(Some(row), |rows| rows.get(row as usize).copied());
         let row = |row: u32| number(row).map(|number| RejectScope::Row(RowIndex(number)));

@@ -1,13 +1,15 @@
 //! Step 2: names, types and conversions. Statements are bound in order; each sees those before it.
 
 mod relation;
+mod find;
 mod row_view;
 mod named_query;
-mod find;
 mod lateness;
 mod late_data;
 mod printed;
 mod source;
+mod table;
+mod join;
 mod sink;
 mod plugin;
 mod value;
@@ -45,7 +47,7 @@ use sqlparser::tokenizer::Span;
 use crate::catalog::Catalog;
 use crate::error::{Checked, Problem};
 use crate::errors::{Errors, both};
-use crate::manifest::{Field, Input, Sink, Source, Target};
+use crate::manifest::{Field, Input, Sink, Source, Table, Target};
 use crate::parse::Statement;
 use crate::parse::from::Relation as Written;
 use crate::parse::name::{Name, same};
@@ -53,14 +55,17 @@ use crate::parse::options::OptionDef;
 use crate::parse::plugin::PluginDef;
 use crate::parse::select::Select;
 use crate::parse::statement::{Body, SinkDef};
+use crate::parse::table::TableDef;
 use crate::variables::Variables;
 use named_query::Hidden;
 use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
+use join::JoinedRelation;
 use relation::{Relation, RelationColumn, RelationKind, TimeRole};
 use value::GivenOptions;
 
 pub(crate) use aggregate::BoundAggregate;
 pub(crate) use grouping::SET_NUMBER;
+pub(crate) use join::BoundJoin;
 pub(crate) use lateness::{Lateness, OP, REVISION};
 pub(crate) use order::{BoundOrder, BoundOrderKey};
 pub(crate) use over::BoundOperator;
@@ -92,6 +97,7 @@ pub(crate) struct Binder<'a> {
     /// Declared by statements that were reported: what reads them is not reported again.
     broken: Vec<String>,
     pub(crate) sources: Vec<Source>,
+    pub(crate) tables: Vec<Table>,
     pub(crate) sinks: Vec<Sink>,
     /// CREATE AGGREGATE.
     own_aggregates: Vec<OwnAggregate>,
@@ -143,6 +149,7 @@ impl<'a> Binder<'a> {
             relations,
             broken,
             sources,
+            tables: Vec::new(),
             sinks,
             own_aggregates: Vec::new(),
             own_connectors: Vec::new(),
@@ -180,6 +187,7 @@ impl<'a> Binder<'a> {
     fn bind_own(&mut self, statement: &Statement) -> Checked<Option<BoundQuery>> {
         match &statement.body {
             Body::CreateSource(def) => self.create_source(def).map(|()| None),
+            Body::CreateTable(def) => self.create_table(def).map(|()| None),
             Body::CreateSink(def) => self.create_sink(def).map(|()| None),
             Body::CreateAggregate(def) => self.create_aggregate(def).map(|()| None),
             Body::CreateConnector(def) => self.create_connector(def).map(|()| None),
@@ -205,7 +213,7 @@ impl<'a> Binder<'a> {
     }
 
     fn create_source(&mut self, def: &crate::parse::source::SourceDef) -> Checked<()> {
-        self.check_name(&def.name, self.relations.iter().map(|relation| relation.name.as_str()), "source")?;
+        self.check_name(&def.name, self.readable(), "source")?;
         let source = self.with_values(&def.options, |given, catalog| source::bind(def, given, catalog));
         let wrong = def.wrong.clone().map_or(Ok(()), Err);
         let ((), source) = both(wrong, source)?;
@@ -226,6 +234,15 @@ impl<'a> Binder<'a> {
         let kind = RelationKind::Source { time };
         self.relations.push(Relation { name, kind, input, columns, is_named: false, is_revised: false });
         self.sources.push(source);
+        Ok(())
+    }
+
+    fn create_table(&mut self, def: &TableDef) -> Checked<()> {
+        self.check_name(&def.name, self.readable(), "table")?;
+        let table = self.with_values(&def.options, |given, _| table::bind(def, given));
+        let wrong = def.wrong.clone().map_or(Ok(()), Err);
+        let ((), table) = both(wrong, table)?;
+        self.tables.push(table);
         Ok(())
     }
 
@@ -277,7 +294,7 @@ impl<'a> Binder<'a> {
     }
 
     fn create_view(&mut self, name: &Name, select: &Select, sql: &str) -> Checked<BoundQuery> {
-        self.check_name(name, self.relations.iter().map(|relation| relation.name.as_str()), "view")?;
+        self.check_name(name, self.readable(), "view")?;
         let file = name.text.to_lowercase();
         if self.names.contains(&file) {
             return Err(Problem::new(name.span, format!("another query has the name `{file}` already"))
@@ -358,17 +375,11 @@ impl<'a> Binder<'a> {
     fn bind_select(&mut self, select: &Select, sql: &str) -> Checked<(Relation, BoundSelect)> {
         let mut errors = Errors::default();
         let (relation, windows, span) = match &select.from.relation {
-            Written::Named(name) => {
-                let relation = self.find(name)?;
-                let windows = self.whole(select, &relation, name.span);
-                (relation, errors.keep(windows).unwrap_or(Some(Windows::UNKNOWN)), name.span)
-            }
+            Written::Named(name) => (self.find(name)?, None, name.span),
             Written::Query(inner, span) => {
                 let unnamed = Name { text: "subquery".to_owned(), quoted: false, span: *span };
                 let name = select.from.alias.as_ref().unwrap_or(&unnamed);
-                let relation = self.bind_named(name, inner, sql)?;
-                let windows = self.whole(select, &relation, *span);
-                (relation, errors.keep(windows).unwrap_or(Some(Windows::UNKNOWN)), *span)
+                (self.bind_named(name, inner, sql)?, None, *span)
             }
             Written::Window(call) => {
                 let (relation, windows) = match window::arguments(call) {
@@ -387,8 +398,14 @@ impl<'a> Binder<'a> {
                 (relation, Some(errors.keep(windows).unwrap_or(Windows::UNKNOWN)), call.span)
             }
         };
+        let joined = self.bind_joins(&select.from, &relation);
+        let Some(joined) = errors.keep(joined) else { return Err(errors.or(Problem::follows(span))) };
+        let windows = match windows {
+            Some(windows) => Some(windows),
+            None => errors.keep(self.whole(select, &joined, span)).unwrap_or(Some(Windows::UNKNOWN)),
+        };
         let mut warnings = std::mem::take(&mut self.warnings);
-        let select = query::bind(self.functions(), select, &relation, windows, &mut warnings);
+        let select = query::bind(self.functions(), select, joined, windows, &mut warnings);
         self.warnings = warnings;
         let ((), select) = both(errors.end(), select)?;
         self.read_through(relation, select, span)
@@ -404,9 +421,9 @@ impl<'a> Binder<'a> {
     }
 
     /// The one window of a query that aggregates without windows; none where it selects rows.
-    fn whole(&self, select: &Select, relation: &Relation, span: Span) -> Checked<Option<Windows>> {
-        match query::aggregates(self.functions(), select, relation) {
-            true => Windows::whole(relation, span).map(Some),
+    fn whole(&self, select: &Select, joined: &JoinedRelation, span: Span) -> Checked<Option<Windows>> {
+        match query::aggregates(self.functions(), select, joined) {
+            true => Windows::whole(&joined.relation, span).map(Some),
             false => Ok(None),
         }
     }

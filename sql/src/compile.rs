@@ -5,7 +5,7 @@ use sqlparser::tokenizer::{Location, Span};
 use crate::bind::{Binder, Printed};
 use crate::catalog::Catalog;
 use crate::error::{Diagnostic, Problem, Severity, SourceText};
-use crate::manifest::{Input, Sink, Source, Target};
+use crate::manifest::{Input, Sink, Source, Table, Target};
 use crate::parse::name::Name;
 use crate::parse::secret::masked;
 use crate::parse::statement::{Body, Statement};
@@ -48,6 +48,8 @@ pub struct Endless {
 pub struct Program {
     /// CREATE SOURCE, in order, read or not.
     pub sources: Vec<Source>,
+    /// CREATE TABLE, in order, joined or not.
+    pub tables: Vec<Table>,
     /// CREATE SINK, in order, written to or not.
     pub sinks: Vec<Sink>,
     /// Views, INSERTs and SELECTs, in order: a query reads only what stands before it.
@@ -129,9 +131,9 @@ pub fn compile_within(
     }
     debug_assert!(views_exist(&queries), "every view that is read is a query before");
     let unread = if writes { unread(&views, &queries, &binder.inlined) } else { Vec::new() };
-    let Binder { sources, sinks, printed, .. } = binder;
+    let Binder { sources, tables, sinks, printed, .. } = binder;
     Ok(Compiled {
-        program: Program { sources, sinks, queries },
+        program: Program { sources, tables, sinks, queries },
         warnings: diagnostics,
         unread,
         endless,

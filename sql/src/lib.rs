@@ -21,6 +21,7 @@ pub mod header;
 pub mod connector;
 pub mod column_list;
 pub mod source_options;
+pub mod table_options;
 pub mod plugin;
 pub mod catalog;
 mod parse;

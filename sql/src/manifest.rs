@@ -3,11 +3,14 @@
 //! It travels as JSON in the custom section [`SECTION`] of the component, so a component is all a host needs. Column
 //! numbers are positions in the lists named in their docs.
 
+mod kafka_properties;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::kafka_properties::{KAFKA_PROPERTIES, KAFKA_SECRETS};
 pub use crate::header::{Header, HeaderPart};
 use crate::path::PathStep;
 pub use crate::plugin::{Plugin, PluginFile};
@@ -33,6 +36,9 @@ pub struct Manifest {
     pub input: Input,
     /// The columns of the input that this query reads. [`Column::Input`] counts in this list.
     pub columns: Vec<Field>,
+    /// Tables that rows are looked up in: their columns stand behind those of the input, and [`Column::Input`] counts on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<Join>,
     /// WHERE and computed columns; none = every row passes and nothing is computed: the component is not called.
     pub ingest: Option<Stage>,
     /// Windows and aggregates; none = row by row.
@@ -103,6 +109,35 @@ pub struct Field {
     pub data_type: DataType,
 }
 
+/// A table that rows are looked up in by its key. A row without a match has NULL in its columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// The table, by name.
+    pub table: String,
+    /// Where the key to look for is, as [`Column::Input`] counts: NULL has no match.
+    pub key: usize,
+    /// What the key of the table is: its name, type and path.
+    pub table_key: String,
+    /// The columns of the table that the query reads.
+    pub columns: Vec<Field>,
+    /// Where each of them is in a row of the table, in words.
+    pub paths: Vec<String>,
+}
+
+impl Manifest {
+    /// The columns that the query reads: of its input, then of its tables. [`Column::Input`] counts in these.
+    pub fn inputs(&self) -> impl Iterator<Item = &Field> {
+        self.columns.iter().chain(self.joins.iter().flat_map(|join| &join.columns))
+    }
+
+    /// The column of a table that has this number among [`Self::inputs`], and its join; none for one of the input.
+    pub fn joined(&self, index: usize) -> Option<(&Join, &Field)> {
+        let mut joined =
+            self.joins.iter().flat_map(|join| join.columns.iter().map(move |field| (join, field)));
+        joined.nth(index.checked_sub(self.columns.len())?)
+    }
+}
+
 /// One export of the component, `ingest` or `emit`, and how to call it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
@@ -120,7 +155,7 @@ pub struct Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
-    /// Of [`Manifest::columns`]. Not behind a window.
+    /// Of [`Manifest::columns`], and behind them of [`Manifest::joins`]. Not behind a window.
     Input(usize),
     /// Computed by the stage of this side of the window (before: `ingest`, behind: `emit`; row by row: `ingest`).
     Computed(usize),
@@ -328,6 +363,23 @@ pub struct Watermark {
     pub delay_us: i64,
 }
 
+/// A table as declared by CREATE TABLE: reference data, whose rows are found by their key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its name as declared.
+    pub name: String,
+    /// Its columns in order.
+    pub columns: Vec<SourceColumn>,
+    /// The column of the PRIMARY KEY: a TEXT or BIGINT.
+    pub key: usize,
+    /// Where its rows are: one of [`CONNECTORS`](crate::table_options::CONNECTORS).
+    pub connector: String,
+    /// How they are written: one of [`FORMATS`](crate::table_options::FORMATS).
+    pub format: String,
+    /// The connector's own options: keys in lower case.
+    pub options: BTreeMap<String, OptionValue>,
+}
+
 /// From where a source is read when no state says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -373,52 +425,6 @@ impl OptionValue {
         }
     }
 }
-
-/// The client properties of Kafka that a statement may set, as librdkafka spells them; in the options of a source or sink
-/// they stand as `kafka.<property>`. Those that run programs, load code, write files, read others than certificates, or
-/// change what the host promises about offsets are not here.
-pub const KAFKA_PROPERTIES: &[&str] = &[
-    "acks",
-    "batch.size",
-    "broker.address.family",
-    "check.crcs",
-    "client.id",
-    "client.rack",
-    "compression.type",
-    "fetch.max.bytes",
-    "fetch.message.max.bytes",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
-    "group.id",
-    "isolation.level",
-    "linger.ms",
-    "max.partition.fetch.bytes",
-    "message.max.bytes",
-    "message.timeout.ms",
-    "metadata.max.age.ms",
-    "receive.message.max.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "request.timeout.ms",
-    "sasl.mechanism",
-    "sasl.password",
-    "sasl.username",
-    "security.protocol",
-    "socket.connection.setup.timeout.ms",
-    "socket.keepalive.enable",
-    "socket.timeout.ms",
-    "ssl.ca.location",
-    "ssl.ca.pem",
-    "ssl.certificate.location",
-    "ssl.certificate.pem",
-    "ssl.endpoint.identification.algorithm",
-    "ssl.key.location",
-    "ssl.key.password",
-    "ssl.key.pem",
-];
-
-/// Those of them that may be secrets.
-pub const KAFKA_SECRETS: &[&str] = &["sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem"];
 
 /// A sink as declared by CREATE SINK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

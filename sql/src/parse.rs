@@ -12,6 +12,7 @@ mod cursor;
 pub(crate) mod statement;
 pub(crate) mod name;
 pub(crate) mod source;
+pub(crate) mod table;
 pub(crate) mod plugin;
 pub(crate) mod data_type;
 pub(crate) mod duration;
@@ -20,6 +21,7 @@ pub(crate) mod select;
 pub(crate) mod grouping;
 pub(crate) mod order;
 pub(crate) mod from;
+pub(crate) mod join;
 pub(crate) mod refused;
 
 use crate::error::Checked;

@@ -294,6 +294,17 @@ impl Column {
             self.valid.as_ref().map(|valid| rows.iter().map(|&row| valid.get(row as usize)).collect());
         Self { values, valid }
     }
+
+    /// The named rows, in the order they are named; NULL where there is no row of the number.
+    pub fn take_or_null(&self, rows: &[u32]) -> Self {
+        let mut taken = self.take(rows);
+        let rows_max = self.len();
+        if rows.iter().any(|&row| row as usize >= rows_max) {
+            let is_valid = |&row: &u32| (row as usize) < rows_max && self.is_valid(row as usize);
+            taken.valid = Some(rows.iter().map(is_valid).collect());
+        }
+        taken
+    }
 }
 
 #[cfg(test)]

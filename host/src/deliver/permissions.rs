@@ -14,6 +14,7 @@ use reqwest::Url;
 use streamgauge_sql::{
     Program,
     manifest::{OptionValue, Sink},
+    table_options,
 };
 
 use super::http::address::{forbidden_host, is_link_local, is_never_reached};
@@ -74,6 +75,11 @@ impl Permissions {
                 self.check_file(&format!("{who}: `dead_letters`"), Path::new(path))?;
             }
             self.check_options(&who, &source.options)?;
+        }
+        for table in &program.tables {
+            if let Some(path) = table_options::path().text(&table.options) {
+                self.check_file(&format!("table '{}'", table.name), Path::new(path))?;
+            }
         }
         for sink in &program.sinks {
             self.check_options(&format!("sink '{}'", sink.name), &sink.options)?;
@@ -165,7 +171,11 @@ impl Permissions {
         self.check_secrets(&who, &host, &sink.options)
     }
 
-    fn check_file(&self, who: &str, path: &Path) -> Result<(), Forbidden> {
+    /// Refuses to read or write a file.
+    ///
+    /// # Errors
+    /// It is not beneath a folder that the operator has opened, or it is no plain file.
+    pub fn check_file(&self, who: &str, path: &Path) -> Result<(), Forbidden> {
         // Whoever opens a pipe waits for its other side.
         let is_file = fs::metadata(path).map_or(true, |there| there.is_file());
         match is_file && self.file_roots.iter().any(|root| is_beneath(root, path)) {
@@ -254,7 +264,7 @@ mod tests {
     }
 
     fn program(sinks: Vec<Sink>) -> Program {
-        Program { sources: Vec::new(), sinks, queries: Vec::new() }
+        Program { sources: Vec::new(), tables: Vec::new(), sinks, queries: Vec::new() }
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use streamgauge_sql::manifest::OptionValue;
+use streamgauge_sql::{manifest::OptionValue, table_options::path};
 
 use super::{Binding, Deployment, secret::secrets_folder};
 use crate::deploy::DeployError;
 
 impl Deployment<'_> {
-    /// All files that are read: sources, the query files, and what options name.
+    /// All files that are read: sources, tables, the query files, and what options name.
     pub(super) fn read(&self) -> Vec<PathBuf> {
         let sources = self.program.sources.iter().flat_map(|source| self.input_files(source));
         let secrets = secrets_folder();
@@ -23,7 +23,9 @@ impl Deployment<'_> {
                 names.collect()
             }
         });
-        sources.chain(self.files.iter().cloned()).chain(named).collect()
+        let tables = self.program.tables.iter();
+        let tables = tables.filter_map(|table| Some(PathBuf::from(path().text(&table.options)?)));
+        sources.chain(tables).chain(self.files.iter().cloned()).chain(named).collect()
     }
 }
 

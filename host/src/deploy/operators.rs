@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use streamgauge_sql::{
     Query,
-    manifest::{Column, Field, Input, Key, Manifest, Operator, OperatorFunction, Stage},
+    manifest::{Column, Field, Input, Join, Key, Manifest, Operator, OperatorFunction, Stage},
 };
 use streamgauge_state::fingerprint::StateFingerprint;
 use xxhash_rust::xxh3::xxh3_64;
@@ -94,6 +94,10 @@ fn rows(chain: &[&Manifest], read: &[Vec<String>]) -> String {
 }
 
 fn push_filter(text: &mut String, manifest: &Manifest, read: &[String]) {
+    for Join { table, key, table_key, .. } in &manifest.joins {
+        let key = definition(manifest, read, Column::Input(*key));
+        text.push_str(&format!(" joined with {table} on {key} = {table_key}"));
+    }
     let (stage, word) = match manifest.window {
         Some(_) => (manifest.emit.as_ref(), "HAVING"),
         None => (manifest.ingest.as_ref(), "WHERE"),
@@ -116,7 +120,7 @@ fn filter(stage: &Stage) -> Option<&str> {
 fn inputs(manifest: &Manifest, read: &[String], stage: Option<&Stage>) -> String {
     let named = stage.iter().flat_map(|stage| &stage.arguments).filter_map(|&column| {
         let Column::Input(index) = column else { return None };
-        let name = &manifest.columns.get(index)?.name;
+        let name = &manifest.inputs().nth(index)?.name;
         let definition = definition(manifest, read, column);
         (definition != *name).then(|| format!("{name} = {definition}"))
     });
@@ -157,7 +161,10 @@ fn definition(manifest: &Manifest, read: &[String], column: Column) -> String {
     };
     let window = manifest.window.as_ref();
     match column {
-        Column::Input(index) => read.get(index).cloned().unwrap_or_else(|| "a column".to_owned()),
+        Column::Input(index) => read.get(index).cloned().unwrap_or_else(|| match manifest.joined(index) {
+            Some((join, field)) => format!("{}.{}", join.table, field.name),
+            None => "a column".to_owned(),
+        }),
         Column::Computed(index) if window.is_some() => expression(manifest.emit.as_ref(), index),
         Column::Computed(index) => {
             let stage = manifest.ingest.as_ref();

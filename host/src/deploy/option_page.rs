@@ -7,14 +7,14 @@ use streamgauge_sql::{
     catalog::{Catalog, UsedAs},
     connector::{OptionKind, OptionSpec},
     manifest::{KAFKA_PROPERTIES, KAFKA_SECRETS},
-    source_options,
+    source_options, table_options,
 };
 
 use super::{Connectors, HostCatalog};
 
 /// What stands above the tables.
 const INTRODUCTION: &str = "\
-# Options of sources and sinks
+# Options of sources, tables and sinks
 
 This page is generated from the declarations of the connectors: `make golden` writes it, and a test compares the two.
 
@@ -92,6 +92,8 @@ impl fmt::Display for OptionPage {
         f.write_str("\n## Every source\n\n")?;
         table(f, &source_options::all())?;
         self.sections.iter().try_for_each(|section| write!(f, "\n{section}"))?;
+        f.write_str("\n## Tables\n\n")?;
+        table(f, &table_options::all())?;
         f.write_str("\n## Properties of the Kafka client\n\n")?;
         f.write_str(
             "An option of a Kafka source or sink may be one of these properties of librdkafka, whose documentation says what they mean. \

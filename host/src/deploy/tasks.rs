@@ -12,6 +12,7 @@ use streamgauge_state::{
     backend::{AckNotifier, BackendSettings, CheckpointMetrics, StateBackend},
     manifest::{StartBounds, TaskManifest},
     outbox::{Acknowledged, Bounds, Outbox},
+    store::Store,
 };
 
 use super::{
@@ -31,11 +32,12 @@ use crate::{
         key::Keys,
     },
     deploy::DeployError,
-    metrics,
+    metrics::{self, TableMetrics},
     query::{
         Context, DecisionLog, OpenAggregates, Operators, QueryTask, RecentRows, RunningQuery, Subscription,
-        TaskColumns, WindowFactory, Windows,
+        TaskColumns, TaskTables, WindowFactory, Windows,
     },
+    table::{FeedSettings, TableFeed},
     timings::Timed,
 };
 
@@ -136,21 +138,52 @@ impl Deployment<'_> {
         saved.map_or(Ok(()), |saved| self.check_operators(&running, saved, builder))?;
         let settings = window_settings(source, manifest, self.limits.max_groups);
         let at = checkpoint.as_ref().map(|(saved, _)| saved.offsets.clone()).unwrap_or_default();
-        let log = DecisionLog::new(backend, outboxes, decisions).remembering(self.limits.max_remembered);
+        let mut log = DecisionLog::new(backend, outboxes, decisions).remembering(self.limits.max_remembered);
+        let tables = self.tables(&running, store.clone(), &mut log, builder)?;
         let (context, factory) = (Context::new(subscription.clone()), WindowFactory { settings, open });
         let mut task = QueryTask::new(running, log, context, start_bounds.clone(), at, factory)
             .starting_at(begin.start)
             .keeping(self.crashes_of(manifest, builder))
             .that_may_be_slow(calls_own_plugins)
-            .holding(columns);
-        if let Some(store) = store {
-            let (name, files) = (manifest.name.clone(), begin.files.clone());
-            task.set_note_end(Box::new(move || inputs::note_read(&name, &files, &store)));
-        }
+            .holding(columns)
+            .with_tables(tables);
+        store.into_iter().for_each(|store| keep_end(&mut task, begin, store));
         let windows = Settings { emit_from_us: start_bounds.emit_from_us, ..settings };
         let set = set_windows(&mut task, manifest, checkpoint, windows, accumulators);
         set.map_err(|why| DeployError::Runtime(format!("error: query '{}': {why}", manifest.name)))?;
         Ok(Some(task))
+    }
+
+    /// The tables that a query and its readers look up rows in.
+    fn tables(
+        &self,
+        running: &RunningQuery,
+        store: Option<Store>,
+        log: &mut DecisionLog,
+        builder: &mut DeploymentBuilder<'_>,
+    ) -> Result<TaskTables, DeployError> {
+        let mut feeds = Vec::new();
+        for name in running.tables() {
+            let Some(table) = self.program.tables.iter().find(|table| table.name == name) else {
+                unreachable!("a query joins only tables that are declared")
+            };
+            let open = || {
+                TableFeed::open(
+                    table,
+                    FeedSettings {
+                        bytes_max: self.limits.max_table_bytes,
+                        permissions: self.permissions.cloned(),
+                        metrics: TableMetrics::new(self.name, &name),
+                    },
+                )
+            };
+            feeds.push(builder.tables.entry(name.clone()).or_insert_with(open).clone());
+        }
+        let tables = TaskTables::new(feeds, store, log.take_tables(), self.checkpoints_kept);
+        let bad = |why: String| DeployError::Input(format!("error: query '{}': {why}", running.name()));
+        let mut tables = tables.map_err(bad)?;
+        tables.begin(log).map_err(bad)?;
+        Ok(tables)
     }
 
     /// A query at work, with everything that reads it.
@@ -357,6 +390,12 @@ impl Deployment<'_> {
 fn window_settings(source: &Source, manifest: &Manifest, groups_max: usize) -> Settings {
     let delay_us = source.watermark.map_or(0, |watermark| watermark.delay_us);
     Settings { delay_us, groups_max, lateness_us: manifest.lateness_us, ..Settings::default() }
+}
+
+/// Lets a task keep how far its input was read.
+fn keep_end(task: &mut QueryTask, begin: &ReadStart, store: Store) {
+    let (name, files) = (task.name().to_owned(), begin.files.clone());
+    task.set_note_end(Box::new(move || inputs::note_read(&name, &files, &store)));
 }
 
 /// Where each column that a query reads is among `names`.

@@ -8,7 +8,8 @@ use streamgauge_state::backend::CheckpointMetrics;
 
 use super::{
     CHECKPOINT_BYTES, CHECKPOINT_SECONDS, CHECKPOINTS, CLOSE_SECONDS, DEAD_LETTERS, EVENTS, FAULTS, Kind,
-    LATE_EVENTS, Metric, OUTBOX_ROWS, PARTLY_LATE_EVENTS, REQUESTS, ROWS, SPANS, WATERMARK,
+    LATE_EVENTS, Metric, OUTBOX_ROWS, PARTLY_LATE_EVENTS, REFUSED_TABLE_VERSIONS, REQUESTS, ROWS, SPANS,
+    TABLE_VERSIONS, WATERMARK,
 };
 
 const METADATA: Metadata<'static> = Metadata::new("streamgauge", Level::INFO, None);
@@ -54,6 +55,23 @@ impl SourceMetrics {
     /// Nothing is counted.
     pub fn noop() -> Self {
         Self { events: Counter::noop(), watermark: Gauge::noop() }
+    }
+}
+
+/// What is counted of a table.
+#[derive(Clone, Debug)]
+pub struct TableMetrics {
+    /// [`TABLE_VERSIONS`].
+    pub versions: Counter,
+    /// [`REFUSED_TABLE_VERSIONS`].
+    pub refused: Counter,
+}
+
+impl TableMetrics {
+    /// Of a deployment and a table.
+    pub fn new(deployment: &str, table: &str) -> Self {
+        let labels = [deployment, table];
+        Self { versions: TABLE_VERSIONS.counter(&labels), refused: REFUSED_TABLE_VERSIONS.counter(&labels) }
     }
 }
 

@@ -13,8 +13,11 @@ use streamgauge_state::{
     manifest::{Decided, Offsets, TaskManifest},
     outbox::{Acknowledged, Outbox},
     recovery::RecoveredDecisions,
+    table::TableVersion,
 };
 use xxhash_rust::xxh3::Xxh3;
+
+use super::Standing;
 
 /// `max_remembered`: forced closes, and verdicts, that are remembered where no checkpoint forgets them.
 pub const REMEMBERED_MAX: usize = 100_000;
@@ -34,6 +37,8 @@ pub struct DecisionLog {
     forced: VecDeque<Forced>,
     forced_before: u64,
     verdicts: BTreeMap<(Partition, Offset), Verdict>,
+    /// The versions of tables that a run before has met, until the query task has them.
+    tables_before: Vec<TableVersion>,
     remembered_max: usize,
     /// What the last checkpoint of this process says.
     captured: Option<Captured>,
@@ -60,7 +65,7 @@ impl DecisionLog {
         outboxes: BTreeMap<String, Outbox>,
         decisions: RecoveredDecisions,
     ) -> Self {
-        let RecoveredDecisions { decided, sequences, forced, verdicts } = decisions;
+        let RecoveredDecisions { decided, sequences, forced, verdicts, tables } = decisions;
         Self {
             backend,
             outboxes,
@@ -70,6 +75,7 @@ impl DecisionLog {
             forced: forced.into(),
             forced_before: 0,
             verdicts,
+            tables_before: tables,
             remembered_max: REMEMBERED_MAX,
             captured: None,
         }
@@ -189,6 +195,30 @@ impl DecisionLog {
         if self.backend.is_some() {
             self.decide(Decision::Forced(forced));
         }
+    }
+
+    /// The versions of tables that a run before has met.
+    pub fn take_tables(&mut self) -> Vec<TableVersion> {
+        std::mem::take(&mut self.tables_before)
+    }
+
+    /// Another version of a table counts from here on.
+    pub fn decide_table(&mut self, version: TableVersion) {
+        if self.backend.is_some() {
+            self.decide(Decision::Table(version));
+        }
+    }
+
+    /// Whether all that was decided is behind a task that stands there: a replay has done it again.
+    pub fn is_done_again(&self, standing: &Standing<'_>) -> bool {
+        let Decided { run, passed, over_views, .. } = &self.decided;
+        let is_closed = |&(end, _): &(i64, u32)| end <= standing.closed_upto;
+        let is_passed = |(partition, &next): (&Partition, &Offset)| {
+            standing.offsets.get(partition).is_some_and(|progress| progress.next >= next)
+        };
+        self.barriers.is_empty()
+            && run.iter().chain(over_views.values()).all(is_closed)
+            && passed.iter().all(is_passed)
     }
 
     /// A record is a dead letter, now and whenever it is read again.

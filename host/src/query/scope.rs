@@ -4,7 +4,7 @@ use streamgauge_common::{clock::thread_cpu_ns, offset::Offset, partition::Partit
 use streamgauge_engine::{Fault, Pass};
 use streamgauge_state::manifest::Offsets;
 
-use super::{Context, DecisionLog};
+use super::{Context, DecisionLog, TaskTables};
 use crate::{decode::layout::ColumnSpec, deliver::dead_letter::DeadLetter};
 
 /// What a query of a query task works in.
@@ -13,6 +13,8 @@ pub struct QueryContext<'a> {
     pub context: &'a mut Context,
     /// The query task's decisions.
     pub log: &'a mut DecisionLog,
+    /// The tables of the query task.
+    pub tables: &'a TaskTables,
     /// Where the query task stands.
     pub offsets: &'a Offsets,
     /// What of records before was said already.
@@ -26,8 +28,8 @@ pub struct QueryContext<'a> {
 impl QueryContext<'_> {
     /// The same for rows of another pass.
     pub(super) fn with_pass(&mut self, pass: Pass) -> QueryContext<'_> {
-        let QueryContext { context, log, offsets, reported, pause_at, .. } = self;
-        QueryContext { context, log, offsets, reported, pass, pause_at: *pause_at }
+        let QueryContext { context, log, tables, offsets, reported, pause_at, .. } = self;
+        QueryContext { context, log, tables, offsets, reported, pass, pause_at: *pause_at }
     }
 
     /// Whether the next window is to wait: the others of the reader have waited long enough.

@@ -4,6 +4,7 @@ mod life;
 mod traps;
 mod barriers;
 mod closing;
+mod versions;
 mod rewind;
 mod checkpoint;
 mod recording;
@@ -33,8 +34,8 @@ use streamgauge_state::{
 };
 
 use super::{
-    Context, DecisionLog, InputBatch, QueryContext, RunningQuery, Subscription, TaskFailure, Windows,
-    no_rows::NoRowsWatch,
+    Context, DecisionLog, InputBatch, QueryContext, RunningQuery, Subscription, TaskFailure, TaskTables,
+    Windows, no_rows::NoRowsWatch,
 };
 use crate::{
     decode::{Batch, schema::ColumnTicket},
@@ -69,6 +70,7 @@ pub struct QueryTask {
     /// Keeps the columns that it reads decoded.
     _columns: Option<TaskColumns>,
     log: DecisionLog,
+    tables: TaskTables,
     context: Context,
     start_bounds: StartBounds,
     offsets: Offsets,
@@ -138,6 +140,7 @@ impl QueryTask {
             query,
             _columns: None,
             log,
+            tables: TaskTables::default(),
             context,
             start_bounds,
             start_at: StartAt::Earliest,
@@ -366,6 +369,10 @@ impl QueryTask {
             self.fold(source, &batch.part(0..reported));
             return self.place(source, &batch.part(reported..batch.chunk.len()));
         }
+        if let Some(before) = self.divided_by_tables(partition, batch) {
+            self.fold(source, &batch.part(0..before));
+            return self.place(source, &batch.part(before..batch.chunk.len()));
+        }
         let _inside = crash::during(Phase::Fold);
         match self.fold_batch(source, batch) {
             Ok(()) => {
@@ -408,8 +415,8 @@ impl QueryTask {
             self.query.wake(accumulators);
         }
         let pass = self.pass();
-        let Self { query, log, offsets, reported, context, .. } = self;
-        let scope = &mut QueryContext { context, log, offsets, reported, pass, pause_at: None };
+        let Self { query, log, tables, offsets, reported, context, .. } = self;
+        let scope = &mut QueryContext { context, log, tables, offsets, reported, pass, pause_at: None };
         let left = query.take(&input, scope)?;
         assert!(left.is_empty(), "what is made of records is decided by the query that reads them");
         Ok(())

@@ -13,7 +13,7 @@ use streamgauge_common::{
 };
 
 use super::bytes::{Malformed, Reader, Writer, read_offset, read_partition, write_offset, write_partition};
-use crate::outbox::Acknowledged;
+use crate::{outbox::Acknowledged, table::TableVersion};
 
 /// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub enum Decision {
         /// All that are acknowledged.
         acknowledged: Acknowledged,
     },
+    /// From here on another version of a table counts.
+    Table(TableVersion),
     /// A checkpoint was captured here. Its sync tells an owner that was replaced, who then must not remove anything.
     Captured,
 }
@@ -103,6 +105,7 @@ const VERDICT: u8 = 4;
 const ACKNOWLEDGED: u8 = 5;
 const CAPTURED: u8 = 6;
 const OVER_VIEW_CLOSED: u8 = 7;
+const TABLE: u8 = 8;
 
 impl Decision {
     /// As bytes.
@@ -148,6 +151,10 @@ impl Decision {
                 out.str(query);
                 write_acknowledged(&mut out, acknowledged);
             }
+            Self::Table(version) => {
+                out.u8(TABLE);
+                version.write(&mut out);
+            }
             Self::Captured => out.u8(CAPTURED),
         }
         out.into_bytes()
@@ -187,6 +194,7 @@ impl Decision {
                 query: input.str()?.to_owned(),
                 acknowledged: read_acknowledged(&mut input)?,
             },
+            TABLE => Self::Table(TableVersion::read(&mut input)?),
             CAPTURED => Self::Captured,
             kind => return Err(input.malformed(format!("no entry has kind {kind}"))),
         };

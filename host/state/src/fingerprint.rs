@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use streamgauge_engine::StateVersions;
 use streamgauge_sql::{
-    manifest::{Aggregate, Column, Input, Manifest, Source, WindowKind},
+    manifest::{Aggregate, Column, Input, Join, Manifest, Source, WindowKind},
     path::{self, PathStep},
 };
 
@@ -52,6 +52,13 @@ impl StateFingerprint {
             let path =
                 declared.map_or_else(String::new, |column| format!(" at {}", path_words(&column.path)));
             line(format!("column {} {}{format}{path}", field.name, field.data_type));
+        }
+        for join in &manifest.joins {
+            let Join { table, key, table_key, columns, paths } = join;
+            line(format!("joins {table} on {} = {table_key}", name(manifest, Column::Input(*key))));
+            for (field, path) in columns.iter().zip(paths) {
+                line(format!("column {table}.{} {} at {path}", field.name, field.data_type));
+            }
         }
         if let Some(source) = source {
             let times = &source.time_format;
@@ -226,7 +233,10 @@ fn decode(bytes: &[u8], file: &str) -> Result<(u128, String), StateError> {
 fn name(manifest: &Manifest, column: Column) -> String {
     let stage = manifest.ingest.as_ref();
     let text = match column {
-        Column::Input(index) => manifest.columns.get(index).map(|field| field.name.clone()),
+        Column::Input(index) => match manifest.columns.get(index) {
+            Some(field) => Some(field.name.clone()),
+            None => manifest.joined(index).map(|(join, field)| format!("{}.{}", join.table, field.name)),
+        },
         Column::Computed(index) => {
             let index = index + usize::from(stage.is_some_and(|stage| stage.filters));
             stage.and_then(|stage| stage.expressions.get(index)).cloned()
@@ -253,7 +263,7 @@ fn name(manifest: &Manifest, column: Column) -> String {
 fn signature(manifest: &Manifest, aggregate: &Aggregate) -> String {
     let Some(plugin) = &aggregate.plugin else { return aggregate.signature.to_string() };
     let data_type = |column: &Column| match *column {
-        Column::Input(index) => manifest.columns.get(index).map(|field| field.data_type),
+        Column::Input(index) => manifest.inputs().nth(index).map(|field| field.data_type),
         Column::Computed(index) => {
             manifest.ingest.as_ref().and_then(|stage| stage.computed.get(index)).copied()
         }

@@ -34,6 +34,7 @@ pub mod checkpoint;
 pub mod fingerprint;
 pub mod statements;
 pub mod admitted;
+pub mod table;
 pub mod timeline;
 pub mod inputs;
 pub mod decision;

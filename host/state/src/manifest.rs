@@ -1,6 +1,8 @@
 //! What a checkpoint's manifest says: where a query stands, and which sections of which generations hold its parts.
 
+mod decided;
 mod over_view;
+mod window_progress;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use super::{
     decision::{Verdict, read_acknowledged, read_verdict, write_acknowledged, write_verdict},
     segment::{read_id, write_id},
 };
-use crate::{checkpoint::SectionRef, outbox::Acknowledged};
+use crate::{checkpoint::SectionRef, outbox::Acknowledged, table::TableVersion};
 
 pub use over_view::OverViewProgress;
 
@@ -75,6 +77,8 @@ pub struct TaskManifest {
     pub operators: BTreeMap<u64, String>,
     /// Of those the windows over views.
     pub over_views: BTreeMap<u64, OverViewProgress>,
+    /// The versions of tables that records behind these offsets meet, or rows of later windows; in the order in which they were met.
+    pub tables: Vec<TableVersion>,
     /// Whether its input has ended and everything is decided.
     pub finished: bool,
 }
@@ -131,7 +135,7 @@ impl CheckpointManifest {
             write_offset(out, offset);
             write_verdict(out, verdict);
         });
-        write_window_progress(out, task.window_progress.as_ref());
+        window_progress::write(out, task.window_progress.as_ref());
         out.u64(task.versions.len() as u64);
         task.versions.iter().for_each(|&version| out.u32(version));
         out.u64(task.kept.len() as u64);
@@ -140,8 +144,9 @@ impl CheckpointManifest {
         out.u64(sections.len() as u64);
         sections.iter().for_each(|section| section.encode(out));
         out.u128(task.start_bounds.topic_id.map_or(0, TopicId::bits));
-        // What was written before there were operators, or windows over views, keeps its bytes.
-        let has_over_views = !task.over_views.is_empty() || !task.decided.over_views.is_empty();
+        // What was written before there were operators, windows over views, or tables, keeps its bytes.
+        let has_tables = !task.tables.is_empty();
+        let has_over_views = !task.over_views.is_empty() || !task.decided.over_views.is_empty() || has_tables;
         if !task.operators.is_empty() || has_over_views {
             write_map(out, &task.operators, |out, &id, meaning| {
                 out.u64(id);
@@ -151,11 +156,15 @@ impl CheckpointManifest {
         if has_over_views {
             over_view::write(out, task);
         }
+        if has_tables {
+            out.u64(task.tables.len() as u64);
+            task.tables.iter().for_each(|version| version.write(out));
+        }
         writer.into_bytes()
     }
 
     /// The manifest in these bytes, and where the sections of its state are. The first manifests ended behind the sections, later
-    /// ones behind the topic's id, or behind the operators.
+    /// ones behind the topic's id, or behind the operators, or behind windows over views.
     pub fn decode(bytes: &[u8]) -> Result<(Self, Vec<SectionRef>), Malformed> {
         let mut reader = Reader::new(bytes);
         let input = &mut reader;
@@ -171,7 +180,7 @@ impl CheckpointManifest {
         let verdicts = map(input, 21, |input| {
             Ok(((read_partition(input)?, read_offset(input)?), read_verdict(input)?))
         })?;
-        let window_progress = read_window_progress(input)?;
+        let window_progress = window_progress::read(input)?;
         let versions = list(input, 4, Reader::u32)?;
         let kept = list(input, 5, read_id)?;
         let finished = input.bool()?;
@@ -190,6 +199,10 @@ impl CheckpointManifest {
                 progress
             }
         };
+        let tables = match input.left() {
+            0 => Vec::new(),
+            _ => list(input, 40, TableVersion::read)?,
+        };
         reader.finish()?;
         let task = TaskManifest {
             start_bounds: StartBounds { emit_from_us, ends, topic_id },
@@ -202,35 +215,10 @@ impl CheckpointManifest {
             kept,
             operators,
             over_views,
+            tables,
             finished,
         };
         Ok((Self { task, log: LogPosition { index, needed_from, acknowledged } }, sections))
-    }
-}
-
-impl Decided {
-    fn write(&self, out: &mut Writer) {
-        out.bool(self.run.is_some());
-        if let Some((window_end, run)) = self.run {
-            out.i64(window_end);
-            out.u32(run);
-        }
-        write_optional(out, self.forced);
-        write_map(out, &self.passed, |out, &partition, &next| {
-            write_partition(out, partition);
-            write_offset(out, next);
-        });
-    }
-
-    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let run = if input.bool()? { Some((input.i64()?, input.u32()?)) } else { None };
-        let forced = if input.bool()? { Some(input.i64()?) } else { None };
-        Ok(Self {
-            run,
-            forced,
-            passed: map(input, 12, |input| Ok((read_partition(input)?, read_offset(input)?)))?,
-            over_views: BTreeMap::new(),
-        })
     }
 }
 
@@ -242,27 +230,6 @@ fn write_optional(out: &mut Writer, number: Option<i64>) {
 fn write_map<K, V>(out: &mut Writer, entries: &BTreeMap<K, V>, write: impl Fn(&mut Writer, &K, &V)) {
     out.u64(entries.len() as u64);
     entries.iter().for_each(|(key, value)| write(out, key, value));
-}
-
-fn write_window_progress(out: &mut Writer, progress: Option<&WindowProgress>) {
-    out.bool(progress.is_some());
-    let Some(WindowProgress { closed, watermark, partitions }) = progress else { return };
-    out.i64(*closed);
-    out.i64(*watermark);
-    out.u64(partitions.len() as u64);
-    for &(partition, watermark) in partitions {
-        write_partition(out, partition);
-        out.i64(watermark);
-    }
-}
-
-fn read_window_progress(input: &mut Reader<'_>) -> Result<Option<WindowProgress>, Malformed> {
-    if !input.bool()? {
-        return Ok(None);
-    }
-    let (closed, watermark) = (input.i64()?, input.i64()?);
-    let partitions = list(input, 12, |input| Ok((read_partition(input)?, input.i64()?)))?;
-    Ok(Some(WindowProgress { closed, watermark, partitions }))
 }
 
 fn list<'a, T>(
@@ -334,6 +301,23 @@ mod tests {
         }
     }
 
+    fn prices() -> TableVersion {
+        let (table, offsets) = ("prices".into(), [(first(1), Offset(40))].into());
+        TableVersion { table, number: 3, digest: 7 << 100, offsets, after_window_end: -60 }
+    }
+
+    /// How long a manifest was in earlier versions.
+    fn earlier_lengths(mut manifest: CheckpointManifest) -> [usize; 4] {
+        manifest.task.tables.clear();
+        let without_tables = manifest.encode(&[SECTION, SECTION]).len();
+        manifest.task.over_views.clear();
+        manifest.task.decided.over_views.clear();
+        let without_over_views = manifest.encode(&[SECTION, SECTION]).len();
+        manifest.task.operators.clear();
+        let without_operators = manifest.encode(&[SECTION, SECTION]).len();
+        [without_operators - 16, without_operators, without_over_views, without_tables]
+    }
+
     #[test]
     fn what_is_saved_comes_back_and_every_cut_is_an_error() {
         let task = TaskManifest {
@@ -384,6 +368,7 @@ mod tests {
             ],
             operators: BTreeMap::from([(5, "'n': row_number".to_owned())]),
             over_views: [(6, OverViewProgress { versions: vec![1, 4], emit_from_us: None })].into(),
+            tables: vec![prices()],
             finished: true,
         };
         let acknowledged = Acknowledged { upto: 3, beyond: [(5, 5), (7, 9)].into() };
@@ -394,14 +379,8 @@ mod tests {
         };
         for manifest in [CheckpointManifest { task, log }, CheckpointManifest::default()] {
             let bytes = manifest.encode(&[SECTION, SECTION]);
-            let mut earlier = manifest.clone();
-            earlier.task.over_views.clear();
-            earlier.task.decided.over_views.clear();
-            let without_over_views = earlier.encode(&[SECTION, SECTION]).len();
-            earlier.task.operators.clear();
-            let without_operators = earlier.encode(&[SECTION, SECTION]).len();
+            let earlier = earlier_lengths(manifest.clone());
             assert_eq!(CheckpointManifest::decode(&bytes), Ok((manifest, vec![SECTION, SECTION])));
-            let earlier = [without_operators - 16, without_operators, without_over_views];
             for length in (0..bytes.len()).filter(|length| !earlier.contains(length)) {
                 assert!(CheckpointManifest::decode(&bytes[..length]).is_err(), "cut at {length}");
             }

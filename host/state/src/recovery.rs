@@ -30,6 +30,7 @@ use super::{
     outbox::Acknowledged,
     rights, segment,
     store::Store,
+    table::TableVersion,
     timeline,
 };
 
@@ -71,6 +72,8 @@ pub struct RecoveredDecisions {
     pub forced: Vec<Forced>,
     /// Verdicts on records that are read again.
     pub verdicts: BTreeMap<(Partition, Offset), Verdict>,
+    /// The versions of tables that records which are read again meet, and those behind.
+    pub tables: Vec<TableVersion>,
 }
 
 /// A checkpoint with its parts.
@@ -222,10 +225,12 @@ struct Replay {
 
 impl Replay {
     fn begin(&mut self, manifest: &CheckpointManifest) {
-        let CheckpointManifest { task: TaskManifest { sequences, verdicts, decided, .. }, log } = manifest;
+        let CheckpointManifest { task: TaskManifest { sequences, verdicts, decided, tables, .. }, log } =
+            manifest;
         self.decisions.sequences.clone_from(sequences);
         self.decisions.verdicts.clone_from(verdicts);
         self.decisions.decided.clone_from(decided);
+        self.decisions.tables.clone_from(tables);
         self.acknowledged.clone_from(&log.acknowledged);
     }
 
@@ -260,6 +265,7 @@ impl Replay {
             Decision::Verdict { partition, offset, verdict } if is_new => {
                 self.decisions.verdicts.insert((partition, offset), verdict);
             }
+            Decision::Table(version) if is_new => self.decisions.tables.push(version),
             // What the checkpoint knows is newer than entries before it.
             Decision::Acknowledged { query, acknowledged } if is_new => {
                 drop(self.acknowledged.insert(query, acknowledged))
@@ -267,6 +273,7 @@ impl Replay {
             Decision::Forced(_)
             | Decision::Verdict { .. }
             | Decision::Acknowledged { .. }
+            | Decision::Table(_)
             | Decision::Captured => {}
         }
         Ok(())

@@ -21,6 +21,7 @@ mod over_views;
 mod windows;
 mod grouping_sets;
 mod lateness;
+mod tables;
 mod changed;
 mod ends;
 mod kept;

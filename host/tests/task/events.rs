@@ -26,7 +26,7 @@ use streamgauge::{
     deploy::{Connectors, HostCatalog},
     query::{
         Context, Counts, DecisionLog, OpenAggregates, Operators, QueryTask, RunningQuery, Subscription,
-        TaskColumns, WindowFactory, Windows,
+        TaskColumns, TaskTables, WindowFactory, Windows,
     },
 };
 use streamgauge_common::{offset::Offset, partition::SourceIndex, row::Identity};
@@ -77,6 +77,12 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new(format: Format, statement: &str) -> Self {
         Self::after(format, statement, RecoveredDecisions::default())
+    }
+
+    /// With tables.
+    pub(crate) fn with_tables(format: Format, statement: &str, tables: TaskTables) -> Self {
+        let Self { source, task, outbox, schema, folder, open } = Self::new(format, statement);
+        Self { source, task: task.with_tables(tables), outbox, schema, folder, open }
     }
 
     /// After these decisions.

@@ -1,6 +1,6 @@
 //! A query at work: what becomes of it and of its neighbours where its reducer or its sink fails, how it replays forced closes, and what
 //! is the same however events are put into records.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
 
 #[path = "../../component/tests/component/guests.rs"]
 #[expect(dead_code, reason = "the tests of the boundary use the others")]
@@ -13,6 +13,7 @@ mod records;
 mod barriers;
 mod neighbours;
 mod events;
+mod tables;
 mod waits;
 mod room;
 mod tally;

@@ -94,10 +94,7 @@ impl Expressions<'_> {
         };
         let own = match alias.expr {
             Ast::Identifier(ident) => self.scope.find(&Name::new(ident))?,
-            Ast::CompoundIdentifier(parts) => match parts.last() {
-                Some(ident) => self.scope.find(&Name::new(ident))?,
-                None => None,
-            },
+            Ast::CompoundIdentifier(parts) => self.scope.find_qualified(parts)?,
             _ => None,
         };
         Ok((own != Some(meaning)).then(|| alias.expr.to_string()))

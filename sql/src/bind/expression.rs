@@ -231,8 +231,7 @@ impl<'a> Expressions<'a> {
                 None => problem,
             }
         })?;
-        // With the view before it `window_end` is the view's own, and not that of the windows over it.
-        match self.scope.column(&name)?.or(self.scope.find(&name)?) {
+        match self.scope.find_qualified(parts)? {
             Some(meaning) => self.meaning(meaning, name.span),
             None => Err(self.scope.unknown(&name, name.span)),
         }

@@ -49,6 +49,7 @@ impl Binder<'_> {
             input: Input::Late(query.name.clone()),
             columns: columns.collect(),
             select: BoundSelect {
+                joins: Vec::new(),
                 filter: None,
                 windows: None,
                 keys: Vec::new(),

@@ -12,6 +12,7 @@ use super::query::BoundSelect;
 use super::relation::{Relation, RelationColumn, RelationKind, RowView};
 use super::{Binder, BoundQuery, row_view};
 use crate::error::{Checked, Problem};
+use crate::expr::Node;
 use crate::manifest::{Input, Target, WindowKind};
 use crate::parse::name::{Name, same};
 use crate::parse::select::{Item, NamedQuery, Select};
@@ -106,6 +107,7 @@ impl Binder<'_> {
                 if let (Input::View(name), false) = (&relation.input, relation.is_named) {
                     self.inlined.push(name.clone());
                 }
+                check_keys(&select, view)?;
                 let Some(select) = row_view::through(select, &relation, view, &mut self.room) else {
                     return Err(Problem::new(
                         span,
@@ -118,6 +120,22 @@ impl Binder<'_> {
             _ => Ok((relation, select)),
         }
     }
+}
+
+/// A table is looked up before anything is computed, so the key must be there by then.
+fn check_keys(select: &BoundSelect, view: &RowView) -> Checked<()> {
+    let Some(inner) = &view.select else { return Ok(()) };
+    for join in &select.joins {
+        if let Some(output) = inner.output.get(join.key)
+            && !matches!(output.expr.node, Node::Column(_))
+        {
+            let message =
+                format!("`{}` is computed, and a table is joined on a column as it comes", output.name.text);
+            return Err(Problem::new(join.span, message)
+                .help("join on a column of the source or of a table, or make the windows first and join the table to the view with them"));
+        }
+    }
+    Ok(())
 }
 
 /// What tells queries of one meaning apart: HAVING, the SELECT list and the order.
@@ -158,6 +176,7 @@ fn meaning(input: &Input, select: &BoundSelect) -> String {
     let mut line = |word: &str, of: &str| {
         let _ = writeln!(text, "{word} {of}");
     };
+    select.joins.iter().for_each(|join| line("joins", &format!("{} on column {}", join.table, join.key)));
     select.filter.iter().for_each(|(_, filter)| line("where", filter));
     if let Some(windows) = select.windows {
         line("windows", &windows_of(windows.kind));

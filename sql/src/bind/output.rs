@@ -123,16 +123,16 @@ fn default_name(expressions: &Expressions<'_>, written: &Written, number: usize)
         ast = inner;
     }
     let column = match ast {
-        Ast::Identifier(ident) => Some(ident),
-        Ast::CompoundIdentifier(parts) => parts.last(),
+        Ast::Identifier(ident) => std::slice::from_ref(ident),
+        Ast::CompoundIdentifier(parts) => parts.as_slice(),
         Ast::Function(call) => return call_name(call, written.span).map(unquoted),
         Ast::Ceil { .. } => return Ok(unquoted("ceil".to_owned())),
         Ast::Trim { .. } => return Ok(unquoted("trim".to_owned())),
         Ast::Floor { .. } => return Ok(unquoted("floor".to_owned())),
-        _ => None,
+        _ => &[],
     };
-    let Some(ident) = column else { return Ok(unquoted(format!("column_{number}"))) };
-    Ok(match expressions.scope.find(&Name::new(ident))? {
+    let Some(ident) = column.last() else { return Ok(unquoted(format!("column_{number}"))) };
+    Ok(match expressions.scope.find_qualified(column)? {
         Some(Meaning::Column(at)) => match expressions.scope.relation.columns.get(at) {
             Some(column) => Name { span: written.span, ..column.name.clone() },
             None => unquoted(ident.value.clone()),

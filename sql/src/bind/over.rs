@@ -112,7 +112,7 @@ fn check_order(expressions: &Expressions<'_>, spec: &WindowSpec, span: Span) -> 
             Ast::Identifier(ident) => ends(ident)?,
             Ast::CompoundIdentifier(parts) => match parts.as_slice() {
                 [qualifier, ident] => {
-                    expressions.scope.check_qualifier(&Name::new(qualifier))?;
+                    let _own = expressions.scope.check_qualifier(&Name::new(qualifier))?;
                     ends(ident)?
                 }
                 _ => false,

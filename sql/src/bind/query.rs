@@ -7,11 +7,13 @@ use super::aggregate::BoundAggregate;
 use super::distinct;
 use super::expression::{Alias, Clause, Expressions};
 use super::grouping::{self, GroupItem};
+use super::join::{BoundJoin, JoinedRelation};
 use super::order::{self, BoundOrder};
 use super::output::Outputs;
 use super::over::{self, BoundOperator};
 use super::plugin::Functions;
-use super::relation::{Relation, TimeRole};
+use super::relation::TimeRole;
+use super::row_view::and;
 use super::scope::{Meaning, Scope};
 use super::window::Windows;
 use crate::error::{Checked, Problem};
@@ -28,6 +30,8 @@ pub(crate) type Computed = (Expr, String);
 /// Before the windows `Node::Column` counts the columns of the relation; behind them see [`Behind`].
 #[derive(Clone, Debug)]
 pub(crate) struct BoundSelect {
+    /// Tables whose columns stand behind those of the relation, in this order.
+    pub(crate) joins: Vec<BoundJoin>,
     pub(crate) filter: Option<Computed>,
     /// None = row by row: then `output` is over the columns of the relation.
     pub(crate) windows: Option<Windows>,
@@ -38,7 +42,7 @@ pub(crate) struct BoundSelect {
     pub(crate) having: Option<Computed>,
     /// Over the columns that `output` is over.
     pub(crate) order: Option<BoundOrder>,
-    /// Row by row only: their values stand behind the columns of the relation.
+    /// Row by row only: their values stand behind the columns of the relation and of its tables.
     pub(crate) operators: Vec<BoundOperator>,
     pub(crate) output: Vec<BoundOutput>,
 }
@@ -65,11 +69,13 @@ impl Behind {
 pub(super) fn bind(
     functions: Functions<'_>,
     select: &Select,
-    relation: &Relation,
+    joined: JoinedRelation,
     windows: Option<Windows>,
     warnings: &mut Vec<Problem>,
 ) -> Checked<BoundSelect> {
-    let scope = Scope { relation, alias: select.from.alias.as_ref(), windows };
+    let JoinedRelation { relation, tables, joins, filter: matches } = joined;
+    let alias = select.from.alias.as_ref();
+    let scope = Scope { relation: &relation, alias, joined: &tables, windows };
     let mut expressions = Expressions::new(functions, scope, aliases(select));
     let filter = match &select.filter {
         Some(written) => {
@@ -87,7 +93,11 @@ pub(super) fn bind(
     };
     let (filter, bound) = both(filter, bound)?;
     warnings.append(&mut expressions.warnings);
-    Ok(BoundSelect { filter, windows, ..bound })
+    let filter = match (matches, filter) {
+        (Some(matches), Some(filter)) => Some(and(matches, filter)),
+        (matches, filter) => matches.or(filter),
+    };
+    Ok(BoundSelect { joins, filter, windows, ..bound })
 }
 
 fn aliases(select: &Select) -> Vec<Alias<'_>> {
@@ -118,7 +128,9 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
     let order = errors.keep(order).flatten();
     let (keys, sets, aggregates) = (Vec::new(), Vec::new(), Vec::new());
     let ((), output) = both(errors.end(), output.finish())?;
+    let joins = Vec::new();
     Ok(BoundSelect {
+        joins,
         filter: None,
         windows: None,
         keys,
@@ -132,12 +144,13 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
 }
 
 /// Whether a query without windows aggregates all rows: it has GROUP BY, HAVING, DISTINCT or an aggregate.
-pub(super) fn aggregates(functions: Functions<'_>, select: &Select, relation: &Relation) -> bool {
+pub(super) fn aggregates(functions: Functions<'_>, select: &Select, joined: &JoinedRelation) -> bool {
     let groups = !select.group_by.items.is_empty() || select.group_by.sets.is_some();
     if groups || select.having.is_some() || select.distinct.is_some() {
         return true;
     }
-    let scope = Scope { relation, alias: select.from.alias.as_ref(), windows: None };
+    let alias = select.from.alias.as_ref();
+    let scope = Scope { relation: &joined.relation, alias, joined: &joined.tables, windows: None };
     let mut expressions = Expressions::new(functions, scope, aliases(select));
     // What is wrong is reported when the query is bound: here it only matters whether an aggregate is called.
     select.items.iter().any(|item| match item {
@@ -156,10 +169,12 @@ fn all(
     span: Span,
     output: &mut Outputs<'_>,
 ) -> Checked<()> {
-    if let Some(qualifier) = qualifier {
-        expressions.scope.check_qualifier(qualifier)?;
-    }
-    for (at, column) in expressions.scope.relation.columns.iter().enumerate() {
+    let columns = &expressions.scope.relation.columns;
+    let range = match qualifier {
+        Some(qualifier) => expressions.scope.check_qualifier(qualifier)?,
+        None => 0..columns.len(),
+    };
+    for (at, column) in columns.iter().enumerate().take(range.end).skip(range.start) {
         let expr = Expr { node: Node::Column(at), data_type: column.data_type };
         let name = Name { span, ..column.name.clone() };
         output.add(BoundOutput { text: name.text.clone(), name, expr, role: column.role })?;
@@ -253,7 +268,8 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
     let ((), output) = both(errors.end(), output.finish())?;
     let (keys, operators) = (keys.unwrap_or_default(), Vec::new());
     let aggregates = std::mem::take(&mut expressions.aggregates);
-    Ok(BoundSelect { filter: None, windows: None, keys, sets, aggregates, having, order, operators, output })
+    let joins = Vec::new();
+    Ok(BoundSelect { joins, filter: None, windows: None, keys, sets, aggregates, having, order, operators, output })
 }
 
 fn star_of_groups(span: Span, has_bounds: bool) -> Box<Problem> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::expression::MAX_DEPTH;
+use super::join::BoundJoin;
 use super::query::{BoundOutput, BoundSelect, Computed};
 use super::relation::{Relation, RelationKind, RowView};
 use super::{Binder, BoundQuery};
@@ -56,8 +57,18 @@ pub(super) fn through(
     let inner = view.select.as_ref()?;
     let own_room = QUERY_ROOM.min(*room);
     let mut left = own_room;
-    // Behind the columns stands what operators give.
-    let behind_columns = view.source.columns.len();
+    // Behind the columns stand those of tables, then what operators give.
+    let tables = |joins: &[BoundJoin]| joins.iter().map(|join| join.columns.len()).sum::<usize>();
+    let behind_columns = view.source.columns.len() + tables(&inner.joins);
+    let mut joins = inner.joins.clone();
+    for join in select.joins {
+        let key = match inner.output.get(join.key).map(|output| &output.expr.node) {
+            Some(&Node::Column(key)) => key,
+            Some(_) => unreachable!("the binder refuses keys that are computed"),
+            None => join.key - inner.output.len() + behind_columns,
+        };
+        joins.push(BoundJoin { key, ..join });
+    }
     let names = relation.columns.iter().map(|column| column.name.text.as_str()).collect();
     let mut inline = Inline { names, outputs: &inner.output, behind_columns, room: &mut left };
     let filter = inline.filter(inner.filter.clone(), select.filter)?;
@@ -86,7 +97,7 @@ pub(super) fn through(
     }
     *room -= own_room - left;
     let having = select.having;
-    Some(BoundSelect { filter, windows, keys, sets, aggregates, operators, order, output, having })
+    Some(BoundSelect { joins, filter, windows, keys, sets, aggregates, operators, order, output, having })
 }
 
 /// Writes what the columns of a view are in the place of their names.
@@ -95,7 +106,7 @@ struct Inline<'a> {
     names: Vec<&'a str>,
     /// What they are.
     outputs: &'a [BoundOutput],
-    /// How many columns there are below the view.
+    /// How many columns there are below the view, with those of the tables that it joins.
     behind_columns: usize,
     room: &'a mut usize,
 }
@@ -190,7 +201,8 @@ impl Inline<'_> {
     }
 }
 
-fn and((view, view_text): Computed, (own, own_text): Computed) -> Computed {
+/// The first condition, then the second where the first holds.
+pub(super) fn and((view, view_text): Computed, (own, own_text): Computed) -> Computed {
     let text = format!("({view_text}) AND ({own_text})");
     let no = Expr { node: Node::Literal(Value::Boolean(false)), data_type: DataType::Boolean };
     let node = Node::Case(vec![(view, own)], Some(Box::new(no)));

@@ -21,7 +21,7 @@ use crate::source_options;
 use crate::types::DataType;
 
 /// How many columns a source may have.
-const MAX_COLUMNS: usize = 500;
+pub(super) const MAX_COLUMNS: usize = 500;
 
 pub(super) fn bind(def: &SourceDef, given: &GivenOptions, catalog: &dyn Catalog) -> Checked<Source> {
     let mut errors = Errors::default();
@@ -102,12 +102,7 @@ fn columns(def: &SourceDef) -> Checked<Vec<SourceColumn>> {
             format!("a source can have at most {MAX_COLUMNS} columns"),
         ));
     }
-    for (at, column) in def.columns.iter().enumerate() {
-        if def.columns.iter().take(at).any(|before| before.name.clashes(&column.name)) {
-            return Err(Problem::new(column.name.span, format!("the column `{}` is declared twice", column.name.text))
-                .help("names without double quotes are equal without regard to case; PATH 'field' names another field"));
-        }
-    }
+    check_twice(&def.columns)?;
     let column = |column: &crate::parse::source::ColumnDef| SourceColumn {
         name: column.name.text.clone(),
         data_type: column.data_type,
@@ -115,6 +110,17 @@ fn columns(def: &SourceDef) -> Checked<Vec<SourceColumn>> {
         time_format: None,
     };
     Ok(def.columns.iter().map(column).collect())
+}
+
+/// No two columns may have one name.
+pub(super) fn check_twice(columns: &[crate::parse::source::ColumnDef]) -> Checked<()> {
+    for (at, column) in columns.iter().enumerate() {
+        if columns.iter().take(at).any(|before| before.name.clashes(&column.name)) {
+            return Err(Problem::new(column.name.span, format!("the column `{}` is declared twice", column.name.text))
+                .help("names without double quotes are equal without regard to case; PATH 'field' names another field"));
+        }
+    }
+    Ok(())
 }
 
 fn watermark(def: &SourceDef, columns: &[SourceColumn]) -> Checked<Option<Watermark>> {

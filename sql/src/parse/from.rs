@@ -5,6 +5,7 @@ use sqlparser::tokenizer::{Span, Token};
 
 use super::cursor::Cursor;
 use super::duration;
+use super::join::{self, Join};
 use super::name::Name;
 use super::refused;
 use super::select::{self, Select};
@@ -15,6 +16,8 @@ use crate::error::{Checked, Problem};
 pub(crate) struct From {
     pub(crate) relation: Relation,
     pub(crate) alias: Option<Name>,
+    /// Tables that its rows are looked up in.
+    pub(crate) joins: Vec<Join>,
 }
 
 /// A relation by name, or windows over one.
@@ -85,11 +88,13 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<From> {
             _ => Relation::Named(name),
         }
     };
+    from(cursor, relation)
+}
+
+/// What stands behind the relation.
+fn from(cursor: &mut Cursor, relation: Relation) -> Checked<From> {
     let alias = select::alias(cursor, "an alias")?;
-    match refused::behind_from(cursor) {
-        Some(problem) => Err(problem),
-        None => Ok(From { relation, alias }),
-    }
+    Ok(From { relation, alias, joins: join::parse(cursor)? })
 }
 
 /// `(SELECT ...) AS name`
@@ -103,11 +108,7 @@ fn subquery(cursor: &mut Cursor) -> Checked<From> {
     }
     let select = select::parse_inner(cursor)?;
     let span = cursor.since(start);
-    let alias = select::alias(cursor, "an alias")?;
-    match refused::behind_from(cursor) {
-        Some(problem) => Err(problem),
-        None => Ok(From { relation: Relation::Query(Box::new(select), span), alias }),
-    }
+    from(cursor, Relation::Query(Box::new(select), span))
 }
 
 fn window(cursor: &mut Cursor, function: Name) -> Checked<WindowCall> {

@@ -77,7 +77,6 @@ const CREATES: &[Row] = &[
     (&["temp", "view"], "a view lives as long as its program", "write CREATE VIEW"),
     (&["temporary"], NO_TABLE, SOURCE_OR_VIEW),
     (&["temp"], NO_TABLE, SOURCE_OR_VIEW),
-    (&["table"], NO_TABLE, SOURCE_OR_VIEW),
     (&["external"], NO_TABLE, "write CREATE SOURCE name (columns) WITH (options)"),
     (
         &["stream"],
@@ -313,21 +312,18 @@ pub(super) fn behind_select(cursor: &Cursor) -> Option<Box<Problem>> {
     if is_column { None } else { find(rows, cursor) }
 }
 
-pub(super) fn behind_from(cursor: &Cursor) -> Option<Box<Problem>> {
+/// The elements of an array as rows, behind a comma or JOIN.
+pub(super) fn unnest(cursor: &Cursor) -> Option<Box<Problem>> {
     let joins = *cursor.peek() == Token::Comma || JOINS.iter().any(|word| cursor.at_word(word));
     let unnests = ["unnest", "lateral", "json_table", "flatten"];
     let unnests = (0..4).any(|at| unnests.iter().any(|word| is_word(cursor.peek_nth(at), word)));
-    let (message, help) = match unnests {
-        true => (
-            "the elements of an array are no rows yet: UNNEST is not in the language",
-            "declare those that are needed as columns of the source with PATH 'a[0]', or let the producer send an event for each",
-        ),
-        false => (
-            "joins are not in the language: a query reads one source or one view",
-            "let the producer put the fields into one event",
-        ),
-    };
-    joins.then(|| Problem::new(cursor.span(), message).help(help))
+    let problem = Problem::new(
+        cursor.span(),
+        "the elements of an array are no rows yet: UNNEST is not in the language",
+    );
+    (joins && unnests).then(|| {
+        problem.help("declare those that are needed as columns of the source with PATH 'a[0]', or let the producer send an event for each")
+    })
 }
 
 const TUMBLE: &str = "write FROM TUMBLE(source, ts, size)";

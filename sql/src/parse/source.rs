@@ -75,7 +75,8 @@ pub(super) fn parse(cursor: &mut Cursor) -> Checked<SourceDef> {
     }
 }
 
-fn options(cursor: &mut Cursor) -> Checked<Vec<OptionDef>> {
+/// `WITH (...)` to the end of the statement.
+pub(super) fn options(cursor: &mut Cursor) -> Checked<Vec<OptionDef>> {
     cursor.expect_word("with")?;
     let options = options::parse(cursor)?;
     end(cursor)?;
@@ -101,7 +102,8 @@ fn element(cursor: &mut Cursor) -> Checked<Element> {
     }
 }
 
-fn column(cursor: &mut Cursor) -> Checked<ColumnDef> {
+/// `name TYPE [PATH ...] [FORMAT ...]`
+pub(super) fn column(cursor: &mut Cursor) -> Checked<ColumnDef> {
     let constraint = [["primary", "key"], ["foreign", "key"]].iter().any(|words| cursor.at_words(words));
     if constraint || cursor.at_word("constraint") {
         return Err(

@@ -1,4 +1,4 @@
-//! The statements: CREATE SOURCE, CREATE SINK, CREATE AGGREGATE, CREATE CONNECTOR, CREATE VIEW, INSERT INTO and SELECT.
+//! The statements: CREATE SOURCE, CREATE TABLE, CREATE SINK, CREATE AGGREGATE, CREATE CONNECTOR, CREATE VIEW, INSERT INTO and SELECT.
 
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
@@ -9,6 +9,7 @@ use super::plugin::{self, PluginDef};
 use super::refused;
 use super::select::{self, Select};
 use super::source::{self, SourceDef};
+use super::table::{self, TableDef};
 use super::tokens::{NO_BACKTICKS, Piece, backtick, clear_keywords};
 use crate::error::{Checked, Problem};
 
@@ -25,6 +26,7 @@ pub(crate) struct Statement {
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     CreateSource(SourceDef),
+    CreateTable(TableDef),
     CreateSink(SinkDef),
     CreateAggregate(PluginDef),
     CreateConnector(PluginDef),
@@ -51,7 +53,7 @@ pub(super) fn parse(piece: Piece) -> Checked<Statement> {
     }
     // CREATE kind, or CREATE OR REPLACE kind.
     let kind = if tokens.get(1).is_some_and(|token| is_word(&token.token, "or")) { 3 } else { 1 };
-    let is_definition = ["source", "sink", "aggregate", "connector"]
+    let is_definition = ["source", "table", "sink", "aggregate", "connector"]
         .iter()
         .any(|word| tokens.get(kind).is_some_and(|token| is_word(&token.token, word)));
     if !is_definition {
@@ -109,7 +111,7 @@ fn body(cursor: &mut Cursor) -> Checked<Body> {
 }
 
 /// What can be created.
-const KINDS: [&str; 5] = ["SOURCE", "SINK", "VIEW", "AGGREGATE", "CONNECTOR"];
+const KINDS: [&str; 6] = ["SOURCE", "TABLE", "SINK", "VIEW", "AGGREGATE", "CONNECTOR"];
 
 fn create(cursor: &mut Cursor) -> Checked<Body> {
     // A file is the whole program, and a deployment takes the place of the one before: that is what CREATE does.
@@ -118,6 +120,9 @@ fn create(cursor: &mut Cursor) -> Checked<Body> {
         return source::parse(cursor)
             .map(Body::CreateSource)
             .map_err(|problem| problem.or_help(source::USAGE));
+    }
+    if cursor.accept_word("table") {
+        return table::parse(cursor).map(Body::CreateTable).map_err(|problem| problem.or_help(table::USAGE));
     }
     if cursor.accept_word("sink") {
         let help = "write CREATE SINK name WITH (option = 'value', ...)";
@@ -139,7 +144,7 @@ fn create(cursor: &mut Cursor) -> Checked<Body> {
         return view(cursor).map_err(|problem| problem.or_help("write CREATE VIEW name AS SELECT ..."));
     }
     Err(refused::create(cursor)
-        .unwrap_or_else(|| misspelled(cursor, "SOURCE, SINK, VIEW, AGGREGATE or CONNECTOR", &KINDS)))
+        .unwrap_or_else(|| misspelled(cursor, "SOURCE, TABLE, SINK, VIEW, AGGREGATE or CONNECTOR", &KINDS)))
 }
 
 /// None of the words that can stand here.
@@ -149,7 +154,7 @@ fn misspelled(cursor: &Cursor, expected: &str, words: &[&str]) -> Box<Problem> {
     match nearest(&found, words.iter().copied()) {
         Some(word) => problem.help(format!("did you mean {word}?")),
         None => problem
-            .help("a statement is CREATE SOURCE, SINK, VIEW, AGGREGATE or CONNECTOR, INSERT INTO, SELECT, EXPLAIN or DESCRIBE"),
+            .help("a statement is CREATE SOURCE, TABLE, SINK, VIEW, AGGREGATE or CONNECTOR, INSERT INTO, SELECT, EXPLAIN or DESCRIBE"),
     }
 }
 

@@ -3,12 +3,13 @@
 use super::Plan;
 use super::stage::{StageBuilder, collect};
 use crate::bind::{
-    Behind, BoundAggregate, BoundOperator, BoundOrder, BoundOrderKey, BoundOutput, BoundQuery, BoundSelect,
-    Lateness, OP, REVISION, SET_NUMBER, Windows,
+    Behind, BoundAggregate, BoundJoin, BoundOperator, BoundOrder, BoundOrderKey, BoundOutput, BoundQuery,
+    BoundSelect, Lateness, OP, REVISION, SET_NUMBER, Windows,
 };
 use crate::expr::{Code, Expr, Node};
 use crate::manifest::{
-    Aggregate, Column, FORMAT, Field, Key, Manifest, Operator, OrderKey, Output, Stage, Window, WindowOrder,
+    Aggregate, Column, FORMAT, Field, Join, Key, Manifest, Operator, OrderKey, Output, Stage, Window,
+    WindowOrder,
 };
 use crate::types::DataType;
 
@@ -17,8 +18,14 @@ pub(crate) fn build(query: BoundQuery) -> Plan {
     let read = columns_read(&mut select, columns.len());
     let place = |at: usize| read.binary_search(&at).unwrap_or_default();
     let fields: Vec<Field> = read.iter().filter_map(|at| columns.get(*at).cloned()).collect();
+    let joins = joins(&select.joins, &read, columns.len());
     // Columns that are not read have a place too, so that `Node::Column` can go on counting all of them.
-    let inputs = columns.iter().enumerate().map(|(at, column)| (Column::Input(place(at)), column.data_type));
+    let joined = select.joins.iter().flat_map(|join| &join.columns);
+    let inputs = columns
+        .iter()
+        .chain(joined)
+        .enumerate()
+        .map(|(at, column)| (Column::Input(place(at)), column.data_type));
     let operators = select.operators.iter().enumerate();
     let operators = operators.map(|(at, bound)| (Column::Operator(at), bound.function.returns()));
     let places = inputs.chain(operators).collect();
@@ -41,6 +48,7 @@ pub(crate) fn build(query: BoundQuery) -> Plan {
         sql,
         input,
         columns: fields,
+        joins,
         ingest,
         window: sides.window,
         emit,
@@ -125,7 +133,26 @@ fn order(stage: &mut StageBuilder, order: Option<&BoundOrder>) -> Option<WindowO
     Some(WindowOrder { keys: keys.iter().map(key).collect(), limit: *limit })
 }
 
-/// The columns of the input that the query reads, in their order.
+/// The tables of which something is read. `read` are the columns that are read; `first` is the first column of a table.
+fn joins(bound: &[BoundJoin], read: &[usize], mut first: usize) -> Vec<Join> {
+    let mut joins = Vec::new();
+    for join in bound {
+        let own = first..first + join.columns.len();
+        let read_of_it = || read.iter().filter(|at| own.contains(at)).map(|at| at - own.start);
+        let columns: Vec<Field> = read_of_it().filter_map(|at| join.columns.get(at).cloned()).collect();
+        // No row is left out or doubled by a join, so one of which nothing is read changes nothing.
+        if !columns.is_empty() {
+            let key = read.binary_search(&join.key).unwrap_or_default();
+            let paths = read_of_it().filter_map(|at| join.paths.get(at).cloned()).collect();
+            let (table, table_key) = (join.table.clone(), join.table_key.clone());
+            joins.push(Join { table, key, table_key, columns, paths });
+        }
+        first = own.end;
+    }
+    joins
+}
+
+/// The columns of the input that the query reads, and behind them those of tables, in their order.
 fn columns_read(select: &mut BoundSelect, count: usize) -> Vec<usize> {
     let mut used = Vec::new();
     let mut add = |expr: &mut Expr| collect(expr, &mut used);
@@ -140,8 +167,16 @@ fn columns_read(select: &mut BoundSelect, count: usize) -> Vec<usize> {
             select.order.iter_mut().flat_map(|order| &mut order.keys).for_each(|key| add(&mut key.value.0));
         }
     }
-    // What operators give stands behind the columns of the input.
-    used.retain(|&at| at < count);
+    // What operators give stands behind the columns of the input and of the tables.
+    let mut end = count + select.joins.iter().map(|join| join.columns.len()).sum::<usize>();
+    used.retain(|&at| at < end);
+    for join in select.joins.iter().rev() {
+        let first = end - join.columns.len();
+        if used.iter().any(|at| (first..end).contains(at)) {
+            used.push(join.key);
+        }
+        end = first;
+    }
     used.sort_unstable();
     used.dedup();
     used

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Plan;
 use crate::manifest::{
-    Aggregate, Column, Field, Input, Manifest, PluginFile, Stage, Target, Window, WindowKind,
+    Aggregate, Column, Field, Input, Join, Manifest, PluginFile, Stage, Target, Window, WindowKind,
 };
 use crate::parse::duration::describe;
 use crate::size;
@@ -21,6 +21,10 @@ impl fmt::Display for Plan {
         };
         writeln!(f, "  read    {input}: {}", fields(&manifest.columns))?;
         let names = Names(manifest);
+        for Join { table, key, columns, .. } in &manifest.joins {
+            let key = names.column(Column::Input(*key));
+            writeln!(f, "  join    table {table} by {key}: {}", fields(columns))?;
+        }
         stage(f, "ingest", manifest.ingest.as_ref(), &names)?;
         if let Some(window) = &manifest.window {
             fold(f, window, &names)?;
@@ -234,7 +238,7 @@ impl Names<'_> {
     fn column(&self, column: Column) -> String {
         let window = self.0.window.as_ref();
         let name = match column {
-            Column::Input(at) => self.0.columns.get(at).map(|field| field.name.clone()),
+            Column::Input(at) => self.0.inputs().nth(at).map(|field| field.name.clone()),
             Column::Computed(at) => Some(format!("#{}", at + 1)),
             Column::Key(at) => {
                 let key = window.and_then(|window| window.keys.get(at));
@@ -265,7 +269,7 @@ impl Names<'_> {
 
     fn data_type(&self, column: Column) -> DataType {
         let found = match column {
-            Column::Input(at) => self.0.columns.get(at).map(|field| field.data_type),
+            Column::Input(at) => self.0.inputs().nth(at).map(|field| field.data_type),
             Column::Computed(at) => self.0.ingest.as_ref().and_then(|stage| stage.computed.get(at).copied()),
             _ => None,
         };

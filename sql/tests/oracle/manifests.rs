@@ -12,6 +12,7 @@ pub fn manifest(ingest: Option<&Code>, emit: Option<&Code>) -> Manifest {
         sql: "SELECT".into(),
         input: Input::Source("s".into()),
         columns: types.iter().enumerate().map(field).collect(),
+        joins: Vec::new(),
         ingest: ingest.map(stage),
         window: None,
         emit: emit.map(stage),

@@ -206,6 +206,7 @@ pub(crate) fn manifest(computed: &[DataType]) -> Manifest {
         sql: String::new(),
         input: Input::Source("events".to_owned()),
         columns: Vec::new(),
+        joins: Vec::new(),
         ingest: Some(stage.clone()),
         window: None,
         emit: Some(stage),

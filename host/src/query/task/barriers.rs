@@ -18,6 +18,7 @@ impl QueryTask {
         let partition = source.partition(batch.chunk.partition);
         self.count_events(partition, batch);
         self.at_end.insert(partition, false);
+        self.adopt_tables();
         self.place(source, batch);
         self.go_on();
     }
@@ -38,6 +39,7 @@ impl QueryTask {
 
     /// Decides the windows that are complete, as long as there is room for their rows, and takes what was held for them.
     pub fn close(&mut self) {
+        self.adopt_tables();
         self.close_windows();
         self.go_on();
         self.end_partitions();

@@ -6,7 +6,7 @@ use streamgauge_engine::{Fault, SegmentId, Snapshot};
 use streamgauge_state::manifest::TaskManifest;
 
 use super::{QueryTask, Windows};
-use crate::query::QueryProgress;
+use crate::query::{QueryProgress, Standing};
 
 impl QueryTask {
     /// What has changed in its windows and operators since the last time, and all of some segments; none where it has no windows.
@@ -32,6 +32,8 @@ impl QueryTask {
         };
         let windows = self.query.windows();
         let versions = windows.map(Windows::state_versions).unwrap_or_default();
+        let closed_upto = self.closed_upto();
+        let tables = self.tables.capture(&Standing { offsets: &self.offsets, closed_upto });
         let task = TaskManifest {
             start_bounds: self.start_bounds.clone(),
             offsets: self.offsets.clone(),
@@ -43,11 +45,14 @@ impl QueryTask {
             kept: kept.into_iter().collect(),
             operators: self.query.operator_names(),
             over_views: self.query.over_views(),
+            tables: tables.clone(),
             finished,
         };
         self.traps.pass(&self.offsets);
         let observer = traced.map(|traced| Self::captured(traced, parts.len()));
-        if !self.log.checkpoint(task, parts, observer) {
+        if self.log.checkpoint(task, parts, observer) {
+            self.tables.captured(&tables);
+        } else {
             self.context.shown().into_iter().for_each(QueryProgress::note_checkpoint_is_whole);
         }
     }

@@ -16,9 +16,10 @@ impl QueryTask {
             let (pass, pause_at) = (self.pass(), self.pace.pause_at());
             let since = *self.completing.get_or_insert_with(Stopwatch::start);
             let traced = self.begin_close();
-            let Self { query, log, offsets, reported, context, .. } = self;
+            let Self { query, log, tables, offsets, reported, context, .. } = self;
             let before = log.decided().run;
-            let done = query.close(&mut QueryContext { context, log, offsets, reported, pass, pause_at });
+            let done =
+                query.close(&mut QueryContext { context, log, tables, offsets, reported, pass, pause_at });
             traced.into_iter().for_each(|traced| self.end_close(traced, done.as_ref().err()));
             if let Err(task_failure) = done {
                 self.fail(task_failure);

@@ -16,6 +16,7 @@ struct Words {
     time_format: String,
     numbers: String,
     delay: String,
+    joins: String,
     filter: String,
     computes: String,
     window: String,
@@ -74,6 +75,7 @@ pub(super) fn difference(before: &str, now: &str) -> String {
     compare("time_format", &was.time_format, &is.time_format);
     compare("numbers", &was.numbers, &is.numbers);
     compare("the watermark's delay", &was.delay, &is.delay);
+    compare("JOIN", &was.joins, &is.joins);
     compare("WHERE", &was.filter, &is.filter);
     compare("the window", &was.window, &is.window);
     compare("the window's time", &was.time, &is.time);
@@ -127,6 +129,7 @@ impl Words {
                 let us = rest.split(' ').next().and_then(|us| us.parse().ok());
                 self.delay = us.map_or_else(|| rest.to_owned(), span);
             }
+            "joins" => also(&mut self.joins, ", ", rest),
             "where" => also(&mut self.filter, " AND ", rest),
             "computes" => also(&mut self.computes, ", ", rest),
             "windows" => (self.window, self.time) = window(rest),

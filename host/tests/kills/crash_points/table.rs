@@ -183,6 +183,7 @@ pub(super) const ELSEWHERE: &[&str] = &[
     "monitor.render",
     "change.failed",
     "change.states_back",
+    "table.content_kept",
 ];
 
 /// Where a thread that speaks with Kafka or with a receiver panics, and its name; `tests/cli/panics.rs` has the others.

@@ -1,0 +1,17 @@
+CREATE TABLE a (model TEXT, input_usd DOUBLE) WITH (connector = 'file', path = 'a.csv', format = 'csv');
+CREATE TABLE b (model DOUBLE PRIMARY KEY) WITH (connector = 'file', path = 'a.csv', format = 'csv');
+CREATE TABLE c (model TEXT PRIMARY KEY, team TEXT PRIMARY KEY) WITH (connector = 'file', path = 'a.csv', format = 'csv');
+CREATE TABLE d (model TEXT, PRIMARY KEY (modle)) WITH (connector = 'file', path = 'a.csv', format = 'csv');
+CREATE TABLE e (model TEXT PRIMARY KEY, Model TEXT) WITH (connector = 'file', path = 'a.csv', format = 'csv');
+CREATE TABLE f (model TEXT PRIMARY KEY) WITH (connector = 'kafka', brokers = 'localhost:9092', topic = 'prices');
+CREATE TABLE g (model TEXT PRIMARY KEY) WITH (connector = 'jdbc', path = 'a.csv', format = 'csv');
+CREATE TABLE h (model TEXT PRIMARY KEY) WITH (connector = 'file', format = 'csv');
+CREATE TABLE i (model TEXT PRIMARY KEY) WITH (connector = 'file', path = 'a.csv');
+CREATE TABLE j (model TEXT PRIMARY KEY) WITH (connector = 'file', path = 'a.csv', format = 'parquet');
+CREATE TABLE k (model TEXT PRIMARY KEY) WITH (connector = 'file', path = 'a.csv', format = 'csv', reload_interval = '0 s');
+CREATE TABLE l (model TEXT PRIMARY KEY, price DOUBLE NOT NULL) WITH (connector = 'file', path = 'a.csv', format = 'csv');
+CREATE TABLE m (model TEXT PRIMARY KEY, at TIMESTAMP FORMAT 'unix_s') WITH (connector = 'file', path = 'a.csv', format = 'json');
+CREATE TABLE n (model TEXT PRIMARY KEY, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'file', path = 'a.csv', format = 'json');
+CREATE TABLE o AS SELECT 1;
+CREATE TABLE p (model TEXT PRIMARY KEY, price DOUBLE PATH 'a.b') WITH (connector = 'file', path = 'a.csv', format = 'csv');
+CREATE TABLE q (model TEXT PRIMARY KEY) WITH (connector = 'file', path = 'a.csv', format = 'csv', topic = 'x');
