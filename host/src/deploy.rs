@@ -16,6 +16,7 @@ mod operators;
 mod over_views;
 mod output_files;
 mod tasks;
+mod tables;
 mod crash_bundles;
 mod plan;
 mod runtime;

@@ -68,6 +68,9 @@ pub use subscription::{Control, Subscription, UnreadColumns, Wanted};
 pub use tables::{Standing, TaskTables};
 pub use task::{NoteEnd, OpenAggregates, QueryTask, ReadFrom, TaskColumns, TaskEnd, WindowFactory};
 
+/// Why an event has no place in any window.
+const OUT_OF_RANGE: &str = "the event time is outside of the years 1 to 9999";
+
 /// A statement at work.
 pub struct RunningQuery {
     manifest: Manifest,
@@ -359,8 +362,7 @@ impl RunningQuery {
             input.dead_letter(row(rejected), name, Reason::GroupLimit, &message, scope);
         }
         for rejected in folded.out_of_range {
-            let message = "the event time is outside of the years 1 to 9999";
-            input.dead_letter(row(rejected), name, Reason::OutOfRange, message, scope);
+            input.dead_letter(row(rejected), name, Reason::OutOfRange, OUT_OF_RANGE, scope);
         }
         scope.context.subscription.late.note(&folded.late_rows);
         self.unwanted += folded.unwanted;

@@ -57,9 +57,9 @@ use crate::parse::select::Select;
 use crate::parse::statement::{Body, SinkDef};
 use crate::parse::table::TableDef;
 use crate::variables::Variables;
+use join::JoinedRelation;
 use named_query::Hidden;
 use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
-use join::JoinedRelation;
 use relation::{Relation, RelationColumn, RelationKind, TimeRole};
 use value::GivenOptions;
 

@@ -32,12 +32,11 @@ use crate::{
         key::Keys,
     },
     deploy::DeployError,
-    metrics::{self, TableMetrics},
+    metrics,
     query::{
         Context, DecisionLog, OpenAggregates, Operators, QueryTask, RecentRows, RunningQuery, Subscription,
-        TaskColumns, TaskTables, WindowFactory, Windows,
+        TaskColumns, WindowFactory, Windows,
     },
-    table::{FeedSettings, TableFeed},
     timings::Timed,
 };
 
@@ -152,38 +151,6 @@ impl Deployment<'_> {
         let set = set_windows(&mut task, manifest, checkpoint, windows, accumulators);
         set.map_err(|why| DeployError::Runtime(format!("error: query '{}': {why}", manifest.name)))?;
         Ok(Some(task))
-    }
-
-    /// The tables that a query and its readers look up rows in.
-    fn tables(
-        &self,
-        running: &RunningQuery,
-        store: Option<Store>,
-        log: &mut DecisionLog,
-        builder: &mut DeploymentBuilder<'_>,
-    ) -> Result<TaskTables, DeployError> {
-        let mut feeds = Vec::new();
-        for name in running.tables() {
-            let Some(table) = self.program.tables.iter().find(|table| table.name == name) else {
-                unreachable!("a query joins only tables that are declared")
-            };
-            let open = || {
-                TableFeed::open(
-                    table,
-                    FeedSettings {
-                        bytes_max: self.limits.max_table_bytes,
-                        permissions: self.permissions.cloned(),
-                        metrics: TableMetrics::new(self.name, &name),
-                    },
-                )
-            };
-            feeds.push(builder.tables.entry(name.clone()).or_insert_with(open).clone());
-        }
-        let tables = TaskTables::new(feeds, store, log.take_tables(), self.checkpoints_kept);
-        let bad = |why: String| DeployError::Input(format!("error: query '{}': {why}", running.name()));
-        let mut tables = tables.map_err(bad)?;
-        tables.begin(log).map_err(bad)?;
-        Ok(tables)
     }
 
     /// A query at work, with everything that reads it.

@@ -86,6 +86,16 @@ fn check_rows(select: &Select, bound: &BoundSelect, is_own: bool, read: &Relatio
         errors
             .push(Problem::new(order.span, message).help("leave ORDER BY and LIMIT out, or ALLOW LATENESS"));
     }
+    if let Some(join) = bound.joins.first().filter(|_| !is_own) {
+        let message = format!(
+            "the rows of {} are revised (ALLOW LATENESS), and a table is joined only to rows that stay as they are",
+            read.describe()
+        );
+        errors.push(Problem::new(join.span, message).help(format!(
+            "join it before the windows: FROM TUMBLE(source, ts, size) s LEFT JOIN {} t ON s.column = t.key",
+            join.table
+        )));
+    }
     for name in [REVISION, OP] {
         if let Some(output) = bound.output.iter().find(|output| same(&output.name.text, name)) {
             let message =

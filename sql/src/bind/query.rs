@@ -269,7 +269,18 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
     let (keys, operators) = (keys.unwrap_or_default(), Vec::new());
     let aggregates = std::mem::take(&mut expressions.aggregates);
     let joins = Vec::new();
-    Ok(BoundSelect { joins, filter: None, windows: None, keys, sets, aggregates, having, order, operators, output })
+    Ok(BoundSelect {
+        joins,
+        filter: None,
+        windows: None,
+        keys,
+        sets,
+        aggregates,
+        having,
+        order,
+        operators,
+        output,
+    })
 }
 
 fn star_of_groups(span: Span, has_bounds: bool) -> Box<Problem> {

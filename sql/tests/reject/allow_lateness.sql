@@ -19,3 +19,5 @@ SELECT model, n FROM minutes ORDER BY n LIMIT 1;
 SELECT model AS op, n FROM minutes;
 SELECT count(*) FROM TUMBLE(requests, ts, INTERVAL '1' MINUTE) ALLOW LATENESS INTERVAL '1' HOUR EMIT ON UPDATE EVERY INTERVAL '1' SECOND;
 SELECT count(*) FROM requests ALLOW LATENESS INTERVAL '1' HOUR;
+CREATE TABLE prices (model TEXT PRIMARY KEY, usd DOUBLE) WITH (connector = 'file', path = 'prices.csv', format = 'csv');
+SELECT m.n, p.usd FROM minutes m LEFT JOIN prices p ON m.model = p.model;

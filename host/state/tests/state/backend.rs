@@ -34,6 +34,7 @@ fn open(store: &Store) -> Recovered {
         name: "q".to_owned(),
         sql: String::new(),
         input: Input::Source("events".to_owned()),
+        joins: Vec::new(),
         columns: Vec::new(),
         ingest: None,
         window: None,
