@@ -312,7 +312,7 @@ pub(crate) fn setups() -> impl Strategy<Value = Setup> {
             WindowKind::Cumulate { step_us, size_us, .. } => {
                 WindowKind::Cumulate { step_us, size_us, offset_us: offset % size_us }
             }
-            session @ WindowKind::Session { .. } => session,
+            unaligned @ (WindowKind::Session { .. } | WindowKind::Whole) => unaligned,
         };
         Setup { kind, delay, parts }
     })

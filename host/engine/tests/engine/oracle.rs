@@ -4,7 +4,7 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use streamgauge_common::column::Value;
-use streamgauge_sql::manifest::WindowKind;
+use streamgauge_sql::manifest::{WHOLE_END_US, WHOLE_START_US, WindowKind};
 
 use crate::harness::{Event, Setup};
 
@@ -69,6 +69,7 @@ pub(crate) fn covering(kind: &WindowKind, time: i64) -> Vec<(i64, i64)> {
             windows.extend(ends.filter(|&end| end > time).map(|end| (start, end)));
         }
         WindowKind::Session { .. } => panic!("sessions do not follow from one time"),
+        WindowKind::Whole => windows.push((WHOLE_START_US, WHOLE_END_US)),
     }
     windows.sort_by_key(|&(start, end)| (end, start));
     windows
