@@ -47,15 +47,18 @@ fn library(entry: &Entry) -> Vec<(Code, Batch)> {
     match entry.arguments {
         [_] => vec![case(vec![column(0, first)])],
         [_, _] => vec![case(two.to_vec())],
-        [_, _, third] => edges(*third)
-            .into_iter()
-            .take(9)
-            .map(|value| {
-                let third = Expr { node: Node::Literal(value), data_type: *third };
-                case([two.to_vec(), vec![third]].concat())
+        [_, _, rest @ ..] => (0..9)
+            .map(|at| {
+                let literal = |(place, &data_type): (usize, &DataType)| {
+                    let edges = edges(data_type);
+                    // So that equal types do not always have equal values.
+                    let value = edges[(at * (1 + 2 * place) + place) % edges.len()].clone();
+                    Expr { node: Node::Literal(value), data_type }
+                };
+                case(two.iter().cloned().chain(rest.iter().enumerate().map(literal)).collect())
             })
             .collect(),
-        arguments => unreachable!("{arguments:?}"),
+        [] => unreachable!("each function has an argument"),
     }
 }
 
