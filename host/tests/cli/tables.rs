@@ -232,9 +232,41 @@ fn a_record_meets_one_version_whatever_becomes_of_the_process() {
     }
     running.end();
     check(path, n);
+    // While it runs or when it starts.
     let said = fs::read_to_string(path.join("said")).unwrap();
-    let refused = "a new version is not used, the old one stays: the file 'prices.csv': row 2: the key 'a' of `model` is already that of row 1";
-    assert!(said.contains(refused), "{said}");
+    assert!(said.contains(TWICE), "{said}");
+}
+
+/// Why a content with a key twice is refused.
+const TWICE: &str = "the file 'prices.csv': row 2: the key 'a' of `model` is already that of row 1";
+
+#[test]
+fn a_version_that_cannot_be_read_leaves_the_one_before() {
+    let folder = folder(
+        &(prices("csv", "prices.csv")
+            + "CREATE SINK row WITH (connector = 'file', path = 'row.jsonl');
+               INSERT INTO row SELECT n, p.version FROM s JOIN prices p ON s.model = p.model;"),
+    );
+    let path = folder.path();
+    swap(path, &version(0));
+    let mut running = Running::start(path, 0, None);
+    running.give(1);
+    assert!(running.wait_until(|| last_row(path) == (1, 0)));
+    swap(path, &format!("{}a,2,1,1001\n", version(1001)));
+    let refused = format!("a new version is not used, the old one stays: {TWICE}");
+    assert!(running.wait_until(|| fs::read_to_string(path.join("said")).unwrap().contains(&refused)));
+    running.give(2);
+    assert!(running.wait_until(|| last_row(path) == (2, 0)));
+    swap(path, &version(2));
+    let mut n = 2;
+    while last_row(path).1 != 2 {
+        n += 1;
+        running.give(n);
+        assert!(running.wait_until(|| last_row(path).0 >= n));
+    }
+    running.end();
+    let versions = rows(path, "row.jsonl");
+    assert!(versions.iter().all(|row| row["version"] != 1001), "{versions:?}");
 }
 
 /// Whether the rows are those of versions that began at some record each, one after the other, and of all `count` events.
