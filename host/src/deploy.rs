@@ -57,7 +57,7 @@ use crate::{
     limits::Limits,
     metrics::SourceMetrics,
     pipeline::{self, Pipeline},
-    query::{Control, LateWatch, Progress, QueryTask, Subscription, UnreadColumns},
+    query::{Control, LateWatch, Progress, QueryTask, ReadFrom, Subscription, UnreadColumns},
     recent::Recent,
     table::TableFeed,
     timings::Timings,
@@ -377,7 +377,8 @@ impl Deployment<'_> {
         Ok(components.into_iter().map(|one| (one.manifest().name.clone(), one)).collect())
     }
 
-    /// The pipelines of a source: one for the queries that begin, and one for those that go on from the same place.
+    /// The pipelines of a source: one for the queries that begin, and one for those that go on from the same place. What can be read only once
+    /// has one pipeline, in which each query leaves out what it has read before.
     fn pipelines(
         &self,
         source: &Source,
@@ -418,15 +419,20 @@ impl Deployment<'_> {
             let Some(task) = self.task(task, source, columns, &begin, &subscription, builder)? else {
                 continue;
             };
-            match levels.iter_mut().find(|level| level.iter().any(|other| task.reads_as(other))) {
+            let is_level =
+                |level: &&mut Vec<QueryTask>| reading.once || level.iter().any(|other| task.reads_as(other));
+            match levels.iter_mut().find(is_level) {
                 Some(level) => level.push(task),
                 None => levels.push(vec![task]),
             }
         }
         let pipelines = levels.into_iter().map(|tasks| {
-            let Some(first) = tasks.first() else { unreachable!("a level has a query task") };
+            let starts = tasks.iter().map(|task| task.read_from(pipeline::INPUT));
+            let Some(start) = starts.reduce(ReadFrom::earlier) else {
+                unreachable!("a level has a query task")
+            };
             let unusable = |why: String| DeployError::Input(format!("error: {why}"));
-            let reader = (reading.open)(&first.read_from(pipeline::INPUT)).map_err(unusable)?;
+            let reader = (reading.open)(&start).map_err(unusable)?;
             Ok(Pipeline { source: reading.clone(), reader, tasks })
         });
         pipelines.collect()

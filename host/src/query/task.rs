@@ -11,6 +11,7 @@ mod recording;
 mod outcome;
 mod pace;
 mod spans;
+mod read_from;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -44,25 +45,13 @@ use crate::{
 
 use self::{life::TaskState, pace::Pace, recording::CrashKeeping, traps::Traps};
 
-pub use self::outcome::TaskEnd;
+pub use self::{outcome::TaskEnd, read_from::ReadFrom};
 
 /// Keeps how far the input of a query was read.
 pub type NoteEnd = Box<dyn Fn() + Send>;
 
 /// Opens the accumulators of a query's aggregate calls anew.
 pub type OpenAggregates = Arc<dyn Fn() -> Result<Vec<Box<dyn Accumulators>>, Fault> + Send + Sync>;
-
-/// From where a reader of one of its inputs reads for a task. A reader knows partitions by their numbers.
-pub struct ReadFrom {
-    /// Behind what was read before; empty where reading begins.
-    pub offsets: BTreeMap<u32, Offset>,
-    /// The ends to which partitions are read, where they were fixed when it began.
-    pub ends: BTreeMap<u32, Offset>,
-    /// Which topic it is, where that was known when it began.
-    pub topic_id: Option<TopicId>,
-    /// Where it begins, if there are no offsets yet.
-    pub start: StartAt,
-}
 
 /// A query at work, and where it stands.
 pub struct QueryTask {

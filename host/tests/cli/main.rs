@@ -25,6 +25,7 @@ mod tables;
 mod changed;
 mod ends;
 mod kept;
+mod standard_input;
 mod headers;
 mod http_sinks;
 mod set;
