@@ -5,6 +5,7 @@ mod find;
 mod row_view;
 mod named_query;
 mod lateness;
+mod updates;
 mod late_data;
 mod printed;
 mod source;
@@ -84,6 +85,8 @@ pub(crate) struct BoundQuery {
     pub(crate) columns: Vec<Field>,
     pub(crate) select: BoundSelect,
     pub(crate) lateness: Lateness,
+    /// Whether its rows come before their windows close.
+    pub(crate) is_preview: bool,
     pub(crate) target: Target,
 }
 
@@ -232,7 +235,15 @@ impl<'a> Binder<'a> {
         let (name, columns) = (def.name.text.clone(), columns.collect());
         let input = Input::Source(name.clone());
         let kind = RelationKind::Source { time };
-        self.relations.push(Relation { name, kind, input, columns, is_named: false, is_revised: false });
+        self.relations.push(Relation {
+            name,
+            kind,
+            input,
+            columns,
+            is_named: false,
+            is_revised: false,
+            is_preview: false,
+        });
         self.sources.push(source);
         Ok(())
     }
@@ -304,8 +315,9 @@ impl<'a> Binder<'a> {
         let query = self.query(file.clone(), select, sql, Target::View)?;
         let columns = query.select.output.iter().map(RelationColumn::of).collect();
         let kind = self.view_kind(&query);
-        let (name, input, is_revised) = (name.text.clone(), Input::View(file), query.lateness.is_revised);
-        self.relations.push(Relation { name, kind, input, columns, is_named: false, is_revised });
+        let (is_revised, is_preview) = (query.lateness.is_revised, query.is_preview);
+        let (name, input) = (name.text.clone(), Input::View(file));
+        self.relations.push(Relation { name, kind, input, columns, is_named: false, is_revised, is_preview });
         Ok(query)
     }
 
@@ -363,12 +375,13 @@ impl<'a> Binder<'a> {
         self.named.truncate(known);
         let (relation, bound) = bound?;
         let lateness = lateness::bind(select, &bound, &relation)?;
+        let is_preview = select.updates.is_some() || relation.is_preview;
         let columns = relation.columns.iter();
         let columns =
             columns.map(|column| Field { name: column.name.text.clone(), data_type: column.data_type });
         let (input, columns) = (relation.input.clone(), columns.collect());
         let sql = sql.to_owned();
-        Ok((BoundQuery { name, sql, input, columns, select: bound, lateness, target }, relation))
+        Ok((BoundQuery { name, sql, input, columns, select: bound, lateness, is_preview, target }, relation))
     }
 
     /// A SELECT without its WITH, and what it reads.
@@ -384,7 +397,11 @@ impl<'a> Binder<'a> {
             Written::Window(call) => {
                 let (relation, windows) = match window::arguments(call) {
                     Ok(arguments) => {
-                        let relation = self.find(arguments.source()?)?;
+                        let source = arguments.source()?;
+                        let relation = self.find(source)?;
+                        if relation.is_preview {
+                            return Err(updates::refused(&relation, source.span));
+                        }
                         let windows = arguments.windows(&relation);
                         let doubtful = windows.as_ref().ok().and_then(|&windows| arguments.doubtful(windows));
                         self.warnings.extend(doubtful.map(|problem| *problem));
@@ -404,11 +421,12 @@ impl<'a> Binder<'a> {
             Some(windows) => Some(windows),
             None => errors.keep(self.whole(select, &joined, span)).unwrap_or(Some(Windows::UNKNOWN)),
         };
+        let windows = errors.keep(updates::windows(select, windows)).unwrap_or(windows);
         let mut warnings = std::mem::take(&mut self.warnings);
-        let select = query::bind(self.functions(), select, joined, windows, &mut warnings);
+        let bound = query::bind(self.functions(), select, joined, windows, &mut warnings);
         self.warnings = warnings;
-        let ((), select) = both(errors.end(), select)?;
-        self.read_through(relation, select, span)
+        let ((), bound) = both(errors.end(), bound)?;
+        self.read_through(relation, bound, span)
     }
 
     /// The functions that queries may call.
@@ -423,6 +441,7 @@ impl<'a> Binder<'a> {
     /// The one window of a query that aggregates without windows; none where it selects rows.
     fn whole(&self, select: &Select, joined: &JoinedRelation, span: Span) -> Checked<Option<Windows>> {
         match query::aggregates(self.functions(), select, joined) {
+            true if joined.relation.is_preview => Err(updates::refused(&joined.relation, span)),
             true => Windows::whole(&joined.relation, span).map(Some),
             false => Ok(None),
         }

@@ -39,19 +39,19 @@ pub(super) fn keys(
 
 /// Counts the rows of groups by which nothing is computed: a group is there because it has rows.
 pub(super) fn count_rows(expressions: &mut Expressions<'_>, select: &Select) -> Checked<()> {
-    let counted = Written { expr: count_all(), span: select.span };
+    let counted = Written { expr: call("count", ast::FunctionArgExpr::Wildcard), span: select.span };
     let counted = expressions.whole(&counted, Clause::Group);
     expressions.named.clear();
     counted.map(drop)
 }
 
-/// `count(*)`.
-fn count_all() -> Ast {
-    let argument = ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard);
+/// A call of an aggregate that is not written in the query.
+pub(super) fn call(name: &str, argument: ast::FunctionArgExpr) -> Ast {
+    let argument = ast::FunctionArg::Unnamed(argument);
     let arguments =
         ast::FunctionArgumentList { duplicate_treatment: None, args: vec![argument], clauses: Vec::new() };
     Ast::Function(ast::Function {
-        name: ast::ObjectName::from(vec![ast::Ident::new("count")]),
+        name: ast::ObjectName::from(vec![ast::Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: ast::FunctionArguments::None,
         args: ast::FunctionArguments::List(arguments),

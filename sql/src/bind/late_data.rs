@@ -61,6 +61,7 @@ impl Binder<'_> {
                 output: output.collect(),
             },
             lateness: Lateness::default(),
+            is_preview: false,
             target: Target::Sink(sink),
         }))
     }

@@ -55,7 +55,7 @@ impl Binder<'_> {
         let (query, source) = query?;
         let columns = query.select.output.iter().map(RelationColumn::of).collect();
         let bound = &query.select;
-        let is_revised = query.lateness.is_revised;
+        let (is_revised, is_preview) = (query.lateness.is_revised, query.is_preview);
         let selects_rows = bound.windows.is_none() && bound.operators.is_empty() && bound.order.is_none();
         let (kind, input) = if selects_rows {
             let view = RowView { source, select: Some(query.select) };
@@ -63,6 +63,9 @@ impl Binder<'_> {
         } else {
             let kind = row_view::window_view(bound);
             let mut meaning = meaning(&query.input, bound);
+            if select.updates.is_some() {
+                meaning.push_str("is a preview\n");
+            }
             if let Some(us) = query.lateness.own_us {
                 // Writing to a string does not fail.
                 let _ = writeln!(meaning, "allows lateness {us} us");
@@ -70,7 +73,7 @@ impl Binder<'_> {
             let file = self.file_of(&name.text.to_lowercase(), meaning, select, query);
             (kind, Input::View(file))
         };
-        Ok(Relation { name: name.text.clone(), kind, input, columns, is_named: true, is_revised })
+        Ok(Relation { name: name.text.clone(), kind, input, columns, is_named: true, is_revised, is_preview })
     }
 
     /// The name under which a query with windows runs; equal ones run once.

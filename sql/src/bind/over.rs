@@ -11,6 +11,7 @@ use super::function::call_name;
 use super::query::Computed;
 use super::relation::RelationColumn;
 use super::scope::Meaning;
+use super::updates;
 use crate::error::{Checked, Problem};
 use crate::expr::{Expr, Node};
 use crate::manifest::OperatorFunction;
@@ -56,6 +57,9 @@ pub(super) fn bind(
     };
     if !no_arguments || call.filter.is_some() || !call.within_group.is_empty() {
         return Err(Problem::new(span, "row_number takes no arguments").help(USAGE));
+    }
+    if expressions.scope.relation.is_preview {
+        return Err(updates::refused(expressions.scope.relation, span));
     }
     if expressions.scope.relation.columns.iter().all(|column| !column.is_window_end()) {
         let relation = expressions.scope.relation.describe();

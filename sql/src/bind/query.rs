@@ -15,6 +15,7 @@ use super::plugin::Functions;
 use super::relation::TimeRole;
 use super::row_view::and;
 use super::scope::{Meaning, Scope};
+use super::updates;
 use super::window::Windows;
 use crate::error::{Checked, Problem};
 use crate::errors::{Errors, both};
@@ -265,11 +266,13 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
         behind(expressions, keys.as_deref(), expr, &named)
     });
     let order = errors.keep(order).flatten();
+    let newest = select.updates.and_then(|(_, span)| errors.keep(updates::newest(expressions, span)));
+    let newest = newest.map(|newest| regroup(newest, keys.as_deref().unwrap_or_default(), expressions));
     let ((), output) = both(errors.end(), output.finish())?;
     let (keys, operators) = (keys.unwrap_or_default(), Vec::new());
     let aggregates = std::mem::take(&mut expressions.aggregates);
     let joins = Vec::new();
-    Ok(BoundSelect {
+    let mut bound = BoundSelect {
         joins,
         filter: None,
         windows: None,
@@ -280,7 +283,11 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
         order,
         operators,
         output,
-    })
+    };
+    if let (Some(newest), Some(windows)) = (newest, expressions.scope.windows) {
+        updates::preview(&mut bound, windows.kind, newest);
+    }
+    Ok(bound)
 }
 
 fn star_of_groups(span: Span, has_bounds: bool) -> Box<Problem> {

@@ -18,6 +18,8 @@ pub(crate) struct Relation {
     pub(crate) is_named: bool,
     /// Whether its rows are revised: ALLOW LATENESS.
     pub(crate) is_revised: bool,
+    /// Whether its rows come before their windows close: EMIT ON UPDATE.
+    pub(crate) is_preview: bool,
 }
 
 /// Which of the two.

@@ -123,12 +123,20 @@ const CLAUSES: &[Row] = &[
     (&["qualify"], "QUALIFY is not in the language", "select with HAVING, or with WHERE from a view"),
     (
         &["emit", "on", "update"],
-        "EMIT ON UPDATE is not in the language yet",
-        "leave it out: a row comes when its window closes",
+        "EMIT ON UPDATE stands behind HAVING and before ALLOW LATENESS, once",
+        "write SELECT ... FROM ... GROUP BY ... HAVING ... EMIT ON UPDATE EVERY INTERVAL '10' SECOND",
     ),
-    (&["emit", "changes"], "`EMIT CHANGES` is ksqlDB's", "leave it out: a row comes when its window closes"),
+    (
+        &["emit", "changes"],
+        "`EMIT CHANGES` is ksqlDB's",
+        "leave it out: a row comes when its window closes; for rows before it write EMIT ON UPDATE EVERY INTERVAL '10' SECOND",
+    ),
     (&["emit", "final"], "`EMIT FINAL` is ksqlDB's", "write EMIT ON WINDOW CLOSE, or leave it out"),
-    (&["emit"], "expected EMIT ON WINDOW CLOSE", "leave it out: a row comes when its window closes"),
+    (
+        &["emit"],
+        "expected EMIT ON WINDOW CLOSE or EMIT ON UPDATE EVERY",
+        "leave it out: a row comes when its window closes; for rows before it write EMIT ON UPDATE EVERY INTERVAL '10' SECOND",
+    ),
     (
         &["allow", "lateness"],
         "ALLOW LATENESS stands behind HAVING and before LATE DATA TO, once",
@@ -285,7 +293,10 @@ pub(super) fn clause(cursor: &Cursor) -> Option<Box<Problem>> {
 pub(super) fn begins_clause(cursor: &Cursor) -> bool {
     let ours = ["from", "where", "group", "having", "select", "with", "on", "using"];
     let any = |words: &[&str]| words.iter().any(|word| cursor.at_word(word));
-    any(&ours) || any(JOINS) || CLAUSES.iter().any(|(words, ..)| begins(words, cursor))
+    any(&ours)
+        || cursor.at_words(&["emit", "on"])
+        || any(JOINS)
+        || CLAUSES.iter().any(|(words, ..)| begins(words, cursor))
 }
 
 /// Names of clauses are good column names too; the second word tells.

@@ -1,4 +1,4 @@
-//! `SELECT items FROM ... [WHERE] [GROUP BY] [HAVING] [EMIT ON WINDOW CLOSE] [ALLOW LATENESS ...] [LATE DATA TO ...]`.
+//! `SELECT items FROM ... [WHERE] [GROUP BY] [HAVING] [EMIT ON ...] [ALLOW LATENESS ...] [LATE DATA TO ...]`.
 
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::{Span, Token};
@@ -24,6 +24,8 @@ pub(crate) struct Select {
     pub(crate) group_by: GroupBy,
     pub(crate) having: Option<Written>,
     pub(crate) order_by: Option<OrderBy>,
+    /// EMIT ON UPDATE EVERY, in microseconds.
+    pub(crate) updates: Option<(i64, Span)>,
     /// ALLOW LATENESS, in microseconds.
     pub(crate) lateness: Option<(i64, Span)>,
     /// LATE DATA TO: the name of a sink.
@@ -62,9 +64,10 @@ const FROM: &str = "write FROM source, or FROM TUMBLE(source, ts, INTERVAL '1' M
 const WHERE: &str = "write WHERE condition, such as WHERE x > 0";
 const GROUP_BY: &str = "write GROUP BY column, ...";
 const HAVING: &str = "write HAVING condition, such as HAVING count(*) > 10";
+const UPDATES: &str = "write EMIT ON UPDATE EVERY INTERVAL '10' SECOND";
 const LATENESS: &str = "write ALLOW LATENESS INTERVAL '10' MINUTE";
 const LATE_TO: &str = "write LATE DATA TO sink";
-const CLAUSES: &str = "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ... ALLOW LATENESS ... LATE DATA TO ..., each once, and ends with `;`";
+const CLAUSES: &str = "a query is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... ORDER BY ... LIMIT ... EMIT ON ... ALLOW LATENESS ... LATE DATA TO ..., each once, and ends with `;`";
 
 const NAMED: &str = "write WITH name AS (SELECT ... FROM source) SELECT ... FROM name";
 
@@ -140,7 +143,7 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
     };
     let having = condition(cursor, "having").map_err(|problem| problem.or_help(HAVING))?;
     let order_by = order::parse(cursor)?;
-    let _default = cursor.accept_words(&["emit", "on", "window", "close"]);
+    let updates = updates(cursor)?;
     let lateness = lateness(cursor)?;
     let late_to = match cursor.accept_words(&["late", "data", "to"]) {
         true => Some(cursor.name("the name of a sink").map_err(|problem| problem.or_help(LATE_TO))?),
@@ -155,6 +158,7 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
         group_by,
         having,
         order_by,
+        updates,
         lateness,
         late_to,
         names: None,
@@ -162,22 +166,37 @@ fn single(cursor: &mut Cursor) -> Checked<Select> {
     })
 }
 
+/// `EMIT ON UPDATE EVERY INTERVAL ...`, if it comes next; `EMIT ON WINDOW CLOSE` is what holds without it.
+fn updates(cursor: &mut Cursor) -> Checked<Option<(i64, Span)>> {
+    if cursor.accept_words(&["emit", "on", "window", "close"])
+        || !cursor.accept_words(&["emit", "on", "update"])
+    {
+        return Ok(None);
+    }
+    cursor.expect_word("every").map_err(|problem| problem.or_help(UPDATES))?;
+    interval(cursor, "EVERY", UPDATES).map(Some)
+}
+
 /// `ALLOW LATENESS INTERVAL ...`, if it comes next.
 fn lateness(cursor: &mut Cursor) -> Checked<Option<(i64, Span)>> {
     if !cursor.accept_words(&["allow", "lateness"]) {
         return Ok(None);
     }
+    interval(cursor, "ALLOW LATENESS", LATENESS).map(Some)
+}
+
+/// The interval of a clause, in microseconds.
+fn interval(cursor: &mut Cursor, clause: &str, help: &str) -> Checked<(i64, Span)> {
     let start = cursor.span();
     if !cursor.at_word("interval") {
-        return Err(cursor.unexpected("INTERVAL").help(LATENESS));
+        return Err(cursor.unexpected("INTERVAL").help(help));
     }
-    let problem = || Problem::new(start, "ALLOW LATENESS takes an INTERVAL").help(LATENESS);
-    match cursor.expr().map_err(|problem| problem.or_help(LATENESS))? {
+    match cursor.expr().map_err(|problem| problem.or_help(help))? {
         Expr::Interval(interval) => {
             let span = cursor.since(start);
-            from::microseconds(&interval, span).map(|micros| Some((micros, span)))
+            from::microseconds(&interval, span).map(|micros| (micros, span))
         }
-        _ => Err(problem()),
+        _ => Err(Problem::new(start, format!("{clause} takes an INTERVAL")).help(help)),
     }
 }
 

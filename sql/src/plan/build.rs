@@ -14,7 +14,7 @@ use crate::manifest::{
 use crate::types::DataType;
 
 pub(crate) fn build(query: BoundQuery) -> Plan {
-    let BoundQuery { name, sql, input, columns, mut select, lateness, target } = query;
+    let BoundQuery { name, sql, input, columns, mut select, lateness, target, .. } = query;
     let read = columns_read(&mut select, columns.len());
     let place = |at: usize| read.binary_search(&at).unwrap_or_default();
     let fields: Vec<Field> = read.iter().filter_map(|at| columns.get(*at).cloned()).collect();
