@@ -20,6 +20,7 @@ mod outputs;
 mod over_views;
 mod windows;
 mod grouping_sets;
+mod previews;
 mod lateness;
 mod tables;
 mod changed;
