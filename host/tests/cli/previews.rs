@@ -25,21 +25,22 @@ struct Case {
 impl Case {
     fn draw(draw: &mut Draw) -> Self {
         let every = draw.one_of(&[1, 2, 5, 10]);
-        let partitions = (0..1 + draw.below(3)).map(|_| {
+        let mut partition = || {
             let mut now = draw.seconds(20);
-            let events = (0..draw.below(60)).map(|_| {
+            let mut event = || {
                 now += draw.one_of(&[0, 0, 1, 1, 2, 5, 40]);
                 ((now - draw.seconds(8)).max(0), draw.one_of(&["a", "b", "日本"]), draw.seconds(100))
-            });
-            events.collect()
-        });
+            };
+            (0..60).map(|_| event()).collect()
+        };
+        let partitions: Vec<Vec<Event>> = (0..2).map(|_| partition()).collect();
         Self {
             delay: draw.seconds(4),
             every,
             size: every * (2 + draw.seconds(4)),
             least: draw.one_of(&[1, 1, 2]),
             limit: draw.one_of(&[None, None, Some(1), Some(2)]),
-            partitions: partitions.collect(),
+            partitions,
         }
     }
 
