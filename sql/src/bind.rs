@@ -1,6 +1,7 @@
 //! Step 2: names, types and conversions. Statements are bound in order; each sees those before it.
 
 mod relation;
+mod from;
 mod find;
 mod row_view;
 mod named_query;
@@ -47,10 +48,9 @@ use sqlparser::tokenizer::Span;
 
 use crate::catalog::Catalog;
 use crate::error::{Checked, Problem};
-use crate::errors::{Errors, both};
+use crate::errors::both;
 use crate::manifest::{Field, Input, Sink, Source, Table, Target};
 use crate::parse::Statement;
-use crate::parse::from::Relation as Written;
 use crate::parse::name::{Name, same};
 use crate::parse::options::OptionDef;
 use crate::parse::plugin::PluginDef;
@@ -58,9 +58,8 @@ use crate::parse::select::Select;
 use crate::parse::statement::{Body, SinkDef};
 use crate::parse::table::TableDef;
 use crate::variables::Variables;
-use join::JoinedRelation;
 use named_query::Hidden;
-use plugin::{Functions, Names, OwnAggregate, OwnConnector, OwnConnectors};
+use plugin::{Names, OwnAggregate, OwnConnector, OwnConnectors};
 use relation::{Relation, RelationColumn, RelationKind, TimeRole};
 use value::GivenOptions;
 
@@ -382,69 +381,6 @@ impl<'a> Binder<'a> {
         let (input, columns) = (relation.input.clone(), columns.collect());
         let sql = sql.to_owned();
         Ok((BoundQuery { name, sql, input, columns, select: bound, lateness, is_preview, target }, relation))
-    }
-
-    /// A SELECT without its WITH, and what it reads.
-    fn bind_select(&mut self, select: &Select, sql: &str) -> Checked<(Relation, BoundSelect)> {
-        let mut errors = Errors::default();
-        let (relation, windows, span) = match &select.from.relation {
-            Written::Named(name) => (self.find(name)?, None, name.span),
-            Written::Query(inner, span) => {
-                let unnamed = Name { text: "subquery".to_owned(), quoted: false, span: *span };
-                let name = select.from.alias.as_ref().unwrap_or(&unnamed);
-                (self.bind_named(name, inner, sql)?, None, *span)
-            }
-            Written::Window(call) => {
-                let (relation, windows) = match window::arguments(call) {
-                    Ok(arguments) => {
-                        let source = arguments.source()?;
-                        let relation = self.find(source)?;
-                        if relation.is_preview {
-                            return Err(updates::refused(&relation, source.span));
-                        }
-                        let windows = arguments.windows(&relation);
-                        let doubtful = windows.as_ref().ok().and_then(|&windows| arguments.doubtful(windows));
-                        self.warnings.extend(doubtful.map(|problem| *problem));
-                        (relation, windows)
-                    }
-                    Err(problem) => match call.first_name().and_then(|name| self.find(name).ok()) {
-                        Some(relation) => (relation, Err(problem)),
-                        None => return Err(problem),
-                    },
-                };
-                (relation, Some(errors.keep(windows).unwrap_or(Windows::UNKNOWN)), call.span)
-            }
-        };
-        let joined = self.bind_joins(&select.from, &relation);
-        let Some(joined) = errors.keep(joined) else { return Err(errors.or(Problem::follows(span))) };
-        let windows = match windows {
-            Some(windows) => Some(windows),
-            None => errors.keep(self.whole(select, &joined, span)).unwrap_or(Some(Windows::UNKNOWN)),
-        };
-        let windows = errors.keep(updates::windows(select, windows)).unwrap_or(windows);
-        let mut warnings = std::mem::take(&mut self.warnings);
-        let bound = query::bind(self.functions(), select, joined, windows, &mut warnings);
-        self.warnings = warnings;
-        let ((), bound) = both(errors.end(), bound)?;
-        self.read_through(relation, bound, span)
-    }
-
-    /// The functions that queries may call.
-    fn functions(&self) -> Functions<'_> {
-        Functions {
-            catalog: self.catalog,
-            own: &self.own_aggregates,
-            names: Names { declared: self.declared, broken: &self.broken },
-        }
-    }
-
-    /// The one window of a query that aggregates without windows; none where it selects rows.
-    fn whole(&self, select: &Select, joined: &JoinedRelation, span: Span) -> Checked<Option<Windows>> {
-        match query::aggregates(self.functions(), select, joined) {
-            true if joined.relation.is_preview => Err(updates::refused(&joined.relation, span)),
-            true => Windows::whole(&joined.relation, span).map(Some),
-            false => Ok(None),
-        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Standard input, which can be read only once.
 
-use std::{fs, io::Write, process::Stdio, thread, time::Duration};
+use std::{fs, io::Write, process::Stdio, time::Duration};
+
+use streamgauge_common::clock::Stopwatch;
 
 use crate::kept::{folder, numbers, program, run, to_file, until_row};
 
@@ -20,10 +22,15 @@ fn queries_that_stand_at_different_places_of_standard_input_all_read_it() {
     let mut child =
         run(folder.path(), &["--input", "s=-", "--state", "state"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
+    let since = Stopwatch::start();
     for n in 1..=60 {
+        // One by one, so that two readers would both get some of it.
         stdin.write_all(event(n).as_bytes()).unwrap();
-        // So that two readers would both get some of it.
-        thread::sleep(Duration::from_millis(2));
+        let row = format!("{{\"n\":{n}}}\n");
+        let others = || fs::read_to_string(folder.path().join("others.jsonl")).unwrap_or_default();
+        while !others().ends_with(&row) {
+            assert!(since.elapsed() < Duration::from_secs(60), "row {n} does not come: {}", others());
+        }
     }
     drop(stdin);
     assert!(child.wait().unwrap().success());

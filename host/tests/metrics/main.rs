@@ -248,15 +248,21 @@ fn moody() -> (tokio::runtime::Runtime, Receiver, Arc<Mutex<BTreeMap<u16, f64>>>
 #[test]
 fn requests_are_counted_by_what_came_of_them_and_rejected_rows_are_dead_letters() {
     let (_runtime, receiver, given) = moody();
+    let folder = tempfile::tempdir().unwrap();
+    let names = folder.path().join("names.csv");
+    fs::write(&names, "n,name\n1,one\n").unwrap();
     let program = format!(
         "CREATE SINK hook WITH (connector = 'webhook', url = '{}', allow_private = 'true');
-         INSERT INTO hook SELECT window_end, events FROM per_window;",
-        receiver.url()
+         INSERT INTO hook SELECT window_end, events FROM per_window;
+         CREATE TABLE names (n BIGINT PRIMARY KEY, name TEXT) WITH (connector = 'file', path = '{}', format = 'csv');
+         CREATE SINK named WITH (connector = 'console');
+         INSERT INTO named SELECT p.name FROM s JOIN names p ON s.n = p.n;",
+        receiver.url(),
+        names.display()
     );
     let lines: String = (0..60).map(|n| format!("{{\"n\":1,\"ts\":{}}}\n", n * 5000)).collect();
     let windows: BTreeSet<u64> =
         (0..60).map(|n| n * 5000 / 10_000).flat_map(|slice| [slice, slice + 1]).collect();
-    let folder = tempfile::tempdir().unwrap();
     let (end, recorded) = run(&program, &lines, folder.path(), true);
     assert_eq!(end.failures, []);
     let given = given.lock().unwrap().clone();
@@ -274,6 +280,10 @@ fn requests_are_counted_by_what_came_of_them_and_rejected_rows_are_dead_letters(
             ("dead_letters_total deployment=d query=insert_hook_1 reason=rejected", given[&400]),
             ("checkpoints_total deployment=d query=per_window", 2.0),
             ("checkpoint_seconds deployment=d query=per_window", 2.0),
+            ("rows_total deployment=d query=insert_named_1", 60.0),
+            ("checkpoints_total deployment=d query=insert_named_1", 2.0),
+            ("checkpoint_seconds deployment=d query=insert_named_1", 2.0),
+            ("table_versions_total deployment=d table=names", 1.0),
         ])
     );
     assert_eq!(end.counts.dead_letters as f64, given[&400]);

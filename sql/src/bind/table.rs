@@ -66,15 +66,10 @@ fn connector(options: &mut Options<'_>) -> Checked<&'static str> {
     let spec = table_options::connector();
     let (name, span) = options.required(&spec.name, &spec.help())?;
     let found = table_options::CONNECTORS.iter().find(|known| known.eq_ignore_ascii_case(name.trim()));
-    found
-        .copied()
-        .ok_or_else(|| match name.trim().to_ascii_lowercase().as_str() {
-            "kafka" => *Problem::new(span, "a table cannot be read from a Kafka topic yet").help(
-                "write the latest rows to a file, and connector = 'file': it is read again when it changes",
-            ),
-            _ => *Problem::new(span, format!("there is no connector '{name}' of tables")).help(spec.help()),
-        })
-        .map_err(Box::new)
+    found.copied().ok_or_else(|| {
+        let problem = Problem::new(span, format!("there is no connector '{name}' of tables"));
+        problem.help("a table is read from a file, which is read again when it changes: connector = 'file'")
+    })
 }
 
 fn is_csv(value: &OptionText) -> bool {
