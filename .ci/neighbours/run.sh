@@ -4,6 +4,7 @@
 #   .ci/neighbours/run.sh             all of them
 #   .ci/neighbours/run.sh traces      the OpenTelemetry Collector and Jaeger, with a real Kafka
 #   .ci/neighbours/run.sh kubernetes  the chart against a real API server
+#   .ci/neighbours/run.sh api         the host's API against its OpenAPI document, by schemathesis
 #
 # Builds what is missing (install.sh). Nothing is skipped: what cannot be had fails.
 set -euo pipefail
@@ -31,8 +32,10 @@ kubernetes() {
   HELM=$helm STRICT=1 .ci/chart.sh
 }
 
+api() { $here/api.sh "$streamgauge"; }
+
 case "${1:-all}" in
-  all) traces; kubernetes ;;
-  traces | kubernetes) "$1" ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  all) traces; kubernetes; api ;;
+  traces | kubernetes | api) "$1" ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -20,6 +20,7 @@ mod connector;
 mod headers;
 mod kafka;
 mod query;
+mod star;
 mod output;
 mod order;
 mod distinct;

@@ -15,8 +15,8 @@ use super::plugin::Functions;
 use super::relation::TimeRole;
 use super::row_view::and;
 use super::scope::{Meaning, Scope};
-use super::updates;
 use super::window::Windows;
+use super::{star, updates};
 use crate::error::{Checked, Problem};
 use crate::errors::{Errors, both};
 use crate::expr::{Expr, Node};
@@ -114,7 +114,7 @@ fn row_by_row(expressions: &mut Expressions<'_>, select: &Select) -> Checked<Bou
     let (mut output, mut operators) = (Outputs::new(select), Vec::new());
     for item in &select.items {
         let added = match item {
-            Item::All(qualifier, span) => all(expressions, qualifier.as_ref(), *span, &mut output),
+            Item::All(qualifier, span) => star::all(expressions, qualifier.as_ref(), *span, &mut output),
             Item::Expr(written, alias) => {
                 let expr = match over::call(&written.expr) {
                     Some(call) => over::bind(expressions, written, call, &mut operators),
@@ -161,26 +161,6 @@ pub(super) fn aggregates(functions: Functions<'_>, select: &Select, joined: &Joi
         }
         _ => false,
     })
-}
-
-/// `*`: every column of the relation.
-fn all(
-    expressions: &Expressions<'_>,
-    qualifier: Option<&Name>,
-    span: Span,
-    output: &mut Outputs<'_>,
-) -> Checked<()> {
-    let columns = &expressions.scope.relation.columns;
-    let range = match qualifier {
-        Some(qualifier) => expressions.scope.check_qualifier(qualifier)?,
-        None => 0..columns.len(),
-    };
-    for (at, column) in columns.iter().enumerate().take(range.end).skip(range.start) {
-        let expr = Expr { node: Node::Column(at), data_type: column.data_type };
-        let name = Name { span, ..column.name.clone() };
-        output.add(BoundOutput { text: name.text.clone(), name, expr, role: column.role })?;
-    }
-    Ok(())
 }
 
 /// What a query over windows is made of, as far as it can be bound.
@@ -236,8 +216,8 @@ fn parts<'s>(expressions: &mut Expressions<'_>, select: &'s Select) -> Parts<'s>
 fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundSelect> {
     let Parts { mut keys, sets, items, having, mut errors } = parts(expressions, select);
     let has_bounds = expressions.scope.has_bounds();
-    if let Some(span) = select.items.iter().find_map(star) {
-        errors.push(star_of_groups(span, has_bounds));
+    if let Some(span) = select.items.iter().find_map(star::find) {
+        errors.push(star::of_groups(span, has_bounds));
     }
     let groups = !select.group_by.items.is_empty() || select.distinct.is_some();
     if groups && keys.is_some() && errors.is_empty() && expressions.aggregates.is_empty() {
@@ -288,22 +268,6 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
         updates::preview(&mut bound, windows.kind, newest);
     }
     Ok(bound)
-}
-
-fn star_of_groups(span: Span, has_bounds: bool) -> Box<Problem> {
-    match has_bounds {
-        true => Problem::new(span, "`*` cannot be selected over windows")
-            .help("name the columns of GROUP BY, window_start, window_end and aggregates such as count(*)"),
-        false => Problem::new(span, "`*` cannot be selected beside aggregates")
-            .help("name the columns of GROUP BY and aggregates such as count(*)"),
-    }
-}
-
-fn star(item: &Item) -> Option<Span> {
-    match item {
-        Item::All(_, span) => Some(*span),
-        Item::Expr(..) => None,
-    }
 }
 
 /// An expression over the columns behind the windows. Which of its columns are grouped is known where all keys are.
