@@ -11,7 +11,8 @@ chart=examples/deploy/chart
 work=$(mktemp -d)
 children=()
 finish() {
-  for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
+  # What they keep is thrown away, and an API server without its etcd takes minutes to end by itself.
+  for child in "${children[@]}"; do kill -KILL "$child" 2>/dev/null || true; done
   for child in "${children[@]}"; do wait "$child" 2>/dev/null || true; done
   rm -rf "$work"
 }
