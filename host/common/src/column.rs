@@ -295,7 +295,7 @@ impl Column {
         Self { values, valid }
     }
 
-    /// The named rows, in the order they are named; NULL where there is no row of the number.
+    /// The rows with these numbers, in this order. A number that no row has gives NULL.
     pub fn take_or_null(&self, rows: &[u32]) -> Self {
         let mut taken = self.take(rows);
         let rows_max = self.len();

@@ -28,7 +28,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::{TableRows, WrongTable, rows};
 use crate::{deliver::permissions::Permissions, metrics::TableMetrics};
 
-/// How long the thread of a table that nobody uses any more may still be there.
+/// The longest time after which the thread of a table ends when no query uses the table any more.
 const REST_MAX: Duration = Duration::from_secs(1);
 
 /// A version of a table.
@@ -110,7 +110,7 @@ impl TableFeed {
     /// A version from its content.
     ///
     /// # Errors
-    /// It is no version of this table.
+    /// The content cannot be used as a version of this table.
     pub fn version(&self, format: &str, bytes: Vec<u8>) -> Result<LoadedTable, WrongTable> {
         let rows = rows::parse(&self.table, format, &bytes)?;
         Ok(LoadedTable { digest: xxh3_128(&bytes), format: format.to_owned(), bytes, rows })

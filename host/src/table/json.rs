@@ -14,7 +14,7 @@ pub(super) fn parse(table: &Table, text: &str) -> Result<TableRows, WrongTable> 
     let mut rows = TableRows::empty(table);
     if text.trim_start().starts_with('[') {
         let all: Vec<Json> = serde_json::from_str(text)
-            .map_err(|error| WrongTable::whole(format!("it is no array of JSON objects: {error}")))?;
+            .map_err(|error| WrongTable::whole(format!("it is not an array of JSON objects: {error}")))?;
         for (number, row) in (0..).zip(&all) {
             push(&mut rows, table, number, row)?;
         }

@@ -6,7 +6,7 @@ use streamgauge_sql::manifest::Table;
 
 use super::{TableRows, csv, json};
 
-/// Why a content is no version of a table.
+/// Why the content of a file cannot be used as a version of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongTable {
     /// The row, from 1; none = it is about the whole.

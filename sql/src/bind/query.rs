@@ -246,7 +246,9 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
         behind(expressions, keys.as_deref(), expr, &named)
     });
     let order = errors.keep(order).flatten();
-    let newest = select.updates.and_then(|(_, span)| errors.keep(updates::newest(expressions, span)));
+    // Where rows have an order, those of all groups come.
+    let updates = select.updates.filter(|_| select.order_by.is_none());
+    let newest = updates.and_then(|(_, span)| errors.keep(updates::newest(expressions, span)));
     let newest = newest.map(|newest| regroup(newest, keys.as_deref().unwrap_or_default(), expressions));
     let ((), output) = both(errors.end(), output.finish())?;
     let (keys, operators) = (keys.unwrap_or_default(), Vec::new());
@@ -264,7 +266,7 @@ fn grouped(expressions: &mut Expressions<'_>, select: &Select) -> Checked<BoundS
         operators,
         output,
     };
-    if let (Some(newest), Some(windows)) = (newest, expressions.scope.windows) {
+    if let (Some(_), Some(windows)) = (select.updates, expressions.scope.windows) {
         updates::preview(&mut bound, windows.kind, newest);
     }
     Ok(bound)

@@ -109,8 +109,8 @@ pub(super) fn newest(expressions: &mut Expressions<'_>, span: Span) -> Checked<E
 }
 
 /// Lets `window_end` be the end of the whole window, which is no time by which other windows can be made, and leaves groups without an event in
-/// the last step out until their window closes. Where rows have an order, all come: the first ones are the first of all groups.
-pub(super) fn preview(bound: &mut BoundSelect, kind: WindowKind, newest: Expr) {
+/// the last step out until their window closes, where their newest event time is known.
+pub(super) fn preview(bound: &mut BoundSelect, kind: WindowKind, newest: Option<Expr>) {
     let (every_us, size_us) = (kind.slide_us(), kind.size_us());
     let output = bound.output.iter_mut().map(|output| {
         output.role = TimeRole::None;
@@ -119,9 +119,7 @@ pub(super) fn preview(bound: &mut BoundSelect, kind: WindowKind, newest: Expr) {
     let order = bound.order.iter_mut().flat_map(|order| &mut order.keys).map(|key| &mut key.value.0);
     let having = bound.having.iter_mut().map(|(having, _)| having);
     output.chain(order).chain(having).for_each(|expr| whole_end(expr, size_us));
-    if bound.order.is_some() {
-        return;
-    }
+    let Some(newest) = newest else { return };
     let ends = Node::Compare(Comparison::Equal, column(Behind::END), after(Behind::START, size_us));
     let is_new = Node::Compare(Comparison::GreaterOrEqual, Box::new(newest), after(Behind::END, -every_us));
     let is_updated = boolean(Node::Or(vec![boolean(ends), boolean(is_new)]));
